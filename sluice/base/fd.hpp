@@ -1,0 +1,40 @@
+// A file descriptor with an owner.
+#pragma once
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace sluice {
+
+/// Owns one file descriptor and closes it (close(2)) when it dies. Movable; -1 is "none".
+class unique_fd {
+ public:
+    unique_fd() noexcept = default;
+    /// Takes ownership of `fd`.
+    explicit unique_fd(int fd) noexcept : fd_{fd} {}
+    unique_fd(unique_fd&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+    unique_fd& operator=(unique_fd&& other) noexcept {
+        if (this != &other) reset(std::exchange(other.fd_, -1));
+        return *this;
+    }
+    unique_fd(const unique_fd&) = delete;
+    unique_fd& operator=(const unique_fd&) = delete;
+    ~unique_fd() { reset(); }
+
+    [[nodiscard]] int get() const noexcept { return fd_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
+    /// Gives the descriptor away; the caller closes it.
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+    /// Closes what is held and takes `fd`. An error of close(2) has no remedy and is not reported:
+    /// Linux frees the number in every case.
+    void reset(int fd = -1) noexcept {
+        if (fd_ >= 0) ::close(fd_);
+        fd_ = fd;
+    }
+
+ private:
+    int fd_ = -1;
+};
+
+}  // namespace sluice

@@ -1,0 +1,44 @@
+// The words for each error.
+#include "sluice/base/result.hpp"
+
+#include <netdb.h>
+
+#include <cctype>
+#include <system_error>
+
+namespace sluice {
+namespace {
+
+const char* words_for(fault f) {
+    switch (f) {
+        case fault::timed_out: return "the deadline passed";
+        case fault::cancelled: return "cancelled";
+        case fault::closed: return "closed";
+        case fault::message_too_long: return "the message is too long";
+        case fault::queue_full: return "the queue is full";
+        case fault::ended: return "the stream ended too early";
+        case fault::bad_address: return "not an address";
+        case fault::unsupported: return "not supported here";
+    }
+    return "unknown error";
+}
+
+}  // namespace
+
+std::string error::message() const {
+    switch (whose()) {
+        case category::system: {
+            auto text = std::generic_category().message(code());
+            // strerror capitalises its first word; ours end up in the middle of sentences.
+            if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0) {
+                text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+            }
+            return text;
+        }
+        case category::resolver: return gai_strerror(-code());
+        case category::sluice: return words_for(static_cast<fault>(code()));
+    }
+    return "unknown error";
+}
+
+}  // namespace sluice

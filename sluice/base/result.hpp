@@ -1,0 +1,78 @@
+// What a call returns: a value, or an error of four bytes that says what went wrong and whose word it is.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+
+namespace sluice {
+
+/// Errors of our own, for what no errno names.
+enum class fault : std::uint8_t {
+    timed_out = 1,     ///< a deadline passed before the operation completed
+    cancelled,         ///< its scope was cancelled before the operation completed
+    closed,            ///< the other end of a channel, a pool or a server has been shut
+    message_too_long,  ///< a message exceeded the limit on its length
+    queue_full,        ///< a bounded queue has no room; nothing was queued
+    ended,             ///< the stream ended where more was needed
+    bad_address,       ///< text that does not name an address
+    unsupported,       ///< this engine, kernel or file cannot do what was asked
+};
+
+/// An error in four bytes: whose code it is in the top byte, the code in the rest.
+/// Cheap to copy and compare; holds no text, message() makes it when somebody wants to read it.
+class error {
+ public:
+    enum class category : std::uint8_t {
+        system = 1,  ///< an errno (errno(3))
+        resolver,    ///< an EAI_* code of getaddrinfo(3)
+        sluice,      ///< a `fault`
+    };
+
+    /// `code` is an errno, positive.
+    [[nodiscard]] static constexpr error system(int code) noexcept {
+        return {category::system, static_cast<std::uint32_t>(code)};
+    }
+    /// `code` is what getaddrinfo(3) returned; kept without its sign.
+    [[nodiscard]] static constexpr error resolver(int code) noexcept {
+        return {category::resolver, static_cast<std::uint32_t>(code < 0 ? -code : code)};
+    }
+    // NOLINTNEXTLINE(google-explicit-constructor): a fault is an error, as an int is a long
+    constexpr error(fault f) noexcept : error{category::sluice, static_cast<std::uint32_t>(f)} {}
+
+    [[nodiscard]] constexpr category whose() const noexcept {
+        return static_cast<category>(value_ >> 24);
+    }
+    /// The bare code, positive, without its category.
+    [[nodiscard]] constexpr int code() const noexcept {
+        return static_cast<int>(value_ & 0xff'ffffU);
+    }
+    /// True if this is the errno `code`.
+    [[nodiscard]] constexpr bool is(int code) const noexcept { return *this == system(code); }
+
+    /// A sentence fragment for people: "connection refused", "the deadline passed".
+    [[nodiscard]] std::string message() const;
+
+    friend constexpr bool operator==(error, error) noexcept = default;
+
+ private:
+    constexpr error(category c, std::uint32_t code) noexcept
+        : value_{(static_cast<std::uint32_t>(c) << 24) | (code & 0xff'ffffU)} {}
+
+    std::uint32_t value_;
+};
+static_assert(sizeof(error) == 4);
+
+template <class T>
+using result = std::expected<T, error>;
+
+/// `return failure(e)` in a function that returns a result.
+[[nodiscard]] constexpr std::unexpected<error> failure(error e) noexcept {
+    return std::unexpected{e};
+}
+/// The same for an errno.
+[[nodiscard]] constexpr std::unexpected<error> failure_of(int code) noexcept {
+    return std::unexpected{error::system(code)};
+}
+
+}  // namespace sluice
