@@ -1,0 +1,403 @@
+// Tries io_uring's features one by one on a ring of its own.
+#include "sluice/io/engines/uring_probe.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <liburing.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <fstream>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/fd.hpp"
+
+namespace sluice::io {
+namespace {
+
+constexpr std::array features{
+    uring_feature{"ext_arg", &uring_support::ext_arg, true, "5.11", "waits with a deadline"},
+    uring_feature{"no_drop", &uring_support::no_drop, true, "5.5", "loses no completion"},
+    uring_feature{"single_issuer", &uring_support::single_issuer, true, "6.0", "one thread a ring"},
+    uring_feature{"defer_taskrun", &uring_support::defer_taskrun, true, "6.1",
+                  "completes only when asked"},
+    uring_feature{"async_cancel", &uring_support::async_cancel, true, "5.5",
+                  "deadlines and cancels"},
+    uring_feature{"cancel_fd", &uring_support::cancel_fd, true, "5.19",
+                  "closes with ops in flight"},
+    uring_feature{"multishot_accept", &uring_support::multishot_accept, true, "5.19",
+                  "one op accepts all"},
+    uring_feature{"provided_buffer_ring", &uring_support::provided_buffer_ring, true, "5.19",
+                  "idle peers hold no buffer"},
+    uring_feature{"multishot_recv", &uring_support::multishot_recv, true, "6.0",
+                  "one op receives all"},
+    uring_feature{"multishot_poll", &uring_support::multishot_poll, false, "5.13",
+                  "one op watches a wakeup"},
+    uring_feature{"register_ring_fd", &uring_support::register_ring_fd, false, "5.18",
+                  "cheaper system calls"},
+    uring_feature{"msg_ring", &uring_support::msg_ring, false, "5.18", "wakes another thread"},
+    uring_feature{"splice", &uring_support::splice, false, "5.7", "moves files without copying"},
+    uring_feature{"send_zc", &uring_support::send_zc, false, "6.0", "sends without copying"},
+    uring_feature{"sendmsg_zc", &uring_support::sendmsg_zc, false, "6.1",
+                  "sends pieces without copying"},
+};
+
+/// A ring that is torn down with its owner.
+class scratch_ring {
+ public:
+    scratch_ring() = default;
+    scratch_ring(const scratch_ring&) = delete;
+    scratch_ring& operator=(const scratch_ring&) = delete;
+    ~scratch_ring() {
+        if (open_) io_uring_queue_exit(&ring_);
+    }
+
+    /// 0 or -errno.
+    int open(unsigned flags) {
+        params_ = {};
+        params_.flags = flags | IORING_SETUP_CQSIZE;
+        params_.cq_entries = 16;
+        const int answer = io_uring_queue_init_params(8, &ring_, &params_);
+        open_ = answer == 0;
+        return answer;
+    }
+    io_uring* get() noexcept { return &ring_; }
+    [[nodiscard]] bool has(unsigned feature) const noexcept {
+        return (params_.features & feature) != 0;
+    }
+
+    struct completion {
+        std::int32_t result;  ///< what the op returned, or why none came, as -errno
+        std::uint32_t flags;
+        std::uint64_t data;
+    };
+
+    /// Submits what is queued and takes one completion. What a probe waits for is there already, so
+    /// the deadline passes only where the kernel is broken.
+    completion submit_and_take() {
+        io_uring_cqe* cqe = nullptr;
+        __kernel_timespec patience{.tv_sec = 1, .tv_nsec = 0};
+        int answer = -EINTR;
+        while (answer == -EINTR) {
+            answer = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &patience, nullptr);
+        }
+        if (cqe == nullptr) return {answer < 0 ? answer : -ETIME, 0, 0};
+        const completion taken{cqe->res, cqe->flags, cqe->user_data};
+        io_uring_cqe_seen(&ring_, cqe);
+        return taken;
+    }
+
+ private:
+    io_uring ring_{};
+    io_uring_params params_{};
+    bool open_ = false;
+};
+
+constexpr std::uint64_t multishot_data = 1;
+constexpr std::uint64_t cancel_data = 2;
+constexpr unsigned short buffer_group = 7;
+
+/// Ends what is in flight on `fd` and takes the completions it owes. True if a cancel by fd did it.
+bool cancel_by_fd(scratch_ring& ring, int fd) {
+    io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+    io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data64(sqe, cancel_data);
+    bool confirmed = false;
+    bool ended = false;
+    while (!confirmed || !ended) {
+        const auto done = ring.submit_and_take();
+        if (done.data == cancel_data) {
+            if (done.result < 0) return false;
+            confirmed = true;
+        } else if (done.data == multishot_data) {
+            ended = (done.flags & IORING_CQE_F_MORE) == 0;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+void try_multishot_accept(scratch_ring& ring, uring_support& found) {
+    const unique_fd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const unique_fd client{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    // A bind with the family alone picks a free name that no file system holds: unix(7), autobind.
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    socklen_t size = sizeof(sa_family_t);
+    auto* generic = reinterpret_cast<sockaddr*>(&name);
+    if (::bind(listener.get(), generic, size) != 0 || ::listen(listener.get(), 1) != 0) return;
+    size = sizeof name;
+    if (::getsockname(listener.get(), generic, &size) != 0) return;
+    if (::connect(client.get(), generic, size) != 0) return;
+
+    io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+    io_uring_prep_multishot_accept(sqe, listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
+    io_uring_sqe_set_data64(sqe, multishot_data);
+    const auto done = ring.submit_and_take();
+    const unique_fd accepted{done.result};
+    if (!accepted || (done.flags & IORING_CQE_F_MORE) == 0) return;
+    found.multishot_accept = true;
+    found.cancel_fd = cancel_by_fd(ring, listener.get());
+}
+
+void try_buffer_ring_and_recv(scratch_ring& ring, uring_support& found) {
+    constexpr std::size_t page = 4096;
+    void* memory =
+        ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return;
+    const auto unmap = [](void* p) { ::munmap(p, page); };
+    const std::unique_ptr<void, decltype(unmap)> owner{memory, unmap};
+
+    io_uring_buf_reg registration{};
+    registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
+    registration.ring_entries = 2;
+    registration.bgid = buffer_group;
+    if (io_uring_register_buf_ring(ring.get(), &registration, 0) != 0) return;
+    found.provided_buffer_ring = true;
+
+    std::array<char, 16> buffer{};
+    auto* buffers = static_cast<io_uring_buf_ring*>(memory);
+    io_uring_buf_ring_init(buffers);
+    io_uring_buf_ring_add(buffers, buffer.data(), buffer.size(), 0, io_uring_buf_ring_mask(2), 0);
+    io_uring_buf_ring_advance(buffers, 1);
+
+    int pair[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+        const unique_fd reader{pair[0]};
+        const unique_fd writer{pair[1]};
+        if (::send(writer.get(), "s", 1, MSG_NOSIGNAL) == 1) {
+            io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+            io_uring_prep_recv_multishot(sqe, reader.get(), nullptr, 0, 0);
+            io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
+            sqe->buf_group = buffer_group;
+            io_uring_sqe_set_data64(sqe, multishot_data);
+            const auto done = ring.submit_and_take();
+            const auto wanted = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
+            if (done.result == 1 && (done.flags & wanted) == wanted && buffer[0] == 's') {
+                found.multishot_recv = cancel_by_fd(ring, reader.get());
+            }
+        }
+    }
+    io_uring_unregister_buf_ring(ring.get(), buffer_group);
+}
+
+void try_multishot_poll(scratch_ring& ring, uring_support& found) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return;
+    const unique_fd reader{ends[0]};
+    const unique_fd writer{ends[1]};
+    if (::write(writer.get(), "s", 1) != 1) return;
+    io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+    io_uring_prep_poll_multishot(sqe, reader.get(), POLLIN);
+    io_uring_sqe_set_data64(sqe, multishot_data);
+    const auto done = ring.submit_and_take();
+    if (done.result <= 0 || (done.flags & IORING_CQE_F_MORE) == 0) return;
+    found.multishot_poll = cancel_by_fd(ring, reader.get());
+}
+
+/// True if io_uring_enter(2) works, tried with an op that does nothing; else says why not.
+bool try_enter(scratch_ring& ring, uring_support& found) {
+    io_uring_prep_nop(io_uring_get_sqe(ring.get()));
+    const auto done = ring.submit_and_take();
+    if (done.result < 0) found.refusal = error::system(-done.result);
+    return done.result >= 0;
+}
+
+/// True if io_uring_register(2) works, which the question for opcodes needs; else says why not.
+bool ask_for_opcodes(scratch_ring& ring, uring_support& found) {
+    constexpr unsigned most = 256;
+    const auto bytes = sizeof(io_uring_probe) + most * sizeof(io_uring_probe_op);
+    std::vector<std::uint64_t> room((bytes + 7) / 8);
+    auto* probe = reinterpret_cast<io_uring_probe*>(room.data());
+    const int answer = io_uring_register_probe(ring.get(), probe, most);
+    if (answer < 0) {
+        found.refusal = error::system(-answer);
+        return false;
+    }
+    const auto has = [&](int opcode) { return io_uring_opcode_supported(probe, opcode) != 0; };
+    found.async_cancel = has(IORING_OP_ASYNC_CANCEL);
+    found.send_zc = has(IORING_OP_SEND_ZC);
+    found.sendmsg_zc = has(IORING_OP_SENDMSG_ZC);
+    found.msg_ring = has(IORING_OP_MSG_RING);
+    found.splice = has(IORING_OP_SPLICE);
+    return true;
+}
+
+/// Opens the ring with as many of the engine's flags as the kernel takes. 0 or -errno.
+int open_with_best_flags(scratch_ring& ring, uring_support& found) {
+    constexpr unsigned both = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+    int answer = -EINVAL;
+    for (const unsigned flags : {both, static_cast<unsigned>(IORING_SETUP_SINGLE_ISSUER), 0U}) {
+        answer = ring.open(flags);
+        if (answer == -EINVAL) continue;
+        found.single_issuer = answer == 0 && (flags & IORING_SETUP_SINGLE_ISSUER) != 0;
+        found.defer_taskrun = answer == 0 && (flags & IORING_SETUP_DEFER_TASKRUN) != 0;
+        break;
+    }
+    return answer;
+}
+
+std::optional<int> read_number(const char* path) {
+    std::ifstream file{path};
+    int number = 0;
+    if (file >> number) return number;
+    return std::nullopt;
+}
+
+std::string size_in_words(const std::optional<std::uint64_t>& bytes) {
+    return bytes ? fmt::format("{} KiB", *bytes / 1024) : "unlimited";
+}
+
+void judge_refusal(uring_support& found, const uring_surroundings& around) {
+    constexpr auto allow_in_filter =
+        "have the filter allow io_uring_setup, io_uring_enter and io_uring_register (docker run "
+        "--security-opt seccomp=PROFILE.json)";
+    constexpr auto switch_on = "as root on the host: sysctl -w kernel.io_uring_disabled=0";
+    const int code = found.refusal->is(EACCES) ? EPERM : found.refusal->code();
+    const bool filtered = around.seccomp == 2;
+    const bool for_the_few = around.disabled == 1 && !around.privileged.value_or(false);
+    if (code == EPERM && around.disabled == 2) {
+        found.why_not =
+            "io_uring is switched off for every process: the sysctl kernel.io_uring_disabled is 2";
+        found.remedy = switch_on;
+    } else if (code == EPERM && for_the_few) {
+        found.why_not =
+            "io_uring is kept for root and the group of the sysctl kernel.io_uring_group: "
+            "kernel.io_uring_disabled is 1";
+        found.remedy = switch_on;
+    } else if (code == EPERM && filtered) {
+        found.why_not =
+            "a seccomp filter on this process forbids io_uring (EPERM), as container runtimes do";
+        found.remedy = allow_in_filter;
+    } else if (code == EPERM) {
+        found.why_not =
+            "the kernel forbids io_uring to this process (EPERM), and neither the sysctl "
+            "kernel.io_uring_disabled nor a seccomp filter is the cause: most likely a security "
+            "module (SELinux, AppArmor)";
+        found.remedy = "look for a denial in the system's log: journalctl -k -g 'avc|apparmor'";
+    } else if (code == ENOSYS && filtered) {
+        found.why_not =
+            "a seccomp filter on this process hides io_uring (ENOSYS), as container runtimes do";
+        found.remedy = allow_in_filter;
+    } else if (code == ENOSYS) {
+        found.why_not = fmt::format(
+            "the kernel ({}) has no io_uring: built without CONFIG_IO_URING, older than 5.1, or a "
+            "sandbox that imitates Linux",
+            around.kernel);
+        found.remedy = "run a kernel from 6.1 on that is built with CONFIG_IO_URING=y";
+    } else if (code == ENOMEM) {
+        found.why_not = fmt::format(
+            "the kernel has no memory for a ring (ENOMEM); the limit on locked memory is {}",
+            size_in_words(around.locked_memory));
+        found.remedy = "ulimit -l unlimited, or LimitMEMLOCK=infinity in the systemd unit";
+    } else if (code == EMFILE || code == ENFILE) {
+        found.why_not = "no file descriptor is left for a ring";
+        found.remedy = "raise the limit on open files: ulimit -n 65536";
+    } else {
+        found.why_not = fmt::format("the kernel ({}) refused io_uring: {}", around.kernel,
+                                    found.refusal->message());
+        found.remedy = "run a kernel from 6.1 on";
+    }
+}
+
+/// Compares "6.1" with "5.19" by number.
+std::pair<int, int> version_of(std::string_view text) {
+    std::pair<int, int> version{};
+    const auto dot = text.find('.');
+    std::from_chars(text.data(), text.data() + dot, version.first);
+    std::from_chars(text.data() + dot + 1, text.data() + text.size(), version.second);
+    return version;
+}
+
+}  // namespace
+
+std::span<const uring_feature> uring_features() noexcept {
+    return features;
+}
+
+uring_surroundings read_uring_surroundings() {
+    uring_surroundings around;
+    utsname system{};
+    if (::uname(&system) == 0) around.kernel = system.release;
+    around.disabled = read_number("/proc/sys/kernel/io_uring_disabled");
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        around.locked_memory = limit.rlim_cur;
+    }
+    std::ifstream status{"/proc/self/status"};
+    for (std::string key; status >> key;) {
+        if (key == "Seccomp:") {
+            int mode = 0;
+            if (status >> mode) around.seccomp = mode;
+        } else if (key == "CapEff:") {
+            constexpr unsigned cap_sys_admin = 21;  // linux/capability.h
+            std::uint64_t held = 0;
+            if (status >> std::hex >> held >> std::dec) {
+                around.privileged = ((held >> cap_sys_admin) & 1U) != 0;
+            }
+        }
+        status.ignore(4096, '\n');
+    }
+    return around;
+}
+
+void judge(uring_support& found, const uring_surroundings& around) {
+    found.usable = false;
+    found.why_not.clear();
+    found.remedy.clear();
+    if (found.refusal) {
+        judge_refusal(found, around);
+        return;
+    }
+    std::vector<const uring_feature*> missing;
+    for (const auto& feature : features) {
+        if (feature.needed && !(found.*feature.found)) missing.push_back(&feature);
+    }
+    if (missing.empty()) {
+        found.usable = true;
+        return;
+    }
+    std::string names;
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+        if (i > 0) names += i + 1 == missing.size() ? " and " : ", ";
+        names += missing[i]->name;
+    }
+    const auto* newest = *std::max_element(
+        missing.begin(), missing.end(),
+        [](const auto* a, const auto* b) { return version_of(a->since) < version_of(b->since); });
+    found.why_not =
+        fmt::format("the kernel ({}) lacks io_uring's {}, which sluice needs; Linux {} has {}",
+                    around.kernel, names, newest->since, missing.size() == 1 ? "it" : "them");
+    found.remedy = fmt::format("run a kernel from {} on", newest->since);
+}
+
+uring_support probe_uring() {
+    uring_support found;
+    scratch_ring ring;
+    if (const int answer = open_with_best_flags(ring, found); answer != 0) {
+        found.refusal = error::system(-answer);
+    } else if (try_enter(ring, found) && ask_for_opcodes(ring, found)) {
+        found.ext_arg = ring.has(IORING_FEAT_EXT_ARG);
+        found.no_drop = ring.has(IORING_FEAT_NODROP);
+        try_multishot_accept(ring, found);
+        try_buffer_ring_and_recv(ring, found);
+        try_multishot_poll(ring, found);
+        found.register_ring_fd = io_uring_register_ring_fd(ring.get()) == 1;
+    }
+    judge(found, read_uring_surroundings());
+    return found;
+}
+
+}  // namespace sluice::io
