@@ -1,0 +1,18 @@
+# Makes builds fast with what the machine has: ccache, and mold or lld as the linker.
+find_program(SLUICE_CCACHE ccache)
+if(SLUICE_CCACHE)
+  foreach(language C CXX)
+    if(NOT DEFINED CMAKE_${language}_COMPILER_LAUNCHER)
+      set(CMAKE_${language}_COMPILER_LAUNCHER ${SLUICE_CCACHE})
+    endif()
+  endforeach()
+endif()
+
+include(CheckLinkerFlag)
+foreach(linker mold lld)
+  check_linker_flag(CXX -fuse-ld=${linker} SLUICE_LINKS_WITH_${linker})
+  if(SLUICE_LINKS_WITH_${linker})
+    add_link_options(-fuse-ld=${linker})
+    break()
+  endif()
+endforeach()
