@@ -1,0 +1,324 @@
+// Reads and writes socket addresses.
+#include "sluice/net/address.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <netdb.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <expected>
+#include <memory>
+
+namespace sluice::net {
+namespace {
+
+enum class problem : std::uint8_t {
+    empty,
+    no_port,
+    no_host,
+    odd_port,
+    port_too_large,
+    open_bracket,
+    bare_v6,
+    odd_v4,
+    odd_v6,
+    odd_name,
+};
+
+/// What a text names: a name to ask the resolver for, or an address as it stands.
+struct named {
+    std::string_view name;  ///< empty where `literal` is the answer
+    address literal;
+    std::uint16_t port = 0;
+};
+
+bool all_of(std::string_view text, std::string_view set) {
+    return text.find_first_not_of(set) == std::string_view::npos;
+}
+constexpr std::string_view digits = "0123456789";
+
+std::expected<std::uint16_t, problem> read_port(std::string_view text) {
+    if (text.empty()) return std::unexpected{problem::no_port};
+    if (!all_of(text, digits)) return std::unexpected{problem::odd_port};
+    std::uint16_t port = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (code != std::errc{}) return std::unexpected{problem::port_too_large};
+    return port;
+}
+
+/// Reads what stands in brackets, with its zone (RFC 4007, section 11) as a name or a number.
+std::expected<address, problem> read_v6(std::string_view host) {
+    sockaddr_in6 raw{};
+    raw.sin6_family = AF_INET6;
+    const auto percent = host.find('%');
+    if (percent != std::string_view::npos) {
+        const std::string zone{host.substr(percent + 1)};
+        raw.sin6_scope_id = ::if_nametoindex(zone.c_str());
+        if (raw.sin6_scope_id == 0) {
+            const auto* last = zone.data() + zone.size();
+            const auto [end, code] = std::from_chars(zone.data(), last, raw.sin6_scope_id);
+            if (code != std::errc{} || end != last) return std::unexpected{problem::odd_v6};
+        }
+    }
+    const std::string text{host.substr(0, percent)};
+    if (::inet_pton(AF_INET6, text.c_str(), &raw.sin6_addr) != 1) {
+        return std::unexpected{problem::odd_v6};
+    }
+    return *address::from(reinterpret_cast<const sockaddr*>(&raw), sizeof raw);
+}
+
+std::expected<address, problem> read_v4(std::string_view host) {
+    sockaddr_in raw{};
+    raw.sin_family = AF_INET;
+    const std::string text{host};
+    if (::inet_pton(AF_INET, text.c_str(), &raw.sin_addr) != 1) {
+        return std::unexpected{problem::odd_v4};
+    }
+    return *address::from(reinterpret_cast<const sockaddr*>(&raw), sizeof raw);
+}
+
+/// True for what may be handed to the resolver. It decides for itself what letters are.
+bool could_be_name(std::string_view host) {
+    constexpr std::size_t longest = 253;  // RFC 1035, section 2.3.4, without the root's dot
+    return !host.empty() && host.size() <= longest && std::ranges::none_of(host, [](char c) {
+        return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' ||
+               std::string_view{":/[]@%?#\\"}.contains(c);
+    });
+}
+
+/// Reads the host alone into `into.name` or `into.literal`.
+std::expected<void, problem> read_host(std::string_view host, bool bracketed, named& into) {
+    if (host.empty() && !bracketed) return std::unexpected{problem::no_host};
+    if (bracketed || all_of(host, "0123456789.")) {
+        const auto literal = bracketed ? read_v6(host) : read_v4(host);
+        if (!literal) return std::unexpected{literal.error()};
+        into.literal = *literal;
+        return {};
+    }
+    if (host.contains(':') && all_of(host, "0123456789abcdefABCDEF:.")) {
+        return std::unexpected{problem::bare_v6};
+    }
+    if (!could_be_name(host)) return std::unexpected{problem::odd_name};
+    into.name = host;
+    return {};
+}
+
+std::expected<named, problem> read(std::string_view text) {
+    if (text.empty()) return std::unexpected{problem::empty};
+    if (all_of(text, digits)) {
+        const auto port = read_port(text);
+        if (!port) return std::unexpected{port.error()};
+        return named{.name = {}, .literal = address::loopback(*port), .port = *port};
+    }
+    // A NUL would end the text early for the calls that take it.
+    if (text.contains('\0')) return std::unexpected{problem::odd_name};
+    const bool bracketed = text.front() == '[';
+    const auto close = bracketed ? text.find(']') : 0;
+    if (close == std::string_view::npos) return std::unexpected{problem::open_bracket};
+    const auto colon = bracketed ? text.find(':', close) : text.rfind(':');
+    if (colon == std::string_view::npos || (bracketed && colon != close + 1)) {
+        return std::unexpected{problem::no_port};
+    }
+    named found;
+    const auto host = bracketed ? text.substr(1, close - 1) : text.substr(0, colon);
+    if (const auto done = read_host(host, bracketed, found); !done) {
+        return std::unexpected{done.error()};
+    }
+    const auto port = read_port(text.substr(colon + 1));
+    if (!port) return std::unexpected{port.error()};
+    found.port = *port;
+    found.literal = found.literal.with_port(*port);
+    return found;
+}
+
+/// Quotes what a user wrote, so that no control character of it reaches a terminal.
+std::string quoted(std::string_view text) {
+    constexpr std::size_t enough = 80;
+    std::string out{"'"};
+    for (const char c : text.substr(0, enough)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < ' ' || byte == 0x7f) {
+            out += fmt::format("\\x{:02x}", byte);
+        } else {
+            out += c;
+        }
+    }
+    return out + (text.size() > enough ? "...'" : "'");
+}
+
+result<address> ask_kernel(int fd, int (*call)(int, sockaddr*, socklen_t*)) {
+    sockaddr_storage room{};
+    socklen_t size = sizeof room;
+    auto* raw = reinterpret_cast<sockaddr*>(&room);
+    if (call(fd, raw, &size) != 0) return failure_of(errno);
+    return address::from(raw, size);
+}
+
+}  // namespace
+
+address address::loopback(std::uint16_t port) noexcept {
+    auto made = any(port);
+    made.storage_.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return made;
+}
+
+address address::any(std::uint16_t port) noexcept {
+    address made;
+    made.storage_.v4 = {};
+    made.storage_.v4.sin_family = AF_INET;
+    made.storage_.v4.sin_port = htons(port);
+    return made;
+}
+
+result<address> address::parse(std::string_view text) {
+    const auto found = read(text);
+    if (!found || !found->name.empty()) return failure(fault::bad_address);
+    return found->literal;
+}
+
+result<address> address::local_of(int fd) {
+    return ask_kernel(fd, ::getsockname);
+}
+
+result<address> address::peer_of(int fd) {
+    return ask_kernel(fd, ::getpeername);
+}
+
+result<address> address::from(const sockaddr* raw, socklen_t size) {
+    if (size < sizeof(sa_family_t)) return failure(fault::unsupported);
+    address made;
+    if (raw->sa_family == AF_INET && size >= sizeof(sockaddr_in)) {
+        std::memcpy(&made.storage_.v4, raw, sizeof(sockaddr_in));
+    } else if (raw->sa_family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
+        std::memcpy(&made.storage_.v6, raw, sizeof(sockaddr_in6));
+    } else {
+        return failure(fault::unsupported);
+    }
+    return made;
+}
+
+std::uint16_t address::port() const noexcept {
+    switch (family()) {
+        case AF_INET:
+            return ntohs(storage_.v4.sin_port);
+        case AF_INET6:
+            return ntohs(storage_.v6.sin6_port);
+        default:
+            return 0;
+    }
+}
+
+address address::with_port(std::uint16_t port) const noexcept {
+    auto made = *this;
+    if (family() == AF_INET) made.storage_.v4.sin_port = htons(port);
+    if (family() == AF_INET6) made.storage_.v6.sin6_port = htons(port);
+    return made;
+}
+
+socklen_t address::size() const noexcept {
+    switch (family()) {
+        case AF_INET:
+            return sizeof(sockaddr_in);
+        case AF_INET6:
+            return sizeof(sockaddr_in6);
+        default:
+            return sizeof(sa_family_t);
+    }
+}
+
+std::string address::to_string() const {
+    char host[INET6_ADDRSTRLEN];
+    if (family() == AF_INET) {
+        ::inet_ntop(AF_INET, &storage_.v4.sin_addr, host, sizeof host);
+        return fmt::format("{}:{}", host, port());
+    }
+    if (family() == AF_INET6) {
+        ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, host, sizeof host);
+        const auto zone = storage_.v6.sin6_scope_id;
+        return zone == 0 ? fmt::format("[{}]:{}", host, port())
+                         : fmt::format("[{}%{}]:{}", host, zone, port());
+    }
+    return "-";
+}
+
+bool operator==(const address& a, const address& b) noexcept {
+    if (a.family() != b.family() || a.port() != b.port()) return false;
+    switch (a.family()) {
+        case AF_INET:
+            return a.storage_.v4.sin_addr.s_addr == b.storage_.v4.sin_addr.s_addr;
+        case AF_INET6:
+            return IN6_ARE_ADDR_EQUAL(&a.storage_.v6.sin6_addr, &b.storage_.v6.sin6_addr) &&
+                   a.storage_.v6.sin6_scope_id == b.storage_.v6.sin6_scope_id;
+        default:
+            return true;
+    }
+}
+
+result<std::vector<address>> resolve(std::string_view text) {
+    const auto found = read(text);
+    if (!found) return failure(fault::bad_address);
+    if (found->name.empty()) return std::vector{found->literal};
+
+    addrinfo wanted{};
+    wanted.ai_family = AF_UNSPEC;
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* list = nullptr;
+    const int code = ::getaddrinfo(std::string{found->name}.c_str(), nullptr, &wanted, &list);
+    if (code == EAI_SYSTEM) return failure_of(errno);
+    if (code != 0) return failure(error::resolver(code));
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner{list, ::freeaddrinfo};
+
+    std::vector<address> all;
+    for (const auto* each = list; each != nullptr; each = each->ai_next) {
+        if (const auto one = address::from(each->ai_addr, each->ai_addrlen)) {
+            all.push_back(one->with_port(found->port));
+        }
+    }
+    if (all.empty()) return failure(error::resolver(EAI_NODATA));
+    return all;
+}
+
+std::string why_no_address(std::string_view text) {
+    const auto found = read(text);
+    if (found) return {};
+    const auto given = quoted(text);
+    switch (found.error()) {
+        case problem::empty:
+            return "the address is empty; write HOST:PORT, as in 127.0.0.1:5000";
+        case problem::no_port:
+            return fmt::format("{} has no port; write HOST:PORT, as in 127.0.0.1:5000", given);
+        case problem::no_host:
+            return fmt::format(
+                "{} has no host; write PORT alone for this machine, or 0.0.0.0:PORT for every "
+                "network it is on",
+                given);
+        case problem::odd_port:
+            return fmt::format("the port of {} is not a number; a port is 0 to 65535", given);
+        case problem::port_too_large:
+            return fmt::format("the port of {} is too large; a port is 0 to 65535", given);
+        case problem::open_bracket:
+            return fmt::format("{} opens a bracket and never closes it; write [::1]:PORT", given);
+        case problem::bare_v6:
+            return fmt::format("{} needs brackets around its IPv6 address; write [::1]:PORT",
+                               given);
+        case problem::odd_v4:
+            return fmt::format(
+                "the host of {} is not an IPv4 address; one is four numbers up to 255, as in "
+                "127.0.0.1:5000",
+                given);
+        case problem::odd_v6:
+            return fmt::format("the host of {} is not an IPv6 address; write [::1]:PORT", given);
+        case problem::odd_name:
+            return fmt::format(
+                "the host of {} is neither a name nor an address; write HOST:PORT, as in "
+                "127.0.0.1:5000",
+                given);
+    }
+    return {};
+}
+
+}  // namespace sluice::net

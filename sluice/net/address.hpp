@@ -1,0 +1,80 @@
+// Where a socket is: an IPv4 or IPv6 address with a port, read from and written as text.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+
+namespace sluice::net {
+
+/// An IPv4 or IPv6 socket address, or none yet. 28 bytes, copied freely, owns nothing.
+class address {
+ public:
+    /// None: its family is AF_UNSPEC. Something to receive an address into.
+    address() noexcept : storage_{} {}
+    /// 127.0.0.1 with `port`.
+    [[nodiscard]] static address loopback(std::uint16_t port) noexcept;
+    /// 0.0.0.0 with `port`: every IPv4 interface of the machine.
+    [[nodiscard]] static address any(std::uint16_t port) noexcept;
+
+    /// Reads `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%eth0]:5000`, or `5000` for
+    /// 127.0.0.1:5000. Resolves no names and never blocks. Errors: fault::bad_address, also for a
+    /// name; why_no_address() has the words.
+    [[nodiscard]] static result<address> parse(std::string_view text);
+
+    /// The address `fd` is bound to: getsockname(2). Errors: its errno; fault::unsupported if the
+    /// socket is of another family.
+    [[nodiscard]] static result<address> local_of(int fd);
+    /// The address of the other end of `fd`: getpeername(2). Errors as local_of.
+    [[nodiscard]] static result<address> peer_of(int fd);
+    /// Copies what a system call wrote. Errors: fault::unsupported for another family or a size
+    /// that is too small for its family.
+    [[nodiscard]] static result<address> from(const sockaddr* raw, socklen_t size);
+
+    /// AF_INET, AF_INET6, or AF_UNSPEC for none.
+    [[nodiscard]] int family() const noexcept { return storage_.any.sa_family; }
+    /// In the machine's own byte order; 0 for none, or for one the kernel is to choose.
+    [[nodiscard]] std::uint16_t port() const noexcept;
+    /// The same host with another port.
+    [[nodiscard]] address with_port(std::uint16_t port) const noexcept;
+
+    /// For bind(2), connect(2), sendto(2), with size().
+    [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
+    [[nodiscard]] socklen_t size() const noexcept;
+    /// For a system call that writes an address, with a length that starts at capacity(). What is
+    /// longer, as of a Unix socket, is cut.
+    [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
+    [[nodiscard]] static constexpr socklen_t capacity() noexcept { return sizeof(storage); }
+
+    /// `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%2]:5000`; `-` for none. parse() reads it back.
+    [[nodiscard]] std::string to_string() const;
+
+    friend bool operator==(const address& a, const address& b) noexcept;
+
+ private:
+    union storage {
+        sockaddr_in6 v6;  // first, so that value initialisation clears all of it
+        sockaddr_in v4;
+        sockaddr any;
+    };
+    storage storage_;
+};
+static_assert(sizeof(address) == 28);
+
+/// Like address::parse, and asks the resolver for a name. Gives every address of the name, in the
+/// order to try them (RFC 6724), at least one. Blocks for as long as getaddrinfo(3) does, seconds
+/// where a name server is silent: not for a thread that runs an engine. Errors: those of parse, and
+/// the resolver's.
+[[nodiscard]] result<std::vector<address>> resolve(std::string_view text);
+
+/// Why `text` is no address, as a sentence without its full stop that says what to write instead.
+/// Empty if it has the form of one; whether a name exists only the resolver knows.
+[[nodiscard]] std::string why_no_address(std::string_view text);
+
+}  // namespace sluice::net
