@@ -1,4 +1,4 @@
-// What a call returns: a value, or an error of four bytes that says what went wrong and whose word it is.
+// What a call returns: a value, or an error of four bytes that says what went wrong.
 #pragma once
 
 #include <cstdint>
