@@ -1,0 +1,200 @@
+// The decoder under all of it, and the scan that gets over ordinary text fast.
+#include "sluice/wire/text.hpp"
+
+#include <cstdint>
+
+namespace sluice::wire {
+namespace {
+
+constexpr std::uint8_t byte_at(std::string_view text, std::size_t i) noexcept {
+    return static_cast<std::uint8_t>(text[i]);
+}
+
+/// What stands at the beginning of a text: a character, or a maximal subpart that is none.
+struct character {
+    char32_t code_point;  // of a valid one
+    std::size_t length;   // in bytes, 1 to 4
+    bool valid;
+};
+
+/// What a first byte says of the character: its length, and where the second byte must lie.
+struct lead {
+    std::uint8_t length;  // 0: begins no character
+    std::uint8_t second_low;
+    std::uint8_t second_high;
+};
+
+/// The Unicode Standard, table 3-7: the range of the second byte is what rules out the overlong,
+/// the surrogates and what lies above U+10FFFF.
+constexpr lead lead_of(std::uint8_t first) noexcept {
+    if (first < 0x80) return {1, 0, 0};
+    if (first < 0xc2) return {0, 0, 0};
+    if (first < 0xe0) return {2, 0x80, 0xbf};
+    if (first == 0xe0) return {3, 0xa0, 0xbf};
+    if (first == 0xed) return {3, 0x80, 0x9f};
+    if (first < 0xf0) return {3, 0x80, 0xbf};
+    if (first == 0xf0) return {4, 0x90, 0xbf};
+    if (first < 0xf4) return {4, 0x80, 0xbf};
+    if (first == 0xf4) return {4, 0x80, 0x8f};
+    return {0, 0, 0};
+}
+
+/// `text` is not empty.
+constexpr character first_of(std::string_view text) noexcept {
+    const std::uint8_t first = byte_at(text, 0);
+    const lead begin = lead_of(first);
+    if (begin.length == 0) return {.code_point = 0, .length = 1, .valid = false};
+    if (begin.length == 1) return {.code_point = first, .length = 1, .valid = true};
+
+    char32_t code_point = first & (0x7fU >> begin.length);
+    std::uint8_t low = begin.second_low;
+    std::uint8_t high = begin.second_high;
+    for (std::size_t i = 1; i < begin.length; ++i) {
+        if (i == text.size() || byte_at(text, i) < low || byte_at(text, i) > high) {
+            return {.code_point = 0, .length = i, .valid = false};
+        }
+        code_point = (code_point << 6) | (byte_at(text, i) & 0x3fU);
+        low = 0x80;
+        high = 0xbf;
+    }
+    return {.code_point = code_point, .length = begin.length, .valid = true};
+}
+
+constexpr bool is_ascii(std::uint8_t byte) noexcept {
+    return byte < 0x80;
+}
+
+/// A byte that is a whole character and needs no escape.
+constexpr bool is_plain(std::uint8_t byte) noexcept {
+    return (byte >= 0x20 && byte < 0x7f) || byte == '\t';
+}
+
+constexpr bool may_show(char32_t c) noexcept {
+    if (c < 0x80) return is_plain(static_cast<std::uint8_t>(c));
+    if (c < 0xa0) return false;
+    return (c < 0x2028 || c > 0x202e) && (c < 0x2066 || c > 0x2069);
+}
+
+/// How many bytes from the beginning are as `wanted` says, at least to the last whole block: the
+/// compiler turns the block, whose length it knows and which has no exit, into vectors.
+template <bool wanted(std::uint8_t)>
+std::size_t run(std::string_view text) noexcept {
+    constexpr std::size_t block = 32;
+    std::size_t done = 0;
+    while (text.size() - done >= block) {
+        bool all = true;
+        for (std::size_t i = 0; i < block; ++i) all &= wanted(byte_at(text, done + i));
+        if (!all) break;
+        done += block;
+    }
+    while (done < text.size() && wanted(byte_at(text, done))) ++done;
+    return done;
+}
+
+/// The length of the longest beginning that is UTF-8.
+std::size_t valid_prefix(std::string_view text) noexcept {
+    std::size_t done = 0;
+    while (true) {
+        done += run<is_ascii>(text.substr(done));
+        if (done == text.size()) return done;
+        const character next = first_of(text.substr(done));
+        if (!next.valid) return done;
+        done += next.length;
+    }
+}
+
+/// The length of the longest beginning that needs no escape.
+std::size_t printable_prefix(std::string_view text) noexcept {
+    std::size_t done = 0;
+    while (true) {
+        done += run<is_plain>(text.substr(done));
+        if (done == text.size()) return done;
+        const character next = first_of(text.substr(done));
+        if (!next.valid || !may_show(next.code_point)) return done;
+        done += next.length;
+    }
+}
+
+void append_hex(std::string& out, std::uint32_t value, int digits) {
+    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) {
+        out.push_back("0123456789abcdef"[(value >> shift) & 0xfU]);
+    }
+}
+
+void append_escaped(std::string& out, std::string_view bytes, const character& what) {
+    if (what.valid && what.code_point >= 0x80) {
+        out.append("\\u");
+        append_hex(out, what.code_point, 4);
+        return;
+    }
+    for (const char byte : bytes) {
+        out.append("\\x");
+        append_hex(out, static_cast<std::uint8_t>(byte), 2);
+    }
+}
+
+}  // namespace
+
+bool is_valid_utf8(std::string_view text) noexcept {
+    return valid_prefix(text) == text.size();
+}
+
+void append_valid_utf8(std::string& out, std::string_view text) {
+    while (true) {
+        const std::size_t good = valid_prefix(text);
+        out.append(text.substr(0, good));
+        text.remove_prefix(good);
+        if (text.empty()) return;
+        out.append("\xef\xbf\xbd");
+        text.remove_prefix(first_of(text).length);
+    }
+}
+
+std::string replace_invalid_utf8(std::string_view text) {
+    std::string out;
+    append_valid_utf8(out, text);
+    return out;
+}
+
+std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes) noexcept {
+    if (text.size() <= max_bytes) return text;
+    constexpr std::size_t longest = 4;
+    // Only a character that begins shortly before the cut can reach over it.
+    for (std::size_t back = 1; back < longest && back <= max_bytes; ++back) {
+        const std::size_t begin = max_bytes - back;
+        const character cut = first_of(text.substr(begin));
+        if (cut.valid && cut.length > back) return text.substr(0, begin);
+    }
+    return text.substr(0, max_bytes);
+}
+
+bool is_printable(std::string_view text) noexcept {
+    return printable_prefix(text) == text.size();
+}
+
+void append_printable(std::string& out, std::string_view text) {
+    while (true) {
+        const std::size_t good = printable_prefix(text);
+        out.append(text.substr(0, good));
+        text.remove_prefix(good);
+        if (text.empty()) return;
+        const character bad = first_of(text);
+        append_escaped(out, text.substr(0, bad.length), bad);
+        text.remove_prefix(bad.length);
+    }
+}
+
+std::string printable(std::string_view text) {
+    std::string out;
+    append_printable(out, text);
+    return out;
+}
+
+std::string_view printable(std::string_view text, std::string& scratch) {
+    if (is_printable(text)) return text;
+    scratch.clear();
+    append_printable(scratch, text);
+    return scratch;
+}
+
+}  // namespace sluice::wire
