@@ -11,7 +11,8 @@ namespace sluice {
 /// Aborts with `what` unless `holds`. Stays on in release builds: it costs a predicted branch.
 constexpr void check(bool holds, const char* what,
                      std::source_location where = std::source_location::current()) noexcept {
-    if (!holds) [[unlikely]] broken_contract(what, where);
+    if (!holds) [[unlikely]]
+        broken_contract(what, where);
 }
 
 }  // namespace sluice

@@ -13,6 +13,8 @@
 #include <expected>
 #include <memory>
 
+#include "sluice/wire/text.hpp"
+
 namespace sluice::net {
 namespace {
 
@@ -135,19 +137,11 @@ std::expected<named, problem> read(std::string_view text) {
     return found;
 }
 
-/// Quotes what a user wrote, so that no control character of it reaches a terminal.
+/// Quotes what a user wrote so that a terminal may show it.
 std::string quoted(std::string_view text) {
     constexpr std::size_t enough = 80;
-    std::string out{"'"};
-    for (const char c : text.substr(0, enough)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < ' ' || byte == 0x7f) {
-            out += fmt::format("\\x{:02x}", byte);
-        } else {
-            out += c;
-        }
-    }
-    return out + (text.size() > enough ? "...'" : "'");
+    const auto shown = wire::truncate_utf8(text, enough);
+    return fmt::format("'{}{}'", wire::printable(shown), shown.size() < text.size() ? "..." : "");
 }
 
 result<address> ask_kernel(int fd, int (*call)(int, sockaddr*, socklen_t*)) {

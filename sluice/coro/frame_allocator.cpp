@@ -1,0 +1,82 @@
+// A bounded free list a size class a thread.
+#include "sluice/coro/frame_allocator.hpp"
+
+#include <array>
+#include <cstdint>
+#include <new>
+
+#include "sluice/base/sanitizer.hpp"
+
+namespace sluice::coro {
+namespace {
+
+constexpr std::size_t granule = 16;
+constexpr std::size_t classes = 64;         // up to 1 KiB; larger frames are rare and long-lived
+constexpr std::uint32_t kept_a_class = 64;  // enough for a burst, small beside one buffer pool
+
+struct free_frame_node {
+    free_frame_node* next;
+};
+
+class frame_store {
+ public:
+    frame_store() noexcept = default;
+    frame_store(const frame_store&) = delete;
+    frame_store& operator=(const frame_store&) = delete;
+    ~frame_store() {
+        for (auto& c : classes_) {
+            while (void* frame = c.pop()) ::operator delete(frame);
+        }
+    }
+
+    void* take(std::size_t index) noexcept { return classes_[index].pop(); }
+    bool keep(std::size_t index, void* frame) noexcept { return classes_[index].push(frame); }
+
+ private:
+    struct size_class {
+        free_frame_node* first = nullptr;
+        std::uint32_t count = 0;
+
+        void* pop() noexcept {
+            if (first == nullptr) return nullptr;
+            free_frame_node* node = first;
+            first = node->next;
+            --count;
+            return node;
+        }
+        bool push(void* frame) noexcept {
+            if (count == kept_a_class) return false;
+            first = ::new (frame) free_frame_node{first};
+            ++count;
+            return true;
+        }
+    };
+    std::array<size_class, classes> classes_{};
+};
+
+thread_local frame_store store;
+
+// A recycled frame would hide a use after free from the address sanitizer.
+constexpr bool recycle = !address_sanitizer;
+
+std::size_t class_of(std::size_t size) noexcept {
+    return (size + granule - 1) / granule;
+}
+
+}  // namespace
+
+void* allocate_frame(std::size_t size) noexcept {
+    const std::size_t index = class_of(size);
+    if (recycle && index < classes) {
+        if (void* frame = store.take(index)) return frame;
+    }
+    return ::operator new(index * granule, std::nothrow);
+}
+
+void free_frame(void* frame, std::size_t size) noexcept {
+    const std::size_t index = class_of(size);
+    if (recycle && index < classes && store.keep(index, frame)) return;
+    ::operator delete(frame);
+}
+
+}  // namespace sluice::coro

@@ -1,0 +1,73 @@
+// Children that run side by side and are all joined before their scope ends.
+#pragma once
+
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+
+#include "sluice/base/check.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/coro/ready_queue.hpp"
+#include "sluice/coro/task.hpp"
+
+namespace sluice::coro {
+
+/// Runs tasks that nobody awaits one by one. No coroutine is detached: a scope must be joined, and
+/// dies only when no child is left. One thread.
+class scope final : public child_owner {
+ public:
+    /// Children run in a context of their own below `outer`: they are cancelled with it, or by
+    /// cancel().
+    explicit scope(context& outer) noexcept : context_{outer} {}
+    scope(const scope&) = delete;
+    scope& operator=(const scope&) = delete;
+    ~scope() { check(children_ == 0, "a scope dies with children: join it first"); }
+
+    /// Starts the child at once; it runs until its first wait before this returns. ENOMEM, and
+    /// nothing runs, when there was no memory for the coroutine.
+    result<void> spawn(task<void> child) noexcept {
+        if (!child) return failure_of(ENOMEM);
+        auto handle = child.release();
+        handle.promise().set_context(context_);
+        handle.promise().set_owner(*this);
+        ++children_;
+        handle.resume();
+        return {};
+    }
+    /// Cancels every child, and those still to come. Idempotent.
+    void cancel() noexcept { context_.cancel(); }
+    /// Children that have not ended.
+    [[nodiscard]] std::size_t size() const noexcept { return children_; }
+    /// What the children run in.
+    [[nodiscard]] context& inner() noexcept { return context_; }
+
+    /// `co_await scope.join()` waits until no child is left. A cancellation reaches the children;
+    /// the joiner still waits for them. One joiner at a time.
+    [[nodiscard]] auto join() noexcept { return joiner{*this}; }
+
+    void child_done() noexcept override {
+        --children_;
+        if (children_ > 0 || joiner_ == nullptr || joiner_->linked()) return;
+        context_.queue().push(*joiner_);
+    }
+
+ private:
+    struct joiner : resumable {
+        explicit joiner(scope& s) noexcept : owner{s} {}
+        [[nodiscard]] bool await_ready() const noexcept { return owner.children_ == 0; }
+        void await_suspend(std::coroutine_handle<> h) noexcept {
+            check(owner.joiner_ == nullptr, "a scope has one joiner at a time");
+            set_waiter(h);
+            owner.joiner_ = this;
+        }
+        void await_resume() const noexcept { owner.joiner_ = nullptr; }
+        scope& owner;
+    };
+
+    context context_;
+    std::size_t children_ = 0;
+    joiner* joiner_ = nullptr;
+};
+
+}  // namespace sluice::coro

@@ -1,0 +1,95 @@
+// Lends buffers from a free list, or through the ring that the kernel takes them from.
+#include "sluice/io/buffer_pool.hpp"
+
+#include <liburing.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+#include "sluice/base/check.hpp"
+
+namespace sluice::io {
+namespace {
+
+mapping map_or_throw(std::size_t size) {
+    auto memory = mapping::create(size);
+    if (!memory) throw std::bad_alloc{};
+    return std::move(*memory);
+}
+
+}  // namespace
+
+buffer_pool::buffer_pool(options o, coro::resumable_list& woken)
+    : options_{o},
+      memory_{map_or_throw(std::size_t{o.count} * o.size)},
+      notes_(o.count),
+      woken_{woken} {
+    check(std::has_single_bit(o.count) && o.count <= 32768,
+          "a pool has a power of two of buffers, at most 32,768");
+    check(o.size > 0, "a buffer has at least a byte");
+    options_.at_first = std::clamp(o.at_first, 1U, o.count);
+    grow();
+}
+
+buffer_pool::~buffer_pool() {
+    check(lent_ == 0, "a buffer pool dies while its leases live");
+}
+
+void buffer_pool::publish_in(io_uring_buf_ring* ring) noexcept {
+    check(lent_ == 0, "buffers are published before the first is lent");
+    ring_ = ring;
+    while (free_ >= 0) {
+        const int id = free_;
+        free_ = note_of(id).next;
+        offer(id);
+    }
+}
+
+int buffer_pool::take() noexcept {
+    if (free_ < 0 && !grow()) return -1;
+    const int id = free_;
+    free_ = note_of(id).next;
+    ++lent_;
+    return id;
+}
+
+void buffer_pool::give_back(int id) noexcept {
+    check(lent_ > 0, "a buffer comes home that was not lent");
+    --lent_;
+    offer(id);
+    if (!waiting_.empty()) woken_.push_back(waiting_.pop_front());
+}
+
+bool buffer_pool::grow() noexcept {
+    if (in_use_ == options_.count) return false;
+    const std::uint32_t target =
+        in_use_ == 0 ? options_.at_first : std::min(in_use_ * 2, options_.count);
+    for (; in_use_ < target; ++in_use_) offer(static_cast<int>(in_use_));
+    return true;
+}
+
+void buffer_pool::wait(coro::resumable& r) noexcept {
+    ++waits_;
+    waiting_.push_back(r);
+}
+
+mutable_bytes buffer_pool::bytes(int id) noexcept {
+    auto* start = static_cast<std::byte*>(memory_.data());
+    return {start + (static_cast<std::size_t>(id) * options_.size), options_.size};
+}
+
+void buffer_pool::offer(int id) noexcept {
+    if (ring_ == nullptr) {
+        note_of(id).next = free_;
+        free_ = id;
+        return;
+    }
+    const auto room = bytes(id);
+    io_uring_buf_ring_add(ring_, room.data(), static_cast<unsigned>(room.size()),
+                          static_cast<unsigned short>(id), io_uring_buf_ring_mask(options_.count),
+                          0);
+    io_uring_buf_ring_advance(ring_, 1);
+}
+
+}  // namespace sluice::io

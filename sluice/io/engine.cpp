@@ -1,0 +1,292 @@
+// What every engine has in common: slots, completions, one turn of the loop.
+#include "sluice/io/engine.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+
+#include "sluice/base/check.hpp"
+#include "sluice/io/engines/blocking.hpp"
+#include "sluice/io/engines/epoll.hpp"
+#include "sluice/io/engines/uring.hpp"
+#include "sluice/io/engines/uring_probe.hpp"
+
+namespace sluice::io {
+namespace {
+
+// One slot for every descriptor the process may open. Untouched pages of it cost nothing.
+std::size_t descriptors_possible() noexcept {
+    constexpr std::size_t most = std::size_t{1} << 22;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return most;
+    // A process may raise its own soft limit later, up to the hard one.
+    return std::min<std::size_t>(limit.rlim_max, most);
+}
+
+mapping map_or_throw(std::size_t size) {
+    auto memory = mapping::create(size);
+    if (!memory) throw std::bad_alloc{};
+    return std::move(*memory);
+}
+
+}  // namespace
+
+std::string_view to_text(engine_kind k) noexcept {
+    switch (k) {
+        case engine_kind::blocking:
+            return "blocking";
+        case engine_kind::epoll:
+            return "epoll";
+        case engine_kind::uring:
+            return "uring";
+    }
+    return "unknown";
+}
+
+engine::engine(const engine_options& o)
+    : options_{o},
+      buffers_{o.buffers, queued_},
+      slot_memory_{map_or_throw(descriptors_possible() * sizeof(fd_slot))},
+      slot_count_{slot_memory_.size() / sizeof(fd_slot)},
+      random_{std::random_device{}()} {}
+
+engine::~engine() {
+    check(in_flight_ == 0, "an engine dies with operations in flight");
+    check(inbox_.empty(), "an engine dies with letters in its mailbox");
+}
+
+int engine::socket_flags() const noexcept {
+    // io_uring waits by itself; O_NONBLOCK would make it report EAGAIN instead.
+    return which() == engine_kind::uring ? 0 : SOCK_NONBLOCK;
+}
+
+result<void> engine::attach(int fd, bool keep_flags) noexcept {
+    if (!known(fd)) return failure_of(EMFILE);
+    fd_slot& s = slot(fd);
+    check(!s.attached, "a descriptor is attached once");
+    if (!keep_flags && which() != engine_kind::uring) {
+        const int flags = ::fcntl(fd, F_GETFL);
+        if (flags < 0) return failure_of(errno);
+        if ((flags & O_NONBLOCK) == 0 && ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+            return failure_of(errno);
+        }
+    }
+    s.attached = true;
+    s.may_in = s.may_out = true;
+    return {};
+}
+
+void engine::detach(int fd) noexcept {
+    check(known(fd) && slot(fd).attached, "a descriptor is detached that was not attached");
+    fd_slot& s = slot(fd);
+    check(s.in == nullptr && s.out == nullptr,
+          "a descriptor is detached with operations in flight");
+    on_detach(fd, s);
+    const auto next_generation = static_cast<std::uint16_t>(s.generation + 1);
+    s = fd_slot{};
+    s.generation = next_generation;
+}
+
+void engine::cancel_all(int fd) noexcept {
+    fd_slot& s = slot(fd);
+    if (s.in != nullptr) cancel(*s.in);
+    if (s.out != nullptr) cancel(*s.out);
+}
+
+bool engine::quiet(int fd) const noexcept {
+    const fd_slot& s = slots()[fd];
+    return s.in == nullptr && s.out == nullptr;
+}
+
+void engine::when_quiet(int fd, coro::resumable& r) noexcept {
+    fd_slot& s = slot(fd);
+    check(s.when_quiet == nullptr, "two wait for one descriptor to become quiet");
+    if (quiet(fd)) {
+        ready_.push(r);
+    } else {
+        s.when_quiet = &r;
+    }
+}
+
+bool engine::submit(op& o) noexcept {
+    check(!o.in_flight(), "an operation is submitted twice");
+    if (o.kind().want != interest::none) {
+        check(known(o.fd()) && slot(o.fd()).attached, "an operation on a descriptor not attached");
+        fd_slot& s = slot(o.fd());
+        op*& place = o.kind().want == interest::in ? s.in : s.out;
+        check(place == nullptr, "two operations wait for one direction of a descriptor");
+        place = &o;
+    }
+    ++in_flight_;
+    ++counters_.operations;
+    o.cancelled_ = o.pausing_ = false;
+    o.owed_ = 0;
+    o.state_ = op::state::queued;
+    if (!start(o)) return false;
+    release_slot(o);
+    ++counters_.at_once;
+    if (inline_left_ > 0 || blocks()) {
+        --inline_left_;
+        return true;
+    }
+    // Enough for one turn: the others go first.
+    ready_.push(o);
+    return false;
+}
+
+void engine::pause(op& o) noexcept {
+    if (!o.in_flight() || o.cancelled_) return;
+    cancel(o);
+    o.pausing_ = o.in_flight();
+}
+
+void engine::give_up_wait(op& o) noexcept {
+    if (o.state_ == op::state::kernel) {
+        ready_.push(o);
+    } else {
+        cancel(o);
+    }
+}
+
+void engine::cancel(op& o) noexcept {
+    o.pausing_ = false;
+    if (!o.in_flight() || o.cancelled_) return;
+    ++counters_.cancels;
+    o.cancelled_ = true;
+    if (o.state_ == op::state::parked || o.state_ == op::state::kernel) {
+        withdraw(o);
+        return;
+    }
+    o.resumable::unlink();
+    static_cast<void>(completed(o, {.result = -ECANCELED}));
+    settle(o);
+}
+
+engine::outcome engine::attempt(op& o) noexcept {
+    for (;;) {
+        o.drained_ = false;
+        o.buffer_ = -1;
+        const int r = o.kind().attempt(o);
+        if (r == -EINTR) continue;
+        const interest want = o.kind().want;
+        if (want == interest::none) {
+            if (completed(o, {.result = r})) return outcome::over;
+            continue;
+        }
+        fd_slot& s = slot(o.fd());
+        bool& may = want == interest::in ? s.may_in : s.may_out;
+        if (r == -EAGAIN) {
+            may = false;
+            return outcome::not_ready;
+        }
+        if (r == -ENOBUFS && o.kind().takes_buffer) return outcome::starved;
+        if (o.drained_ && !s.hung_up) may = false;
+        if (completed(o, {.result = r, .buffer = o.buffer_})) return outcome::over;
+    }
+}
+
+bool engine::completed(op& o, const completion& c) noexcept {
+    if (o.kind().complete == nullptr) {
+        o.result_ = c.result;
+        return true;
+    }
+    const verdict v = o.kind().complete(o, c);
+    if (c.more && o.has_waiter() && !o.resumable::linked()) ready_.push(o);
+    if (v == verdict::done) return true;
+    if (!o.cancelled_) return false;
+    static_cast<void>(o.kind().complete(o, {.result = -ECANCELED}));
+    return true;
+}
+
+void engine::settle(op& o) noexcept {
+    release_slot(o);
+    if (o.has_waiter() && !o.resumable::linked()) ready_.push(o);
+}
+
+void engine::release_slot(op& o) noexcept {
+    o.state_ = op::state::idle;
+    o.cancel_hook::unlink();
+    --in_flight_;
+    if (o.kind().want == interest::none) return;
+    fd_slot& s = slot(o.fd());
+    (o.kind().want == interest::in ? s.in : s.out) = nullptr;
+    if (s.when_quiet != nullptr && s.in == nullptr && s.out == nullptr) {
+        ready_.push(*s.when_quiet);
+        s.when_quiet = nullptr;
+    }
+}
+
+void engine::starve(op& o) noexcept {
+    ++counters_.buffer_waits;
+    o.state_ = op::state::starved;
+    buffers_.wait(o);
+}
+
+void engine::queue(op& o) noexcept {
+    o.state_ = op::state::queued;
+    queued_.push_back(o);
+}
+
+void engine::run_due() noexcept {
+    timers_.run(now_);
+    inbox_.deliver();
+}
+
+void engine::run_once(time_point until) noexcept {
+    ++counters_.turns;
+    const bool busy = !ready_.empty() || !queued_.empty() || !inbox_.empty();
+    wait(busy ? time_point::min() : std::min(until, timers_.next()));
+    run_due();
+    run_queued();
+    for (std::uint32_t left = options_.turn_budget; left > 0 && !ready_.empty(); --left) {
+        inline_left_ = options_.inline_budget;
+        ready_.run(1);
+    }
+}
+
+void engine::block_until(const bool& done) noexcept {
+    while (!done) {
+        wait(timers_.next());
+        run_due();
+    }
+}
+
+void engine::run_queued() noexcept {
+    // Only what stands here now: what is queued meanwhile has its turn after the next look.
+    coro::resumable_list now;
+    now.take_all(queued_);
+    while (!now.empty()) {
+        op& o = static_cast<op&>(now.pop_front());
+        inline_left_ = options_.inline_budget;
+        if (!start_queued(o)) continue;
+        release_slot(o);
+        if (o.has_waiter()) o.take_waiter().resume();
+    }
+}
+
+const engine_choice& automatic_engine() {
+    static const engine_choice choice = [] {
+        const uring_support support = probe_uring();
+        if (support.usable) return engine_choice{.kind = engine_kind::uring, .reason = {}};
+        return engine_choice{.kind = engine_kind::epoll, .reason = support.why_not};
+    }();
+    return choice;
+}
+
+result<std::unique_ptr<engine>> make_engine(engine_kind kind, const engine_options& o) {
+    switch (kind) {
+        case engine_kind::blocking:
+            return blocking_engine::create(o);
+        case engine_kind::epoll:
+            return epoll_engine::create(o);
+        case engine_kind::uring:
+            return uring_engine::create(o);
+    }
+    return failure(fault::unsupported);
+}
+
+}  // namespace sluice::io

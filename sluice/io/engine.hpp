@@ -1,0 +1,204 @@
+// The contract of an engine: how one thread waits for its operations, and goes on with its
+// coroutines.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/mapping.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/coro/ready_queue.hpp"
+#include "sluice/io/buffer_pool.hpp"
+#include "sluice/io/mailbox.hpp"
+#include "sluice/io/op.hpp"
+#include "sluice/io/timer.hpp"
+
+namespace sluice::io {
+
+/// How a thread waits.
+enum class engine_kind : std::uint8_t {
+    blocking,  ///< every operation finishes before it returns (poll(2))
+    epoll,     ///< attempts, and waits for readiness (epoll(7))
+    uring,     ///< hands operations to the kernel, and waits for completions (io_uring(7))
+};
+[[nodiscard]] std::string_view to_text(engine_kind k) noexcept;
+
+/// What an engine can be made with.
+struct engine_options {
+    buffer_pool::options buffers;
+    std::uint32_t ring_entries = 256;         ///< io_uring's submission queue
+    std::uint32_t completion_entries = 4096;  ///< io_uring's completion queue
+    std::uint32_t turn_budget = 1024;  ///< coroutines resumed between two looks at the kernel
+    std::uint32_t inline_budget = 64;  ///< completions on the spot before others get a turn
+};
+
+/// What an engine has counted since it was made. The owner's thread.
+struct engine_counters {
+    std::uint64_t turns = 0;         ///< calls of run_once
+    std::uint64_t operations = 0;    ///< submitted
+    std::uint64_t at_once = 0;       ///< completed without waiting
+    std::uint64_t cancels = 0;       ///< asked for while in flight
+    std::uint64_t buffer_waits = 0;  ///< operations that found no free buffer
+    std::uint64_t overflows = 0;     ///< operations that found io_uring's queue full
+};
+
+/// One thread's way of waiting. The virtual part is all that differs between engines: start,
+/// withdraw, wait, wake; everything else (timers, buffers, mail, the queue of coroutines that may
+/// go on) is the same for each. An engine belongs to the thread that made it: nothing but wake()
+/// and post() may be called from another.
+class engine {
+ public:
+    engine(const engine&) = delete;
+    engine& operator=(const engine&) = delete;
+    virtual ~engine();
+
+    [[nodiscard]] virtual engine_kind which() const noexcept = 0;
+    /// Any thread: makes a run_once that waits, or the next one, return early.
+    virtual void wake() noexcept = 0;
+
+    /// Starts an operation. True if it has completed already, without waiting; otherwise the
+    /// waiter is resumed by a later run_once. The descriptor must be attached.
+    [[nodiscard]] bool submit(op& o) noexcept;
+    /// Asks for an early end; the waiter is resumed as for any completion. A result that came
+    /// first stands. Nothing happens to an operation that is not in flight.
+    void cancel(op& o) noexcept;
+    /// Cancels a multishot operation that is to be taken up again later.
+    void pause(op& o) noexcept;
+    /// Resumes who waits for a multishot operation, without disturbing it in the kernel.
+    void give_up_wait(op& o) noexcept;
+
+    /// Makes operations on `fd` possible. Engines that attempt set O_NONBLOCK on it unless
+    /// `keep_flags`: a descriptor that other processes share (stdin) keeps its flags, and its
+    /// operations look before they leap. EMFILE if the number is beyond this engine's table.
+    [[nodiscard]] result<void> attach(int fd, bool keep_flags = false) noexcept;
+    /// Before close(2). No operation may be in flight on `fd`.
+    void detach(int fd) noexcept;
+    /// Cancels whatever is in flight on `fd`.
+    void cancel_all(int fd) noexcept;
+    /// True if no operation is in flight on `fd`.
+    [[nodiscard]] bool quiet(int fd) const noexcept;
+    /// `r` becomes ready once nothing is in flight on `fd`; one at a time for a descriptor.
+    void when_quiet(int fd, coro::resumable& r) noexcept;
+
+    /// One turn: waits until something happens or `until`, then fires timers, delivers mail and
+    /// resumes what may go on. Returns without waiting while something may go on already.
+    void run_once(time_point until) noexcept;
+
+    /// The blocking engine's way to wait for what another thread or a timer does: fires timers and
+    /// delivers mail until `done`.
+    void block_until(const bool& done) noexcept;
+
+    /// Any thread: delivers `l` on this engine's thread, soon.
+    void post(letter& l) noexcept {
+        if (inbox_.post(l)) wake();
+    }
+
+    /// The time at the last look at the kernel; costs nothing, and is a turn old at most.
+    [[nodiscard]] time_point now() const noexcept { return now_; }
+    /// Randomness for services, so that a simulated engine can give them a seeded one.
+    [[nodiscard]] std::uint64_t random() noexcept { return random_(); }
+
+    [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
+    [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
+    [[nodiscard]] coro::ready_queue& ready() noexcept { return ready_; }
+    [[nodiscard]] const engine_counters& counters() const noexcept { return counters_; }
+    /// Operations in flight.
+    [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
+    /// True if no operation ever suspends its coroutine.
+    [[nodiscard]] bool blocks() const noexcept { return which() == engine_kind::blocking; }
+    /// SOCK_NONBLOCK or 0: how this engine wants new sockets (socket(2), accept4(2)).
+    [[nodiscard]] int socket_flags() const noexcept;
+
+ protected:
+    explicit engine(const engine_options& o);
+
+    struct fd_slot {
+        op* in = nullptr;
+        op* out = nullptr;
+        coro::resumable* when_quiet = nullptr;
+        std::uint16_t generation = 0;
+        bool attached = false;
+        bool registered = false;   // with epoll
+        bool unwatchable = false;  // epoll refused it: always ready
+        bool may_in = false;       // no EAGAIN since the last readiness
+        bool may_out = false;
+        bool hung_up = false;  // its end was seen: a short read says nothing
+    };
+
+    /// Begins `o`. True if it settled at once.
+    virtual bool start(op& o) noexcept = 0;
+    /// Goes on with an operation that stood in the queue. True if it settled at once.
+    virtual bool start_queued(op& o) noexcept = 0;
+    /// Ends a parked or kernel-owned `o` early.
+    virtual void withdraw(op& o) noexcept = 0;
+    /// Waits for events until `until` (past: just looks) and takes them in, resuming nobody.
+    virtual void wait(time_point until) noexcept = 0;
+    virtual void on_detach(int fd, fd_slot& slot) noexcept = 0;
+
+    enum class outcome : std::uint8_t {
+        over,       ///< its result is known
+        not_ready,  ///< EAGAIN: it waits for its descriptor
+        starved,    ///< there was no buffer for it
+    };
+    /// Attempts `o`, more than once where one completion is only a part of it.
+    [[nodiscard]] outcome attempt(op& o) noexcept;
+    /// Takes in one completion of `o`. False if `o` must be submitted once more.
+    [[nodiscard]] bool completed(op& o, const completion& c) noexcept;
+    /// `o` is over: takes it out of flight and puts its waiter on the ready queue.
+    void settle(op& o) noexcept;
+    /// `o` waits for a buffer to come home.
+    void starve(op& o) noexcept;
+    /// `o` is attempted or started again in this or the next turn.
+    void queue(op& o) noexcept;
+    [[nodiscard]] fd_slot& slot(int fd) noexcept { return slots()[fd]; }
+    [[nodiscard]] bool known(int fd) const noexcept {
+        return fd >= 0 && static_cast<std::size_t>(fd) < slot_count_;
+    }
+    /// Runs timers and mail; what the blocking engine does inside its waits too.
+    void run_due() noexcept;
+    void look_at_clock() noexcept { now_ = clock::now(); }
+
+    mailbox inbox_;
+    timer_heap timers_;
+    engine_counters counters_;
+    engine_options options_;
+
+ private:
+    [[nodiscard]] fd_slot* slots() const noexcept {
+        return static_cast<fd_slot*>(slot_memory_.data());
+    }
+    void release_slot(op& o) noexcept;
+    void run_queued() noexcept;
+
+    coro::ready_queue ready_;
+    coro::resumable_list queued_;
+    buffer_pool buffers_;
+    mapping slot_memory_;
+    std::size_t slot_count_ = 0;
+    std::size_t in_flight_ = 0;
+    std::uint32_t inline_left_ = 0;
+    time_point now_ = clock::now();
+    std::mt19937_64 random_;
+};
+
+/// What was chosen, and why not something else.
+struct engine_choice {
+    engine_kind kind = engine_kind::epoll;
+    /// Empty, or why io_uring is not used: a sentence for people.
+    std::string reason;
+};
+
+/// io_uring where it works here, else epoll with the reason. Asks the kernel once a process.
+[[nodiscard]] const engine_choice& automatic_engine();
+
+/// Makes an engine for the calling thread. Fails with the kernel's errno, EPERM for io_uring in
+/// many containers for one.
+[[nodiscard]] result<std::unique_ptr<engine>> make_engine(engine_kind kind,
+                                                          const engine_options& o = {});
+
+}  // namespace sluice::io

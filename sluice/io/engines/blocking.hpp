@@ -1,0 +1,35 @@
+// The engine on which every operation finishes before it returns.
+#pragma once
+
+#include <memory>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/io/engine.hpp"
+
+namespace sluice::io {
+
+/// Waits with poll(2) inside submit. Timers still fire and mail is still delivered while it waits,
+/// so deadlines and cancellations work as on the other engines.
+class blocking_engine final : public engine {
+ public:
+    [[nodiscard]] static result<std::unique_ptr<engine>> create(const engine_options& o);
+
+    [[nodiscard]] engine_kind which() const noexcept override { return engine_kind::blocking; }
+    void wake() noexcept override;
+
+ private:
+    blocking_engine(const engine_options& o, unique_fd bell);
+
+    bool start(op& o) noexcept override;
+    bool start_queued(op& o) noexcept override { return start(o); }
+    void withdraw(op& o) noexcept override;
+    void wait(time_point until) noexcept override;
+    void on_detach(int /*fd*/, fd_slot& /*slot*/) noexcept override {}
+
+    /// Waits for `fd` (-1: for the bell alone). True if it is ready.
+    bool wait_for(int fd, short events, time_point until) noexcept;
+
+    unique_fd bell_;
+};
+
+}  // namespace sluice::io

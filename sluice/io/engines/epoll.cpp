@@ -1,0 +1,132 @@
+// Readiness kept in slots, one registration a descriptor.
+#include "sluice/io/engines/epoll.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <span>
+#include <utility>
+
+#include "sluice/base/check.hpp"
+
+namespace sluice::io {
+namespace {
+
+// An event carries the descriptor and the generation of its slot, so that one that was fetched
+// before the descriptor was closed, and is looked at after the number came back, is dropped.
+constexpr std::uint64_t bell_data = ~std::uint64_t{0};
+
+std::uint64_t data_of(int fd, std::uint16_t generation) noexcept {
+    return (std::uint64_t{generation} << 32) | static_cast<std::uint32_t>(fd);
+}
+
+}  // namespace
+
+result<std::unique_ptr<engine>> epoll_engine::create(const engine_options& o) {
+    auto poll = epoll::create();
+    if (!poll) return failure(poll.error());
+    unique_fd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!bell) return failure_of(errno);
+    // Edge-triggered: each write rings once more, and nobody has to read the counter.
+    if (auto added = poll->add(bell.get(), EPOLLIN | EPOLLET, bell_data); !added) {
+        return failure(added.error());
+    }
+    return std::unique_ptr<engine>{new epoll_engine{o, std::move(*poll), std::move(bell)}};
+}
+
+epoll_engine::epoll_engine(const engine_options& o, epoll poll, unique_fd bell)
+    : engine{o}, epoll_{std::move(poll)}, bell_{std::move(bell)} {}
+
+epoll_engine::~epoll_engine() = default;
+
+void epoll_engine::wake() noexcept {
+    const std::uint64_t one = 1;
+    // It fails only when the counter is full, and then the bell has rung.
+    static_cast<void>(::write(bell_.get(), &one, sizeof one));
+}
+
+bool epoll_engine::start(op& o) noexcept {
+    if (o.kind().want != interest::none) {
+        const fd_slot& s = slot(o.fd());
+        if (!(o.kind().want == interest::in ? s.may_in : s.may_out)) {
+            park(o);
+            return false;
+        }
+    }
+    return try_or_park(o);
+}
+
+bool epoll_engine::start_queued(op& o) noexcept {
+    return try_or_park(o);
+}
+
+bool epoll_engine::try_or_park(op& o) noexcept {
+    switch (attempt(o)) {
+        case outcome::over:
+            return true;
+        case outcome::not_ready:
+            park(o);
+            return false;
+        case outcome::starved:
+            starve(o);
+            return false;
+    }
+    return false;
+}
+
+void epoll_engine::park(op& o) noexcept {
+    o.state_ = op::state::parked;
+    fd_slot& s = slot(o.fd());
+    if (s.registered) return;
+    // Adding reports what is ready already, so nothing that came before is missed.
+    auto added = epoll_.add(o.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                            data_of(o.fd(), s.generation));
+    if (added) {
+        s.registered = true;
+        return;
+    }
+    static_cast<void>(completed(o, {.result = -added.error().code()}));
+    settle(o);
+}
+
+void epoll_engine::withdraw(op& o) noexcept {
+    static_cast<void>(completed(o, {.result = -ECANCELED}));
+    settle(o);
+}
+
+void epoll_engine::wait(time_point until) noexcept {
+    auto n = epoll_.wait(events_, until);
+    look_at_clock();
+    if (!n) {
+        check(n.error().is(EINTR), "epoll_pwait2 failed");
+        return;
+    }
+    for (const epoll_event& event : std::span{events_}.first(*n)) {
+        if (event.data.u64 != bell_data) take_in(event);
+    }
+}
+
+void epoll_engine::take_in(const epoll_event& event) noexcept {
+    const auto fd = static_cast<int>(event.data.u64 & 0xffff'ffffU);
+    fd_slot& s = slot(fd);
+    if (!s.registered || s.generation != static_cast<std::uint16_t>(event.data.u64 >> 32)) return;
+    constexpr std::uint32_t ended = EPOLLHUP | EPOLLERR;
+    if ((event.events & (ended | EPOLLRDHUP)) != 0) s.hung_up = true;
+    if ((event.events & (EPOLLIN | EPOLLRDHUP | ended)) != 0) {
+        s.may_in = true;
+        if (s.in != nullptr && s.in->state_ == op::state::parked) queue(*s.in);
+    }
+    if ((event.events & (EPOLLOUT | ended)) != 0) {
+        s.may_out = true;
+        if (s.out != nullptr && s.out->state_ == op::state::parked) queue(*s.out);
+    }
+}
+
+void epoll_engine::on_detach(int fd, fd_slot& s) noexcept {
+    if (!s.registered) return;
+    const auto removed = epoll_.remove(fd);
+    check(removed.has_value(), "a descriptor was closed before it was detached");
+}
+
+}  // namespace sluice::io

@@ -1,0 +1,304 @@
+// Entries in, completions out, and an account of what the kernel still owes.
+#include "sluice/io/engines/uring.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "sluice/base/check.hpp"
+
+namespace sluice::io {
+namespace {
+
+// What a completion is about: the operation's address, with the reason in its low bits.
+enum class tag : std::uint64_t {
+    own = 0,     ///< the operation itself
+    cancel = 1,  ///< the request to cancel it
+    poll = 2,    ///< the poll that stands in for it
+};
+constexpr std::uint64_t tag_bits = 3;
+constexpr std::uint64_t bell_data = tag_bits;  // no operation, an impossible tag
+constexpr std::uint16_t buffer_group = 0;
+
+std::uint64_t data_of(const op& o, tag t) noexcept {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): user_data carries an address
+    return reinterpret_cast<std::uintptr_t>(&o) | static_cast<std::uint64_t>(t);
+}
+op& op_of(std::uint64_t data) noexcept {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast,performance-no-int-to-ptr)
+    return *reinterpret_cast<op*>(data & ~tag_bits);
+}
+static_assert(alignof(op) > tag_bits);
+
+}  // namespace
+
+result<std::unique_ptr<engine>> uring_engine::create(const engine_options& o) {
+    std::unique_ptr<uring_engine> made{new uring_engine{o}};
+    if (auto ready = made->set_up(o); !ready) return failure(ready.error());
+    return std::unique_ptr<engine>{std::move(made)};
+}
+
+uring_engine::uring_engine(const engine_options& o) : engine{o} {}
+
+uring_engine::~uring_engine() {
+    if (ring_made_) io_uring_queue_exit(&ring_);
+}
+
+result<void> uring_engine::set_up(const engine_options& o) noexcept {
+    io_uring_params params{};
+    params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                   IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP;
+    params.cq_entries = o.completion_entries;
+    if (const int r = io_uring_queue_init_params(o.ring_entries, &ring_, &params); r < 0) {
+        return failure_of(-r);
+    }
+    ring_made_ = true;
+    // Saves looking the ring's descriptor up at each call; it works without as well.
+    static_cast<void>(io_uring_register_ring_fd(&ring_));
+    bell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!bell_) return failure_of(errno);
+    return register_buffers();
+}
+
+result<void> uring_engine::register_buffers() noexcept {
+    const std::uint32_t count = buffers().limits().count;
+    auto memory = mapping::create(count * sizeof(io_uring_buf));
+    if (!memory) return failure(memory.error());
+    buffer_ring_ = std::move(*memory);
+    io_uring_buf_reg request{};
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the kernel takes an address
+    request.ring_addr = reinterpret_cast<std::uintptr_t>(buffer_ring_.data());
+    request.ring_entries = count;
+    request.bgid = buffer_group;
+    if (const int r = io_uring_register_buf_ring(&ring_, &request, 0); r < 0) {
+        return failure_of(-r);
+    }
+    auto* ring = static_cast<io_uring_buf_ring*>(buffer_ring_.data());
+    io_uring_buf_ring_init(ring);
+    buffers().publish_in(ring);
+    return {};
+}
+
+void uring_engine::wake() noexcept {
+    const std::uint64_t one = 1;
+    // It fails only when the counter is full, and then the bell has rung.
+    static_cast<void>(::write(bell_.get(), &one, sizeof one));
+}
+
+io_uring_sqe* uring_engine::free_entry() noexcept {
+    if (io_uring_sqe* entry = io_uring_get_sqe(&ring_)) return entry;
+    // Makes room now rather than at the end of the turn. What the kernel refuses for the moment
+    // (EINTR, EAGAIN, EBUSY) stays queued.
+    static_cast<void>(io_uring_submit(&ring_));
+    return io_uring_get_sqe(&ring_);
+}
+
+bool uring_engine::start(op& o) noexcept {
+    if (o.kind().prepare == nullptr) return attempt_or_poll(o);
+    hand_over(o);
+    return false;
+}
+
+bool uring_engine::attempt_or_poll(op& o) noexcept {
+    switch (attempt(o)) {
+        case outcome::over:
+            return true;
+        case outcome::not_ready:
+            poll_for(o);
+            return false;
+        case outcome::starved:
+            starve(o);
+            return false;
+    }
+    return false;
+}
+
+void uring_engine::hand_over(op& o) noexcept {
+    io_uring_sqe* entry = waiting_.empty() ? free_entry() : nullptr;
+    if (entry != nullptr) return fill(o, *entry);
+    ++counters_.overflows;
+    o.state_ = op::state::queued;
+    waiting_.push_back(o);
+}
+
+void uring_engine::fill(op& o, io_uring_sqe& entry) noexcept {
+    o.kind().prepare(o, entry);
+    if (o.kind().takes_buffer) {
+        entry.flags |= IOSQE_BUFFER_SELECT;
+        entry.buf_group = buffer_group;
+    }
+    io_uring_sqe_set_data64(&entry, data_of(o, tag::own));
+    o.state_ = op::state::kernel;
+    o.owed_ = 1;
+}
+
+void uring_engine::poll_for(op& o) noexcept {
+    io_uring_sqe* entry = free_entry();
+    if (entry == nullptr) {
+        // Attempted again in the next turn, when there is room.
+        queue(o);
+        return;
+    }
+    io_uring_prep_poll_add(entry, o.fd(), o.kind().want == interest::in ? POLLIN : POLLOUT);
+    io_uring_sqe_set_data64(entry, data_of(o, tag::poll));
+    o.state_ = op::state::parked;
+    o.owed_ = 1;
+}
+
+void uring_engine::withdraw(op& o) noexcept {
+    io_uring_sqe* entry = free_entry();
+    if (entry == nullptr) {
+        // The operation's place among those its context would cancel is free: it is being
+        // cancelled.
+        o.cancel_hook::unlink();
+        cancels_.push_back(o);
+        return;
+    }
+    const tag target = o.state_ == op::state::parked ? tag::poll : tag::own;
+    io_uring_prep_cancel64(entry, data_of(o, target), 0);
+    io_uring_sqe_set_data64(entry, data_of(o, tag::cancel));
+    ++o.owed_;
+}
+
+void uring_engine::watch_bell() noexcept {
+    io_uring_sqe* entry = free_entry();
+    if (entry == nullptr) return;
+    io_uring_prep_poll_multishot(entry, bell_.get(), POLLIN);
+    io_uring_sqe_set_data64(entry, bell_data);
+    bell_watched_ = true;
+}
+
+void uring_engine::flush_waiting() noexcept {
+    if (!bell_watched_) watch_bell();
+    while (!cancels_.empty()) {
+        auto& o = static_cast<op&>(cancels_.pop_front());
+        withdraw(o);
+        if (o.cancel_hook::linked()) return;
+    }
+    while (!waiting_.empty()) {
+        io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+        if (entry == nullptr) return;
+        fill(static_cast<op&>(waiting_.pop_front()), *entry);
+    }
+}
+
+void uring_engine::wait(time_point until) noexcept {
+    flush_waiting();
+    if (until == time_point::min() || !waiting_.empty() || !cancels_.empty()) {
+        static_cast<void>(io_uring_submit_and_get_events(&ring_));
+    } else {
+        io_uring_cqe* first = nullptr;
+        __kernel_timespec left{};
+        if (until != never) {
+            const timespec t = time_left(until);
+            left = {.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};
+        }
+        static_cast<void>(io_uring_submit_and_wait_timeout(
+            &ring_, &first, 1, until == never ? nullptr : &left, nullptr));
+    }
+    look_at_clock();
+    unsigned head = 0;
+    unsigned seen = 0;
+    const io_uring_cqe* cqe = nullptr;
+    io_uring_for_each_cqe(&ring_, head, cqe) {
+        ++seen;
+        take_in(*cqe);
+    }
+    io_uring_cq_advance(&ring_, seen);
+}
+
+void uring_engine::take_in(const io_uring_cqe& cqe) noexcept {
+    const std::uint64_t data = cqe.user_data;
+    if (data == bell_data) {
+        if ((cqe.flags & IORING_CQE_F_MORE) == 0) bell_watched_ = false;
+        return;
+    }
+    op& o = op_of(data);
+    switch (static_cast<tag>(data & tag_bits)) {
+        case tag::own:
+            own_completion(o, cqe);
+            break;
+        case tag::poll:
+            poll_completion(o, cqe.res);
+            break;
+        case tag::cancel:
+            --o.owed_;
+            finish_if_paid(o);
+            break;
+    }
+}
+
+void uring_engine::own_completion(op& o, const io_uring_cqe& cqe) noexcept {
+    const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
+    if (!more) --o.owed_;
+    // A notification says that a zero-copy send's memory is free; its result came before.
+    if ((cqe.flags & IORING_CQE_F_NOTIF) == 0) {
+        completion c{.result = cqe.res, .more = more && o.kind().multishot};
+        if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
+            c.buffer = static_cast<int>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+            buffers().taken_by_kernel();
+        }
+        o.next_ = next_step(o, c);
+    }
+    finish_if_paid(o);
+}
+
+op::step uring_engine::next_step(op& o, const completion& c) noexcept {
+    const bool no_buffer = c.result == -ENOBUFS && o.kind().takes_buffer;
+    // A descriptor that somebody made non-blocking reports EAGAIN instead of waiting.
+    const bool not_ready = c.result == -EAGAIN && o.kind().want != interest::none;
+    if (!no_buffer && !not_ready && c.result != -EINTR) {
+        return completed(o, c) ? op::step::settle : op::step::submit;
+    }
+    if (o.cancelled_) {
+        static_cast<void>(completed(o, {.result = -ECANCELED}));
+        return op::step::settle;
+    }
+    // A stream that nobody waits for is taken up again by whoever asks it next.
+    if (o.kind().multishot && (!o.has_waiter() || o.resumable::linked())) return op::step::settle;
+    if (no_buffer) return buffers().grow() ? op::step::submit : op::step::starve;
+    return not_ready ? op::step::poll : op::step::submit;
+}
+
+void uring_engine::poll_completion(op& o, int result) noexcept {
+    --o.owed_;
+    o.next_ = op::step::attempt;
+    if (result < 0) {
+        static_cast<void>(completed(o, {.result = result}));
+        o.next_ = op::step::settle;
+    }
+    finish_if_paid(o);
+}
+
+void uring_engine::finish_if_paid(op& o) noexcept {
+    if (o.owed_ > 0) return;
+    if (o.cancelled_ && o.next_ != op::step::settle) {
+        static_cast<void>(completed(o, {.result = -ECANCELED}));
+        o.next_ = op::step::settle;
+    }
+    switch (o.next_) {
+        case op::step::settle:
+            settle(o);
+            break;
+        case op::step::submit:
+            hand_over(o);
+            break;
+        case op::step::attempt:
+            queue(o);
+            break;
+        case op::step::poll:
+            poll_for(o);
+            break;
+        case op::step::starve:
+            starve(o);
+            break;
+    }
+}
+
+// Closing a descriptor does not disturb what the kernel holds of it, and nothing is in flight.
+void uring_engine::on_detach(int /*fd*/, fd_slot& /*slot*/) noexcept {}
+
+}  // namespace sluice::io

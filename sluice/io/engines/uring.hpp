@@ -1,0 +1,61 @@
+// The engine that hands operations to the kernel and waits for their completions.
+#pragma once
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/io/engine.hpp"
+
+namespace sluice::io {
+
+/// A turn is one system call: it submits what the coroutines prepared and waits for completions
+/// (io_uring_enter(2)). The ring is made by the thread that uses it, and completions are processed
+/// only when that thread asks (IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_DEFER_TASKRUN).
+///
+/// An operation is over when every completion it owes has come: its own, and that of a cancel that
+/// was sent for it. So neither its memory nor its address can be reused too early.
+class uring_engine final : public engine {
+ public:
+    [[nodiscard]] static result<std::unique_ptr<engine>> create(const engine_options& o);
+    ~uring_engine() override;
+
+    [[nodiscard]] engine_kind which() const noexcept override { return engine_kind::uring; }
+    void wake() noexcept override;
+
+ private:
+    explicit uring_engine(const engine_options& o);
+    result<void> set_up(const engine_options& o) noexcept;
+    result<void> register_buffers() noexcept;
+
+    bool start(op& o) noexcept override;
+    bool start_queued(op& o) noexcept override { return start(o); }
+    void withdraw(op& o) noexcept override;
+    void wait(time_point until) noexcept override;
+    void on_detach(int fd, fd_slot& slot) noexcept override;
+
+    io_uring_sqe* free_entry() noexcept;
+    bool attempt_or_poll(op& o) noexcept;
+    void hand_over(op& o) noexcept;
+    static void fill(op& o, io_uring_sqe& entry) noexcept;
+    void poll_for(op& o) noexcept;
+    void watch_bell() noexcept;
+    void flush_waiting() noexcept;
+    void take_in(const io_uring_cqe& cqe) noexcept;
+    void own_completion(op& o, const io_uring_cqe& cqe) noexcept;
+    op::step next_step(op& o, const completion& c) noexcept;
+    void poll_completion(op& o, int result) noexcept;
+    void finish_if_paid(op& o) noexcept;
+
+    io_uring ring_{};
+    bool ring_made_ = false;
+    unique_fd bell_;
+    bool bell_watched_ = false;
+    mapping buffer_ring_;
+    coro::resumable_list waiting_;  // operations for which the submission queue had no entry
+    coro::cancel_list cancels_;     // and cancels
+};
+
+}  // namespace sluice::io

@@ -1,0 +1,50 @@
+// epoll's four system calls.
+#include "sluice/io/epoll.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+
+namespace sluice::io {
+
+result<epoll> epoll::create() noexcept {
+    const int fd = ::epoll_create1(EPOLL_CLOEXEC);
+    if (fd < 0) return failure_of(errno);
+    return epoll{fd};
+}
+
+result<void> epoll::add(int fd, std::uint32_t events, std::uint64_t data) noexcept {
+    return control(EPOLL_CTL_ADD, fd, events, data);
+}
+
+result<void> epoll::modify(int fd, std::uint32_t events, std::uint64_t data) noexcept {
+    return control(EPOLL_CTL_MOD, fd, events, data);
+}
+
+result<void> epoll::remove(int fd) noexcept {
+    return control(EPOLL_CTL_DEL, fd, 0, 0);
+}
+
+result<std::size_t> epoll::wait(std::span<epoll_event> room, time_point until) noexcept {
+    timespec timeout{};
+    const timespec* limit = &timeout;
+    if (until == never) {
+        limit = nullptr;
+    } else if (until != time_point::min()) {
+        timeout = time_left(until);
+    }
+    const int n =
+        ::epoll_pwait2(fd_.get(), room.data(), static_cast<int>(room.size()), limit, nullptr);
+    if (n < 0) return failure_of(errno);
+    return static_cast<std::size_t>(n);
+}
+
+result<void> epoll::control(int what, int fd, std::uint32_t events, std::uint64_t data) noexcept {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = data;
+    if (::epoll_ctl(fd_.get(), what, fd, &event) < 0) return failure_of(errno);
+    return {};
+}
+
+}  // namespace sluice::io

@@ -1,0 +1,44 @@
+// The system calls of epoll behind an owner, each returning what the call returned.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/io/timer.hpp"
+
+namespace sluice::io {
+
+/// An epoll instance (epoll(7)). Errors are the errno of the call. Any thread, as the kernel has
+/// it; one at a time for wait if the events are to be told apart.
+class epoll {
+ public:
+    /// epoll_create1(2), closed on exec.
+    [[nodiscard]] static result<epoll> create() noexcept;
+
+    /// epoll_ctl(2) with EPOLL_CTL_ADD: watches `fd` for `events` (EPOLLIN | EPOLLET ...), which
+    /// come back with `data`. EPERM: a regular file or a directory, which is always ready.
+    [[nodiscard]] result<void> add(int fd, std::uint32_t events, std::uint64_t data) noexcept;
+    /// EPOLL_CTL_MOD: other events or other data for a descriptor that was added.
+    [[nodiscard]] result<void> modify(int fd, std::uint32_t events, std::uint64_t data) noexcept;
+    /// EPOLL_CTL_DEL. Before close(2): an open file lives on in its duplicates, and so would its
+    /// events.
+    [[nodiscard]] result<void> remove(int fd) noexcept;
+    /// epoll_pwait2(2): fills `room` and returns how many events there are, 0 at the deadline.
+    /// `until` in the past looks without waiting; `never` waits for ever. EINTR is an error here.
+    [[nodiscard]] result<std::size_t> wait(std::span<epoll_event> room, time_point until) noexcept;
+
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+ private:
+    explicit epoll(int fd) noexcept : fd_{fd} {}
+    result<void> control(int what, int fd, std::uint32_t events, std::uint64_t data) noexcept;
+
+    unique_fd fd_;
+};
+
+}  // namespace sluice::io

@@ -1,0 +1,69 @@
+// accept4(2) and its io_uring counterpart.
+#include "sluice/io/ops/accept.hpp"
+
+#include <liburing.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "sluice/io/engine.hpp"
+
+namespace sluice::io {
+namespace {
+
+// Enough for most turns; more is paid for by one allocation.
+constexpr std::size_t room_at_first = 64;
+// Enough in store: the rest may wait in the backlog until somebody takes these.
+constexpr std::size_t ahead = 256;
+
+}  // namespace
+
+const op_kind accept_stream::kind_{.want = interest::in,
+                                   .multishot = true,
+                                   .attempt = &attempt,
+                                   .prepare = &prepare,
+                                   .complete = &complete};
+
+accept_stream::accept_stream(engine& home, int fd) : stream{kind_, home, fd} {
+    accepted_.reserve(room_at_first);
+}
+
+int accept_stream::attempt(op& o) noexcept {
+    const int fd = ::accept4(o.fd(), nullptr, nullptr, SOCK_CLOEXEC | o.home().socket_flags());
+    return fd < 0 ? -errno : fd;
+}
+
+void accept_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
+    // No address: all completions of a submission would write it to the same place.
+    io_uring_prep_multishot_accept(&entry, o.fd(), nullptr, nullptr, SOCK_CLOEXEC);
+}
+
+verdict accept_stream::complete(op& o, const completion& c) noexcept {
+    auto& self = static_cast<accept_stream&>(o);
+    if (c.result == -ECANCELED) return self.after_cancel();
+    if (c.result < 0) {
+        self.error_ = c.result;
+        return verdict::done;
+    }
+    self.accepted_.emplace_back(c.result);
+    if (self.accepted_.size() - self.next_ >= ahead && c.more) self.pause();
+    return verdict::done;
+}
+
+result<unique_fd> accept_stream::take() noexcept {
+    if (next_ == accepted_.size()) return failure(error_of(std::exchange(error_, 0)));
+    unique_fd fd = std::move(accepted_[next_++]);
+    if (next_ == accepted_.size()) {
+        accepted_.clear();
+        next_ = 0;
+    }
+    return fd;
+}
+
+void accept_stream::drop() noexcept {
+    accepted_.clear();
+    next_ = 0;
+}
+
+}  // namespace sluice::io

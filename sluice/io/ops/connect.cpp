@@ -1,0 +1,30 @@
+// connect(2) and its io_uring counterpart.
+#include "sluice/io/ops/connect.hpp"
+
+#include <liburing.h>
+
+#include <cerrno>
+
+namespace sluice::io {
+
+const op_kind connect::kind_{.want = interest::out, .attempt = &attempt, .prepare = &prepare};
+
+int connect::attempt(op& o) noexcept {
+    auto& self = static_cast<connect&>(o);
+    if (::connect(o.fd(), self.address_, self.length_) == 0) return 0;
+    // The second call asks how the first one went: EISCONN says well (connect(2), EINPROGRESS).
+    if (errno == EINPROGRESS || errno == EALREADY) return -EAGAIN;
+    return errno == EISCONN ? 0 : -errno;
+}
+
+void connect::prepare(op& o, io_uring_sqe& entry) noexcept {
+    auto& self = static_cast<connect&>(o);
+    io_uring_prep_connect(&entry, o.fd(), self.address_, self.length_);
+}
+
+result<void> connect::await_resume() noexcept {
+    if (raw_result() < 0) return failure(error_of(raw_result()));
+    return {};
+}
+
+}  // namespace sluice::io

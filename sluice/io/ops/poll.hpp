@@ -1,0 +1,29 @@
+// Waits until a descriptor is ready.
+#pragma once
+
+#include "sluice/base/result.hpp"
+#include "sluice/io/op.hpp"
+
+namespace sluice::io {
+
+/// poll(2) for one descriptor: completes when it can be read or written without waiting, or has
+/// ended. For descriptors that only readiness works for, and those that other processes share.
+class poll final : public op {
+ public:
+    /// `want` is in or out.
+    poll(engine& home, int fd, interest want) noexcept
+        : op{want == interest::in ? in_ : out_, home, fd} {}
+    [[nodiscard]] result<void> await_resume() noexcept;
+
+    /// One look, for attempts on descriptors that may be blocking: 0 if ready, else -EAGAIN or
+    /// another -errno.
+    [[nodiscard]] static int look(int fd, interest want) noexcept;
+
+ private:
+    static int attempt(op& o) noexcept;
+    static void prepare(op& o, io_uring_sqe& entry) noexcept;
+    static const op_kind in_;
+    static const op_kind out_;
+};
+
+}  // namespace sluice::io

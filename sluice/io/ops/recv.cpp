@@ -1,0 +1,91 @@
+// recv(2) and its io_uring counterparts.
+#include "sluice/io/ops/recv.hpp"
+
+#include <liburing.h>
+
+#include <cerrno>
+
+#include "sluice/io/engine.hpp"
+
+namespace sluice::io {
+
+const op_kind recv_stream::kind_{.want = interest::in,
+                                 .takes_buffer = true,
+                                 .multishot = true,
+                                 .attempt = &attempt,
+                                 .prepare = &prepare,
+                                 .complete = &complete};
+
+int recv_stream::attempt(op& o) noexcept {
+    auto& self = static_cast<recv_stream&>(o);
+    buffer_pool& pool = o.home().buffers();
+    const int id = pool.take();
+    if (id < 0) return -ENOBUFS;
+    const mutable_bytes room = pool.bytes(id);
+    const auto n = ::recv(o.fd(), room.data(), room.size(), MSG_DONTWAIT);
+    const int error = errno;
+    if (n <= 0) pool.give_back(id);
+    if (n < 0) return -error;
+    if (n > 0) self.set_buffer(id);
+    self.set_drained(n > 0 && static_cast<std::size_t>(n) < room.size());
+    return static_cast<int>(n);
+}
+
+void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
+    io_uring_prep_recv_multishot(&entry, o.fd(), nullptr, 0, 0);
+}
+
+verdict recv_stream::complete(op& o, const completion& c) noexcept {
+    auto& self = static_cast<recv_stream&>(o);
+    buffer_pool& pool = o.home().buffers();
+    if (c.result == -ECANCELED) return self.after_cancel();
+    if (c.result <= 0) {
+        if (c.buffer >= 0) pool.give_back(c.buffer);
+        self.end_ = c.result;
+        return verdict::done;
+    }
+    pool.note_of(c.buffer) = {.length = static_cast<std::uint32_t>(c.result), .next = -1};
+    if (self.count_ == 0) {
+        self.first_ = c.buffer;
+    } else {
+        pool.note_of(self.last_).next = c.buffer;
+    }
+    self.last_ = c.buffer;
+    if (++self.count_ >= ahead && c.more) self.pause();
+    return verdict::done;
+}
+
+result<lease> recv_stream::take() noexcept {
+    if (count_ == 0) {
+        if (end_ < 0) return failure(error_of(end_));
+        return lease{};
+    }
+    buffer_pool& pool = home().buffers();
+    const int id = first_;
+    const buffer_pool::note note = pool.note_of(id);
+    first_ = note.next;
+    --count_;
+    return lease{pool, id, note.length};
+}
+
+void recv_stream::drop() noexcept {
+    while (count_ > 0) static_cast<void>(take());
+}
+
+const op_kind recv_into::kind_{
+    .want = interest::in, .attempt = &attempt, .prepare = &prepare, .complete = nullptr};
+
+int recv_into::attempt(op& o) noexcept {
+    auto& self = static_cast<recv_into&>(o);
+    const auto n = ::recv(o.fd(), self.room_.data(), self.room_.size(), self.flags_ | MSG_DONTWAIT);
+    if (n < 0) return -errno;
+    self.set_drained(n > 0 && static_cast<std::size_t>(n) < self.room_.size());
+    return static_cast<int>(n);
+}
+
+void recv_into::prepare(op& o, io_uring_sqe& entry) noexcept {
+    auto& self = static_cast<recv_into&>(o);
+    io_uring_prep_recv(&entry, o.fd(), self.room_.data(), self.room_.size(), self.flags_);
+}
+
+}  // namespace sluice::io

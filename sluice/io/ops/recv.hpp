@@ -1,0 +1,63 @@
+// Receives from a socket: into a buffer of the pool as a stream of leases, or into given memory.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sluice/base/bytes.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/io/buffer_pool.hpp"
+#include "sluice/io/op.hpp"
+#include "sluice/io/stream.hpp"
+
+namespace sluice::io {
+
+/// recv(2) again and again, each time into a buffer of the engine's pool: a descriptor that waits
+/// holds none. An empty lease is the end of the stream, which stays so. On io_uring the kernel
+/// receives ahead of the reader, at most `ahead` buffers.
+class recv_stream final : public stream<recv_stream, lease> {
+ public:
+    static constexpr std::uint16_t ahead = 4;
+
+    recv_stream(engine& home, int fd) noexcept : stream{kind_, home, fd} {}
+    ~recv_stream() { drop(); }
+
+    [[nodiscard]] bool has_news() const noexcept { return count_ > 0 || end_ != open; }
+    [[nodiscard]] result<lease> take() noexcept;
+    /// Gives back what was received and not taken.
+    void drop() noexcept;
+
+ private:
+    static int attempt(op& o) noexcept;
+    static void prepare(op& o, io_uring_sqe& entry) noexcept;
+    static verdict complete(op& o, const completion& c) noexcept;
+    static const op_kind kind_;
+
+    // end_: `open`, 0 at the end of the stream, else a negative errno.
+    static constexpr std::int32_t open = 1;
+    std::int32_t first_ = -1;
+    std::int32_t last_ = -1;
+    std::int32_t end_ = open;
+    std::uint16_t count_ = 0;
+};
+
+/// One recv(2) into memory that stays valid until it completes. The count received; 0 at the end
+/// of the stream. With `flags` MSG_WAITALL, on io_uring, only a full one or the end.
+class recv_into final : public op {
+ public:
+    recv_into(engine& home, int fd, mutable_bytes room, int flags = 0) noexcept
+        : op{kind_, home, fd}, room_{room}, flags_{flags} {}
+    [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
+
+ private:
+    static int attempt(op& o) noexcept;
+    static void prepare(op& o, io_uring_sqe& entry) noexcept;
+    static const op_kind kind_;
+
+    mutable_bytes room_;
+    int flags_;
+};
+
+}  // namespace sluice::io

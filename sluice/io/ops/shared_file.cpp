@@ -1,0 +1,48 @@
+// Looks with poll(2), then reads or writes.
+#include "sluice/io/ops/shared_file.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+
+#include "sluice/io/ops/poll.hpp"
+
+namespace sluice::io {
+
+const op_kind read_shared::kind_{.want = interest::in, .attempt = &attempt};
+
+int read_shared::attempt(op& o) noexcept {
+    auto& self = static_cast<read_shared&>(o);
+    if (const int seen = poll::look(o.fd(), interest::in); seen < 0) return seen;
+    const auto n = ::read(o.fd(), self.room_.data(), self.room_.size());
+    return n < 0 ? -errno : static_cast<int>(n);
+}
+
+const op_kind write_shared::kind_{
+    .want = interest::out, .attempt = &attempt, .complete = &complete};
+
+int write_shared::attempt(op& o) noexcept {
+    auto& self = static_cast<write_shared&>(o);
+    if (self.what_.empty()) return 0;
+    if (const int seen = poll::look(o.fd(), interest::out); seen < 0) return seen;
+    const auto n =
+        ::write(o.fd(), self.what_.data(), std::min<std::size_t>(self.what_.size(), PIPE_BUF));
+    return n < 0 ? -errno : static_cast<int>(n);
+}
+
+verdict write_shared::complete(op& o, const completion& c) noexcept {
+    auto& self = static_cast<write_shared&>(o);
+    self.set_raw_result(c.result);
+    if (c.result < 0) return verdict::done;
+    self.what_ = self.what_.subspan(static_cast<std::size_t>(c.result));
+    return self.what_.empty() ? verdict::done : verdict::again;
+}
+
+result<std::size_t> write_shared::await_resume() noexcept {
+    if (raw_result() < 0) return failure(error_of(raw_result()));
+    return length_;
+}
+
+}  // namespace sluice::io

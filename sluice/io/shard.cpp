@@ -1,0 +1,77 @@
+// Starts the thread, runs its coroutine, ends it.
+#include "sluice/io/shard.hpp"
+
+#include <sched.h>
+
+#include <future>
+#include <system_error>
+#include <utility>
+
+#include "sluice/io/run.hpp"
+
+namespace sluice::io {
+
+shard::stop_letter::stop_letter(shard& s) noexcept
+    : letter{[](letter& l) noexcept {
+          auto& self = static_cast<stop_letter&>(l);
+          if (self.owner.root_ != nullptr) self.owner.root_->cancel();
+      }},
+      owner{s} {}
+
+shard::shard() noexcept : stop_{*this} {}
+
+result<std::unique_ptr<shard>> shard::start(options o, entry run) {
+    std::unique_ptr<shard> made{new shard};
+    std::promise<result<void>> started;
+    auto answer = started.get_future();
+    try {
+        made->thread_ = std::thread{[&made = *made, o = std::move(o), run = std::move(run),
+                                     started = std::move(started)]() mutable {
+            made.work(o, run, [&started](result<void> r) { started.set_value(r); });
+        }};
+    } catch (const std::system_error&) {
+        return failure_of(EAGAIN);
+    }
+    if (auto stands = answer.get(); !stands) {
+        made->thread_.join();
+        return failure(stands.error());
+    }
+    return made;
+}
+
+shard::~shard() {
+    stop();
+    join();
+}
+
+void shard::stop() noexcept {
+    if (engine_ == nullptr || stop_sent_.exchange(true)) return;
+    engine_->post(stop_);
+}
+
+void shard::join() noexcept {
+    if (thread_.joinable()) thread_.join();
+}
+
+void shard::work(const options& o, const entry& run, std::function<void(result<void>)> started) {
+    if (o.cpu) {
+        cpu_set_t set{};
+        CPU_ZERO(&set);
+        CPU_SET(static_cast<std::size_t>(*o.cpu), &set);
+        static_cast<void>(::sched_setaffinity(0, sizeof set, &set));
+    }
+    // The ring belongs to the thread that makes it.
+    auto made = make_engine(o.kind, o.engine);
+    if (!made) {
+        started(failure(made.error()));
+        return;
+    }
+    engine_ = std::move(*made);
+    coro::context root{engine_->ready()};
+    root_ = &root;
+    started({});
+    io::run(*engine_, run(*engine_), root);
+    root_ = nullptr;
+}
+
+}  // namespace sluice::io

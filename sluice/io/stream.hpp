@@ -1,0 +1,77 @@
+// A multishot operation behind `co_await s.next()`.
+#pragma once
+
+#include <coroutine>
+
+#include "sluice/base/result.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/io/op.hpp"
+
+namespace sluice::io {
+
+/// An operation that may complete many times: on io_uring it stays in the kernel and its results
+/// are collected as they come; on the other engines each question is one attempt. `Derived` keeps
+/// what came until somebody takes it:
+///     bool has_news() const        something to take: a result, the end, an error
+///     result<T> take()             takes it
+/// One reader at a time. It must not be in flight when it dies: stop it through engine::cancel and
+/// engine::when_quiet, as net::connection::close does.
+template <class Derived, class T>
+class stream : public op {
+ public:
+    /// `co_await s.next()`: a result or the error that ended the stream; fault::cancelled when the
+    /// wait was given up, which loses nothing: what comes later is there for the next question.
+    [[nodiscard]] auto next() noexcept { return next_awaiter{static_cast<Derived&>(*this)}; }
+
+ protected:
+    using op::op;
+    /// For the completion that finds enough in store: ends the submission in the kernel, keeping
+    /// what it brought. The next question takes it up again.
+    void pause() noexcept { home().pause(*this); }
+    /// For the completion with -ECANCELED: what to do about it. Somebody asked while a pause was
+    /// under way, so it goes on; otherwise it is over.
+    [[nodiscard]] verdict after_cancel() noexcept {
+        if (!take_pause() || !has_waiter() || resumable::linked()) return verdict::done;
+        return verdict::again;
+    }
+
+ private:
+    class next_awaiter : public coro::cancel_hook {
+     public:
+        explicit next_awaiter(Derived& s) noexcept : cancel_hook{&on_cancel}, stream_{s} {}
+
+        [[nodiscard]] bool await_ready() const noexcept { return stream_.has_news(); }
+        template <class Promise>
+        bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
+            coro::context& here = h.promise().current_context();
+            if (here.cancelled()) return false;
+            stream_.set_waiter(h);
+            if (stream_.home().blocks()) here.watch(*this);
+            if (!stream_.in_flight() && stream_.home().submit(stream_)) {
+                static_cast<void>(stream_.take_waiter());
+                return false;
+            }
+            if (!cancel_hook::linked()) here.watch(*this);
+            return true;
+        }
+        [[nodiscard]] result<T> await_resume() noexcept {
+            cancel_hook::unlink();
+            if (!stream_.has_news()) return failure(fault::cancelled);
+            return stream_.take();
+        }
+        /// Gives the wait up; the reader is resumed.
+        void cancel() noexcept {
+            if (!stream_.has_waiter() || stream_.resumable::linked()) return;
+            stream_.home().give_up_wait(stream_);
+        }
+
+     private:
+        static void on_cancel(cancel_hook& hook) noexcept {
+            static_cast<next_awaiter&>(hook).cancel();
+        }
+        Derived& stream_;
+    };
+};
+
+}  // namespace sluice::io

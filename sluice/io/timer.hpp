@@ -1,0 +1,74 @@
+// Timers as nodes in their owners' frames, on one heap a thread.
+#pragma once
+
+#include <chrono>
+#include <ctime>
+
+#include "sluice/base/intrusive_heap.hpp"
+
+namespace sluice::io {
+
+/// Deadlines never move with the wall clock (clock_gettime(2), CLOCK_MONOTONIC).
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+using duration = clock::duration;
+/// A deadline that never comes.
+inline constexpr time_point never = time_point::max();
+
+/// `now + d`, or never where that is beyond what the clock can count.
+[[nodiscard]] constexpr time_point after(time_point now, duration d) noexcept {
+    return d >= never - now ? never : now + d;
+}
+
+/// What is left until `until`, for a system call; zero if it has passed.
+[[nodiscard]] inline timespec time_left(time_point until) noexcept {
+    using std::chrono::nanoseconds;
+    const auto left = std::chrono::duration_cast<nanoseconds>(until - clock::now()).count();
+    if (left <= 0) return {};
+    constexpr long long a_second = 1'000'000'000;
+    return {.tv_sec = left / a_second, .tv_nsec = left % a_second};
+}
+
+/// Something that happens once at a point in time. Lives in its owner, allocates nothing.
+class timer : public heap_hook<timer> {
+ public:
+    /// `fire` is called on the thread of the heap, with the timer out of the heap.
+    explicit timer(void (*fire)(timer&) noexcept) noexcept : fire_{fire} {}
+
+    friend bool operator<(const timer& a, const timer& b) noexcept { return a.when_ < b.when_; }
+
+ private:
+    friend class timer_heap;
+    time_point when_;
+    void (*fire_)(timer&) noexcept;
+};
+
+/// The timers of one thread, the earliest first.
+class timer_heap {
+ public:
+    /// The timer must not be armed. One that is armed for `never` stays out of the heap.
+    void arm(timer& t, time_point when) noexcept {
+        if (when == never) return;
+        t.when_ = when;
+        heap_.push(t);
+    }
+    /// Nothing happens to a timer that is not armed.
+    void disarm(timer& t) noexcept { heap_.remove(t); }
+    /// When the earliest timer is due; `never` if there is none.
+    [[nodiscard]] time_point next() const noexcept {
+        return heap_.empty() ? never : heap_.least()->when_;
+    }
+    /// Fires every timer that is due at `now`.
+    void run(time_point now) noexcept {
+        while (!heap_.empty() && heap_.least()->when_ <= now) {
+            timer& t = *heap_.least();
+            heap_.remove(t);
+            t.fire_(t);
+        }
+    }
+
+ private:
+    intrusive_heap<timer> heap_;
+};
+
+}  // namespace sluice::io

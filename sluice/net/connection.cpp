@@ -1,0 +1,59 @@
+// Opens, closes and tunes connected sockets.
+#include "sluice/net/connection.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "sluice/base/check.hpp"
+
+namespace sluice::net {
+
+connection::connection(io::engine& home, unique_fd socket) noexcept
+    : socket_{std::move(socket)}, input_{home, socket_.get()} {
+    // Its operations pass MSG_DONTWAIT, so its flags do not matter.
+    check(home.attach(fd(), true).has_value(), "a socket beyond the table of its engine");
+}
+
+connection::~connection() {
+    if (!socket_) return;
+    check(home().quiet(fd()), "a connection dies with operations in flight: close() it first");
+    close_now();
+}
+
+void connection::finish_sending() noexcept {
+    ::shutdown(fd(), SHUT_WR);
+}
+
+void connection::send_promptly() noexcept {
+    const int on = 1;
+    ::setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void connection::reset_on_close() noexcept {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+void connection::close_now() noexcept {
+    input_.drop();
+    home().detach(fd());
+    socket_.reset();
+}
+
+bool connection::closer::await_suspend(std::coroutine_handle<> h) noexcept {
+    io::engine& home = owner.home();
+    home.cancel_all(owner.fd());
+    if (home.quiet(owner.fd())) return false;
+    set_waiter(h);
+    home.when_quiet(owner.fd(), *this);
+    return true;
+}
+
+void connection::closer::await_resume() noexcept {
+    if (owner.socket_) owner.close_now();
+}
+
+}  // namespace sluice::net

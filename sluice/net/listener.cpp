@@ -1,0 +1,139 @@
+// Opens listening sockets, and accepts through shortages.
+#include "sluice/net/listener.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "sluice/base/check.hpp"
+#include "sluice/io/deadline.hpp"
+#include "sluice/io/ops/poll.hpp"
+
+namespace sluice::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Long enough not to spin, short enough that nobody notices once there is room again.
+constexpr auto shortage_pause = 50ms;
+
+unique_fd open_reserve() noexcept {
+    return unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+}
+
+enum class trouble : std::uint8_t { passing, shortage, fatal };
+
+trouble judge(error e) noexcept {
+    if (e.whose() != error::category::system) return trouble::fatal;
+    switch (e.code()) {
+        // accept(2), "Error handling": errors already pending on the new socket.
+        case ECONNABORTED:
+        case EPROTO:
+        case ENETDOWN:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case EOPNOTSUPP:
+        case ENETUNREACH:
+        case EPERM:
+            return trouble::passing;
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+            return trouble::shortage;
+        default:
+            return trouble::fatal;
+    }
+}
+
+result<void> set_option(int fd, int level, int name, int value) noexcept {
+    if (::setsockopt(fd, level, name, &value, sizeof value) < 0) return failure_of(errno);
+    return {};
+}
+
+}  // namespace
+
+result<unique_fd> listen(const address& where, const listen_options& o) noexcept {
+    unique_fd fd{::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (!fd) return failure_of(errno);
+    if (auto r = set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1); !r) return failure(r.error());
+    if (o.share_port) {
+        auto r = set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
+        if (!r) return failure(r.error());
+    }
+    if (::bind(fd.get(), where.data(), where.size()) < 0) return failure_of(errno);
+    if (::listen(fd.get(), o.backlog) < 0) return failure_of(errno);
+    return fd;
+}
+
+listener::listener(io::engine& home, unique_fd socket)
+    : socket_{std::move(socket)}, reserve_{open_reserve()}, incoming_{home, socket_.get()} {
+    check(home.attach(fd()).has_value(), "a listener beyond the table of its engine");
+}
+
+listener::~listener() {
+    if (!socket_) return;
+    check(home().quiet(fd()), "a listener dies with operations in flight: close() it first");
+    close_now();
+}
+
+coro::task<result<unique_fd>> listener::accept() noexcept {
+    for (;;) {
+        auto accepted = co_await incoming_.next();
+        if (accepted) {
+            ++counters_.accepted;
+            co_return std::move(*accepted);
+        }
+        switch (judge(accepted.error())) {
+            case trouble::passing:
+                ++counters_.aborted;
+                break;
+            case trouble::fatal:
+                co_return failure(accepted.error());
+            case trouble::shortage: {
+                shed_one();
+                ++counters_.pauses;
+                auto slept = co_await io::sleep_for(home(), shortage_pause);
+                if (!slept) co_return failure(slept.error());
+                break;
+            }
+        }
+    }
+}
+
+void listener::shed_one() noexcept {
+    reserve_.reset();
+    // The socket may be blocking, and who waited may be gone.
+    if (io::poll::look(fd(), io::interest::in) == 0) {
+        const unique_fd unlucky{::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC)};
+        if (unlucky) ++counters_.shed;
+    }
+    reserve_ = open_reserve();
+}
+
+void listener::close_now() noexcept {
+    incoming_.drop();
+    home().detach(fd());
+    socket_.reset();
+}
+
+bool listener::closer::await_suspend(std::coroutine_handle<> h) noexcept {
+    io::engine& home = owner.home();
+    home.cancel_all(owner.fd());
+    if (home.quiet(owner.fd())) return false;
+    set_waiter(h);
+    home.when_quiet(owner.fd(), *this);
+    return true;
+}
+
+void listener::closer::await_resume() noexcept {
+    if (owner.socket_) owner.close_now();
+}
+
+}  // namespace sluice::net

@@ -1,0 +1,78 @@
+// A listening socket on an engine, which survives what accepting can run into.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/coro/ready_queue.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/io/ops/accept.hpp"
+#include "sluice/net/address.hpp"
+
+namespace sluice::net {
+
+/// How a listening socket is made.
+struct listen_options {
+    /// Connections that wait to be accepted; the kernel takes at most net.core.somaxconn.
+    int backlog = 4096;
+    /// Several sockets share the port, and the kernel spreads connections over them (socket(7)).
+    bool share_port = false;
+};
+
+/// A socket that listens at `where`, with SO_REUSEADDR, closed on exec. Errno of socket(2), bind(2)
+/// or listen(2): EADDRINUSE, EACCES, EADDRNOTAVAIL ...
+[[nodiscard]] result<unique_fd> listen(const address& where, const listen_options& o = {}) noexcept;
+
+/// Accepts connections. Thread of its engine.
+class listener {
+ public:
+    /// What could not be served as it came, since the listener was made.
+    struct counters {
+        std::uint64_t accepted = 0;
+        std::uint64_t aborted = 0;  ///< went away in the backlog
+        std::uint64_t shed = 0;     ///< accepted and closed at once: no descriptor left for them
+        std::uint64_t pauses = 0;   ///< waits for the machine to have descriptors or memory again
+    };
+
+    /// Takes a socket that listens. Throws std::bad_alloc.
+    listener(io::engine& home, unique_fd socket);
+    listener(const listener&) = delete;
+    listener& operator=(const listener&) = delete;
+    ~listener();
+
+    /// The next connection. A connection that went away in the backlog is passed over. Out of
+    /// descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), it closes the one that waits, so
+    /// that its peer hears of it, and pauses before it tries again: it never spins and never fails
+    /// for that. fault::cancelled; any other errno is the listener's end.
+    [[nodiscard]] coro::task<result<unique_fd>> accept() noexcept;
+
+    /// `co_await l.close()`: stops listening; what waits in the backlog is reset by the kernel.
+    [[nodiscard]] auto close() noexcept { return closer{*this}; }
+
+    /// Where it listens, with the port that the kernel chose.
+    [[nodiscard]] result<address> local() const { return address::local_of(fd()); }
+    [[nodiscard]] int fd() const noexcept { return socket_.get(); }
+    [[nodiscard]] io::engine& home() const noexcept { return incoming_.home(); }
+    [[nodiscard]] const counters& counted() const noexcept { return counters_; }
+
+ private:
+    struct closer : coro::resumable {
+        explicit closer(listener& l) noexcept : owner{l} {}
+        [[nodiscard]] bool await_ready() const noexcept { return !owner.socket_; }
+        bool await_suspend(std::coroutine_handle<> h) noexcept;
+        void await_resume() noexcept;
+        listener& owner;
+    };
+    void close_now() noexcept;
+    void shed_one() noexcept;
+
+    unique_fd socket_;
+    unique_fd reserve_;  // a descriptor kept for the moment when there is no other
+    io::accept_stream incoming_;
+    counters counters_;
+};
+
+}  // namespace sluice::net
