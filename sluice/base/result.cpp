@@ -11,22 +11,14 @@ namespace {
 
 const char* words_for(fault f) {
     switch (f) {
-        case fault::timed_out:
-            return "the deadline passed";
-        case fault::cancelled:
-            return "cancelled";
-        case fault::closed:
-            return "closed";
-        case fault::message_too_long:
-            return "the message is too long";
-        case fault::queue_full:
-            return "the queue is full";
-        case fault::ended:
-            return "the stream ended too early";
-        case fault::bad_address:
-            return "not an address";
-        case fault::unsupported:
-            return "not supported here";
+        case fault::timed_out: return "the deadline passed";
+        case fault::cancelled: return "cancelled";
+        case fault::closed: return "closed";
+        case fault::message_too_long: return "the message is too long";
+        case fault::queue_full: return "the queue is full";
+        case fault::ended: return "the stream ended too early";
+        case fault::bad_address: return "not an address";
+        case fault::unsupported: return "not supported here";
     }
     return "unknown error";
 }
@@ -43,10 +35,8 @@ std::string error::message() const {
             }
             return text;
         }
-        case category::resolver:
-            return gai_strerror(-code());
-        case category::sluice:
-            return words_for(static_cast<fault>(code()));
+        case category::resolver: return gai_strerror(-code());
+        case category::sluice: return words_for(static_cast<fault>(code()));
     }
     return "unknown error";
 }
