@@ -1,0 +1,174 @@
+// Framing under any bytes, split and paused anywhere: equal to the plainest parser, within memory.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/check.hpp"
+#include "sluice/wire/framing.hpp"
+#include "tests/wire/plain_framing.hpp"
+
+namespace {
+
+using namespace sluice::wire;
+using sluice::check;
+
+/// The input: a byte for the mode, one for the limit, one for the number of pieces in the plan,
+/// then a byte for each piece (its length, and in the top bit whether a pause follows), and the
+/// rest is what the peer sends. The plan is repeated until all is sent.
+struct script {
+    framing mode = framing::line;
+    std::size_t limit = 0;
+    std::vector<std::size_t> cuts;
+    stream sent;
+};
+
+script script_of(std::string_view input) {
+    const auto take = [&input]() -> std::uint8_t {
+        if (input.empty()) return 0;
+        const char byte = input.front();
+        input.remove_prefix(1);
+        return static_cast<std::uint8_t>(byte);
+    };
+    constexpr framing modes[] = {framing::automatic, framing::line, framing::raw};
+    script out;
+    out.mode = modes[take() % std::size(modes)];
+    out.limit = take();
+    std::vector<std::uint8_t> plan(take() % 32);
+    for (auto& piece : plan) piece = take();
+    out.sent.bytes = input;
+    if (plan.empty()) return out;
+
+    std::size_t at = 0;
+    std::size_t idle = 0;  // pieces since the last byte: a plan of empty pieces must end too
+    for (std::size_t i = 0; at <= input.size() && idle < plan.size(); i = (i + 1) % plan.size()) {
+        const std::size_t length = plan[i] & 0x7fU;
+        idle = length == 0 ? idle + 1 : 0;
+        at += length;
+        if (at > input.size()) break;
+        out.cuts.push_back(at);
+        if ((plan[i] & 0x80U) != 0) out.sent.pauses.push_back(at);
+    }
+    return out;
+}
+
+/// A reader, and all that it gave.
+class listener {
+ public:
+    explicit listener(const script& s) : reader_{s.mode, s.limit}, limit_{s.limit} {}
+
+    void feed(std::string_view chunk) {
+        // In memory of its own, so that a look beyond its ends or after its time is seen.
+        const std::vector<char> lent{chunk.begin(), chunk.end()};
+        reader_.feed({lent.data(), lent.size()});
+        drain({lent.data(), lent.size()});
+    }
+    void pause() {
+        reader_.pause();
+        check(!reader_.awaits_pause() || reader_.held_bytes() > 0, "it waits for nothing");
+        drain({});
+    }
+    void finish() {
+        reader_.finish();
+        drain({});
+    }
+    [[nodiscard]] const transcript& seen() const { return seen_; }
+
+ private:
+    void drain(std::string_view chunk) {
+        while (true) {
+            const auto found = reader_.next();
+            seen_.answers_terminated = reader_.answers_terminated();
+            check(reader_.held_bytes() <= std::max(2 * (limit_ + 1), stash::small),
+                  "the stash outgrew the limit");
+            if (!found) {
+                check(found.error() == sluice::fault::message_too_long, "an error of another kind");
+                check(reader_.held_bytes() == 0, "a failed reader holds memory");
+                seen_.too_long = true;
+                return;
+            }
+            check(!seen_.too_long, "a message after the error");
+            if (!*found) return;
+            const auto& [text, terminated] = **found;
+            const bool lies_in_chunk = std::less_equal{}(chunk.data(), text.data()) &&
+                                       std::less{}(text.data(), chunk.data() + chunk.size());
+            check(lies_in_chunk || text.empty() || reader_.held_bytes() >= text.size(),
+                  "the text lies nowhere");
+            seen_.messages.push_back({std::string{text}, terminated});
+        }
+    }
+
+    frame_reader reader_;
+    std::size_t limit_;
+    transcript seen_;
+};
+
+/// Chunks end at the pauses, and with `split` also at the cuts.
+transcript parse(const script& s, bool split) {
+    listener one{s};
+    const std::string_view bytes = s.sent.bytes;
+    std::size_t from = 0;
+    auto pause = s.sent.pauses.begin();
+    for (const std::size_t cut : s.cuts) {
+        const bool pauses = pause != s.sent.pauses.end() && *pause == cut;
+        if (!split && !pauses) continue;
+        one.feed(bytes.substr(from, cut - from));
+        from = cut;
+        for (; pause != s.sent.pauses.end() && *pause == cut; ++pause) one.pause();
+    }
+    one.feed(bytes.substr(from));
+    one.finish();
+    return one.seen();
+}
+
+/// What `raw` must make of it: every piece that is not empty.
+transcript pieces(const script& s) {
+    transcript out;
+    out.answers_terminated = false;
+    const std::string_view bytes = s.sent.bytes;
+    std::size_t from = 0;
+    auto cuts = s.cuts;
+    cuts.push_back(bytes.size());
+    for (const std::size_t cut : cuts) {
+        const auto piece = bytes.substr(from, cut - from);
+        from = cut;
+        if (piece.empty()) continue;
+        if (piece.size() > s.limit) {
+            out.too_long = true;
+            return out;
+        }
+        out.messages.push_back({std::string{piece}, false});
+    }
+    return out;
+}
+
+/// Every text is one message again once it was framed, and the same one if it is one line.
+void send_again(const std::vector<owned_message>& messages) {
+    std::string wire;
+    for (const auto& m : messages) append_framed(wire, m.text, true);
+    const auto read = plain_parse(framing::line, wire.size(), {wire});
+    check(read.messages.size() == messages.size(), "a message became several, or none");
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        check(!is_one_line(messages[i].text) || read.messages[i].text == messages[i].text,
+              "a line did not survive the way");
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
+    const script s = script_of({reinterpret_cast<const char*>(data), size});
+    const auto split = parse(s, true);
+    if (s.mode == framing::raw) {
+        check(split == pieces(s), "raw is not what each chunk brought");
+    } else {
+        check(split == plain_parse(s.mode, s.limit, s.sent), "not what the plainest parser reads");
+        check(split == parse(s, false), "the split changed the messages");
+    }
+    send_again(split.messages);
+    return 0;
+}
