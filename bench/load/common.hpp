@@ -1,0 +1,54 @@
+// What every load program needs: sockets that connect, arguments that are numbers, CPU clocks.
+#pragma once
+
+#include <sys/types.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/fd.hpp"
+
+namespace load {
+
+using clock_type = std::chrono::steady_clock;
+using seconds = std::chrono::duration<double>;
+
+/// Prints `what` on stderr and exits with status 1.
+[[noreturn]] void fail(const std::string& what);
+/// The same with the reason that errno names.
+[[noreturn]] void fail_with_errno(const std::string& what);
+
+/// `text` as a number from `least` to `most`; fails with a sentence that names `flag` otherwise.
+template <class T>
+[[nodiscard]] T number(std::string_view flag, std::string_view text, T least, T most) {
+    T value{};
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (status != std::errc{} || end != text.data() + text.size() || value < least ||
+        value > most) {
+        std::string what;
+        what.append(flag).append(" ").append(text);
+        what.append(": give a number from ").append(std::to_string(least));
+        what.append(" to ").append(std::to_string(most));
+        fail(what);
+    }
+    return value;
+}
+
+/// Seconds of CPU that a process has used: all its threads, user and system, to about one tick of
+/// the kernel (clock_getcpuclockid(3)). 0 names this process, as below.
+[[nodiscard]] double cpu_seconds(pid_t process);
+
+/// Seconds the first thread of a process stood ready but had no core: what other work took from it
+/// (/proc/PID/schedstat, proc(5)). 0 where the kernel does not count them.
+[[nodiscard]] double waited_seconds(pid_t process);
+
+/// A blocking socket connected to 127.0.0.1:`port`, with TCP_NODELAY. Every 4,000 connections come
+/// from another 127.0.0.x, so that neither the ephemeral ports nor what lingers in TIME_WAIT from
+/// the run before can run out. Fails if it cannot connect.
+[[nodiscard]] sluice::unique_fd connect_to(std::uint16_t port, std::size_t index);
+
+}  // namespace load

@@ -1,0 +1,279 @@
+// A bare io_uring echo in C, as fast as one writes it by hand: what sluice is measured against.
+#include <errno.h>
+#include <liburing.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "listener.h"
+
+enum {
+    sq_entries = 4096,
+    cq_entries = 32 * 1024,
+    buffer_size = 16 * 1024,
+    buffer_count = 1024,  // a power of two, as the ring of buffers demands
+    buffer_group = 0,
+    most_queued = 32,  // buffers that one peer that does not read may hold
+};
+
+enum operation { op_accept, op_recv, op_send, op_cancel };
+
+// One connection, by descriptor. Buffers that wait to be sent form a chain through `chunks`.
+struct connection {
+    uint16_t first, last;  // meaningful while queued > 0; the first is the one being sent
+    uint16_t queued;
+    bool receiving;   // a multishot recv is armed
+    bool cancelling;  // and is being stopped, because too much is queued
+    bool starved;     // stands in the list of those that wait for buffers
+    bool ended;       // nothing more will be read: close once all is sent
+};
+
+// What a buffer holds between recv and the end of its send.
+struct chunk {
+    uint32_t from, to;
+    uint16_t next;
+};
+
+static struct io_uring ring;
+static struct io_uring_buf_ring* buffers;
+static char* memory;
+static struct connection* connections;
+static struct chunk chunks[buffer_count];
+static int* starved;
+static unsigned starved_count;
+static int returned;  // buffers given back since the ring's tail was last advanced
+
+static struct io_uring_sqe* next_sqe(void) {
+    struct io_uring_sqe* sqe = io_uring_get_sqe(&ring);
+    while (sqe == NULL) {
+        int submitted = io_uring_submit(&ring);
+        if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN && submitted != -EBUSY) {
+            errno = -submitted;
+            die("io_uring_submit");
+        }
+        sqe = io_uring_get_sqe(&ring);
+    }
+    return sqe;
+}
+
+static void tag(struct io_uring_sqe* sqe, enum operation operation, int fd) {
+    io_uring_sqe_set_data64(sqe, (uint64_t)operation << 32 | (uint32_t)fd);
+}
+
+static void arm_accept(int listener) {
+    struct io_uring_sqe* sqe = next_sqe();
+    io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
+    tag(sqe, op_accept, listener);
+}
+
+static void arm_recv(int fd) {
+    struct io_uring_sqe* sqe = next_sqe();
+    io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = buffer_group;
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    tag(sqe, op_recv, fd);
+    connections[fd].receiving = true;
+}
+
+static void send_first(int fd) {
+    unsigned id = connections[fd].first;
+    const struct chunk* chunk = &chunks[id];
+    struct io_uring_sqe* sqe = next_sqe();
+    io_uring_prep_send(sqe, fd, memory + (size_t)id * buffer_size + chunk->from,
+                       chunk->to - chunk->from, MSG_NOSIGNAL | MSG_WAITALL);
+    tag(sqe, op_send, fd);
+}
+
+static void give_back(unsigned id) {
+    io_uring_buf_ring_add(buffers, memory + (size_t)id * buffer_size, buffer_size, (uint16_t)id,
+                          io_uring_buf_ring_mask(buffer_count), returned);
+    ++returned;
+}
+
+static void close_if_done(int fd) {
+    struct connection* c = &connections[fd];
+    if (!c->ended || c->receiving || c->starved || c->queued > 0) return;
+    memset(c, 0, sizeof *c);
+    close(fd);
+}
+
+static void on_accept(int listener, const struct io_uring_cqe* cqe) {
+    if (cqe->res >= 0) {
+        arm_recv(cqe->res);
+    } else if (cqe->res != -ECONNABORTED && cqe->res != -EINTR) {
+        errno = -cqe->res;
+        die("accept");
+    }
+    if ((cqe->flags & IORING_CQE_F_MORE) == 0) arm_accept(listener);
+}
+
+static void on_recv(int fd, const struct io_uring_cqe* cqe) {
+    struct connection* c = &connections[fd];
+    c->receiving = (cqe->flags & IORING_CQE_F_MORE) != 0;
+    if (cqe->res > 0) {
+        uint16_t id = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        chunks[id] = (struct chunk){.from = 0, .to = (uint32_t)cqe->res};
+        if (c->queued == 0) {
+            c->first = c->last = id;
+        } else {
+            chunks[c->last].next = id;
+            c->last = id;
+        }
+        if (++c->queued == 1) send_first(fd);
+        if (c->queued >= most_queued && c->receiving && !c->cancelling) {
+            struct io_uring_sqe* sqe = next_sqe();
+            io_uring_prep_cancel64(sqe, (uint64_t)op_recv << 32 | (uint32_t)fd, 0);
+            tag(sqe, op_cancel, fd);
+            c->cancelling = true;
+        }
+    } else if (cqe->res != -ENOBUFS && cqe->res != -ECANCELED && cqe->res != -EINTR) {
+        c->ended = true;
+    }
+    if (c->receiving) return;
+    c->cancelling = false;
+    if (cqe->res == -ENOBUFS) {
+        c->starved = true;
+        starved[starved_count++] = fd;
+    } else if (!c->ended && c->queued < most_queued) {
+        arm_recv(fd);
+    }
+    close_if_done(fd);
+}
+
+static void on_send(int fd, const struct io_uring_cqe* cqe) {
+    struct connection* c = &connections[fd];
+    struct chunk* chunk = &chunks[c->first];
+    if (cqe->res > 0) chunk->from += (uint32_t)cqe->res;
+    if (cqe->res >= 0 && chunk->from < chunk->to) {
+        send_first(fd);
+        return;
+    }
+    if (cqe->res < 0) {
+        // The peer is gone: what it will not read goes home, and its recv ends by the shutdown.
+        for (; c->queued > 1; --c->queued) {
+            unsigned unwanted = c->first;
+            c->first = chunks[unwanted].next;
+            give_back(unwanted);
+        }
+        c->ended = true;
+        shutdown(fd, SHUT_RDWR);
+    }
+    unsigned done = c->first;
+    c->first = chunks[done].next;
+    give_back(done);
+    if (--c->queued > 0) {
+        send_first(fd);
+    } else if (!c->ended && !c->receiving && !c->starved) {
+        arm_recv(fd);
+    }
+    close_if_done(fd);
+}
+
+static void feed_starved(void) {
+    unsigned count = starved_count;
+    starved_count = 0;
+    for (unsigned i = 0; i < count; ++i) {
+        connections[starved[i]].starved = false;
+        if (connections[starved[i]].ended) {
+            close_if_done(starved[i]);
+        } else {
+            arm_recv(starved[i]);
+        }
+    }
+}
+
+static void open_ring(void) {
+    struct io_uring_params params = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_SUBMIT_ALL,
+        .cq_entries = cq_entries,
+    };
+    int status = io_uring_queue_init_params(sq_entries, &ring, &params);
+    if (status < 0) {
+        errno = -status;
+        die("io_uring_queue_init");
+    }
+    status = io_uring_register_ring_fd(&ring);
+    if (status < 0) {
+        errno = -status;
+        die("io_uring_register_ring_fd");
+    }
+}
+
+static void open_buffers(void) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    void* entries = NULL;
+    void* bytes = NULL;
+    if (posix_memalign(&entries, page, buffer_count * sizeof(struct io_uring_buf)) != 0 ||
+        posix_memalign(&bytes, page, (size_t)buffer_count * buffer_size) != 0) {
+        fprintf(stderr, "no memory for %d buffers of %d bytes\n", buffer_count, buffer_size);
+        exit(1);
+    }
+    buffers = entries;
+    memory = bytes;
+    struct io_uring_buf_reg registration = {
+        .ring_addr = (uintptr_t)entries, .ring_entries = buffer_count, .bgid = buffer_group};
+    int status = io_uring_register_buf_ring(&ring, &registration, 0);
+    if (status < 0) {
+        errno = -status;
+        die("io_uring_register_buf_ring");
+    }
+    io_uring_buf_ring_init(buffers);
+    for (unsigned id = 0; id < buffer_count; ++id) give_back(id);
+    io_uring_buf_ring_advance(buffers, returned);
+    returned = 0;
+}
+
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s PORT\n", argv[0]);
+        return 2;
+    }
+    unsigned most = raise_open_files();
+    connections = calloc(most, sizeof *connections);
+    starved = calloc(most, sizeof *starved);
+    if (connections == NULL || starved == NULL) die("calloc");
+    open_ring();
+    open_buffers();
+    arm_accept(listen_on(argv[1], 0));
+
+    for (;;) {
+        int status = io_uring_submit_and_wait(&ring, 1);
+        if (status < 0 && status != -EINTR && status != -EAGAIN && status != -EBUSY) {
+            errno = -status;
+            die("io_uring_submit_and_wait");
+        }
+        struct io_uring_cqe* cqe = NULL;
+        unsigned head = 0;
+        unsigned seen = 0;
+        io_uring_for_each_cqe(&ring, head, cqe) {
+            int fd = (int)(uint32_t)cqe->user_data;
+            switch ((enum operation)(cqe->user_data >> 32)) {
+                case op_accept:
+                    on_accept(fd, cqe);
+                    break;
+                case op_recv:
+                    on_recv(fd, cqe);
+                    break;
+                case op_send:
+                    on_send(fd, cqe);
+                    break;
+                case op_cancel:
+                    break;
+            }
+            ++seen;
+        }
+        io_uring_cq_advance(&ring, seen);
+        if (returned > 0) {
+            io_uring_buf_ring_advance(buffers, returned);
+            returned = 0;
+            feed_starved();
+        }
+    }
+}
