@@ -1,0 +1,23 @@
+// The log: lines on stderr, as text for people or as JSON for programs.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace sluice::cli {
+
+enum class log_level : std::uint8_t { trace, debug, info, warn, error, off };
+enum class log_format : std::uint8_t { text, json };
+
+/// Sets how log() and announce() write. Call it before other threads log; without it they write
+/// text from `info` up.
+void set_up_log(log_level least, log_format format);
+
+/// Writes one line. Any thread. `message` must be fit for a terminal (wire::printable).
+void log(log_level level, std::string_view message);
+
+/// Writes a line that is part of the program's interface, such as "listening on 127.0.0.1:5000":
+/// bare in the text format, a line of level `info` in JSON, and never held back.
+void announce(std::string_view message);
+
+}  // namespace sluice::cli

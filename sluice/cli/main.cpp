@@ -1,0 +1,48 @@
+// The program: puts the commands together, runs the chosen one, and sees its output through.
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/cli/subcommands.hpp"
+
+namespace {
+
+using sluice::cli::exit_status;
+
+exit_status run(const std::vector<std::string>& arguments) {
+    sluice::cli::commands all;
+    sluice::cli::add_doctor(all);
+    sluice::cli::add_help(all);
+    return all.run(arguments);
+}
+
+/// What stdout did not take is a failure, said unless nobody is left to read: a full disk must not
+/// look like a job done.
+exit_status see_output_through(exit_status status) {
+    const int code = sluice::cli::finish_output();
+    if (code == 0) return status;
+    if (code != EPIPE) {
+        std::fprintf(stderr, "sluice: cannot write to standard output: %s\n",
+                     sluice::error::system(code).message().c_str());
+    }
+    return status == exit_status::done ? exit_status::failed : status;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    // A peer or a pager that goes away is an error of the write, not the end of the process.
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
+        return static_cast<int>(see_output_through(run(arguments)));
+    } catch (const std::exception& problem) {
+        std::fprintf(stderr, "sluice: %s\n", problem.what());
+        return static_cast<int>(exit_status::failed);
+    }
+}

@@ -1,0 +1,65 @@
+// Reads addresses, durations, sizes and counts.
+#include "sluice/cli/options.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <limits>
+#include <optional>
+
+#include "sluice/net/address.hpp"
+#include "sluice/wire/size.hpp"
+
+namespace sluice::cli {
+namespace {
+
+/// The number `text` begins with, and what follows it. None without a digit, or if it is too large.
+std::optional<std::pair<std::uint64_t, std::string_view>> leading_number(std::string_view text) {
+    std::uint64_t number = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (code != std::errc{}) return std::nullopt;
+    return std::pair{number, text.substr(static_cast<std::size_t>(end - text.data()))};
+}
+
+}  // namespace
+
+reading<std::string> read_address(std::string_view text) {
+    if (auto why = net::why_no_address(text); !why.empty()) return std::unexpected{std::move(why)};
+    return std::string{text};
+}
+
+reading<std::chrono::milliseconds> read_duration(std::string_view text) {
+    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 5> units{
+        {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60'000}, {"h", 3'600'000}}};
+    constexpr std::uint64_t longest = 366ULL * 24 * 3'600'000;
+    if (const auto found = leading_number(text)) {
+        for (const auto& [unit, milliseconds] : units) {
+            if (found->second != unit) continue;
+            if (found->first > longest / milliseconds) {
+                return std::unexpected{in_quotes(text) + " is more than a year"};
+            }
+            return std::chrono::milliseconds{found->first * milliseconds};
+        }
+    }
+    return std::unexpected{in_quotes(text) + " is no duration; write 5s, 500ms, 2m or 1h"};
+}
+
+reading<std::uint64_t> read_size(std::string_view text) {
+    if (const auto size = wire::parse_size(text)) return *size;
+    return std::unexpected{in_quotes(text) + " is no size; write 65536, 64K, 1M or 2G"};
+}
+
+reading<std::uint64_t> count_from::operator()(std::string_view text) const {
+    const auto found = leading_number(text);
+    if (found && found->second.empty() && found->first >= least && found->first <= most) {
+        return found->first;
+    }
+    if (most == std::numeric_limits<std::uint64_t>::max()) {
+        return std::unexpected{
+            fmt::format("{} is no whole number from {} up", in_quotes(text), least)};
+    }
+    return std::unexpected{
+        fmt::format("{} is no whole number from {} to {}", in_quotes(text), least, most)};
+}
+
+}  // namespace sluice::cli

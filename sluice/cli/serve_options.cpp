@@ -1,0 +1,109 @@
+// Reads the common options of every `serve`.
+#include "sluice/cli/serve_options.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "sluice/cli/options.hpp"
+
+namespace sluice::cli {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, engine_request>, 4> engines{
+    {{"auto", engine_request::automatic},
+     {"blocking", engine_request::blocking},
+     {"epoll", engine_request::epoll},
+     {"uring", engine_request::uring}}};
+
+constexpr std::array<std::pair<std::string_view, model_kind>, 5> models{
+    {{"sync", model_kind::sync},
+     {"fork", model_kind::fork},
+     {"thread", model_kind::thread},
+     {"pool", model_kind::pool},
+     {"event", model_kind::event}}};
+
+constexpr std::array<std::pair<std::string_view, log_format>, 2> formats{
+    {{"text", log_format::text}, {"json", log_format::json}}};
+
+constexpr std::array<std::pair<std::string_view, log_level>, 6> levels{{{"trace", log_level::trace},
+                                                                        {"debug", log_level::debug},
+                                                                        {"info", log_level::info},
+                                                                        {"warn", log_level::warn},
+                                                                        {"error", log_level::error},
+                                                                        {"off", log_level::off}}};
+
+template <class T, std::size_t N>
+std::string_view name_of(const std::array<std::pair<std::string_view, T>, N>& names, T value) {
+    for (const auto& [name, each] : names) {
+        if (each == value) return name;
+    }
+    return "?";
+}
+
+}  // namespace
+
+std::string_view to_text(engine_request engine) noexcept {
+    return name_of(engines, engine);
+}
+std::string_view to_text(model_kind model) noexcept {
+    return name_of(models, model);
+}
+
+std::expected<pairing, std::string> pair_up(std::optional<engine_request> engine,
+                                            std::optional<model_kind> model) {
+    using enum engine_request;
+    const bool waits_for_one = engine == blocking;
+    if (!model) {
+        return pairing{engine.value_or(automatic),
+                       waits_for_one ? model_kind::sync : model_kind::event};
+    }
+    const bool event = *model == model_kind::event;
+    // `auto` is no wish for one engine or another: the model decides.
+    if (engine.value_or(automatic) == automatic)
+        return pairing{event ? automatic : blocking, *model};
+    if (event == waits_for_one) {
+        return std::unexpected{fmt::format(
+            "--engine {} does not go with --model {}: sync, fork, thread and pool run on "
+            "blocking, event runs on epoll or uring; leave one of the two out",
+            to_text(*engine), to_text(*model))};
+    }
+    return pairing{*engine, *model};
+}
+
+void add_serve_options(CLI::App& serve, serve_options& into) {
+    constexpr auto group = "Common to every serve";
+    constexpr std::uint64_t most_workers = 1024;
+    constexpr std::uint64_t most_clients = 10'000'000;
+    add_value(serve, "--listen", into.listen, read_address, "ADDRESS",
+              fmt::format("HOST:PORT or PORT; port 0 picks one ({})", into.listen))
+        ->group(group);
+    add_value(serve, "--engine", into.engine, one_of{engines}, "NAME",
+              "auto, blocking, epoll, uring (auto)")
+        ->group(group);
+    add_value(serve, "--model", into.model, one_of{models}, "NAME",
+              "sync, fork, thread, pool, event (event)")
+        ->group(group);
+    add_value(serve, "--workers", into.workers, count_from{1, most_workers}, "N",
+              "Threads, processes or shards (the cores)")
+        ->group(group);
+    add_value(serve, "--max-clients", into.max_clients, count_from{1, most_clients}, "N",
+              fmt::format("Connections at a time ({})", into.max_clients))
+        ->group(group);
+    add_value(serve, "--grace", into.grace, read_duration, "TIME",
+              fmt::format("How long a stop may drain ({} ms)", into.grace.count()))
+        ->group(group);
+    serve.add_flag("--quiet", into.quiet, "Report no coming and going")->group(group);
+    add_value(serve, "--log-level", into.level, one_of{levels}, "LEVEL",
+              "trace, debug, info, warn, error, off (info)")
+        ->group(group);
+    add_value(serve, "--log-format", into.format, one_of{formats}, "FORMAT",
+              "text or json, on stderr (text)")
+        ->group(group);
+    serve.add_option("--config", into.config, "Settings, as in: listen = 5000")
+        ->type_name("FILE")
+        ->group(group);
+    serve.footer("Flags beat SLUICE_LISTEN, SLUICE_ENGINE and so on, which beat --config.");
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,188 @@
+// Fills in options from the environment and from a configuration file.
+#include "sluice/cli/sources.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+#include "sluice/cli/commands.hpp"
+#include "sluice/cli/config.hpp"
+#include "sluice/cli/words.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using attempt = std::expected<void, std::string>;
+
+constexpr auto config_flag = "config";
+
+/// The options that can be set from elsewhere than the command line, by their long names.
+std::map<std::string, CLI::Option*, std::less<>> settable(CLI::App& command) {
+    std::map<std::string, CLI::Option*, std::less<>> found;
+    for (auto* option : command.get_options()) {
+        const bool asks = option == command.get_help_ptr() || option == command.get_version_ptr();
+        if (!asks && !option->get_lnames().empty())
+            found.emplace(option->get_lnames().front(), option);
+    }
+    return found;
+}
+
+std::string variable_for(std::string_view flag) {
+    std::string name{"SLUICE_"};
+    for (const char c : flag) {
+        name += c == '-' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+    return name;
+}
+
+/// What follows the option's own name in a complaint about its value.
+std::string_view without_name(std::string_view complaint, const CLI::Option& option) {
+    const auto name = option.get_name() + ": ";
+    if (complaint.starts_with(name)) complaint.remove_prefix(name.size());
+    return complaint;
+}
+
+std::optional<bool> read_switch(std::string_view text) {
+    constexpr std::array<std::string_view, 4> on{"true", "yes", "on", "1"};
+    constexpr std::array<std::string_view, 4> off{"false", "no", "off", "0"};
+    if (std::ranges::count(on, text) != 0) return true;
+    if (std::ranges::count(off, text) != 0) return false;
+    return std::nullopt;
+}
+
+attempt give(CLI::Option& option, std::string value, const std::string& source) {
+    const bool takes_no_value = option.get_expected_max() == 0;
+    if (takes_no_value) {
+        const auto on = read_switch(value);
+        if (!on) {
+            return std::unexpected{
+                fmt::format("{}: {} is neither true nor false", source, in_quotes(value))};
+        }
+        value = *on ? "true" : "false";
+    }
+    try {
+        option.add_result(std::move(value));
+        option.run_callback();
+    } catch (const CLI::ParseError& mistake) {
+        return std::unexpected{fmt::format("{}: {}", source, without_name(mistake.what(), option))};
+    }
+    return {};
+}
+
+attempt fill_in_from_environment(CLI::App& command) {
+    for (const auto& [flag, option] : settable(command)) {
+        if (option->count() > 0) continue;
+        const auto name = variable_for(flag);
+        const char* value = std::getenv(name.c_str());
+        if (value == nullptr || *value == '\0') continue;
+        if (auto done = give(*option, value, name + " in the environment"); !done) return done;
+    }
+    return {};
+}
+
+/// The command that `section` names, or nullptr.
+CLI::App* find_command(CLI::App& root, std::string_view section) {
+    auto* command = &root;
+    while (!section.empty()) {
+        const auto end = std::min(section.find(' '), section.size());
+        command = find_below(*command, section.substr(0, end));
+        if (command == nullptr) return nullptr;
+        section.remove_prefix(std::min(end + 1, section.size()));
+    }
+    return command;
+}
+
+void collect_flags(CLI::App& command, std::vector<std::string>& flags) {
+    for (const auto& [flag, option] : settable(command)) {
+        if (flag != config_flag) flags.push_back(flag);
+    }
+    for (auto* each : below(command)) collect_flags(*each, flags);
+}
+
+/// What is wrong with an entry's names; empty if some command knows them.
+std::string unknown_name(CLI::App& root, const config_entry& entry) {
+    auto* owner = find_command(root, entry.section);
+    if (owner == nullptr) return fmt::format("there is no command {}", in_quotes(entry.section));
+    std::vector<std::string> flags;
+    collect_flags(*owner, flags);
+    if (std::ranges::count(flags, entry.key) != 0) return {};
+    const auto near = nearest(entry.key, flags);
+    return near.empty() ? fmt::format("there is no setting {}", in_quotes(entry.key))
+                        : fmt::format("there is no setting {}; did you mean {}?",
+                                      in_quotes(entry.key), near);
+}
+
+bool leads_to(std::string_view section, std::string_view path) {
+    return section.empty() || section == path ||
+           (path.starts_with(section) && path[section.size()] == ' ');
+}
+
+std::expected<std::string, std::string> read_whole(const std::string& path) {
+    errno = 0;
+    std::ifstream file{path};
+    std::string text{std::istreambuf_iterator<char>{file}, {}};
+    // A directory opens, and fails when it is read.
+    if (!file.is_open() || file.bad() || errno != 0) {
+        return std::unexpected{fmt::format("cannot read the configuration {}: {}", in_quotes(path),
+                                           error::system(errno == 0 ? EIO : errno).message())};
+    }
+    return text;
+}
+
+attempt fill_in_from_file(CLI::App& root, CLI::App& command, const std::string& path) {
+    const auto text = read_whole(path);
+    if (!text) return std::unexpected{text.error()};
+    const auto place = [&](std::size_t line) { return fmt::format("{}:{}", path, line); };
+    const auto entries = parse_config(*text);
+    if (!entries) {
+        const auto& mistake = entries.error();
+        return std::unexpected{fmt::format("{}: {}", place(mistake.line), mistake.what)};
+    }
+
+    const auto own_path = path_of(command);
+    std::map<std::string, const config_entry*> best;
+    for (const auto& entry : *entries) {
+        if (const auto what = unknown_name(root, entry); !what.empty()) {
+            return std::unexpected{fmt::format("{}: {}", place(entry.line), what)};
+        }
+        if (!leads_to(entry.section, own_path)) continue;
+        auto& known = best[entry.key];
+        if (known == nullptr || entry.section.size() >= known->section.size()) known = &entry;
+    }
+    for (const auto& [flag, option] : settable(command)) {
+        const auto found = best.find(flag);
+        if (found == best.end() || option->count() > 0) continue;
+        const auto& entry = *found->second;
+        const auto source = fmt::format("{}: {}", place(entry.line), entry.key);
+        if (auto done = give(*option, entry.value, source); !done) return done;
+    }
+    return {};
+}
+
+}  // namespace
+
+std::vector<std::string> flags_of(const CLI::App& command) {
+    std::vector<std::string> flags;
+    for (const auto* option : command.get_options()) {
+        for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
+    }
+    return flags;
+}
+
+std::expected<void, std::string> fill_in(CLI::App& root, CLI::App& command) {
+    if (auto done = fill_in_from_environment(command); !done) return done;
+    const auto* config = command.get_option_no_throw(std::string{"--"} + config_flag);
+    if (config == nullptr || config->count() == 0) return {};
+    return fill_in_from_file(root, command, config->results().back());
+}
+
+}  // namespace sluice::cli

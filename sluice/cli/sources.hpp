@@ -1,0 +1,24 @@
+// Where an option's value comes from if no flag gave it: the environment, then a configuration
+// file.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace sluice::cli {
+
+/// The long flags of `command`, with their dashes.
+[[nodiscard]] std::vector<std::string> flags_of(const CLI::App& command);
+
+/// Gives each option of `command` that no flag has set its value from `SLUICE_<FLAG>`
+/// (--max-clients is SLUICE_MAX_CLIENTS; an empty variable counts as none), else from the file that
+/// --config names, if the command has that option. In the file the section of the command
+/// ([talk.serve]) beats one further out ([talk], the top), and of two equal lines the later wins.
+/// Settings of other commands are passed over; what no command knows is a mistake. The error is a
+/// sentence without its full stop, which names the variable, or the file and the line.
+[[nodiscard]] std::expected<void, std::string> fill_in(CLI::App& root, CLI::App& command);
+
+}  // namespace sluice::cli

@@ -1,0 +1,12 @@
+// The functions that add a subcommand each; every one stands in a file of its own name.
+#pragma once
+
+#include "sluice/cli/commands.hpp"
+
+namespace sluice::cli {
+
+void add_doctor(commands& all);
+/// `help COMMAND`; finds whatever else is in the tree when it runs.
+void add_help(commands& all);
+
+}  // namespace sluice::cli
