@@ -60,6 +60,15 @@ class intrusive_list {
         static_cast<list_hook<Tag>&>(element).unlink();
         return element;
     }
+    /// Calls `f` with each element, in order; `f` may unlink the one it is given.
+    template <class F>
+    void for_each(F f) noexcept {
+        for (list_hook<Tag>* at = head_.next_; at != &head_;) {
+            T& element = element_of(*at);
+            at = at->next_;
+            f(element);
+        }
+    }
     /// Moves every element of `other` to the end of this list, in order.
     void take_all(intrusive_list& other) noexcept {
         if (other.empty()) return;

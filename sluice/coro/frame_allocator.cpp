@@ -10,7 +10,9 @@
 namespace sluice::coro {
 namespace {
 
+// malloc's own sizes (16 k + 8), so that none of what it hands out is lost to rounding.
 constexpr std::size_t granule = 16;
+constexpr std::size_t offset = 8;
 constexpr std::size_t classes = 64;         // up to 1 KiB; larger frames are rare and long-lived
 constexpr std::uint32_t kept_a_class = 64;  // enough for a burst, small beside one buffer pool
 
@@ -60,7 +62,7 @@ thread_local frame_store store;
 constexpr bool recycle = !address_sanitizer;
 
 std::size_t class_of(std::size_t size) noexcept {
-    return (size + granule - 1) / granule;
+    return (size + granule - 1 - offset) / granule;
 }
 
 }  // namespace
@@ -70,7 +72,7 @@ void* allocate_frame(std::size_t size) noexcept {
     if (recycle && index < classes) {
         if (void* frame = store.take(index)) return frame;
     }
-    return ::operator new(index * granule, std::nothrow);
+    return ::operator new((index * granule) + offset, std::nothrow);
 }
 
 void free_frame(void* frame, std::size_t size) noexcept {

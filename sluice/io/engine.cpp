@@ -37,12 +37,9 @@ mapping map_or_throw(std::size_t size) {
 
 std::string_view to_text(engine_kind k) noexcept {
     switch (k) {
-        case engine_kind::blocking:
-            return "blocking";
-        case engine_kind::epoll:
-            return "epoll";
-        case engine_kind::uring:
-            return "uring";
+        case engine_kind::blocking: return "blocking";
+        case engine_kind::epoll: return "epoll";
+        case engine_kind::uring: return "uring";
     }
     return "unknown";
 }
@@ -75,6 +72,7 @@ result<void> engine::attach(int fd, bool keep_flags) noexcept {
             return failure_of(errno);
         }
     }
+    descriptors_seen_ = std::max(descriptors_seen_, fd + 1);
     s.attached = true;
     s.may_in = s.may_out = true;
     return {};
@@ -102,14 +100,13 @@ bool engine::quiet(int fd) const noexcept {
     return s.in == nullptr && s.out == nullptr;
 }
 
-void engine::when_quiet(int fd, coro::resumable& r) noexcept {
-    fd_slot& s = slot(fd);
-    check(s.when_quiet == nullptr, "two wait for one descriptor to become quiet");
-    if (quiet(fd)) {
-        ready_.push(r);
-    } else {
-        s.when_quiet = &r;
+void engine::when_quiet(quiet_waiter& w) noexcept {
+    if (quiet(w.fd)) {
+        ready_.push(w);
+        return;
     }
+    slot(w.fd).quiet_awaited = true;
+    quiet_waiters_.push_back(w);
 }
 
 bool engine::submit(op& o) noexcept {
@@ -123,7 +120,7 @@ bool engine::submit(op& o) noexcept {
     }
     ++in_flight_;
     ++counters_.operations;
-    o.cancelled_ = o.pausing_ = false;
+    o.cancelled_ = o.pausing_ = o.cancel_unsent_ = false;
     o.owed_ = 0;
     o.state_ = op::state::queued;
     if (!start(o)) return false;
@@ -145,6 +142,7 @@ void engine::pause(op& o) noexcept {
 }
 
 void engine::give_up_wait(op& o) noexcept {
+    if (!o.awaited()) return;
     if (o.state_ == op::state::kernel) {
         ready_.push(o);
     } else {
@@ -195,7 +193,7 @@ bool engine::completed(op& o, const completion& c) noexcept {
         return true;
     }
     const verdict v = o.kind().complete(o, c);
-    if (c.more && o.has_waiter() && !o.resumable::linked()) ready_.push(o);
+    if (c.more && o.awaited()) ready_.push(o);
     if (v == verdict::done) return true;
     if (!o.cancelled_) return false;
     static_cast<void>(o.kind().complete(o, {.result = -ECANCELED}));
@@ -204,7 +202,7 @@ bool engine::completed(op& o, const completion& c) noexcept {
 
 void engine::settle(op& o) noexcept {
     release_slot(o);
-    if (o.has_waiter() && !o.resumable::linked()) ready_.push(o);
+    if (o.awaited()) ready_.push(o);
 }
 
 void engine::release_slot(op& o) noexcept {
@@ -214,10 +212,17 @@ void engine::release_slot(op& o) noexcept {
     if (o.kind().want == interest::none) return;
     fd_slot& s = slot(o.fd());
     (o.kind().want == interest::in ? s.in : s.out) = nullptr;
-    if (s.when_quiet != nullptr && s.in == nullptr && s.out == nullptr) {
-        ready_.push(*s.when_quiet);
-        s.when_quiet = nullptr;
-    }
+    if (s.quiet_awaited && s.in == nullptr && s.out == nullptr) tell_quiet(o.fd());
+}
+
+void engine::tell_quiet(int fd) noexcept {
+    slot(fd).quiet_awaited = false;
+    quiet_waiters_.for_each([this, fd](coro::resumable& r) {
+        auto& waiter = static_cast<quiet_waiter&>(r);
+        if (waiter.fd != fd) return;
+        waiter.unlink();
+        ready_.push(waiter);
+    });
 }
 
 void engine::starve(op& o) noexcept {
@@ -279,12 +284,9 @@ const engine_choice& automatic_engine() {
 
 result<std::unique_ptr<engine>> make_engine(engine_kind kind, const engine_options& o) {
     switch (kind) {
-        case engine_kind::blocking:
-            return blocking_engine::create(o);
-        case engine_kind::epoll:
-            return epoll_engine::create(o);
-        case engine_kind::uring:
-            return uring_engine::create(o);
+        case engine_kind::blocking: return blocking_engine::create(o);
+        case engine_kind::epoll: return epoll_engine::create(o);
+        case engine_kind::uring: return uring_engine::create(o);
     }
     return failure(fault::unsupported);
 }

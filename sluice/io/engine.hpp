@@ -47,6 +47,11 @@ struct engine_counters {
     std::uint64_t overflows = 0;     ///< operations that found io_uring's queue full
 };
 
+/// Somebody who waits until nothing is in flight on a descriptor.
+struct quiet_waiter : coro::resumable {
+    int fd = -1;
+};
+
 /// One thread's way of waiting. The virtual part is all that differs between engines: start,
 /// withdraw, wait, wake; everything else (timers, buffers, mail, the queue of coroutines that may
 /// go on) is the same for each. An engine belongs to the thread that made it: nothing but wake()
@@ -69,7 +74,8 @@ class engine {
     void cancel(op& o) noexcept;
     /// Cancels a multishot operation that is to be taken up again later.
     void pause(op& o) noexcept;
-    /// Resumes who waits for a multishot operation, without disturbing it in the kernel.
+    /// Resumes who waits for a multishot operation, without disturbing it in the kernel. Nothing if
+    /// nobody waits, or if there is news for who does.
     void give_up_wait(op& o) noexcept;
 
     /// Makes operations on `fd` possible. Engines that attempt set O_NONBLOCK on it unless
@@ -82,8 +88,8 @@ class engine {
     void cancel_all(int fd) noexcept;
     /// True if no operation is in flight on `fd`.
     [[nodiscard]] bool quiet(int fd) const noexcept;
-    /// `r` becomes ready once nothing is in flight on `fd`; one at a time for a descriptor.
-    void when_quiet(int fd, coro::resumable& r) noexcept;
+    /// `w` becomes ready once nothing is in flight on its descriptor.
+    void when_quiet(quiet_waiter& w) noexcept;
 
     /// One turn: waits until something happens or `until`, then fires timers, delivers mail and
     /// resumes what may go on. Returns without waiting while something may go on already.
@@ -120,14 +126,13 @@ class engine {
     struct fd_slot {
         op* in = nullptr;
         op* out = nullptr;
-        coro::resumable* when_quiet = nullptr;
         std::uint16_t generation = 0;
         bool attached = false;
-        bool registered = false;   // with epoll
-        bool unwatchable = false;  // epoll refused it: always ready
-        bool may_in = false;       // no EAGAIN since the last readiness
+        bool registered = false;  // with epoll
+        bool may_in = false;      // no EAGAIN since the last readiness
         bool may_out = false;
         bool hung_up = false;  // its end was seen: a short read says nothing
+        bool quiet_awaited = false;
     };
 
     /// Begins `o`. True if it settled at once.
@@ -156,6 +161,8 @@ class engine {
     /// `o` is attempted or started again in this or the next turn.
     void queue(op& o) noexcept;
     [[nodiscard]] fd_slot& slot(int fd) noexcept { return slots()[fd]; }
+    /// One more than the highest descriptor that was ever attached.
+    [[nodiscard]] int descriptors_seen() const noexcept { return descriptors_seen_; }
     [[nodiscard]] bool known(int fd) const noexcept {
         return fd >= 0 && static_cast<std::size_t>(fd) < slot_count_;
     }
@@ -173,14 +180,17 @@ class engine {
         return static_cast<fd_slot*>(slot_memory_.data());
     }
     void release_slot(op& o) noexcept;
+    void tell_quiet(int fd) noexcept;
     void run_queued() noexcept;
 
     coro::ready_queue ready_;
     coro::resumable_list queued_;
+    coro::resumable_list quiet_waiters_;
     buffer_pool buffers_;
     mapping slot_memory_;
     std::size_t slot_count_ = 0;
     std::size_t in_flight_ = 0;
+    int descriptors_seen_ = 0;
     std::uint32_t inline_left_ = 0;
     time_point now_ = clock::now();
     std::mt19937_64 random_;

@@ -29,6 +29,27 @@ bool op::begin(std::coroutine_handle<> h, coro::context& here) noexcept {
     return true;
 }
 
+bool op::begin_wait(std::coroutine_handle<> h, coro::context& here) noexcept {
+    if (!in_flight()) {
+        // A submission, as of any operation; but it stays cancellable when it has settled early.
+        if (!begin(h, here)) return false;
+    } else {
+        if (here.cancelled()) return false;
+        set_waiter(h);
+    }
+    if (!cancel_hook::linked()) here.watch(*this);
+    return true;
+}
+
+void op::on_cancel(cancel_hook& hook) noexcept {
+    auto& self = static_cast<op&>(hook);
+    if (self.kind().multishot) {
+        self.engine_->give_up_wait(self);
+    } else {
+        self.cancel();
+    }
+}
+
 void op::cancel() noexcept {
     engine_->cancel(*this);
 }

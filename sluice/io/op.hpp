@@ -85,6 +85,11 @@ class op : public coro::resumable, public coro::cancel_hook {
     /// Submits it for `h`. False if it completed at once, or was cancelled before it began.
     bool begin(std::coroutine_handle<> h, coro::context& here) noexcept;
 
+    /// The same for a multishot operation, which may be in flight already.
+    bool begin_wait(std::coroutine_handle<> h, coro::context& here) noexcept;
+    /// True if somebody waits and has not been told of anything yet.
+    [[nodiscard]] bool awaited() const noexcept { return has_waiter() && !resumable::linked(); }
+
     /// n, or -errno, of the last completion.
     [[nodiscard]] int raw_result() const noexcept { return result_; }
     void set_raw_result(int r) noexcept { result_ = r; }
@@ -124,7 +129,7 @@ class op : public coro::resumable, public coro::cancel_hook {
     /// What follows once the kernel owes nothing more.
     enum class step : std::uint8_t { settle, submit, attempt, poll, starve };
 
-    static void on_cancel(cancel_hook& hook) noexcept { static_cast<op&>(hook).cancel(); }
+    static void on_cancel(cancel_hook& hook) noexcept;
 
     const op_kind* kind_;
     engine* engine_;
@@ -136,6 +141,7 @@ class op : public coro::resumable, public coro::cancel_hook {
     bool cancelled_ = false;
     bool pausing_ = false;
     bool drained_ = false;
+    bool cancel_unsent_ = false;
     step next_ = step::settle;
 };
 

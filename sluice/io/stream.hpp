@@ -32,44 +32,29 @@ class stream : public op {
     /// For the completion with -ECANCELED: what to do about it. Somebody asked while a pause was
     /// under way, so it goes on; otherwise it is over.
     [[nodiscard]] verdict after_cancel() noexcept {
-        if (!take_pause() || !has_waiter() || resumable::linked()) return verdict::done;
+        if (!take_pause() || !awaited()) return verdict::done;
         return verdict::again;
     }
 
  private:
-    class next_awaiter : public coro::cancel_hook {
+    class next_awaiter {
      public:
-        explicit next_awaiter(Derived& s) noexcept : cancel_hook{&on_cancel}, stream_{s} {}
+        explicit next_awaiter(Derived& s) noexcept : stream_{s} {}
 
         [[nodiscard]] bool await_ready() const noexcept { return stream_.has_news(); }
         template <class Promise>
         bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-            coro::context& here = h.promise().current_context();
-            if (here.cancelled()) return false;
-            stream_.set_waiter(h);
-            if (stream_.home().blocks()) here.watch(*this);
-            if (!stream_.in_flight() && stream_.home().submit(stream_)) {
-                static_cast<void>(stream_.take_waiter());
-                return false;
-            }
-            if (!cancel_hook::linked()) here.watch(*this);
-            return true;
+            return stream_.begin_wait(h, h.promise().current_context());
         }
         [[nodiscard]] result<T> await_resume() noexcept {
-            cancel_hook::unlink();
+            stream_.cancel_hook::unlink();
             if (!stream_.has_news()) return failure(fault::cancelled);
             return stream_.take();
         }
         /// Gives the wait up; the reader is resumed.
-        void cancel() noexcept {
-            if (!stream_.has_waiter() || stream_.resumable::linked()) return;
-            stream_.home().give_up_wait(stream_);
-        }
+        void cancel() noexcept { stream_.home().give_up_wait(stream_); }
 
      private:
-        static void on_cancel(cancel_hook& hook) noexcept {
-            static_cast<next_awaiter&>(hook).cancel();
-        }
         Derived& stream_;
     };
 };

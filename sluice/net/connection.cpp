@@ -12,7 +12,7 @@
 namespace sluice::net {
 
 connection::connection(io::engine& home, unique_fd socket) noexcept
-    : socket_{std::move(socket)}, input_{home, socket_.get()} {
+    : input_{home, socket.get()}, socket_{std::move(socket)} {
     // Its operations pass MSG_DONTWAIT, so its flags do not matter.
     check(home.attach(fd(), true).has_value(), "a socket beyond the table of its engine");
 }
@@ -48,7 +48,8 @@ bool connection::closer::await_suspend(std::coroutine_handle<> h) noexcept {
     home.cancel_all(owner.fd());
     if (home.quiet(owner.fd())) return false;
     set_waiter(h);
-    home.when_quiet(owner.fd(), *this);
+    fd = owner.fd();
+    home.when_quiet(*this);
     return true;
 }
 

@@ -65,7 +65,7 @@ class connection {
     [[nodiscard]] io::engine& home() const noexcept { return input_.home(); }
 
  private:
-    struct closer : coro::resumable {
+    struct closer : io::quiet_waiter {
         explicit closer(connection& c) noexcept : owner{c} {}
         [[nodiscard]] bool await_ready() const noexcept { return !owner.socket_; }
         bool await_suspend(std::coroutine_handle<> h) noexcept;
@@ -74,8 +74,9 @@ class connection {
     };
     void close_now() noexcept;
 
+    // The descriptor moves into the padding behind the stream: memory an idle connection counts.
+    [[no_unique_address]] io::recv_stream input_;
     unique_fd socket_;
-    io::recv_stream input_;
 };
 
 }  // namespace sluice::net

@@ -40,15 +40,12 @@ trouble judge(error e) noexcept {
         case EHOSTUNREACH:
         case EOPNOTSUPP:
         case ENETUNREACH:
-        case EPERM:
-            return trouble::passing;
+        case EPERM: return trouble::passing;
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
-        case ENOMEM:
-            return trouble::shortage;
-        default:
-            return trouble::fatal;
+        case ENOMEM: return trouble::shortage;
+        default: return trouble::fatal;
     }
 }
 
@@ -91,11 +88,8 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
             co_return std::move(*accepted);
         }
         switch (judge(accepted.error())) {
-            case trouble::passing:
-                ++counters_.aborted;
-                break;
-            case trouble::fatal:
-                co_return failure(accepted.error());
+            case trouble::passing: ++counters_.aborted; break;
+            case trouble::fatal: co_return failure(accepted.error());
             case trouble::shortage: {
                 shed_one();
                 ++counters_.pauses;
@@ -128,7 +122,8 @@ bool listener::closer::await_suspend(std::coroutine_handle<> h) noexcept {
     home.cancel_all(owner.fd());
     if (home.quiet(owner.fd())) return false;
     set_waiter(h);
-    home.when_quiet(owner.fd(), *this);
+    fd = owner.fd();
+    home.when_quiet(*this);
     return true;
 }
 

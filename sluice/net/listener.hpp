@@ -59,7 +59,7 @@ class listener {
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
 
  private:
-    struct closer : coro::resumable {
+    struct closer : io::quiet_waiter {
         explicit closer(listener& l) noexcept : owner{l} {}
         [[nodiscard]] bool await_ready() const noexcept { return !owner.socket_; }
         bool await_suspend(std::coroutine_handle<> h) noexcept;

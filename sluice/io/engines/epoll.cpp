@@ -63,14 +63,9 @@ bool epoll_engine::start_queued(op& o) noexcept {
 
 bool epoll_engine::try_or_park(op& o) noexcept {
     switch (attempt(o)) {
-        case outcome::over:
-            return true;
-        case outcome::not_ready:
-            park(o);
-            return false;
-        case outcome::starved:
-            starve(o);
-            return false;
+        case outcome::over: return true;
+        case outcome::not_ready: park(o); return false;
+        case outcome::starved: starve(o); return false;
     }
     return false;
 }

@@ -104,14 +104,9 @@ bool uring_engine::start(op& o) noexcept {
 
 bool uring_engine::attempt_or_poll(op& o) noexcept {
     switch (attempt(o)) {
-        case outcome::over:
-            return true;
-        case outcome::not_ready:
-            poll_for(o);
-            return false;
-        case outcome::starved:
-            starve(o);
-            return false;
+        case outcome::over: return true;
+        case outcome::not_ready: poll_for(o); return false;
+        case outcome::starved: starve(o); return false;
     }
     return false;
 }
@@ -149,18 +144,32 @@ void uring_engine::poll_for(op& o) noexcept {
 }
 
 void uring_engine::withdraw(op& o) noexcept {
+    if (send_cancel(o)) return;
+    o.cancel_unsent_ = true;
+    ++unsent_cancels_;
+}
+
+bool uring_engine::send_cancel(op& o) noexcept {
     io_uring_sqe* entry = free_entry();
-    if (entry == nullptr) {
-        // The operation's place among those its context would cancel is free: it is being
-        // cancelled.
-        o.cancel_hook::unlink();
-        cancels_.push_back(o);
-        return;
-    }
+    if (entry == nullptr) return false;
     const tag target = o.state_ == op::state::parked ? tag::poll : tag::own;
     io_uring_prep_cancel64(entry, data_of(o, target), 0);
     io_uring_sqe_set_data64(entry, data_of(o, tag::cancel));
     ++o.owed_;
+    return true;
+}
+
+// The queue was full when they were asked for, which takes a kernel that refuses submissions; so
+// this may take a while. One whose operation has ended meanwhile has lost its mark.
+void uring_engine::send_cancels() noexcept {
+    unsent_cancels_ = 0;
+    for (int fd = 0; fd < descriptors_seen(); ++fd) {
+        for (op* o : {slot(fd).in, slot(fd).out}) {
+            if (o == nullptr || !o->cancel_unsent_) continue;
+            o->cancel_unsent_ = !send_cancel(*o);
+            if (o->cancel_unsent_) ++unsent_cancels_;
+        }
+    }
 }
 
 void uring_engine::watch_bell() noexcept {
@@ -173,11 +182,7 @@ void uring_engine::watch_bell() noexcept {
 
 void uring_engine::flush_waiting() noexcept {
     if (!bell_watched_) watch_bell();
-    while (!cancels_.empty()) {
-        auto& o = static_cast<op&>(cancels_.pop_front());
-        withdraw(o);
-        if (o.cancel_hook::linked()) return;
-    }
+    if (unsent_cancels_ > 0) send_cancels();
     while (!waiting_.empty()) {
         io_uring_sqe* entry = io_uring_get_sqe(&ring_);
         if (entry == nullptr) return;
@@ -187,7 +192,7 @@ void uring_engine::flush_waiting() noexcept {
 
 void uring_engine::wait(time_point until) noexcept {
     flush_waiting();
-    if (until == time_point::min() || !waiting_.empty() || !cancels_.empty()) {
+    if (until == time_point::min() || !waiting_.empty() || unsent_cancels_ > 0) {
         static_cast<void>(io_uring_submit_and_get_events(&ring_));
     } else {
         io_uring_cqe* first = nullptr;
@@ -218,12 +223,8 @@ void uring_engine::take_in(const io_uring_cqe& cqe) noexcept {
     }
     op& o = op_of(data);
     switch (static_cast<tag>(data & tag_bits)) {
-        case tag::own:
-            own_completion(o, cqe);
-            break;
-        case tag::poll:
-            poll_completion(o, cqe.res);
-            break;
+        case tag::own: own_completion(o, cqe); break;
+        case tag::poll: poll_completion(o, cqe.res); break;
         case tag::cancel:
             --o.owed_;
             finish_if_paid(o);
@@ -258,7 +259,7 @@ op::step uring_engine::next_step(op& o, const completion& c) noexcept {
         return op::step::settle;
     }
     // A stream that nobody waits for is taken up again by whoever asks it next.
-    if (o.kind().multishot && (!o.has_waiter() || o.resumable::linked())) return op::step::settle;
+    if (o.kind().multishot && !o.awaited()) return op::step::settle;
     if (no_buffer) return buffers().grow() ? op::step::submit : op::step::starve;
     return not_ready ? op::step::poll : op::step::submit;
 }
@@ -280,21 +281,11 @@ void uring_engine::finish_if_paid(op& o) noexcept {
         o.next_ = op::step::settle;
     }
     switch (o.next_) {
-        case op::step::settle:
-            settle(o);
-            break;
-        case op::step::submit:
-            hand_over(o);
-            break;
-        case op::step::attempt:
-            queue(o);
-            break;
-        case op::step::poll:
-            poll_for(o);
-            break;
-        case op::step::starve:
-            starve(o);
-            break;
+        case op::step::settle: settle(o); break;
+        case op::step::submit: hand_over(o); break;
+        case op::step::attempt: queue(o); break;
+        case op::step::poll: poll_for(o); break;
+        case op::step::starve: starve(o); break;
     }
 }
 

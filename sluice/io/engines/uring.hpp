@@ -43,6 +43,8 @@ class uring_engine final : public engine {
     void poll_for(op& o) noexcept;
     void watch_bell() noexcept;
     void flush_waiting() noexcept;
+    void send_cancels() noexcept;
+    bool send_cancel(op& o) noexcept;
     void take_in(const io_uring_cqe& cqe) noexcept;
     void own_completion(op& o, const io_uring_cqe& cqe) noexcept;
     op::step next_step(op& o, const completion& c) noexcept;
@@ -54,8 +56,8 @@ class uring_engine final : public engine {
     unique_fd bell_;
     bool bell_watched_ = false;
     mapping buffer_ring_;
-    coro::resumable_list waiting_;  // operations for which the submission queue had no entry
-    coro::cancel_list cancels_;     // and cancels
+    coro::resumable_list waiting_;    // operations for which the submission queue had no entry
+    std::size_t unsent_cancels_ = 0;  // and cancels, each marked in its operation
 };
 
 }  // namespace sluice::io

@@ -46,11 +46,11 @@ verdict recv_stream::complete(op& o, const completion& c) noexcept {
     }
     pool.note_of(c.buffer) = {.length = static_cast<std::uint32_t>(c.result), .next = -1};
     if (self.count_ == 0) {
-        self.first_ = c.buffer;
+        self.first_ = static_cast<std::uint16_t>(c.buffer);
     } else {
         pool.note_of(self.last_).next = c.buffer;
     }
-    self.last_ = c.buffer;
+    self.last_ = static_cast<std::uint16_t>(c.buffer);
     if (++self.count_ >= ahead && c.more) self.pause();
     return verdict::done;
 }
@@ -63,7 +63,7 @@ result<lease> recv_stream::take() noexcept {
     buffer_pool& pool = home().buffers();
     const int id = first_;
     const buffer_pool::note note = pool.note_of(id);
-    first_ = note.next;
+    first_ = static_cast<std::uint16_t>(note.next);
     --count_;
     return lease{pool, id, note.length};
 }

@@ -35,12 +35,13 @@ class recv_stream final : public stream<recv_stream, lease> {
     static verdict complete(op& o, const completion& c) noexcept;
     static const op_kind kind_;
 
-    // end_: `open`, 0 at the end of the stream, else a negative errno.
     static constexpr std::int32_t open = 1;
-    std::int32_t first_ = -1;
-    std::int32_t last_ = -1;
-    std::int32_t end_ = open;
+
+    // Small, in this order: there is one of these in each idle connection.
     std::uint16_t count_ = 0;
+    std::uint16_t first_ = 0;  // buffers received and not taken, linked by their notes
+    std::uint16_t last_ = 0;
+    std::int32_t end_ = open;  // 0 at the end of the stream, else a negative errno
 };
 
 /// One recv(2) into memory that stays valid until it completes. The count received; 0 at the end
