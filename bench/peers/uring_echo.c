@@ -16,12 +16,12 @@ enum {
     sq_entries = 4096,
     cq_entries = 32 * 1024,
     buffer_size = 16 * 1024,
-    buffer_count = 1024,  // a power of two, as the ring of buffers demands
+    buffer_count = 128,  // a power of two; more of them fall out of the cache between two uses
     buffer_group = 0,
-    most_queued = 32,  // buffers that one peer that does not read may hold
+    most_queued = 8,  // buffers that one peer that does not read may hold, or a few more
 };
 
-enum operation { op_accept, op_recv, op_send, op_cancel };
+enum operation { op_accept, op_recv, op_send, op_cancel, op_shutdown, op_close };
 
 // One connection, by descriptor. Buffers that wait to be sent form a chain through `chunks`.
 struct connection {
@@ -40,6 +40,7 @@ struct chunk {
 };
 
 static struct io_uring ring;
+static bool direct;  // connections live in the ring's own table, not among the descriptors
 static struct io_uring_buf_ring* buffers;
 static char* memory;
 static struct connection* connections;
@@ -47,14 +48,19 @@ static struct chunk chunks[buffer_count];
 static int* starved;
 static unsigned starved_count;
 static int returned;  // buffers given back since the ring's tail was last advanced
+static int held;      // buffers received into and not given back
+
+static _Noreturn void die_of(int reason, const char* what) {
+    errno = reason;
+    die(what);
+}
 
 static struct io_uring_sqe* next_sqe(void) {
     struct io_uring_sqe* sqe = io_uring_get_sqe(&ring);
     while (sqe == NULL) {
         int submitted = io_uring_submit(&ring);
         if (submitted < 0 && submitted != -EINTR && submitted != -EAGAIN && submitted != -EBUSY) {
-            errno = -submitted;
-            die("io_uring_submit");
+            die_of(-submitted, "io_uring_submit");
         }
         sqe = io_uring_get_sqe(&ring);
     }
@@ -67,14 +73,18 @@ static void tag(struct io_uring_sqe* sqe, enum operation operation, int fd) {
 
 static void arm_accept(int listener) {
     struct io_uring_sqe* sqe = next_sqe();
-    io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
+    if (direct) {
+        io_uring_prep_multishot_accept_direct(sqe, listener, NULL, NULL, 0);
+    } else {
+        io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_CLOEXEC);
+    }
     tag(sqe, op_accept, listener);
 }
 
 static void arm_recv(int fd) {
     struct io_uring_sqe* sqe = next_sqe();
     io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->flags |= direct ? IOSQE_BUFFER_SELECT | IOSQE_FIXED_FILE : IOSQE_BUFFER_SELECT;
     sqe->buf_group = buffer_group;
     sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     tag(sqe, op_recv, fd);
@@ -87,6 +97,7 @@ static void send_first(int fd) {
     struct io_uring_sqe* sqe = next_sqe();
     io_uring_prep_send(sqe, fd, memory + (size_t)id * buffer_size + chunk->from,
                        chunk->to - chunk->from, MSG_NOSIGNAL | MSG_WAITALL);
+    if (direct) sqe->flags |= IOSQE_FIXED_FILE;
     tag(sqe, op_send, fd);
 }
 
@@ -94,21 +105,34 @@ static void give_back(unsigned id) {
     io_uring_buf_ring_add(buffers, memory + (size_t)id * buffer_size, buffer_size, (uint16_t)id,
                           io_uring_buf_ring_mask(buffer_count), returned);
     ++returned;
+    --held;
 }
 
 static void close_if_done(int fd) {
     struct connection* c = &connections[fd];
     if (!c->ended || c->receiving || c->starved || c->queued > 0) return;
     memset(c, 0, sizeof *c);
-    close(fd);
+    if (direct) {
+        struct io_uring_sqe* sqe = next_sqe();
+        io_uring_prep_close_direct(sqe, (unsigned)fd);
+        tag(sqe, op_close, fd);
+    } else {
+        close(fd);
+    }
+}
+
+static void end_recv(int fd) {
+    struct io_uring_sqe* sqe = next_sqe();
+    io_uring_prep_shutdown(sqe, fd, SHUT_RDWR);
+    if (direct) sqe->flags |= IOSQE_FIXED_FILE;
+    tag(sqe, op_shutdown, fd);
 }
 
 static void on_accept(int listener, const struct io_uring_cqe* cqe) {
     if (cqe->res >= 0) {
         arm_recv(cqe->res);
     } else if (cqe->res != -ECONNABORTED && cqe->res != -EINTR) {
-        errno = -cqe->res;
-        die("accept");
+        die_of(-cqe->res, "accept");
     }
     if ((cqe->flags & IORING_CQE_F_MORE) == 0) arm_accept(listener);
 }
@@ -118,6 +142,7 @@ static void on_recv(int fd, const struct io_uring_cqe* cqe) {
     c->receiving = (cqe->flags & IORING_CQE_F_MORE) != 0;
     if (cqe->res > 0) {
         uint16_t id = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        ++held;
         chunks[id] = (struct chunk){.from = 0, .to = (uint32_t)cqe->res};
         if (c->queued == 0) {
             c->first = c->last = id;
@@ -162,7 +187,7 @@ static void on_send(int fd, const struct io_uring_cqe* cqe) {
             give_back(unwanted);
         }
         c->ended = true;
-        shutdown(fd, SHUT_RDWR);
+        if (c->receiving) end_recv(fd);
     }
     unsigned done = c->first;
     c->first = chunks[done].next;
@@ -188,22 +213,19 @@ static void feed_starved(void) {
     }
 }
 
-static void open_ring(void) {
+static void open_ring(unsigned connections_at_most) {
     struct io_uring_params params = {
         .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
                  IORING_SETUP_SUBMIT_ALL,
         .cq_entries = cq_entries,
     };
     int status = io_uring_queue_init_params(sq_entries, &ring, &params);
-    if (status < 0) {
-        errno = -status;
-        die("io_uring_queue_init");
-    }
+    if (status < 0) die_of(-status, "io_uring_queue_init");
     status = io_uring_register_ring_fd(&ring);
-    if (status < 0) {
-        errno = -status;
-        die("io_uring_register_ring_fd");
-    }
+    if (status < 0) die_of(-status, "io_uring_register_ring_fd");
+    if (!direct) return;
+    status = io_uring_register_files_sparse(&ring, connections_at_most);
+    if (status < 0) die_of(-status, "io_uring_register_files_sparse");
 }
 
 static void open_buffers(void) {
@@ -220,34 +242,33 @@ static void open_buffers(void) {
     struct io_uring_buf_reg registration = {
         .ring_addr = (uintptr_t)entries, .ring_entries = buffer_count, .bgid = buffer_group};
     int status = io_uring_register_buf_ring(&ring, &registration, 0);
-    if (status < 0) {
-        errno = -status;
-        die("io_uring_register_buf_ring");
-    }
+    if (status < 0) die_of(-status, "io_uring_register_buf_ring");
     io_uring_buf_ring_init(buffers);
+    held = buffer_count;
     for (unsigned id = 0; id < buffer_count; ++id) give_back(id);
     io_uring_buf_ring_advance(buffers, returned);
     returned = 0;
 }
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s PORT\n", argv[0]);
+    if (argc == 3 && strcmp(argv[2], "--direct") == 0) {
+        direct = true;
+    } else if (argc != 2) {
+        fprintf(stderr, "usage: %s PORT [--direct]\n", argv[0]);
         return 2;
     }
     unsigned most = raise_open_files();
     connections = calloc(most, sizeof *connections);
     starved = calloc(most, sizeof *starved);
     if (connections == NULL || starved == NULL) die("calloc");
-    open_ring();
+    open_ring(most);
     open_buffers();
     arm_accept(listen_on(argv[1], 0));
 
     for (;;) {
         int status = io_uring_submit_and_wait(&ring, 1);
         if (status < 0 && status != -EINTR && status != -EAGAIN && status != -EBUSY) {
-            errno = -status;
-            die("io_uring_submit_and_wait");
+            die_of(-status, "io_uring_submit_and_wait");
         }
         struct io_uring_cqe* cqe = NULL;
         unsigned head = 0;
@@ -255,17 +276,12 @@ int main(int argc, char** argv) {
         io_uring_for_each_cqe(&ring, head, cqe) {
             int fd = (int)(uint32_t)cqe->user_data;
             switch ((enum operation)(cqe->user_data >> 32)) {
-                case op_accept:
-                    on_accept(fd, cqe);
-                    break;
-                case op_recv:
-                    on_recv(fd, cqe);
-                    break;
-                case op_send:
-                    on_send(fd, cqe);
-                    break;
+                case op_accept: on_accept(fd, cqe); break;
+                case op_recv: on_recv(fd, cqe); break;
+                case op_send: on_send(fd, cqe); break;
                 case op_cancel:
-                    break;
+                case op_shutdown:
+                case op_close: break;
             }
             ++seen;
         }
@@ -273,7 +289,8 @@ int main(int argc, char** argv) {
         if (returned > 0) {
             io_uring_buf_ring_advance(buffers, returned);
             returned = 0;
-            feed_starved();
         }
+        // While all are held, the next one to be given back brings us here again.
+        if (starved_count > 0 && held < buffer_count) feed_starved();
     }
 }

@@ -1,0 +1,1 @@
+"""What script/compare-peers is made of: one module a subcommand, and what they share."""
