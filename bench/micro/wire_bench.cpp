@@ -28,19 +28,19 @@ void* allocate(std::size_t size) noexcept {
     if (memory == nullptr) throw std::bad_alloc{};
     return memory;
 }
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-    return allocate(size);
-}
 [[gnu::noinline]] void* operator new[](std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
     return allocate(size);
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept {
     std::free(memory);
 }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
+    std::free(memory);
+}
 [[gnu::noinline]] void operator delete[](void* memory) noexcept {
     std::free(memory);
 }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
+[[gnu::noinline]] void operator delete[](void* memory, std::size_t /*size*/) noexcept {
     std::free(memory);
 }
 
@@ -49,20 +49,19 @@ namespace {
 
 constexpr std::size_t chunk_size = 16 * 1024;
 
-/// Counts the allocations from its beginning to its end as so many an item.
-class allocation_count {
+/// Reports time and allocations an item, from its beginning to its end.
+class per_item {
  public:
-    explicit allocation_count(benchmark::State& state) : state_{state}, before_{allocations} {}
-    allocation_count(const allocation_count&) = delete;
-    allocation_count& operator=(const allocation_count&) = delete;
-    ~allocation_count() {
-        const auto items = state_.iterations() * per_iteration_;
-        state_.SetItemsProcessed(items);
-        state_.counters["allocations/item"] =
-            static_cast<double>(allocations - before_) / static_cast<double>(items);
-        state_.counters["ns/item"] =
-            benchmark::Counter(static_cast<double>(items) * 1e-9,
-                               benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+    explicit per_item(benchmark::State& state) : state_{state}, before_{allocations} {}
+    per_item(const per_item&) = delete;
+    per_item& operator=(const per_item&) = delete;
+    ~per_item() {
+        const auto made = static_cast<double>(allocations - before_);
+        const auto items = static_cast<double>(state_.iterations() * per_iteration_);
+        state_.counters["allocations"] = made / items;
+        // Named for one item and not for one iteration, which may read hundreds.
+        state_.counters["time_each"] =
+            benchmark::Counter(items, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
     }
     void items_per_iteration(std::int64_t items) { per_iteration_ = items; }
 
@@ -79,7 +78,7 @@ void read_lines(benchmark::State& state, framing mode, std::size_t line, std::si
     while (text.size() < 2 * chunk_size) text.append(line - 1, 'x').push_back('\n');
     const auto chunk = std::string_view{text}.substr(shift, chunk_size);
     frame_reader reader{mode, chunk_size};
-    allocation_count count{state};
+    per_item count{state};
     count.items_per_iteration(static_cast<std::int64_t>(chunk_size / line));
     for (auto _ : state) {
         reader.feed(chunk);
@@ -99,7 +98,7 @@ BENCHMARK_CAPTURE(read_lines, line_1024_straddling, framing::line, 1024, 20);
 void read_one(benchmark::State& state, framing mode) {
     const std::string chunk = std::string(63, 'x') + "\n";
     frame_reader reader{mode, chunk_size};
-    const allocation_count count{state};
+    const per_item count{state};
     for (auto _ : state) {
         reader.feed(chunk);
         while (const auto found = reader.next()) {
@@ -115,7 +114,7 @@ BENCHMARK_CAPTURE(read_one, raw, framing::raw);
 void read_trickle(benchmark::State& state) {
     const std::string line = std::string(63, 'x') + "\n";
     frame_reader reader{framing::line, chunk_size};
-    const allocation_count count{state};
+    const per_item count{state};
     for (auto _ : state) {
         for (const char& byte : line) {
             reader.feed({&byte, 1});
@@ -132,7 +131,7 @@ void write_lines(benchmark::State& state) {
     const std::string text(63, 'x');
     std::string out;
     out.reserve(chunk_size + text.size());
-    const allocation_count count{state};
+    const per_item count{state};
     for (auto _ : state) {
         if (out.size() >= chunk_size) out.clear();
         append_framed(out, text, true);
@@ -151,7 +150,7 @@ void show(benchmark::State& state, std::string_view piece, std::size_t size) {
     const auto text = repeated(piece, size);
     std::string scratch;
     benchmark::DoNotOptimize(printable(text, scratch).data());
-    const allocation_count count{state};
+    const per_item count{state};
     for (auto _ : state) benchmark::DoNotOptimize(printable(text, scratch).data());
     state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
 }
@@ -163,7 +162,7 @@ BENCHMARK_CAPTURE(show, escapes_64, "ordinary\x1b[1mbold", 64);
 
 void validate(benchmark::State& state, std::string_view piece) {
     const auto text = repeated(piece, chunk_size);
-    const allocation_count count{state};
+    const per_item count{state};
     for (auto _ : state) benchmark::DoNotOptimize(is_valid_utf8(text));
     state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
 }

@@ -1,7 +1,9 @@
 // The decoder under all of it, and the scan that gets over ordinary text fast.
 #include "sluice/wire/text.hpp"
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 
 namespace sluice::wire {
 namespace {
@@ -39,10 +41,16 @@ constexpr lead lead_of(std::uint8_t first) noexcept {
     return {0, 0, 0};
 }
 
+constexpr auto leads = [] {
+    std::array<lead, 256> table{};
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = lead_of(static_cast<std::uint8_t>(i));
+    return table;
+}();
+
 /// `text` is not empty.
 constexpr character first_of(std::string_view text) noexcept {
     const std::uint8_t first = byte_at(text, 0);
-    const lead begin = lead_of(first);
+    const lead begin = leads[first];
     if (begin.length == 0) return {.code_point = 0, .length = 1, .valid = false};
     if (begin.length == 1) return {.code_point = first, .length = 1, .valid = true};
 
@@ -60,59 +68,69 @@ constexpr character first_of(std::string_view text) noexcept {
     return {.code_point = code_point, .length = begin.length, .valid = true};
 }
 
-constexpr bool is_ascii(std::uint8_t byte) noexcept {
-    return byte < 0x80;
+// Eight bytes in one word, and the same byte in all eight places of one.
+using word = std::uint64_t;
+constexpr word in_all(std::uint8_t byte) noexcept {
+    return byte * word{0x0101010101010101};
 }
 
-/// A byte that is a whole character and needs no escape.
-constexpr bool is_plain(std::uint8_t byte) noexcept {
-    return (byte >= 0x20 && byte < 0x7f) || byte == '\t';
-}
+// What prefix() is told of the characters it is to pass: of ASCII eight at once, of ASCII one, and
+// of the rest one. all() may refuse what one() passes.
 
-constexpr bool may_show(char32_t c) noexcept {
-    if (c < 0x80) return is_plain(static_cast<std::uint8_t>(c));
-    if (c < 0xa0) return false;
-    return (c < 0x2028 || c > 0x202e) && (c < 0x2066 || c > 0x2069);
-}
+struct any_character {
+    static constexpr bool all(word bytes) noexcept { return (bytes & in_all(0x80)) == 0; }
+    static constexpr bool one(std::uint8_t /*byte*/) noexcept { return true; }
+    static constexpr bool beyond_ascii(char32_t /*c*/) noexcept { return true; }
+};
 
-/// How many bytes from the beginning are as `wanted` says, at least to the last whole block: the
-/// compiler turns the block, whose length it knows and which has no exit, into vectors.
-template <bool wanted(std::uint8_t)>
-std::size_t run(std::string_view text) noexcept {
-    constexpr std::size_t block = 32;
-    std::size_t done = 0;
-    while (text.size() - done >= block) {
-        bool all = true;
-        for (std::size_t i = 0; i < block; ++i) all &= wanted(byte_at(text, done + i));
-        if (!all) break;
-        done += block;
+struct harmless_to_a_terminal {
+    // The tab is left to one().
+    static constexpr bool all(word bytes) noexcept {
+        const word above = bytes | (bytes + in_all(1));                 // high bit set from 0x7f up
+        const word from_space = (bytes | in_all(0x80)) - in_all(0x20);  // high bit clear below 0x20
+        return ((above | ~from_space) & in_all(0x80)) == 0;
     }
-    while (done < text.size() && wanted(byte_at(text, done))) ++done;
+    static constexpr bool one(std::uint8_t byte) noexcept {
+        return (byte >= 0x20 && byte < 0x7f) || byte == '\t';
+    }
+    static constexpr bool beyond_ascii(char32_t c) noexcept {
+        if (c < 0xa0) return false;
+        return (c < 0x2028 || c > 0x202e) && (c < 0x2066 || c > 0x2069);
+    }
+};
+
+/// The length of the longest beginning that is UTF-8 and all of whose characters are `wanted`.
+template <class wanted>
+std::size_t prefix(std::string_view text) noexcept {
+    std::size_t done = 0;
+    while (done < text.size()) {
+        if (word bytes = 0; text.size() - done >= sizeof bytes) {
+            std::memcpy(&bytes, text.data() + done, sizeof bytes);
+            if (wanted::all(bytes)) {
+                done += sizeof bytes;
+                continue;
+            }
+        }
+        if (const auto byte = byte_at(text, done); byte < 0x80) {
+            if (!wanted::one(byte)) return done;
+            ++done;
+        } else {
+            const character next = first_of(text.substr(done));
+            if (!next.valid || !wanted::beyond_ascii(next.code_point)) return done;
+            done += next.length;
+        }
+    }
     return done;
 }
 
 /// The length of the longest beginning that is UTF-8.
 std::size_t valid_prefix(std::string_view text) noexcept {
-    std::size_t done = 0;
-    while (true) {
-        done += run<is_ascii>(text.substr(done));
-        if (done == text.size()) return done;
-        const character next = first_of(text.substr(done));
-        if (!next.valid) return done;
-        done += next.length;
-    }
+    return prefix<any_character>(text);
 }
 
 /// The length of the longest beginning that needs no escape.
 std::size_t printable_prefix(std::string_view text) noexcept {
-    std::size_t done = 0;
-    while (true) {
-        done += run<is_plain>(text.substr(done));
-        if (done == text.size()) return done;
-        const character next = first_of(text.substr(done));
-        if (!next.valid || !may_show(next.code_point)) return done;
-        done += next.length;
-    }
+    return prefix<harmless_to_a_terminal>(text);
 }
 
 void append_hex(std::string& out, std::uint32_t value, int digits) {

@@ -256,6 +256,21 @@ TEST(line_framing, may_be_asked_again_after_nothing_more) {
     EXPECT_EQ(*reader.next(), std::nullopt);
 }
 
+TEST(line_framing, may_be_told_what_comes_next_right_after_the_last_message) {
+    const auto after_a_joined_line = [](const auto& then) {
+        frame_reader reader{framing::automatic, no_limit};
+        transcript seen;
+        feed(reader, "jo", seen);
+        reader.feed("ined\n");
+        EXPECT_EQ((**reader.next()).text, "joined");
+        then(reader);
+        return *reader.next();
+    };
+    EXPECT_EQ(after_a_joined_line([](frame_reader& r) { r.pause(); }), std::nullopt);
+    EXPECT_EQ(after_a_joined_line([](frame_reader& r) { r.finish(); }), std::nullopt);
+    EXPECT_EQ(after_a_joined_line([](frame_reader& r) { r.feed("x\n"); })->text, "x");
+}
+
 TEST(line_framing, moves_with_what_it_has_read) {
     frame_reader first{framing::line, no_limit};
     transcript seen;
@@ -376,6 +391,9 @@ TEST(framing_limit, once_passed_the_error_stays_and_nothing_is_kept) {
         transcript seen;
         EXPECT_FALSE(feed(reader, "a long one", seen));
         EXPECT_FALSE(feed(reader, "a\n", seen));
+        reader.feed("whoever has seen the error");
+        reader.feed("need not ask for it again");
+        EXPECT_FALSE(drain(reader, seen));
         EXPECT_EQ(reader.held_bytes(), 0U);
         EXPECT_FALSE(reader.awaits_pause());
         reader.pause();
