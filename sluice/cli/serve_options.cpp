@@ -71,6 +71,11 @@ std::expected<pairing, std::string> pair_up(std::optional<engine_request> engine
     return pairing{*engine, *model};
 }
 
+CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>& into) {
+    return add_value(command, "--engine", into, one_of{engines}, "NAME",
+                     "auto, blocking, epoll, uring (auto)");
+}
+
 void add_serve_options(CLI::App& serve, serve_options& into) {
     constexpr auto group = "Common to every serve";
     constexpr std::uint64_t most_workers = 1024;
@@ -78,9 +83,7 @@ void add_serve_options(CLI::App& serve, serve_options& into) {
     add_value(serve, "--listen", into.listen, read_address, "ADDRESS",
               fmt::format("HOST:PORT or PORT; port 0 picks one ({})", into.listen))
         ->group(group);
-    add_value(serve, "--engine", into.engine, one_of{engines}, "NAME",
-              "auto, blocking, epoll, uring (auto)")
-        ->group(group);
+    add_engine_option(serve, into.engine)->group(group);
     add_value(serve, "--model", into.model, one_of{models}, "NAME",
               "sync, fork, thread, pool, event (event)")
         ->group(group);

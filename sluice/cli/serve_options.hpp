@@ -54,6 +54,9 @@ struct serve_options {
     std::chrono::milliseconds grace{5000};  ///< how long a stop may drain
 };
 
+/// Adds --engine alone, for a command that is no server. `into` must outlive the parsing.
+CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>& into);
+
 /// Adds the common options to `serve`, in a group of their own in its help. `into` must outlive the
 /// parsing; its fields are the defaults that the help shows.
 void add_serve_options(CLI::App& serve, serve_options& into);

@@ -8,5 +8,6 @@ namespace sluice::cli {
 void add_doctor(commands& all);
 /// `help COMMAND`; finds whatever else is in the tree when it runs.
 void add_help(commands& all);
+void add_talk(commands& all);
 
 }  // namespace sluice::cli

@@ -1,0 +1,248 @@
+// `sluice talk`: one side waits for a client, the other one calls; then they talk in turn.
+#include "sluice/service/talk.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/subcommands.hpp"
+#include "sluice/cli/words.hpp"
+#include "sluice/io/ops/poll.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/net/console.hpp"
+#include "sluice/net/listener.hpp"
+#include "sluice/service/desk.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using service::conversation_options;
+using service::talk_end;
+
+struct serve_settings {
+    serve_options common;
+    conversation_options conversation;
+    bool keep = false;
+};
+
+struct join_settings {
+    std::string where = "127.0.0.1:5000";
+    std::optional<engine_request> engine;
+    conversation_options conversation;
+};
+
+/// The remarks of a conversation on stderr, and a prompt where a person types.
+class voice {
+ public:
+    voice(log_format format, bool quiet) noexcept
+        : format_{format},
+          quiet_{quiet},
+          prompts_{::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1} {}
+
+    void note(std::string_view what) {
+        if (quiet_) return;
+        leave_prompt();
+        announce(what);
+    }
+    void complain(std::string_view what) {
+        leave_prompt();
+        if (format_ == log_format::json) return log(log_level::error, what);
+        announce(fmt::format("sluice: {}", what));
+    }
+    void prompt() {
+        // No prompt for a line that was typed ahead.
+        if (!prompts_ || io::poll::look(STDIN_FILENO, io::interest::in) == 0) return;
+        std::fputs("> ", stderr);
+        prompted_ = true;
+    }
+    /// The line that was typed has ended the line of the prompt.
+    void prompt_was_answered() noexcept { prompted_ = false; }
+
+ private:
+    void leave_prompt() {
+        if (std::exchange(prompted_, false)) std::fputc('\n', stderr);
+    }
+
+    log_format format_;
+    bool quiet_;
+    bool prompts_;
+    bool prompted_ = false;
+};
+
+/// The desk of the person who started the program, on an engine.
+class own_desk {
+ public:
+    /// The error is a sentence without its full stop.
+    static std::expected<std::unique_ptr<own_desk>, std::string> open(io::engine& home, voice& v,
+                                                                      std::size_t max_line) {
+        const auto& given = settle_standard_streams();
+        if (!given.out) {
+            return std::unexpected{
+                "standard output is closed, but what the other side says is written there; "
+                "leave it open, or direct it to a file"};
+        }
+        auto screen = net::console::open(home, STDOUT_FILENO);
+        auto keyboard = net::console::open(home, STDIN_FILENO);
+        if (!screen || !keyboard) {
+            const auto why = screen ? keyboard.error() : screen.error();
+            return std::unexpected{
+                fmt::format("cannot use standard input and output: {}", why.message())};
+        }
+        return std::unique_ptr<own_desk>{
+            new own_desk{std::move(*keyboard), std::move(*screen), v, max_line}};
+    }
+
+    [[nodiscard]] service::desk& get() noexcept { return desk_; }
+
+ private:
+    own_desk(std::unique_ptr<net::console> keyboard, std::unique_ptr<net::console> screen, voice& v,
+             std::size_t max_line)
+        : keyboard_{std::move(keyboard)},
+          screen_{std::move(screen)},
+          desk_{keyboard_.get(), *screen_, remarks_of(v), max_line} {}
+
+    static service::remarks remarks_of(voice& v) {
+        return {.note = [&v](std::string_view what) { v.note(what); },
+                .complaint = [&v](std::string_view what) { v.complain(what); },
+                .prompt = [&v] { v.prompt(); },
+                .answered = [&v] { v.prompt_was_answered(); }};
+    }
+
+    std::unique_ptr<net::console> keyboard_;
+    std::unique_ptr<net::console> screen_;
+    service::desk desk_;
+};
+
+exit_status status_of(talk_end end, int signal) noexcept {
+    switch (end) {
+        case talk_end::done: return exit_status::done;
+        case talk_end::peer_gone: return exit_status::unreachable;
+        case talk_end::failed: return exit_status::failed;
+        case talk_end::stopped:
+            return signal == SIGINT ? exit_status::interrupted : exit_status::done;
+    }
+    return exit_status::failed;
+}
+
+/// Runs a talk_server or a talk_client with the signals that stop it.
+template <class Talk>
+exit_status run_until_stopped(io::engine& home, Talk& talk, const auto& ready) {
+    const stop_signals stops{home, [&talk] { talk.stop(); }};
+    ready();
+    const talk_end end = io::run(home, talk.run());
+    return status_of(end, stops.first());
+}
+
+exit_status fail(voice& v, std::string_view why) {
+    v.complain(why);
+    return exit_status::failed;
+}
+
+exit_status serve(const CLI::App& command, const serve_settings& s) {
+    const auto pair = pair_up(s.common.engine, s.common.model);
+    if (!pair) return complain(command, pair.error());
+    if (pair->model != model_kind::event && pair->model != model_kind::sync) {
+        return complain(command,
+                        fmt::format("--model {} has nothing to spread here, for talk serves one "
+                                    "client at a time; use --model event or --model sync",
+                                    to_text(pair->model)));
+    }
+    set_up_log(s.common.level, s.common.format);
+    voice v{s.common.format, s.common.quiet};
+    auto home = open_engine(pair->engine);
+    if (!home) return fail(v, home.error());
+    auto place = own_desk::open(**home, v, s.conversation.max_line);
+    if (!place) return fail(v, place.error());
+    auto socket = open_door(s.common.listen);
+    if (!socket) return fail(v, socket.error());
+    net::listener door{**home, std::move(*socket)};
+    service::talk_server server{
+        door,
+        (*place)->get(),
+        {.conversation = s.conversation, .keep = s.keep, .grace = s.common.grace}};
+    return run_until_stopped(**home, server, [&] {
+        announce_listening(door.local().value_or(net::address{}), pair->model, (*home)->which());
+    });
+}
+
+exit_status join(const join_settings& s) {
+    voice v{log_format::text, false};
+    auto where = net::resolve(s.where);
+    if (!where) {
+        v.complain(fmt::format("cannot find {} ({}): check the name, or give an IP address",
+                               in_quotes(s.where), where.error().message()));
+        return exit_status::unreachable;
+    }
+    auto home = open_engine(s.engine.value_or(engine_request::automatic));
+    if (!home) return fail(v, home.error());
+    auto place = own_desk::open(**home, v, s.conversation.max_line);
+    if (!place) return fail(v, place.error());
+    service::talk_client client{**home, std::move(*where), (*place)->get(), s.conversation};
+    return run_until_stopped(**home, client, [] {});
+}
+
+reading<std::uint64_t> read_max_line(std::string_view text) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 30;
+    auto size = read_size(text);
+    if (size && (*size == 0 || *size > most)) {
+        return std::unexpected{in_quotes(text) + " is no length of a message; write 1 to 1G"};
+    }
+    return size;
+}
+
+void add_conversation_options(CLI::App& command, conversation_options& into) {
+    using enum wire::framing;
+    constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
+        {{"auto", automatic}, {"line", line}, {"raw", raw}}};
+    add_value(command, "--framing", into.framing, one_of{framings}, "HOW",
+              "What ends a message: auto, line or raw (auto)");
+    add_value(command, "--max-line", into.max_line, read_max_line, "SIZE",
+              "Longest message, in bytes (64K)");
+}
+
+void add_serve(commands& all, CLI::App& talk) {
+    auto* serve_command = talk.add_subcommand("serve", "Wait for a client and answer it");
+    auto settings = std::make_shared<serve_settings>();
+    add_conversation_options(*serve_command, settings->conversation);
+    serve_command->add_flag("--echo", settings->conversation.echo,
+                            "Answer with what was said instead of asking you");
+    serve_command->add_flag("--keep", settings->keep, "After a conversation take the next client");
+    add_serve_options(*serve_command, settings->common);
+    all.on(*serve_command, [serve_command, settings] { return serve(*serve_command, *settings); });
+}
+
+void add_join(commands& all, CLI::App& talk) {
+    auto* join_command = talk.add_subcommand("join", "Call a server and say the first word");
+    auto settings = std::make_shared<join_settings>();
+    add_value(*join_command, "ADDRESS", settings->where, read_address, "",
+              fmt::format("HOST:PORT or PORT ({})", settings->where));
+    add_conversation_options(*join_command, settings->conversation);
+    add_engine_option(*join_command, settings->engine);
+    all.on(*join_command, [settings] { return join(*settings); });
+}
+
+}  // namespace
+
+void add_talk(commands& all) {
+    auto* talk = all.root().add_subcommand("talk", "Talk with one other side, strictly in turn");
+    talk->require_subcommand(1);
+    add_serve(all, *talk);
+    add_join(all, *talk);
+}
+
+}  // namespace sluice::cli
