@@ -13,6 +13,8 @@
 
 namespace {
 
+// NOLINTBEGIN(*-owning-memory,*-no-malloc,misc-new-delete-overloads): this is the allocator
+
 std::size_t allocations = 0;
 
 void* allocate(std::size_t size) noexcept {
@@ -43,6 +45,8 @@ void* allocate(std::size_t size) noexcept {
 [[gnu::noinline]] void operator delete[](void* memory, std::size_t /*size*/) noexcept {
     std::free(memory);
 }
+
+// NOLINTEND(*-owning-memory,*-no-malloc,misc-new-delete-overloads)
 
 namespace sluice::wire {
 namespace {

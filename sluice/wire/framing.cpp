@@ -28,12 +28,9 @@ std::optional<framing> framing_from_text(std::string_view text) noexcept {
 
 std::string_view to_text(framing mode) noexcept {
     switch (mode) {
-        case framing::automatic:
-            return "auto";
-        case framing::line:
-            return "line";
-        case framing::raw:
-            return "raw";
+        case framing::automatic: return "auto";
+        case framing::line: return "line";
+        case framing::raw: return "raw";
     }
     broken_contract("a framing that is none", std::source_location::current());
 }

@@ -99,24 +99,24 @@ struct harmless_to_a_terminal {
     }
 };
 
-/// The length of the longest beginning that is UTF-8 and all of whose characters are `wanted`.
-template <class wanted>
+/// The length of the longest beginning that is UTF-8 and all of whose characters are `Wanted`.
+template <class Wanted>
 std::size_t prefix(std::string_view text) noexcept {
     std::size_t done = 0;
     while (done < text.size()) {
         if (word bytes = 0; text.size() - done >= sizeof bytes) {
             std::memcpy(&bytes, text.data() + done, sizeof bytes);
-            if (wanted::all(bytes)) {
+            if (Wanted::all(bytes)) {
                 done += sizeof bytes;
                 continue;
             }
         }
         if (const auto byte = byte_at(text, done); byte < 0x80) {
-            if (!wanted::one(byte)) return done;
+            if (!Wanted::one(byte)) return done;
             ++done;
         } else {
             const character next = first_of(text.substr(done));
-            if (!next.valid || !wanted::beyond_ascii(next.code_point)) return done;
+            if (!next.valid || !Wanted::beyond_ascii(next.code_point)) return done;
             done += next.length;
         }
     }
