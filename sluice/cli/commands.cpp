@@ -50,6 +50,14 @@ std::string explain_conversion(std::string_view what) {
                        in_quotes(what.substr(equals + 3)));
 }
 
+/// The option that stands without its value, if that is the mistake.
+const CLI::Option* without_value(CLI::App& command, const CLI::ParseError& mistake) {
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&mistake) == nullptr) return nullptr;
+    const std::string_view what = mistake.what();
+    const auto name = what.substr(0, what.find(':'));
+    return what.ends_with(" missing") ? command.get_option_no_throw(std::string{name}) : nullptr;
+}
+
 /// Says "Commands" where CLI11 says "Subcommands".
 void name_groups(CLI::App& parent) {
     for (auto* each : below(parent)) {
@@ -64,6 +72,9 @@ std::string explain(CLI::App& root, CLI::App& command, const CLI::ParseError& mi
     const bool undecided = !names_of_subcommands(command).empty();
     if (undecided && dynamic_cast<const CLI::RequiredError*>(&mistake) != nullptr) {
         return fmt::format("say what to do: {}", what_to_choose(command));
+    }
+    if (const auto* option = without_value(command, mistake)) {
+        return fmt::format("{} needs a value: {}", option->get_name(), option->get_type_name());
     }
     if (dynamic_cast<const CLI::ConversionError*>(&mistake) != nullptr) {
         return explain_conversion(mistake.what());

@@ -48,7 +48,7 @@ std::expected<std::string, std::string> read_section(std::string_view line) {
     std::string section{trimmed(body.substr(1, body.size() - 2))};
     std::ranges::replace(section, '.', ' ');
     const auto part_is_odd = [](auto part) { return !is_name(std::string_view{part}); };
-    if (std::ranges::any_of(section | std::views::split(' '), part_is_odd)) {
+    if (section.empty() || std::ranges::any_of(section | std::views::split(' '), part_is_odd)) {
         return std::unexpected{fmt::format(
             "{} is no section; write the command's words, as in [talk.serve]", in_quotes(line))};
     }

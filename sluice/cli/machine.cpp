@@ -8,13 +8,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <memory>
 #include <sstream>
 #include <string_view>
 #include <utility>
+
+#include "sluice/cli/text_file.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -48,10 +49,9 @@ class file_tree {
 
     /// The content of a file that may be missing on a sound system.
     [[nodiscard]] std::optional<std::string> try_text(const std::filesystem::path& path) const {
-        std::ifstream file{root_ / path.relative_path()};
-        std::string text{std::istreambuf_iterator<char>{file}, {}};
-        if (!file.is_open() || file.bad() || text.empty()) return std::nullopt;
-        return text;
+        auto text = read_text(root_ / path.relative_path());
+        if (!text || text->empty()) return std::nullopt;
+        return std::move(*text);
     }
     [[nodiscard]] std::vector<std::string> try_words(const std::filesystem::path& path) const {
         return words_in(try_text(path).value_or(""));

@@ -5,17 +5,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
 
-#include "sluice/base/result.hpp"
 #include "sluice/cli/commands.hpp"
 #include "sluice/cli/config.hpp"
+#include "sluice/cli/text_file.hpp"
 #include "sluice/cli/words.hpp"
 
 namespace sluice::cli {
@@ -126,21 +123,12 @@ bool leads_to(std::string_view section, std::string_view path) {
            (path.starts_with(section) && path[section.size()] == ' ');
 }
 
-std::expected<std::string, std::string> read_whole(const std::string& path) {
-    errno = 0;
-    std::ifstream file{path};
-    std::string text{std::istreambuf_iterator<char>{file}, {}};
-    // A directory opens, and fails when it is read.
-    if (!file.is_open() || file.bad() || errno != 0) {
-        return std::unexpected{fmt::format("cannot read the configuration {}: {}", in_quotes(path),
-                                           error::system(errno == 0 ? EIO : errno).message())};
-    }
-    return text;
-}
-
 attempt fill_in_from_file(CLI::App& root, CLI::App& command, const std::string& path) {
-    const auto text = read_whole(path);
-    if (!text) return std::unexpected{text.error()};
+    const auto text = read_text(path);
+    if (!text) {
+        return std::unexpected{fmt::format("cannot read the configuration {}: {}", in_quotes(path),
+                                           text.error().message())};
+    }
     const auto place = [&](std::size_t line) { return fmt::format("{}:{}", path, line); };
     const auto entries = parse_config(*text);
     if (!entries) {
