@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "sluice/cli/output.hpp"
@@ -22,11 +22,11 @@ CLI::App& chosen(CLI::App& root) {
     return *command;
 }
 
-/// The first word no command took; empty if none was left over.
-std::string leftover(const CLI::App& root) {
+/// The first word no command took, if one was left over.
+std::optional<std::string> leftover(const CLI::App& root) {
     const auto words = root.remaining(true);
     const auto word = std::ranges::find_if(words, [](const auto& each) { return each != "--"; });
-    return word == words.end() ? std::string{} : *word;
+    return word == words.end() ? std::nullopt : std::optional{*word};
 }
 
 std::vector<std::string> names_of_subcommands(CLI::App& command) {
@@ -68,7 +68,7 @@ void name_groups(CLI::App& parent) {
 
 std::string explain(CLI::App& root, CLI::App& command, const CLI::ParseError& mistake) {
     // A word that nobody knows is the cause of whatever else is missing.
-    if (const auto word = leftover(root); !word.empty()) return explain_unknown(command, word);
+    if (const auto word = leftover(root)) return explain_unknown(command, *word);
     const bool undecided = !names_of_subcommands(command).empty();
     if (undecided && dynamic_cast<const CLI::RequiredError*>(&mistake) != nullptr) {
         return fmt::format("say what to do: {}", what_to_choose(command));
