@@ -78,8 +78,8 @@ class frame_reader {
     /// long as the chunk is.
     [[nodiscard]] result<std::optional<message>> next() noexcept;
 
-    /// True if a pause of the peer, or its end, would now complete a message: `automatic`, and
-    /// bytes without a newline are waiting.
+    /// True if a pause of the peer would now complete a message: `automatic`, and bytes without a
+    /// newline are waiting.
     [[nodiscard]] bool awaits_pause() const noexcept;
     /// The peer was silent for auto_pause: what waits is a message, which next() gives. Nothing if
     /// none waits. The chunk must be drained.
