@@ -181,6 +181,7 @@ class uring_clients {
         int status = io_uring_queue_init_params(4096, &ring_, &params);
         if (status == 0) {
             std::vector<int> numbers;
+            numbers.reserve(clients_.size());
             for (const client& c : clients_) numbers.push_back(c.fd.get());
             status = io_uring_register_files(&ring_, numbers.data(),
                                              static_cast<unsigned>(numbers.size()));

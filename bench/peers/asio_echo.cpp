@@ -1,13 +1,14 @@
 // An echo with Asio's coroutines, written as Asio's documentation writes it.
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <system_error>
 #include <utility>
 
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/error.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/use_awaitable.hpp>
@@ -20,14 +21,15 @@ using asio::ip::tcp;
 asio::awaitable<void> echo(tcp::socket socket) {
     try {
         socket.set_option(tcp::no_delay{true});
-        std::array<char, 16 * 1024> data;
+        char data[16 * 1024];
         for (;;) {
             const std::size_t got =
                 co_await socket.async_read_some(asio::buffer(data), asio::use_awaitable);
             co_await asio::async_write(socket, asio::buffer(data, got), asio::use_awaitable);
         }
-    } catch (const std::system_error&) {
-        // The peer left; the socket closes with this frame.
+    } catch (const std::system_error& e) {
+        if (e.code() == asio::error::eof || e.code() == asio::error::connection_reset) co_return;
+        std::fprintf(stderr, "%s\n", e.what());
     }
 }
 

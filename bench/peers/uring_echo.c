@@ -16,7 +16,8 @@ enum {
     sq_entries = 4096,
     cq_entries = 32 * 1024,
     buffer_size = 16 * 1024,
-    buffer_count = 128,  // a power of two; more of them fall out of the cache between two uses
+    buffer_count = 128,   // more of them fall out of the cache between two uses
+    most_buffers = 1024,  // with those made while peers that do not read hold all; a power of two
     buffer_group = 0,
     most_queued = 8,  // buffers that one peer that does not read may hold, or a few more
 };
@@ -33,8 +34,9 @@ struct connection {
     bool ended;       // nothing more will be read: close once all is sent
 };
 
-// What a buffer holds between recv and the end of its send.
+// A buffer, and what it holds between recv and the end of its send.
 struct chunk {
+    char* bytes;
     uint32_t from, to;
     uint16_t next;
 };
@@ -42,13 +44,13 @@ struct chunk {
 static struct io_uring ring;
 static bool direct;  // connections live in the ring's own table, not among the descriptors
 static struct io_uring_buf_ring* buffers;
-static char* memory;
 static struct connection* connections;
-static struct chunk chunks[buffer_count];
+static struct chunk chunks[most_buffers];
+static uint16_t spare = buffer_count;  // the first of the chunks without a buffer, or most_buffers
 static int* starved;
 static unsigned starved_count;
 static int returned;  // buffers given back since the ring's tail was last advanced
-static int held;      // buffers received into and not given back
+static int idle;      // buffers that the ring holds, ready to be received into
 
 static _Noreturn void die_of(int reason, const char* what) {
     errno = reason;
@@ -92,20 +94,39 @@ static void arm_recv(int fd) {
 }
 
 static void send_first(int fd) {
-    unsigned id = connections[fd].first;
-    const struct chunk* chunk = &chunks[id];
+    const struct chunk* chunk = &chunks[connections[fd].first];
     struct io_uring_sqe* sqe = next_sqe();
-    io_uring_prep_send(sqe, fd, memory + (size_t)id * buffer_size + chunk->from,
-                       chunk->to - chunk->from, MSG_NOSIGNAL | MSG_WAITALL);
+    io_uring_prep_send(sqe, fd, chunk->bytes + chunk->from, chunk->to - chunk->from,
+                       MSG_NOSIGNAL | MSG_WAITALL);
     if (direct) sqe->flags |= IOSQE_FIXED_FILE;
     tag(sqe, op_send, fd);
 }
 
-static void give_back(unsigned id) {
-    io_uring_buf_ring_add(buffers, memory + (size_t)id * buffer_size, buffer_size, (uint16_t)id,
-                          io_uring_buf_ring_mask(buffer_count), returned);
+static void offer(uint16_t id) {
+    io_uring_buf_ring_add(buffers, chunks[id].bytes, buffer_size, id,
+                          io_uring_buf_ring_mask(most_buffers), returned);
     ++returned;
-    --held;
+    ++idle;
+}
+
+static void give_back(uint16_t id) {
+    if (id < buffer_count) {
+        offer(id);
+        return;
+    }
+    free(chunks[id].bytes);
+    chunks[id].next = spare;
+    spare = id;
+}
+
+static void make_more_buffers(void) {
+    for (int i = 0; i < buffer_count / 4 && spare < most_buffers; ++i) {
+        uint16_t id = spare;
+        chunks[id].bytes = malloc(buffer_size);
+        if (chunks[id].bytes == NULL) die("malloc");
+        spare = chunks[id].next;
+        offer(id);
+    }
 }
 
 static void close_if_done(int fd) {
@@ -142,8 +163,9 @@ static void on_recv(int fd, const struct io_uring_cqe* cqe) {
     c->receiving = (cqe->flags & IORING_CQE_F_MORE) != 0;
     if (cqe->res > 0) {
         uint16_t id = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
-        ++held;
-        chunks[id] = (struct chunk){.from = 0, .to = (uint32_t)cqe->res};
+        --idle;
+        chunks[id].from = 0;
+        chunks[id].to = (uint32_t)cqe->res;
         if (c->queued == 0) {
             c->first = c->last = id;
         } else {
@@ -182,14 +204,14 @@ static void on_send(int fd, const struct io_uring_cqe* cqe) {
     if (cqe->res < 0) {
         // The peer is gone: what it will not read goes home, and its recv ends by the shutdown.
         for (; c->queued > 1; --c->queued) {
-            unsigned unwanted = c->first;
+            uint16_t unwanted = c->first;
             c->first = chunks[unwanted].next;
             give_back(unwanted);
         }
         c->ended = true;
         if (c->receiving) end_recv(fd);
     }
-    unsigned done = c->first;
+    uint16_t done = c->first;
     c->first = chunks[done].next;
     give_back(done);
     if (--c->queued > 0) {
@@ -231,21 +253,23 @@ static void open_ring(unsigned connections_at_most) {
 static void open_buffers(void) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     void* entries = NULL;
-    void* bytes = NULL;
-    if (posix_memalign(&entries, page, buffer_count * sizeof(struct io_uring_buf)) != 0 ||
-        posix_memalign(&bytes, page, (size_t)buffer_count * buffer_size) != 0) {
+    void* memory = NULL;
+    if (posix_memalign(&entries, page, most_buffers * sizeof(struct io_uring_buf)) != 0 ||
+        posix_memalign(&memory, page, (size_t)buffer_count * buffer_size) != 0) {
         fprintf(stderr, "no memory for %d buffers of %d bytes\n", buffer_count, buffer_size);
         exit(1);
     }
     buffers = entries;
-    memory = bytes;
     struct io_uring_buf_reg registration = {
-        .ring_addr = (uintptr_t)entries, .ring_entries = buffer_count, .bgid = buffer_group};
+        .ring_addr = (uintptr_t)entries, .ring_entries = most_buffers, .bgid = buffer_group};
     int status = io_uring_register_buf_ring(&ring, &registration, 0);
     if (status < 0) die_of(-status, "io_uring_register_buf_ring");
     io_uring_buf_ring_init(buffers);
-    held = buffer_count;
-    for (unsigned id = 0; id < buffer_count; ++id) give_back(id);
+    for (uint16_t id = 0; id < buffer_count; ++id) {
+        chunks[id].bytes = (char*)memory + (size_t)id * buffer_size;
+        offer(id);
+    }
+    for (uint16_t id = buffer_count; id < most_buffers; ++id) chunks[id].next = (uint16_t)(id + 1);
     io_uring_buf_ring_advance(buffers, returned);
     returned = 0;
 }
@@ -266,7 +290,10 @@ int main(int argc, char** argv) {
     arm_accept(listen_on(argv[1], 0));
 
     for (;;) {
-        int status = io_uring_submit_and_wait(&ring, 1);
+        // Somebody waits for a buffer: see whether what was just submitted brings one home.
+        bool hurry = starved_count > 0 && spare < most_buffers;
+        int status =
+            hurry ? io_uring_submit_and_get_events(&ring) : io_uring_submit_and_wait(&ring, 1);
         if (status < 0 && status != -EINTR && status != -EAGAIN && status != -EBUSY) {
             die_of(-status, "io_uring_submit_and_wait");
         }
@@ -286,11 +313,11 @@ int main(int argc, char** argv) {
             ++seen;
         }
         io_uring_cq_advance(&ring, seen);
+        if (starved_count > 0 && idle == 0 && seen == 0) make_more_buffers();
         if (returned > 0) {
             io_uring_buf_ring_advance(buffers, returned);
             returned = 0;
         }
-        // While all are held, the next one to be given back brings us here again.
-        if (starved_count > 0 && held < buffer_count) feed_starved();
+        if (starved_count > 0 && idle > 0) feed_starved();
     }
 }
