@@ -27,6 +27,8 @@ class framed {
         for (;;) {
             auto found = reader_.next();
             if (!found || *found || ended_) co_return found;
+            // Drained: an idle connection holds no buffer.
+            chunk_ = {};
             result<typename Source::chunk> got;
             if (reader_.awaits_pause()) {
                 got = co_await io::with_timeout(source_.home(), source_.recv(), wire::auto_pause);
