@@ -58,7 +58,7 @@ void buffer_pool::give_back(int id) noexcept {
     check(lent_ > 0, "a buffer comes home that was not lent");
     --lent_;
     offer(id);
-    if (!waiting_.empty()) woken_.push_back(waiting_.pop_front());
+    wake_one();
 }
 
 bool buffer_pool::grow() noexcept {

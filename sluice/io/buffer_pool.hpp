@@ -45,6 +45,10 @@ class buffer_pool {
     void give_back(int id) noexcept;
     /// Puts more buffers in use. False when all are in use already.
     bool grow() noexcept;
+    /// Wakes one that waits if a buffer is at home: whoever was woken for it may have gone without.
+    void wake_one() noexcept {
+        if (!waiting_.empty() && lent_ < in_use_) woken_.push_back(waiting_.pop_front());
+    }
     /// `r` waits until a buffer comes home.
     void wait(coro::resumable& r) noexcept;
     /// The kernel has taken buffer `id` out of its ring.

@@ -124,14 +124,14 @@ bool engine::submit(op& o) noexcept {
     o.owed_ = 0;
     o.state_ = op::state::queued;
     if (!start(o)) return false;
-    release_slot(o);
     ++counters_.at_once;
     if (inline_left_ > 0 || blocks()) {
-        --inline_left_;
+        release_slot(o);
+        if (inline_left_ > 0) --inline_left_;
         return true;
     }
     // Enough for one turn: the others go first.
-    ready_.push(o);
+    settle(o);
     return false;
 }
 
@@ -142,11 +142,10 @@ void engine::pause(op& o) noexcept {
 }
 
 void engine::give_up_wait(op& o) noexcept {
-    if (!o.awaited()) return;
-    if (o.state_ == op::state::kernel) {
+    if (o.state_ != op::state::kernel) {
+        if (o.has_waiter()) cancel(o);
+    } else if (o.awaited()) {
         ready_.push(o);
-    } else {
-        cancel(o);
     }
 }
 
@@ -155,13 +154,19 @@ void engine::cancel(op& o) noexcept {
     if (!o.in_flight() || o.cancelled_) return;
     ++counters_.cancels;
     o.cancelled_ = true;
-    if (o.state_ == op::state::parked || o.state_ == op::state::kernel) {
-        withdraw(o);
-        return;
+    switch (o.state_) {
+        case op::state::parked:
+        case op::state::kernel: withdraw(o); break;
+        // What it waited for has come: its attempt, which is due, decides.
+        case op::state::queued: break;
+        case op::state::unsent:
+        case op::state::starved:
+            o.resumable::unlink();
+            static_cast<void>(completed(o, {.result = -ECANCELED}));
+            settle(o);
+            break;
+        case op::state::idle: break;
     }
-    o.resumable::unlink();
-    static_cast<void>(completed(o, {.result = -ECANCELED}));
-    settle(o);
 }
 
 engine::outcome engine::attempt(op& o) noexcept {
@@ -177,12 +182,14 @@ engine::outcome engine::attempt(op& o) noexcept {
         }
         fd_slot& s = slot(o.fd());
         bool& may = want == interest::in ? s.may_in : s.may_out;
-        if (r == -EAGAIN) {
-            may = false;
-            return outcome::not_ready;
+        const bool starved = r == -ENOBUFS && o.kind().takes_buffer;
+        if (r == -EAGAIN) may = false;
+        if (r == -EAGAIN || starved) {
+            if (!o.cancelled_) return starved ? outcome::starved : outcome::not_ready;
+            static_cast<void>(completed(o, {.result = -ECANCELED}));
+            return outcome::over;
         }
-        if (r == -ENOBUFS && o.kind().takes_buffer) return outcome::starved;
-        if (o.drained_ && !s.hung_up) may = false;
+        if (o.drained_ && !s.short_says_nothing) may = false;
         if (completed(o, {.result = r, .buffer = o.buffer_})) return outcome::over;
     }
 }
@@ -201,8 +208,9 @@ bool engine::completed(op& o, const completion& c) noexcept {
 }
 
 void engine::settle(op& o) noexcept {
-    release_slot(o);
+    // Before those who wait for the descriptor to become quiet: they may end what it uses.
     if (o.awaited()) ready_.push(o);
+    release_slot(o);
 }
 
 void engine::release_slot(op& o) noexcept {
@@ -243,6 +251,7 @@ void engine::run_due() noexcept {
 
 void engine::run_once(time_point until) noexcept {
     ++counters_.turns;
+    buffers_.wake_one();
     const bool busy = !ready_.empty() || !queued_.empty() || !inbox_.empty();
     wait(busy ? time_point::min() : std::min(until, timers_.next()));
     run_due();

@@ -131,7 +131,7 @@ class engine {
         bool registered = false;  // with epoll
         bool may_in = false;      // no EAGAIN since the last readiness
         bool may_out = false;
-        bool hung_up = false;  // its end was seen: a short read says nothing
+        bool short_says_nothing = false;  // a short read or write does not mean EAGAIN next
         bool quiet_awaited = false;
     };
 

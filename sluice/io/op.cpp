@@ -9,14 +9,15 @@
 namespace sluice::io {
 
 op::~op() {
-    check(!in_flight(), "an operation dies in flight");
+    check(!in_flight() && !resumable::linked(), "an operation dies in flight");
 }
 
 bool op::begin(std::coroutine_handle<> h, coro::context& here) noexcept {
-    if (here.cancelled()) {
+    if (here.cancelled() || shut_) {
         result_ = -ECANCELED;
         return false;
     }
+    check(!has_waiter(), "two wait for one operation");
     set_waiter(h);
     // A blocking engine waits inside submit, where a cancellation must find the operation.
     if (engine_->blocks()) here.watch(*this);
@@ -34,7 +35,8 @@ bool op::begin_wait(std::coroutine_handle<> h, coro::context& here) noexcept {
         // A submission, as of any operation; but it stays cancellable when it has settled early.
         if (!begin(h, here)) return false;
     } else {
-        if (here.cancelled()) return false;
+        if (here.cancelled() || shut_) return false;
+        check(!has_waiter(), "two wait for one operation");
         set_waiter(h);
     }
     if (!cancel_hook::linked()) here.watch(*this);

@@ -70,6 +70,9 @@ class op : public coro::resumable, public coro::cancel_hook {
 
     /// Asks for an early end. What was done by then stands: a result beats a cancel.
     void cancel() noexcept;
+    /// From now on it is cancelled before it begins. What is in flight is not touched.
+    void shut() noexcept { shut_ = true; }
+    [[nodiscard]] bool is_shut() const noexcept { return shut_; }
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
     [[nodiscard]] engine& home() const noexcept { return *engine_; }
@@ -77,9 +80,10 @@ class op : public coro::resumable, public coro::cancel_hook {
     [[nodiscard]] bool in_flight() const noexcept { return state_ != state::idle; }
 
  protected:
-    /// `fd` stays the caller's, and is attached to `home` for as long as the operation runs.
+    /// `fd` stays the caller's, and is attached to `home` for as long as the operation runs. One
+    /// that is closed (-1) makes an operation that is cancelled before it begins.
     op(const op_kind& kind, engine& home, int fd) noexcept
-        : cancel_hook{&on_cancel}, kind_{&kind}, engine_{&home}, fd_{fd} {}
+        : cancel_hook{&on_cancel}, kind_{&kind}, engine_{&home}, fd_{fd}, shut_{fd < 0} {}
     ~op();
 
     /// Submits it for `h`. False if it completed at once, or was cancelled before it began.
@@ -103,12 +107,6 @@ class op : public coro::resumable, public coro::cancel_hook {
     /// For an attempt: the descriptor has nothing left after this one (epoll(7), questions and
     /// answers, 9: a short read or write of a stream says so), so that asking again is no use.
     void set_drained(bool drained) noexcept { drained_ = drained; }
-    /// For a completion with -ECANCELED: true if it was only paused, and may be submitted again.
-    [[nodiscard]] bool take_pause() noexcept {
-        if (!pausing_) return false;
-        pausing_ = cancelled_ = false;
-        return true;
-    }
     /// For an attempt that takes a buffer: which one it filled.
     void set_buffer(int id) noexcept { buffer_ = id; }
 
@@ -121,6 +119,7 @@ class op : public coro::resumable, public coro::cancel_hook {
     enum class state : std::uint8_t {
         idle,     ///< nobody's: not begun, or over
         queued,   ///< in the engine's list, to be started or attempted again
+        unsent,   ///< waits for an entry in io_uring's queue
         parked,   ///< waits for readiness
         kernel,   ///< io_uring owns it and its memory
         starved,  ///< waits for a buffer
@@ -142,6 +141,7 @@ class op : public coro::resumable, public coro::cancel_hook {
     bool pausing_ = false;
     bool drained_ = false;
     bool cancel_unsent_ = false;
+    bool shut_;
     step next_ = step::settle;
 };
 

@@ -27,14 +27,8 @@ class stream : public op {
  protected:
     using op::op;
     /// For the completion that finds enough in store: ends the submission in the kernel, keeping
-    /// what it brought. The next question takes it up again.
+    /// what it brought. The next question takes it up again; complete() hears nothing of it.
     void pause() noexcept { home().pause(*this); }
-    /// For the completion with -ECANCELED: what to do about it. Somebody asked while a pause was
-    /// under way, so it goes on; otherwise it is over.
-    [[nodiscard]] verdict after_cancel() noexcept {
-        if (!take_pause() || !awaited()) return verdict::done;
-        return verdict::again;
-    }
 
  private:
     class next_awaiter {

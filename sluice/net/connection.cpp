@@ -19,7 +19,8 @@ connection::connection(io::engine& home, unique_fd socket) noexcept
 
 connection::~connection() {
     if (!socket_) return;
-    check(home().quiet(fd()), "a connection dies with operations in flight: close() it first");
+    check(home().quiet(socket_.get()),
+          "a connection dies with operations in flight: close() it first");
     close_now();
 }
 
@@ -39,16 +40,19 @@ void connection::reset_on_close() noexcept {
 
 void connection::close_now() noexcept {
     input_.drop();
-    home().detach(fd());
+    input_.shut();
+    home().detach(socket_.get());
     socket_.reset();
 }
 
 bool connection::closer::await_suspend(std::coroutine_handle<> h) noexcept {
     io::engine& home = owner.home();
-    home.cancel_all(owner.fd());
-    if (home.quiet(owner.fd())) return false;
+    fd = owner.socket_.get();
+    owner.input_.shut();
+    home.cancel_all(fd);
+    if (home.blocks()) return false;
+    // Through the queue even if all is quiet: those who have been served stand there before it.
     set_waiter(h);
-    fd = owner.fd();
     home.when_quiet(*this);
     return true;
 }

@@ -54,14 +54,16 @@ class connection {
     void reset_on_close() noexcept;
 
     /// `co_await c.close()`: ends what is in flight, then closes. Whoever else waits on this
-    /// connection gets fault::cancelled. Idempotent.
+    /// connection has been given what had come, or fault::cancelled, before this returns; whoever
+    /// asks from now on gets fault::cancelled. Idempotent; several may close at once, and the
+    /// connection lives until the last of them has returned.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
 
     /// Errno of getpeername(2), ENOTCONN once the peer has reset the connection.
     [[nodiscard]] result<address> peer() const { return address::peer_of(fd()); }
     [[nodiscard]] result<address> local() const { return address::local_of(fd()); }
-    /// -1 once closed.
-    [[nodiscard]] int fd() const noexcept { return socket_.get(); }
+    /// -1 from close() on.
+    [[nodiscard]] int fd() const noexcept { return input_.is_shut() ? -1 : socket_.get(); }
     [[nodiscard]] io::engine& home() const noexcept { return input_.home(); }
 
  private:

@@ -76,7 +76,8 @@ listener::listener(io::engine& home, unique_fd socket)
 
 listener::~listener() {
     if (!socket_) return;
-    check(home().quiet(fd()), "a listener dies with operations in flight: close() it first");
+    check(home().quiet(socket_.get()),
+          "a listener dies with operations in flight: close() it first");
     close_now();
 }
 
@@ -113,16 +114,19 @@ void listener::shed_one() noexcept {
 
 void listener::close_now() noexcept {
     incoming_.drop();
-    home().detach(fd());
+    incoming_.shut();
+    home().detach(socket_.get());
     socket_.reset();
 }
 
 bool listener::closer::await_suspend(std::coroutine_handle<> h) noexcept {
     io::engine& home = owner.home();
-    home.cancel_all(owner.fd());
-    if (home.quiet(owner.fd())) return false;
+    fd = owner.socket_.get();
+    owner.incoming_.shut();
+    home.cancel_all(fd);
+    if (home.blocks()) return false;
+    // Through the queue even if all is quiet: those who have been served stand there before it.
     set_waiter(h);
-    fd = owner.fd();
     home.when_quiet(*this);
     return true;
 }

@@ -50,11 +50,13 @@ class listener {
     [[nodiscard]] coro::task<result<unique_fd>> accept() noexcept;
 
     /// `co_await l.close()`: stops listening; what waits in the backlog is reset by the kernel.
+    /// Whoever accepts gets fault::cancelled: before this returns, unless he is in such a pause.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
 
     /// Where it listens, with the port that the kernel chose.
     [[nodiscard]] result<address> local() const { return address::local_of(fd()); }
-    [[nodiscard]] int fd() const noexcept { return socket_.get(); }
+    /// -1 from close() on.
+    [[nodiscard]] int fd() const noexcept { return incoming_.is_shut() ? -1 : socket_.get(); }
     [[nodiscard]] io::engine& home() const noexcept { return incoming_.home(); }
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
 

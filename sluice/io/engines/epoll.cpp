@@ -75,7 +75,7 @@ void epoll_engine::park(op& o) noexcept {
     fd_slot& s = slot(o.fd());
     if (s.registered) return;
     // Adding reports what is ready already, so nothing that came before is missed.
-    auto added = epoll_.add(o.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+    auto added = epoll_.add(o.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
                             data_of(o.fd(), s.generation));
     if (added) {
         s.registered = true;
@@ -107,7 +107,8 @@ void epoll_engine::take_in(const epoll_event& event) noexcept {
     fd_slot& s = slot(fd);
     if (!s.registered || s.generation != static_cast<std::uint16_t>(event.data.u64 >> 32)) return;
     constexpr std::uint32_t ended = EPOLLHUP | EPOLLERR;
-    if ((event.events & (ended | EPOLLRDHUP)) != 0) s.hung_up = true;
+    // Behind an end no new edge comes, and a read stops short at an urgent byte (tcp(7)).
+    if ((event.events & (ended | EPOLLRDHUP | EPOLLPRI)) != 0) s.short_says_nothing = true;
     if ((event.events & (EPOLLIN | EPOLLRDHUP | ended)) != 0) {
         s.may_in = true;
         if (s.in != nullptr && s.in->state_ == op::state::parked) queue(*s.in);

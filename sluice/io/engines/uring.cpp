@@ -98,6 +98,10 @@ io_uring_sqe* uring_engine::free_entry() noexcept {
 
 bool uring_engine::start(op& o) noexcept {
     if (o.kind().prepare == nullptr) return attempt_or_poll(o);
+    if (o.cancelled_) {
+        static_cast<void>(completed(o, {.result = -ECANCELED}));
+        return true;
+    }
     hand_over(o);
     return false;
 }
@@ -115,7 +119,7 @@ void uring_engine::hand_over(op& o) noexcept {
     io_uring_sqe* entry = waiting_.empty() ? free_entry() : nullptr;
     if (entry != nullptr) return fill(o, *entry);
     ++counters_.overflows;
-    o.state_ = op::state::queued;
+    o.state_ = op::state::unsent;
     waiting_.push_back(o);
 }
 
@@ -243,18 +247,27 @@ void uring_engine::own_completion(op& o, const io_uring_cqe& cqe) noexcept {
             buffers().taken_by_kernel();
         }
         o.next_ = next_step(o, c);
+        if (o.next_ == op::step::settle && c.result != -ECANCELED) tell_reader(o);
     }
     finish_if_paid(o);
 }
 
+// Who reads a stream hears of its end at once, and whoever asks after that, while a cancel is still
+// owed, can be told from who has been served.
+void uring_engine::tell_reader(op& o) noexcept {
+    if (o.kind().multishot && o.awaited()) ready().push(o);
+}
+
 op::step uring_engine::next_step(op& o, const completion& c) noexcept {
+    // Only paused: nobody is to hear of it.
+    if (c.result == -ECANCELED && o.pausing_) return op::step::settle;
     const bool no_buffer = c.result == -ENOBUFS && o.kind().takes_buffer;
     // A descriptor that somebody made non-blocking reports EAGAIN instead of waiting.
     const bool not_ready = c.result == -EAGAIN && o.kind().want != interest::none;
     if (!no_buffer && !not_ready && c.result != -EINTR) {
         return completed(o, c) ? op::step::settle : op::step::submit;
     }
-    if (o.cancelled_) {
+    if (o.cancelled_ && !o.pausing_) {
         static_cast<void>(completed(o, {.result = -ECANCELED}));
         return op::step::settle;
     }
@@ -270,15 +283,23 @@ void uring_engine::poll_completion(op& o, int result) noexcept {
     if (result < 0) {
         static_cast<void>(completed(o, {.result = result}));
         o.next_ = op::step::settle;
+        if (result != -ECANCELED) tell_reader(o);
     }
     finish_if_paid(o);
 }
 
 void uring_engine::finish_if_paid(op& o) noexcept {
     if (o.owed_ > 0) return;
+    if (o.pausing_) o.pausing_ = o.cancelled_ = false;
     if (o.cancelled_ && o.next_ != op::step::settle) {
         static_cast<void>(completed(o, {.result = -ECANCELED}));
         o.next_ = op::step::settle;
+    } else if (!o.cancelled_ && o.kind().multishot) {
+        if (!o.awaited()) {
+            o.next_ = op::step::settle;
+        } else if (o.next_ == op::step::settle) {
+            o.next_ = op::step::submit;
+        }
     }
     switch (o.next_) {
         case op::step::settle: settle(o); break;

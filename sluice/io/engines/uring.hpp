@@ -49,6 +49,7 @@ class uring_engine final : public engine {
     void own_completion(op& o, const io_uring_cqe& cqe) noexcept;
     op::step next_step(op& o, const completion& c) noexcept;
     void poll_completion(op& o, int result) noexcept;
+    void tell_reader(op& o) noexcept;
     void finish_if_paid(op& o) noexcept;
 
     io_uring ring_{};

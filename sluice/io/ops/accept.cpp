@@ -41,7 +41,7 @@ void accept_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
 
 verdict accept_stream::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<accept_stream&>(o);
-    if (c.result == -ECANCELED) return self.after_cancel();
+    if (c.result == -ECANCELED) return verdict::done;
     if (c.result < 0) {
         self.error_ = c.result;
         return verdict::done;

@@ -38,7 +38,7 @@ void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
 verdict recv_stream::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<recv_stream&>(o);
     buffer_pool& pool = o.home().buffers();
-    if (c.result == -ECANCELED) return self.after_cancel();
+    if (c.result == -ECANCELED) return verdict::done;
     if (c.result <= 0) {
         if (c.buffer >= 0) pool.give_back(c.buffer);
         self.end_ = c.result;
@@ -57,8 +57,11 @@ verdict recv_stream::complete(op& o, const completion& c) noexcept {
 
 result<lease> recv_stream::take() noexcept {
     if (count_ == 0) {
-        if (end_ < 0) return failure(error_of(end_));
-        return lease{};
+        if (end_ == 0) return lease{};
+        const error why = error_of(end_);
+        // A shortage passes; whatever else ends a stream ends it for good.
+        if (end_ == -ENOBUFS || end_ == -ENOMEM) end_ = open;
+        return failure(why);
     }
     buffer_pool& pool = home().buffers();
     const int id = first_;

@@ -30,8 +30,6 @@ const op_kind send_all::kind_{
 
 int send_all::attempt(op& o) noexcept {
     auto& self = static_cast<send_all&>(o);
-    // With nothing to send there is nothing to ask the kernel.
-    if (self.what_.empty()) return 0;
     const auto n =
         ::send(o.fd(), self.what_.data(), self.what_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     return n < 0 ? -errno : static_cast<int>(n);

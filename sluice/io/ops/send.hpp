@@ -32,6 +32,8 @@ class send_all final : public op {
  public:
     send_all(engine& home, int fd, const_bytes what) noexcept
         : op{kind_, home, fd}, what_{what}, length_{what.size()} {}
+    /// With nothing to send there is nothing to ask the kernel, nor to wait for.
+    [[nodiscard]] bool await_ready() const noexcept { return length_ == 0; }
     [[nodiscard]] result<std::size_t> await_resume() noexcept;
 
  private:

@@ -25,7 +25,6 @@ const op_kind write_shared::kind_{
 
 int write_shared::attempt(op& o) noexcept {
     auto& self = static_cast<write_shared&>(o);
-    if (self.what_.empty()) return 0;
     if (const int seen = poll::look(o.fd(), interest::out); seen < 0) return seen;
     const auto n =
         ::write(o.fd(), self.what_.data(), std::min<std::size_t>(self.what_.size(), PIPE_BUF));

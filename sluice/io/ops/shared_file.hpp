@@ -32,6 +32,7 @@ class write_shared final : public op {
  public:
     write_shared(engine& home, int fd, const_bytes what) noexcept
         : op{kind_, home, fd}, what_{what}, length_{what.size()} {}
+    [[nodiscard]] bool await_ready() const noexcept { return length_ == 0; }
     [[nodiscard]] result<std::size_t> await_resume() noexcept;
 
  private:

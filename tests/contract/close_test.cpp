@@ -1,0 +1,269 @@
+// Closing a connection while others use it, and what becomes of its number.
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "sluice/coro/scope.hpp"
+#include "sluice/io/deadline.hpp"
+#include "sluice/net/connection.hpp"
+#include "tests/support/engine_test.hpp"
+#include "tests/support/sockets.hpp"
+#include "tests/support/steps.hpp"
+
+namespace sluice::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class close_contract : public engine_test {};
+INSTANTIATE_TEST_SUITE_P(on, close_contract, ::testing::ValuesIn(every_engine()), engine_name);
+
+TEST_P(close_contract, twice_is_once) {
+    auto [ours, theirs] = local_pair();
+    run([&]() -> coro::task<> {
+        net::connection c{engine(), std::move(ours)};
+        co_await c.close();
+        EXPECT_EQ(c.fd(), -1);
+        EXPECT_EQ(read_to_end(theirs.get()), "");
+        co_await c.close();
+    });
+}
+
+TEST_P(close_contract, what_was_received_and_not_taken_goes_home) {
+    auto [ours, theirs] = local_pair();
+    run([&]() -> coro::task<> {
+        net::connection c{engine(), std::move(ours)};
+        write_all(theirs.get(), "one");
+        auto one = co_await c.recv();
+        EXPECT_EQ(shown(one), "one");
+        write_all(theirs.get(), "two");
+        co_await io::sleep_for(engine(), 0ms);
+        co_await io::sleep_for(engine(), 0ms);
+        co_await c.close();
+        EXPECT_EQ(engine().buffers().lent(), 1U);
+        EXPECT_EQ(shown(one), "one");
+    });
+}
+
+TEST_P(close_contract, whoever_asks_afterwards_is_refused) {
+    auto [ours, theirs] = local_pair();
+    run([&]() -> coro::task<> {
+        net::connection c{engine(), std::move(ours)};
+        write_all(theirs.get(), "x");
+        auto got = co_await c.recv();
+        EXPECT_EQ(shown(got), "x");
+        co_await c.close();
+        auto read = co_await c.recv();
+        EXPECT_EQ(shown(read), "(cancelled)");
+        auto sent = co_await c.send_all("hello");
+        EXPECT_EQ(shown(sent), "(cancelled)");
+        auto part = co_await c.send(as_bytes("hello"));
+        EXPECT_EQ(shown(part), "(cancelled)");
+    });
+}
+
+TEST_P(close_contract, by_reset_tells_the_peer) {
+    auto [ours, theirs] = tcp_pair();
+    run([&]() -> coro::task<> {
+        net::connection c{engine(), std::move(ours)};
+        c.reset_on_close();
+        co_await c.close();
+    });
+    char byte = 0;
+    EXPECT_EQ(::recv(theirs.get(), &byte, 1, 0), -1);
+    EXPECT_EQ(errno, ECONNRESET);
+}
+
+// ----- with operations in flight
+
+class busy_close_contract : public engine_test {
+ protected:
+    coro::task<> read_until_refused(net::connection& c, std::string& seen) {
+        for (;;) {
+            auto got = co_await c.recv();
+            seen += shown(got);
+            if (!got || got->empty()) co_return;
+        }
+    }
+    coro::task<> write_until_refused(net::connection& c, std::string& seen) {
+        const std::string text = pattern(1 << 20);
+        for (;;) {
+            auto sent = co_await c.send(as_bytes(text));
+            if (sent) continue;
+            seen = shown(sent);
+            co_return;
+        }
+    }
+    coro::task<> write_all_until_refused(net::connection& c, std::string& seen) {
+        const std::string text = pattern(1 << 20);
+        auto sent = co_await c.send_all(text);
+        seen = shown(sent);
+    }
+    coro::task<> just_close(net::connection& c, int& closed) {
+        co_await c.close();
+        EXPECT_EQ(c.fd(), -1);
+        ++closed;
+    }
+};
+INSTANTIATE_TEST_SUITE_P(on, busy_close_contract, ::testing::ValuesIn(every_loop()), engine_name);
+
+TEST_P(busy_close_contract, ends_a_reader_and_a_writer) {
+    for (int turns = 0; turns < 6; ++turns) {
+        auto [ours, theirs] = local_pair();
+        run([&]() -> coro::task<> {
+            net::connection c{engine(), std::move(ours)};
+            std::string read;
+            std::string written;
+            coro::scope others{co_await coro::this_context()};
+            others.spawn(read_until_refused(c, read));
+            others.spawn(write_all_until_refused(c, written));
+            for (int i = 0; i < turns; ++i) co_await io::sleep_for(engine(), 0ms);
+            co_await c.close();
+            co_await others.join();
+            EXPECT_EQ(read, "(cancelled)");
+            EXPECT_EQ(written, "(cancelled)");
+        });
+        theirs.reset();
+    }
+}
+
+TEST_P(busy_close_contract, nobody_waits_on_a_connection_that_is_closed) {
+    // So it may go as soon as close() has returned; whoever waited has been told before.
+    for (int turns = 0; turns < 6; ++turns) {
+        for (const bool bytes_came : {false, true}) {
+            auto [ours, theirs] = local_pair();
+            run([&]() -> coro::task<> {
+                std::string read;
+                std::string written;
+                coro::scope others{co_await coro::this_context()};
+                auto c = std::make_unique<net::connection>(engine(), std::move(ours));
+                others.spawn(read_until_refused(*c, read));
+                others.spawn(write_until_refused(*c, written));
+                for (int i = 0; i < turns; ++i) co_await io::sleep_for(engine(), 0ms);
+                if (bytes_came) {
+                    write_all(theirs.get(), "x");
+                    static_cast<void>(read_what_is_there(theirs.get()));
+                }
+                co_await c->close();
+                EXPECT_EQ(others.size(), 0U);
+                c.reset();
+                co_await others.join();
+                EXPECT_TRUE(read == "(cancelled)" || read == "x(cancelled)") << read;
+                EXPECT_EQ(written, "(cancelled)");
+            });
+        }
+    }
+}
+
+TEST_P(busy_close_contract, who_was_served_in_the_same_turn_is_refused_next_time) {
+    // The reader's bytes and the writer's room come in the turn in which a third one closes.
+    auto [ours, theirs] = local_pair();
+    steps later{engine()};
+    run([&]() -> coro::task<> {
+        net::connection c{engine(), std::move(ours)};
+        std::string read;
+        std::string written;
+        int closed = 0;
+        coro::scope others{co_await coro::this_context()};
+        others.spawn(read_until_refused(c, read));
+        others.spawn(write_until_refused(c, written));
+        for (int i = 0; i < 3; ++i) co_await io::sleep_for(engine(), 0ms);
+        later.begin({[&] {
+                         write_all(theirs.get(), "x");
+                         static_cast<void>(read_what_is_there(theirs.get()));
+                     },
+                     [&] { others.spawn(just_close(c, closed)); }});
+        co_await others.join();
+        EXPECT_EQ(closed, 1);
+        EXPECT_TRUE(read == "(cancelled)" || read == "x(cancelled)") << read;
+        EXPECT_EQ(written, "(cancelled)");
+    });
+}
+
+TEST_P(busy_close_contract, by_two_at_once) {
+    auto [ours, theirs] = local_pair();
+    run([&]() -> coro::task<> {
+        net::connection c{engine(), std::move(ours)};
+        std::string read;
+        int closed = 0;
+        coro::scope others{co_await coro::this_context()};
+        others.spawn(read_until_refused(c, read));
+        for (int i = 0; i < 3; ++i) co_await io::sleep_for(engine(), 0ms);
+        others.spawn(just_close(c, closed));
+        others.spawn(just_close(c, closed));
+        co_await others.join();
+        EXPECT_EQ(closed, 2);
+        EXPECT_EQ(read, "(cancelled)");
+    });
+    EXPECT_EQ(read_to_end(theirs.get()), "");
+}
+
+TEST_P(busy_close_contract, a_number_that_comes_back_is_a_new_connection) {
+    // The kernel gives the lowest free number: the one that has just been closed. Nothing of the
+    // old connection may reach the new one: no bytes, no cancel, no event.
+    auto [ours, theirs] = local_pair();
+    const int number = ours.get();
+    run([&]() -> coro::task<> {
+        coro::scope others{co_await coro::this_context()};
+        std::string seen;
+        for (int round = 0; round < 50; ++round) {
+            auto old = std::make_unique<net::connection>(engine(), std::move(ours));
+            EXPECT_EQ(old->fd(), number);
+            seen.clear();
+            others.spawn(read_until_refused(*old, seen));
+            for (int i = 0; i < round % 4; ++i) co_await io::sleep_for(engine(), 0ms);
+            // An event that is on its way when the number changes hands.
+            write_all(theirs.get(), "for the old one");
+            co_await old->close();
+            co_await others.join();
+            old.reset();
+            auto fresh = local_pair();
+            if (fresh.theirs.get() == number) std::swap(fresh.ours, fresh.theirs);
+            EXPECT_EQ(fresh.ours.get(), number);
+            ours = std::move(fresh.ours);
+            theirs = std::move(fresh.theirs);
+            net::connection c{engine(), std::move(ours)};
+            auto none = co_await io::with_timeout(engine(), c.recv(), 0ms);
+            EXPECT_EQ(shown(none), "(the deadline passed)");
+            write_all(theirs.get(), "for the new one");
+            auto got = co_await c.recv();
+            EXPECT_EQ(shown(got), "for the new one");
+            co_await c.close();
+            auto next = local_pair();
+            if (next.theirs.get() == number) std::swap(next.ours, next.theirs);
+            ours = std::move(next.ours);
+            theirs = std::move(next.theirs);
+        }
+    });
+}
+
+TEST_P(busy_close_contract, an_open_duplicate_disturbs_nobody) {
+    // Events of a closed number whose file lives on in a duplicate must not reach its successor.
+    auto [ours, theirs] = local_pair();
+    const int number = ours.get();
+    const unique_fd duplicate{::dup(ours.get())};
+    run([&]() -> coro::task<> {
+        net::connection old{engine(), std::move(ours)};
+        auto late = co_await io::with_timeout(engine(), old.recv(), 1ms);
+        EXPECT_EQ(shown(late), "(the deadline passed)");
+        co_await old.close();
+        auto fresh = local_pair();
+        if (fresh.theirs.get() == number) std::swap(fresh.ours, fresh.theirs);
+        EXPECT_EQ(fresh.ours.get(), number);
+        net::connection c{engine(), std::move(fresh.ours)};
+        auto none = co_await io::with_timeout(engine(), c.recv(), 1ms);
+        EXPECT_EQ(shown(none), "(the deadline passed)");
+        write_all(theirs.get(), "for nobody");
+        const auto turns = engine().counters().turns;
+        none = co_await io::with_timeout(engine(), c.recv(), 20ms);
+        EXPECT_EQ(shown(none), "(the deadline passed)");
+        EXPECT_LT(engine().counters().turns - turns, 10U);
+        co_await c.close();
+    });
+}
+
+}  // namespace
+}  // namespace sluice::test
