@@ -12,15 +12,15 @@ COLUMNS = 100
 LEFT_OVER = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX)\b")
 
 
-def faults(name, text):
-    """What is wrong with one file."""
+def faults(name, text, header=None):
+    """What is wrong with one file; `header` is the one it is the source of, as it includes it."""
     lines = text.splitlines()
     opening = []
     for line in lines:
         if not line.startswith("// "):
             break
         opening.append(line.removeprefix("// "))
-    if not re.match(r"^[A-Z0-9\"'`].*[.:)]$", " ".join(opening)):
+    if len(" ".join(opening).split()) < 3 or not opening[-1].endswith((".", ":")):
         yield f"{name}:1: does not open with a sentence in `// ` that says what the file is for"
     for number, line in enumerate(lines, 1):
         if found := LEFT_OVER.search(line):
@@ -29,8 +29,19 @@ def faults(name, text):
             yield f"{name}:{number}: {len(line)} columns; {COLUMNS} is the limit"
         if "\t" in line:
             yield f"{name}:{number}: a tab; indent by four spaces"
+    first = re.search(r"^#include (.*)$", text, re.MULTILINE)
+    if header and (not first or first[1] != f'"{header}"'):
+        yield f'{name}: does not include its own "{header}" first, which shows that it stands alone'
     if not text.endswith("\n"):
         yield f"{name}: its last line has no end"
+
+
+def header_of(path):
+    """The header beside a source of the library or the program, as it is included, if any."""
+    header = path.with_suffix(".hpp")
+    if path.suffix == ".cpp" and header.exists() and header.is_relative_to(SOURCE / "sluice"):
+        return header.relative_to(SOURCE).as_posix()
+    return None
 
 
 class Text(unittest.TestCase):
@@ -45,7 +56,9 @@ class Text(unittest.TestCase):
         wrong = [
             problem
             for path in files
-            for problem in faults(path.relative_to(SOURCE), path.read_text(encoding="utf-8"))
+            for problem in faults(
+                path.relative_to(SOURCE), path.read_text(encoding="utf-8"), header_of(path)
+            )
         ]
         if wrong:
             self.fail("\n" + "\n".join(wrong))
@@ -58,6 +71,7 @@ class Text(unittest.TestCase):
             "#pragma once\n" + good,
             "\n" + good,
             "// opens.hpp\n",
+            "// sluice/opens.hpp - opens.\n// A\n",
             "// Opens a door\nint x;\n",
             "/* Opens a door. */\n",
             good + "// TO" + "DO: shut it\n",
@@ -68,5 +82,11 @@ class Text(unittest.TestCase):
         ):
             with self.subTest(bad=bad):
                 self.assertGreaterEqual(len(list(faults("bad.hpp", bad))), 1)
+        for includes in ("", "#include <new>\n", '#include <new>\n#include "sluice/a.hpp"\n'):
+            with self.subTest(includes=includes):
+                source = "// Opens a door.\n" + includes
+                self.assertEqual(len(list(faults("a.cpp", source, "sluice/a.hpp"))), 1)
+        source = '// Opens a door.\n#include "sluice/a.hpp"\n\n#include <new>\n'
+        self.assertEqual(list(faults("a.cpp", source, "sluice/a.hpp")), [])
         wide = good + "// " + "é" * (COLUMNS - 3) + "\n"
         self.assertEqual(list(faults("wide.hpp", wide)), [], "columns are characters, not bytes")
