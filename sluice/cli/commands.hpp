@@ -28,6 +28,7 @@ class commands {
     commands();
     commands(const commands&) = delete;
     commands& operator=(const commands&) = delete;
+    ~commands() = default;
 
     [[nodiscard]] CLI::App& root() noexcept { return root_; }
     /// `run` is called if the user chose `command`, once all its options have their values.

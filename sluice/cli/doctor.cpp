@@ -91,7 +91,7 @@ void print_json(const diagnosis& found) {
 }
 
 std::string coloured(mark verdict, bool colour) {
-    const auto word = fmt::format("{:<4}", to_text(verdict));
+    auto word = fmt::format("{:<4}", to_text(verdict));
     if (!colour) return word;
     const int code = verdict == mark::ok ? 32 : verdict == mark::bad ? 31 : 33;
     return fmt::format("\x1b[{}m{}\x1b[0m", code, word);

@@ -16,7 +16,7 @@ result<std::string> read_text(const std::filesystem::path& path) {
     const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!file) return failure_of(errno);
     std::string text;
-    std::array<char, 4096> piece;
+    std::array<char, 4096> piece{};
     while (text.size() <= most) {
         const auto got = ::read(file.get(), piece.data(), piece.size());
         if (got == 0) return text;

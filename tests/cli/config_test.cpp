@@ -1,6 +1,7 @@
 // Configuration files: what they may say, and where the first mistake stands.
 #include "sluice/cli/config.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,7 +19,7 @@ std::string flat(std::string_view text) {
     if (!read) return std::to_string(read.error().line) + "! " + read.error().what;
     std::string out;
     for (const auto& [section, key, value, line] : *read) {
-        out += std::to_string(line) + "[" + section + "]" + key + "=" + value + ";";
+        out += fmt::format("{}[{}]{}={};", line, section, key, value);
     }
     return out;
 }

@@ -22,7 +22,7 @@ using ::testing::Not;
 
 /// A root directory with the files a test puts there.
 class machine_files : public ::testing::Test {
- protected:
+ public:
     machine_files() { std::filesystem::create_directories(root_); }
     ~machine_files() override {
         std::error_code ignored;
@@ -31,6 +31,7 @@ class machine_files : public ::testing::Test {
     machine_files(const machine_files&) = delete;
     machine_files& operator=(const machine_files&) = delete;
 
+ protected:
     void put(std::string_view path, std::string_view text) {
         const auto file = root_ / path;
         std::filesystem::create_directories(file.parent_path());

@@ -3,9 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
@@ -68,7 +69,7 @@ TEST(pairing, what_does_not_go_together_is_refused_with_what_does) {
 /// A program with `talk serve`, `talk join` and `files serve`, whose actions only note that they
 /// ran. SLUICE_* variables end with the test.
 class sources : public ::testing::Test {
- protected:
+ public:
     sources() {
         for (const auto* name : {"SLUICE_LISTEN", "SLUICE_ENGINE", "SLUICE_QUIET", "SLUICE_CONFIG",
                                  "SLUICE_MAX_CLIENTS", "SLUICE_HELP"}) {
@@ -83,6 +84,7 @@ class sources : public ::testing::Test {
     sources(const sources&) = delete;
     sources& operator=(const sources&) = delete;
 
+ protected:
     void set(const std::string& name, const std::string& value) {
         ::setenv(name.c_str(), value.c_str(), 1);
         variables_.push_back(name);
@@ -94,15 +96,15 @@ class sources : public ::testing::Test {
         return file_;
     }
 
-    /// Runs `sluice ARGUMENTS` into `options`; what it says on stderr stays in `said`.
+    /// Runs `sluice ARGUMENTS` into `options_`; what it says on stderr stays in `said_`.
     exit_status run(std::vector<std::string> arguments) {
         commands all;
         auto* talk = all.root().add_subcommand("talk");
         talk->require_subcommand(1);
         auto* serve = talk->add_subcommand("serve");
-        add_serve_options(*serve, options);
+        add_serve_options(*serve, options_);
         all.on(*serve, [this] {
-            ran = true;
+            ran_ = true;
             return exit_status::done;
         });
         auto* join = talk->add_subcommand("join");
@@ -115,13 +117,13 @@ class sources : public ::testing::Test {
 
         ::testing::internal::CaptureStderr();
         const auto status = all.run(std::move(arguments));
-        said = ::testing::internal::GetCapturedStderr();
+        said_ = ::testing::internal::GetCapturedStderr();
         return status;
     }
 
-    serve_options options;
-    bool ran = false;
-    std::string said;
+    serve_options options_;
+    bool ran_ = false;
+    std::string said_;
 
  private:
     std::vector<std::string> variables_;
@@ -130,12 +132,12 @@ class sources : public ::testing::Test {
 
 TEST_F(sources, defaults_stand_where_nothing_is_said) {
     EXPECT_EQ(run({"talk", "serve"}), exit_status::done);
-    EXPECT_TRUE(ran);
-    EXPECT_THAT(said, IsEmpty());
-    EXPECT_EQ(options.listen, "127.0.0.1:5000");
-    EXPECT_EQ(options.grace, 5s);
-    EXPECT_FALSE(options.engine);
-    EXPECT_FALSE(options.quiet);
+    EXPECT_TRUE(ran_);
+    EXPECT_THAT(said_, IsEmpty());
+    EXPECT_EQ(options_.listen, "127.0.0.1:5000");
+    EXPECT_EQ(options_.grace, 5s);
+    EXPECT_FALSE(options_.engine);
+    EXPECT_FALSE(options_.quiet);
 }
 
 TEST_F(sources, flags_set_everything) {
@@ -143,58 +145,58 @@ TEST_F(sources, flags_set_everything) {
                    "--workers", "3", "--max-clients", "9", "--quiet", "--log-level", "debug",
                    "--log-format", "json", "--grace", "500ms"}),
               exit_status::done)
-        << said;
-    EXPECT_EQ(options.listen, "[::1]:0");
-    EXPECT_EQ(options.engine, engine_request::epoll);
-    EXPECT_EQ(options.model, model_kind::event);
-    EXPECT_EQ(options.workers, 3U);
-    EXPECT_EQ(options.max_clients, 9U);
-    EXPECT_TRUE(options.quiet);
-    EXPECT_EQ(options.level, log_level::debug);
-    EXPECT_EQ(options.format, log_format::json);
-    EXPECT_EQ(options.grace, 500ms);
+        << said_;
+    EXPECT_EQ(options_.listen, "[::1]:0");
+    EXPECT_EQ(options_.engine, engine_request::epoll);
+    EXPECT_EQ(options_.model, model_kind::event);
+    EXPECT_EQ(options_.workers, 3U);
+    EXPECT_EQ(options_.max_clients, 9U);
+    EXPECT_TRUE(options_.quiet);
+    EXPECT_EQ(options_.level, log_level::debug);
+    EXPECT_EQ(options_.format, log_format::json);
+    EXPECT_EQ(options_.grace, 500ms);
 }
 
 TEST_F(sources, variables_stand_in_for_flags) {
     set("SLUICE_LISTEN", "7000");
     set("SLUICE_MAX_CLIENTS", "12");
     set("SLUICE_QUIET", "yes");
-    EXPECT_EQ(run({"talk", "serve", "--max-clients", "13"}), exit_status::done) << said;
-    EXPECT_EQ(options.listen, "7000");
-    EXPECT_EQ(options.max_clients, 13U) << "a flag beats a variable";
-    EXPECT_TRUE(options.quiet);
+    EXPECT_EQ(run({"talk", "serve", "--max-clients", "13"}), exit_status::done) << said_;
+    EXPECT_EQ(options_.listen, "7000");
+    EXPECT_EQ(options_.max_clients, 13U) << "a flag beats a variable";
+    EXPECT_TRUE(options_.quiet);
 }
 
 TEST_F(sources, an_empty_variable_is_none) {
     set("SLUICE_LISTEN", "");
-    EXPECT_EQ(run({"talk", "serve"}), exit_status::done) << said;
-    EXPECT_EQ(options.listen, "127.0.0.1:5000");
+    EXPECT_EQ(run({"talk", "serve"}), exit_status::done) << said_;
+    EXPECT_EQ(options_.listen, "127.0.0.1:5000");
 }
 
 TEST_F(sources, help_is_no_variable) {
     set("SLUICE_HELP", "1");
-    EXPECT_EQ(run({"talk", "serve"}), exit_status::done) << said;
-    EXPECT_TRUE(ran);
+    EXPECT_EQ(run({"talk", "serve"}), exit_status::done) << said_;
+    EXPECT_TRUE(ran_);
 }
 
 TEST_F(sources, a_bad_variable_is_named) {
     set("SLUICE_ENGINE", "fast");
     EXPECT_EQ(run({"talk", "serve"}), exit_status::usage);
-    EXPECT_FALSE(ran);
-    EXPECT_EQ(said,
+    EXPECT_FALSE(ran_);
+    EXPECT_EQ(said_,
               "sluice: SLUICE_ENGINE in the environment: 'fast' is none of auto, blocking, epoll "
               "and uring (more: sluice help talk serve)\n");
 }
 
 TEST_F(sources, a_bad_variable_does_not_matter_beside_a_flag) {
     set("SLUICE_ENGINE", "fast");
-    EXPECT_EQ(run({"talk", "serve", "--engine", "epoll"}), exit_status::done) << said;
+    EXPECT_EQ(run({"talk", "serve", "--engine", "epoll"}), exit_status::done) << said_;
 }
 
 TEST_F(sources, a_bad_switch_is_named) {
     set("SLUICE_QUIET", "perhaps");
     EXPECT_EQ(run({"talk", "serve"}), exit_status::usage);
-    EXPECT_THAT(said, HasSubstr("SLUICE_QUIET in the environment: 'perhaps' is neither true nor"));
+    EXPECT_THAT(said_, HasSubstr("SLUICE_QUIET in the environment: 'perhaps' is neither true nor"));
 }
 
 TEST_F(sources, a_file_stands_in_for_variables) {
@@ -202,30 +204,30 @@ TEST_F(sources, a_file_stands_in_for_variables) {
         "listen = 7000\nmax-clients = 1\ngrace = 1m\n[talk]\nmax-clients = 2\nengine = epoll\n"
         "[talk.serve]\nmax_clients = 3\nquiet = true\n[files.serve]\nlisten = 1\n");
     set("SLUICE_ENGINE", "uring");
-    EXPECT_EQ(run({"talk", "serve", "--config", file, "--grace", "2"}), exit_status::done) << said;
-    EXPECT_EQ(options.listen, "7000") << "the top is for every command";
-    EXPECT_EQ(options.max_clients, 3U) << "the innermost section wins";
-    EXPECT_TRUE(options.quiet);
-    EXPECT_EQ(options.engine, engine_request::uring) << "a variable beats the file";
-    EXPECT_EQ(options.grace, 2s) << "a flag beats the file";
+    EXPECT_EQ(run({"talk", "serve", "--config", file, "--grace", "2"}), exit_status::done) << said_;
+    EXPECT_EQ(options_.listen, "7000") << "the top is for every command";
+    EXPECT_EQ(options_.max_clients, 3U) << "the innermost section wins";
+    EXPECT_TRUE(options_.quiet);
+    EXPECT_EQ(options_.engine, engine_request::uring) << "a variable beats the file";
+    EXPECT_EQ(options_.grace, 2s) << "a flag beats the file";
 }
 
 TEST_F(sources, a_variable_may_switch_off_what_the_file_switches_on) {
     set("SLUICE_QUIET", "0");
     EXPECT_EQ(run({"talk", "serve", "--config", configure("quiet = on\n")}), exit_status::done);
-    EXPECT_FALSE(options.quiet);
+    EXPECT_FALSE(options_.quiet);
 }
 
 TEST_F(sources, a_variable_may_name_the_file) {
     set("SLUICE_CONFIG", configure("listen = 7000\n"));
-    EXPECT_EQ(run({"talk", "serve"}), exit_status::done) << said;
-    EXPECT_EQ(options.listen, "7000");
+    EXPECT_EQ(run({"talk", "serve"}), exit_status::done) << said_;
+    EXPECT_EQ(options_.listen, "7000");
 }
 
 TEST_F(sources, the_innermost_section_wins_wherever_it_stands) {
     const auto file = configure("[talk.serve]\nlisten = 2\nlisten = 3\n[talk]\nlisten = 1\n");
-    EXPECT_EQ(run({"talk", "serve", "--config", file}), exit_status::done) << said;
-    EXPECT_EQ(options.listen, "3");
+    EXPECT_EQ(run({"talk", "serve", "--config", file}), exit_status::done) << said_;
+    EXPECT_EQ(options_.listen, "3");
 }
 
 TEST_F(sources, mistakes_in_the_file_name_file_and_line) {
@@ -242,22 +244,22 @@ TEST_F(sources, mistakes_in_the_file_name_file_and_line) {
     for (const auto& [text, complaint] : mistakes) {
         const auto file = configure(text);
         EXPECT_EQ(run({"talk", "serve", "--config", file}), exit_status::usage) << text;
-        EXPECT_THAT(said, StartsWith("sluice: " + file + std::string{complaint}));
-        EXPECT_FALSE(ran);
+        EXPECT_THAT(said_, StartsWith("sluice: " + file + std::string{complaint}));
+        EXPECT_FALSE(ran_);
     }
 }
 
 TEST_F(sources, settings_of_other_commands_are_passed_over) {
     const auto file = configure("loud = true\n[talk.join]\nloud = true\n[files]\nengine = epoll\n");
-    EXPECT_EQ(run({"talk", "serve", "--config", file}), exit_status::done) << said;
-    EXPECT_FALSE(options.engine);
+    EXPECT_EQ(run({"talk", "serve", "--config", file}), exit_status::done) << said_;
+    EXPECT_FALSE(options_.engine);
 }
 
 TEST_F(sources, a_file_that_cannot_be_read_is_said) {
     EXPECT_EQ(run({"talk", "serve", "--config", "/no/such/file"}), exit_status::usage);
-    EXPECT_THAT(said, HasSubstr("cannot read the configuration '/no/such/file': no such file"));
+    EXPECT_THAT(said_, HasSubstr("cannot read the configuration '/no/such/file': no such file"));
     EXPECT_EQ(run({"talk", "serve", "--config", "/"}), exit_status::usage);
-    EXPECT_THAT(said, HasSubstr("cannot read the configuration '/'"));
+    EXPECT_THAT(said_, HasSubstr("cannot read the configuration '/'"));
 }
 
 TEST_F(sources, mistakes_on_the_command_line_are_one_line) {
@@ -276,9 +278,9 @@ TEST_F(sources, mistakes_on_the_command_line_are_one_line) {
     };
     for (const auto& [arguments, complaint] : mistakes) {
         EXPECT_EQ(run(arguments), exit_status::usage) << complaint;
-        EXPECT_THAT(said, StartsWith("sluice: " + std::string{complaint}));
-        EXPECT_EQ(said.find('\n'), said.size() - 1) << said;
-        EXPECT_FALSE(ran);
+        EXPECT_THAT(said_, StartsWith("sluice: " + std::string{complaint}));
+        EXPECT_EQ(said_.find('\n'), said_.size() - 1) << said_;
+        EXPECT_FALSE(ran_);
     }
 }
 
