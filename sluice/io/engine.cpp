@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
+#include <thread>
 
 #include "sluice/base/check.hpp"
 #include "sluice/io/engines/blocking.hpp"
@@ -54,6 +55,10 @@ engine::engine(const engine_options& o)
 engine::~engine() {
     check(in_flight_ == 0, "an engine dies with operations in flight");
     check(inbox_.empty(), "an engine dies with letters in its mailbox");
+}
+
+void engine::see_senders_off() const noexcept {
+    while (senders_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
 }
 
 int engine::socket_flags() const noexcept {

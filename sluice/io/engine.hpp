@@ -2,6 +2,7 @@
 // coroutines.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -101,7 +102,10 @@ class engine {
 
     /// Any thread: delivers `l` on this engine's thread, soon.
     void post(letter& l) noexcept {
+        // What the letter brings may end this engine before the bell has been rung.
+        senders_.fetch_add(1, std::memory_order_relaxed);
         if (inbox_.post(l)) wake();
+        senders_.fetch_sub(1, std::memory_order_release);
     }
 
     /// The time at the last look at the kernel; costs nothing, and is a turn old at most.
@@ -169,6 +173,8 @@ class engine {
     /// Runs timers and mail; what the blocking engine does inside its waits too.
     void run_due() noexcept;
     void look_at_clock() noexcept { now_ = clock::now(); }
+    /// For the destructor of whoever can be woken: returns when nobody is inside post().
+    void see_senders_off() const noexcept;
 
     mailbox inbox_;
     timer_heap timers_;
@@ -190,6 +196,7 @@ class engine {
     mapping slot_memory_;
     std::size_t slot_count_ = 0;
     std::size_t in_flight_ = 0;
+    std::atomic<std::uint32_t> senders_ = 0;
     int descriptors_seen_ = 0;
     std::uint32_t inline_left_ = 0;
     time_point now_ = clock::now();

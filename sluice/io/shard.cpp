@@ -14,6 +14,7 @@ namespace sluice::io {
 shard::stop_letter::stop_letter(shard& s) noexcept
     : letter{[](letter& l) noexcept {
           auto& self = static_cast<stop_letter&>(l);
+          self.delivered = true;
           if (self.owner.root_ != nullptr) self.owner.root_->cancel();
       }},
       owner{s} {}
@@ -72,6 +73,10 @@ void shard::work(const options& o, const entry& run, std::function<void(result<v
     started({});
     io::run(*engine_, run(*engine_), root);
     root_ = nullptr;
+    // From here on nobody may send the stop, and one that was sent must arrive.
+    if (stop_sent_.exchange(true)) {
+        while (!stop_.delivered) engine_->run_once(never);
+    }
 }
 
 }  // namespace sluice::io

@@ -1,6 +1,7 @@
 // One thread with everything it needs: engine, timers, buffers, mailbox; it shares nothing.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,6 +50,7 @@ class shard {
     struct stop_letter : letter {
         explicit stop_letter(shard& s) noexcept;
         shard& owner;
+        bool delivered = false;
     };
 
     std::thread thread_;

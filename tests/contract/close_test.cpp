@@ -89,7 +89,7 @@ class busy_close_contract : public engine_test {
         }
     }
     coro::task<> write_until_refused(net::connection& c, std::string& seen) {
-        const std::string text = pattern(1 << 20);
+        static const std::string text = pattern(1 << 20);
         for (;;) {
             auto sent = co_await c.send(as_bytes(text));
             if (sent) continue;
@@ -98,7 +98,7 @@ class busy_close_contract : public engine_test {
         }
     }
     coro::task<> write_all_until_refused(net::connection& c, std::string& seen) {
-        const std::string text = pattern(1 << 20);
+        static const std::string text = pattern(1 << 20);
         auto sent = co_await c.send_all(text);
         seen = shown(sent);
     }

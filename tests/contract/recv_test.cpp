@@ -296,19 +296,25 @@ TEST_P(recv_contract, what_comes_before_the_deadline_is_given) {
 }
 
 TEST_P(recv_contract, what_came_before_the_deadline_is_given_by_a_thread_that_looks_late) {
-    auto [ours, theirs] = local_pair();
-    const auto deadline = io::clock::now() + 5ms;
-    // The step keeps the thread busy until the deadline has passed; the bytes came before.
-    const steps later{engine(), {[&] {
-                          write_all(theirs.get(), "in time");
-                          while (io::clock::now() <= deadline) continue;
-                      }}};
-    run([&]() -> coro::task<> {
-        net::connection c{engine(), std::move(ours)};
-        auto got = co_await io::with_deadline(engine(), c.recv(), deadline);
-        EXPECT_EQ(shown(got), "in time");
-        co_await c.close();
-    });
+    // Again if this machine was so busy that the bytes themselves were late.
+    for (bool in_time = false; !in_time;) {
+        auto [ours, theirs] = local_pair();
+        const auto deadline = io::clock::now() + 5ms;
+        // The step keeps the thread busy until the deadline has passed; the bytes came before.
+        const steps later{engine(), {[&] {
+                              write_all(theirs.get(), "in time");
+                              in_time = io::clock::now() < deadline;
+                              while (io::clock::now() <= deadline) continue;
+                          }}};
+        run([&]() -> coro::task<> {
+            net::connection c{engine(), std::move(ours)};
+            auto got = co_await io::with_deadline(engine(), c.recv(), deadline);
+            if (in_time) {
+                EXPECT_EQ(shown(got), "in time");
+            }
+            co_await c.close();
+        });
+    }
 }
 
 TEST_P(recv_contract, a_wait_given_up_loses_nothing) {

@@ -180,22 +180,30 @@ TEST_P(send_contract, a_cancel_ends_the_wait) {
 }
 
 TEST_P(send_contract, room_that_came_before_the_deadline_is_used_by_a_thread_that_looks_late) {
-    auto [ours, theirs] = local_pair();
-    fill(ours.get());
-    const auto deadline = io::clock::now() + 5ms;
-    const steps later{engine(),
-                      {[] {},
-                       [&] {
-                           static_cast<void>(read_what_is_there(theirs.get()));
-                           while (io::clock::now() <= deadline) continue;
-                       }}};
-    run([&]() -> coro::task<> {
-        net::connection c{engine(), std::move(ours)};
-        auto sent = co_await io::with_deadline(engine(), c.send(as_bytes("in time")), deadline);
-        EXPECT_EQ(shown(sent), "7");
-        co_await c.close();
-    });
-    EXPECT_EQ(read_to_end(theirs.get()), "in time");
+    // Again if this machine was so busy that the room itself was late.
+    for (bool in_time = false; !in_time;) {
+        auto [ours, theirs] = local_pair();
+        fill(ours.get());
+        const auto deadline = io::clock::now() + 5ms;
+        const steps later{engine(),
+                          {[] {},
+                           [&] {
+                               static_cast<void>(read_what_is_there(theirs.get()));
+                               in_time = io::clock::now() < deadline;
+                               while (io::clock::now() <= deadline) continue;
+                           }}};
+        run([&]() -> coro::task<> {
+            net::connection c{engine(), std::move(ours)};
+            auto sent = co_await io::with_deadline(engine(), c.send(as_bytes("in time")), deadline);
+            if (in_time) {
+                EXPECT_EQ(shown(sent), "7");
+            }
+            co_await c.close();
+        });
+        if (in_time) {
+            EXPECT_EQ(read_to_end(theirs.get()), "in time");
+        }
+    }
 }
 
 // ----- both directions at once

@@ -14,6 +14,8 @@ class blocking_engine final : public engine {
  public:
     [[nodiscard]] static result<std::unique_ptr<engine>> create(const engine_options& o);
 
+    ~blocking_engine() override { see_senders_off(); }
+
     [[nodiscard]] engine_kind which() const noexcept override { return engine_kind::blocking; }
     void wake() noexcept override;
 

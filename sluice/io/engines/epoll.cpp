@@ -38,7 +38,9 @@ result<std::unique_ptr<engine>> epoll_engine::create(const engine_options& o) {
 epoll_engine::epoll_engine(const engine_options& o, epoll poll, unique_fd bell)
     : engine{o}, epoll_{std::move(poll)}, bell_{std::move(bell)} {}
 
-epoll_engine::~epoll_engine() = default;
+epoll_engine::~epoll_engine() {
+    see_senders_off();
+}
 
 void epoll_engine::wake() noexcept {
     const std::uint64_t one = 1;

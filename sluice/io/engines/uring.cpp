@@ -44,6 +44,7 @@ result<std::unique_ptr<engine>> uring_engine::create(const engine_options& o) {
 uring_engine::uring_engine(const engine_options& o) : engine{o} {}
 
 uring_engine::~uring_engine() {
+    see_senders_off();
     if (ring_made_) io_uring_queue_exit(&ring_);
 }
 
