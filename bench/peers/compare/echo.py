@@ -76,6 +76,17 @@ def _chosen(text, known, default, what):
     return names
 
 
+def _opened(path):
+    """`path` open for writing, now rather than after minutes of work; None for None."""
+    if path is None:
+        return None
+    try:
+        return open(path, "w", encoding="utf-8")
+    except OSError as error:
+        print(f"compare-peers echo: --json cannot be written: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
 class Comparison:
     """One run of the subcommand."""
 
@@ -88,6 +99,7 @@ class Comparison:
         self.servers = [name for name in SERVERS if name in wanted or name == BASELINE]
         self.cases = _chosen(arguments.case, [*CASES, IDLE], [*CASES, IDLE], "case")
         self.arguments = arguments
+        self.json = _opened(arguments.json)
         self.core_of_server, self.core_of_load = cores()
         self.load_engine = "uring"
         self.left_out = {}
@@ -123,7 +135,7 @@ class Comparison:
                     load.output(timeout=60)
         except Failed as failure:
             self.load_engine = "epoll"
-            print(f"the load runs on epoll: {str(failure).splitlines()[-1]}", file=sys.stderr)
+            print(f"the load runs on epoll: {failure}", file=sys.stderr)
 
     def attempt(self, name, case):
         connections, size, depth = CASES[case]
@@ -135,6 +147,8 @@ class Comparison:
             with self.load(server.port(), *flags) as load:
                 said = json.loads(load.output(timeout=seconds + 60))
         elapsed = said["seconds"]
+        busy = said["server_cpu_seconds"] / elapsed
+        idle = said["load_idle_seconds"] / elapsed
         taken = max(said["server_waited_seconds"], said["load_waited_seconds"])
         if said["messages"] == 0:
             raise Failed(f"{name}: no message came back in {elapsed:.1f} s")
@@ -143,8 +157,10 @@ class Comparison:
             "case": case,
             "messages_per_second": said["messages_per_second"],
             "cpu_us": said["server_cpu_seconds"] * 1e6 / said["messages"],
-            "server_busy": said["server_cpu_seconds"] / elapsed,
-            "load_busy": (said["load_cpu_seconds"] - said["load_idle_seconds"]) / elapsed,
+            "server_busy": busy,
+            # What it neither used nor was kept from using; below 0 only by the clocks' coarseness.
+            "server_idle": max(0, 1 - busy - said["server_waited_seconds"] / elapsed),
+            "load_busy": said["load_cpu_seconds"] / elapsed * (1 - idle),
             "at_load": said["messages_per_turn"] / (connections * depth),
             "disturbed": taken / elapsed,
         }
@@ -261,7 +277,7 @@ class Comparison:
                 [
                     name,
                     figures.shown(r["messages_per_second"]),
-                    f"{figures.shown(r['least'])}..{figures.shown(r['most'])}",
+                    figures.spread(r["least"], r["most"]),
                     figures.shown(r["ratio"], "{:.2f}"),
                     figures.shown(r["cpu_us"], "{:.3f}"),
                     figures.shown(r["cpu_ratio"], "{:.2f}"),
@@ -294,14 +310,15 @@ class Comparison:
             lines.append(
                 "The servers were the bottleneck: at most "
                 f"{max(s['at_load'] for s in samples):.0%} of the messages under way were found "
-                "at the load at a time."
+                "at the load at a time, and no server\nleft its core idle for more than "
+                f"{max(s['server_idle'] for s in samples):.0%} of a measurement."
             )
         disturbed = [s for s in samples if s["disturbed"] > MOST_DISTURBED]
         if disturbed:
             lines.append(
                 f"{len(disturbed)} of {len(samples)} measurements lost more than "
                 f"{MOST_DISTURBED:.0%} of a core to other work (the worst "
-                f"{max(s['disturbed'] for s in disturbed):.0%}): trust CPU a message, not "
+                f"{max(s['disturbed'] for s in disturbed):.0%}): trust CPU a message, not\n"
                 "messages/s, or run again on a quiet machine."
             )
         return "\n".join(lines)
@@ -332,8 +349,8 @@ class Comparison:
         header += ["Pss B/conn", "Rss B/conn", "CPU ticks"]
         print(figures.table(header, rows))
         print(
-            "Memory of the process, the last two a connection beyond what was warm; what the kernel "
-            "keeps\nfor a socket comes on top, for all alike. "
+            "Memory of the process, the last two a connection beyond what was warm; what the "
+            "kernel keeps\nfor a socket comes on top, for all alike. "
             f"CPU ticks: user and system over {IDLE_SECONDS} s, to be 0."
         )
 
@@ -354,9 +371,9 @@ class Comparison:
         if IDLE in self.cases:
             self.show_idle()
         for name, why in self.left_out.items():
-            print(f"\n{name} was left out: {why.splitlines()[0]}")
-        if self.arguments.json:
-            with open(self.arguments.json, "w", encoding="utf-8") as file:
+            print(f"\n{name} was left out: {why}")
+        if self.json:
+            with self.json as file:
                 json.dump(
                     {
                         "subcommand": "echo",

@@ -20,6 +20,10 @@ def shown(value, form="{:,.0f}"):
     return "-" if value is None else form.format(value)
 
 
+def spread(least, most):
+    return "-" if least is None else f"{shown(least)}..{shown(most)}"
+
+
 def table(header, rows):
     """Columns as wide as they need to be; the first to the left, numbers to the right."""
     cells = [header, *rows]

@@ -111,7 +111,8 @@ class Process:
         return self._stderr.read().decode(errors="replace").strip()
 
     def failed(self, what):
-        return Failed(f"{' '.join(self.command)}: {what}\n{self.words()}".rstrip())
+        words = self.words()
+        return Failed(f"{' '.join(self.command)}: {what}" + (f": {words}" if words else ""))
 
     def port(self):
         """The port it says it listens on."""
