@@ -170,7 +170,7 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
     if (!place) return fail(v, place.error());
     auto socket = open_door(s.common.listen);
     if (!socket) return fail(v, socket.error());
-    net::listener door{**home, std::move(*socket)};
+    net::listener door{**home, std::move(*socket), io::accepting::one_by_one};
     service::talk_server server{
         door,
         (*place)->get(),

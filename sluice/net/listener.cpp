@@ -69,8 +69,8 @@ result<unique_fd> listen(const address& where, const listen_options& o) noexcept
     return fd;
 }
 
-listener::listener(io::engine& home, unique_fd socket)
-    : socket_{std::move(socket)}, reserve_{open_reserve()}, incoming_{home, socket_.get()} {
+listener::listener(io::engine& home, unique_fd socket, io::accepting how)
+    : socket_{std::move(socket)}, reserve_{open_reserve()}, incoming_{home, socket_.get(), how} {
     check(home.attach(fd()).has_value(), "a listener beyond the table of its engine");
 }
 

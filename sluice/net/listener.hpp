@@ -38,7 +38,7 @@ class listener {
     };
 
     /// Takes a socket that listens. Throws std::bad_alloc.
-    listener(io::engine& home, unique_fd socket);
+    listener(io::engine& home, unique_fd socket, io::accepting how = io::accepting::ahead);
     listener(const listener&) = delete;
     listener& operator=(const listener&) = delete;
     ~listener();

@@ -69,13 +69,18 @@ coro::task<parting> conversation::take_turns(beginner first) {
         if (auto over = co_await show(fmt::format("[{}] connected", name_), {})) co_return *over;
     }
     for (;; ours_ = !ours_) {
-        const auto over = ours_ ? co_await our_turn() : co_await their_turn();
-        if (over) co_return *over;
+        auto turn = ours_ ? our_turn() : their_turn();
+        if (const auto over = co_await turn) co_return *over;
     }
 }
 
 coro::task<conversation::outcome> conversation::their_turn() {
-    if (kept_.empty() && !ended_ && !co_await keep_next()) co_return parting::interrupted;
+    if (kept_.empty() && !ended_) {
+        // Not in the condition: g++ 12 never begins a coroutine that has no variable and awaits in
+        // a condition.
+        const bool cancelled = !co_await keep_next();
+        if (cancelled) co_return parting::interrupted;
+    }
     if (kept_.empty()) co_return how_they_ended();
     heard_ = std::move(kept_.front());
     kept_.pop_front();
@@ -135,7 +140,8 @@ coro::task<void> conversation::read_line(coro::scope& turn) {
 
 coro::task<void> conversation::read_ahead(coro::scope& turn) {
     while (!ended_ && kept_.size() < most_kept && kept_bytes_ < options_.max_line) {
-        if (!co_await keep_next()) co_return;
+        const bool cancelled = !co_await keep_next();
+        if (cancelled) co_return;
     }
     if (left_nothing()) turn.cancel();
 }

@@ -90,6 +90,7 @@ coro::task<talk_end> talk_server::run() {
     auto serving = serve();
     serving.set_context(*everything_);
     const talk_end how = co_await serving;
+    co_await door_.close();
     // They hang in the caller's context, which may die before this object.
     arrivals_.reset();
     everything_.reset();

@@ -38,13 +38,14 @@ class talk_server {
         io::duration grace = std::chrono::seconds{5};
     };
 
-    /// `door` accepts one by one (net::accepting). Both outlive the server.
+    /// `door` accepts one by one (io::accepting), or the others do not wait in the backlog. Both
+    /// outlive the server.
     talk_server(net::listener& door, desk& here, options o);
     talk_server(const talk_server&) = delete;
     talk_server& operator=(const talk_server&) = delete;
     ~talk_server();
 
-    /// Serves until the conversation is over, or until stop(). Once.
+    /// Serves until the conversation is over, or until stop(), and closes the door. Once.
     [[nodiscard]] coro::task<talk_end> run();
 
     /// The engine's thread, also before run(). The first time nobody else is accepted, and a

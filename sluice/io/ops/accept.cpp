@@ -25,7 +25,8 @@ const op_kind accept_stream::kind_{.want = interest::in,
                                    .prepare = &prepare,
                                    .complete = &complete};
 
-accept_stream::accept_stream(engine& home, int fd) : stream{kind_, home, fd} {
+accept_stream::accept_stream(engine& home, int fd, accepting how)
+    : stream{kind_, home, fd}, how_{how} {
     accepted_.reserve(room_at_first);
 }
 
@@ -35,6 +36,10 @@ int accept_stream::attempt(op& o) noexcept {
 }
 
 void accept_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
+    if (static_cast<accept_stream&>(o).how_ == accepting::one_by_one) {
+        io_uring_prep_accept(&entry, o.fd(), nullptr, nullptr, SOCK_CLOEXEC);
+        return;
+    }
     // No address: all completions of a submission would write it to the same place.
     io_uring_prep_multishot_accept(&entry, o.fd(), nullptr, nullptr, SOCK_CLOEXEC);
 }

@@ -1,6 +1,7 @@
 // Accepts connections from a listening socket, as a stream.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "sluice/base/fd.hpp"
@@ -10,11 +11,17 @@
 
 namespace sluice::io {
 
+/// How far connections are accepted before anybody asks for them.
+enum class accepting : std::uint8_t {
+    ahead,       ///< as they come, on an engine that can
+    one_by_one,  ///< never more than was asked for: the others wait in the backlog
+};
+
 /// accept4(2) again and again. Each socket is closed on exec, and non-blocking if its engine wants
 /// that. An error (EMFILE ...) ends one question, not the stream: the next asks again.
 class accept_stream final : public stream<accept_stream, unique_fd> {
  public:
-    accept_stream(engine& home, int fd);
+    accept_stream(engine& home, int fd, accepting how = accepting::ahead);
 
     [[nodiscard]] bool has_news() const noexcept { return next_ < accepted_.size() || error_ != 0; }
     [[nodiscard]] result<unique_fd> take() noexcept;
@@ -31,6 +38,7 @@ class accept_stream final : public stream<accept_stream, unique_fd> {
     std::vector<unique_fd> accepted_;
     std::size_t next_ = 0;
     int error_ = 0;
+    accepting how_;
 };
 
 }  // namespace sluice::io
