@@ -272,9 +272,11 @@ op::step uring_engine::next_step(op& o, const completion& c) noexcept {
         static_cast<void>(completed(o, {.result = -ECANCELED}));
         return op::step::settle;
     }
+    // More are made at once: who ran out will do so again, and each time costs a submission.
+    const bool grown = no_buffer && buffers().grow();
     // A stream that nobody waits for is taken up again by whoever asks it next.
     if (o.kind().multishot && !o.awaited()) return op::step::settle;
-    if (no_buffer) return buffers().grow() ? op::step::submit : op::step::starve;
+    if (no_buffer) return grown ? op::step::submit : op::step::starve;
     return not_ready ? op::step::poll : op::step::submit;
 }
 
