@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -63,6 +65,27 @@ TEST(uring_probe, leaves_no_descriptor_behind) {
     const auto before = open_descriptors();
     for (int i = 0; i < 10; ++i) static_cast<void>(probe_uring());
     EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(uring_probe, a_lack_of_descriptors_is_not_taken_for_an_old_kernel) {
+    if (!probe_uring().usable) GTEST_SKIP() << "io_uring is off here for another reason";
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    // The lowest free number: what is below it is taken.
+    const int lowest = ::dup(0);
+    ::close(lowest);
+    for (int spare = 0; spare < 8; ++spare) {
+        const rlimit tight{.rlim_cur = static_cast<rlim_t>(lowest + spare),
+                           .rlim_max = before.rlim_max};
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+        const auto found = probe_uring();
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (found.refusal && found.refusal->is(EMFILE)) {
+            EXPECT_THAT(found.why_not, HasSubstr("no file descriptor is left")) << spare;
+        } else {
+            EXPECT_TRUE(found.usable) << found.why_not << ", with " << spare << " descriptors";
+        }
+    }
 }
 
 TEST(uring_probe, finds_the_same_on_two_threads_at_once) {
@@ -159,7 +182,11 @@ TEST(uring_judge, names_a_seccomp_filter) {
 
 TEST(uring_judge, names_a_security_module_when_nothing_else_is_left) {
     EXPECT_THAT(refused_with(EPERM, quiet_machine()).why_not, HasSubstr("SELinux"));
-    EXPECT_THAT(refused_with(EPERM, {}).why_not, HasSubstr("SELinux"));
+}
+
+TEST(uring_judge, claims_nothing_about_what_it_could_not_read) {
+    EXPECT_THAT(refused_with(EPERM, {}).why_not,
+                AllOf(HasSubstr("most likely"), HasSubstr("/proc/self/status")));
 }
 
 TEST(uring_judge, names_a_kernel_without_io_uring) {

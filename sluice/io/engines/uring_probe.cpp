@@ -4,11 +4,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <liburing.h>
+#include <netinet/in.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -17,11 +16,11 @@
 #include <cerrno>
 #include <charconv>
 #include <fstream>
-#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "sluice/base/fd.hpp"
+#include "sluice/base/mapping.hpp"
 
 namespace sluice::io {
 namespace {
@@ -129,68 +128,110 @@ bool cancel_by_fd(scratch_ring& ring, int fd) {
     return true;
 }
 
-void try_multishot_accept(scratch_ring& ring, uring_support& found) {
-    const unique_fd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    const unique_fd client{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    // A bind with the family alone picks a free name that no file system holds: unix(7), autobind.
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    socklen_t size = sizeof(sa_family_t);
-    auto* generic = reinterpret_cast<sockaddr*>(&name);
-    if (::bind(listener.get(), generic, size) != 0 || ::listen(listener.get(), 1) != 0) return;
-    size = sizeof name;
-    if (::getsockname(listener.get(), generic, &size) != 0) return;
-    if (::connect(client.get(), generic, size) != 0) return;
+/// A listener, and a client whose connection waits there to be accepted.
+struct waiting_pair {
+    unique_fd listener;
+    unique_fd client;
+};
 
+/// Over `family`, on this machine alone. 0 or the errno.
+int connect_within(sa_family_t family, waiting_pair& into) {
+    into.listener.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    into.client.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!into.listener || !into.client) return errno;
+    // Zeros mean a name of the kernel's choice: with the family alone a free one that no file
+    // system holds (unix(7), autobind), or a free port (ip(7)).
+    sockaddr_storage name{};
+    auto* generic = reinterpret_cast<sockaddr*>(&name);
+    name.ss_family = family;
+    socklen_t size = sizeof(sa_family_t);
+    if (family == AF_INET) {
+        reinterpret_cast<sockaddr_in*>(&name)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        size = sizeof(sockaddr_in);
+    }
+    if (::bind(into.listener.get(), generic, size) != 0) return errno;
+    if (::listen(into.listener.get(), 1) != 0) return errno;
+    size = sizeof name;
+    if (::getsockname(into.listener.get(), generic, &size) != 0) return errno;
+    return ::connect(into.client.get(), generic, size) == 0 ? 0 : errno;
+}
+
+/// A service may be confined to some families (systemd's RestrictAddressFamilies=), so there is a
+/// second choice. 0 or the errno.
+int connect_somehow(waiting_pair& into) {
+    const int code = connect_within(AF_UNIX, into);
+    return code == 0 || connect_within(AF_INET, into) == 0 ? 0 : code;
+}
+
+/// Accepts the client that waits, by multishot if that works.
+unique_fd try_multishot_accept(scratch_ring& ring, const unique_fd& listener,
+                               uring_support& found) {
     io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
     io_uring_prep_multishot_accept(sqe, listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
     io_uring_sqe_set_data64(sqe, multishot_data);
     const auto done = ring.submit_and_take();
-    const unique_fd accepted{done.result};
-    if (!accepted || (done.flags & IORING_CQE_F_MORE) == 0) return;
-    found.multishot_accept = true;
-    found.cancel_fd = cancel_by_fd(ring, listener.get());
+    unique_fd accepted{done.result};
+    if (accepted && (done.flags & IORING_CQE_F_MORE) != 0) {
+        found.multishot_accept = true;
+        found.cancel_fd = cancel_by_fd(ring, listener.get());
+    }
+    // An op that never completed may still take the client, and a second accept would wait for
+    // ever.
+    if (!accepted && done.result != -ETIME) {
+        accepted.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
+    return accepted;
 }
 
-void try_buffer_ring_and_recv(scratch_ring& ring, uring_support& found) {
-    constexpr std::size_t page = 4096;
-    void* memory =
-        ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return;
-    const auto unmap = [](void* p) { ::munmap(p, page); };
-    const std::unique_ptr<void, decltype(unmap)> owner{memory, unmap};
+void try_multishot_recv(scratch_ring& ring, const unique_fd& reader, const unique_fd& writer,
+                        const std::array<char, 16>& buffer, uring_support& found) {
+    if (::send(writer.get(), "s", 1, MSG_NOSIGNAL) != 1) return;
+    io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+    io_uring_prep_recv_multishot(sqe, reader.get(), nullptr, 0, 0);
+    io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
+    sqe->buf_group = buffer_group;
+    io_uring_sqe_set_data64(sqe, multishot_data);
+    const auto done = ring.submit_and_take();
+    constexpr auto wanted = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
+    if (done.result == 1 && (done.flags & wanted) == wanted && buffer[0] == 's') {
+        found.multishot_recv = cancel_by_fd(ring, reader.get());
+    }
+}
 
+/// Registers a ring of buffers and receives into one of them.
+void try_buffer_ring(scratch_ring& ring, const unique_fd& reader, const unique_fd& writer,
+                     uring_support& found) {
+    constexpr std::size_t page = 4096;
+    const auto memory = mapping::create(page);
+    if (!memory) return;
     io_uring_buf_reg registration{};
-    registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory);
+    registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory->data());
     registration.ring_entries = 2;
     registration.bgid = buffer_group;
     if (io_uring_register_buf_ring(ring.get(), &registration, 0) != 0) return;
     found.provided_buffer_ring = true;
 
     std::array<char, 16> buffer{};
-    auto* buffers = static_cast<io_uring_buf_ring*>(memory);
+    auto* buffers = static_cast<io_uring_buf_ring*>(memory->data());
     io_uring_buf_ring_init(buffers);
     io_uring_buf_ring_add(buffers, buffer.data(), buffer.size(), 0, io_uring_buf_ring_mask(2), 0);
     io_uring_buf_ring_advance(buffers, 1);
-
-    int pair[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
-        const unique_fd reader{pair[0]};
-        const unique_fd writer{pair[1]};
-        if (::send(writer.get(), "s", 1, MSG_NOSIGNAL) == 1) {
-            io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
-            io_uring_prep_recv_multishot(sqe, reader.get(), nullptr, 0, 0);
-            io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
-            sqe->buf_group = buffer_group;
-            io_uring_sqe_set_data64(sqe, multishot_data);
-            const auto done = ring.submit_and_take();
-            const auto wanted = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
-            if (done.result == 1 && (done.flags & wanted) == wanted && buffer[0] == 's') {
-                found.multishot_recv = cancel_by_fd(ring, reader.get());
-            }
-        }
-    }
+    try_multishot_recv(ring, reader, writer, buffer, found);
     io_uring_unregister_buf_ring(ring.get(), buffer_group);
+}
+
+void try_sockets(scratch_ring& ring, uring_support& found) {
+    waiting_pair pair;
+    if (const int code = connect_somehow(pair); code != 0) {
+        found.refusal = error::system(code);
+        return;
+    }
+    const auto accepted = try_multishot_accept(ring, pair.listener, found);
+    if (!accepted) {
+        found.refusal = error::system(errno);
+        return;
+    }
+    try_buffer_ring(ring, accepted, pair.client, found);
 }
 
 void try_multishot_poll(scratch_ring& ring, uring_support& found) {
@@ -281,6 +322,11 @@ void judge_refusal(uring_support& found, const uring_surroundings& around) {
         found.why_not =
             "a seccomp filter on this process forbids io_uring (EPERM), as container runtimes do";
         found.remedy = allow_in_filter;
+    } else if (code == EPERM && !around.seccomp) {
+        found.why_not =
+            "the kernel forbids io_uring to this process (EPERM), most likely by a seccomp filter: "
+            "/proc/self/status, which would say, cannot be read";
+        found.remedy = allow_in_filter;
     } else if (code == EPERM) {
         found.why_not =
             "the kernel forbids io_uring to this process (EPERM), and neither the sysctl "
@@ -306,7 +352,7 @@ void judge_refusal(uring_support& found, const uring_surroundings& around) {
         found.why_not = "no file descriptor is left for a ring";
         found.remedy = "raise the limit on open files: ulimit -n 65536";
     } else {
-        found.why_not = fmt::format("the kernel ({}) refused io_uring: {}", around.kernel,
+        found.why_not = fmt::format("io_uring failed on the kernel ({}): {}", around.kernel,
                                     found.refusal->message());
         found.remedy = "run a kernel from 6.1 on";
     }
@@ -391,8 +437,7 @@ uring_support probe_uring() {
     } else if (try_enter(ring, found) && ask_for_opcodes(ring, found)) {
         found.ext_arg = ring.has(IORING_FEAT_EXT_ARG);
         found.no_drop = ring.has(IORING_FEAT_NODROP);
-        try_multishot_accept(ring, found);
-        try_buffer_ring_and_recv(ring, found);
+        try_sockets(ring, found);
         try_multishot_poll(ring, found);
         found.register_ring_fd = io_uring_register_ring_fd(ring.get()) == 1;
     }
