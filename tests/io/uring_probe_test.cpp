@@ -204,6 +204,11 @@ TEST(uring_judge, names_a_lack_of_descriptors) {
     EXPECT_THAT(refused_with(EMFILE, quiet_machine()).why_not, HasSubstr("descriptor"));
 }
 
+TEST(uring_judge, names_a_lack_of_sockets) {
+    EXPECT_THAT(refused_with(EAFNOSUPPORT, quiet_machine()).why_not, HasSubstr("socket"));
+    EXPECT_THAT(refused_with(EAFNOSUPPORT, quiet_machine()).remedy, HasSubstr("AF_INET"));
+}
+
 TEST(uring_judge, passes_on_what_it_does_not_know) {
     EXPECT_THAT(refused_with(EIO, quiet_machine()).why_not, HasSubstr("input/output error"));
 }

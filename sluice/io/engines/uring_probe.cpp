@@ -351,10 +351,13 @@ void judge_refusal(uring_support& found, const uring_surroundings& around) {
     } else if (code == EMFILE || code == ENFILE) {
         found.why_not = "no file descriptor is left for a ring";
         found.remedy = "raise the limit on open files: ulimit -n 65536";
+    } else if (code == EAFNOSUPPORT) {
+        found.why_not = "this process may make no socket to try io_uring on (EAFNOSUPPORT)";
+        found.remedy = "allow AF_INET at least: RestrictAddressFamilies= in the systemd unit";
     } else {
         found.why_not = fmt::format("io_uring failed on the kernel ({}): {}", around.kernel,
                                     found.refusal->message());
-        found.remedy = "run a kernel from 6.1 on";
+        found.remedy = "see which call failed: strace -f sluice doctor";
     }
 }
 
