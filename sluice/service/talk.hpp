@@ -30,7 +30,7 @@ enum class talk_end : std::uint8_t {
 class talk_server {
  public:
     struct options {
-        conversation_options conversation;
+        conversation_options conversation{};
         /// After a conversation take the next client, however it ended, as long as there is
         /// somebody at the desk who can answer.
         bool keep = false;
