@@ -10,6 +10,7 @@
 namespace sluice::coro {
 
 struct cancel_tag;
+class context;
 
 /// Something that wants to hear of a cancellation: an operation in flight, a wait, a child context.
 class cancel_hook : public list_hook<cancel_tag> {
@@ -18,10 +19,15 @@ class cancel_hook : public list_hook<cancel_tag> {
     /// already out of the context's list.
     explicit cancel_hook(void (*on_cancel)(cancel_hook&) noexcept) noexcept
         : on_cancel_{on_cancel} {}
+    /// True while it watches `c`.
+    [[nodiscard]] bool watches(const context& c) const noexcept {
+        return linked() && watched_ == &c;
+    }
 
  private:
     friend class context;
     void (*on_cancel_)(cancel_hook&) noexcept;
+    const context* watched_ = nullptr;  // the last one
 };
 
 using cancel_list = intrusive_list<cancel_hook, cancel_tag>;
@@ -42,7 +48,11 @@ class context {
     }
     context(const context&) = delete;
     context& operator=(const context&) = delete;
-    ~context() { outer_.unlink(); }
+    /// Hooks that still watch it hear of nothing any more.
+    ~context() {
+        outer_.unlink();
+        while (!hooks_.empty()) hooks_.pop_front();
+    }
 
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
     /// Idempotent. Resumes nobody itself: what was waiting becomes ready.
@@ -55,7 +65,10 @@ class context {
     }
     /// From now until it unlinks itself, `hook` hears of a cancellation. Not on a context that is
     /// cancelled already: ask first.
-    void watch(cancel_hook& hook) noexcept { hooks_.push_back(hook); }
+    void watch(cancel_hook& hook) noexcept {
+        hook.watched_ = this;
+        hooks_.push_back(hook);
+    }
 
     [[nodiscard]] ready_queue& queue() const noexcept { return queue_; }
 

@@ -114,6 +114,22 @@ void engine::when_quiet(quiet_waiter& w) noexcept {
     quiet_waiters_.push_back(w);
 }
 
+bool engine::try_at_once(op& o) noexcept {
+    if (inline_left_ == 0) return false;
+    check(known(o.fd()) && slot(o.fd()).attached, "an operation on a descriptor not attached");
+    const fd_slot& s = slot(o.fd());
+    const bool in = o.kind().want == interest::in;
+    check((in ? s.in : s.out) == nullptr, "two operations wait for one direction of a descriptor");
+    // io_uring keeps no account of readiness: there the attempt finds out.
+    if (!(in ? s.may_in : s.may_out) && which() != engine_kind::uring) return false;
+    o.cancelled_ = false;
+    if (attempt(o) != outcome::over) return false;
+    --inline_left_;
+    ++counters_.operations;
+    ++counters_.at_once;
+    return true;
+}
+
 bool engine::submit(op& o) noexcept {
     check(!o.in_flight(), "an operation is submitted twice");
     if (o.kind().want != interest::none) {
@@ -220,7 +236,7 @@ void engine::settle(op& o) noexcept {
 
 void engine::release_slot(op& o) noexcept {
     o.state_ = op::state::idle;
-    o.cancel_hook::unlink();
+    if (!o.kind().multishot) o.cancel_hook::unlink();
     --in_flight_;
     if (o.kind().want == interest::none) return;
     fd_slot& s = slot(o.fd());

@@ -67,6 +67,9 @@ class engine {
     /// Any thread: makes a run_once that waits, or the next one, return early.
     virtual void wake() noexcept = 0;
 
+    /// Attempts an eager operation that is not in flight, without taking it into flight. True if it
+    /// has completed; otherwise it is to be submitted.
+    [[nodiscard]] bool try_at_once(op& o) noexcept;
     /// Starts an operation. True if it has completed already, without waiting; otherwise the
     /// waiter is resumed by a later run_once. The descriptor must be attached.
     [[nodiscard]] bool submit(op& o) noexcept;

@@ -1,8 +1,10 @@
 // epoll's four system calls.
 #include "sluice/io/epoll.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <ctime>
 
 namespace sluice::io {
@@ -26,6 +28,7 @@ result<void> epoll::remove(int fd) noexcept {
 }
 
 result<std::size_t> epoll::wait(std::span<epoll_event> room, time_point until) noexcept {
+    if (coarse_) return wait_coarsely(room, until);
     timespec timeout{};
     const timespec* limit = &timeout;
     if (until == never) {
@@ -35,6 +38,23 @@ result<std::size_t> epoll::wait(std::span<epoll_event> room, time_point until) n
     }
     const int n =
         ::epoll_pwait2(fd_.get(), room.data(), static_cast<int>(room.size()), limit, nullptr);
+    if (n >= 0) return static_cast<std::size_t>(n);
+    // Older kernels have no epoll_pwait2, and older containers' filters do not know it.
+    if (errno != ENOSYS && errno != EPERM) return failure_of(errno);
+    coarse_ = true;
+    return wait_coarsely(room, until);
+}
+
+result<std::size_t> epoll::wait_coarsely(std::span<epoll_event> room, time_point until) noexcept {
+    int timeout = 0;
+    if (until == never) {
+        timeout = -1;
+    } else if (until != time_point::min()) {
+        // Rounded up: a turn too early would be one for nothing.
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
+        timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, INT_MAX));
+    }
+    const int n = ::epoll_wait(fd_.get(), room.data(), static_cast<int>(room.size()), timeout);
     if (n < 0) return failure_of(errno);
     return static_cast<std::size_t>(n);
 }

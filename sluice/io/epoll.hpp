@@ -28,8 +28,9 @@ class epoll {
     /// EPOLL_CTL_DEL. Before close(2): an open file lives on in its duplicates, and so would its
     /// events.
     [[nodiscard]] result<void> remove(int fd) noexcept;
-    /// epoll_pwait2(2): fills `room` and returns how many events there are, 0 at the deadline.
-    /// `until` in the past looks without waiting; `never` waits for ever. EINTR is an error here.
+    /// epoll_pwait2(2), or epoll_wait(2) where it is missing: fills `room` and returns how many
+    /// events there are, 0 at the deadline. `until` in the past looks without waiting; `never`
+    /// waits for ever. EINTR is an error here.
     [[nodiscard]] result<std::size_t> wait(std::span<epoll_event> room, time_point until) noexcept;
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
@@ -38,7 +39,10 @@ class epoll {
     explicit epoll(int fd) noexcept : fd_{fd} {}
     result<void> control(int what, int fd, std::uint32_t events, std::uint64_t data) noexcept;
 
+    result<std::size_t> wait_coarsely(std::span<epoll_event> room, time_point until) noexcept;
+
     unique_fd fd_;
+    bool coarse_ = false;  // there is no epoll_pwait2: milliseconds have to do
 };
 
 }  // namespace sluice::io

@@ -10,6 +10,7 @@ namespace sluice::io {
 
 op::~op() {
     check(!in_flight() && !resumable::linked(), "an operation dies in flight");
+    cancel_hook::unlink();
 }
 
 bool op::begin(std::coroutine_handle<> h, coro::context& here) noexcept {
@@ -18,15 +19,16 @@ bool op::begin(std::coroutine_handle<> h, coro::context& here) noexcept {
         return false;
     }
     check(!has_waiter(), "two wait for one operation");
+    if (kind().eager && engine_->try_at_once(*this)) return false;
     set_waiter(h);
     // A blocking engine waits inside submit, where a cancellation must find the operation.
-    if (engine_->blocks()) here.watch(*this);
+    if (engine_->blocks()) watch(here);
     if (engine_->submit(*this)) {
-        cancel_hook::unlink();
+        if (!kind().multishot) cancel_hook::unlink();
         static_cast<void>(take_waiter());
         return false;
     }
-    if (in_flight()) here.watch(*this);
+    if (in_flight()) watch(here);
     return true;
 }
 
@@ -39,8 +41,16 @@ bool op::begin_wait(std::coroutine_handle<> h, coro::context& here) noexcept {
         check(!has_waiter(), "two wait for one operation");
         set_waiter(h);
     }
-    if (!cancel_hook::linked()) here.watch(*this);
+    watch(here);
     return true;
+}
+
+// A stream goes on watching between its waits: to join and leave the list of its context each time
+// would touch its neighbours there, which are other connections' memory.
+void op::watch(coro::context& here) noexcept {
+    if (watches(here)) return;
+    cancel_hook::unlink();
+    here.watch(*this);
 }
 
 void op::on_cancel(cancel_hook& hook) noexcept {

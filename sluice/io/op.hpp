@@ -42,6 +42,10 @@ struct op_kind {
     interest want = interest::none;
     /// Takes its bytes into a buffer of the engine's pool; -ENOBUFS then means "wait for one".
     bool takes_buffer = false;
+    /// Mostly completes at once, and its attempt blocks on no descriptor: io_uring attempts it
+    /// before it hands it over. The call costs less than an entry and a completion, and the
+    /// coroutine goes on while its memory is warm.
+    bool eager = false;
     /// May complete many times a submission, on engines that can.
     bool multishot = false;
     /// One system call that does not block: n, or -errno; -EAGAIN means "not ready".
@@ -129,6 +133,7 @@ class op : public coro::resumable, public coro::cancel_hook {
     enum class step : std::uint8_t { settle, submit, attempt, poll, starve };
 
     static void on_cancel(cancel_hook& hook) noexcept;
+    void watch(coro::context& here) noexcept;
 
     const op_kind* kind_;
     engine* engine_;

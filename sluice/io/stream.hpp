@@ -41,7 +41,6 @@ class stream : public op {
             return stream_.begin_wait(h, h.promise().current_context());
         }
         [[nodiscard]] result<T> await_resume() noexcept {
-            stream_.cancel_hook::unlink();
             if (!stream_.has_news()) return failure(fault::cancelled);
             return stream_.take();
         }

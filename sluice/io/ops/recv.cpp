@@ -23,12 +23,14 @@ int recv_stream::attempt(op& o) noexcept {
     if (id < 0) return -ENOBUFS;
     const mutable_bytes room = pool.bytes(id);
     const auto n = ::recv(o.fd(), room.data(), room.size(), MSG_DONTWAIT);
-    const int error = errno;
-    if (n <= 0) pool.give_back(id);
-    if (n < 0) return -error;
-    if (n > 0) self.set_buffer(id);
-    self.set_drained(n > 0 && static_cast<std::size_t>(n) < room.size());
-    return static_cast<int>(n);
+    if (n > 0) {
+        self.set_buffer(id);
+        self.set_drained(static_cast<std::size_t>(n) < room.size());
+        return static_cast<int>(n);
+    }
+    const int error = n < 0 ? errno : 0;
+    pool.give_back(id);
+    return -error;
 }
 
 void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {

@@ -8,7 +8,8 @@
 
 namespace sluice::io {
 
-const op_kind send::kind_{.want = interest::out, .attempt = &attempt, .prepare = &prepare};
+const op_kind send::kind_{
+    .want = interest::out, .eager = true, .attempt = &attempt, .prepare = &prepare};
 
 int send::attempt(op& o) noexcept {
     auto& self = static_cast<send&>(o);
@@ -25,8 +26,11 @@ void send::prepare(op& o, io_uring_sqe& entry) noexcept {
                        self.flags_ | MSG_NOSIGNAL);
 }
 
-const op_kind send_all::kind_{
-    .want = interest::out, .attempt = &attempt, .prepare = &prepare, .complete = &complete};
+const op_kind send_all::kind_{.want = interest::out,
+                              .eager = true,
+                              .attempt = &attempt,
+                              .prepare = &prepare,
+                              .complete = &complete};
 
 int send_all::attempt(op& o) noexcept {
     auto& self = static_cast<send_all&>(o);
