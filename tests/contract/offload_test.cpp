@@ -82,7 +82,7 @@ TEST_P(offload_contract, many_jobs_come_back_from_many_workers) {
 TEST_P(offload_contract, the_pool_may_outlive_the_engine) {
     io::offload_pool pool{{.workers = 2, .queue = 8}};
     for (int i = 0; i < 100; ++i) {
-        auto made = io::make_engine(GetParam(), {.buffers = {.count = 1, .size = 64}});
+        auto made = io::make_engine(kind(), {.buffers = {.count = 1, .size = 64}});
         ASSERT_TRUE(made);
         auto once = [](io::engine& e, io::offload_pool& p) -> coro::task<> {
             auto done = co_await p.run(e, [] { return 1; });

@@ -306,7 +306,7 @@ TEST_P(pool_contract, grows_to_its_limit_as_it_is_needed) {
 
 // On the blocking engine nobody else could bring a buffer home.
 class blocking_pool : public engine_test {};
-INSTANTIATE_TEST_SUITE_P(on, blocking_pool, ::testing::Values(io::engine_kind::blocking),
+INSTANTIATE_TEST_SUITE_P(on, blocking_pool, ::testing::ValuesIn(only(io::engine_kind::blocking)),
                          engine_name);
 
 TEST_P(blocking_pool, says_that_there_is_no_buffer) {

@@ -24,7 +24,7 @@ class shard_contract : public engine_test {
  protected:
     std::unique_ptr<io::shard> start(io::shard::entry entry) {
         auto made =
-            io::shard::start({.kind = GetParam(), .engine = options, .cpu = {}}, std::move(entry));
+            io::shard::start({.kind = kind(), .engine = flavoured(), .cpu = {}}, std::move(entry));
         EXPECT_TRUE(made) << made.error().message();
         return std::move(*made);
     }
@@ -37,12 +37,12 @@ class shard_contract : public engine_test {
 INSTANTIATE_TEST_SUITE_P(on, shard_contract, ::testing::ValuesIn(every_engine()), engine_name);
 
 TEST_P(shard_contract, runs_until_it_is_stopped) {
-    std::promise<io::engine_kind> kind;
+    std::promise<io::engine_kind> ran_on;
     auto s = start([&](io::engine& e) -> coro::task<> {
-        kind.set_value(e.which());
+        ran_on.set_value(e.which());
         co_await wait_for_the_end(e);
     });
-    EXPECT_EQ(kind.get_future().get(), GetParam());
+    EXPECT_EQ(ran_on.get_future().get(), kind());
     s->stop();
     s->stop();
     s->join();
@@ -72,16 +72,6 @@ TEST_P(shard_contract, may_end_by_itself_while_it_is_stopped) {
         if (i % 2 == 0) std::this_thread::yield();
         s->stop();
     }
-}
-
-TEST_P(shard_contract, says_why_it_could_not_start) {
-    if (GetParam() != io::engine_kind::uring)
-        GTEST_SKIP() << "only a ring can be refused by option";
-    options.ring_entries = 0;
-    auto made =
-        io::shard::start({.kind = GetParam(), .engine = options, .cpu = {}}, &wait_for_the_end);
-    ASSERT_FALSE(made);
-    EXPECT_TRUE(made.error().is(EINVAL)) << made.error().message();
 }
 
 TEST_P(shard_contract, its_end_leaves_other_engines_alone) {
@@ -133,7 +123,7 @@ TEST_P(shard_contract, an_engine_may_end_as_soon_as_its_call_is_back) {
     // The other thread has posted the answer, and may still be ringing the bell.
     auto s = start(&wait_for_the_end);
     for (int i = 0; i < 300; ++i) {
-        auto made = io::make_engine(GetParam(), {.buffers = {.count = 1, .size = 64}});
+        auto made = io::make_engine(kind(), {.buffers = {.count = 1, .size = 64}});
         ASSERT_TRUE(made);
         // Awake, so that it sees the answer before the bell.
         bool back = false;
@@ -160,6 +150,20 @@ TEST_P(shard_contract, one_engine_calls_itself) {
         auto answer = co_await io::call_on(engine(), engine(), [] { return 42; });
         EXPECT_EQ(answer, 42);
     });
+}
+
+// Only a ring can be refused by an option.
+class ring_shard_contract : public shard_contract {};
+INSTANTIATE_TEST_SUITE_P(on, ring_shard_contract, ::testing::ValuesIn(only(io::engine_kind::uring)),
+                         engine_name);
+
+TEST_P(ring_shard_contract, says_why_it_could_not_start) {
+    auto impossible = flavoured();
+    impossible.ring_entries = 0;
+    auto made =
+        io::shard::start({.kind = kind(), .engine = impossible, .cpu = {}}, &wait_for_the_end);
+    ASSERT_FALSE(made);
+    EXPECT_TRUE(made.error().is(EINVAL)) << made.error().message();
 }
 
 // Two threads that call each other need engines that wait for both.

@@ -4,9 +4,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
+#include <ostream>
+#include <stdexcept>
 #include <string_view>
 
 #include "sluice/io/engines/uring_probe.hpp"
+#include "tests/support/refuse_submits.hpp"
 
 namespace sluice::test {
 namespace {
@@ -34,16 +37,34 @@ std::string why_not(io::engine_kind kind) {
     return support.usable ? std::string{} : "io_uring is not usable here: " + support.why_not;
 }
 
-std::vector<io::engine_kind> every_engine() {
-    return {io::engine_kind::blocking, io::engine_kind::epoll, io::engine_kind::uring};
+void PrintTo(const flavour& f, std::ostream* out) {
+    *out << f.name;
 }
 
-std::vector<io::engine_kind> every_loop() {
-    return {io::engine_kind::epoll, io::engine_kind::uring};
+std::vector<flavour> every_engine() {
+    std::vector<flavour> all = every_loop();
+    all.insert(all.begin(), {.name = "blocking", .kind = io::engine_kind::blocking});
+    return all;
 }
 
-std::string engine_name(const ::testing::TestParamInfo<io::engine_kind>& info) {
-    return std::string{io::to_text(info.param)};
+std::vector<flavour> every_loop() {
+    return {{.name = "epoll", .kind = io::engine_kind::epoll},
+            {.name = "uring", .kind = io::engine_kind::uring},
+            {.name = "uring_of_four", .kind = io::engine_kind::uring, .small_ring = true}};
+}
+
+std::vector<flavour> only(io::engine_kind kind) {
+    std::vector<flavour> some = every_engine();
+    std::erase_if(some, [kind](const flavour& f) { return f.kind != kind; });
+    return some;
+}
+
+std::string engine_name(const ::testing::TestParamInfo<flavour>& info) {
+    return info.param.name;
+}
+
+bool submits_are_refused() {
+    return std::getenv("SLUICE_TEST_REFUSE_SUBMITS") != nullptr;
 }
 
 std::size_t open_descriptors() {
@@ -53,7 +74,9 @@ std::size_t open_descriptors() {
 }
 
 void engine_test::SetUp() {
-    if (auto why = why_not(GetParam()); !why.empty()) GTEST_SKIP() << why;
+    if (auto why = why_not(kind()); !why.empty()) GTEST_SKIP() << why;
+    static const bool ground_laid = !submits_are_refused() || refuse_plain_submits();
+    if (!ground_laid) GTEST_SKIP() << "no seccomp filter may be installed here";
     descriptors_before_ = open_descriptors();
 }
 
@@ -67,9 +90,15 @@ void engine_test::TearDown() {
     EXPECT_EQ(open_descriptors(), descriptors_before_);
 }
 
+io::engine_options engine_test::flavoured() const {
+    io::engine_options flavoured = options;
+    if (GetParam().small_ring) flavoured.ring_entries = flavoured.completion_entries = 4;
+    return flavoured;
+}
+
 io::engine& engine_test::engine() {
     if (!engine_) {
-        auto made = io::make_engine(GetParam(), options);
+        auto made = io::make_engine(kind(), flavoured());
         if (!made) throw std::runtime_error{"no engine: " + made.error().message()};
         engine_ = std::move(*made);
     }
