@@ -127,12 +127,13 @@ TEST_F(machine_files, the_tightest_quota_of_the_second_version_counts) {
     put("sys/fs/cgroup/a/b/cpu.max", "150000 100000\n");
     put("sys/fs/cgroup/a/cpu.max", "400000 100000\n");
     put("sys/fs/cgroup/a/b/c/pids.max", "max\n");
+    put("sys/fs/cgroup/a/b/pids.max", "40\n");
     put("sys/fs/cgroup/a/pids.max", "100\n");
     put("sys/fs/cgroup/a/b/c/memory.max", "1048576\n");
     const auto found = read();
     ASSERT_TRUE(found.quota);
     EXPECT_DOUBLE_EQ(*found.quota, 1.5);
-    EXPECT_EQ(found.cgroup_processes, (amount{100, false}));
+    EXPECT_EQ(found.cgroup_processes, (amount{40, false}));
     EXPECT_EQ(found.cgroup_memory, (amount{1048576, false}));
 }
 

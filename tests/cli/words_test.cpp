@@ -35,6 +35,7 @@ TEST(words, finds_what_was_meant) {
     EXPECT_EQ(nearest("--modle", known), "--model");
     EXPECT_EQ(nearest("--listen", known), "--listen");
     EXPECT_EQ(nearest("--port", known), "");
+    EXPECT_EQ(nearest("jain", std::vector<std::string>{"join", "gain"}), "join") << "the first";
     EXPECT_EQ(nearest("", known), "");
     EXPECT_EQ(nearest(std::string(1'000'000, 'x'), known), "");
     EXPECT_EQ(nearest("x", {}), "");
