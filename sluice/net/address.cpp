@@ -197,12 +197,9 @@ result<address> address::from(const sockaddr* raw, socklen_t size) {
 
 std::uint16_t address::port() const noexcept {
     switch (family()) {
-        case AF_INET:
-            return ntohs(storage_.v4.sin_port);
-        case AF_INET6:
-            return ntohs(storage_.v6.sin6_port);
-        default:
-            return 0;
+        case AF_INET: return ntohs(storage_.v4.sin_port);
+        case AF_INET6: return ntohs(storage_.v6.sin6_port);
+        default: return 0;
     }
 }
 
@@ -215,12 +212,9 @@ address address::with_port(std::uint16_t port) const noexcept {
 
 socklen_t address::size() const noexcept {
     switch (family()) {
-        case AF_INET:
-            return sizeof(sockaddr_in);
-        case AF_INET6:
-            return sizeof(sockaddr_in6);
-        default:
-            return sizeof(sa_family_t);
+        case AF_INET: return sizeof(sockaddr_in);
+        case AF_INET6: return sizeof(sockaddr_in6);
+        default: return sizeof(sa_family_t);
     }
 }
 
@@ -242,13 +236,11 @@ std::string address::to_string() const {
 bool operator==(const address& a, const address& b) noexcept {
     if (a.family() != b.family() || a.port() != b.port()) return false;
     switch (a.family()) {
-        case AF_INET:
-            return a.storage_.v4.sin_addr.s_addr == b.storage_.v4.sin_addr.s_addr;
+        case AF_INET: return a.storage_.v4.sin_addr.s_addr == b.storage_.v4.sin_addr.s_addr;
         case AF_INET6:
             return IN6_ARE_ADDR_EQUAL(&a.storage_.v6.sin6_addr, &b.storage_.v6.sin6_addr) &&
                    a.storage_.v6.sin6_scope_id == b.storage_.v6.sin6_scope_id;
-        default:
-            return true;
+        default: return true;
     }
 }
 
@@ -281,8 +273,7 @@ std::string why_no_address(std::string_view text) {
     if (found) return {};
     const auto given = quoted(text);
     switch (found.error()) {
-        case problem::empty:
-            return "the address is empty; write HOST:PORT, as in 127.0.0.1:5000";
+        case problem::empty: return "the address is empty; write HOST:PORT, as in 127.0.0.1:5000";
         case problem::no_port:
             return fmt::format("{} has no port; write HOST:PORT, as in 127.0.0.1:5000", given);
         case problem::no_host:
