@@ -154,6 +154,7 @@ exit_status fail(voice& v, std::string_view why) {
 }
 
 exit_status serve(const CLI::App& command, const serve_settings& s) {
+    settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
     if (pair->model != model_kind::event && pair->model != model_kind::sync) {
@@ -181,6 +182,7 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
 }
 
 exit_status join(const join_settings& s) {
+    settle_standard_streams();
     voice v{log_format::text, false};
     auto where = net::resolve(s.where);
     if (!where) {

@@ -1,0 +1,292 @@
+"""sluice talk where something goes wrong: peers that vanish or talk too much, doors that are shut."""
+
+import os
+import pathlib
+import unittest
+
+from talk_rig import (
+    KILL,
+    SLUICE,
+    TERMINATE,
+    Client,
+    Program,
+    Server,
+    TalkTest,
+    call,
+    door,
+    free_port,
+    on_every_engine,
+    on_every_loop,
+    python_client,
+)
+
+
+class PeersThatVanish(TalkTest):
+    @on_every_engine
+    def test_killed_in_its_own_turn(self, engine):
+        with Server(engine) as server, python_client(server.port) as client:
+            client.type("hello\n")
+            server.type("hi\n")
+            client.hear()
+            client.signal(KILL)
+            self.assert_ends(server, 3, err=r"^sluice: \[Client \S+\] went away during its own turn")
+
+    @on_every_loop
+    def test_killed_while_we_think(self, engine):
+        with Server(engine) as server, python_client(server.port) as client:
+            client.type("hello\n")
+            server.hear()
+            server.hear()
+            client.signal(KILL)
+            self.assert_ends(server, 3, err=r"^sluice: \[Client \S+\] went away during your turn")
+
+    @on_every_loop
+    def test_ours_is_killed_while_we_think(self, engine):
+        with Server(engine) as server:
+            with Client(engine, server.port) as client:
+                client.type("hello\n")
+                server.hear()
+                server.hear()
+                client.signal(KILL)
+                self.assert_ends(server, 3, err=r"^sluice: \[Client \S+\] went away during your turn")
+
+    @on_every_engine
+    def test_killed_while_we_think_is_known_at_the_next_use(self, engine):
+        with Server(engine) as server, python_client(server.port) as client:
+            client.type("hello\n")
+            server.hear()
+            server.hear()
+            client.signal(KILL)
+            client.process.wait()
+            if engine == "blocking":
+                server.type("are you there?\n")
+            self.assert_ends(server, 3, err=r"^sluice: \[Client \S+\] went away")
+
+    @on_every_engine
+    def test_reset_in_its_own_turn(self, engine):
+        with Server(engine) as server, call(server.port) as peer:
+            peer.send(b"hello\n")
+            server.type("hi\n")
+            peer.receive(3)
+            peer.reset()
+            self.assert_ends(
+                server,
+                3,
+                err=rf"^sluice: \[Client {peer.name}\] went away during its own turn, without 'exit' "
+                r"\(connection reset by peer\)$",
+            )
+
+    @on_every_loop
+    def test_reset_while_we_think(self, engine):
+        with Server(engine) as server, call(server.port) as peer:
+            peer.send(b"hello\n")
+            server.hear()
+            server.hear()
+            peer.reset()
+            self.assert_ends(server, 3, err="during your turn, without 'exit' .connection reset by")
+
+    @on_every_engine
+    def test_reset_in_the_middle_of_a_message(self, engine):
+        with Server(engine, "--framing", "line") as server, call(server.port) as peer:
+            peer.send(b"hello, this is")
+            server.hear()
+            peer.reset()
+            self.assert_ends(server, 3, f"[Client {peer.name}] connected\n")
+
+    @on_every_engine
+    def test_a_server_that_vanishes(self, engine):
+        with door() as (port, accept), Client(engine, port) as client:
+            client.type("hello\n")
+            with accept() as peer:
+                peer.receive(6)
+            self.assert_ends(client, 3, "", rf"^sluice: \[Server 127.0.0.1:{port}\] went away during")
+
+    @on_every_loop
+    def test_a_server_that_vanishes_while_we_think(self, engine):
+        with door() as (port, accept), Client(engine, port) as client:
+            accept().reset()
+            self.assert_ends(client, 3, "", "during your turn, without 'exit' .connection reset by")
+
+    @on_every_engine
+    def test_one_that_stops_sending_is_still_answered(self, engine):
+        with Server(engine) as server, call(server.port) as peer:
+            server.type("hi\n")
+            peer.send(b"hello\n")
+            peer.finish()
+            self.assertEqual(peer.receive_to_end(), b"hi\n")
+            self.assert_ends(server, 3, err="during its own turn, without 'exit'$")
+
+
+class Others(TalkTest):
+    @on_every_engine
+    def test_wait_in_the_backlog_and_are_never_served(self, engine):
+        with Server(engine) as server, call(server.port) as first, call(server.port) as second:
+            second.send(b"me too\n")
+            first.send(b"hello\n")
+            server.type("hi\n")
+            self.assertEqual(first.receive(3), b"hi\n")
+            first.send(b"exit\n")
+            self.assert_ends(
+                server,
+                0,
+                f"[Client {first.name}] connected\n[Client {first.name}]: hello\n",
+            )
+            # Nobody read what it said, so this is no orderly end.
+            self.assertRaises(ConnectionResetError, second.receive_to_end)
+
+    @on_every_engine
+    def test_are_next_if_we_keep_on(self, engine):
+        with Server(engine, "--keep") as server, call(server.port) as first:
+            with call(server.port) as second, call(server.port) as third:
+                second.send(b"me too\n")
+                first.send(b"hello\n")
+                server.type("hi\n")
+                self.assertEqual(first.receive(3), b"hi\n")
+                first.reset()
+                server.hear_remark(rf"^sluice: \[Client {first.name}\] went away during its own turn")
+                server.type("you too\n")
+                self.assertEqual(second.receive(8), b"you too\n")
+                second.send(b"exit\n")
+                self.assertEqual(second.receive_to_end(), b"")
+                third.send(b"and I\n")
+                server.type("exit\n")
+                self.assertEqual(third.receive_to_end(), b"exit\n")
+                with call(server.port) as fourth:
+                    fourth.send(b"exit\n")
+                    self.assertEqual(fourth.receive_to_end(), b"")
+                server.signal(TERMINATE)
+                out = "".join(
+                    f"[Client {name}] connected\n" + (f"[Client {name}]: {text}\n" if text else "")
+                    for name, text in (
+                        (first.name, "hello"),
+                        (second.name, "me too"),
+                        (third.name, "and I"),
+                        (fourth.name, ""),
+                    )
+                )
+                self.assert_ends(server, 0, out)
+
+
+class TooMuch(TalkTest):
+    @on_every_engine
+    def test_a_mebibyte_is_refused_in_words_and_ends_orderly(self, engine):
+        with Server(engine) as server, call(server.port) as peer:
+            peer.send(b"hello\n")
+            server.type("hi\n")
+            self.assertEqual(peer.receive(3), b"hi\n")
+            peer.send(b"x" * (1 << 20) + b"\n")
+            reason = b"error: message longer than 65536 bytes\n"
+            self.assertEqual(peer.receive(len(reason)), reason)
+            peer.finish()
+            self.assertEqual(peer.receive_to_end(), b"")
+            self.assert_ends(server, 1, err=r"^sluice: \[Client \S+\] sent a message longer than 65536")
+
+    @on_every_engine
+    def test_from_a_program_that_writes_it_all_before_it_reads(self, engine):
+        with Server(engine) as server:
+            with Program("nc", "-N", "127.0.0.1", server.port) as nc:
+                nc.type("x" * (1 << 20) + "\n")
+                nc.end_input()
+                self.assert_ends(nc, 0, "error: message longer than 65536 bytes\n")
+            self.assert_ends(server, 1)
+
+    @on_every_engine
+    def test_without_line_ends_the_reason_has_none(self, engine):
+        with Server(engine, "--framing", "raw", "--max-line", "10") as server:
+            with call(server.port) as peer:
+                peer.send(b"x" * 11)
+                peer.finish()
+                self.assertEqual(peer.receive_to_end(), b"error: message longer than 10 bytes")
+            self.assert_ends(server, 1)
+
+    @on_every_engine
+    def test_ends_only_that_conversation_if_we_keep_on(self, engine):
+        with Server(engine, "--keep", "--max-line", "1K") as server:
+            with call(server.port) as peer:
+                peer.send(b"x" * 1025)
+                peer.finish()
+                self.assertEqual(peer.receive_to_end(), b"error: message longer than 1024 bytes\n")
+            with call(server.port) as peer:
+                peer.send(b"hello\n")
+                server.type("hi\n")
+                self.assertEqual(peer.receive(3), b"hi\n")
+
+    @on_every_engine
+    def test_a_server_that_talks_too_much(self, engine):
+        with door() as (port, accept), Client(engine, port) as client, accept() as peer:
+            client.type("hello\n")
+            self.assertEqual(peer.receive(6), b"hello\n")
+            peer.send(b"x" * (1 << 20))
+            peer.finish()
+            self.assertEqual(peer.receive_to_end(), b"error: message longer than 65536 bytes\n")
+            self.assert_ends(client, 1, "", "sent a message longer than 65536 bytes")
+
+
+class Doors(TalkTest):
+    @on_every_engine
+    def test_nobody_listens(self, engine):
+        port = free_port()
+        with Client(engine, port) as client:
+            self.assert_ends(
+                client,
+                3,
+                "",
+                rf"^sluice: nobody listens at 127.0.0.1:{port} \(connection refused\): start one "
+                "there with 'sluice talk serve', or correct the address$",
+            )
+
+    @on_every_engine
+    def test_a_name_with_two_addresses(self, engine):
+        with Server(engine, "--echo") as server:
+            with Client(engine, f"localhost:{server.port}") as client:
+                client.type("hello\n")
+                client.end_input()
+                self.assert_ends(client, 0, f"[Server 127.0.0.1:{server.port}]: hello\n")
+
+    def test_a_name_that_does_not_exist(self):
+        with Client("epoll", "nobody.invalid:5000") as client:
+            self.assert_ends(client, 3, "", "^sluice: cannot find 'nobody.invalid:5000' ")
+        self.assert_no_server("nobody.invalid:5000", "cannot listen on 'nobody.invalid:5000': ")
+
+    def test_the_port_is_taken(self):
+        with door() as (port, _):
+            self.assert_no_server(
+                f"127.0.0.1:{port}",
+                f"cannot listen on 127.0.0.1:{port}: address already in use; end the program that "
+                "has it, or choose another port with --listen\n",
+            )
+
+    def test_the_address_is_not_ours(self):
+        self.assert_no_server("192.0.2.1:0", "cannot listen on 192.0.2.1:0: ")
+
+    def test_a_port_that_is_roots(self):
+        first = pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        if os.getuid() != 0 or int(first.read_text(encoding="ascii")) <= 1:
+            self.skipTest("needs root, who becomes somebody else, and ports that are only root's")
+        executable = os.open(SLUICE, os.O_RDONLY)
+        self.addCleanup(os.close, executable)
+
+        def become_nobody():
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+
+        with Program(
+            f"/proc/self/fd/{executable}",
+            *("talk", "serve", "--listen", "1"),
+            pass_fds=[executable],
+            preexec_fn=become_nobody,
+            cwd="/",
+        ) as server:
+            self.assert_ends(server, 1, "", "^sluice: cannot listen on 127.0.0.1:1: permission denied")
+
+    def assert_no_server(self, where, why):
+        with Program(SLUICE, "talk", "serve", "--listen", where) as server:
+            status, out, err = server.end()
+            self.assertEqual((status, out), (1, ""), err)
+            self.assertIn("sluice: " + why, err)
+            self.assertNotIn("listening on", err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,286 @@
+"""Runs `sluice talk` and whoever talks with it, and waits for what they say rather than for time."""
+
+import contextlib
+import functools
+import json
+import os
+import pathlib
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+SLUICE = os.environ["SLUICE"]
+PEERS = pathlib.Path(os.environ["SLUICE_SOURCE"], "examples", "python")
+PATIENCE = 30  # seconds for anything that is to happen at once, on a machine that is busy
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE")}
+ENVIRONMENT["PYTHONUTF8"] = "1"
+
+
+@functools.cache
+def engines():
+    """Those to be tested here."""
+    wanted = os.environ.get("SLUICE_TEST_ENGINES", "blocking,epoll,uring").split(",")
+    done = subprocess.run(
+        [SLUICE, "doctor", "--json"], stdout=subprocess.PIPE, timeout=PATIENCE, env=ENVIRONMENT
+    )
+    if not json.loads(done.stdout)["io_uring"]["usable"]["value"] and "uring" in wanted:
+        wanted.remove("uring")
+    return wanted
+
+
+class Ended(Exception):
+    """A stream ended, or nothing came on it, before what was waited for."""
+
+
+class Stream:
+    """The lines of a pipe, as they come."""
+
+    def __init__(self, pipe):
+        self.lines = queue.Queue()
+        self.seen = []
+        self.reader = threading.Thread(target=self.read, args=(pipe,), daemon=True)
+        self.reader.start()
+
+    def read(self, pipe):
+        with pipe:
+            for line in pipe:
+                self.lines.put(line.decode("utf-8", "surrogateescape"))
+        self.lines.put(None)
+
+    def next(self):
+        try:
+            line = self.lines.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise Ended(f"nothing more came in {PATIENCE} s after {self.seen}") from None
+        if line is None:
+            self.lines.put(None)
+            raise Ended(f"it ended after {self.seen}")
+        self.seen.append(line)
+        return line
+
+    def rest(self):
+        """All lines up to the end, those before included."""
+        with contextlib.suppress(Ended):
+            while True:
+                self.next()
+        return "".join(self.seen)
+
+
+class Program:
+    """A program that runs, and is killed if a test leaves it behind."""
+
+    def __init__(self, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options):
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=ENVIRONMENT,
+            **options,
+        )
+        self.out = Stream(self.process.stdout) if stdout == subprocess.PIPE else None
+        self.err = Stream(self.process.stderr)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
+        for stream in (self.out, self.err):
+            if stream:
+                stream.reader.join()
+
+    def type(self, text):
+        self.process.stdin.write(text.encode("utf-8", "surrogateescape"))
+
+    def end_input(self):
+        self.process.stdin.close()
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def hear(self):
+        """The next line of stdout."""
+        return self.out.next()
+
+    def hear_remark(self, words):
+        """The next line of stderr that matches the regular expression `words`."""
+        while True:
+            line = self.err.next()
+            if found := re.search(words, line):
+                return found
+
+    def end(self):
+        """Waits for the end: the status, all of stdout, all of stderr."""
+        status = self.process.wait(PATIENCE)
+        return status, self.out.rest() if self.out else "", self.err.rest()
+
+
+class Server(Program):
+    """`sluice talk serve` on a port of the kernel's choice."""
+
+    def __init__(self, engine, *flags, **options):
+        super().__init__(
+            SLUICE, "talk", "serve", "--listen", "127.0.0.1:0", "--engine", engine, *flags, **options
+        )
+        try:
+            found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
+        except Ended:
+            super().__exit__()
+            raise
+        self.port = int(found[1])
+        self.model, self.engine = found[2], found[3]
+
+
+class Client(Program):
+    """`sluice talk join`."""
+
+    def __init__(self, engine, port, *flags, **options):
+        super().__init__(SLUICE, "talk", "join", port, "--engine", engine, *flags, **options)
+
+
+def python_client(port):
+    return Program(sys.executable, "-B", PEERS / "talk_client.py", "127.0.0.1", port)
+
+
+@contextlib.contextmanager
+def python_server():
+    """The program, and its port."""
+    with Program(sys.executable, "-B", PEERS / "talk_server.py", 0) as program:
+        yield program, int(program.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)$")[1])
+
+
+class Socket:
+    """A peer that is no program: a socket with a deadline."""
+
+    def __init__(self, connected):
+        self.socket = connected
+        self.socket.settimeout(PATIENCE)
+        self.name = "{}:{}".format(*connected.getsockname()[:2])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def send_split(self, data):
+        """A byte a packet."""
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in data:
+            self.socket.sendall(bytes([byte]))
+
+    def receive(self, size):
+        data = b""
+        while len(data) < size:
+            more = self.socket.recv(size - len(data))
+            if not more:
+                raise Ended(f"the connection ended after {data!r}")
+            data += more
+        return data
+
+    def receive_to_end(self):
+        """Everything up to an orderly end; a reset is an error."""
+        data = b""
+        while more := self.socket.recv(65536):
+            data += more
+        return data
+
+    def finish(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def reset(self):
+        """Closes in the rudest way there is."""
+        self.socket.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0" b"\0\0\0\0"
+        )
+        self.socket.close()
+
+
+def call(port):
+    return Socket(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+
+
+@contextlib.contextmanager
+def door():
+    """A listening socket: its port, and a function that accepts."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(PATIENCE)
+        yield listener.getsockname()[1], lambda: Socket(listener.accept()[0])
+
+
+def free_port():
+    """A port that nobody listened at a moment ago, for programs that cannot choose one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def listens(port):
+    """Whether somebody listens at 127.0.0.1:`port`, found out without connecting (proc(5))."""
+    table = pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    rows = (line.split() for line in table)
+    return any(row[1] == f"0100007F:{port:04X}" and row[3] == "0A" for row in rows)
+
+
+def wait_until(condition, what):
+    """For what sends no word when it happens."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"in {PATIENCE} s it never was so that {what}")
+        time.sleep(0.005)
+
+
+def on_every_engine(test):
+    """Runs a test once an engine, with its name."""
+
+    @functools.wraps(test)
+    def on_each(self):
+        for engine in engines():
+            with self.subTest(engine=engine):
+                test(self, engine)
+
+    return on_each
+
+
+def on_every_loop(test):
+    """The same without the engine that cannot wait for two things at a time."""
+
+    @functools.wraps(test)
+    def on_each(self):
+        for engine in engines():
+            if engine != "blocking":
+                with self.subTest(engine=engine):
+                    test(self, engine)
+
+    return on_each
+
+
+class TalkTest(unittest.TestCase):
+    maxDiff = None
+
+    def assert_ends(self, program, status, out=None, err=None):
+        """`out` is all of stdout; `err` is a regular expression for some of stderr."""
+        got_status, got_out, got_err = program.end()
+        self.assertEqual(got_status, status, got_err)
+        if out is not None:
+            self.assertEqual(got_out, out)
+        if err is not None:
+            self.assertRegex(got_err, re.compile(err, re.MULTILINE))
+        return got_err
+
+
+INTERRUPT, TERMINATE, KILL = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
