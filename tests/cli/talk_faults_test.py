@@ -104,7 +104,9 @@ class PeersThatVanish(TalkTest):
     @on_every_loop
     def test_a_server_that_vanishes_while_we_think(self, engine):
         with door() as (port, accept), Client(engine, port) as client:
-            accept().reset()
+            peer = accept()
+            client.hear_remark("^connected to")
+            peer.reset()
             self.assert_ends(client, 3, "", "during your turn, without 'exit' .connection reset by")
 
     @on_every_engine
