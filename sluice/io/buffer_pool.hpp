@@ -22,8 +22,11 @@ namespace sluice::io {
 class buffer_pool {
  public:
     struct options {
-        std::uint32_t count = 1024;      ///< a power of two, at most 32,768
-        std::uint32_t size = 16 * 1024;  ///< bytes a buffer
+        std::uint32_t count = 1024;  ///< a power of two, at most 32,768
+        /// Bytes a buffer. A little over a power of two: a message of exactly 16 KiB does not fill
+        /// it, so the read says that nothing is left; and the starts of buffers fall on different
+        /// sets of the cache.
+        std::uint32_t size = (16 * 1024) + 64;
         /// How many are in use at first; doubled each time they run out, so that memory follows
         /// need and the kernel goes round in few, warm pages.
         std::uint32_t at_first = 64;
