@@ -39,6 +39,7 @@ class context {
     /// A root, cancelled only by hand.
     explicit context(ready_queue& queue) noexcept : outer_{nullptr}, queue_{queue} {}
     /// A child: cancelled with `outer`, which must outlive it.
+    // NOLINTNEXTLINE(google-explicit-constructor): no copy, and nobody makes one by accident
     explicit context(context& outer) noexcept : outer_{this}, queue_{outer.queue_} {
         if (outer.cancelled_) {
             cancelled_ = true;
