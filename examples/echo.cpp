@@ -10,7 +10,7 @@
 
 using namespace sluice;
 
-coro::task<> echo(io::engine& engine, unique_fd socket) {
+static coro::task<> echo(io::engine& engine, unique_fd socket) {
     net::connection peer{engine, std::move(socket)};
     peer.send_promptly();
     for (;;) {
@@ -21,7 +21,7 @@ coro::task<> echo(io::engine& engine, unique_fd socket) {
     co_await peer.close();
 }
 
-coro::task<> serve(io::engine& engine, net::listener& door) {
+static coro::task<> serve(io::engine& engine, net::listener& door) {
     coro::scope sessions{co_await coro::this_context()};
     while (auto socket = co_await door.accept()) {
         if (!sessions.spawn(echo(engine, std::move(*socket)))) break;

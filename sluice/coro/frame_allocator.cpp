@@ -48,6 +48,7 @@ class frame_store {
         }
         bool push(void* frame) noexcept {
             if (count == kept_a_class) return false;
+            // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the node is made in the frame
             first = ::new (frame) free_frame_node{first};
             ++count;
             return true;

@@ -136,7 +136,8 @@ class [[nodiscard]] sleep_until : timer, coro::cancel_hook, coro::resumable {
         engine_.block_until(done_);
         return false;
     }
-    [[nodiscard]] result<void> await_resume() noexcept {
+    // Whoever only wants to let time pass may ignore it.
+    result<void> await_resume() noexcept {
         cancel_hook::unlink();
         if (cancelled_) return failure(fault::cancelled);
         return {};

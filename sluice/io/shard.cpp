@@ -26,10 +26,10 @@ result<std::unique_ptr<shard>> shard::start(options o, entry run) {
     std::promise<result<void>> started;
     auto answer = started.get_future();
     try {
-        made->thread_ = std::thread{[&made = *made, o = std::move(o), run = std::move(run),
-                                     started = std::move(started)]() mutable {
-            made.work(o, run, [&started](result<void> r) { started.set_value(r); });
-        }};
+        made->thread_ = std::thread{
+            [&made = *made, o, run = std::move(run), started = std::move(started)]() mutable {
+                made.work(o, run, [&started](result<void> r) { started.set_value(r); });
+            }};
     } catch (const std::system_error&) {
         return failure_of(EAGAIN);
     }

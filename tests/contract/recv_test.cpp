@@ -380,7 +380,6 @@ TEST_P(recv_contract, a_cancel_at_any_moment_loses_nothing) {
         for (const bool bytes_first : {false, true}) {
             auto [ours, theirs] = local_pair();
             coro::context* current = nullptr;
-            std::string sent;
             std::vector<steps::step> turns;
             for (unsigned turn = 0; turn < 6; ++turn) {
                 turns.emplace_back([&, turn] {

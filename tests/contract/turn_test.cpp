@@ -103,10 +103,11 @@ TEST_P(turn_contract, who_never_has_to_wait_lets_others_go_on) {
         // Its bytes are always there.
         auto greedy = [](net::connection& from, int peer, const bool& ended,
                          std::size_t& count) -> coro::task<> {
-            for (; !ended; ++count) {
+            while (!ended) {
                 write_all(peer, "x");
                 auto got = co_await from.recv();
                 EXPECT_EQ(shown(got), "x");
+                ++count;
             }
         };
         all.spawn(greedy(c, theirs.get(), stop, rounds));
