@@ -78,8 +78,10 @@ void talk_server::stop() noexcept {
     }
     arrivals_->cancel();
     if (!turns_) return;
-    desk_.note(fmt::format("stopping: the conversation may go on for {}; asked again, it ends now",
-                           in_seconds(options_.grace)));
+    desk_.note(
+        fmt::format("stopping: the conversation may go on for {}, and ends at once if you "
+                    "stop again",
+                    in_seconds(options_.grace)));
     door_.home().timers().arm(grace_, io::after(io::clock::now(), options_.grace));
 }
 
@@ -110,8 +112,10 @@ coro::task<talk_end> talk_server::serve() {
         }
         net::connection client{door_.home(), std::move(*socket)};
         const auto who = client.peer();
-        // It has no name any more, so nobody could say who it was.
-        if (!who) continue;
+        if (!who) {
+            desk_.note("somebody connected, and was gone before the first word");
+            continue;
+        }
         turns_.emplace(*everything_);
         const auto end = co_await talk_with(client, *who);
         turns_.reset();

@@ -144,6 +144,7 @@ TEST_P(talk_serving, passes_over_a_client_that_is_gone_before_it_is_greeted) {
     write_all(client.get(), "exit\n");
     EXPECT_EQ(serve(s), talk_end::done);
     EXPECT_EQ(s.desk.shown(), name_of(client.get()) + " connected\n");
+    EXPECT_THAT(s.desk.notes, StartsWith("somebody connected, and was gone before"));
 }
 
 // ----- asked to stop
