@@ -94,11 +94,10 @@ void epoll_engine::withdraw(op& o) noexcept {
 
 void epoll_engine::wait(time_point until) noexcept {
     auto n = epoll_.wait(events_, until);
+    // A signal's handler has run, or the kernel took a ring down that this process had: no news.
+    while (!n && n.error().is(EINTR)) n = epoll_.wait(events_, until);
     look_at_clock();
-    if (!n) {
-        check(n.error().is(EINTR), "epoll_pwait2 failed");
-        return;
-    }
+    check(n.has_value(), "epoll_pwait2 failed");
     for (const epoll_event& event : std::span{events_}.first(*n)) {
         if (event.data.u64 != bell_data) take_in(event);
     }
