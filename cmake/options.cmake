@@ -2,7 +2,7 @@
 add_library(sluice_options INTERFACE)
 target_compile_options(sluice_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wcast-align -Wformat=2 $<$<BOOL:${SLUICE_WERROR}>:-Werror>
-  $<$<COMPILE_LANGUAGE:CXX>:-Wconversion;-Wsign-conversion;-Wnon-virtual-dtor;-Wold-style-cast;-Woverloaded-virtual>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wconversion;-Wsign-conversion;-Wnon-virtual-dtor;-Wold-style-cast;-Woverloaded-virtual;-Wdeprecated-copy-dtor>)
 # g++ 12 sees these in sound code once it inlines: the first two in its own library (GCC bugs 105651
 # and 105562), the third where a local leaves an intrusive list in its destructor.
 target_compile_options(sluice_options INTERFACE
