@@ -9,6 +9,7 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/base/sanitizer.hpp"
 #include "sluice/io/timer.hpp"
 
 namespace sluice::io {
@@ -42,7 +43,8 @@ class epoll {
     result<std::size_t> wait_coarsely(std::span<epoll_event> room, time_point until) noexcept;
 
     unique_fd fd_;
-    bool coarse_ = false;  // there is no epoll_pwait2: milliseconds have to do
+    // There is no epoll_pwait2, or the sanitizer does not know it: milliseconds have to do.
+    bool coarse_ = thread_sanitizer;
 };
 
 }  // namespace sluice::io
