@@ -10,7 +10,9 @@
 
 using namespace sluice;
 
-static coro::task<> echo(io::engine& engine, unique_fd socket) {
+namespace {
+
+coro::task<> echo(io::engine& engine, unique_fd socket) {
     net::connection peer{engine, std::move(socket)};
     peer.send_promptly();
     for (;;) {
@@ -21,13 +23,15 @@ static coro::task<> echo(io::engine& engine, unique_fd socket) {
     co_await peer.close();
 }
 
-static coro::task<> serve(io::engine& engine, net::listener& door) {
+coro::task<> serve(io::engine& engine, net::listener& door) {
     coro::scope sessions{co_await coro::this_context()};
     while (auto socket = co_await door.accept()) {
         if (!sessions.spawn(echo(engine, std::move(*socket)))) break;
     }
     co_await sessions.join();
 }
+
+}  // namespace
 
 int main(int argc, char** argv) {
     auto kind = io::automatic_engine().kind;
