@@ -1,4 +1,4 @@
-# Where io_uring is forbidden, the contract holds on the other engines, and io_uring's tests say why not.
+# Where io_uring is forbidden, the contract holds on the other engines, and its tests say why not.
 import os
 import re
 import subprocess
