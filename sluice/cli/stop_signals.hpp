@@ -1,10 +1,9 @@
 // Ctrl-C and SIGTERM as calls on the thread of an engine, whichever engine that is.
 #pragma once
 
-#include <signal.h>
-
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <functional>
 
 #include "sluice/io/engine.hpp"
