@@ -12,8 +12,16 @@
 namespace sluice::io {
 namespace {
 
-mapping map_or_throw(std::size_t size) {
-    auto memory = mapping::create(size);
+buffer_pool::options checked(buffer_pool::options o) {
+    check(std::has_single_bit(o.count) && o.count <= 32768,
+          "a pool has a power of two of buffers, at most 32,768");
+    check(o.size > 0, "a buffer has at least a byte");
+    o.at_first = std::clamp(o.at_first, 1U, o.count);
+    return o;
+}
+
+mapping map_or_throw(const buffer_pool::options& o) {
+    auto memory = mapping::create(std::size_t{o.count} * o.size);
     if (!memory) throw std::bad_alloc{};
     return std::move(*memory);
 }
@@ -21,14 +29,7 @@ mapping map_or_throw(std::size_t size) {
 }  // namespace
 
 buffer_pool::buffer_pool(options o, coro::resumable_list& woken)
-    : options_{o},
-      memory_{map_or_throw(std::size_t{o.count} * o.size)},
-      notes_(o.count),
-      woken_{woken} {
-    check(std::has_single_bit(o.count) && o.count <= 32768,
-          "a pool has a power of two of buffers, at most 32,768");
-    check(o.size > 0, "a buffer has at least a byte");
-    options_.at_first = std::clamp(o.at_first, 1U, o.count);
+    : options_{checked(o)}, memory_{map_or_throw(options_)}, notes_(o.count), woken_{woken} {
     grow();
 }
 
