@@ -32,6 +32,8 @@ class scope final : public child_owner {
         handle.promise().set_context(context_);
         handle.promise().set_owner(*this);
         ++children_;
+        // A joiner that has been woken and not yet resumed waits for this one, too.
+        if (joiner_ != nullptr) joiner_->unlink();
         handle.resume();
         return {};
     }
