@@ -18,6 +18,8 @@ namespace sluice::io {
 inline void run(engine& e, coro::task<void> main, coro::context& root) noexcept {
     coro::scope everything{root};
     check(everything.spawn(std::move(main)).has_value(), "no memory for the first coroutine");
+    check(!e.blocks() || everything.size() == 0,
+          "a coroutine waits for another one on the blocking engine, where none can come");
     while (everything.size() > 0) e.run_once(never);
 }
 
