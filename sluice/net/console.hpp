@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
@@ -45,10 +47,12 @@ class console {
     [[nodiscard]] io::engine& home() const noexcept { return home_; }
 
  private:
-    console(io::engine& home, int fd) noexcept : home_{home}, fd_{fd} {}
+    console(io::engine& home, int fd, unique_fd own) noexcept
+        : home_{home}, fd_{fd}, own_{std::move(own)} {}
 
     io::engine& home_;
     int fd_;
+    unique_fd own_;  // a terminal's own opening, which fd_ is then
     std::array<std::byte, std::size_t{64} * 1024> room_{};
 };
 
