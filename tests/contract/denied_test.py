@@ -1,4 +1,5 @@
-# Where io_uring is forbidden, the contract holds on the other engines, and its tests say why not.
+"""Where io_uring is forbidden, the contract holds on the others, and its tests say why not."""
+
 import os
 import re
 import subprocess
@@ -14,16 +15,16 @@ DENY = f"{BUILD}/tests/tools/deny_io_uring"
     "SLUICE_TEST_ENGINES leaves io_uring out",
 )
 class Denied(unittest.TestCase):
-    def run_denied(self, errno):
+    def run_denied(self, errno, *tests):
         done = subprocess.run(
-            [DENY, errno, "--", TESTS], capture_output=True, text=True, timeout=150, check=False
+            [DENY, errno, "--", *tests], capture_output=True, text=True, timeout=150, check=False
         )
         return done.returncode, done.stdout + done.stderr
 
     def test_the_contract_holds_on_the_others(self):
         for errno in ("EPERM", "ENOSYS"):
             with self.subTest(errno=errno):
-                status, said = self.run_denied(errno)
+                status, said = self.run_denied(errno, TESTS)
                 self.assertEqual(status, 0, said[-4000:])
                 passed = re.findall(r"^\[       OK \] (\S+)", said, re.MULTILINE)
                 skipped = re.findall(r"^\[  SKIPPED \] (\S+)", said, re.MULTILINE)
@@ -32,6 +33,16 @@ class Denied(unittest.TestCase):
                 self.assertTrue(any("/uring" in name for name in skipped))
                 # Each of them says whose doing it is.
                 self.assertRegex(said, r"seccomp")
+
+    def test_automatic_is_epoll_in_the_library(self):
+        for errno in ("EPERM", "ENOSYS"):
+            with self.subTest(errno=errno):
+                status, said = self.run_denied(
+                    errno, f"{BUILD}/tests/io_tests", "--gtest_filter=automatic_engine.*"
+                )
+                self.assertEqual(status, 0, said[-4000:])
+                self.assertIn("[  PASSED  ] 2 tests", said)
+                self.assertNotIn("SKIPPED", said)
 
     def test_automatic_is_epoll_with_a_reason(self):
         for errno in ("EPERM", "ENOSYS"):
