@@ -1,0 +1,354 @@
+// Accepting: everybody who comes, in order, and through shortages without spinning or giving up.
+#include "sluice/net/listener.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/coro/scope.hpp"
+#include "sluice/io/deadline.hpp"
+#include "sluice/net/connection.hpp"
+#include "sluice/net/dial.hpp"
+#include "tests/support/engine_test.hpp"
+#include "tests/support/sockets.hpp"
+#include "tests/support/steps.hpp"
+
+namespace sluice::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class listener_contract : public engine_test {
+ protected:
+    std::unique_ptr<net::listener> open(io::accepting how = io::accepting::ahead) {
+        auto socket = net::listen(*net::address::parse("127.0.0.1:0"));
+        EXPECT_TRUE(socket);
+        return std::make_unique<net::listener>(engine(), std::move(*socket), how);
+    }
+    static std::uint16_t port_of(const net::listener& l) { return l.local()->port(); }
+};
+INSTANTIATE_TEST_SUITE_P(on, listener_contract, ::testing::ValuesIn(every_engine()), engine_name);
+
+TEST_P(listener_contract, accepts_who_is_there_and_who_comes) {
+    auto door = open();
+    const auto early = connect_to(port_of(*door));
+    unique_fd late;
+    steps later{engine()};
+    run([&]() -> coro::task<> {
+        auto first = co_await door->accept();
+        EXPECT_TRUE(first);
+        write_all(early.get(), "early");
+        EXPECT_EQ(read_exactly(first->get(), 5), "early");
+        later.begin({[] {}, [&] { late = connect_to(port_of(*door)); }});
+        auto second = co_await door->accept();
+        EXPECT_TRUE(second);
+        write_all(late.get(), "late");
+        EXPECT_EQ(read_exactly(second->get(), 4), "late");
+        co_await door->close();
+    });
+    EXPECT_EQ(door->counted().accepted, 2U);
+}
+
+TEST_P(listener_contract, gives_sockets_that_no_child_inherits) {
+    auto door = open();
+    const auto peer = connect_to(port_of(*door));
+    run([&]() -> coro::task<> {
+        auto socket = co_await door->accept();
+        EXPECT_TRUE(socket);
+        EXPECT_NE(::fcntl(socket->get(), F_GETFD) & FD_CLOEXEC, 0);
+        co_await door->close();
+    });
+}
+
+TEST_P(listener_contract, accepts_everybody_of_a_crowd) {
+    // More than a stream keeps in store, and in one turn.
+    constexpr int crowd = 600;
+    for (const auto how : {io::accepting::ahead, io::accepting::one_by_one}) {
+        auto door = open(how);
+        std::vector<unique_fd> peers;
+        for (int i = 0; i < crowd; ++i) peers.push_back(connect_to(port_of(*door)));
+        std::vector<unique_fd> accepted;
+        run([&]() -> coro::task<> {
+            while (accepted.size() < crowd) {
+                auto socket = co_await io::with_timeout(engine(), door->accept(), 5s);
+                EXPECT_TRUE(socket) << "after " << accepted.size();
+                if (!socket) break;
+                accepted.push_back(std::move(*socket));
+            }
+            auto nobody = co_await io::with_timeout(engine(), door->accept(), 1ms);
+            EXPECT_FALSE(nobody);
+            co_await door->close();
+        });
+        for (const auto& peer : peers) write_all(peer.get(), "x");
+        for (const auto& socket : accepted) EXPECT_EQ(read_exactly(socket.get(), 1), "x");
+        EXPECT_EQ(door->counted().accepted, crowd);
+    }
+}
+
+TEST_P(listener_contract, a_wait_given_up_loses_nobody) {
+    auto door = open();
+    std::vector<unique_fd> peers;
+    run([&]() -> coro::task<> {
+        for (int i = 0; i < 3; ++i) {
+            auto nobody = co_await io::with_timeout(engine(), door->accept(), 1ms);
+            EXPECT_FALSE(nobody);
+            // They come while nobody accepts.
+            for (int k = 0; k < 2; ++k) peers.push_back(connect_to(port_of(*door)));
+            co_await io::sleep_for(engine(), 0ms);
+            for (int k = 0; k < 2; ++k) {
+                auto socket = co_await io::with_timeout(engine(), door->accept(), 5s);
+                EXPECT_TRUE(socket);
+            }
+        }
+        co_await door->close();
+    });
+}
+
+TEST_P(listener_contract, closing_turns_away_who_was_not_served) {
+    auto door = open();
+    const auto port = port_of(*door);
+    const auto first = connect_to(port);
+    const auto second = connect_to(port);
+    run([&]() -> coro::task<> {
+        auto socket = co_await door->accept();
+        EXPECT_TRUE(socket);
+        co_await io::sleep_for(engine(), 0ms);
+        co_await door->close();
+        co_await door->close();
+        EXPECT_EQ(door->fd(), -1);
+        auto nobody = co_await door->accept();
+        EXPECT_EQ(nobody.error(), error{fault::cancelled});
+    });
+    EXPECT_EQ(read_to_end(second.get()), "");
+}
+
+TEST_P(listener_contract, who_left_the_backlog_hurts_nobody) {
+    auto door = open();
+    {
+        const auto gone = connect_to(port_of(*door));
+        reset_at_close(gone.get());
+    }
+    const auto here = connect_to(port_of(*door));
+    write_all(here.get(), "here");
+    run([&]() -> coro::task<> {
+        // Linux gives the socket all the same, and the reset on its first use.
+        for (;;) {
+            auto socket = co_await io::with_timeout(engine(), door->accept(), 5s);
+            EXPECT_TRUE(socket);
+            if (!socket) break;
+            net::connection c{engine(), std::move(*socket)};
+            auto got = co_await c.recv();
+            co_await c.close();
+            if (shown(got) == "here") break;
+            EXPECT_EQ(shown(got), "(connection reset by peer)");
+        }
+        co_await door->close();
+    });
+}
+
+TEST_P(listener_contract, shares_its_port_only_if_it_is_told_to) {
+    auto where = net::address::parse("127.0.0.1:0");
+    auto one = net::listen(*where, {.share_port = true});
+    ASSERT_TRUE(one);
+    where = net::address::local_of(one->get());
+    auto other = net::listen(*where, {.share_port = true});
+    EXPECT_TRUE(other);
+    auto alone = net::listen(*where);
+    ASSERT_FALSE(alone);
+    EXPECT_TRUE(alone.error().is(EADDRINUSE));
+}
+
+// ----- out of descriptors
+
+/// No new descriptor while this lives: the limit is the lowest number that is free.
+class no_descriptors {
+ public:
+    no_descriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const int lowest = ::dup(0);
+        ::close(lowest);
+        const rlimit none{.rlim_cur = static_cast<rlim_t>(lowest), .rlim_max = before_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    no_descriptors(const no_descriptors&) = delete;
+    no_descriptors& operator=(const no_descriptors&) = delete;
+    ~no_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+    rlimit before_{};
+};
+
+/// Ends a shortage in the second pause, also where the thread waits inside an operation.
+struct relief : io::timer {
+    relief(const net::listener& l, std::unique_ptr<no_descriptors>& s)
+        : timer{&look}, door{l}, shortage{s} {
+        look_again();
+    }
+    void look_again() { door.home().timers().arm(*this, io::clock::now() + 10ms); }
+    static void look(io::timer& t) noexcept {
+        auto& self = static_cast<relief&>(t);
+        if (self.door.counted().pauses < 2) return self.look_again();
+        self.shortage.reset();
+    }
+    const net::listener& door;
+    std::unique_ptr<no_descriptors>& shortage;
+};
+
+TEST_P(listener_contract, out_of_descriptors_it_sheds_pauses_and_recovers) {
+    auto door = open();
+    std::vector<unique_fd> peers;
+    for (int i = 0; i < 3; ++i) peers.push_back(connect_to(port_of(*door)));
+    auto shortage = std::make_unique<no_descriptors>();
+    const relief second_pause{*door, shortage};
+    const auto before = io::clock::now();
+    run([&]() -> coro::task<> {
+        auto socket = co_await door->accept();
+        EXPECT_TRUE(socket);
+        EXPECT_FALSE(shortage);
+        co_await door->close();
+    });
+    // A few turns for each look and each pause, and a question for each of the three.
+    const auto looks = static_cast<std::uint64_t>((io::clock::now() - before) / 10ms);
+    EXPECT_LT(engine().counters().turns, 20 + (2 * looks));
+    EXPECT_LT(engine().counters().operations, 10U);
+    EXPECT_EQ(door->counted().accepted, 1U);
+    EXPECT_EQ(door->counted().pauses, 2U);
+    EXPECT_EQ(door->counted().shed, 2U);
+    // Those who were shed heard of it.
+    EXPECT_EQ(read_to_end(peers.at(0).get()), "");
+    EXPECT_EQ(read_to_end(peers.at(1).get()), "");
+}
+
+TEST_P(listener_contract, a_shortage_before_it_was_asked_is_no_reason_to_spin) {
+    auto door = open();
+    run([&]() -> coro::task<> {
+        // On io_uring the stream is armed, and meets the shortage while nobody waits for it.
+        auto nobody = co_await io::with_timeout(engine(), door->accept(), 1ms);
+        EXPECT_FALSE(nobody);
+        std::vector<unique_fd> peers(3);
+        for (auto& peer : peers) peer.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        auto shortage = std::make_unique<no_descriptors>();
+        const auto where = *door->local();
+        for (const auto& peer : peers) {
+            EXPECT_EQ(::connect(peer.get(), where.data(), where.size()), 0);
+        }
+        const auto turns = engine().counters().turns;
+        co_await io::sleep_for(engine(), 20ms);
+        EXPECT_LT(engine().counters().turns - turns, 20U);
+        shortage.reset();
+        std::size_t served = 0;
+        for (;;) {
+            auto socket = co_await io::with_timeout(engine(), door->accept(), 120ms);
+            if (!socket) break;
+            ++served;
+        }
+        EXPECT_EQ(served + door->counted().shed, 3U);
+        EXPECT_GE(served, 2U);
+        co_await door->close();
+    });
+}
+
+// Two coroutines at one door.
+class busy_listener_contract : public listener_contract {
+ protected:
+    static coro::task<> accept_until_refused(net::listener& door, std::string& why) {
+        for (;;) {
+            auto socket = co_await door.accept();
+            if (socket) continue;
+            why = socket.error().message();
+            co_return;
+        }
+    }
+};
+INSTANTIATE_TEST_SUITE_P(on, busy_listener_contract, ::testing::ValuesIn(every_loop()),
+                         engine_name);
+
+TEST_P(busy_listener_contract, closing_ends_who_accepts) {
+    for (int turns = 0; turns < 4; ++turns) {
+        auto door = open();
+        run([&]() -> coro::task<> {
+            std::string why;
+            coro::scope all{co_await coro::this_context()};
+            all.spawn(accept_until_refused(*door, why));
+            for (int i = 0; i < turns; ++i) co_await io::sleep_for(engine(), 0ms);
+            co_await door->close();
+            EXPECT_EQ(why, "cancelled");
+            co_await all.join();
+        });
+    }
+}
+
+TEST_P(busy_listener_contract, closing_ends_who_pauses) {
+    auto door = open();
+    const auto peer = connect_to(port_of(*door));
+    run([&]() -> coro::task<> {
+        std::string why;
+        coro::scope all{co_await coro::this_context()};
+        auto shortage = std::make_unique<no_descriptors>();
+        all.spawn(accept_until_refused(*door, why));
+        while (door->counted().pauses == 0) co_await io::sleep_for(engine(), 0ms);
+        co_await door->close();
+        shortage.reset();
+        // The number may have a new owner when the pause ends.
+        const auto other = local_pair();
+        co_await all.join();
+        EXPECT_EQ(why, "cancelled");
+    });
+}
+
+TEST_P(busy_listener_contract, serves_a_thousand_short_visits) {
+    constexpr int visits = 1000;
+    auto door = open();
+    int served = 0;
+    run([&]() -> coro::task<> {
+        coro::scope all{co_await coro::this_context()};
+        auto serve_one = [](io::engine& e, unique_fd fd, int& count) -> coro::task<> {
+            net::connection c{e, std::move(fd)};
+            auto got = co_await c.recv();
+            if (got) {
+                auto sent = co_await c.send_all(got->bytes());
+                if (sent) ++count;
+            }
+            co_await c.close();
+        };
+        auto serve = [&serve_one](io::engine& e, net::listener& l, int& count) -> coro::task<> {
+            coro::scope sessions{co_await coro::this_context()};
+            for (int i = 0; i < visits; ++i) {
+                auto socket = co_await l.accept();
+                EXPECT_TRUE(socket);
+                if (!socket) break;
+                sessions.spawn(serve_one(e, std::move(*socket), count));
+            }
+            co_await sessions.join();
+        };
+        auto visit = [](io::engine& e, net::address where, int times) -> coro::task<> {
+            for (int i = 0; i < times; ++i) {
+                auto socket = co_await net::dial(e, where);
+                EXPECT_TRUE(socket) << socket.error().message();
+                if (!socket) co_return;
+                net::connection c{e, std::move(*socket)};
+                auto sent = co_await c.send_all("ping");
+                EXPECT_TRUE(sent);
+                auto got = co_await c.recv();
+                EXPECT_EQ(shown(got), "ping");
+                c.reset_on_close();
+                co_await c.close();
+            }
+        };
+        all.spawn(serve(engine(), *door, served));
+        for (int i = 0; i < 50; ++i) all.spawn(visit(engine(), *door->local(), visits / 50));
+        co_await all.join();
+        co_await door->close();
+    });
+    EXPECT_EQ(served, visits);
+}
+
+}  // namespace
+}  // namespace sluice::test
