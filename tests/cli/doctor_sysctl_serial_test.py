@@ -3,12 +3,12 @@
 import errno
 import json
 import os
-import pathlib
 import subprocess
 import unittest
 
+from uring_switch import SwitchTest
+
 SLUICE = os.environ["SLUICE"]
-SWITCH = pathlib.Path("/proc/sys/kernel/io_uring_disabled")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE")}
 
 
@@ -24,19 +24,9 @@ def usable(preexec_fn=None):
     return json.loads(done.stdout)["io_uring"]
 
 
-class Sysctl(unittest.TestCase):
-    def setUp(self):
-        if not SWITCH.exists():
-            self.skipTest(f"this kernel has no {SWITCH}: it came with Linux 6.6")
-        before = SWITCH.read_text(encoding="ascii")
-        try:
-            SWITCH.write_text(before, encoding="ascii")
-        except OSError as refused:
-            self.skipTest(f"cannot write {SWITCH}, which takes root: {refused}")
-        self.addCleanup(SWITCH.write_text, before, encoding="ascii")
-
+class Sysctl(SwitchTest):
     def test_off_for_all(self):
-        SWITCH.write_text("2", encoding="ascii")
+        self.turn(2)
         uring = usable()
         self.assertIs(uring["usable"]["value"], False)
         self.assertEqual(uring["usable"]["errno"], errno.EPERM)
@@ -45,7 +35,7 @@ class Sysctl(unittest.TestCase):
         self.assertIn("sysctl -w kernel.io_uring_disabled=0", uring["usable"]["change"])
 
     def test_off_for_ordinary_users(self):
-        SWITCH.write_text("1", encoding="ascii")
+        self.turn(1)
         # Opened before, for the folders around it may be closed to others.
         program = os.open(SLUICE, os.O_RDONLY)
         self.addCleanup(os.close, program)
@@ -70,7 +60,7 @@ class Sysctl(unittest.TestCase):
         self.assertIn("kernel.io_uring_disabled is 1", uring["usable"]["why_not"])
 
     def test_on_again(self):
-        SWITCH.write_text("0", encoding="ascii")
+        self.turn(0)
         self.assertEqual(usable()["sysctl"], 0)
         self.assertNotIn("sysctl", usable()["usable"]["why_not"] or "")
 

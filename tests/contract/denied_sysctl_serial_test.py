@@ -1,11 +1,12 @@
-# The same where a sysctl forbids io_uring. Machine-wide, so nothing runs beside it.
+"""The contract where a sysctl forbids io_uring. Machine-wide, so nothing runs beside it."""
+
 import os
-import pathlib
 import re
 import subprocess
 import unittest
 
-SWITCH = pathlib.Path("/proc/sys/kernel/io_uring_disabled")
+from uring_switch import SwitchTest
+
 TESTS = f"{os.environ['SLUICE_BUILD']}/tests/contract_tests"
 
 
@@ -13,19 +14,9 @@ TESTS = f"{os.environ['SLUICE_BUILD']}/tests/contract_tests"
     "uring" not in os.environ.get("SLUICE_TEST_ENGINES", "uring"),
     "SLUICE_TEST_ENGINES leaves io_uring out",
 )
-class Forbidden(unittest.TestCase):
-    def setUp(self):
-        if not SWITCH.exists():
-            self.skipTest(f"this kernel has no {SWITCH}: it came with Linux 6.6")
-        before = SWITCH.read_text(encoding="ascii")
-        try:
-            SWITCH.write_text(before, encoding="ascii")
-        except OSError as refused:
-            self.skipTest(f"cannot write {SWITCH}, which takes root: {refused}")
-        self.addCleanup(SWITCH.write_text, before, encoding="ascii")
-
+class Forbidden(SwitchTest):
     def test_the_contract_holds_on_the_others(self):
-        SWITCH.write_text("2", encoding="ascii")
+        self.turn(2)
         done = subprocess.run([TESTS], capture_output=True, text=True, timeout=150, check=False)
         self.assertEqual(done.returncode, 0, done.stdout[-4000:])
         passed = re.findall(r"^\[       OK \] (\S+)", done.stdout, re.MULTILINE)
