@@ -63,8 +63,8 @@ class Usage(TalkTest):
             status, _, err = run("serve", "--model", model)
             self.assertEqual(status, 2)
             self.assertIn(
-                f"--model {model} has nothing to spread here, for talk serves one client at a time; "
-                "use --model event or --model sync",
+                f"--model {model} has nothing to spread here, for talk serves one client at a "
+                "time; use --model event or --model sync",
                 err,
             )
 
@@ -111,7 +111,8 @@ class Listening(TalkTest):
 
     def test_without_io_uring_who_insists_is_told_what_to_do(self):
         for command in (("serve", "--listen", "0"), ("join", "1")):
-            with Program(DENY, "ENOSYS", "--", SLUICE, "talk", *command, "--engine", "uring") as program:
+            words = (SLUICE, "talk", *command, "--engine", "uring")
+            with Program(DENY, "ENOSYS", "--", *words) as program:
                 self.assert_ends(program, 1, "", "^sluice: io_uring does not work here: .* epoll$")
 
     def test_log_format_json_makes_every_line_of_stderr_json(self):

@@ -1,4 +1,4 @@
-"""Runs `sluice talk` and whoever talks with it, and waits for what they say rather than for time."""
+"""Runs `sluice talk` and whoever talks with it; waits for what they say, never for time."""
 
 import contextlib
 import functools
@@ -130,9 +130,8 @@ class Server(Program):
     """`sluice talk serve` on a port of the kernel's choice."""
 
     def __init__(self, engine, *flags, **options):
-        super().__init__(
-            SLUICE, "talk", "serve", "--listen", "127.0.0.1:0", "--engine", engine, *flags, **options
-        )
+        where = ("--listen", "127.0.0.1:0", "--engine", engine)
+        super().__init__(SLUICE, "talk", "serve", *where, *flags, **options)
         try:
             found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         except Ended:
