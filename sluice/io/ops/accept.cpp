@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "sluice/io/engine.hpp"
@@ -51,7 +52,13 @@ verdict accept_stream::complete(op& o, const completion& c) noexcept {
         self.error_ = c.result;
         return verdict::done;
     }
-    self.accepted_.emplace_back(c.result);
+    unique_fd fd{c.result};
+    try {
+        self.accepted_.push_back(std::move(fd));
+    } catch (const std::bad_alloc&) {
+        // Its peer hears the end rather than nothing, and the next question why.
+        self.error_ = -ENOMEM;
+    }
     if (self.accepted_.size() - self.next_ >= ahead && c.more) self.pause();
     return verdict::done;
 }
