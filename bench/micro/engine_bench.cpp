@@ -4,10 +4,10 @@
 
 #include <array>
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
 #include <cstdlib>
 #include <memory>
-#include <new>
+#include <string>
 #include <utility>
 
 #include "sluice/coro/channel.hpp"
@@ -18,32 +18,7 @@
 #include "sluice/io/run.hpp"
 #include "sluice/io/shard.hpp"
 #include "sluice/net/connection.hpp"
-
-namespace {
-
-thread_local std::uint64_t allocations = 0;
-
-void* counted(std::size_t size) noexcept {
-    ++allocations;
-    return std::malloc(size);  // NOLINT(cppcoreguidelines-no-malloc): this is operator new
-}
-
-}  // namespace
-
-// Not inlined, or g++ takes malloc with delete for a mistake.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    if (void* memory = counted(size)) return memory;
-    throw std::bad_alloc{};
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*unused*/) noexcept {
-    return counted(size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
-    std::free(memory);
-}
+#include "tests/memory/allocations.hpp"
 
 namespace sluice {
 namespace {
@@ -55,10 +30,10 @@ template <class Body>
 coro::task<> loop(benchmark::State& state, Body body) {
     // Once before the clock starts: frames and buffers are there from then on.
     co_await body();
-    const std::uint64_t before = allocations;
+    const std::size_t before = test::allocations();
     for (auto _ : state) co_await body();
-    state.counters["allocations"] = benchmark::Counter(static_cast<double>(allocations - before),
-                                                       benchmark::Counter::kAvgIterations);
+    state.counters["allocations"] = benchmark::Counter(
+        static_cast<double>(test::allocations() - before), benchmark::Counter::kAvgIterations);
 }
 
 std::unique_ptr<io::engine> engine_of(benchmark::State& state) {
