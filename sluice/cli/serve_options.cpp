@@ -46,9 +46,6 @@ std::string_view name_of(const std::array<std::pair<std::string_view, T>, N>& na
 std::string_view to_text(engine_request engine) noexcept {
     return name_of(engines, engine);
 }
-std::string_view to_text(model_kind model) noexcept {
-    return name_of(models, model);
-}
 
 std::expected<pairing, std::string> pair_up(std::optional<engine_request> engine,
                                             std::optional<model_kind> model) {

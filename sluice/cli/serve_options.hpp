@@ -11,21 +11,15 @@
 #include <CLI/CLI.hpp>
 
 #include "sluice/cli/log.hpp"
+#include "sluice/model/model.hpp"
 
 namespace sluice::cli {
 
 /// What --engine may say.
 enum class engine_request : std::uint8_t { automatic, blocking, epoll, uring };
 /// What --model may say: how connections are spread over threads and processes.
-enum class model_kind : std::uint8_t {
-    sync,    ///< one after another
-    fork,    ///< a process each
-    thread,  ///< a thread each
-    pool,    ///< a fixed number of threads
-    event,   ///< one engine and one listener a core
-};
+using model_kind = model::kind;
 [[nodiscard]] std::string_view to_text(engine_request engine) noexcept;
-[[nodiscard]] std::string_view to_text(model_kind model) noexcept;
 
 /// An engine and a model that go together. `automatic` stands only beside `event`.
 struct pairing {

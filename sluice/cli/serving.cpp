@@ -2,12 +2,17 @@
 #include "sluice/cli/serving.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <cerrno>
+#include <csignal>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "sluice/cli/commands.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/words.hpp"
 #include "sluice/io/engines/uring_probe.hpp"
 
@@ -81,6 +86,76 @@ std::expected<unique_fd, std::string> open_door(const std::string& where,
         if (!first_refusal) first_refusal = why_no_door(address, socket.error());
     }
     return std::unexpected{*first_refusal};
+}
+
+namespace {
+
+/// The engine of the event model's shards, found by making one: what works here, with words.
+std::expected<io::engine_kind, std::string> engine_of(const pairing& pair) {
+    if (pair.model != model_kind::event) return io::engine_kind::blocking;
+    auto tried = open_engine(pair.engine);
+    if (!tried) return std::unexpected{tried.error()};
+    return (*tried)->which();
+}
+
+exit_status fail(std::string_view why) {
+    log(log_level::error, why);
+    return exit_status::failed;
+}
+
+void report(const model::server& server, model_kind model) {
+    const auto& counted = server.counted();
+    log(log_level::info,
+        fmt::format("served {} clients, {} at most at a time; {} shed, {} processes crashed, {} "
+                    "waits for a thread or process",
+                    grouped(counted.accepted), grouped(counted.most), grouped(counted.shed),
+                    grouped(counted.crashed), grouped(counted.retries)));
+    if (model != model_kind::event || counted.accepted == 0) return;
+    std::string shares;
+    for (const auto each : server.spread()) {
+        if (!shares.empty()) shares += " + ";
+        shares += grouped(each);
+    }
+    log(log_level::info, fmt::format("clients by shard: {}", shares));
+}
+
+}  // namespace
+
+exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
+                       model::service serve, const std::function<void()>& after) {
+    raise_open_files();
+    const auto engine = engine_of(pair);
+    if (!engine) return fail(engine.error());
+    auto home = io::make_engine(io::engine_kind::blocking);
+    if (!home) return fail(fmt::format("cannot set up an engine: {}", home.error().message()));
+    auto door = open_door(common.listen, {.share_port = pair.model == model_kind::event});
+    if (!door) return fail(door.error());
+    const auto where = net::address::local_of(door->get());
+    auto server =
+        model::make(pair.model, **home, std::move(*door), std::move(serve),
+                    {.engine = *engine,
+                     .workers = common.workers,
+                     .max_clients = common.max_clients,
+                     .grace = common.grace,
+                     .complain = [](std::string_view what) { log(log_level::warn, what); },
+                     .keep = {}});
+    if (!server) return complain(command, server.error());
+    const stop_signals stops{**home, [&server] { (*server)->stop(); }};
+    announce_listening(where.value_or(net::address{}), pair.model, *engine);
+    const auto ended = (*server)->run();
+    if (!common.quiet) report(**server, pair.model);
+    if (after) after();
+    if (!ended) {
+        return fail(fmt::format("cannot serve any more: {}", ended.error().message()));
+    }
+    return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
+}
+
+void raise_open_files() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
 void announce_listening(const net::address& where, model_kind model, io::engine_kind engine) {

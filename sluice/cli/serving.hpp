@@ -1,13 +1,19 @@
-// What every server opens first: an engine and a door, with words for what stands in the way.
+// What every server opens first: an engine and a door, with words for what stands in the way; and
+// how a service is run under the model that was asked for.
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include <CLI/CLI.hpp>
+
 #include "sluice/base/fd.hpp"
+#include "sluice/cli/exit_status.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
 
@@ -22,6 +28,17 @@ namespace sluice::cli {
 /// first that can be had. The error is a sentence without its full stop.
 [[nodiscard]] std::expected<unique_fd, std::string> open_door(const std::string& where,
                                                               const net::listen_options& o = {});
+
+/// Runs a service under the model and on the engine that `common` asks for, until signals stop it:
+/// the first drains for --grace, the second ends everything at once. Says on stderr where it
+/// listens, what goes wrong, and, unless --quiet, what was served. `after` is called when nobody is
+/// served any more; it may be empty. The log is set up before (set_up_log).
+[[nodiscard]] exit_status run_server(const CLI::App& command, const serve_options& common,
+                                     const pairing& pair, model::service serve,
+                                     const std::function<void()>& after);
+
+/// Lets the process open as many files as the system allows it (RLIMIT_NOFILE's hard limit).
+void raise_open_files() noexcept;
 
 /// Announces `listening on 127.0.0.1:5000 (event, uring)`.
 void announce_listening(const net::address& where, model_kind model, io::engine_kind engine);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <csignal>
+#include <system_error>
 
 #include "sluice/base/check.hpp"
 
@@ -12,7 +13,14 @@ namespace sluice::io {
 offload_pool::offload_pool(options o) : options_{o} {
     check(o.workers > 0, "an offload pool needs a worker");
     workers_.reserve(o.workers);
-    for (std::size_t i = 0; i < o.workers; ++i) workers_.emplace_back([this] { work(); });
+    for (std::size_t i = 0; i < o.workers; ++i) {
+        try {
+            workers_.emplace_back([this] { work(); });
+        } catch (const std::system_error&) {
+            if (workers_.empty()) throw;
+            break;
+        }
+    }
 }
 
 offload_pool::~offload_pool() {

@@ -48,7 +48,7 @@ class offload_pool {
         std::size_t queue = 1024;
     };
 
-    /// Throws std::system_error if a thread cannot be started.
+    /// Goes on with fewer workers where no more can be had. Throws std::system_error without one.
     explicit offload_pool(options o);
     offload_pool(const offload_pool&) = delete;
     offload_pool& operator=(const offload_pool&) = delete;

@@ -12,7 +12,8 @@
 namespace sluice::net {
 
 /// Reads messages from `Source` (connection, console), cut by wire::frame_reader. Holds what one
-/// read brought for as long as there are messages in it. One reader.
+/// read brought for as long as there are messages in it. One reader. A source with a turn(), which
+/// others may have meanwhile (model::guest), gives it away before each message it has to wait for.
 template <class Source>
 class framed {
  public:
@@ -25,28 +26,44 @@ class framed {
     /// A read that was cancelled loses nothing.
     [[nodiscard]] coro::task<result<std::optional<wire::message>>> next() noexcept {
         for (;;) {
-            auto found = reader_.next();
+            auto found = here();
             if (!found || *found || ended_) co_return found;
-            // Drained: an idle connection holds no buffer.
-            chunk_ = {};
-            result<typename Source::chunk> got;
-            if (reader_.awaits_pause()) {
-                got = co_await io::with_timeout(source_.home(), source_.recv(), wire::auto_pause);
-            } else {
-                got = co_await source_.recv();
-            }
-            if (!got) {
-                if (got.error() != fault::timed_out) co_return failure(got.error());
-                reader_.pause();
-            } else if (got->empty()) {
-                ended_ = true;
-                reader_.finish();
-            } else {
-                chunk_ = std::move(*got);
-                reader_.feed(chunk_.text());
-            }
+            auto read = co_await more();
+            if (!read) co_return failure(read.error());
         }
     }
+
+    /// The next message of what has been read, or none: then more() has to be asked, unless the
+    /// stream has ended(). Valid until the next call. fault::message_too_long as above.
+    [[nodiscard]] result<std::optional<wire::message>> here() noexcept { return reader_.next(); }
+    /// Reads once. Only when nothing is here(). What recv() reports; when it was cancelled nothing
+    /// is lost.
+    [[nodiscard]] coro::task<result<void>> more() noexcept {
+        // Drained: an idle connection holds no buffer.
+        chunk_ = {};
+        result<typename Source::chunk> got;
+        if (reader_.awaits_pause()) {
+            got = co_await io::with_timeout(source_.home(), source_.recv(), wire::auto_pause);
+        } else {
+            if constexpr (requires { source_.turn(); }) co_await source_.turn();
+            got = co_await source_.recv();
+        }
+        if (!got) {
+            if (got.error() != fault::timed_out) co_return failure(got.error());
+            reader_.pause();
+        } else if (got->empty()) {
+            ended_ = true;
+            reader_.finish();
+        } else {
+            chunk_ = std::move(*got);
+            reader_.feed(chunk_.text());
+        }
+        co_return result<void>{};
+    }
+    /// True if nothing more is here() for sure; false says nothing.
+    [[nodiscard]] bool drained() const noexcept { return reader_.drained(); }
+    /// True once the stream has ended: what is here() is all there will be.
+    [[nodiscard]] bool ended() const noexcept { return ended_; }
 
     /// Whether this peer wants a newline after each answer.
     [[nodiscard]] bool answers_terminated() const noexcept { return reader_.answers_terminated(); }

@@ -94,6 +94,7 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
             case trouble::shortage: {
                 shed_one();
                 ++counters_.pauses;
+                if (on_shortage_) on_shortage_(accepted.error());
                 auto slept = co_await io::sleep_for(home(), shortage_pause);
                 if (!slept) co_return failure(slept.error());
                 break;

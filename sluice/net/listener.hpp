@@ -3,6 +3,8 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
@@ -53,6 +55,9 @@ class listener {
     /// Whoever accepts gets fault::cancelled: before this returns, unless he is in such a pause.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
 
+    /// `told` hears of each shortage, before the pause. It must not throw.
+    void on_shortage(std::function<void(error)> told) noexcept { on_shortage_ = std::move(told); }
+
     /// Where it listens, with the port that the kernel chose.
     [[nodiscard]] result<address> local() const { return address::local_of(fd()); }
     /// -1 from close() on.
@@ -75,6 +80,7 @@ class listener {
     unique_fd reserve_;  // a descriptor kept for the moment when there is no other
     io::accept_stream incoming_;
     counters counters_;
+    std::function<void(error)> on_shortage_;
 };
 
 }  // namespace sluice::net

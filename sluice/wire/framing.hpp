@@ -88,6 +88,9 @@ class frame_reader {
     /// drained; nothing may be fed after.
     void finish() noexcept;
 
+    /// True if all that was fed has been looked at: what comes next may be fed.
+    [[nodiscard]] bool drained() const noexcept { return chunk_.empty() && !cut_; }
+
     /// How this peer wants to be answered: in `line` with a newline, in `raw` without, in
     /// `automatic` with one until a message of its own came without.
     [[nodiscard]] bool answers_terminated() const noexcept { return answers_terminated_; }

@@ -1,0 +1,132 @@
+// `sluice compute serve`: a request-reply server under any model.
+#include "sluice/service/compute/compute.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/cli/compute_ask.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
+#include "sluice/cli/words.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+enum class work_kind : std::uint8_t { fib, echo, sleep };
+
+struct settings {
+    serve_options common;
+    service::compute_options compute;
+    work_kind work = work_kind::fib;
+    unsigned limit = 34;
+    std::chrono::milliseconds deadline{0};
+};
+
+constexpr auto longest_sleep = 1h;
+
+std::unique_ptr<service::work> make_work(const settings& s) {
+    switch (s.work) {
+        case work_kind::fib: return service::make_fib(s.limit);
+        case work_kind::echo: return service::make_echo();
+        case work_kind::sleep: return service::make_sleep(longest_sleep);
+    }
+    return nullptr;
+}
+
+double in_seconds(std::uint64_t nanoseconds) {
+    return static_cast<double>(nanoseconds) / 1e9;
+}
+
+void report(const service::tally& t) {
+    log(log_level::info,
+        fmt::format("answered {} at once and {} after work; {} busy, {} late, {} failed, {} too "
+                    "long, {} abandoned by their clients",
+                    grouped(t.at_once), grouped(t.worked_on), grouped(t.busy), grouped(t.late),
+                    grouped(t.failed), grouped(t.too_long), grouped(t.abandoned)));
+    if (t.worked_ns == 0) return;
+    log(log_level::info,
+        fmt::format("queued for {:.3f} s altogether, {:.3f} s at most; worked for {:.3f} s",
+                    in_seconds(t.queued_ns), in_seconds(t.longest_queued_ns),
+                    in_seconds(t.worked_ns)));
+}
+
+exit_status serve(const CLI::App& command, settings& s) {
+    settle_standard_streams();
+    const auto pair = pair_up(s.common.engine, s.common.model);
+    if (!pair) return complain(command, pair.error());
+    set_up_log(s.common.level, s.common.format);
+    s.compute.workers = s.common.workers;
+    if (s.deadline > 0ms) s.compute.deadline = s.deadline;
+    service::compute answers{make_work(s), s.compute};
+    return run_server(command, s.common, *pair, answers.service(), [&answers, &s] {
+        if (!s.common.quiet) report(answers.counted());
+    });
+}
+
+reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {
+    constexpr std::uint64_t most = 86'400'000;
+    if (auto count = count_from{1, most}(text)) return std::chrono::milliseconds{*count};
+    return read_duration(text);
+}
+
+void add_serve(commands& all, CLI::App& compute) {
+    using enum wire::framing;
+    constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
+        {{"auto", automatic}, {"line", line}, {"raw", raw}}};
+    constexpr std::array<std::pair<std::string_view, work_kind>, 3> works{
+        {{"fib", work_kind::fib}, {"echo", work_kind::echo}, {"sleep", work_kind::sleep}}};
+    constexpr std::uint64_t most_queued = 1'000'000;
+    constexpr std::uint64_t largest_fib = 92;
+    constexpr std::uint64_t longest_line = std::uint64_t{1} << 30;
+    auto* serve_command = compute.add_subcommand("serve", "Answer whoever asks");
+    auto s = std::make_shared<settings>();
+    s->common.listen = "127.0.0.1:2999";
+    add_value(*serve_command, "--work", s->work, one_of{works}, "WHAT", "fib, echo, sleep (fib)");
+    add_value(*serve_command, "--framing", s->compute.framing, one_of{framings}, "HOW",
+              "What ends a message: auto, line or raw (auto)");
+    add_value(
+        *serve_command, "--max-line", s->compute.max_line,
+        [](std::string_view text) -> reading<std::uint64_t> {
+            auto size = read_size(text);
+            if (size && (*size == 0 || *size > longest_line)) {
+                return std::unexpected{in_quotes(text) +
+                                       " is no length of a message; write 1 to 1G"};
+            }
+            return size;
+        },
+        "SIZE", "Longest question, in bytes (64K)");
+    add_value(*serve_command, "--queue", s->compute.queue, count_from{0, most_queued}, "N",
+              fmt::format("Questions that may wait for a worker of the event model; the next is "
+                          "'busy' ({})",
+                          s->compute.queue));
+    add_value(*serve_command, "--deadline", s->deadline, read_milliseconds, "MS",
+              "A question that waited longer is 'late' and not computed (none)");
+    add_value(*serve_command, "--limit", s->limit, count_from{0, largest_fib}, "N",
+              fmt::format("Largest number for fib ({})", s->limit));
+    add_serve_options(*serve_command, s->common);
+    all.on(*serve_command, [serve_command, s] { return serve(*serve_command, *s); });
+}
+
+}  // namespace
+
+void add_compute(commands& all) {
+    auto* compute =
+        all.root().add_subcommand("compute", "Answer questions, or ask them, under any model");
+    compute->require_subcommand(1);
+    add_serve(all, *compute);
+    add_compute_ask(all, *compute);
+}
+
+}  // namespace sluice::cli

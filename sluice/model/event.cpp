@@ -1,0 +1,184 @@
+// Shards, each with its door and its clients.
+#include "sluice/model/event.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "sluice/coro/scope.hpp"
+#include "sluice/io/deadline.hpp"
+#include "sluice/io/shard.hpp"
+#include "sluice/model/attend.hpp"
+#include "sluice/model/stop_cord.hpp"
+#include "sluice/net/address.hpp"
+#include "sluice/net/listener.hpp"
+
+namespace sluice::model {
+namespace {
+
+using namespace std::chrono_literals;
+
+}  // namespace
+
+/// What one shard serves. The letter goes home when it has ended.
+class event::share : io::letter {
+ public:
+    share(event& owner, unique_fd door)
+        : letter{[](letter& l) noexcept { static_cast<share&>(l).ended_ = true; }},
+          owner_{owner},
+          door_{std::move(door)},
+          cord_{[this](stage now) {
+              (now == stage::draining ? *patience_ : *everything_).cancel();
+          }} {}
+
+    [[nodiscard]] result<void> start() {
+        auto started = io::shard::start({.kind = owner_.settings().engine, .engine = {}, .cpu = {}},
+                                        [this](io::engine& here) { return run(here); });
+        if (!started) return failure(started.error());
+        shard_ = std::move(*started);
+        return {};
+    }
+    void stop(stage now) noexcept { cord_.pull(now); }
+    /// Home's thread: waits for its end. What accepting ran into, if that ended it.
+    [[nodiscard]] result<void> join() noexcept {
+        owner_.home().block_until(ended_);
+        shard_->join();
+        return outcome_;
+    }
+    [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_; }
+
+ private:
+    /// A client's seat, from its arrival to its end.
+    class occupied {
+     public:
+        explicit occupied(event& owner) noexcept : owner_{&owner} { ++owner.counting().accepted; }
+        occupied(occupied&& other) noexcept : owner_{std::exchange(other.owner_, nullptr)} {}
+        occupied& operator=(occupied&&) = delete;
+        occupied(const occupied&) = delete;
+        occupied& operator=(const occupied&) = delete;
+        ~occupied() {
+            if (owner_ == nullptr) return;
+            ++owner_->counting().ended;
+            owner_->seats_.give_back();
+        }
+
+     private:
+        event* owner_;
+    };
+
+    coro::task<void> run(io::engine& here) {
+        everything_.emplace(co_await coro::this_context());
+        patience_.emplace(*everything_);
+        cord_.tie(here);
+        {
+            net::listener door{here, std::move(door_)};
+            door.on_shortage([this](error why) { tell_shortage(owner_.told(), why); });
+            coro::scope clients{*everything_};
+            auto accepting = accept_all(door, clients);
+            accepting.set_context(*patience_);
+            outcome_ = co_await accepting;
+            owner_.counting().shed += door.counted().shed;
+            co_await door.close();
+            co_await clients.join();
+        }
+        co_await let_go(here);
+        owner_.home().post(*this);
+    }
+
+    coro::task<result<void>> accept_all(net::listener& door, coro::scope& clients) {
+        for (;;) {
+            auto seat = co_await owner_.seats_.take(door.home());
+            if (!seat) co_return seat;
+            auto socket = co_await door.accept();
+            if (!socket) {
+                owner_.seats_.give_back();
+                co_return failure(socket.error());
+            }
+            accepted_.fetch_add(1, std::memory_order_relaxed);
+            // Without memory for it, the client is closed.
+            static_cast<void>(clients.spawn(attend(door.home(), std::move(*socket), *patience_,
+                                                   owner_.serving(), occupied{owner_})));
+        }
+    }
+
+    /// Waits until no stop is under way to here.
+    coro::task<void> let_go(io::engine& here) {
+        coro::context calm{here.ready()};
+        while (!cord_.try_untie()) {
+            auto wait = pause(here);
+            wait.set_context(calm);
+            co_await wait;
+        }
+        patience_.reset();
+        everything_.reset();
+    }
+    static coro::task<void> pause(io::engine& here) { co_await io::sleep_for(here, 1ms); }
+
+    event& owner_;
+    unique_fd door_;
+    stop_cord cord_;
+    std::optional<coro::context> everything_;
+    std::optional<coro::context> patience_;
+    std::atomic<std::uint64_t> accepted_ = 0;
+    result<void> outcome_;
+    bool ended_ = false;
+    std::unique_ptr<io::shard> shard_;
+};
+
+event::event(io::engine& home, unique_fd door, service serve, options o)
+    : server{home, std::move(door), std::move(serve), std::move(o)},
+      seats_{settings().max_clients} {}
+
+event::~event() = default;
+
+coro::task<result<void>> event::serve() {
+    if (auto opened = open_doors(); !opened) co_return opened;
+    result<void> end;
+    std::list<share> idle;
+    idle.splice(idle.end(), shares_);
+    while (!idle.empty() && now() == stage::serving) {
+        if (auto started = idle.front().start(); !started) {
+            end = started;
+            stop();
+            break;
+        }
+        shares_.splice(shares_.end(), idle, idle.begin());
+    }
+    for (auto& each : shares_) {
+        auto ended = each.join();
+        if (ended || ended.error() == fault::cancelled) continue;
+        end = ended;
+        if (now() == stage::serving) stop();
+    }
+    counting().most = seats_.most_taken();
+    co_return end;
+}
+
+result<void> event::open_doors() {
+    const auto where = net::address::local_of(door().get());
+    if (!where) return failure(where.error());
+    const unsigned shards = workers_of(settings().workers);
+    for (unsigned i = 1; i < shards; ++i) {
+        auto another = net::listen(*where, {.share_port = true});
+        if (!another) return failure(another.error());
+        shares_.emplace_back(*this, std::move(*another));
+    }
+    shares_.emplace_front(*this, std::move(door()));
+    return {};
+}
+
+void event::pass_on(stage now) noexcept {
+    for (auto& each : shares_) each.stop(now);
+}
+
+std::vector<std::uint64_t> event::spread() const {
+    std::vector<std::uint64_t> all;
+    for (const auto& each : shares_) all.push_back(each.accepted());
+    return all;
+}
+
+}  // namespace sluice::model

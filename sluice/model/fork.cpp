@@ -1,0 +1,210 @@
+// Forks, reaps, and what a child does.
+#include "sluice/model/fork.hpp"
+
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/sanitizer.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/model/attend.hpp"
+#include "sluice/model/on_signal.hpp"
+#include "sluice/model/small_engine.hpp"
+
+namespace sluice::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::ptrdiff_t threads_here() {
+    std::error_code ignored;
+    const fs::directory_iterator tasks{"/proc/self/task", ignored};
+    // The thread sanitizer has a thread of its own, and sees it through a fork.
+    return std::distance(begin(tasks), end(tasks)) - (thread_sanitizer ? 1 : 0);
+}
+
+bool has_ring() {
+    std::error_code ignored;
+    const fs::directory_iterator descriptors{"/proc/self/fd", ignored};
+    return std::any_of(begin(descriptors), end(descriptors), [](const fs::directory_entry& each) {
+        std::error_code gone;
+        return fs::read_symlink(each.path(), gone).native().find("[io_uring]") != std::string::npos;
+    });
+}
+
+/// Nothing is delivered while it lives: what a handler would touch is not the child's yet.
+class all_signals_blocked {
+ public:
+    all_signals_blocked() noexcept {
+        sigset_t all{};
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    all_signals_blocked(const all_signals_blocked&) = delete;
+    all_signals_blocked& operator=(const all_signals_blocked&) = delete;
+    ~all_signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+    sigset_t before_{};
+};
+
+/// When a child that was told to drain ends in any case.
+class last_moment : io::timer {
+ public:
+    last_moment(io::engine& here, coro::context& everything) noexcept
+        : timer{[](timer& t) noexcept { static_cast<last_moment&>(t).everything_.cancel(); }},
+          here_{here},
+          everything_{everything} {}
+    last_moment(const last_moment&) = delete;
+    last_moment& operator=(const last_moment&) = delete;
+    ~last_moment() { here_.timers().disarm(*this); }
+
+    void set(io::duration from_now) noexcept {
+        if (std::exchange(set_, true)) return;
+        here_.timers().arm(*this, io::after(io::clock::now(), from_now));
+    }
+
+ private:
+    io::engine& here_;
+    coro::context& everything_;
+    bool set_ = false;
+};
+
+}  // namespace
+
+std::expected<std::unique_ptr<server>, std::string> fork::make(io::engine& home, unique_fd door,
+                                                               service serve, options o) {
+    if (threads_here() > 1) {
+        return std::unexpected{
+            "the fork model cannot serve in a process with threads: a child would inherit their "
+            "locks without them; fork before any thread is started"};
+    }
+    if (has_ring()) {
+        return std::unexpected{
+            "the fork model cannot serve in a process with an io_uring: a child would share it; "
+            "fork before any ring is made"};
+    }
+    return std::unique_ptr<server>{new fork{home, std::move(door), std::move(serve), std::move(o)}};
+}
+
+fork::fork(io::engine& home, unique_fd door, service serve, options o)
+    : server{home, std::move(door), std::move(serve), std::move(o)} {}
+
+coro::task<result<void>> fork::serve() {
+    const on_signal children_end{home(), SIGCHLD, [this] { reap(); }};
+    for (;;) {
+        auto socket = co_await next_client();
+        if (!socket) {
+            see_all_off();
+            co_return failure(socket.error());
+        }
+        co_await receive(std::move(*socket));
+    }
+}
+
+coro::task<void> fork::receive(unique_fd socket) {
+    for (;;) {
+        int error = 0;
+        {
+            const all_signals_blocked calm;
+            // What stands in a buffer now would be written by both.
+            std::fflush(nullptr);
+            const pid_t parent = ::getpid();
+            const pid_t child = ::fork();
+            if (child == 0) live_as_child(std::move(socket), parent);
+            if (child > 0) {
+                children_.insert(child);
+                client_came();
+                co_return;
+            }
+            error = errno;
+        }
+        told().tell(trouble::process,
+                    fmt::format("no process can be started ({}): the client waits until one can",
+                                error::system(error).message()));
+        ++counting().retries;
+        const bool again = co_await pause();
+        if (!again) co_return;
+    }
+}
+
+void fork::live_as_child(unique_fd socket, pid_t parent) noexcept {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    close_what_is_not_ours(socket.get());
+    std::signal(SIGCHLD, SIG_DFL);
+    // Ctrl-C goes to all processes of the terminal; the parent passes it on.
+    std::signal(SIGINT, SIG_IGN);
+    auto here = make_small_engine();
+    if (!here) ::_exit(EXIT_FAILURE);
+    coro::context everything{(*here)->ready()};
+    coro::context waiting{everything};
+    {
+        // The parent sees to the end of the grace too, unless it is gone.
+        last_moment last{**here, everything};
+        const auto drain = [&] {
+            waiting.cancel();
+            last.set(settings().grace);
+        };
+        const on_signal stop{**here, SIGTERM, drain};
+        sigset_t none{};
+        sigemptyset(&none);
+        pthread_sigmask(SIG_SETMASK, &none, nullptr);
+        if (::getppid() != parent) drain();
+        io::run(**here, attend(**here, std::move(socket), waiting, serving()), everything);
+    }
+    std::fflush(nullptr);
+    ::_exit(EXIT_SUCCESS);
+}
+
+void fork::close_what_is_not_ours(int socket) const noexcept {
+    std::vector<int> ours = settings().keep;
+    ours.push_back(socket);
+    std::ranges::sort(ours);
+    unsigned from = STDERR_FILENO + 1;
+    for (const int each : ours) {
+        const auto fd = static_cast<unsigned>(each);
+        if (fd > from) ::close_range(from, fd - 1, 0);
+        from = std::max(from, fd + 1);
+    }
+    ::close_range(from, ~0U, 0);
+}
+
+void fork::reap() noexcept {
+    int status = 0;
+    for (;;) {
+        const pid_t child = ::waitpid(-1, &status, WNOHANG);
+        if (child <= 0) return;
+        if (children_.erase(child) > 0) bury(child, status);
+    }
+}
+
+void fork::bury(pid_t child, int status) noexcept {
+    client_left();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) return;
+    if (now() == stage::ending) return;
+    ++counting().crashed;
+    told().tell(
+        trouble::crash,
+        WIFSIGNALED(status)
+            ? fmt::format("process {} ended by signal {} ({}): its client was left, nobody else",
+                          child, WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+            : fmt::format("process {} ended with status {}: its client was left, nobody else",
+                          child, WEXITSTATUS(status)));
+}
+
+void fork::pass_on(stage now) noexcept {
+    const int number = now == stage::draining ? SIGTERM : SIGKILL;
+    for (const pid_t each : children_) ::kill(each, number);
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,41 @@
+// The fork model: a process for each client.
+#pragma once
+
+#include <sys/types.h>
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <unordered_set>
+
+#include "sluice/model/model.hpp"
+
+namespace sluice::model {
+
+/// Home accepts and forks; the child has the client, an engine of its own, and of all descriptors
+/// only the standard ones, the client's, and those it was told to keep. A child that ends in any
+/// way is reaped at once and costs nobody else anything. All children of the process are taken to
+/// be ours.
+class fork final : public server {
+ public:
+    /// Refused where the process has threads or io_uring rings, which a child would inherit broken.
+    [[nodiscard]] static std::expected<std::unique_ptr<server>, std::string> make(io::engine& home,
+                                                                                  unique_fd door,
+                                                                                  service serve,
+                                                                                  options o);
+
+ private:
+    fork(io::engine& home, unique_fd door, service serve, options o);
+
+    coro::task<result<void>> serve() override;
+    void pass_on(stage now) noexcept override;
+    coro::task<void> receive(unique_fd socket);
+    [[noreturn]] void live_as_child(unique_fd socket, pid_t parent) noexcept;
+    void close_what_is_not_ours(int socket) const noexcept;
+    void reap() noexcept;
+    void bury(pid_t child, int status) noexcept;
+
+    std::unordered_set<pid_t> children_;
+};
+
+}  // namespace sluice::model

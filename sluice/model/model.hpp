@@ -1,0 +1,147 @@
+// What all models share: who a client is to a service, what a service is, and how serving ends.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/io/timer.hpp"
+#include "sluice/model/guest.hpp"
+#include "sluice/model/troubles.hpp"
+
+namespace sluice::model {
+
+/// How connections are spread over threads and processes.
+enum class kind : std::uint8_t {
+    sync,    ///< one after another
+    fork,    ///< a process each
+    thread,  ///< a thread each
+    pool,    ///< a fixed number of threads, each request to the next that is free
+    event,   ///< one engine and one listener a core
+};
+[[nodiscard]] std::string_view to_text(kind k) noexcept;
+
+/// What is done with a connection: a coroutine over a guest. Called once a client, from any thread
+/// or process that serves one; the connection is closed when the coroutine has ended. It returns
+/// when waiting gives fault::cancelled, and does not throw.
+using service = std::function<coro::task<void>(guest&)>;
+
+struct options {
+    io::engine_kind engine = io::engine_kind::epoll;  ///< the event model's; others block
+    unsigned workers = 0;                             ///< threads or shards; 0: one a core
+    std::uint32_t max_clients = 10'000;               ///< at this many, nobody else is accepted
+    io::duration grace = std::chrono::seconds{5};     ///< how long a stop may drain
+    std::size_t stack = std::size_t{256} * 1024;      ///< bytes of stack a thread that serves
+    complaints complain;                              ///< what went wrong, one line a kind
+    std::vector<int> keep;  ///< descriptors of the service, left open in children of fork
+};
+
+/// How many threads or shards `workers` means: itself, or one a core this process may run on.
+[[nodiscard]] unsigned workers_of(unsigned workers) noexcept;
+
+/// What was counted while serving. Any thread.
+struct counters {
+    std::atomic<std::uint64_t> accepted = 0;  ///< clients
+    std::atomic<std::uint64_t> ended = 0;     ///< of them, those who are gone
+    std::atomic<std::uint64_t> most = 0;      ///< at a time
+    std::atomic<std::uint64_t> shed = 0;      ///< closed at once: there was no descriptor for them
+    std::atomic<std::uint64_t> crashed = 0;   ///< children that ended by a signal
+    std::atomic<std::uint64_t> retries = 0;   ///< pauses before a thread or process could be had
+};
+
+/// One listening socket and one service under one model. Made, run and stopped on one thread, that
+/// of `home`, a blocking engine on which the thread waits.
+class server {
+ public:
+    server(const server&) = delete;
+    server& operator=(const server&) = delete;
+    virtual ~server();
+
+    /// Serves until stop(), and returns when every client is gone. Once. The errno that made it
+    /// impossible, and nobody is served then; what accepting ran into for good.
+    [[nodiscard]] result<void> run();
+
+    /// Home's thread, also from within its waits. The first time nobody else is accepted, and those
+    /// who are here may finish what they began, for `grace`. The second time, or after that,
+    /// everything is cancelled.
+    void stop() noexcept;
+
+    [[nodiscard]] const counters& counted() const noexcept { return counters_; }
+    /// Clients each shard has accepted; empty where there are none.
+    [[nodiscard]] virtual std::vector<std::uint64_t> spread() const { return {}; }
+
+ protected:
+    server(io::engine& home, unique_fd door, service serve, options o);
+
+    /// Serves until draining, and waits for the clients' end.
+    [[nodiscard]] virtual coro::task<result<void>> serve() = 0;
+    /// Tells those who serve elsewhere how far the stop has come; for home there is patience().
+    virtual void pass_on(stage /*now*/) noexcept {}
+
+    /// `co_await next_client()`: the next connection to home, once there are fewer clients than the
+    /// limit. fault::cancelled when draining has begun.
+    [[nodiscard]] coro::task<result<unique_fd>> next_client();
+    /// Home's thread: one client came, or is gone.
+    void client_came() noexcept;
+    void client_left() noexcept;
+    /// Clients that are here.
+    [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
+    /// Waits, on home, until every client is gone.
+    void see_all_off() noexcept;
+    /// Waits a moment before something is tried again; false if draining has begun meanwhile.
+    [[nodiscard]] coro::task<bool> pause();
+
+    [[nodiscard]] io::engine& home() const noexcept { return home_; }
+    [[nodiscard]] unique_fd& door() noexcept { return door_; }
+    [[nodiscard]] const service& serving() const noexcept { return service_; }
+    [[nodiscard]] const options& settings() const noexcept { return options_; }
+    [[nodiscard]] stage now() const noexcept { return stage_; }
+    [[nodiscard]] coro::context& patience() noexcept { return patience_; }
+    [[nodiscard]] troubles& told() noexcept { return troubles_; }
+    [[nodiscard]] counters& counting() noexcept { return counters_; }
+
+ private:
+    class reception;
+    struct grace_timer : io::timer {
+        explicit grace_timer(server& s) noexcept;
+        server& owner;
+    };
+    void enter(stage next) noexcept;
+    coro::task<result<void>> receive_and_serve();
+
+    io::engine& home_;
+    unique_fd door_;
+    service service_;
+    options options_;
+    troubles troubles_;
+    counters counters_;
+    stage stage_ = stage::serving;
+    std::size_t clients_ = 0;
+    bool news_ = false;  // a client left, or the stage changed
+    coro::context everything_;
+    coro::context patience_;
+    grace_timer grace_;
+    std::unique_ptr<reception> reception_;
+};
+
+/// Tells that there was no descriptor or memory for a client.
+void tell_shortage(troubles& told, error why) noexcept;
+
+/// `door` listens; for the event model with several shards it shares its port
+/// (net::listen_options). The error is a sentence without its full stop.
+[[nodiscard]] std::expected<std::unique_ptr<server>, std::string> make(kind which, io::engine& home,
+                                                                       unique_fd door,
+                                                                       service serve, options o);
+
+}  // namespace sluice::model

@@ -1,0 +1,33 @@
+// What a thread or a process that serves one client at a time needs.
+#pragma once
+
+#include <csignal>
+#include <memory>
+#include <new>
+
+#include "sluice/base/result.hpp"
+#include "sluice/io/engine.hpp"
+
+namespace sluice::model {
+
+/// A blocking engine with buffers for few connections. ENOMEM, EMFILE ...
+[[nodiscard]] inline result<std::unique_ptr<io::engine>> make_small_engine() noexcept {
+    constexpr std::uint32_t few = 8;
+    io::engine_options small;
+    small.buffers.count = few;
+    small.buffers.at_first = few;
+    try {
+        return io::make_engine(io::engine_kind::blocking, small);
+    } catch (const std::bad_alloc&) {
+        return failure_of(ENOMEM);
+    }
+}
+
+/// Signals belong to the thread that waits for them.
+inline void block_signals() noexcept {
+    sigset_t all{};
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,112 @@
+// Starts, stops and joins a thread a client.
+#include "sluice/model/thread.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "sluice/base/check.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/model/attend.hpp"
+#include "sluice/model/small_engine.hpp"
+#include "sluice/model/small_thread.hpp"
+#include "sluice/model/stop_cord.hpp"
+
+namespace sluice::model {
+
+/// One client and its thread. The letter goes home when the thread has nothing left to do.
+class thread::visit : io::letter {
+ public:
+    visit(thread& owner, unique_fd socket)
+        : letter{[](letter& l) noexcept { static_cast<visit&>(l).over(); }},
+          owner_{owner},
+          socket_{std::move(socket)},
+          cord_{[this](stage now) { (now == stage::draining ? *patience_ : *root_).cancel(); }} {}
+
+    /// The errno of pthread_create(3).
+    [[nodiscard]] result<void> start(std::size_t stack) noexcept {
+        return thread_.start(stack, [this] { serve(); });
+    }
+    void stop(stage now) noexcept { cord_.pull(now); }
+    void stand_at(std::list<visit>::iterator place) noexcept { place_ = place; }
+
+ private:
+    void serve() noexcept {
+        if (auto here = make_small_engine()) {
+            root_.emplace((*here)->ready());
+            patience_.emplace(*root_);
+            cord_.tie(**here);
+            io::run(**here, attend(**here, std::move(socket_), *patience_, owner_.serving()),
+                    *root_);
+            cord_.untie();
+            patience_.reset();
+            root_.reset();
+        } else {
+            owner_.told().tell(trouble::shortage,
+                               fmt::format("a client was closed, for there is no engine for its "
+                                           "thread: {}",
+                                           here.error().message()));
+            socket_.reset();
+        }
+        owner_.home().post(*this);
+    }
+    void over() noexcept {
+        thread_.join();
+        thread& owner = owner_;
+        owner.visits_.erase(place_);
+        owner.client_left();
+    }
+
+    thread& owner_;
+    unique_fd socket_;
+    small_thread thread_;
+    std::optional<coro::context> root_;
+    std::optional<coro::context> patience_;
+    stop_cord cord_;
+    std::list<visit>::iterator place_;
+};
+
+thread::thread(io::engine& home, unique_fd door, service serve, options o)
+    : server{home, std::move(door), std::move(serve), std::move(o)} {}
+
+thread::~thread() {
+    check(visits_.empty(), "a server dies with threads");
+}
+
+coro::task<result<void>> thread::serve() {
+    for (;;) {
+        auto socket = co_await next_client();
+        if (!socket) {
+            see_all_off();
+            co_return failure(socket.error());
+        }
+        co_await receive(std::move(*socket));
+    }
+}
+
+coro::task<void> thread::receive(unique_fd socket) {
+    visits_.emplace_back(*this, std::move(socket));
+    const auto place = std::prev(visits_.end());
+    place->stand_at(place);
+    client_came();
+    for (;;) {
+        const auto started = place->start(settings().stack);
+        if (started) co_return;
+        told().tell(trouble::thread,
+                    fmt::format("no thread can be started ({}): the client waits until one can",
+                                started.error().message()));
+        ++counting().retries;
+        const bool again = co_await pause();
+        if (!again) break;
+    }
+    visits_.erase(place);
+    client_left();
+}
+
+void thread::pass_on(stage now) noexcept {
+    for (auto& each : visits_) each.stop(now);
+}
+
+}  // namespace sluice::model

@@ -1,0 +1,66 @@
+// What a request-reply service does with a question.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+#include "sluice/io/timer.hpp"
+
+namespace sluice::service {
+
+/// The words that stand for no answer.
+namespace refusal {
+inline constexpr std::string_view not_a_number = "not a number";
+inline constexpr std::string_view out_of_range = "out of range";
+inline constexpr std::string_view too_long = "too long";
+inline constexpr std::string_view busy = "busy";      ///< as many wait as may wait
+inline constexpr std::string_view late = "late";      ///< it waited for longer than the deadline
+inline constexpr std::string_view failed = "failed";  ///< what should answer broke
+}  // namespace refusal
+
+/// What is still to be done for an answer.
+struct effort {
+    /// Burns CPU, or blocks: for a thread that nobody else needs meanwhile. fault::queue_full,
+    /// fault::timed_out, or any other error, which is `failed`. Does not throw. If empty:
+    std::function<result<std::string>()> compute;
+    /// time passes, and the answer is there.
+    io::duration sleep{};
+    std::string slept;
+};
+
+/// Answers questions. Any thread, several at once.
+class work {
+ public:
+    work() = default;
+    work(const work&) = delete;
+    work& operator=(const work&) = delete;
+    virtual ~work() = default;
+
+    /// Appends the answer to `answers` where that takes a few microseconds at most; otherwise says
+    /// what is to be done. `question` is any bytes, valid during the call.
+    [[nodiscard]] virtual std::optional<effort> begin(std::string_view question,
+                                                      std::string& answers) const = 0;
+};
+
+/// The doubly recursive Fibonacci function with fib(0) = fib(1) = 1: work that burns a CPU, on
+/// purpose. Takes 1.6 times as long with each step of `n`.
+[[nodiscard]] std::uint64_t fib(unsigned n) noexcept;
+
+/// fib of the number asked for, up to `limit` (at most 92, where 64 bits end).
+[[nodiscard]] std::unique_ptr<work> make_fib(unsigned limit);
+/// The question itself.
+[[nodiscard]] std::unique_ptr<work> make_echo();
+/// Nothing, for as many milliseconds as asked for, up to `limit`; the answer is their number.
+[[nodiscard]] std::unique_ptr<work> make_sleep(io::duration limit);
+/// What `f` says, computed where it may take long.
+[[nodiscard]] std::unique_ptr<work> make_function(std::function<std::string(std::string_view)> f);
+/// The same for what may also fail.
+[[nodiscard]] std::unique_ptr<work> make_function(
+    std::function<result<std::string>(std::string_view)> f);
+
+}  // namespace sluice::service
