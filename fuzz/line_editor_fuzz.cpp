@@ -1,0 +1,135 @@
+// Any bytes typed, split anywhere, while lines arrive: the same line, and a screen in order.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/base/check.hpp"
+#include "sluice/wire/line_editor.hpp"
+#include "sluice/wire/line_editor_view.hpp"
+#include "sluice/wire/text.hpp"
+#include "tests/wire/line_editor_terminal.hpp"
+
+namespace {
+
+using namespace sluice::wire;
+using sluice::check;
+
+/// The input: a byte each for the width and the height of the window, one for the number of pieces
+/// in the plan, then a byte for each piece (its length, and in the top bit whether a line arrives
+/// after it), and the rest is what is typed. The plan is repeated until all is typed.
+struct script {
+    std::size_t columns = 0;
+    std::size_t rows = 0;
+    std::vector<std::uint8_t> plan;
+    std::string_view typed;
+};
+
+script script_of(std::string_view input) {
+    const auto take = [&input]() -> std::uint8_t {
+        if (input.empty()) return 0;
+        const char byte = input.front();
+        input.remove_prefix(1);
+        return static_cast<std::uint8_t>(byte);
+    };
+    script out;
+    out.columns = 4 + take() % 64U;
+    out.rows = 2 + take() % 16U;
+    out.plan.resize(take() % 32U);
+    for (auto& piece : out.plan) piece = take();
+    // A plan of empty pieces would never end.
+    if (std::ranges::all_of(out.plan, [](auto piece) { return (piece & 0x7fU) == 0; })) {
+        out.plan.push_back(1);
+    }
+    out.typed = input;
+    return out;
+}
+
+constexpr line_editor::limits small{.line = 256, .history_lines = 4, .history_characters = 512};
+
+/// Types all of it at once.
+line_editor type_whole(std::string_view bytes, std::vector<std::string>& lines) {
+    line_editor editor{small};
+    editor.feed(bytes, lines);
+    return editor;
+}
+
+/// The screen, and all that is to stand on it above the line that is typed.
+class screen {
+ public:
+    explicit screen(const script& s) : terminal_{s.columns, s.rows} {
+        view_.resize(s.columns, s.rows);
+    }
+
+    void show(const line_editor& editor, std::string_view news) {
+        std::string out;
+        view_.erase(out);
+        terminal_.write(out);
+        check(terminal_.text() == above_.text(), "the typed line left something behind");
+        check(terminal_.column() == 0, "the cursor is not at the beginning of a row");
+        out = news;
+        view_.draw(out, "> ", editor);
+        terminal_.write(out);
+        above_.write(news);
+        check(terminal_.text().starts_with(without_empty_end(above_.text())),
+              "a line that had arrived was torn");
+    }
+
+ private:
+    static std::string without_empty_end(std::string text) {
+        text.erase(text.find_last_not_of('\n') + 1);
+        return text;
+    }
+
+    plain_terminal terminal_;
+    plain_terminal above_{terminal_};
+    line_editor_view view_;
+};
+
+line_editor type_in_pieces(const script& s, std::vector<std::string>& lines) {
+    line_editor editor{small};
+    screen on{s};
+    on.show(editor, {});
+    std::size_t at = 0;
+    for (std::size_t i = 0; at < s.typed.size(); i = (i + 1) % s.plan.size()) {
+        const std::size_t length = std::min<std::size_t>(s.plan[i] & 0x7fU, s.typed.size() - at);
+        // In memory of its own, so that a look beyond its end is seen.
+        const std::vector<char> lent{s.typed.begin() + static_cast<std::ptrdiff_t>(at),
+                                     s.typed.begin() + static_cast<std::ptrdiff_t>(at + length)};
+        const std::size_t before = lines.size();
+        editor.feed({lent.data(), lent.size()}, lines);
+        at += length;
+        check(editor.cursor() <= editor.text().size(), "the cursor is beyond the line");
+        std::string news;
+        for (std::size_t n = before; n < lines.size(); ++n) {
+            check(lines[n].size() <= small.line, "a line is over the limit");
+            check(is_valid_utf8(lines[n]), "a line is no UTF-8");
+            check(lines[n].find_first_of("\r\n\x1b") == std::string::npos, "no line at all");
+            append_printable(news, lines[n]);
+            std::ranges::replace(news, '\t', ' ');  // this terminal has no tabs
+            news += "\r\n";
+        }
+        if ((s.plan[i] & 0x80U) != 0) news += "[bob]: something to read\r\n";
+        on.show(editor, news);
+    }
+    return editor;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
+    const script s = script_of({reinterpret_cast<const char*>(data), size});
+    std::vector<std::string> lines;
+    std::vector<std::string> lines_of_whole;
+    const auto split = type_in_pieces(s, lines);
+    const auto whole = type_whole(s.typed, lines_of_whole);
+    check(lines == lines_of_whole, "the split changed the lines");
+    check(split.text() == whole.text() && split.cursor() == whole.cursor() &&
+              split.ended() == whole.ended() && split.searching() == whole.searching() &&
+              split.wanted() == whole.wanted(),
+          "the split changed the line");
+    return 0;
+}
