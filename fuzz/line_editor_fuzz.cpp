@@ -93,8 +93,11 @@ line_editor type_in_pieces(const script& s, std::vector<std::string>& lines) {
     screen on{s};
     on.show(editor, {});
     std::size_t at = 0;
+    // To look at the whole screen is slow: not after each byte of a long input.
+    const std::size_t least = s.typed.size() / 64;
     for (std::size_t i = 0; at < s.typed.size(); i = (i + 1) % s.plan.size()) {
-        const std::size_t length = std::min<std::size_t>(s.plan[i] & 0x7fU, s.typed.size() - at);
+        const std::size_t wanted = std::max<std::size_t>(s.plan[i] & 0x7fU, least);
+        const std::size_t length = std::min(wanted, s.typed.size() - at);
         // In memory of its own, so that a look beyond its end is seen.
         const std::vector<char> lent{s.typed.begin() + static_cast<std::ptrdiff_t>(at),
                                      s.typed.begin() + static_cast<std::ptrdiff_t>(at + length)};

@@ -5,6 +5,7 @@
 
 namespace sluice::cli {
 
+void add_chat(commands& all);
 void add_compute(commands& all);
 void add_doctor(commands& all);
 /// `help COMMAND`; finds whatever else is in the tree when it runs.

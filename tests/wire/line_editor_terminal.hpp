@@ -107,7 +107,7 @@ class plain_terminal {
         logical_line& here = lines_[line_];
         const std::size_t width = columns_of(c);
         if (width == 0) {
-            check(at_ > 0, "a mark without a character");
+            if (at_ == 0 || here.empty()) return;  // a mark without a character is not shown
             std::size_t on = std::min(at_, here.size()) - 1;
             while (on > 0 && here[on].empty()) --on;
             here[on] += bytes;

@@ -1,0 +1,175 @@
+// Chooses between a terminal and plain lines, and runs the client.
+#include "sluice/cli/chat_join.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/raw_terminal.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/terminal.hpp"
+#include "sluice/cli/words.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/net/address.hpp"
+#include "sluice/net/console.hpp"
+#include "sluice/service/chat_client/chat_client.hpp"
+#include "sluice/service/chat_client/plain_desk.hpp"
+#include "sluice/service/chat_client/typing_desk.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using service::chat_end;
+
+struct join_settings {
+    std::string where = "127.0.0.1:5000";
+    std::optional<engine_request> engine;
+    service::chat_client_options chat;
+};
+
+void complain_beside(std::string_view what) {
+    announce(fmt::format("sluice: {}", what));
+}
+
+exit_status fail(std::string_view why, exit_status status = exit_status::failed) {
+    complain_beside(why);
+    return status;
+}
+
+exit_status status_of(chat_end end, int signal) noexcept {
+    switch (end) {
+        case chat_end::left: return exit_status::done;
+        case chat_end::server_gone: return exit_status::unreachable;
+        case chat_end::failed: return exit_status::failed;
+        case chat_end::stopped:
+            return signal == SIGINT ? exit_status::interrupted : exit_status::done;
+    }
+    return exit_status::failed;
+}
+
+/// Whether a line can be edited here: a person sits at both ends, and the terminal can move its
+/// cursor.
+bool can_edit() noexcept {
+    const char* kind = std::getenv("TERM");
+    return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 &&
+           (kind == nullptr || std::string_view{kind} != "dumb");
+}
+
+exit_status chat(io::engine& home, std::vector<net::address> where, service::chat_desk& desk,
+                 const join_settings& s) {
+    service::chat_client client{home, std::move(where), desk, s.chat};
+    const stop_signals stops{home, [&client] { client.stop(); }};
+    const chat_end end = io::run(home, client.run());
+    return status_of(end, stops.first());
+}
+
+exit_status chat_on_terminal(io::engine& home, std::vector<net::address> where,
+                             net::console& keyboard, net::console& screen, const join_settings& s) {
+    service::typing_desk::options o{
+        .max_line = s.chat.max_line, .colour = may_colour(stdout), .beside = {}};
+    if (::isatty(STDERR_FILENO) != 1) o.beside = announce;
+    service::typing_desk desk{keyboard, screen, std::move(o)};
+    const auto raw = raw_terminal::enter(
+        home,
+        {.resized = [&desk](std::size_t columns, std::size_t rows) { desk.resize(columns, rows); },
+         .resumed = [&desk] { desk.draw_again(); }});
+    if (!raw) return fail(fmt::format("cannot use the terminal: {}", raw.error().message()));
+    return chat(home, std::move(where), desk, s);
+}
+
+exit_status join(const CLI::App& command, const join_settings& s) {
+    const auto& given = settle_standard_streams();
+    if (s.engine == engine_request::blocking) {
+        return complain(command,
+                        "the engine blocking waits for one thing at a time, and a chat for the "
+                        "keyboard and the server at once; use --engine epoll or --engine uring");
+    }
+    if (!given.out) {
+        return fail(
+            "standard output is closed, but what the others say is written there; leave it open, "
+            "or direct it to a file");
+    }
+    auto where = net::resolve(s.where);
+    if (!where) {
+        return fail(fmt::format("cannot find {} ({}): check the name, or give an IP address",
+                                in_quotes(s.where), where.error().message()),
+                    exit_status::unreachable);
+    }
+    auto home = open_engine(s.engine.value_or(engine_request::automatic));
+    if (!home) return fail(home.error());
+    const auto keyboard = net::console::open(**home, STDIN_FILENO);
+    const auto screen = net::console::open(**home, STDOUT_FILENO);
+    if (!keyboard || !screen) {
+        const auto why = keyboard ? screen.error() : keyboard.error();
+        return fail(fmt::format("cannot use standard input and output: {}", why.message()));
+    }
+    if (can_edit()) {
+        return chat_on_terminal(**home, std::move(*where), **keyboard, **screen, s);
+    }
+    service::plain_desk desk{
+        **keyboard,
+        **screen,
+        {.note = announce, .complaint = complain_beside, .prompt = {}, .answered = {}},
+        s.chat.max_line,
+        ::isatty(STDIN_FILENO) == 1};
+    return chat(**home, std::move(*where), desk, s);
+}
+
+reading<std::uint64_t> read_max_line(std::string_view text) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 30;
+    auto size = read_size(text);
+    if (size && (*size == 0 || *size > most)) {
+        return std::unexpected{in_quotes(text) + " is no length of a line; write 1 to 1G"};
+    }
+    return size;
+}
+
+/// A name or a room: one word, which the server judges further.
+reading<std::string> read_word(std::string_view text) {
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte <= ' ' || byte == 0x7f) {
+            return std::unexpected{in_quotes(text) + " is no name: leave out spaces and controls"};
+        }
+    }
+    if (text.empty()) return std::unexpected{std::string{"a name needs a character at least"}};
+    return std::string{text};
+}
+
+}  // namespace
+
+void add_chat_join(commands& all, CLI::App& chat) {
+    auto* command = chat.add_subcommand("join", "Call a server and chat with all who are there");
+    auto settings = std::make_shared<join_settings>();
+    auto& o = settings->chat;
+    using enum wire::framing;
+    constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
+        {{"auto", automatic}, {"line", line}, {"raw", raw}}};
+    add_value(*command, "ADDRESS", settings->where, read_address, "",
+              fmt::format("HOST:PORT or PORT ({})", settings->where));
+    add_value(*command, "--nick", o.nick, read_word, "NAME", "Ask for this name on arrival");
+    add_value(*command, "--room", o.room, read_word, "NAME", "Go to this room on arrival");
+    command->add_flag("--reconnect", o.reconnect,
+                      "Call again when cut off, with the same name and room");
+    add_value(*command, "--framing", o.framing, one_of{framings}, "HOW",
+              "What ends a message: auto, line or raw (auto)");
+    add_value(*command, "--max-line", o.max_line, read_max_line, "SIZE",
+              "Longest message, in bytes (64K)");
+    add_engine_option(*command, settings->engine);
+    all.on(*command, [command, settings] { return join(*command, *settings); });
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,11 @@
+// `sluice chat join`: the client of a chat.
+#pragma once
+
+#include "sluice/cli/commands.hpp"
+
+namespace sluice::cli {
+
+/// Adds `join` to the command `chat`.
+void add_chat_join(commands& all, CLI::App& chat);
+
+}  // namespace sluice::cli
