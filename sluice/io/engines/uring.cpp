@@ -283,7 +283,9 @@ op::step uring_engine::next_step(op& o, const completion& c) noexcept {
 void uring_engine::poll_completion(op& o, int result) noexcept {
     --o.owed_;
     o.next_ = op::step::attempt;
-    if (result < 0) {
+    // When the settings of a terminal change, the kernel looks at it again and finds its own first
+    // look in the way: EINVAL. A new poll works.
+    if (result < 0 && result != -EINVAL) {
         static_cast<void>(completed(o, {.result = result}));
         o.next_ = op::step::settle;
         if (result != -ECANCELED) tell_reader(o);
