@@ -1,6 +1,7 @@
 // Chooses between a terminal and plain lines, and runs the client.
 #include "sluice/cli/chat_join.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/base/fd.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/raw_terminal.hpp"
@@ -76,8 +78,22 @@ exit_status chat(io::engine& home, std::vector<net::address> where, service::cha
     return status_of(end, stops.first());
 }
 
+/// The terminal on stdout once more, so that a write to it never waits: that it does not is said
+/// to our description of it alone (open(2)), for the other one is the shell's, too.
+unique_fd own_screen() noexcept {
+    return unique_fd{::open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)};
+}
+
+exit_status fail_to_use_streams(error why) {
+    return fail(fmt::format("cannot use standard input and output: {}", why.message()));
+}
+
 exit_status chat_on_terminal(io::engine& home, std::vector<net::address> where,
-                             net::console& keyboard, net::console& screen, const join_settings& s) {
+                             net::console& keyboard, const join_settings& s) {
+    const unique_fd ours = own_screen();
+    const auto opened = net::console::open(home, ours ? ours.get() : STDOUT_FILENO);
+    if (!opened) return fail_to_use_streams(opened.error());
+    net::console& screen = **opened;
     service::typing_desk::options o{
         .max_line = s.chat.max_line, .colour = may_colour(stdout), .beside = {}};
     if (::isatty(STDERR_FILENO) != 1) o.beside = announce;
@@ -111,14 +127,10 @@ exit_status join(const CLI::App& command, const join_settings& s) {
     auto home = open_engine(s.engine.value_or(engine_request::automatic));
     if (!home) return fail(home.error());
     const auto keyboard = net::console::open(**home, STDIN_FILENO);
+    if (!keyboard) return fail_to_use_streams(keyboard.error());
+    if (can_edit()) return chat_on_terminal(**home, std::move(*where), **keyboard, s);
     const auto screen = net::console::open(**home, STDOUT_FILENO);
-    if (!keyboard || !screen) {
-        const auto why = keyboard ? screen.error() : keyboard.error();
-        return fail(fmt::format("cannot use standard input and output: {}", why.message()));
-    }
-    if (can_edit()) {
-        return chat_on_terminal(**home, std::move(*where), **keyboard, **screen, s);
-    }
+    if (!screen) return fail_to_use_streams(screen.error());
     service::plain_desk desk{
         **keyboard,
         **screen,

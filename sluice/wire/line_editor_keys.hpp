@@ -37,7 +37,7 @@ enum class key_kind : std::uint8_t {
 };
 
 struct key {
-    key_kind kind;
+    key_kind kind = key_kind::text;
     char32_t text = 0;  ///< of text and pasted
     friend bool operator==(const key&, const key&) = default;
 };

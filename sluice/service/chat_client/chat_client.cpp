@@ -403,35 +403,16 @@ coro::task<void> chat_client::linger(visit& v) {
 }
 
 coro::task<void> chat_client::type() {
-    const auto& here = co_await coro::this_context();
     for (;;) {
         auto line = co_await desk_.next_line();
         if (!line && line.error() == fault::cancelled) co_return;
-        if (!line) {
-            keyboard_trouble_ = line.error();
-            break;
-        }
-        if (!*line) break;
+        if (!line) keyboard_trouble_ = line.error();
+        if (!line || !*line) break;
         // One who types may press Enter once too often; in a file an empty line is a line.
         if ((*line)->empty() && desk_.is_typed()) continue;
-        const bool farewell = is_farewell(**line);
-        // Nobody is there to hear it, and nobody need be.
-        if (farewell && away_ && (desk_.is_typed() || visits_ > 0)) break;
-        const bool fits = co_await await_room((*line)->size());
-        if (!fits) {
-            if (here.cancelled()) co_return;
-            desk_.complain(
-                fmt::format("{} bytes wait to be sent, which is all that is kept: this "
-                            "line is not sent; press Up to have it again",
-                            unsent_bytes_));
-            if (!farewell) continue;
-            break;
-        }
-        remember_request(**line);
-        unsent_bytes_ += (*line)->size();
-        unsent_.push_back(std::move(**line));
-        ring();
-        if (farewell) break;
+        const auto next = co_await enter(std::move(**line));
+        if (next == after::cancelled) co_return;
+        if (next == after::leave) break;
     }
     leave();
     // What was piped in is still to be sent; and without any line, a pipe wants to hear the server.
@@ -440,6 +421,29 @@ coro::task<void> chat_client::type() {
     if (!desk_.is_typed() || stops_ > 0) co_return;
     home_.timers().disarm(patience_);
     home_.timers().arm(patience_, io::after(io::clock::now(), typed_patience));
+}
+
+/// Puts a line where lines wait to be sent.
+coro::task<chat_client::after> chat_client::enter(std::string line) {
+    const auto& here = co_await coro::this_context();
+    const auto next = is_farewell(line) ? after::leave : after::another;
+    // Nobody is there to hear it, and nobody need be.
+    const bool unheard = away_ && (desk_.is_typed() || visits_ > 0);
+    if (next == after::leave && unheard) co_return next;
+    const bool fits = co_await await_room(line.size());
+    if (here.cancelled()) co_return after::cancelled;
+    if (!fits) {
+        desk_.complain(
+            fmt::format("{} bytes wait to be sent, which is all that is kept: this line "
+                        "is not sent; press Up to have it again",
+                        unsent_bytes_));
+        co_return next;
+    }
+    remember_request(line);
+    unsent_bytes_ += line.size();
+    unsent_.push_back(std::move(line));
+    ring();
+    co_return next;
 }
 
 /// Lines that are piped in wait; lines that are typed do not, for the keyboard has to be heard.

@@ -83,6 +83,8 @@ class chat_client {
         screen_failed,
         interrupted,
     };
+    /// What follows a line that was entered.
+    enum class after : std::uint8_t { another, leave, cancelled };
     struct visit;
 
     coro::task<chat_end> come_and_go();
@@ -96,6 +98,7 @@ class chat_client {
     coro::task<void> linger(visit& v);
     coro::task<void> ask_again(visit& v);
     coro::task<void> type();
+    coro::task<after> enter(std::string line);
     coro::task<bool> await_room(std::size_t size);
 
     [[nodiscard]] bool learn(visit& v, std::string_view line);
