@@ -332,9 +332,13 @@ coro::task<void> chat_client::say(visit& v) {
         if (std::exchange(v.name_is_due, false)) {
             going = co_await send_line(v, fmt::format("{}{}", ask_for_name, nick_));
         } else if (!unsent_.empty()) {
+            // The server may close in answer before we hear that all is sent.
+            v.said_goodbye = is_farewell(unsent_.front());
             going = co_await send_line(v, unsent_.front());
             // It leaves the queue only when it has left us, or a connection that breaks loses it.
-            if (going) drop_first(v);
+            if (!going) break;
+            drop_first();
+            going = co_await keep_apart(v);
         } else if (leaving_) {
             co_return co_await linger(v);
         } else {
@@ -344,8 +348,7 @@ coro::task<void> chat_client::say(visit& v) {
     }
 }
 
-void chat_client::drop_first(visit& v) {
-    v.said_goodbye = is_farewell(unsent_.front());
+void chat_client::drop_first() {
     unsent_bytes_ -= unsent_.front().size();
     unsent_.pop_front();
     static_cast<void>(room_.try_send(0));
@@ -355,13 +358,12 @@ void chat_client::drop_first(visit& v) {
 coro::task<result<void>> chat_client::introduce(visit& v) {
     asked_nick_ = nick_;
     asked_room_ = room_name_;
-    if (!nick_.empty()) {
-        auto sent = co_await send_line(v, fmt::format("{}{}", ask_for_name, nick_));
-        if (!sent) co_return sent;
-    }
-    if (!room_name_.empty()) {
-        auto sent = co_await send_line(v, fmt::format("{}{}", ask_for_room, room_name_));
-        if (!sent) co_return sent;
+    for (const auto& [command, word] :
+         {std::pair{ask_for_name, nick_}, std::pair{ask_for_room, room_name_}}) {
+        if (word.empty()) continue;
+        auto done = co_await send_line(v, fmt::format("{}{}", command, word));
+        if (done) done = co_await keep_apart(v);
+        if (!done) co_return done;
     }
     if (!nick_.empty() && visits_ > 1 && !unsent_.empty()) {
         auto answered = [](visit& w) -> coro::task<result<char>> {
@@ -381,11 +383,16 @@ coro::task<result<void>> chat_client::send_line(visit& v, std::string_view line)
     wire::append_framed(framed, line, terminated);
     const auto sent = co_await v.server.send_all(framed);
     if (!sent) co_return failure(sent.error());
-    // A server that has said nothing yet may be one of those without ends, too.
+    co_return result<void>{};
+}
+
+/// Waits, where it takes time to tell two messages apart.
+coro::task<result<void>> chat_client::keep_apart(visit& v) {
+    // A server that has said nothing yet may be one of those that know no ends.
     const bool unknown = options_.framing == wire::framing::automatic && v.heard == 0 &&
                          ++v.sent_unheard <= most_cautious;
-    if (unknown || !terminated) co_return co_await io::sleep_for(home_, gap);
-    co_return result<void>{};
+    if (!unknown && v.messages.answers_terminated()) co_return result<void>{};
+    co_return co_await io::sleep_for(home_, gap);
 }
 
 /// We have said all: hears the server out.
