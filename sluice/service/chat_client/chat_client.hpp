@@ -94,7 +94,7 @@ class chat_client {
     coro::task<void> say(visit& v);
     void drop_first();
     coro::task<result<void>> introduce(visit& v);
-    coro::task<result<void>> send_line(visit& v, std::string_view line);
+    static coro::task<result<void>> send_line(visit& v, std::string_view line);
     coro::task<result<void>> keep_apart(visit& v);
     coro::task<void> linger(visit& v);
     coro::task<void> ask_again(visit& v);
