@@ -33,7 +33,8 @@ class raw_terminal : io::letter {
     };
 
     /// The errno of tcgetattr(3) or tcsetattr(3).
-    [[nodiscard]] static result<std::unique_ptr<raw_terminal>> enter(io::engine& home, listener whom);
+    [[nodiscard]] static result<std::unique_ptr<raw_terminal>> enter(io::engine& home,
+                                                                     listener whom);
     raw_terminal(const raw_terminal&) = delete;
     raw_terminal& operator=(const raw_terminal&) = delete;
     ~raw_terminal();

@@ -1,4 +1,4 @@
-// The edits.
+// The edits, and the lines before.
 #include "sluice/wire/line_editor.hpp"
 
 #include <algorithm>
