@@ -5,10 +5,14 @@
 
 #include <array>
 #include <chrono>
+#include <expected>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sluice/cli/compute_ask.hpp"
 #include "sluice/cli/log.hpp"
@@ -18,6 +22,8 @@
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/words.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/service/compute/programs.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -32,11 +38,17 @@ struct settings {
     work_kind work = work_kind::fib;
     unsigned limit = 34;
     std::chrono::milliseconds deadline{0};
+    bool runs_program = false;
+    std::vector<std::string> program;
 };
 
 constexpr auto longest_sleep = 1h;
 
-std::unique_ptr<service::work> make_work(const settings& s) {
+std::unique_ptr<service::work> make_work(const settings& s, service::programs* programs) {
+    if (programs != nullptr) {
+        return service::make_function(std::function<result<std::string>(std::string_view)>{
+            [programs](std::string_view question) { return programs->ask(question); }});
+    }
     switch (s.work) {
         case work_kind::fib: return service::make_fib(s.limit);
         case work_kind::echo: return service::make_echo();
@@ -62,15 +74,51 @@ void report(const service::tally& t) {
                     in_seconds(t.worked_ns)));
 }
 
-exit_status serve(const CLI::App& command, settings& s) {
+std::expected<std::unique_ptr<service::programs>, std::string> make_programs(const settings& s,
+                                                                             model_kind model) {
+    service::programs_options o;
+    o.command = s.program;
+    // A process that serves one client asks one thing at a time.
+    o.count = model == model_kind::fork ? 1 : model::workers_of(s.common.workers);
+    o.queue = s.compute.queue;
+    o.deadline = s.compute.deadline;
+    o.heard = [](std::string_view line) { log(log_level::info, line); };
+    o.trouble = [](std::string_view what) { log(log_level::warn, what); };
+    return service::programs::make(std::move(o));
+}
+
+/// What is wrong with the words that are left over.
+std::optional<std::string> why_no_program(CLI::App& command, const settings& s) {
+    if (!s.program.empty() && (!s.runs_program || s.program.front().starts_with('-'))) {
+        return explain_unknown(command, s.program.front());
+    }
+    if (s.runs_program && s.program.empty()) {
+        return "--exec needs a program: its name, and the words it is to be given";
+    }
+    return std::nullopt;
+}
+
+exit_status serve(CLI::App& command, settings& s) {
     settle_standard_streams();
+    s.program = command.remaining();
+    if (auto mistake = why_no_program(command, s)) return complain(command, *mistake);
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
     set_up_log(s.common.level, s.common.format);
     s.compute.workers = s.common.workers;
     if (s.deadline > 0ms) s.compute.deadline = s.deadline;
-    service::compute answers{make_work(s), s.compute};
-    return run_server(command, s.common, *pair, answers.service(), [&answers, &s] {
+    std::unique_ptr<service::programs> programs;
+    if (!s.program.empty()) {
+        auto made = make_programs(s, pair->model);
+        if (!made) return complain(command, made.error());
+        programs = std::move(*made);
+        if (pair->model != model_kind::fork) programs->start();
+    }
+    service::compute answers{make_work(s, programs.get()), s.compute};
+    const auto on_stage = [&programs](model::stage now) {
+        if (programs && now == model::stage::ending) programs->shut();
+    };
+    return run_server(command, s.common, *pair, answers.service(), on_stage, [&answers, &s] {
         if (!s.common.quiet) report(answers.counted());
     });
 }
@@ -115,6 +163,11 @@ void add_serve(commands& all, CLI::App& compute) {
               "A question that waited longer is 'late' and not computed (none)");
     add_value(*serve_command, "--limit", s->limit, count_from{0, largest_fib}, "N",
               fmt::format("Largest number for fib ({})", s->limit));
+    serve_command->add_flag("--exec", s->runs_program,
+                            "Answer with a program that answers lines with lines: PROGRAM and its "
+                            "own words come last");
+    // From the first word that is no flag of ours, all belongs to the program.
+    serve_command->prefix_command();
     add_serve_options(*serve_command, s->common);
     all.on(*serve_command, [serve_command, s] { return serve(*serve_command, *s); });
 }

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -122,7 +124,8 @@ void report(const model::server& server, model_kind model) {
 }  // namespace
 
 exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
-                       model::service serve, const std::function<void()>& after) {
+                       model::service serve, std::function<void(model::stage)> on_stage,
+                       const std::function<void()>& after) {
     raise_open_files();
     const auto engine = engine_of(pair);
     if (!engine) return fail(engine.error());
@@ -138,9 +141,15 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                      .max_clients = common.max_clients,
                      .grace = common.grace,
                      .complain = [](std::string_view what) { log(log_level::warn, what); },
+                     .on_stage = std::move(on_stage),
                      .keep = {}});
     if (!server) return complain(command, server.error());
-    const stop_signals stops{**home, [&server] { (*server)->stop(); }};
+    unsigned asked_to_stop = 0;
+    const stop_signals stops{**home, [&server, &asked_to_stop] {
+                                 // What cannot be cancelled, as work that burns CPU, ends with us.
+                                 if (++asked_to_stop > 2) ::_exit(EXIT_FAILURE);
+                                 (*server)->stop();
+                             }};
     announce_listening(where.value_or(net::address{}), pair.model, *engine);
     const auto ended = (*server)->run();
     if (!common.quiet) report(**server, pair.model);

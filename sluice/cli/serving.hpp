@@ -31,10 +31,12 @@ namespace sluice::cli {
 
 /// Runs a service under the model and on the engine that `common` asks for, until signals stop it:
 /// the first drains for --grace, the second ends everything at once. Says on stderr where it
-/// listens, what goes wrong, and, unless --quiet, what was served. `after` is called when nobody is
-/// served any more; it may be empty. The log is set up before (set_up_log).
+/// listens, what goes wrong, and, unless --quiet, what was served. `on_stage` hears of each
+/// stage of the stop; `after` is called when nobody is served any more; each may be empty. The log
+/// is set up before (set_up_log).
 [[nodiscard]] exit_status run_server(const CLI::App& command, const serve_options& common,
                                      const pairing& pair, model::service serve,
+                                     std::function<void(model::stage)> on_stage,
                                      const std::function<void()>& after);
 
 /// Lets the process open as many files as the system allows it (RLIMIT_NOFILE's hard limit).

@@ -126,6 +126,7 @@ void server::enter(stage next) noexcept {
         everything_.cancel();
     }
     pass_on(next);
+    if (options_.on_stage) options_.on_stage(next);
 }
 
 coro::task<result<unique_fd>> server::next_client() {

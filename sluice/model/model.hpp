@@ -44,6 +44,8 @@ struct options {
     io::duration grace = std::chrono::seconds{5};     ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;      ///< bytes of stack a thread that serves
     complaints complain;                              ///< what went wrong, one line a kind
+    /// Hears of each stage of a stop, on home's thread. Must not throw; may be empty.
+    std::function<void(stage)> on_stage;
     std::vector<int> keep;  ///< descriptors of the service, left open in children of fork
 };
 
