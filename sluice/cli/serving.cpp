@@ -134,15 +134,16 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     auto door = open_door(common.listen, {.share_port = pair.model == model_kind::event});
     if (!door) return fail(door.error());
     const auto where = net::address::local_of(door->get());
-    auto server =
-        model::make(pair.model, **home, std::move(*door), std::move(serve),
-                    {.engine = *engine,
-                     .workers = common.workers,
-                     .max_clients = common.max_clients,
-                     .grace = common.grace,
-                     .complain = [](std::string_view what) { log(log_level::warn, what); },
-                     .on_stage = std::move(on_stage),
-                     .keep = {}});
+    auto server = model::make(
+        pair.model, **home, std::move(*door), std::move(serve),
+        {.engine = *engine,
+         .workers = common.workers,
+         .max_clients = common.max_clients,
+         .grace = common.grace,
+         .complain = [](std::string_view what) { log(log_level::warn, what); },
+         .ready = [&] { announce_listening(where.value_or(net::address{}), pair.model, *engine); },
+         .on_stage = std::move(on_stage),
+         .keep = {}});
     if (!server) return complain(command, server.error());
     unsigned asked_to_stop = 0;
     const stop_signals stops{**home, [&server, &asked_to_stop] {
@@ -150,7 +151,6 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                  if (++asked_to_stop > 2) ::_exit(EXIT_FAILURE);
                                  (*server)->stop();
                              }};
-    announce_listening(where.value_or(net::address{}), pair.model, *engine);
     const auto ended = (*server)->run();
     if (!common.quiet) report(**server, pair.model);
     if (after) after();

@@ -75,7 +75,7 @@ class event::share : io::letter {
         patience_.emplace(*everything_);
         cord_.tie(here);
         {
-            net::listener door{here, std::move(door_)};
+            net::listener door{here, std::move(door_), io::accepting::one_by_one};
             door.on_shortage([this](error why) { tell_shortage(owner_.told(), why); });
             coro::scope clients{*everything_};
             auto accepting = accept_all(door, clients);
@@ -91,13 +91,15 @@ class event::share : io::letter {
 
     coro::task<result<void>> accept_all(net::listener& door, coro::scope& clients) {
         for (;;) {
+            // Only while there is a seat, which is taken when somebody has come: a shard that waits
+            // keeps none from the others.
             auto seat = co_await owner_.seats_.take(door.home());
             if (!seat) co_return seat;
+            owner_.seats_.give_back();
             auto socket = co_await door.accept();
-            if (!socket) {
-                owner_.seats_.give_back();
-                co_return failure(socket.error());
-            }
+            if (!socket) co_return failure(socket.error());
+            seat = co_await owner_.seats_.take(door.home());
+            if (!seat) co_return seat;
             accepted_.fetch_add(1, std::memory_order_relaxed);
             // Without memory for it, the client is closed.
             static_cast<void>(clients.spawn(attend(door.home(), std::move(*socket), *patience_,
@@ -148,6 +150,7 @@ coro::task<result<void>> event::serve() {
         }
         shares_.splice(shares_.end(), idle, idle.begin());
     }
+    if (now() == stage::serving) ready();
     for (auto& each : shares_) {
         auto ended = each.join();
         if (ended || ended.error() == fault::cancelled) continue;

@@ -102,6 +102,7 @@ fork::fork(io::engine& home, unique_fd door, service serve, options o)
 
 coro::task<result<void>> fork::serve() {
     const on_signal children_end{home(), SIGCHLD, [this] { reap(); }};
+    ready();
     for (;;) {
         auto socket = co_await next_client();
         if (!socket) {

@@ -177,6 +177,7 @@ std::expected<std::unique_ptr<server>, std::string> make(kind which, io::engine&
         case kind::pool:
             return std::make_unique<pool>(home, std::move(door), std::move(serve), std::move(o));
         case kind::event:
+            if (o.engine == io::engine_kind::blocking) o.engine = io::automatic_engine().kind;
             return std::make_unique<event>(home, std::move(door), std::move(serve), std::move(o));
     }
     return std::unexpected{"there is no such model"};

@@ -38,12 +38,15 @@ enum class kind : std::uint8_t {
 using service = std::function<coro::task<void>(guest&)>;
 
 struct options {
-    io::engine_kind engine = io::engine_kind::epoll;  ///< the event model's; others block
-    unsigned workers = 0;                             ///< threads or shards; 0: one a core
-    std::uint32_t max_clients = 10'000;               ///< at this many, nobody else is accepted
-    io::duration grace = std::chrono::seconds{5};     ///< how long a stop may drain
-    std::size_t stack = std::size_t{256} * 1024;      ///< bytes of stack a thread that serves
-    complaints complain;                              ///< what went wrong, one line a kind
+    /// The event model's; `blocking`, on which it cannot run, leaves the choice to it.
+    io::engine_kind engine = io::engine_kind::blocking;
+    unsigned workers = 0;                          ///< threads or shards; 0: one a core
+    std::uint32_t max_clients = 10'000;            ///< at this many, nobody else is accepted
+    io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
+    std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack a thread that serves
+    complaints complain;                           ///< what went wrong, one line a kind
+    /// Called on home's thread once all stands that serves. Must not throw; may be empty.
+    std::function<void()> ready;
     /// Hears of each stage of a stop, on home's thread. Must not throw; may be empty.
     std::function<void(stage)> on_stage;
     std::vector<int> keep;  ///< descriptors of the service, left open in children of fork
@@ -86,11 +89,14 @@ class server {
  protected:
     server(io::engine& home, unique_fd door, service serve, options o);
 
-    /// Serves until draining, and waits for the clients' end.
+    /// Says ready() once it can serve; serves until draining, and waits for the clients' end.
     [[nodiscard]] virtual coro::task<result<void>> serve() = 0;
     /// Tells those who serve elsewhere how far the stop has come; for home there is patience().
     virtual void pass_on(stage /*now*/) noexcept {}
 
+    void ready() const {
+        if (options_.ready) options_.ready();
+    }
     /// `co_await next_client()`: the next connection to home, once there are fewer clients than the
     /// limit. fault::cancelled when draining has begun.
     [[nodiscard]] coro::task<result<unique_fd>> next_client();

@@ -146,6 +146,7 @@ pool::~pool() = default;
 coro::task<result<void>> pool::serve() {
     if (auto opened = open_room(); !opened) co_return opened;
     if (auto started = start_workers(); !started) co_return started;
+    ready();
     result<void> end;
     for (;;) {
         auto socket = co_await next_client();
@@ -157,7 +158,7 @@ coro::task<result<void>> pool::serve() {
             tell_shortage(told(), seated.error());
         }
     }
-    stop();
+    if (now() == stage::serving) stop();
     for (auto& each : workers_) each.join();
     see_all_off();
     co_return end;

@@ -11,6 +11,7 @@ sync::sync(io::engine& home, unique_fd door, service serve, options o)
     : server{home, std::move(door), std::move(serve), std::move(o)} {}
 
 coro::task<result<void>> sync::serve() {
+    ready();
     for (;;) {
         auto socket = co_await next_client();
         if (!socket) co_return failure(socket.error());

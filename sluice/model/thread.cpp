@@ -45,8 +45,8 @@ class thread::visit : io::letter {
             root_.reset();
         } else {
             owner_.told().tell(trouble::shortage,
-                               fmt::format("a client was closed, for there is no engine for its "
-                                           "thread: {}",
+                               fmt::format("a client was turned away, for its thread has no "
+                                           "engine: {}",
                                            here.error().message()));
             socket_.reset();
         }
@@ -76,6 +76,7 @@ thread::~thread() {
 }
 
 coro::task<result<void>> thread::serve() {
+    ready();
     for (;;) {
         auto socket = co_await next_client();
         if (!socket) {

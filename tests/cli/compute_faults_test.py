@@ -1,0 +1,315 @@
+"""Limits, shortages, signals and crashes, on every model they concern."""
+
+import contextlib
+import os
+import pathlib
+import resource
+import signal
+import socket
+import threading
+import time
+import unittest
+
+from compute_rig import (
+    ComputeTest,
+    Program,
+    Server,
+    ask,
+    ask_json,
+    call,
+    on_every_model,
+    python_client,
+    wait_until,
+)
+
+
+def with_limit(what, most):
+    return {"preexec_fn": lambda: resource.setrlimit(what, (most, most))}
+
+
+def stuck(client):
+    """Whether nothing comes for a while from a client that asked."""
+    client.socket.settimeout(0.3)
+    try:
+        return client.socket.recv(1) is None
+    except TimeoutError:
+        return True
+    finally:
+        client.socket.settimeout(30)
+
+
+@contextlib.contextmanager
+def processes_at_most(number):
+    """A group of control for processes (cgroup v1 or v2, pids.max), and the file to join it."""
+    for root in ("/sys/fs/cgroup/pids", "/sys/fs/cgroup"):
+        if pathlib.Path(root, "cgroup.procs").exists():
+            break
+    else:
+        raise unittest.SkipTest("no cgroup here")
+    group = pathlib.Path(root, f"sluice-test-{os.getpid()}")
+    try:
+        group.mkdir()
+        limit = group / "pids.max"
+        limit.write_text(str(number))
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+        raise unittest.SkipTest(f"cannot limit processes here: {problem}")
+    try:
+        yield group
+    finally:
+        wait_until(lambda: not (group / "cgroup.procs").read_text(), "the group is empty")
+        group.rmdir()
+
+
+class Limits(ComputeTest):
+    @on_every_model
+    def test_at_the_limit_nobody_else_is_accepted_until_one_leaves(self, serve):
+        with serve("--max-clients", "2", "--workers", "2") as server, contextlib.ExitStack() as all:
+            here = [all.enter_context(call(server.port))]
+            if server.model != "sync":
+                here.append(all.enter_context(call(server.port)))
+            for client in here:
+                client.send(b"1\n")
+                self.assertEqual(client.receive(2), b"1\n")
+            third = all.enter_context(call(server.port))
+            third.send(b"10\n")
+            before = server.cpu_ticks()
+            self.assertTrue(stuck(third))
+            self.assertLessEqual(server.cpu_ticks() - before, 2, "it spins")
+            here[0].finish()
+            self.assertEqual(here[0].receive_to_end(), b"")
+            self.assertEqual(third.receive(3), b"89\n")
+            third.finish()
+            if server.model != "sync":
+                here[-1].finish()
+            most = 1 if server.model == "sync" else 2
+            self.assert_stops(server, rf"served {len(here) + 1} clients, {most} at most at a time")
+
+    @on_every_model(but=["sync"])
+    def test_no_descriptors_left_is_survived_without_spinning(self, serve):
+        with serve("--quiet", **with_limit(resource.RLIMIT_NOFILE, 64)) as server:
+            clients = [call(server.port) for _ in range(100)]
+            self.addCleanup(lambda: [client.socket.close() for client in clients])
+            if server.model != "fork":
+                server.hear_remark(r"warning: a client was turned away, .*[Tt]oo many open files")
+            before = server.cpu_ticks()
+            time.sleep(0.5)
+            self.assertLessEqual(server.cpu_ticks() - before, 10, "it spins")
+            for client in clients:
+                client.reset()
+            wait_until(lambda: ask(server.port, 10)[1] == "function(10): 89\n", "it serves again")
+            said = self.assert_stops(server)
+            self.assertLessEqual(said.count("turned away"), 1, "one line a kind")
+
+    @on_every_model
+    def test_a_thousand_connections_come_and_go_and_leave_nothing(self, serve):
+        with serve("--quiet") as server:
+            self.assertEqual(ask_json(server.port, 25, "--clients", 8, "--requests", 3)["errors"], {})
+            descriptors, threads = len(server.descriptors()), server.threads()
+            memory = server.memory()
+            said = ask_json(server.port, 1, "--clients", 500, "--requests", 2, "--reconnect")
+            self.assertEqual((said["answered"], said["errors"]), (1000, {}))
+            wait_until(lambda: len(server.descriptors()) <= descriptors, "descriptors are back")
+            wait_until(lambda: server.threads() <= threads, "threads are back")
+            wait_until(lambda: not server.children(), "children are reaped")
+            self.assertLess(server.memory() - memory, 8 * 1024, "memory is back")
+            self.assert_stops(server)
+
+    def test_threads_and_processes_that_cannot_be_had_are_waited_for(self):
+        for model, words in (("fork", "no process can be started"), ("thread", "no thread can be")):
+            with self.subTest(model=model), processes_at_most(4) as group:
+                join = lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
+                with Server(model, "--quiet", "--grace", "100ms", preexec_fn=join) as server:
+                    clients = []
+                    for _ in range(3):
+                        clients.append(call(server.port))
+                        clients[-1].send(b"1\n")
+                        self.assertEqual(clients[-1].receive(2), b"1\n")
+                    waiting = call(server.port)
+                    waiting.send(b"10\n")
+                    server.hear_remark(f"warning: {words}")
+                    self.assertTrue(stuck(waiting))
+                    clients[0].reset()
+                    self.assertEqual(waiting.receive(3), b"89\n")
+                    for client in [*clients[1:], waiting]:
+                        client.reset()
+                    said = self.assert_stops(server)
+                    self.assertLessEqual(said.count(words), 1, "one line a kind")
+
+
+class Stops(ComputeTest):
+    @on_every_model
+    def test_the_first_signal_lets_go_of_idle_clients_at_once(self, serve):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with serve() as server, call(server.port) as idle:
+                idle.send(b"1\n")
+                self.assertEqual(idle.receive(2), b"1\n")
+                begun = time.monotonic()
+                self.assert_stops(server, "served 1 clients", number=number)
+                self.assertLess(time.monotonic() - begun, 4, "it waited out its grace")
+                self.assertEqual(idle.receive_to_end(), b"")
+
+    @on_every_model
+    def test_what_was_asked_is_answered_within_the_grace(self, serve):
+        with serve("--work", "sleep") as server, call(server.port) as client:
+            client.send(b"1\n")
+            self.assertEqual(client.receive(2), b"1\n")
+            client.send(b"400\n")
+            time.sleep(0.05)
+            server.signal(signal.SIGTERM)
+            self.assertEqual(client.receive_to_end(), b"400\n")
+            self.assertEqual(server.end()[0], 0)
+
+    @on_every_model
+    def test_after_the_grace_everything_ends(self, serve):
+        with serve("--work", "sleep", "--grace", "100ms") as server, call(server.port) as client:
+            client.send(b"1\n")
+            self.assertEqual(client.receive(2), b"1\n")
+            client.send(b"3600000\n")
+            begun = time.monotonic()
+            self.assert_stops(server)
+            self.assertLess(time.monotonic() - begun, 10)
+
+    @on_every_model
+    def test_a_second_signal_ends_everything_at_once(self, serve):
+        with serve("--work", "sleep", "--grace", "1h") as server, call(server.port) as client:
+            client.send(b"1\n")
+            self.assertEqual(client.receive(2), b"1\n")
+            client.send(b"3600000\n")
+            time.sleep(0.05)
+            server.signal(signal.SIGTERM)
+            time.sleep(0.2)
+            self.assertIsNone(server.process.poll())
+            self.assert_stops(server)
+
+    @on_every_model
+    def test_it_stops_under_load(self, serve):
+        with serve("--quiet") as server:
+            asking = Program(
+                os.environ["SLUICE"], "compute", "ask", server.port, 20, "--clients", "16",
+                "--requests", "5000", stdin=None,
+            )
+            with asking:
+                wait_until(lambda: server.cpu_ticks() > 5 or server.children(), "it works")
+                begun = time.monotonic()
+                self.assert_stops(server)
+                self.assertLess(time.monotonic() - begun, 8)
+                self.assertEqual(asking.process.wait(30), 1)
+
+    @on_every_model(but=["fork"])
+    def test_a_server_that_was_stopped_for_a_while_goes_on(self, serve):
+        with serve() as server, call(server.port) as client:
+            server.signal(signal.SIGSTOP)
+            client.send(b"10\n")
+            self.assertTrue(stuck(client))
+            server.signal(signal.SIGCONT)
+            self.assertEqual(client.receive(3), b"89\n")
+
+
+class Clients(ComputeTest):
+    def test_one_that_went_away_is_not_computed_for(self):
+        for engine in ("epoll", "auto"):
+            with Server("event", "--workers", "1", "--limit", "40", engine=engine) as server:
+                with call(server.port) as busy:
+                    busy.send(b"40\n")  # for a while the one worker has nothing else in mind
+                    time.sleep(0.02)
+                    for _ in range(5):
+                        gone = call(server.port)
+                        gone.send(b"40\n")
+                        time.sleep(0.01)
+                        gone.reset()
+                    self.assertEqual(busy.receive(10), b"165580141\n")
+                    busy.send(b"25\n")
+                    self.assertEqual(busy.receive(7), b"121393\n")
+                self.assert_stops(server, " 5 abandoned")
+
+    def test_one_that_ended_its_side_only_is_answered(self):
+        for model in ("event", "thread", "pool", "fork", "sync"):
+            with Server(model) as server, call(server.port) as client:
+                client.send(b"27\n30\n")
+                client.finish()
+                self.assertEqual(client.receive_to_end(), b"317811\n1346269\n")
+
+    @on_every_model(but=["sync"])
+    def test_resets_in_mid_message_cost_nobody_else(self, serve):
+        with serve("--quiet") as server:
+            for _ in range(50):
+                client = call(server.port)
+                client.send(b"12")
+                client.reset()
+            self.assert_answers(server)
+            self.assert_stops(server)
+
+    def test_a_full_queue_says_busy_and_a_deadline_late(self):
+        flags = ("--workers", "1", "--limit", "40", "--queue", "1", "--deadline", "100")
+        with Server("event", *flags) as server:
+            with call(server.port) as first, call(server.port) as second, call(server.port) as third:
+                first.send(b"38\n")
+                time.sleep(0.03)
+                second.send(b"38\n")
+                time.sleep(0.03)
+                third.send(b"38\n")
+                self.assertEqual(third.receive(5), b"busy\n")
+                self.assertEqual(second.receive(5), b"late\n")
+                self.assertEqual(first.receive(9), b"63245986\n")
+            self.assert_stops(server, "1 busy, 1 late")
+
+    def test_cheap_questions_are_answered_while_every_worker_computes(self):
+        for model in ("event", "thread", "pool"):
+            with Server(model) as server:
+                burning = Program(
+                    os.environ["SLUICE"], "compute", "ask", server.port, 30, "--clients", "16",
+                    "--requests", "1000000", stdin=None,
+                )
+                with burning:
+                    wait_until(lambda: server.cpu_ticks() > 5, "they compute")
+                    said = ask_json(server.port, 1, "--requests", 20)
+                    self.assertEqual((said["answered"], said["errors"]), (20, {}))
+
+
+class Fork(ComputeTest):
+    def test_a_child_has_no_descriptors_but_its_own(self):
+        with Server("fork") as server, contextlib.ExitStack() as all:
+            for _ in range(3):
+                client = all.enter_context(call(server.port))
+                client.send(b"1\n")
+                client.receive(2)
+            for child in server.children():
+                kinds = sorted(link.partition(":")[0] for fd, link in server.descriptors(child).items() if fd > 2)
+                # Its client, and the bell of its engine.
+                self.assertEqual(kinds, ["anon_inode", "socket"])
+
+    def test_a_child_that_is_killed_costs_its_client_only(self):
+        with Server("fork", "--work", "sleep") as server:
+            with call(server.port) as victim, call(server.port) as other:
+                victim.send(b"3600000\n")
+                wait_until(lambda: len(server.children()) == 2, "both have a process")
+                first = min(server.children())
+                os.kill(first, signal.SIGKILL)
+                server.hear_remark(r"warning: process \d+ ended by signal 9 \(Killed\)")
+                self.assertEqual(victim.receive_to_end(), b"")
+                other.send(b"2\n")
+                self.assertEqual(other.receive(2), b"2\n")
+            self.assert_stops(server, "1 processes crashed")
+
+    def test_a_thousand_children_that_end_at_once_are_reaped(self):
+        with Server("fork", "--quiet") as server:
+            clients = [call(server.port) for _ in range(1000)]
+            wait_until(lambda: len(server.children()) == 1000, "each has a process")
+            for client in clients:
+                client.socket.close()
+            wait_until(lambda: not server.children(), "no child and no zombie is left")
+            self.assert_answers(server)
+            self.assert_stops(server)
+
+    def test_children_end_with_their_parent(self):
+        with Server("fork", "--grace", "100ms") as server, call(server.port) as client:
+            client.send(b"1\n")
+            client.receive(2)
+            server.signal(signal.SIGKILL)
+            self.assertEqual(client.receive_to_end(), b"")
+
+
+if __name__ == "__main__":
+    unittest.main()
