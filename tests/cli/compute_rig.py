@@ -22,6 +22,12 @@ def models():
     return pairs + [("event", engine) for engine in engines() if engine != "blocking"]
 
 
+@functools.cache
+def sanitized():
+    """Whether the program is watched by a sanitizer, which has memory and descriptors of its own."""
+    return re.search(rb"__(asan|tsan)_init", pathlib.Path(SLUICE).read_bytes()) is not None
+
+
 class Server(Program):
     """`sluice compute serve` on a port of the kernel's choice."""
 
