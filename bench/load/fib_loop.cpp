@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 #include "sluice/service/compute/work.hpp"
 
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
         ++computed;
         elapsed = clock::now() - begun;
     }
-    std::printf("{\"computed\": %lu, \"rate\": %.3f, \"sum\": %lu}\n", computed,
-                static_cast<double>(computed) / elapsed.count(), sum);
+    const double cpu = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+    std::printf("{\"computed\": %lu, \"rate\": %.3f, \"cpu_seconds\": %.6f, \"sum\": %lu}\n",
+                computed, static_cast<double>(computed) / elapsed.count(), cpu, sum);
 }

@@ -157,7 +157,7 @@ class Stops(ComputeTest):
             client.send(b"1\n")
             self.assertEqual(client.receive(2), b"1\n")
             client.send(b"400\n")
-            time.sleep(0.05)
+            server.wait_read(client)
             server.signal(signal.SIGTERM)
             self.assertEqual(client.receive_to_end(), b"400\n")
             self.assertEqual(server.end()[0], 0)
@@ -168,6 +168,7 @@ class Stops(ComputeTest):
             client.send(b"1\n")
             self.assertEqual(client.receive(2), b"1\n")
             client.send(b"3600000\n")
+            server.wait_read(client)
             begun = time.monotonic()
             self.assert_stops(server)
             self.assertLess(time.monotonic() - begun, 10)
@@ -178,7 +179,7 @@ class Stops(ComputeTest):
             client.send(b"1\n")
             self.assertEqual(client.receive(2), b"1\n")
             client.send(b"3600000\n")
-            time.sleep(0.05)
+            server.wait_read(client)
             server.signal(signal.SIGTERM)
             time.sleep(0.2)
             self.assertIsNone(server.process.poll())
@@ -202,6 +203,7 @@ class Stops(ComputeTest):
     def test_a_server_that_was_stopped_for_a_while_goes_on(self, serve):
         with serve() as server, call(server.port) as client:
             server.signal(signal.SIGSTOP)
+            wait_until(lambda: server.states() == {"T"}, "all its threads stand still")
             client.send(b"10\n")
             self.assertTrue(stuck(client))
             server.signal(signal.SIGCONT)
@@ -211,16 +213,16 @@ class Stops(ComputeTest):
 class Clients(ComputeTest):
     def test_one_that_went_away_is_not_computed_for(self):
         for engine in ("epoll", "auto"):
-            with Server("event", "--workers", "1", "--limit", "40", engine=engine) as server:
+            with Server("event", "--workers", "1", "--limit", "43", engine=engine) as server:
                 with call(server.port) as busy:
-                    busy.send(b"40\n")  # for a while the one worker has nothing else in mind
-                    time.sleep(0.02)
+                    busy.send(b"43\n")  # for a while the one worker has nothing else in mind
+                    server.wait_read(busy)
                     for _ in range(5):
                         gone = call(server.port)
                         gone.send(b"40\n")
-                        time.sleep(0.01)
+                        server.wait_read(gone)
                         gone.reset()
-                    self.assertEqual(busy.receive(10), b"165580141\n")
+                    self.assertEqual(busy.receive(10), b"701408733\n")
                     busy.send(b"25\n")
                     self.assertEqual(busy.receive(7), b"121393\n")
                 self.assert_stops(server, " 5 abandoned")
@@ -242,19 +244,30 @@ class Clients(ComputeTest):
             self.assert_answers(server)
             self.assert_stops(server)
 
-    def test_a_full_queue_says_busy_and_a_deadline_late(self):
-        flags = ("--workers", "1", "--limit", "40", "--queue", "1", "--deadline", "100")
-        with Server("event", *flags) as server:
+    def test_a_full_queue_says_busy(self):
+        with Server("event", "--workers", "1", "--limit", "43", "--queue", "1") as server:
             with call(server.port) as first, call(server.port) as second, call(server.port) as third:
-                first.send(b"38\n")
-                time.sleep(0.03)
-                second.send(b"38\n")
-                time.sleep(0.03)
-                third.send(b"38\n")
+                first.send(b"43\n")
+                server.wait_read(first)
+                time.sleep(0.05)  # the worker takes it up
+                second.send(b"25\n")
+                server.wait_read(second)
+                third.send(b"25\n")
                 self.assertEqual(third.receive(5), b"busy\n")
+                self.assertEqual(first.receive(10), b"701408733\n")
+                self.assertEqual(second.receive(7), b"121393\n")
+            self.assert_stops(server, "1 busy, 0 late")
+
+    def test_what_waits_longer_than_the_deadline_is_late(self):
+        with Server("event", "--workers", "1", "--limit", "43", "--deadline", "50") as server:
+            with call(server.port) as first, call(server.port) as second:
+                first.send(b"43\n")
+                server.wait_read(first)
+                time.sleep(0.02)  # the worker takes it up
+                second.send(b"43\n")
                 self.assertEqual(second.receive(5), b"late\n")
-                self.assertEqual(first.receive(9), b"63245986\n")
-            self.assert_stops(server, "1 busy, 1 late")
+                self.assertEqual(first.receive(10), b"701408733\n")
+            self.assert_stops(server, "0 busy, 1 late")
 
     def test_cheap_questions_are_answered_while_every_worker_computes(self):
         for model in ("event", "thread", "pool"):

@@ -81,6 +81,24 @@ class Server(Program):
                 links[int(each.name)] = os.readlink(each)
         return links
 
+    def wait_read(self, client):
+        """Until the server has read all that `client` has sent (proc(5), /proc/net/tcp)."""
+        theirs = client.socket.getsockname()[1]
+
+        def is_read():
+            rows = pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+            for row in map(str.split, rows):
+                if row[1].endswith(f":{self.port:04X}") and row[2].endswith(f":{theirs:04X}"):
+                    return row[4].endswith(":00000000")
+            return False
+
+        wait_until(is_read, "the server has read the question")
+
+    def states(self):
+        """The states its threads are in."""
+        files = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return {file.read_text(encoding="ascii").rpartition(")")[2].split()[0] for file in files}
+
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 

@@ -120,17 +120,19 @@ class Comparison:
         self.samples.append({"case": case, "server": name, "round": number, **values})
 
     def fib(self, case, clients, number):
-        """fib(30) for some seconds, on all cores, beside what those cores compute alone."""
+        """fib(30), beside what the cores compute alone (of_cores), and the same CPU time (of_cpu)."""
         seconds = self.arguments.seconds
-        alone = run_json(BENCH / "fib_loop", 30, seconds / 2, on={self.server_core})["rate"]
+        loop = run_json(BENCH / "fib_loop", 30, seconds / 2, on={self.server_core})
+        alone, cpu_of_one = loop["rate"], loop["cpu_seconds"] / loop["computed"]
         self.add(case, "one-core", number, rate=alone, errors={})
         for name in random.sample(list(MODELS), len(MODELS)):
             share = 1 if name == "sync" else len(self.all_cores)
             requests = max(3, round(alone * share * seconds / clients))
             with Server(name, on=self.all_cores) as server:
                 said = ask(server, 30, clients, requests, on=self.all_cores)
-                _, switches = server.end()
+                cpu, switches = server.end()
             self.add(case, name, number, rate=said["rate"], of_cores=said["rate"] / (alone * share),
+                     of_cpu=said["answered"] * cpu_of_one / cpu,
                      p99=said["latency_ms"]["p99"], errors=said["errors"],
                      switches=switches / max(1, said["answered"]))
 
@@ -229,8 +231,8 @@ class Comparison:
               f"{where['commit']}; medians of {self.arguments.rounds} rounds, ratios of pairs "
               f"within a round; load average {where['load_average']}")
         columns = {
-            "fib8": ("rate", "of_cores", "p99", "switches"),
-            "fib64": ("rate", "of_cores", "p99", "switches"),
+            "fib8": ("rate", "of_cores", "of_cpu", "p99", "switches"),
+            "fib64": ("rate", "of_cores", "of_cpu", "p99", "switches"),
             "fresh": ("rate", "cpu_us", "switches"),
             "echo": ("rate", "cpu_us"),
             "fair": ("p50", "p99", "max"),

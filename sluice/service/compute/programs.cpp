@@ -124,6 +124,7 @@ class spawning {
     /// The child, or the errno.
     [[nodiscard]] result<pid_t> run(std::vector<std::string>& command) noexcept {
         std::vector<char*> words;
+        words.reserve(command.size() + 1);
         for (auto& each : command) words.push_back(each.data());
         words.push_back(nullptr);
         pid_t child = 0;
