@@ -22,10 +22,13 @@
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/words.hpp"
+#include "sluice/coro/task.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/run.hpp"
+#include "sluice/model/model.hpp"
 #include "sluice/net/console.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/service/conversation.hpp"
 #include "sluice/service/desk.hpp"
 
 namespace sluice::cli {
@@ -153,14 +156,40 @@ exit_status fail(voice& v, std::string_view why) {
     return exit_status::failed;
 }
 
+/// Echoes to one client, and shows what it says as anybody's desk does.
+coro::task<void> echo_to(model::guest& client, conversation_options o, voice& v) {
+    auto screen = net::console::open(client.home(), STDOUT_FILENO);
+    const auto who = client.peer().peer();
+    if (!screen || !who) co_return;
+    service::desk place{nullptr,
+                        **screen,
+                        {.note = [&v](std::string_view what) { v.note(what); },
+                         .complaint = [&v](std::string_view what) { v.complain(what); },
+                         .prompt = {},
+                         .answered = {}},
+                        o.max_line};
+    service::conversation talk{client.peer(), fmt::format("Client {}", who->to_string()), place, o};
+    static_cast<void>(co_await talk.run(service::beginner::they, client.patience()));
+}
+
+/// Many at once, which nobody could answer by hand.
+exit_status serve_echoes(const CLI::App& command, const serve_settings& s, const pairing& pair) {
+    set_up_log(s.common.level, s.common.format);
+    voice v{s.common.format, s.common.quiet};
+    const auto serve_one = [&](model::guest& client) { return echo_to(client, s.conversation, v); };
+    return run_server(command, s.common, pair, serve_one, {}, {});
+}
+
 exit_status serve(const CLI::App& command, const serve_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
     if (pair->model != model_kind::event && pair->model != model_kind::sync) {
+        if (s.conversation.echo && s.keep) return serve_echoes(command, s, *pair);
         return complain(command,
                         fmt::format("--model {} has nothing to spread here, for talk serves one "
-                                    "client at a time; use --model event or --model sync",
+                                    "client at a time; use --model event or --model sync, or let "
+                                    "it answer many by itself with --echo --keep",
                                     to_text(pair->model)));
     }
     set_up_log(s.common.level, s.common.format);
