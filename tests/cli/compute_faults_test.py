@@ -210,6 +210,17 @@ class Stops(ComputeTest):
             self.assertEqual(client.receive(3), b"89\n")
 
 
+class Forbidden(ComputeTest):
+    def test_where_io_uring_is_forbidden_epoll_serves(self):
+        tool = pathlib.Path(os.environ["SLUICE_BUILD"], "tests", "tools", "deny_io_uring")
+        for refusal in ("EPERM", "ENOSYS"):
+            with Server("event", prefix=[tool, refusal, "--"]) as server:
+                self.assertEqual(server.engine, "epoll")
+                self.assertEqual(ask(server.port, 25)[1], "function(25): 121393\n")
+                said = self.assert_stops(server)
+                self.assertEqual(said.count("io_uring does not work here, so epoll is used"), 1)
+
+
 class Clients(ComputeTest):
     def test_one_that_went_away_is_not_computed_for(self):
         for engine in ("epoll", "auto"):
