@@ -1,5 +1,6 @@
 // `sluice chat`: many talk at once, each whenever they like.
 #include "sluice/cli/chat_join.hpp"
+#include "sluice/cli/chat_serve.hpp"
 #include "sluice/cli/subcommands.hpp"
 
 namespace sluice::cli {
@@ -7,6 +8,7 @@ namespace sluice::cli {
 void add_chat(commands& all) {
     auto* chat = all.root().add_subcommand("chat", "Talk with many at once, in rooms");
     chat->require_subcommand(1);
+    add_chat_serve(all, *chat);
     add_chat_join(all, *chat);
 }
 

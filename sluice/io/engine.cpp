@@ -273,13 +273,25 @@ void engine::run_due() noexcept {
 void engine::run_once(time_point until) noexcept {
     ++counters_.turns;
     buffers_.wake_one();
-    const bool busy = !ready_.empty() || !queued_.empty() || !inbox_.empty();
+    const bool busy =
+        !ready_.empty() || !queued_.empty() || !inbox_.empty() || !turn_ends_.empty();
     wait(busy ? time_point::min() : std::min(until, timers_.next()));
     run_due();
     run_queued();
     for (std::uint32_t left = options_.turn_budget; left > 0 && !ready_.empty(); --left) {
         inline_left_ = options_.inline_budget;
         ready_.run(1);
+    }
+    run_turn_ends();
+}
+
+void engine::run_turn_ends() noexcept {
+    // Only those that stand here now: what they ask for themselves is for the next turn.
+    intrusive_list<turn_end, turn_end_tag> now;
+    now.take_all(turn_ends_);
+    while (!now.empty()) {
+        turn_end& t = now.pop_front();
+        t.run_(t);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/base/intrusive_list.hpp"
 #include "sluice/base/mapping.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
@@ -51,6 +52,23 @@ struct engine_counters {
 /// Somebody who waits until nothing is in flight on a descriptor.
 struct quiet_waiter : coro::resumable {
     int fd = -1;
+};
+
+struct turn_end_tag;
+
+/// Something to be done once a turn, when every coroutine that could go on has: what they left can
+/// then be dealt with in one go. Lives in its owner; leaves the engine's list when it dies.
+class turn_end : public list_hook<turn_end_tag> {
+ public:
+    /// `run` is called on the engine's thread, with the hook out of its list.
+    explicit turn_end(void (*run)(turn_end&) noexcept) noexcept : run_{run} {}
+    turn_end(const turn_end&) = delete;
+    turn_end& operator=(const turn_end&) = delete;
+    ~turn_end() { unlink(); }
+
+ private:
+    friend class engine;
+    void (*run_)(turn_end&) noexcept;
 };
 
 /// One thread's way of waiting. The virtual part is all that differs between engines: start,
@@ -109,6 +127,12 @@ class engine {
         senders_.fetch_add(1, std::memory_order_relaxed);
         if (inbox_.post(l)) wake();
         senders_.fetch_sub(1, std::memory_order_release);
+    }
+
+    /// Runs `t` once, at the end of this turn, or of the next one if none goes on. Asked for again
+    /// before that, it is the same request. Not on the blocking engine, which has no turns.
+    void at_turn_end(turn_end& t) noexcept {
+        if (!t.linked()) turn_ends_.push_back(t);
     }
 
     /// The time at the last look at the kernel; costs nothing, and is a turn old at most.
@@ -191,10 +215,12 @@ class engine {
     void release_slot(op& o) noexcept;
     void tell_quiet(int fd) noexcept;
     void run_queued() noexcept;
+    void run_turn_ends() noexcept;
 
     coro::ready_queue ready_;
     coro::resumable_list queued_;
     coro::resumable_list quiet_waiters_;
+    intrusive_list<turn_end, turn_end_tag> turn_ends_;
     buffer_pool buffers_;
     mapping slot_memory_;
     std::size_t slot_count_ = 0;

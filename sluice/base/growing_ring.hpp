@@ -1,0 +1,48 @@
+// A queue in one array that grows when it must and is never given back: no allocation once warm.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace sluice {
+
+/// First in, first out, with a look at any place. T is default-constructible and cheap to move.
+template <class T>
+class growing_ring {
+ public:
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
+    [[nodiscard]] T& operator[](std::size_t i) noexcept { return slots_[place(i)]; }
+    [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return slots_[place(i)]; }
+    [[nodiscard]] T& back() noexcept { return (*this)[count_ - 1]; }
+
+    /// Throws std::bad_alloc when it has to grow and cannot.
+    void push_back(T value) {
+        if (count_ == slots_.size()) grow();
+        slots_[place(count_)] = std::move(value);
+        ++count_;
+    }
+    void pop_front() noexcept {
+        first_ = (first_ + 1) & (slots_.size() - 1);
+        --count_;
+    }
+    void clear() noexcept { first_ = count_ = 0; }
+
+ private:
+    [[nodiscard]] std::size_t place(std::size_t i) const noexcept {
+        return (first_ + i) & (slots_.size() - 1);
+    }
+    void grow() {
+        std::vector<T> larger(slots_.empty() ? 16 : slots_.size() * 2);
+        for (std::size_t i = 0; i < count_; ++i) larger[i] = std::move((*this)[i]);
+        slots_ = std::move(larger);
+        first_ = 0;
+    }
+
+    std::vector<T> slots_;  // a power of two
+    std::size_t first_ = 0;
+    std::size_t count_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,61 @@
+// Names each counter once.
+#include "sluice/cli/chat_counters.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::cli {
+namespace {
+
+using service::chat::counters;
+
+struct name_of_counter {
+    std::string_view name;
+    std::uint64_t counters::* value;
+    std::string_view words;
+};
+
+constexpr std::array names{
+    name_of_counter{"members", &counters::members, "here now"},
+    name_of_counter{"log_bytes", &counters::log_bytes, "kept in the logs of rooms now"},
+    name_of_counter{"connected", &counters::connected, "members that were admitted"},
+    name_of_counter{"refused", &counters::refused, "turned away: too many"},
+    name_of_counter{"messages", &counters::messages, "said in rooms"},
+    name_of_counter{"message_bytes", &counters::message_bytes, "of them, as they came"},
+    name_of_counter{"deliveries", &counters::deliveries, "lines for members"},
+    name_of_counter{"sent_bytes", &counters::sent_bytes, "taken by the kernel"},
+    name_of_counter{"skipped", &counters::skipped, "lines that slow members missed"},
+    name_of_counter{"whispers", &counters::whispers, "lines for one member"},
+    name_of_counter{"commands", &counters::commands, "lines that began with a slash"},
+    name_of_counter{"empty_lines", &counters::empty_lines, "dropped"},
+    name_of_counter{"held_back", &counters::held_back, "waits for --rate"},
+    name_of_counter{"private_lost", &counters::private_lost, "private lines beyond the limit"},
+    name_of_counter{"too_slow", &counters::too_slow, "disconnected: the window passed them"},
+    name_of_counter{"too_silent", &counters::too_silent,
+                    "disconnected: took nothing before the deadline"},
+    name_of_counter{"too_long", &counters::too_long, "disconnected: a line beyond the limit"},
+    name_of_counter{"broken", &counters::broken, "connections that failed"},
+};
+
+}  // namespace
+
+void announce_counters(const counters& c, log_format format) {
+    if (format == log_format::json) {
+        nlohmann::ordered_json all;
+        for (const auto& n : names) all[std::string{n.name}] = c.*n.value;
+        return announce(all.dump());
+    }
+    std::string text = "counters";
+    for (const auto& n : names) {
+        text += fmt::format("\n  {:<14}{:>16}  {}", n.name, c.*n.value, n.words);
+    }
+    announce(text);
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,206 @@
+// Reads the options of a chat, opens its doors, and runs it until it is stopped.
+#include "sluice/cli/chat_serve.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sluice/cli/chat_counters.hpp"
+#include "sluice/cli/line_printer.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/open_files.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/stop_signals.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/io/signals.hpp"
+#include "sluice/service/chat/server.hpp"
+#include "sluice/wire/size.hpp"
+
+namespace sluice::cli {
+namespace {
+
+namespace chat = service::chat;
+
+struct settings {
+    serve_options common;
+    chat::limits allowed;
+    std::chrono::milliseconds write_deadline{60'000};
+    std::uint64_t rate = 0;
+    std::uint64_t burst = 10;
+    bool stats = false;
+};
+
+exit_status fail(std::string_view why) {
+    log(log_level::error, why);
+    return exit_status::failed;
+}
+
+/// A sentence without its full stop, or nothing.
+std::string why_no_window(const chat::limits& l) {
+    // A line can grow fourfold when its control characters are written out.
+    const std::size_t least = 8 * l.max_line;
+    if (l.window >= least) return {};
+    return fmt::format("--window {} is too small for --max-line {}; give it at least {}",
+                       wire::format_size(l.window), wire::format_size(l.max_line),
+                       wire::format_size(least));
+}
+
+/// A door a shard, all on one port.
+std::expected<std::vector<unique_fd>, std::string> open_doors(const std::string& where,
+                                                              unsigned count) {
+    std::vector<unique_fd> doors;
+    std::string here = where;
+    for (unsigned i = 0; i < count; ++i) {
+        auto door = open_door(here, {.share_port = count > 1});
+        if (!door) return std::unexpected{door.error()};
+        doors.push_back(std::move(*door));
+        // The others take the port that the kernel chose for the first.
+        if (auto first = net::address::local_of(doors.front().get())) here = first->to_string();
+    }
+    return doors;
+}
+
+coro::task<void> report_when_asked(io::signals& asked, chat::server& server, log_format format) {
+    while (co_await asked.next()) {
+        server.count([format](const chat::counters& c) { announce_counters(c, format); });
+    }
+}
+
+coro::task<result<void>> serve_and_report(io::signals& asked, chat::server& server,
+                                          log_format format, std::function<void()> ready) {
+    coro::scope reporter{co_await coro::this_context()};
+    reporter.spawn(report_when_asked(asked, server, format));
+    auto served = co_await server.run(std::move(ready));
+    reporter.cancel();
+    co_await reporter.join();
+    co_return served;
+}
+
+exit_status serve(const CLI::App& command, settings s) {
+    const auto& given = settle_standard_streams();
+    const auto pair = pair_up(s.common.engine, s.common.model);
+    if (!pair) return complain(command, pair.error());
+    if (pair->model != model_kind::event) {
+        return complain(command,
+                        fmt::format("--model {} cannot carry a chat, where everybody hears "
+                                    "everybody at any time; use --model event, on epoll or uring",
+                                    to_text(pair->model)));
+    }
+    if (const auto why = why_no_window(s.allowed); !why.empty()) return complain(command, why);
+    set_up_log(s.common.level, s.common.format);
+    raise_open_files();
+    auto home = open_engine(pair->engine);
+    if (!home) return fail(home.error());
+    const unsigned shards = s.common.workers > 0
+                                ? s.common.workers
+                                : std::max(1U, std::thread::hardware_concurrency());
+    auto doors = open_doors(s.common.listen, shards);
+    if (!doors) return fail(doors.error());
+    const auto where = net::address::local_of(doors->front().get());
+    // Before there are other threads: one that does not block it would take it.
+    auto asked = io::signals::watch(**home, {SIGUSR1});
+    if (!asked) return fail(fmt::format("cannot watch signals: {}", asked.error().message()));
+
+    s.allowed.max_clients = s.common.max_clients;
+    s.allowed.write_deadline = s.write_deadline;
+    s.allowed.rate = static_cast<double>(s.rate);
+    s.allowed.burst = static_cast<double>(s.burst);
+    std::optional<line_printer> printer;
+    if (!s.common.quiet && given.out) printer.emplace(STDOUT_FILENO);
+    chat::server server{**home,
+                        std::move(*doors),
+                        {.allowed = s.allowed,
+                         .shards = shards,
+                         .engine = {},
+                         .grace = s.common.grace,
+                         .seen = printer ? &*printer : nullptr}};
+    const stop_signals stops{**home, [&server] { server.stop(); }};
+    const auto served = io::run(
+        **home, serve_and_report(*asked, server, s.common.format, [&] {
+            announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
+        }));
+    if (!served) {
+        return fail(fmt::format("cannot start {} shards: {}; use fewer with --workers", shards,
+                                served.error().message()));
+    }
+    if (s.stats) announce_counters(server.counted(), s.common.format);
+    return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
+}
+
+reading<std::uint64_t> read_line_limit(std::string_view text) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 24;
+    auto size = read_size(text);
+    if (size && (*size == 0 || *size > most)) {
+        return std::unexpected{in_quotes(text) + " is no length of a line; write 1 to 16M"};
+    }
+    return size;
+}
+
+reading<std::uint64_t> read_window(std::string_view text) {
+    constexpr std::uint64_t least = std::uint64_t{4} << 10;
+    constexpr std::uint64_t most = std::uint64_t{1} << 32;
+    auto size = read_size(text);
+    if (size && (*size < least || *size > most)) {
+        return std::unexpected{in_quotes(text) + " is no window of a room; write 4K to 4G"};
+    }
+    return size;
+}
+
+void add_limits(CLI::App& command, settings& into) {
+    using enum wire::framing;
+    constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
+        {{"auto", automatic}, {"line", line}, {"raw", raw}}};
+    constexpr std::array<std::pair<std::string_view, chat::slow_policy>, 2> policies{
+        {{"skip", chat::slow_policy::skip}, {"disconnect", chat::slow_policy::disconnect}}};
+    constexpr std::uint64_t many = 1'000'000;
+    chat::limits& l = into.allowed;
+    add_value(command, "--framing", l.framing, one_of{framings}, "HOW",
+              "What ends a message: auto, line or raw (auto)");
+    add_value(command, "--slow", l.slow, one_of{policies}, "WHAT",
+              "Becomes of who reads too slowly: skip or disconnect (skip)");
+    add_value(command, "--window", l.window, read_window, "SIZE",
+              "What a room keeps of its lines (1M)");
+    add_value(command, "--history", l.history, count_from{0, many}, "N",
+              "Lines that a newcomer is shown (100)");
+    add_value(command, "--max-line", l.max_line, read_line_limit, "SIZE",
+              "Longest line, in bytes (4K)");
+    add_value(command, "--max-rooms", l.max_rooms, count_from{1, many}, "N",
+              "Rooms at a time (1000)");
+    add_value(command, "--max-private", l.max_private, read_line_limit, "SIZE",
+              "Replies and private lines that wait for a member (64K)");
+    add_value(command, "--rate", into.rate, count_from{0, many}, "N",
+              "Messages a second a member, 0 for any number (0)");
+    add_value(command, "--burst", into.burst, count_from{1, many}, "N",
+              "Messages at once beyond the rate (10)");
+    add_value(command, "--presence", l.presence, count_from{0, many}, "N",
+              "Largest room that is told who comes and goes (500)");
+    add_value(command, "--write-deadline", into.write_deadline, read_duration, "TIME",
+              "How long a member may take nothing while something waits (60s)");
+}
+
+}  // namespace
+
+void add_chat_serve(commands& all, CLI::App& chat) {
+    auto* command = chat.add_subcommand("serve", "Let everybody who connects talk with all others");
+    auto chosen = std::make_shared<settings>();
+    add_limits(*command, *chosen);
+    command->add_flag("--stats", chosen->stats, "Print the counters at the end");
+    add_serve_options(*command, chosen->common);
+    all.on(*command, [command, chosen] { return serve(*command, *chosen); });
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,13 @@
+// `sluice chat serve`: a group chat for whoever connects.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "sluice/cli/commands.hpp"
+
+namespace sluice::cli {
+
+/// Adds `serve` below `chat`.
+void add_chat_serve(commands& all, CLI::App& chat);
+
+}  // namespace sluice::cli

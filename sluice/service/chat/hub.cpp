@@ -1,0 +1,248 @@
+// Rooms, members and mail of one shard.
+#include "sluice/service/chat/hub.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "sluice/base/check.hpp"
+
+namespace sluice::service::chat {
+
+hub::hub(io::engine& home, std::size_t index, const limits& l, directory& people, relay& post,
+         transcript* seen)
+    : member_host{l},
+      turn_end{[](io::turn_end& t) noexcept { static_cast<hub&>(t).at_end(); }},
+      engine_{home},
+      index_{index},
+      directory_{people},
+      relay_{post},
+      transcript_{seen} {
+    relay_.enlist(index_, *this);
+}
+
+hub::~hub() {
+    check(members_.empty(), "a hub dies with members");
+    relay_.retire(index_);
+}
+
+void hub::show(std::initializer_list<std::string_view> pieces) {
+    if (transcript_ == nullptr) return;
+    for (const auto piece : pieces) shown_.append(piece);
+    engine_.at_turn_end(*this);
+}
+
+void hub::add(member& m) {
+    members_.emplace(m.id(), &m);
+    ++counted().members;
+    ++counted().connected;
+}
+
+void hub::remove(member& m) noexcept {
+    if (members_.erase(m.id()) > 0) --counted().members;
+}
+
+member* hub::find(member_id id) noexcept {
+    const auto at = members_.find(id);
+    return at == members_.end() ? nullptr : at->second;
+}
+
+std::size_t hub::home_of(std::string_view name) const noexcept {
+    return std::hash<std::string_view>{}(name) % relay_.shards();
+}
+
+hub::place* hub::open(const std::string& name) {
+    const auto at = rooms_.find(name);
+    if (at != rooms_.end()) return &at->second;
+    auto made = room::create(name, *this);
+    if (!made) return nullptr;
+    place& p = rooms_.try_emplace(name).first->second;
+    p.here = std::move(*made);
+    const std::size_t home = home_of(name);
+    if (home == index_) return &p;
+    p.ticket = ++last_ticket_;
+    auto letter =
+        std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
+    letter->ticket = p.ticket;
+    relay_.post(std::move(letter));
+    return &p;
+}
+
+void hub::close_if_unused(const std::string& name) {
+    const auto at = rooms_.find(name);
+    if (at == rooms_.end() || at->second.here->size() > 0 || !at->second.copies.empty()) return;
+    const std::size_t home = home_of(name);
+    if (home != index_) {
+        relay_.post(
+            std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name));
+    }
+    rooms_.erase(at);
+}
+
+bool hub::enter(member& m, const std::string& name) {
+    place* p = open(name);
+    if (p == nullptr) return false;
+    if (!directory_.move(m.name(), name, allowed().max_rooms)) {
+        close_if_unused(name);
+        return false;
+    }
+    leave(m);
+    p->here->enter(m);
+    announce(m, "has joined");
+    return true;
+}
+
+void hub::leave(member& m) {
+    room* r = m.where();
+    if (r == nullptr) return;
+    announce(m, "has left");
+    const std::string name = r->name();
+    r->leave(m);
+    close_if_unused(name);
+}
+
+void hub::announce(member& m, std::string_view what) {
+    if (directory_.members_of(m.where()->name()) > allowed().presence) return;
+    say(m, author::announced(m.id()), {"* ", m.name(), " ", what, "\n"});
+}
+
+void hub::say(member& m, author from, std::initializer_list<std::string_view> pieces) {
+    const std::string& name = m.where()->name();
+    const std::size_t home = home_of(name);
+    if (home == index_) {
+        append(rooms_.find(name)->second, from, pieces);
+    } else {
+        outgoing(home, name).add(from, pieces);
+    }
+}
+
+void hub::append(place& p, author from, std::initializer_list<std::string_view> pieces) {
+    member* speaker = find(from.who());
+    if (speaker != nullptr && speaker->where() != p.here.get()) speaker = nullptr;
+    room& r = *p.here;
+    r.append(from, speaker, pieces);
+    if (!r.list_hook<changed_rooms_tag>::linked()) changed_.push_back(r);
+    engine_.at_turn_end(*this);
+    for (const std::size_t shard : p.copies) outgoing(shard, r.name()).add(from, pieces);
+}
+
+// What one member said in a turn may be more than a log takes at once.
+void hub::append_in_parts(place& p, author from, std::string_view lines) {
+    const std::size_t most = p.here->lines().window() / 2;
+    while (!lines.empty()) {
+        std::size_t length = lines.size();
+        if (length > most) length = lines.rfind('\n', most - 1) + 1;
+        append(p, from, {lines.substr(0, length)});
+        lines.remove_prefix(length);
+    }
+}
+
+batch& hub::outgoing(std::size_t shard, const std::string& name) {
+    engine_.at_turn_end(*this);
+    for (const auto& b : outgoing_) {
+        if (b->to == shard && b->room == name) return *b;
+    }
+    const auto why = home_of(name) == index_ ? batch::purpose::heard : batch::purpose::said;
+    outgoing_.push_back(std::make_unique<batch>(relay_, index_, shard, why, name));
+    return *outgoing_.back();
+}
+
+void hub::whisper(const directory::whereabouts& to, std::string_view line) {
+    ++counted().whispers;
+    if (to.shard == index_) {
+        if (member* m = find(to.id)) m->tell(line);
+        return;
+    }
+    auto letter = std::make_unique<batch>(relay_, index_, to.shard, batch::purpose::whisper,
+                                          std::string{});
+    letter->add(author::speaking(to.id), {line});
+    relay_.post(std::move(letter));
+}
+
+void hub::take(const batch& b) {
+    switch (b.why) {
+        case batch::purpose::whisper:
+            if (member* m = find(b.stretches.front().first.who())) m->tell(b.bytes);
+            return;
+        case batch::purpose::subscribe: return subscribe(b.from, b.room, b.ticket);
+        case batch::purpose::unsubscribe: return unsubscribe(b.from, b.room);
+        case batch::purpose::said:
+        case batch::purpose::heard:
+        case batch::purpose::history: return take_lines(b);
+    }
+}
+
+void hub::take_lines(const batch& b) {
+    const auto at = rooms_.find(b.room);
+    // The last member here has left meanwhile.
+    if (at == rooms_.end()) return;
+    place& p = at->second;
+    // Until the history of this subscription has come, whatever comes is of an earlier one.
+    const bool answers = b.why == batch::purpose::history && b.ticket == p.ticket;
+    if (home_of(b.room) != index_ && p.ticket != 0 && !answers) return;
+    if (b.why == batch::purpose::history && !answers) return;
+    std::string_view rest = b.bytes;
+    for (const auto& [by, length] : b.stretches) {
+        append_in_parts(p, by, rest.substr(0, length));
+        rest.remove_prefix(length);
+    }
+    if (!answers) return;
+    p.ticket = 0;
+    p.here->for_each_member([&](member& m) { p.here->show_history(m); });
+}
+
+void hub::subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket) {
+    place* p = open(name);
+    auto before = std::make_unique<batch>(relay_, index_, shard, batch::purpose::history, name);
+    before->ticket = ticket;
+    if (p != nullptr) {
+        p->copies.push_back(shard);
+        const log& lines = p->here->lines();
+        position at = lines.last_words(allowed().history).from;
+        while (at < lines.end()) {
+            const auto s = lines.stretch_at(at);
+            if (!s.by.is_announcement()) before->add(s.by, {lines.view(at, s.to)});
+            at = s.to;
+        }
+    }
+    relay_.post(std::move(before));
+}
+
+void hub::unsubscribe(std::size_t shard, const std::string& name) {
+    const auto at = rooms_.find(name);
+    if (at == rooms_.end()) return;
+    std::erase(at->second.copies, shard);
+    // Should it subscribe again, the history will tell it.
+    std::erase_if(outgoing_, [&](const auto& b) { return b->to == shard && b->room == name; });
+    close_if_unused(name);
+}
+
+void hub::dismiss_all(std::string_view line) {
+    for (auto& [id, m] : members_) m->dismiss(line);
+}
+
+void hub::sweep() noexcept {
+    for (auto& [id, m] : members_) {
+        if (m->has_moved()) m->moved_at = engine_.now();
+        if (m->broken() || engine_.now() - m->moved_at < allowed().write_deadline) continue;
+        ++counted().too_silent;
+        m->hang_up();
+    }
+}
+
+void hub::deliver_later(member& m) noexcept {
+    if (!m.list_hook<waiting_members_tag>::linked()) waiting_.push_back(m);
+    engine_.at_turn_end(*this);
+}
+
+void hub::at_end() noexcept {
+    while (!changed_.empty()) changed_.pop_front().flush();
+    while (!waiting_.empty()) waiting_.pop_front().deliver();
+    for (auto& b : outgoing_) relay_.post(std::move(b));
+    outgoing_.clear();
+    if (shown_.empty()) return;
+    transcript_->add(shown_);
+    shown_.clear();
+}
+
+}  // namespace sluice::service::chat

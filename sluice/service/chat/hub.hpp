@@ -1,0 +1,100 @@
+// A shard's part of the chat: its rooms, its members, and the mail to the other shards.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "sluice/base/intrusive_list.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/service/chat/directory.hpp"
+#include "sluice/service/chat/limits.hpp"
+#include "sluice/service/chat/member.hpp"
+#include "sluice/service/chat/relay.hpp"
+#include "sluice/service/chat/room.hpp"
+#include "sluice/service/chat/transcript.hpp"
+
+namespace sluice::service::chat {
+
+/// Each room is ordered by one shard, its home, which a hash of its name decides. A shard with
+/// members of a room that lives elsewhere keeps a copy of its log: what they say goes to the home in
+/// one letter a turn, and what was said, by anybody, comes back in one letter a turn, whatever the
+/// number of members. All that was said in a turn is in the logs before anybody is sent any of it.
+/// Thread of its engine.
+class hub final : public member_host, io::turn_end {
+ public:
+    /// All of them outlive the hub. `index` is its place among the hubs of `post`; `seen` may be
+    /// nullptr.
+    hub(io::engine& home, std::size_t index, const limits& l, directory& people, relay& post,
+        transcript* seen);
+    ~hub();
+
+    [[nodiscard]] io::engine& home() const noexcept { return engine_; }
+    [[nodiscard]] directory& people() const noexcept { return directory_; }
+    [[nodiscard]] std::size_t index() const noexcept { return index_; }
+    /// Lines for the operator; nothing if nobody looks.
+    void show(std::initializer_list<std::string_view> pieces);
+
+    /// `m` is known here from now until it is removed.
+    void add(member& m);
+    void remove(member& m) noexcept;
+
+    /// Puts `m` into a room, made if need be, after leaving the one it is in. False if there are
+    /// too many rooms, or no memory for another; it then stays where it is.
+    [[nodiscard]] bool enter(member& m, const std::string& name);
+    /// Takes `m` out of its room.
+    void leave(member& m);
+    /// Says a line in the room of `m`, or announces one about it; the last piece ends in a newline.
+    void say(member& m, author from, std::initializer_list<std::string_view> pieces);
+    /// A line for somebody on any shard.
+    void whisper(const directory::whereabouts& to, std::string_view line);
+
+    /// Everybody gets `line`, then has to go.
+    void dismiss_all(std::string_view line);
+    /// Hangs up on members that have taken nothing for too long. To be called now and then.
+    void sweep() noexcept;
+
+    void deliver_later(member& m) noexcept override;
+    /// For the relay, on this hub's thread.
+    void take(const batch& b);
+
+ private:
+    struct place {
+        std::unique_ptr<room> here;
+        std::vector<std::size_t> copies;  // shards with members of it; at its home only
+        std::uint64_t ticket = 0;         // of the history that is still to come; elsewhere only
+    };
+
+    void at_end() noexcept;
+    [[nodiscard]] std::size_t home_of(std::string_view name) const noexcept;
+    [[nodiscard]] member* find(member_id id) noexcept;
+    place* open(const std::string& name);
+    void close_if_unused(const std::string& name);
+    void append(place& p, author from, std::initializer_list<std::string_view> pieces);
+    void append_in_parts(place& p, author from, std::string_view lines);
+    batch& outgoing(std::size_t shard, const std::string& name);
+    void announce(member& m, std::string_view what);
+    void take_lines(const batch& b);
+    void subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket);
+    void unsubscribe(std::size_t shard, const std::string& name);
+
+    io::engine& engine_;
+    std::size_t index_;
+    directory& directory_;
+    relay& relay_;
+    transcript* transcript_;
+    std::unordered_map<std::string, place> rooms_;
+    std::unordered_map<member_id, member*> members_;
+    intrusive_list<room, changed_rooms_tag> changed_;
+    intrusive_list<member, waiting_members_tag> waiting_;
+    std::vector<std::unique_ptr<batch>> outgoing_;
+    std::string shown_;
+    std::uint64_t last_ticket_ = 0;
+};
+
+}  // namespace sluice::service::chat

@@ -1,0 +1,28 @@
+// Adds up what the shards have counted.
+#include "sluice/service/chat/limits.hpp"
+
+namespace sluice::service::chat {
+
+counters& counters::operator+=(const counters& o) noexcept {
+    members += o.members;
+    log_bytes += o.log_bytes;
+    connected += o.connected;
+    refused += o.refused;
+    messages += o.messages;
+    message_bytes += o.message_bytes;
+    deliveries += o.deliveries;
+    sent_bytes += o.sent_bytes;
+    skipped += o.skipped;
+    whispers += o.whispers;
+    commands += o.commands;
+    empty_lines += o.empty_lines;
+    held_back += o.held_back;
+    private_lost += o.private_lost;
+    too_slow += o.too_slow;
+    too_silent += o.too_silent;
+    too_long += o.too_long;
+    broken += o.broken;
+    return *this;
+}
+
+}  // namespace sluice::service::chat

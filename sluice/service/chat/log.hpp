@@ -1,0 +1,113 @@
+// What was said in a room: one append-only ring of lines, and who wrote which stretch of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "sluice/base/growing_ring.hpp"
+#include "sluice/base/mirrored_mapping.hpp"
+#include "sluice/base/result.hpp"
+
+namespace sluice::service::chat {
+
+/// A place in a log: bytes since its beginning, never reused.
+using position = std::uint64_t;
+/// The number of a member, from 1; never reused.
+using member_id = std::uint64_t;
+
+/// Who a line is from, and whether it is an announcement about him rather than words of his.
+struct author {
+    std::uint64_t value = 0;
+
+    [[nodiscard]] static constexpr author speaking(member_id id) noexcept { return {id << 1}; }
+    [[nodiscard]] static constexpr author announced(member_id id) noexcept {
+        return {(id << 1) | 1};
+    }
+    [[nodiscard]] constexpr member_id who() const noexcept { return value >> 1; }
+    [[nodiscard]] constexpr bool is_announcement() const noexcept { return (value & 1) != 0; }
+    friend constexpr bool operator==(author, author) noexcept = default;
+};
+
+/// Lines, each ended by a newline, of which the last `window` bytes are kept. Written once, read by
+/// any number of cursors. One thread.
+class log {
+ public:
+    /// `window` in bytes, rounded up to whole pages. ENOMEM and the like.
+    [[nodiscard]] static result<log> create(std::size_t window);
+
+    /// The oldest line that is still whole, and where the next one goes.
+    [[nodiscard]] position begin() const noexcept { return begin_; }
+    [[nodiscard]] position end() const noexcept { return end_; }
+    [[nodiscard]] std::size_t window() const noexcept { return ring_.size(); }
+
+    /// What begin() will be once `length` bytes more are written.
+    [[nodiscard]] position begin_after(std::size_t length) const noexcept;
+    /// Writes one line, or several, from its pieces; together at most a window, the last piece ends
+    /// in a newline. Drops as much of the oldest as it needs.
+    void append(author from, std::initializer_list<std::string_view> pieces);
+
+    /// The bytes between two places that are both still there, contiguous.
+    [[nodiscard]] std::string_view view(position from, position to) const noexcept {
+        return {ring_.data() + (from % ring_.size()), static_cast<std::size_t>(to - from)};
+    }
+    /// True where a line starts.
+    [[nodiscard]] bool starts_line(position p) const noexcept {
+        return p == begin_ || *(ring_.data() + ((p - 1) % ring_.size())) == '\n';
+    }
+    /// The first line start at or after `p`.
+    [[nodiscard]] position line_start_from(position p) const noexcept;
+
+    /// Where the last lines that are words of somebody begin, announcements not counted, and how
+    /// many they are: `wanted`, or as many as there are.
+    struct tail {
+        position from = 0;
+        std::size_t lines = 0;
+    };
+    [[nodiscard]] tail last_words(std::size_t wanted) const noexcept;
+
+    /// What one author wrote without another in between.
+    struct stretch {
+        position from = 0;
+        position to = 0;
+        author by;
+    };
+    /// The stretch that holds `p`, from begin() on and before end().
+    [[nodiscard]] stretch stretch_at(position p) const noexcept;
+    /// The first stretch from `p` on that `wanted(author)` picks, or an empty one at end(). Looks at
+    /// every stretch between.
+    template <class Wanted>
+    [[nodiscard]] stretch find_stretch(position p, Wanted wanted) const noexcept;
+    /// Lines between two line starts that are not from `id`.
+    [[nodiscard]] std::size_t lines_by_others(member_id id, position from,
+                                              position to) const noexcept;
+
+ private:
+    struct segment {
+        position from = 0;
+        author by;
+    };
+
+    explicit log(mirrored_mapping ring) noexcept : ring_{std::move(ring)} {}
+    [[nodiscard]] std::size_t segment_at(position p) const noexcept;
+    [[nodiscard]] stretch stretch_of(std::size_t index) const noexcept;
+
+    mirrored_mapping ring_;
+    growing_ring<segment> segments_;
+    position begin_ = 0;
+    position end_ = 0;
+};
+
+template <class Wanted>
+log::stretch log::find_stretch(position p, Wanted wanted) const noexcept {
+    if (p < end_) {
+        for (std::size_t i = segment_at(p); i < segments_.size(); ++i) {
+            if (wanted(segments_[i].by)) return stretch_of(i);
+        }
+    }
+    return {.from = end_, .to = end_, .by = {}};
+}
+
+}  // namespace sluice::service::chat

@@ -1,0 +1,194 @@
+// Chooses what goes out next, and takes note of how far it went.
+#include "sluice/service/chat/member.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "sluice/service/chat/room.hpp"
+
+namespace sluice::service::chat {
+namespace {
+
+// A member far behind takes turns with the others.
+constexpr std::size_t most_a_send = std::size_t{256} * 1024;
+
+}  // namespace
+
+// Without `prepare`, so that io_uring, too, attempts and waits for room: a send that the kernel
+// holds would pin memory of the log while the log moves on.
+const io::op_kind member::kind_{
+    .want = io::interest::out, .attempt = &attempt, .complete = &complete};
+
+member::member(member_host& host, net::connection& peer) noexcept
+    : op{kind_, peer.home(), peer.fd()}, moved_at{peer.home().now()}, host_{host}, peer_{peer} {}
+
+member::~member() {
+    list_hook<room_members_tag>::unlink();
+    list_hook<waiting_members_tag>::unlink();
+}
+
+void member::call(member_id id, std::string name) noexcept {
+    id_ = id;
+    name_ = std::move(name);
+}
+
+member::private_lines& member::outbox() {
+    if (!outbox_) outbox_ = std::make_unique<private_lines>();
+    return *outbox_;
+}
+
+void member::tell(std::string_view line) {
+    if (broken_ || dismissed_) return;
+    auto& text = outbox().text;
+    if (text.size() + line.size() + 1 > host_.allowed().max_private) {
+        ++host_.counted().private_lost;
+        return;
+    }
+    text.append(line).push_back('\n');
+    host_.deliver_later(*this);
+}
+
+void member::enter(room& r, position start) noexcept {
+    room_ = &r;
+    cursor_ = start;
+    own_end_ = history_end_ = 0;
+}
+
+void member::leave() {
+    list_hook<room_members_tag>::unlink();
+    keep_rest_of_line();
+    room_ = nullptr;
+    cursor_ = own_end_ = history_end_ = 0;
+}
+
+bool member::between_lines() const noexcept {
+    return room_ == nullptr || room_->lines().starts_line(cursor_);
+}
+
+// It has seen the beginning of this line, so it gets the rest.
+void member::keep_rest_of_line() {
+    if (between_lines()) return;
+    const log& lines = room_->lines();
+    const position end = lines.line_start_from(cursor_);
+    outbox().text.insert(0, lines.view(cursor_, end));
+    cursor_ = end;
+}
+
+member::piece member::without_last_newline(piece p) const noexcept {
+    if (!terminated_ && p.bytes.size() > 1 && p.bytes.back() == '\n') p.bytes.remove_suffix(1);
+    return p;
+}
+
+member::piece member::next_piece() {
+    for (;;) {
+        if (outbox_ && (outbox_->sent > 0 || between_lines())) {
+            const auto rest = std::string_view{outbox_->text}.substr(outbox_->sent);
+            return without_last_newline({.bytes = rest, .own = true});
+        }
+        if (room_ == nullptr || dismissed_) return {};
+        const log& lines = room_->lines();
+        if (history_end_ != 0 && cursor_ >= history_end_) {
+            history_end_ = 0;
+            outbox().text.append("* that was said before you came\n");
+            continue;
+        }
+        if (cursor_ == lines.end()) return {};
+        position to = std::min(lines.end(), cursor_ + most_a_send);
+        const bool in_history = history_end_ != 0;
+        if (in_history) to = std::min(to, history_end_);
+        if (in_history || own_end_ > cursor_) {
+            const auto hidden = lines.find_stretch(cursor_, [&](author by) {
+                return in_history ? by.is_announcement() : by.who() == id_;
+            });
+            if (hidden.from <= cursor_) {
+                cursor_ = in_history ? std::min(hidden.to, history_end_) : hidden.to;
+                continue;
+            }
+            to = std::min(to, hidden.from);
+        }
+        const auto p = without_last_newline({.bytes = lines.view(cursor_, to), .to = to});
+        // What is left of the last line is the newline that this peer does not want.
+        if (terminated_ || p.bytes != "\n") return p;
+        cursor_ = to;
+    }
+}
+
+std::size_t member::skip_to(position target) {
+    keep_rest_of_line();
+    const std::size_t missed = room_->lines().lines_by_others(id_, cursor_, target);
+    cursor_ = std::max(cursor_, target);
+    if (history_end_ != 0 && history_end_ <= cursor_) history_end_ = 0;
+    if (missed > 0 && !dismissed_) {
+        outbox().text.append(
+            fmt::format("* you missed {} message{}\n", missed, missed == 1 ? "" : "s"));
+    }
+    return missed;
+}
+
+void member::dismiss(std::string_view why) {
+    if (std::exchange(dismissed_, true)) return;
+    keep_rest_of_line();
+    outbox().text.append(why).push_back('\n');
+    host_.deliver_later(*this);
+    peer_.recv().cancel();
+}
+
+void member::hang_up() noexcept {
+    broken_ = true;
+    ::shutdown(fd(), SHUT_RDWR);
+}
+
+void member::deliver() noexcept {
+    if (in_flight() || broken_ || is_shut()) return;
+    // Nobody waits for it: complete() has seen the result, if there is one already.
+    static_cast<void>(home().submit(*this));
+}
+
+bool member::has_moved() noexcept {
+    return std::exchange(moved_, false) || !in_flight();
+}
+
+int member::attempt(op& o) noexcept {
+    auto& self = static_cast<member&>(o);
+    // To ask again at once would only cost a call.
+    if (std::exchange(self.full_, false)) return -EAGAIN;
+    const piece p = self.broken_ ? piece{} : self.next_piece();
+    self.sending_ = static_cast<std::uint32_t>(p.bytes.size());
+    self.sending_to_ = p.to;
+    self.sending_own_ = p.own;
+    if (p.bytes.empty()) return 0;
+    const auto n = ::send(o.fd(), p.bytes.data(), p.bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -errno : static_cast<int>(n);
+}
+
+io::verdict member::complete(op& o, const io::completion& c) noexcept {
+    auto& self = static_cast<member&>(o);
+    self.set_raw_result(c.result);
+    if (c.result < 0) {
+        if (c.result != -ECANCELED && !self.broken_) {
+            ++self.host_.counted().broken;
+            self.hang_up();
+        }
+        return io::verdict::done;
+    }
+    const auto n = static_cast<std::uint32_t>(c.result);
+    if (n == 0) return io::verdict::done;
+    self.moved_ = true;
+    self.host_.counted().sent_bytes += n;
+    const bool whole = n == self.sending_;
+    self.full_ = !whole;
+    if (!self.sending_own_) {
+        self.cursor_ = whole ? self.sending_to_ : self.cursor_ + n;
+    } else if (whole) {
+        self.outbox_.reset();
+    } else {
+        self.outbox_->sent += n;
+    }
+    return whole && self.next_piece().bytes.empty() ? io::verdict::done : io::verdict::again;
+}
+
+}  // namespace sluice::service::chat

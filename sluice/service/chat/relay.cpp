@@ -1,0 +1,37 @@
+// Posts letters to engines, and opens them on the other side.
+#include "sluice/service/chat/relay.hpp"
+
+#include "sluice/io/engine.hpp"
+#include "sluice/service/chat/hub.hpp"
+
+namespace sluice::service::chat {
+
+batch::batch(relay& r, std::size_t from_shard, std::size_t to_shard, purpose p,
+             std::string room_name)
+    : letter{[](io::letter& l) noexcept {
+          const std::unique_ptr<batch> self{static_cast<batch*>(&l)};
+          self->owner.hubs_[self->to]->take(*self);
+      }},
+      owner{r},
+      from{from_shard},
+      to{to_shard},
+      why{p},
+      room{std::move(room_name)} {}
+
+void batch::add(author by, std::initializer_list<std::string_view> pieces) {
+    const std::size_t before = bytes.size();
+    for (const auto piece : pieces) bytes.append(piece);
+    const std::size_t length = bytes.size() - before;
+    if (!stretches.empty() && stretches.back().first == by) {
+        stretches.back().second += length;
+    } else {
+        stretches.emplace_back(by, length);
+    }
+}
+
+void relay::post(std::unique_ptr<batch> b) noexcept {
+    io::engine& there = hubs_[b->to]->home();
+    there.post(*b.release());
+}
+
+}  // namespace sluice::service::chat

@@ -1,0 +1,63 @@
+// Mail between the hubs: what was said on one shard, for those who listen on another.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/io/mailbox.hpp"
+#include "sluice/service/chat/log.hpp"
+
+namespace sluice::service::chat {
+
+class hub;
+class relay;
+
+/// One letter: all that one turn of one shard has to say to another about one room.
+struct batch : io::letter {
+    enum class purpose : std::uint8_t {
+        said,         ///< to the home of the room: lines of members elsewhere
+        heard,        ///< from the home: lines for the copy
+        history,      ///< from the home: what was said before, once a subscription
+        subscribe,    ///< to the home: a copy begins
+        unsubscribe,  ///< to the home: it ends
+        whisper,      ///< a line for one member
+    };
+
+    batch(relay& r, std::size_t from_shard, std::size_t to_shard, purpose p, std::string room_name);
+    /// Adds a line, or several, of one author.
+    void add(author by, std::initializer_list<std::string_view> pieces);
+
+    relay& owner;
+    std::size_t from;
+    std::size_t to;
+    purpose why;
+    std::uint64_t ticket = 0;  ///< of a subscription, and of the history that answers it
+    std::string room;          ///< for a whisper, nothing
+    std::string bytes;
+    std::vector<std::pair<author, std::size_t>> stretches;  ///< who wrote how many of the bytes
+};
+
+/// Knows the hubs of all shards. Each is enlisted, on its own thread, before any of them posts, and
+/// is retired when none posts any more (io::barrier).
+class relay {
+ public:
+    explicit relay(std::size_t shards) : hubs_(shards) {}
+
+    [[nodiscard]] std::size_t shards() const noexcept { return hubs_.size(); }
+    void enlist(std::size_t index, hub& h) noexcept { hubs_[index] = &h; }
+    void retire(std::size_t index) noexcept { hubs_[index] = nullptr; }
+    /// Any thread: hands a letter over.
+    void post(std::unique_ptr<batch> b) noexcept;
+
+ private:
+    friend struct batch;
+    std::vector<hub*> hubs_;
+};
+
+}  // namespace sluice::service::chat

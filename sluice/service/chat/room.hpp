@@ -1,0 +1,67 @@
+// A room on one shard: its log, and the members there who read it.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/base/intrusive_list.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/service/chat/limits.hpp"
+#include "sluice/service/chat/log.hpp"
+#include "sluice/service/chat/member.hpp"
+
+namespace sluice::service::chat {
+
+struct changed_rooms_tag;
+
+/// A message is written to the log once, whatever the number of members, and read from there by
+/// each at its own pace. A member whom the window passes is skipped ahead or hung up on, so nobody
+/// waits for anybody. Thread of its shard.
+class room : public list_hook<changed_rooms_tag> {
+ public:
+    /// ENOMEM and the like when there is no memory for the log. `host` outlives it.
+    [[nodiscard]] static result<std::unique_ptr<room>> create(std::string name, member_host& host);
+    room(const room&) = delete;
+    room& operator=(const room&) = delete;
+    ~room();
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] const log& lines() const noexcept { return log_; }
+    /// Members on this shard.
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    /// Writes lines of one author; the last piece ends in a newline. `speaker`, if it is here, does
+    /// not get them back.
+    void append(author from, member* speaker, std::initializer_list<std::string_view> pieces);
+    /// `m` reads from now on, after the last lines that were said, which it is told are history.
+    void enter(member& m);
+    /// What lies in the log was said before `m` came.
+    void show_history(member& m);
+    /// What `m` has not taken by now, it has missed.
+    void leave(member& m);
+    /// Sends to everybody what they have not seen.
+    void flush() noexcept;
+    template <class F>
+    void for_each_member(F f) noexcept {
+        members_.for_each(f);
+    }
+
+ private:
+    room(std::string name, log lines, member_host& host) noexcept
+        : name_{std::move(name)}, log_{std::move(lines)}, host_{host} {}
+    void overtake(position begin);
+
+    std::string name_;
+    log log_;
+    member_host& host_;
+    intrusive_list<member, room_members_tag> members_;
+    std::size_t size_ = 0;
+    position slowest_ = 0;  // no cursor is before this
+    position flushed_ = 0;  // what lies before this was laid before everybody
+};
+
+}  // namespace sluice::service::chat

@@ -1,0 +1,139 @@
+// Starts the shards, lets members in, and brings everything to an end in order.
+#include "sluice/service/chat/server.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sluice/base/check.hpp"
+#include "sluice/io/deadline.hpp"
+#include "sluice/io/remote.hpp"
+#include "sluice/net/listener.hpp"
+#include "sluice/service/chat/session.hpp"
+
+namespace sluice::service::chat {
+
+server::post::post(unique_fd socket) noexcept
+    : timer{[](io::timer& t) noexcept {
+          auto& self = static_cast<post&>(t);
+          if (self.members != nullptr) self.members->cancel();
+      }},
+      door{std::move(socket)} {}
+
+server::server(io::engine& home, std::vector<unique_fd> doors, options o)
+    : home_{home},
+      options_{std::move(o)},
+      relay_{options_.shards},
+      all_here_{options_.shards},
+      all_gone_{options_.shards} {
+    check(doors.size() == options_.shards, "a chat has a door a shard");
+    check(!home.blocks(), "a chat does not run on the blocking engine");
+    for (auto& door : doors) posts_.push_back(std::make_unique<post>(std::move(door)));
+}
+
+server::~server() = default;
+
+coro::task<result<void>> server::run(std::function<void()> ready) {
+    ready_ = std::move(ready);
+    for (std::size_t i = 1; i < posts_.size(); ++i) {
+        auto started = io::shard::start(
+            {.kind = home_.which(), .engine = options_.engine, .cpu = {}},
+            [this, i](io::engine& there) { return serve(there, i); });
+        if (!started) {
+            all_here_.abandon();
+            shards_.clear();
+            co_return failure(started.error());
+        }
+        shards_.push_back(std::move(*started));
+    }
+    co_await serve(home_, 0);
+    for (auto& s : shards_) s->join();
+    for (const auto& p : posts_) total_ += p->counted;
+    co_return result<void>{};
+}
+
+void server::stop() noexcept {
+    ++stops_;
+    if (!errands_) return;
+    for (auto& p : posts_) errands_->spawn(tell(*p));
+}
+
+// Each shard deals with it on its own thread.
+coro::task<void> server::tell(post& p) {
+    co_await io::call_on(home_, *p.home, [this, &p] {
+        hear_stop(p);
+        return true;
+    });
+}
+
+void server::hear_stop(post& p) noexcept {
+    if (++p.stops > 1) return p.members->cancel();
+    p.arrivals->cancel();
+    p.here->dismiss_all("* the server is going down");
+    p.home->timers().arm(p, io::after(io::clock::now(), options_.grace));
+}
+
+void server::count(std::function<void(const counters&)> told) {
+    if (errands_) errands_->spawn(add_up(std::move(told)));
+}
+
+coro::task<void> server::add_up(std::function<void(const counters&)> told) {
+    counters sum;
+    for (auto& p : posts_) {
+        sum += co_await io::call_on(home_, *p->home, [&p] { return p->here->counted(); });
+    }
+    told(sum);
+}
+
+coro::task<void> server::serve(io::engine& here, std::size_t index) {
+    coro::context& everything = co_await coro::this_context();
+    hub h{here, index, options_.allowed, people_, relay_, options_.seen};
+    coro::context arrivals{everything};
+    coro::scope members{everything};
+    post& p = *posts_[index];
+    p.home = &here;
+    p.here = &h;
+    p.arrivals = &arrivals;
+    p.members = &members;
+    if (!co_await all_here_.arrive(here)) co_return;
+    if (index == 0) {
+        errands_.emplace(everything);
+        ready_();
+        // Whoever stopped it before there was anything to stop is heard now.
+        for (auto early = std::exchange(stops_, 0); early > 0; --early) stop();
+    }
+    auto receiving = receive(p);
+    receiving.set_context(arrivals);
+    co_await receiving;
+    co_await members.join();
+    p.counted = h.counted();
+    if (index == 0) {
+        // What was asked of other shards has to come back before anybody goes.
+        co_await errands_->join();
+        errands_.reset();
+    }
+    co_await all_gone_.arrive(here);
+    here.timers().disarm(p);
+}
+
+coro::task<void> server::receive(post& p) {
+    coro::scope sweeper{co_await coro::this_context()};
+    sweeper.spawn(sweep(p));
+    net::listener door{*p.home, std::move(p.door)};
+    for (;;) {
+        auto socket = co_await door.accept();
+        if (!socket) break;
+        // Without memory for another member, its connection closes here.
+        static_cast<void>(p.members->spawn(serve_member(*p.here, std::move(*socket))));
+    }
+    co_await door.close();
+    sweeper.cancel();
+    co_await sweeper.join();
+}
+
+coro::task<void> server::sweep(post& p) {
+    const auto interval = std::max<io::duration>(options_.allowed.write_deadline / 4,
+                                                 std::chrono::milliseconds{10});
+    while (co_await io::sleep_for(*p.home, interval)) p.here->sweep();
+}
+
+}  // namespace sluice::service::chat

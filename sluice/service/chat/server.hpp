@@ -1,0 +1,95 @@
+// The chat as a whole: a hub and a door a shard, from the first client to the last farewell.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/coro/scope.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/io/barrier.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/io/shard.hpp"
+#include "sluice/net/address.hpp"
+#include "sluice/service/chat/directory.hpp"
+#include "sluice/service/chat/hub.hpp"
+#include "sluice/service/chat/limits.hpp"
+#include "sluice/service/chat/relay.hpp"
+#include "sluice/service/chat/transcript.hpp"
+
+namespace sluice::service::chat {
+
+/// Serves a chat on N threads: the one that runs it, and others of its own, each with an engine of
+/// the same kind and a listener on the same port. Its functions belong to the first thread.
+class server {
+ public:
+    struct options {
+        limits allowed;
+        std::size_t shards = 1;
+        io::engine_options engine;           ///< of the other shards
+        std::chrono::milliseconds grace{5000};  ///< how long members may take to read their last lines
+        transcript* seen = nullptr;          ///< nullptr: nobody looks
+    };
+
+    /// `doors` are sockets that listen, one a shard (net::listen_options::share_port). `home` is
+    /// not the blocking engine.
+    server(io::engine& home, std::vector<unique_fd> doors, options o);
+    server(const server&) = delete;
+    server& operator=(const server&) = delete;
+    ~server();
+
+    /// Calls `ready` once everybody can be served, and serves until stop(). EAGAIN and the like
+    /// where a shard could not be started. Once.
+    [[nodiscard]] coro::task<result<void>> run(std::function<void()> ready);
+
+    /// Also before run(). The first time nobody else is let in, and the members are told and given
+    /// the grace to read what they have; the second time everything ends at once.
+    void stop() noexcept;
+
+    /// Calls `told` soon, on this thread, with what all shards have counted until now; never if
+    /// nothing is served.
+    void count(std::function<void(const counters&)> told);
+    /// The same once run() has ended.
+    [[nodiscard]] const counters& counted() const noexcept { return total_; }
+
+ private:
+    /// What a shard lends the server while it serves; its thread only.
+    struct post : io::timer {
+        explicit post(unique_fd socket) noexcept;
+        unique_fd door;
+        io::engine* home = nullptr;
+        hub* here = nullptr;
+        coro::context* arrivals = nullptr;
+        coro::scope* members = nullptr;
+        unsigned stops = 0;
+        counters counted;
+    };
+
+    coro::task<void> serve(io::engine& here, std::size_t index);
+    coro::task<void> receive(post& p);
+    coro::task<void> sweep(post& p);
+    coro::task<void> tell(post& p);
+    coro::task<void> add_up(std::function<void(const counters&)> told);
+    void hear_stop(post& p) noexcept;
+
+    io::engine& home_;
+    options options_;
+    directory people_;
+    relay relay_;
+    io::barrier all_here_;
+    io::barrier all_gone_;
+    std::vector<std::unique_ptr<post>> posts_;
+    std::vector<std::unique_ptr<io::shard>> shards_;
+    std::function<void()> ready_;
+    std::optional<coro::scope> errands_;
+    unsigned stops_ = 0;
+    counters total_;
+};
+
+}  // namespace sluice::service::chat

@@ -1,0 +1,14 @@
+// What happens with one connection of the chat: lines in, lines out, until it ends.
+#pragma once
+
+#include "sluice/base/fd.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/service/chat/hub.hpp"
+
+namespace sluice::service::chat {
+
+/// Serves one member from its greeting to its last line. Ends when the peer does, when it says
+/// `exit` or `/quit`, when it breaks a limit or is dismissed, or when its context is cancelled.
+[[nodiscard]] coro::task<void> serve_member(hub& h, unique_fd socket);
+
+}  // namespace sluice::service::chat
