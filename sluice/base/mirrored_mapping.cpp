@@ -21,7 +21,8 @@ result<mirrored_mapping> mirrored_mapping::create(std::size_t size) noexcept {
     if (room == MAP_FAILED) return failure_of(errno);
     mirrored_mapping made{static_cast<char*>(room), size};
     for (char* half : {made.where_, made.where_ + size}) {
-        void* at = ::mmap(half, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.get(), 0);
+        void* at =
+            ::mmap(half, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.get(), 0);
         if (at == MAP_FAILED) return failure_of(errno);
     }
     return made;

@@ -105,9 +105,8 @@ exit_status serve(const CLI::App& command, settings s) {
     raise_open_files();
     auto home = open_engine(pair->engine);
     if (!home) return fail(home.error());
-    const unsigned shards = s.common.workers > 0
-                                ? s.common.workers
-                                : std::max(1U, std::thread::hardware_concurrency());
+    const unsigned shards =
+        s.common.workers > 0 ? s.common.workers : std::max(1U, std::thread::hardware_concurrency());
     auto doors = open_doors(s.common.listen, shards);
     if (!doors) return fail(doors.error());
     const auto where = net::address::local_of(doors->front().get());
@@ -129,10 +128,9 @@ exit_status serve(const CLI::App& command, settings s) {
                          .grace = s.common.grace,
                          .seen = printer ? &*printer : nullptr}};
     const stop_signals stops{**home, [&server] { server.stop(); }};
-    const auto served = io::run(
-        **home, serve_and_report(*asked, server, s.common.format, [&] {
-            announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
-        }));
+    const auto served = io::run(**home, serve_and_report(*asked, server, s.common.format, [&] {
+        announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
+    }));
     if (!served) {
         return fail(fmt::format("cannot start {} shards: {}; use fewer with --workers", shards,
                                 served.error().message()));

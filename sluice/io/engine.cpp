@@ -273,8 +273,7 @@ void engine::run_due() noexcept {
 void engine::run_once(time_point until) noexcept {
     ++counters_.turns;
     buffers_.wake_one();
-    const bool busy =
-        !ready_.empty() || !queued_.empty() || !inbox_.empty() || !turn_ends_.empty();
+    const bool busy = !ready_.empty() || !queued_.empty() || !inbox_.empty() || !turn_ends_.empty();
     wait(busy ? time_point::min() : std::min(until, timers_.next()));
     run_due();
     run_queued();

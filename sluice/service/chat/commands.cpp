@@ -55,10 +55,10 @@ void join(hub& h, member& m, std::string_view name) {
     if (!h.people().may_open(wanted, h.allowed().max_rooms)) {
         return m.tell("* no: this server has as many rooms as it may; /rooms lists them");
     }
-    m.tell(fmt::format("* you are in room {} ({} here)", wanted,
-                       h.people().members_of(wanted) + 1));
-    if (!h.enter(m, wanted)) m.tell(fmt::format("* no: {} cannot be opened; you are in {}", wanted,
-                                                m.where()->name()));
+    m.tell(
+        fmt::format("* you are in room {} ({} here)", wanted, h.people().members_of(wanted) + 1));
+    if (!h.enter(m, wanted))
+        m.tell(fmt::format("* no: {} cannot be opened; you are in {}", wanted, m.where()->name()));
 }
 
 /// `all` things, the first of which are `shown`.
@@ -100,7 +100,8 @@ void message(hub& h, member& m, std::string_view rest) {
          end = rest.rfind(' ', end - 1)) {
         const auto to = h.people().find(rest.substr(0, end));
         if (!to) continue;
-        h.whisper(*to, fmt::format("[{} -> you]: {}", m.name(), harmless(trimmed(rest.substr(end)))));
+        h.whisper(*to,
+                  fmt::format("[{} -> you]: {}", m.name(), harmless(trimmed(rest.substr(end)))));
         return m.tell(fmt::format("* told {}", to->name));
     }
     m.tell("* nobody here has that name; /who lists who is in this room");
@@ -108,10 +109,14 @@ void message(hub& h, member& m, std::string_view rest) {
 
 void help(member& m) {
     constexpr std::array lines{
-        "* /nick NAME        be called that",       "* /join ROOM        go to another room",
-        "* /who              who is in this room",  "* /rooms            which rooms there are",
-        "* /me TEXT          say what you do",      "* /msg NAME TEXT    a line for one person",
-        "* /quit, or exit    leave",                "* anything else is said to the room",
+        "* /nick NAME        be called that",
+        "* /join ROOM        go to another room",
+        "* /who              who is in this room",
+        "* /rooms            which rooms there are",
+        "* /me TEXT          say what you do",
+        "* /msg NAME TEXT    a line for one person",
+        "* /quit, or exit    leave",
+        "* anything else is said to the room",
     };
     for (const char* line : lines) m.tell(line);
 }

@@ -61,8 +61,7 @@ hub::place* hub::open(const std::string& name) {
     const std::size_t home = home_of(name);
     if (home == index_) return &p;
     p.ticket = ++last_ticket_;
-    auto letter =
-        std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
+    auto letter = std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
     letter->ticket = p.ticket;
     relay_.post(std::move(letter));
     return &p;
@@ -153,8 +152,8 @@ void hub::whisper(const directory::whereabouts& to, std::string_view line) {
         if (member* m = find(to.id)) m->tell(line);
         return;
     }
-    auto letter = std::make_unique<batch>(relay_, index_, to.shard, batch::purpose::whisper,
-                                          std::string{});
+    auto letter =
+        std::make_unique<batch>(relay_, index_, to.shard, batch::purpose::whisper, std::string{});
     letter->add(author::speaking(to.id), {line});
     relay_.post(std::move(letter));
 }

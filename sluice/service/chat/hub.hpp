@@ -22,10 +22,10 @@
 namespace sluice::service::chat {
 
 /// Each room is ordered by one shard, its home, which a hash of its name decides. A shard with
-/// members of a room that lives elsewhere keeps a copy of its log: what they say goes to the home in
-/// one letter a turn, and what was said, by anybody, comes back in one letter a turn, whatever the
-/// number of members. All that was said in a turn is in the logs before anybody is sent any of it.
-/// Thread of its engine.
+/// members of a room that lives elsewhere keeps a copy of its log: what they say goes to the home
+/// in one letter a turn, and what was said, by anybody, comes back in one letter a turn, whatever
+/// the number of members. All that was said in a turn is in the logs before anybody is sent any of
+/// it. Thread of its engine.
 class hub final : public member_host, io::turn_end {
  public:
     /// All of them outlive the hub. `index` is its place among the hubs of `post`; `seen` may be

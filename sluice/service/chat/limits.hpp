@@ -37,24 +37,24 @@ struct limits {
 
 /// What one shard has counted; all but the first two only grow.
 struct counters {
-    std::uint64_t members = 0;         ///< now
-    std::uint64_t log_bytes = 0;       ///< kept in the logs of rooms, now
-    std::uint64_t connected = 0;       ///< members that were admitted
-    std::uint64_t refused = 0;         ///< connections beyond the limit, or without memory for them
-    std::uint64_t messages = 0;        ///< said in rooms
-    std::uint64_t message_bytes = 0;   ///< of them, as they were read
-    std::uint64_t deliveries = 0;      ///< lines laid before members, theirs to read
-    std::uint64_t sent_bytes = 0;      ///< taken by the kernel
-    std::uint64_t skipped = 0;         ///< lines that slow members missed
-    std::uint64_t whispers = 0;        ///< lines for one member
-    std::uint64_t commands = 0;        ///< lines that began with a slash
-    std::uint64_t empty_lines = 0;     ///< read and dropped
-    std::uint64_t held_back = 0;       ///< waits for the rate
-    std::uint64_t private_lost = 0;    ///< private lines for members that did not read
-    std::uint64_t too_slow = 0;        ///< disconnected: the window passed them
-    std::uint64_t too_silent = 0;      ///< disconnected: took nothing before the deadline
-    std::uint64_t too_long = 0;        ///< disconnected: a line beyond the limit
-    std::uint64_t broken = 0;          ///< connections that failed
+    std::uint64_t members = 0;        ///< now
+    std::uint64_t log_bytes = 0;      ///< kept in the logs of rooms, now
+    std::uint64_t connected = 0;      ///< members that were admitted
+    std::uint64_t refused = 0;        ///< connections beyond the limit, or without memory for them
+    std::uint64_t messages = 0;       ///< said in rooms
+    std::uint64_t message_bytes = 0;  ///< of them, as they were read
+    std::uint64_t deliveries = 0;     ///< lines laid before members, theirs to read
+    std::uint64_t sent_bytes = 0;     ///< taken by the kernel
+    std::uint64_t skipped = 0;        ///< lines that slow members missed
+    std::uint64_t whispers = 0;       ///< lines for one member
+    std::uint64_t commands = 0;       ///< lines that began with a slash
+    std::uint64_t empty_lines = 0;    ///< read and dropped
+    std::uint64_t held_back = 0;      ///< waits for the rate
+    std::uint64_t private_lost = 0;   ///< private lines for members that did not read
+    std::uint64_t too_slow = 0;       ///< disconnected: the window passed them
+    std::uint64_t too_silent = 0;     ///< disconnected: took nothing before the deadline
+    std::uint64_t too_long = 0;       ///< disconnected: a line beyond the limit
+    std::uint64_t broken = 0;         ///< connections that failed
 
     counters& operator+=(const counters& o) noexcept;
 };

@@ -76,8 +76,8 @@ class log {
     };
     /// The stretch that holds `p`, from begin() on and before end().
     [[nodiscard]] stretch stretch_at(position p) const noexcept;
-    /// The first stretch from `p` on that `wanted(author)` picks, or an empty one at end(). Looks at
-    /// every stretch between.
+    /// The first stretch from `p` on that `wanted(author)` picks, or an empty one at end(). Looks
+    /// at every stretch between.
     template <class Wanted>
     [[nodiscard]] stretch find_stretch(position p, Wanted wanted) const noexcept;
     /// Lines between two line starts that are not from `id`.

@@ -12,11 +12,14 @@ namespace {
 constexpr std::size_t longest = 32;  // characters
 
 std::size_t characters(std::string_view text) noexcept {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+    }));
 }
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
 
 /// Characters that take up no room, or look like a space: a name of them looks like another.
 bool has_invisible(std::string_view text) noexcept {
@@ -25,9 +28,8 @@ bool has_invisible(std::string_view text) noexcept {
         "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008",
         "\u2009", "\u200a", "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u202f", "\u205f",
         "\u2060", "\u2061", "\u2062", "\u2063", "\u2064", "\u3000", "\u3164", "\ufeff", "\uffa0"};
-    return std::any_of(std::begin(invisible), std::end(invisible), [&](std::string_view c) {
-        return text.find(c) != std::string_view::npos;
-    });
+    return std::any_of(std::begin(invisible), std::end(invisible),
+                       [&](std::string_view c) { return text.find(c) != std::string_view::npos; });
 }
 
 std::string why_no_name(std::string_view name) {

@@ -52,9 +52,10 @@ void room::overtake(position begin) {
         host_.counted().deliveries -= missed;
         if (allowed.slow == slow_policy::skip || missed == 0 || m.dismissed()) return;
         ++host_.counted().too_slow;
-        m.dismiss(fmt::format("* you have to go: you are more than {} behind, and this server "
-                              "does not wait; come back when you can read faster",
-                              wire::format_size(allowed.window)));
+        m.dismiss(
+            fmt::format("* you have to go: you are more than {} behind, and this server "
+                        "does not wait; come back when you can read faster",
+                        wire::format_size(allowed.window)));
     });
 }
 
@@ -69,8 +70,8 @@ void room::enter(member& m) {
 void room::show_history(member& m) {
     const auto [from, lines] = log_.last_words(host_.allowed().history);
     if (lines == 0) return;
-    m.tell(fmt::format("* the last {} said here:", lines == 1 ? std::string{"line"}
-                                                              : fmt::format("{} lines", lines)));
+    m.tell(fmt::format("* the last {} said here:",
+                       lines == 1 ? std::string{"line"} : fmt::format("{} lines", lines)));
     const position end = log_.end();
     m.enter(*this, from);
     m.read_history_until(end);

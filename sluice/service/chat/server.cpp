@@ -35,9 +35,9 @@ server::~server() = default;
 coro::task<result<void>> server::run(std::function<void()> ready) {
     ready_ = std::move(ready);
     for (std::size_t i = 1; i < posts_.size(); ++i) {
-        auto started = io::shard::start(
-            {.kind = home_.which(), .engine = options_.engine, .cpu = {}},
-            [this, i](io::engine& there) { return serve(there, i); });
+        auto started =
+            io::shard::start({.kind = home_.which(), .engine = options_.engine, .cpu = {}},
+                             [this, i](io::engine& there) { return serve(there, i); });
         if (!started) {
             all_here_.abandon();
             shards_.clear();
@@ -131,8 +131,8 @@ coro::task<void> server::receive(post& p) {
 }
 
 coro::task<void> server::sweep(post& p) {
-    const auto interval = std::max<io::duration>(options_.allowed.write_deadline / 4,
-                                                 std::chrono::milliseconds{10});
+    const auto interval =
+        std::max<io::duration>(options_.allowed.write_deadline / 4, std::chrono::milliseconds{10});
     while (co_await io::sleep_for(*p.home, interval)) p.here->sweep();
 }
 

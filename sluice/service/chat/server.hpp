@@ -32,9 +32,10 @@ class server {
     struct options {
         limits allowed;
         std::size_t shards = 1;
-        io::engine_options engine;           ///< of the other shards
-        std::chrono::milliseconds grace{5000};  ///< how long members may take to read their last lines
-        transcript* seen = nullptr;          ///< nullptr: nobody looks
+        io::engine_options engine;  ///< of the other shards
+        std::chrono::milliseconds grace{
+            5000};                   ///< how long members may take to read their last lines
+        transcript* seen = nullptr;  ///< nullptr: nobody looks
     };
 
     /// `doors` are sockets that listen, one a shard (net::listen_options::share_port). `home` is
