@@ -64,7 +64,7 @@ class chat_room {
             if (p.kind == peer_kind::sender) say(p, text_for(clock_type::now()), 1);
         }
         settle();
-        const double messages = static_cast<double>(options_.senders * options_.members);
+        const auto messages = static_cast<double>(options_.senders * options_.members);
         bytes_a_delivery_ = static_cast<double>(delivered_bytes_ - before) / messages;
         if (bytes_a_delivery_ < static_cast<double>(options_.size)) {
             fail("a message did not reach every member: " + std::to_string(bytes_a_delivery_) +
@@ -146,7 +146,9 @@ class chat_room {
 
     void join(peer_kind kind, std::size_t index) {
         const bool sends = kind == peer_kind::sender;
-        peer p{.fd = connect_to(options_.port, peers_.size()), .kind = kind};
+        peer p;
+        p.fd = connect_to(options_.port, peers_.size());
+        p.kind = kind;
         if (kind == peer_kind::stuck || kind == peer_kind::trickling) {
             const int least = 1;
             setsockopt(p.fd.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
@@ -199,7 +201,7 @@ class chat_room {
         std::array<char, digits> number{};
         const auto [end, status] = std::to_chars(number.data(), number.data() + digits,
                                                  when.time_since_epoch().count(), 16);
-        text.append(static_cast<std::size_t>(digits - (end - number.data())), '0');
+        text.append(digits - static_cast<std::size_t>(end - number.data()), '0');
         text.append(number.data(), end);
         text.resize(options_.size, 'x');
         return text;

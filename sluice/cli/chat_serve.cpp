@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <expected>
 #include <memory>
@@ -83,7 +84,7 @@ coro::task<void> report_when_asked(io::signals& asked, chat::server& server, log
 coro::task<result<void>> serve_and_report(io::signals& asked, chat::server& server,
                                           log_format format, std::function<void()> ready) {
     coro::scope reporter{co_await coro::this_context()};
-    reporter.spawn(report_when_asked(asked, server, format));
+    if (!reporter.spawn(report_when_asked(asked, server, format))) co_return failure_of(ENOMEM);
     auto served = co_await server.run(std::move(ready));
     reporter.cancel();
     co_await reporter.join();

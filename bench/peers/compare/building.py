@@ -9,10 +9,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = ROOT / "build" / "release"
 
 
-def build(*targets):
-    """Ends with every target built in build/release, or raises Failed."""
+def build(*targets, peers=False):
+    """Ends with every target built in build/release, and with the servers of others if they are
+    asked for, or raises Failed."""
     steps = (
-        [ROOT / "script" / "bootstrap", "bench"],
+        [ROOT / "script" / "bootstrap", "bench", *(["peers"] if peers else [])],
         ["cmake", "-S", ROOT, "--preset", "release", "-DSLUICE_BENCH=ON"],
         [ROOT / "script" / "build", "release", *targets],
     )

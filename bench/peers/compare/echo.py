@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from . import building, environment, figures
+from . import asking, building, environment, figures
 from .processes import Failed, Process, cores, open_files
 
 BENCH = building.BUILD / "bench"
@@ -40,66 +40,23 @@ IDLE_SECONDS = 5
 MOST_DISTURBED = 0.05
 
 WARMUP = 0.3
-USAGE_CASES = ", ".join([*CASES, IDLE])
 
 
 def add_arguments(parser):
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="default: 5")
-    parser.add_argument(
-        "--seconds", type=float, default=2, metavar="S", help="of each measurement; default: 2"
-    )
-    parser.add_argument(
-        "--only", metavar="SERVER,...", help=f"of {', '.join(SERVERS)}; {BASELINE} is always there"
-    )
-    parser.add_argument("--case", metavar="NAME,...", help=f"of {USAGE_CASES}; default: all")
-    parser.add_argument("--json", metavar="FILE", help="write every sample there as well")
-    parser.add_argument(
-        "--nice",
-        type=int,
-        default=0,
-        metavar="N",
-        help="for servers and load; -15 keeps other work away, as root",
-    )
-
-
-def _chosen(text, known, default, what):
-    if text is None:
-        return default
-    names = [name for name in text.split(",") if name]
-    for name in names:
-        if name not in known:
-            print(
-                f"compare-peers echo: there is no {what} '{name}'; there are {', '.join(known)}",
-                file=sys.stderr,
-            )
-            sys.exit(2)
-    return names
-
-
-def _opened(path):
-    """`path` open for writing, now rather than after minutes of work; None for None."""
-    if path is None:
-        return None
-    try:
-        return open(path, "w", encoding="utf-8")
-    except OSError as error:
-        print(f"compare-peers echo: --json cannot be written: {error}", file=sys.stderr)
-        sys.exit(2)
+    asking.add_common_arguments(parser, SERVERS, [*CASES, IDLE], BASELINE)
 
 
 class Comparison:
     """One run of the subcommand."""
 
     def __init__(self, arguments):
-        if arguments.rounds < 1 or arguments.seconds <= 0:
-            print("compare-peers echo: --rounds and --seconds must be above 0", file=sys.stderr)
-            sys.exit(2)
+        asking.check_common("echo", arguments)
         usual = [name for name, (_, default) in SERVERS.items() if default]
-        wanted = _chosen(arguments.only, SERVERS, usual, "server")
+        wanted = asking.chosen("echo", arguments.only, SERVERS, usual, "server")
         self.servers = [name for name in SERVERS if name in wanted or name == BASELINE]
-        self.cases = _chosen(arguments.case, [*CASES, IDLE], [*CASES, IDLE], "case")
+        self.cases = asking.chosen("echo", arguments.case, [*CASES, IDLE], [*CASES, IDLE], "case")
         self.arguments = arguments
-        self.json = _opened(arguments.json)
+        self.json = asking.opened("echo", arguments.json)
         self.core_of_server, self.core_of_load = cores()
         self.load_engine = "uring"
         self.left_out = {}
@@ -219,7 +176,7 @@ class Comparison:
         return [name for name in self.servers if name not in self.left_out]
 
     def run(self):
-        progress = Progress()
+        progress = asking.Progress()
         for name in self.servers:
             progress.say(f"checking {name}")
             self.attend(name, lambda name=name: self.verify(name))
@@ -372,41 +329,21 @@ class Comparison:
             self.show_idle()
         for name, why in self.left_out.items():
             print(f"\n{name} was left out: {why}")
-        if self.json:
-            with self.json as file:
-                json.dump(
-                    {
-                        "subcommand": "echo",
-                        "environment": where,
-                        "rounds": self.arguments.rounds,
-                        "seconds": self.arguments.seconds,
-                        "baseline": BASELINE,
-                        "load_engine": self.load_engine,
-                        "cases": cases,
-                        "idle": self.idle,
-                        "samples": self.samples,
-                        "left_out": self.left_out,
-                    },
-                    file,
-                    indent=1,
-                )
-                file.write("\n")
-
-
-class Progress:
-    """One line on stderr that overwrites itself, on a terminal only."""
-
-    def __init__(self):
-        self.on = sys.stderr.isatty()
-
-    def say(self, what):
-        if self.on:
-            print(f"\r\033[K{what} ", end="", file=sys.stderr, flush=True)
-
-    def done(self):
-        self.say("")
-        if self.on:
-            print("\r", end="", file=sys.stderr, flush=True)
+        asking.write(
+            self.json,
+            {
+                "subcommand": "echo",
+                "environment": where,
+                "rounds": self.arguments.rounds,
+                "seconds": self.arguments.seconds,
+                "baseline": BASELINE,
+                "load_engine": self.load_engine,
+                "cases": cases,
+                "idle": self.idle,
+                "samples": self.samples,
+                "left_out": self.left_out,
+            },
+        )
 
 
 def run(arguments):

@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import resource
+import select
 import signal
 import subprocess
 import tempfile
@@ -134,6 +135,14 @@ class Process:
         if self._child.returncode != 0:
             raise self.failed(f"failed with status {self._child.returncode}")
         return out.decode()
+
+    def answer(self, timeout):
+        """The next line of its stdout."""
+        ready, _, _ = select.select([self.stdout], [], [], timeout)
+        line = self.stdout.readline() if ready else b""
+        if not line:
+            raise self.failed(f"said nothing for {timeout} s")
+        return line.decode()
 
     def memory(self):
         """Its own share of memory, in bytes: Rss, Pss and the anonymous part of Pss (proc(5))."""

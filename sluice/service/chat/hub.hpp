@@ -32,7 +32,7 @@ class hub final : public member_host, io::turn_end {
     /// nullptr.
     hub(io::engine& home, std::size_t index, const limits& l, directory& people, relay& post,
         transcript* seen);
-    ~hub();
+    ~hub() override;
 
     [[nodiscard]] io::engine& home() const noexcept { return engine_; }
     [[nodiscard]] directory& people() const noexcept { return directory_; }

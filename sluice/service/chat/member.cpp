@@ -90,31 +90,38 @@ member::piece member::next_piece() {
             return without_last_newline({.bytes = rest, .own = true});
         }
         if (room_ == nullptr || dismissed_) return {};
-        const log& lines = room_->lines();
         if (history_end_ != 0 && cursor_ >= history_end_) {
             history_end_ = 0;
             outbox().text.append("* that was said before you came\n");
             continue;
         }
-        if (cursor_ == lines.end()) return {};
-        position to = std::min(lines.end(), cursor_ + most_a_send);
-        const bool in_history = history_end_ != 0;
-        if (in_history) to = std::min(to, history_end_);
-        if (in_history || own_end_ > cursor_) {
-            const auto hidden = lines.find_stretch(cursor_, [&](author by) {
-                return in_history ? by.is_announcement() : by.who() == id_;
-            });
-            if (hidden.from <= cursor_) {
-                cursor_ = in_history ? std::min(hidden.to, history_end_) : hidden.to;
-                continue;
-            }
-            to = std::min(to, hidden.from);
+        const position to = pass_hidden();
+        if (to == cursor_) {
+            if (history_end_ == 0) return {};
+            continue;
         }
-        const auto p = without_last_newline({.bytes = lines.view(cursor_, to), .to = to});
+        const auto p = without_last_newline({.bytes = room_->lines().view(cursor_, to), .to = to});
         // What is left of the last line is the newline that this peer does not want.
         if (terminated_ || p.bytes != "\n") return p;
         cursor_ = to;
     }
+}
+
+// Moves the cursor behind lines that are not for this member, and gives the end of those that are.
+position member::pass_hidden() noexcept {
+    const log& lines = room_->lines();
+    const bool in_history = history_end_ != 0;
+    const position last = in_history ? history_end_ : lines.end();
+    while (cursor_ < last) {
+        const position to = std::min(last, cursor_ + most_a_send);
+        if (!in_history && own_end_ <= cursor_) return to;
+        const auto hidden = lines.find_stretch(cursor_, [&](author by) {
+            return in_history ? by.is_announcement() : by.who() == id_;
+        });
+        if (hidden.from > cursor_) return std::min(to, hidden.from);
+        cursor_ = std::min(hidden.to, last);
+    }
+    return cursor_;
 }
 
 std::size_t member::skip_to(position target) {

@@ -27,6 +27,7 @@ class member_host {
  public:
     member_host(const member_host&) = delete;
     member_host& operator=(const member_host&) = delete;
+    virtual ~member_host() = default;
 
     [[nodiscard]] const limits& allowed() const noexcept { return limits_; }
     [[nodiscard]] counters& counted() noexcept { return counters_; }
@@ -35,7 +36,6 @@ class member_host {
 
  protected:
     explicit member_host(const limits& l) noexcept : limits_{l} {}
-    ~member_host() = default;
 
  private:
     const limits& limits_;
@@ -124,6 +124,7 @@ class member final : public io::op,
     };
 
     [[nodiscard]] piece next_piece();
+    [[nodiscard]] position pass_hidden() noexcept;
     [[nodiscard]] piece without_last_newline(piece p) const noexcept;
     [[nodiscard]] bool between_lines() const noexcept;
     [[nodiscard]] private_lines& outbox();

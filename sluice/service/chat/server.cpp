@@ -21,7 +21,7 @@ server::post::post(unique_fd socket) noexcept
 
 server::server(io::engine& home, std::vector<unique_fd> doors, options o)
     : home_{home},
-      options_{std::move(o)},
+      options_{o},
       relay_{options_.shards},
       all_here_{options_.shards},
       all_gone_{options_.shards} {
@@ -54,15 +54,19 @@ coro::task<result<void>> server::run(std::function<void()> ready) {
 void server::stop() noexcept {
     ++stops_;
     if (!errands_) return;
-    for (auto& p : posts_) errands_->spawn(tell(*p));
+    for (auto& p : posts_) run_errand(tell(*p));
+}
+
+void server::run_errand(coro::task<void> errand) {
+    check(errands_->spawn(std::move(errand)).has_value(), "no memory to stop a chat");
 }
 
 // Each shard deals with it on its own thread.
 coro::task<void> server::tell(post& p) {
-    co_await io::call_on(home_, *p.home, [this, &p] {
+    static_cast<void>(co_await io::call_on(home_, *p.home, [this, &p] {
         hear_stop(p);
         return true;
-    });
+    }));
 }
 
 void server::hear_stop(post& p) noexcept {
@@ -73,7 +77,7 @@ void server::hear_stop(post& p) noexcept {
 }
 
 void server::count(std::function<void(const counters&)> told) {
-    if (errands_) errands_->spawn(add_up(std::move(told)));
+    if (errands_) run_errand(add_up(std::move(told)));
 }
 
 coro::task<void> server::add_up(std::function<void(const counters&)> told) {
@@ -111,13 +115,13 @@ coro::task<void> server::serve(io::engine& here, std::size_t index) {
         co_await errands_->join();
         errands_.reset();
     }
-    co_await all_gone_.arrive(here);
+    static_cast<void>(co_await all_gone_.arrive(here));
     here.timers().disarm(p);
 }
 
 coro::task<void> server::receive(post& p) {
     coro::scope sweeper{co_await coro::this_context()};
-    sweeper.spawn(sweep(p));
+    check(sweeper.spawn(sweep(p)).has_value(), "no memory to look after a chat");
     net::listener door{*p.home, std::move(p.door)};
     for (;;) {
         auto socket = co_await door.accept();

@@ -75,6 +75,7 @@ class server {
     coro::task<void> serve(io::engine& here, std::size_t index);
     coro::task<void> receive(post& p);
     coro::task<void> sweep(post& p);
+    void run_errand(coro::task<void> errand);
     coro::task<void> tell(post& p);
     coro::task<void> add_up(std::function<void(const counters&)> told);
     void hear_stop(post& p) noexcept;
