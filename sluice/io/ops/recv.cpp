@@ -53,7 +53,9 @@ verdict recv_stream::complete(op& o, const completion& c) noexcept {
         pool.note_of(self.last_).next = c.buffer;
     }
     self.last_ = static_cast<std::uint16_t>(c.buffer);
-    if (++self.count_ >= ahead && c.more) self.pause();
+    // Buffers that many hold without using them would be missed by those who have none.
+    const bool scarce = pool.lent() > pool.limits().count / 2;
+    if (++self.count_ >= (scarce ? 1 : ahead) && c.more) self.pause();
     return verdict::done;
 }
 

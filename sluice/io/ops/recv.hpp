@@ -16,7 +16,8 @@ namespace sluice::io {
 
 /// recv(2) again and again, each time into a buffer of the engine's pool: a descriptor that waits
 /// holds none. An empty lease is the end of the stream, which stays so. On io_uring the kernel
-/// receives ahead of the reader, at most `ahead` buffers.
+/// receives ahead of the reader, at most `ahead` buffers, or one while more than half of the pool
+/// is lent.
 class recv_stream final : public stream<recv_stream, lease> {
  public:
     static constexpr std::uint16_t ahead = 4;
