@@ -48,6 +48,29 @@ class pool_contract : public engine_test {
 };
 INSTANTIATE_TEST_SUITE_P(on, pool_contract, ::testing::ValuesIn(every_loop()), engine_name);
 
+TEST_P(pool_contract, peers_that_send_much_and_are_not_read_leave_buffers_for_others) {
+    options.buffers = {.count = 8, .size = 64, .at_first = 8};
+    run([&]() -> coro::task<> {
+        std::vector<std::unique_ptr<guest>> guests;
+        std::vector<io::lease> held;
+        for (int i = 0; i < 3; ++i) {
+            guests.push_back(new_guest());
+            write_all(guests.back()->theirs.get(), pattern(20 * 64));
+            auto got = co_await guests.back()->connection.recv();
+            EXPECT_EQ(got->bytes().size(), 64U);
+            held.push_back(std::move(*got));
+        }
+        auto newcomer = new_guest();
+        write_all(newcomer->theirs.get(), "hello");
+        std::string seen;
+        co_await read_once(*newcomer, seen, io::after(io::clock::now(), 5s));
+        EXPECT_EQ(seen, "hello");
+        held.clear();
+        for (auto& g : guests) co_await g->connection.close();
+        co_await newcomer->connection.close();
+    });
+}
+
 TEST_P(pool_contract, a_lease_that_dies_wakes_one_who_waits) {
     run([&]() -> coro::task<> {
         auto a = new_guest();

@@ -34,7 +34,13 @@ int recv_stream::attempt(op& o) noexcept {
 }
 
 void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
-    io_uring_prep_recv_multishot(&entry, o.fd(), nullptr, 0, 0);
+    // In one go the kernel would fill a buffer with each part of what a peer has sent at once, and a
+    // few such peers, if nobody reads what they send, would have all there are.
+    if (static_cast<recv_stream&>(o).floods_) {
+        io_uring_prep_recv(&entry, o.fd(), nullptr, 0, 0);
+    } else {
+        io_uring_prep_recv_multishot(&entry, o.fd(), nullptr, 0, 0);
+    }
 }
 
 verdict recv_stream::complete(op& o, const completion& c) noexcept {
@@ -53,9 +59,8 @@ verdict recv_stream::complete(op& o, const completion& c) noexcept {
         pool.note_of(self.last_).next = c.buffer;
     }
     self.last_ = static_cast<std::uint16_t>(c.buffer);
-    // Buffers that many hold without using them would be missed by those who have none.
-    const bool scarce = pool.lent() > pool.limits().count / 2;
-    if (++self.count_ >= (scarce ? 1 : ahead) && c.more) self.pause();
+    self.floods_ = static_cast<std::size_t>(c.result) == pool.limits().size;
+    if ((++self.count_ >= ahead || self.floods_) && c.more) self.pause();
     return verdict::done;
 }
 

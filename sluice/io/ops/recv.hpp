@@ -16,8 +16,7 @@ namespace sluice::io {
 
 /// recv(2) again and again, each time into a buffer of the engine's pool: a descriptor that waits
 /// holds none. An empty lease is the end of the stream, which stays so. On io_uring the kernel
-/// receives ahead of the reader, at most `ahead` buffers, or one while more than half of the pool
-/// is lent.
+/// receives ahead of the reader, at most about `ahead` buffers, and none as long as each is filled.
 class recv_stream final : public stream<recv_stream, lease> {
  public:
     static constexpr std::uint16_t ahead = 4;
@@ -44,6 +43,7 @@ class recv_stream final : public stream<recv_stream, lease> {
     std::uint16_t count_ = 0;
     std::uint16_t first_ = 0;  // buffers received and not taken, linked by their notes
     std::uint16_t last_ = 0;
+    bool floods_ = true;  // the last buffer was filled, or there was none yet
     std::int32_t end_ = open;  // 0 at the end of the stream, else a negative errno
 };
 
