@@ -20,7 +20,6 @@
 #include "sluice/cli/chat_counters.hpp"
 #include "sluice/cli/line_printer.hpp"
 #include "sluice/cli/log.hpp"
-#include "sluice/cli/open_files.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/serving.hpp"
@@ -127,7 +126,8 @@ exit_status serve(const CLI::App& command, settings s) {
                          .shards = shards,
                          .engine = {},
                          .grace = s.common.grace,
-                         .seen = printer ? &*printer : nullptr}};
+                         .seen = printer ? &*printer : nullptr,
+                         .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
     const stop_signals stops{**home, [&server] { server.stop(); }};
     const auto served = io::run(**home, serve_and_report(*asked, server, s.common.format, [&] {
         announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());

@@ -7,6 +7,7 @@
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/remote.hpp"
+#include "sluice/model/model.hpp"
 #include "sluice/net/listener.hpp"
 #include "sluice/service/chat/session.hpp"
 
@@ -21,7 +22,8 @@ server::post::post(unique_fd socket) noexcept
 
 server::server(io::engine& home, std::vector<unique_fd> doors, options o)
     : home_{home},
-      options_{o},
+      options_{std::move(o)},
+      troubles_{options_.troubles},
       relay_{options_.shards},
       all_here_{options_.shards},
       all_gone_{options_.shards} {
@@ -123,6 +125,7 @@ coro::task<void> server::receive(post& p) {
     coro::scope sweeper{co_await coro::this_context()};
     check(sweeper.spawn(sweep(p)).has_value(), "no memory to look after a chat");
     net::listener door{*p.home, std::move(p.door)};
+    door.on_shortage([this](error why) { model::tell_shortage(troubles_, why); });
     for (;;) {
         auto socket = co_await door.accept();
         if (!socket) break;

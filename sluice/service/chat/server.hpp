@@ -16,6 +16,7 @@
 #include "sluice/io/barrier.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/shard.hpp"
+#include "sluice/model/troubles.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/service/chat/directory.hpp"
 #include "sluice/service/chat/hub.hpp"
@@ -36,6 +37,7 @@ class server {
         std::chrono::milliseconds grace{
             5000};                   ///< how long members may take to read their last lines
         transcript* seen = nullptr;  ///< nullptr: nobody looks
+        model::complaints troubles;  ///< what goes wrong, a line a kind and minute
     };
 
     /// `doors` are sockets that listen, one a shard (net::listen_options::share_port). `home` is
@@ -82,6 +84,7 @@ class server {
 
     io::engine& home_;
     options options_;
+    model::troubles troubles_;
     directory people_;
     relay relay_;
     io::barrier all_here_;
