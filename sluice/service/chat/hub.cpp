@@ -17,7 +17,8 @@ hub::hub(io::engine& home, std::size_t index, const limits& l, directory& people
       index_{index},
       directory_{people},
       relay_{post},
-      transcript_{seen} {
+      transcript_{seen},
+      outgoing_(post.shards()) {
     relay_.enlist(index_, *this);
 }
 
@@ -71,6 +72,7 @@ void hub::close_if_unused(const std::string& name) {
     const auto at = rooms_.find(name);
     if (at == rooms_.end() || at->second.here->size() > 0 || !at->second.copies.empty()) return;
     const std::size_t home = home_of(name);
+    if (home == index_ && name == lobby) return;
     if (home != index_) {
         relay_.post(
             std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name));
@@ -138,12 +140,12 @@ void hub::append_in_parts(place& p, author from, std::string_view lines) {
 
 batch& hub::outgoing(std::size_t shard, const std::string& name) {
     engine_.at_turn_end(*this);
-    for (const auto& b : outgoing_) {
-        if (b->to == shard && b->room == name) return *b;
+    auto& letter = outgoing_[shard][name];
+    if (!letter) {
+        const auto why = home_of(name) == index_ ? batch::purpose::heard : batch::purpose::said;
+        letter = std::make_unique<batch>(relay_, index_, shard, why, name);
     }
-    const auto why = home_of(name) == index_ ? batch::purpose::heard : batch::purpose::said;
-    outgoing_.push_back(std::make_unique<batch>(relay_, index_, shard, why, name));
-    return *outgoing_.back();
+    return *letter;
 }
 
 void hub::whisper(const directory::whereabouts& to, std::string_view line) {
@@ -212,7 +214,7 @@ void hub::unsubscribe(std::size_t shard, const std::string& name) {
     if (at == rooms_.end()) return;
     std::erase(at->second.copies, shard);
     // Should it subscribe again, the history will tell it.
-    std::erase_if(outgoing_, [&](const auto& b) { return b->to == shard && b->room == name; });
+    outgoing_[shard].erase(name);
     close_if_unused(name);
 }
 
@@ -237,8 +239,10 @@ void hub::deliver_later(member& m) noexcept {
 void hub::at_end() noexcept {
     while (!changed_.empty()) changed_.pop_front().flush();
     while (!waiting_.empty()) waiting_.pop_front().deliver();
-    for (auto& b : outgoing_) relay_.post(std::move(b));
-    outgoing_.clear();
+    for (auto& letters : outgoing_) {
+        for (auto& [room, letter] : letters) relay_.post(std::move(letter));
+        letters.clear();
+    }
     if (shown_.empty()) return;
     transcript_->add(shown_);
     shown_.clear();

@@ -21,6 +21,9 @@
 
 namespace sluice::service::chat {
 
+/// Where everybody begins. It keeps its history when nobody is there; other rooms end then.
+inline constexpr const char* lobby = "lobby";
+
 /// Each room is ordered by one shard, its home, which a hash of its name decides. A shard with
 /// members of a room that lives elsewhere keeps a copy of its log: what they say goes to the home
 /// in one letter a turn, and what was said, by anybody, comes back in one letter a turn, whatever
@@ -37,6 +40,8 @@ class hub final : public member_host, io::turn_end {
     [[nodiscard]] io::engine& home() const noexcept { return engine_; }
     [[nodiscard]] directory& people() const noexcept { return directory_; }
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
+    /// The mail between the shards is full: nobody should be listened to for a moment.
+    [[nodiscard]] bool crowded() const noexcept { return relay_.crowded(); }
     /// Lines for the operator; nothing if nobody looks.
     void show(std::initializer_list<std::string_view> pieces);
 
@@ -92,7 +97,8 @@ class hub final : public member_host, io::turn_end {
     std::unordered_map<member_id, member*> members_;
     intrusive_list<room, changed_rooms_tag> changed_;
     intrusive_list<member, waiting_members_tag> waiting_;
-    std::vector<std::unique_ptr<batch>> outgoing_;
+    // The mail of this turn: for each shard, a letter a room.
+    std::vector<std::unordered_map<std::string, std::unique_ptr<batch>>> outgoing_;
     std::string shown_;
     std::uint64_t last_ticket_ = 0;
 };

@@ -1,6 +1,7 @@
 // Mail between the hubs: what was said on one shard, for those who listen on another.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -47,17 +48,25 @@ struct batch : io::letter {
 /// is retired when none posts any more (io::barrier).
 class relay {
  public:
-    explicit relay(std::size_t shards) : hubs_(shards) {}
+    /// With more than `most` bytes under way, crowded() says so.
+    relay(std::size_t shards, std::size_t most) : hubs_(shards), most_{most} {}
 
     [[nodiscard]] std::size_t shards() const noexcept { return hubs_.size(); }
     void enlist(std::size_t index, hub& h) noexcept { hubs_[index] = &h; }
     void retire(std::size_t index) noexcept { hubs_[index] = nullptr; }
     /// Any thread: hands a letter over.
     void post(std::unique_ptr<batch> b) noexcept;
+    /// Any thread: some shard is so far behind with its mail that nobody should be listened to for
+    /// a moment. What is under way then stays within the limit and what one turn reads.
+    [[nodiscard]] bool crowded() const noexcept {
+        return under_way_.load(std::memory_order_relaxed) > most_;
+    }
 
  private:
     friend struct batch;
     std::vector<hub*> hubs_;
+    std::size_t most_;
+    std::atomic<std::size_t> under_way_ = 0;  // bytes
 };
 
 }  // namespace sluice::service::chat

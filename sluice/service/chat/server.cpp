@@ -12,6 +12,12 @@
 #include "sluice/service/chat/session.hpp"
 
 namespace sluice::service::chat {
+namespace {
+
+// Between the shards, before nobody is listened to for a moment.
+constexpr std::size_t most_windows_under_way = 4;
+
+}  // namespace
 
 server::post::post(unique_fd socket) noexcept
     : timer{[](io::timer& t) noexcept {
@@ -24,7 +30,7 @@ server::server(io::engine& home, std::vector<unique_fd> doors, options o)
     : home_{home},
       options_{std::move(o)},
       troubles_{options_.troubles},
-      relay_{options_.shards},
+      relay_{options_.shards, most_windows_under_way * options_.allowed.window},
       all_here_{options_.shards},
       all_gone_{options_.shards} {
     check(doors.size() == options_.shards, "a chat has a door a shard");

@@ -26,7 +26,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* lobby = "lobby";
 // How long a member that leaves may take to read its last lines.
 constexpr auto parting_time = 2s;
 
@@ -55,7 +54,10 @@ class ear {
         return reader_.awaits_pause() ? io::after(io::clock::now(), wire::auto_pause) : io::never;
     }
     /// How long the member has to wait before it is listened to again.
-    [[nodiscard]] io::duration held_back() const noexcept { return held_back_; }
+    [[nodiscard]] io::duration held_back() const noexcept {
+        constexpr io::duration moment = 1ms;
+        return hub_.crowded() ? std::max(held_back_, moment) : held_back_;
+    }
 
     /// False if the member goes: it has said so, or broken a limit, or its end of the connection is
     /// over. After a held_back(), go_on() comes before the next hear().
