@@ -16,6 +16,7 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/raw_terminal.hpp"
 #include "sluice/cli/serve_options.hpp"
@@ -140,15 +141,6 @@ exit_status join(const CLI::App& command, const join_settings& s) {
     return chat(**home, std::move(*where), desk, s);
 }
 
-reading<std::uint64_t> read_max_line(std::string_view text) {
-    constexpr std::uint64_t most = std::uint64_t{1} << 30;
-    auto size = read_size(text);
-    if (size && (*size == 0 || *size > most)) {
-        return std::unexpected{in_quotes(text) + " is no length of a line; write 1 to 1G"};
-    }
-    return size;
-}
-
 /// A name or a room: one word, which the server judges further.
 reading<std::string> read_word(std::string_view text) {
     for (const char c : text) {
@@ -167,19 +159,14 @@ void add_chat_join(commands& all, CLI::App& chat) {
     auto* command = chat.add_subcommand("join", "Call a server and chat with all who are there");
     auto settings = std::make_shared<join_settings>();
     auto& o = settings->chat;
-    using enum wire::framing;
-    constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
-        {{"auto", automatic}, {"line", line}, {"raw", raw}}};
     add_value(*command, "ADDRESS", settings->where, read_address, "",
               fmt::format("HOST:PORT or PORT ({})", settings->where));
     add_value(*command, "--nick", o.nick, read_word, "NAME", "Ask for this name on arrival");
     add_value(*command, "--room", o.room, read_word, "NAME", "Go to this room on arrival");
     command->add_flag("--reconnect", o.reconnect,
                       "Call again when cut off, with the same name and room");
-    add_value(*command, "--framing", o.framing, one_of{framings}, "HOW",
-              "What ends a message: auto, line or raw (auto)");
-    add_value(*command, "--max-line", o.max_line, read_max_line, "SIZE",
-              "Longest message, in bytes (64K)");
+    add_framing_option(*command, o.framing);
+    add_max_line_option(*command, o.max_line, "message");
     add_engine_option(*command, settings->engine);
     all.on(*command, [command, settings] { return join(*command, *settings); });
 }

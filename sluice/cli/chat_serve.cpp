@@ -20,6 +20,7 @@
 #include "sluice/cli/chat_counters.hpp"
 #include "sluice/cli/line_printer.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/serving.hpp"
@@ -140,11 +141,11 @@ exit_status serve(const CLI::App& command, settings s) {
     return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
 }
 
-reading<std::uint64_t> read_line_limit(std::string_view text) {
+reading<std::uint64_t> read_private_limit(std::string_view text) {
     constexpr std::uint64_t most = std::uint64_t{1} << 24;
     auto size = read_size(text);
     if (size && (*size == 0 || *size > most)) {
-        return std::unexpected{in_quotes(text) + " is no length of a line; write 1 to 16M"};
+        return std::unexpected{in_quotes(text) + " is no limit on private lines; write 1 to 16M"};
     }
     return size;
 }
@@ -160,26 +161,21 @@ reading<std::uint64_t> read_window(std::string_view text) {
 }
 
 void add_limits(CLI::App& command, settings& into) {
-    using enum wire::framing;
-    constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
-        {{"auto", automatic}, {"line", line}, {"raw", raw}}};
     constexpr std::array<std::pair<std::string_view, chat::slow_policy>, 2> policies{
         {{"skip", chat::slow_policy::skip}, {"disconnect", chat::slow_policy::disconnect}}};
     constexpr std::uint64_t many = 1'000'000;
     chat::limits& l = into.allowed;
-    add_value(command, "--framing", l.framing, one_of{framings}, "HOW",
-              "What ends a message: auto, line or raw (auto)");
+    add_framing_option(command, l.framing);
     add_value(command, "--slow", l.slow, one_of{policies}, "WHAT",
               "Becomes of who reads too slowly: skip or disconnect (skip)");
     add_value(command, "--window", l.window, read_window, "SIZE",
               "What a room keeps of its lines (1M)");
     add_value(command, "--history", l.history, count_from{0, many}, "N",
               "Lines that a newcomer is shown (100)");
-    add_value(command, "--max-line", l.max_line, read_line_limit, "SIZE",
-              "Longest line, in bytes (4K)");
+    add_max_line_option(command, l.max_line, "line");
     add_value(command, "--max-rooms", l.max_rooms, count_from{1, many}, "N",
               "Rooms at a time (1000)");
-    add_value(command, "--max-private", l.max_private, read_line_limit, "SIZE",
+    add_value(command, "--max-private", l.max_private, read_private_limit, "SIZE",
               "Replies and private lines that wait for a member (64K)");
     add_value(command, "--rate", into.rate, count_from{0, many}, "N",
               "Messages a second a member, 0 for any number (0)");

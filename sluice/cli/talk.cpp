@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/serving.hpp"
@@ -227,23 +228,9 @@ exit_status join(const join_settings& s) {
     return run_until_stopped(**home, client, [] {});
 }
 
-reading<std::uint64_t> read_max_line(std::string_view text) {
-    constexpr std::uint64_t most = std::uint64_t{1} << 30;
-    auto size = read_size(text);
-    if (size && (*size == 0 || *size > most)) {
-        return std::unexpected{in_quotes(text) + " is no length of a message; write 1 to 1G"};
-    }
-    return size;
-}
-
 void add_conversation_options(CLI::App& command, conversation_options& into) {
-    using enum wire::framing;
-    constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
-        {{"auto", automatic}, {"line", line}, {"raw", raw}}};
-    add_value(command, "--framing", into.framing, one_of{framings}, "HOW",
-              "What ends a message: auto, line or raw (auto)");
-    add_value(command, "--max-line", into.max_line, read_max_line, "SIZE",
-              "Longest message, in bytes (64K)");
+    add_framing_option(command, into.framing);
+    add_max_line_option(command, into.max_line, "message");
 }
 
 void add_serve(commands& all, CLI::App& talk) {
