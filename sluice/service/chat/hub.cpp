@@ -24,6 +24,8 @@ hub::hub(io::engine& home, std::size_t index, const limits& l, directory& people
 
 hub::~hub() {
     check(members_.empty(), "a hub dies with members");
+    // The last mail of another shard may have come in this very turn: nobody is left to read it.
+    while (!changed_.empty()) changed_.pop_front();
     relay_.retire(index_);
 }
 
@@ -64,7 +66,7 @@ hub::place* hub::open(const std::string& name) {
     p.ticket = ++last_ticket_;
     auto letter = std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
     letter->ticket = p.ticket;
-    relay_.post(std::move(letter));
+    post(std::move(letter));
     return &p;
 }
 
@@ -74,8 +76,7 @@ void hub::close_if_unused(const std::string& name) {
     const std::size_t home = home_of(name);
     if (home == index_ && name == lobby) return;
     if (home != index_) {
-        relay_.post(
-            std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name));
+        post(std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name));
     }
     rooms_.erase(at);
 }
@@ -111,17 +112,18 @@ void hub::say(member& m, author from, std::initializer_list<std::string_view> pi
     const std::string& name = m.where()->name();
     const std::size_t home = home_of(name);
     if (home == index_) {
-        append(rooms_.find(name)->second, from, pieces);
+        append(rooms_.find(name)->second, from, pieces, 1);
     } else {
         outgoing(home, name).add(from, pieces);
     }
 }
 
-void hub::append(place& p, author from, std::initializer_list<std::string_view> pieces) {
+void hub::append(place& p, author from, std::initializer_list<std::string_view> pieces,
+                 std::size_t count) {
     member* speaker = find(from.who());
     if (speaker != nullptr && speaker->where() != p.here.get()) speaker = nullptr;
     room& r = *p.here;
-    r.append(from, speaker, pieces);
+    r.append(from, speaker, pieces, count);
     if (!r.list_hook<changed_rooms_tag>::linked()) changed_.push_back(r);
     engine_.at_turn_end(*this);
     for (const std::size_t shard : p.copies) outgoing(shard, r.name()).add(from, pieces);
@@ -132,8 +134,14 @@ void hub::append_in_parts(place& p, author from, std::string_view lines) {
     const std::size_t most = p.here->lines().window() / 2;
     while (!lines.empty()) {
         std::size_t length = lines.size();
-        if (length > most) length = lines.rfind('\n', most - 1) + 1;
-        append(p, from, {lines.substr(0, length)});
+        if (length > most) {
+            const auto end = lines.rfind('\n', most - 1);
+            // The longest line may be longer than that, and goes alone.
+            length = (end == std::string_view::npos ? lines.find('\n') : end) + 1;
+        }
+        const auto part = lines.substr(0, length);
+        append(p, from, {part},
+               static_cast<std::size_t>(std::count(part.begin(), part.end(), '\n')));
         lines.remove_prefix(length);
     }
 }
@@ -157,7 +165,7 @@ void hub::whisper(const directory::whereabouts& to, std::string_view line) {
     auto letter =
         std::make_unique<batch>(relay_, index_, to.shard, batch::purpose::whisper, std::string{});
     letter->add(author::speaking(to.id), {line});
-    relay_.post(std::move(letter));
+    post(std::move(letter));
 }
 
 void hub::take(const batch& b) {
@@ -199,14 +207,14 @@ void hub::subscribe(std::size_t shard, const std::string& name, std::uint64_t ti
     if (p != nullptr) {
         p->copies.push_back(shard);
         const log& lines = p->here->lines();
-        position at = lines.last_words(allowed().history).from;
+        position at = p->here->history().from;
         while (at < lines.end()) {
             const auto s = lines.stretch_at(at);
             if (!s.by.is_announcement()) before->add(s.by, {lines.view(at, s.to)});
             at = s.to;
         }
     }
-    relay_.post(std::move(before));
+    post(std::move(before));
 }
 
 void hub::unsubscribe(std::size_t shard, const std::string& name) {
@@ -218,8 +226,18 @@ void hub::unsubscribe(std::size_t shard, const std::string& name) {
     close_if_unused(name);
 }
 
-void hub::dismiss_all(std::string_view line) {
-    for (auto& [id, m] : members_) m->dismiss(line);
+void hub::close(std::string_view farewell) {
+    farewell_ = farewell;
+    for (auto& [id, m] : members_) m->see_out(farewell);
+}
+
+void hub::fall_silent() noexcept {
+    at_end();
+    silent_ = true;
+}
+
+void hub::post(std::unique_ptr<batch> letter) noexcept {
+    if (!silent_) relay_.post(std::move(letter));
 }
 
 void hub::sweep() noexcept {
@@ -240,7 +258,7 @@ void hub::at_end() noexcept {
     while (!changed_.empty()) changed_.pop_front().flush();
     while (!waiting_.empty()) waiting_.pop_front().deliver();
     for (auto& letters : outgoing_) {
-        for (auto& [room, letter] : letters) relay_.post(std::move(letter));
+        for (auto& [room, letter] : letters) post(std::move(letter));
         letters.clear();
     }
     if (shown_.empty()) return;

@@ -59,8 +59,12 @@ class hub final : public member_host, io::turn_end {
     /// A line for somebody on any shard.
     void whisper(const directory::whereabouts& to, std::string_view line);
 
-    /// Everybody gets `line`, then has to go.
-    void dismiss_all(std::string_view line);
+    /// Everybody is seen out with `farewell`, which is not copied, and nobody is let in any more.
+    void close(std::string_view farewell);
+    /// Empty until close().
+    [[nodiscard]] std::string_view farewell() const noexcept { return farewell_; }
+    /// The last mail goes out now, and none after it, whatever comes in: the other hubs may end.
+    void fall_silent() noexcept;
     /// Hangs up on members that have taken nothing for too long. To be called now and then.
     void sweep() noexcept;
 
@@ -76,11 +80,13 @@ class hub final : public member_host, io::turn_end {
     };
 
     void at_end() noexcept;
+    void post(std::unique_ptr<batch> letter) noexcept;
     [[nodiscard]] std::size_t home_of(std::string_view name) const noexcept;
     [[nodiscard]] member* find(member_id id) noexcept;
     place* open(const std::string& name);
     void close_if_unused(const std::string& name);
-    void append(place& p, author from, std::initializer_list<std::string_view> pieces);
+    void append(place& p, author from, std::initializer_list<std::string_view> pieces,
+                std::size_t count);
     void append_in_parts(place& p, author from, std::string_view lines);
     batch& outgoing(std::size_t shard, const std::string& name);
     void announce(member& m, std::string_view what);
@@ -100,7 +106,9 @@ class hub final : public member_host, io::turn_end {
     // The mail of this turn: for each shard, a letter a room.
     std::vector<std::unordered_map<std::string, std::unique_ptr<batch>>> outgoing_;
     std::string shown_;
+    std::string_view farewell_;
     std::uint64_t last_ticket_ = 0;
+    bool silent_ = false;
 };
 
 }  // namespace sluice::service::chat

@@ -57,13 +57,16 @@ position log::line_start_from(position p) const noexcept {
     return at == std::string_view::npos ? end_ : p + at;
 }
 
-log::tail log::last_words(std::size_t wanted) const noexcept {
+log::tail log::last_words(std::size_t wanted, std::size_t within) const noexcept {
+    const position first = line_start_from(end_ - std::min<position>(within, end_));
     tail found{.from = end_};
     for (std::size_t i = segments_.size(); i > 0 && found.lines < wanted; --i) {
         const stretch s = stretch_of(i - 1);
+        if (s.to <= first) break;
         if (s.by.is_announcement()) continue;
-        const auto [from, lines] = last_lines(view(s.from, s.to), wanted - found.lines);
-        found = {.from = s.from + from, .lines = found.lines + lines};
+        const position start = std::max(s.from, first);
+        const auto [from, lines] = last_lines(view(start, s.to), wanted - found.lines);
+        found = {.from = start + from, .lines = found.lines + lines};
     }
     return found;
 }

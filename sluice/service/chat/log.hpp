@@ -61,12 +61,12 @@ class log {
     [[nodiscard]] position line_start_from(position p) const noexcept;
 
     /// Where the last lines that are words of somebody begin, announcements not counted, and how
-    /// many they are: `wanted`, or as many as there are.
+    /// many they are: `wanted`, or as many as there are in the last `within` bytes.
     struct tail {
         position from = 0;
         std::size_t lines = 0;
     };
-    [[nodiscard]] tail last_words(std::size_t wanted) const noexcept;
+    [[nodiscard]] tail last_words(std::size_t wanted, std::size_t within) const noexcept;
 
     /// What one author wrote without another in between.
     struct stretch {

@@ -89,7 +89,12 @@ member::piece member::next_piece() {
             const auto rest = std::string_view{outbox_->text}.substr(outbox_->sent);
             return without_last_newline({.bytes = rest, .own = true});
         }
-        if (room_ == nullptr || dismissed_) return {};
+        if (dismissed_ && !is_seen_out()) return {};
+        if (missed_ > 0) {
+            tell_missed();
+            continue;
+        }
+        if (room_ == nullptr) return {};
         if (history_end_ != 0 && cursor_ >= history_end_) {
             history_end_ = 0;
             outbox().text.append("* that was said before you came\n");
@@ -97,7 +102,9 @@ member::piece member::next_piece() {
         }
         const position to = pass_hidden();
         if (to == cursor_) {
-            if (history_end_ == 0) return {};
+            if (history_end_ != 0) continue;
+            if (!is_seen_out()) return {};
+            outbox().text.append(std::exchange(farewell_, {})).push_back('\n');
             continue;
         }
         const auto p = without_last_newline({.bytes = room_->lines().view(cursor_, to), .to = to});
@@ -111,7 +118,8 @@ member::piece member::next_piece() {
 position member::pass_hidden() noexcept {
     const log& lines = room_->lines();
     const bool in_history = history_end_ != 0;
-    const position last = in_history ? history_end_ : lines.end();
+    const position end = is_seen_out() ? last_ : lines.end();
+    const position last = in_history ? history_end_ : end;
     while (cursor_ < last) {
         const position to = std::min(last, cursor_ + most_a_send);
         if (!in_history && own_end_ <= cursor_) return to;
@@ -129,17 +137,31 @@ std::size_t member::skip_to(position target) {
     const std::size_t missed = room_->lines().lines_by_others(id_, cursor_, target);
     cursor_ = std::max(cursor_, target);
     if (history_end_ != 0 && history_end_ <= cursor_) history_end_ = 0;
-    if (missed > 0 && !dismissed_) {
-        outbox().text.append(
-            fmt::format("* you missed {} message{}\n", missed, missed == 1 ? "" : "s"));
-    }
+    missed_ += missed;
     return missed;
+}
+
+void member::tell_missed() {
+    if (missed_ == 0) return;
+    outbox().text.append(
+        fmt::format("* you missed {} message{}\n", missed_, missed_ == 1 ? "" : "s"));
+    missed_ = 0;
 }
 
 void member::dismiss(std::string_view why) {
     if (std::exchange(dismissed_, true)) return;
     keep_rest_of_line();
+    tell_missed();
     outbox().text.append(why).push_back('\n');
+    host_.deliver_later(*this);
+    peer_.recv().cancel();
+}
+
+void member::see_out(std::string_view farewell) {
+    if (room_ == nullptr) return dismiss(farewell);
+    if (std::exchange(dismissed_, true)) return;
+    farewell_ = farewell;
+    last_ = room_->lines().end();
     host_.deliver_later(*this);
     peer_.recv().cancel();
 }

@@ -77,11 +77,16 @@ class member final : public io::op,
     void read_history_until(position end) noexcept { history_end_ = end; }
     [[nodiscard]] position cursor() const noexcept { return cursor_; }
     /// Goes on at `target`, further ahead, after the line it is in the middle of. Gives how many
-    /// messages it missed, and tells it.
+    /// messages it missed. It is told once it reads again, however often that happened.
     std::size_t skip_to(position target);
 
     /// Has to go: it gets `why` after what private lines it has, and its reader is called off.
     void dismiss(std::string_view why);
+    /// Has to go, but first gets what was said until now, then `farewell`, which is not copied.
+    /// rest_sent() is when it has.
+    void see_out(std::string_view farewell);
+    /// True while it is seen out.
+    [[nodiscard]] bool is_seen_out() const noexcept { return !farewell_.empty(); }
     [[nodiscard]] bool dismissed() const noexcept { return dismissed_; }
     /// Its connection has failed, or was ended here: nothing more is sent.
     [[nodiscard]] bool broken() const noexcept { return broken_; }
@@ -129,6 +134,7 @@ class member final : public io::op,
     [[nodiscard]] bool between_lines() const noexcept;
     [[nodiscard]] private_lines& outbox();
     void keep_rest_of_line();
+    void tell_missed();
     static int attempt(op& o) noexcept;
     static io::verdict complete(op& o, const io::completion& c) noexcept;
     static const io::op_kind kind_;
@@ -142,6 +148,9 @@ class member final : public io::op,
     position cursor_ = 0;
     position own_end_ = 0;
     position history_end_ = 0;
+    position last_ = 0;  // it is seen out with what lies before
+    std::string_view farewell_;
+    std::size_t missed_ = 0;  // lines that it was not told of yet
     position sending_to_ = 0;
     std::uint32_t sending_ = 0;  // bytes
     bool sending_own_ = false;

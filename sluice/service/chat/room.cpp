@@ -20,7 +20,8 @@ room::~room() {
     host_.counted().log_bytes -= log_.end() - log_.begin();
 }
 
-void room::append(author from, member* speaker, std::initializer_list<std::string_view> pieces) {
+void room::append(author from, member* speaker, std::initializer_list<std::string_view> pieces,
+                  std::size_t count) {
     std::size_t length = 0;
     for (const auto piece : pieces) length += piece.size();
     // So much may be said in one turn that the window would pass even those who keep up.
@@ -29,7 +30,7 @@ void room::append(author from, member* speaker, std::initializer_list<std::strin
     if (begin > slowest_) overtake(begin);
     auto& counted = host_.counted();
     counted.log_bytes += length - (begin - log_.begin());
-    counted.deliveries += size_ - (speaker != nullptr ? 1 : 0);
+    counted.deliveries += count * (size_ - (speaker != nullptr ? 1 : 0));
     log_.append(from, pieces);
     if (speaker != nullptr) speaker->wrote_until(log_.end());
 }
@@ -68,7 +69,7 @@ void room::enter(member& m) {
 }
 
 void room::show_history(member& m) {
-    const auto [from, lines] = log_.last_words(host_.allowed().history);
+    const auto [from, lines] = history();
     if (lines == 0) return;
     m.tell(fmt::format("* the last {} said here:",
                        lines == 1 ? std::string{"line"} : fmt::format("{} lines", lines)));

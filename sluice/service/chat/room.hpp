@@ -34,9 +34,15 @@ class room : public list_hook<changed_rooms_tag> {
     /// Members on this shard.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Writes lines of one author; the last piece ends in a newline. `speaker`, if it is here, does
-    /// not get them back.
-    void append(author from, member* speaker, std::initializer_list<std::string_view> pieces);
+    /// Writes `count` lines of one author; the last piece ends in a newline. `speaker`, if it is
+    /// here, does not get them back.
+    void append(author from, member* speaker, std::initializer_list<std::string_view> pieces,
+                std::size_t count);
+    /// What a newcomer is shown: no more than half a window, or whatever is said next would pass
+    /// it.
+    [[nodiscard]] log::tail history() const noexcept {
+        return log_.last_words(host_.allowed().history, log_.window() / 2);
+    }
     /// `m` reads from now on, after the last lines that were said, which it is told are history.
     void enter(member& m);
     /// What lies in the log was said before `m` came.

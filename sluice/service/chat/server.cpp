@@ -80,7 +80,7 @@ coro::task<void> server::tell(post& p) {
 void server::hear_stop(post& p) noexcept {
     if (++p.stops > 1) return p.members->cancel();
     p.arrivals->cancel();
-    p.here->dismiss_all("* the server is going down");
+    p.here->close("* the server is going down");
     p.home->timers().arm(p, io::after(io::clock::now(), options_.grace));
 }
 
@@ -117,6 +117,7 @@ coro::task<void> server::serve(io::engine& here, std::size_t index) {
     receiving.set_context(arrivals);
     co_await receiving;
     co_await members.join();
+    h.fall_silent();
     p.counted = h.counted();
     if (index == 0) {
         // What was asked of other shards has to come back before anybody goes.

@@ -168,6 +168,10 @@ class ear {
 
 /// Names the newcomer, greets it, and puts it into the lobby. False if it cannot stay.
 bool welcome(hub& h, const net::connection& peer, member& m) {
+    if (!h.farewell().empty()) {
+        m.dismiss(h.farewell());
+        return false;
+    }
     auto who = h.people().admit(h.index(), h.allowed().max_clients);
     if (!who) {
         ++h.counted().refused;
@@ -227,6 +231,7 @@ coro::task<void> serve_member(hub& h, unique_fd socket) {
     peer.send_promptly();
     keep_alive(peer.fd());
     member m{h, peer};
+    m.want_newlines(h.allowed().framing != wire::framing::raw);
     if (welcome(h, peer, m)) {
         ear heard{h, m};
         bool stays = true;
@@ -239,6 +244,8 @@ coro::task<void> serve_member(hub& h, unique_fd socket) {
                 stays = !(co_await coro::this_context()).cancelled() && heard.go_on();
             }
         }
+        // Its room has to stay for as long as it reads there; the server's grace ends that.
+        if (m.is_seen_out()) static_cast<void>(co_await m.rest_sent());
         part(h, m);
     }
     co_await see_off(peer, m);
