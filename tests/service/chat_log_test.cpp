@@ -45,8 +45,8 @@ TEST(chat_log, empty) {
     EXPECT_EQ(l.window(), page);
     EXPECT_TRUE(l.starts_line(0));
     EXPECT_EQ(l.line_start_from(0), 0U);
-    EXPECT_EQ(l.last_words(5).lines, 0U);
-    EXPECT_EQ(l.last_words(5).from, 0U);
+    EXPECT_EQ(l.last_words(5, page).lines, 0U);
+    EXPECT_EQ(l.last_words(5, page).from, 0U);
     const auto none = l.find_stretch(0, [](author) { return true; });
     EXPECT_EQ(none.from, none.to);
     EXPECT_EQ(l.begin_after(page), 0U);
@@ -116,9 +116,10 @@ class plain_log {
         }
         return end_;
     }
-    [[nodiscard]] log::tail last_words(std::size_t wanted) const {
+    [[nodiscard]] log::tail last_words(std::size_t wanted, std::size_t within) const {
         log::tail found{.from = end_, .lines = 0};
         for (auto l = lines_.rbegin(); l != lines_.rend() && found.lines < wanted; ++l) {
+            if (end_ - l->from > within) break;
             if (!l->by.is_announcement()) found = {.from = l->from, .lines = found.lines + 1};
         }
         return found;
@@ -205,10 +206,11 @@ class chat_log_random : public ::testing::TestWithParam<std::uint64_t> {
             ASSERT_EQ(log_.line_start_from(below(log_.begin())), log_.begin());
         }
         for (const std::size_t wanted : {std::size_t{0}, std::size_t{1}, below(30), page}) {
-            const auto got = log_.last_words(wanted);
-            const auto expected = plain_.last_words(wanted);
-            ASSERT_EQ(got.lines, expected.lines) << wanted;
-            ASSERT_EQ(got.from, expected.from) << wanted;
+            const std::size_t within = below(2) == 0 ? page : below(page + 1);
+            const auto got = log_.last_words(wanted, within);
+            const auto expected = plain_.last_words(wanted, within);
+            ASSERT_EQ(got.lines, expected.lines) << wanted << " within " << within;
+            ASSERT_EQ(got.from, expected.from) << wanted << " within " << within;
         }
     }
 
