@@ -65,6 +65,8 @@ class ear {
         if (got && !got->empty()) {
             reader_.feed(own_copy(got->text()));
         } else if (got) {
+            // After a reset that a send heard of, the stream only seems to end here.
+            if (member_.broken()) return false;
             ended_ = true;
             reader_.finish();
         } else if (got.error() == fault::timed_out) {
