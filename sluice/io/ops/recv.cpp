@@ -34,8 +34,8 @@ int recv_stream::attempt(op& o) noexcept {
 }
 
 void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
-    // In one go the kernel would fill a buffer with each part of what a peer has sent at once, and a
-    // few such peers, if nobody reads what they send, would have all there are.
+    // In one go the kernel would fill a buffer with each part of what a peer has sent at once, and
+    // a few such peers, if nobody reads what they send, would have all there are.
     if (static_cast<recv_stream&>(o).floods_) {
         io_uring_prep_recv(&entry, o.fd(), nullptr, 0, 0);
     } else {
