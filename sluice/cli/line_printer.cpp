@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <utility>
 
@@ -76,7 +77,9 @@ bool line_printer::write_all(std::string_view text) noexcept {
             if (ending_) return false;
             continue;
         }
-        const auto n = ::write(fd_, text.data(), text.size());
+        // Where there is room in a pipe that blocks, there is room for this much (pipe(7)); for
+        // more it would wait, whoever wants to end.
+        const auto n = ::write(fd_, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
         if (n < 0 && errno != EINTR && errno != EAGAIN) return false;
         if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
     }

@@ -1,0 +1,97 @@
+"""Runs `sluice chat serve`, and members that are nothing but sockets, read line by line."""
+
+import contextlib
+import os
+import pathlib
+import re
+import socket
+
+from talk_rig import PATIENCE, SLUICE, Ended, Program, Socket
+
+
+class ChatServer(Program):
+    """`sluice chat serve` on a port of the kernel's choice."""
+
+    def __init__(self, engine, *flags, **options):
+        super().__init__(
+            SLUICE, "chat", "serve", "--listen", "127.0.0.1:0", "--engine", engine,
+            *flags, **options,
+        )
+        try:
+            found = self.hear_remark(r"listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)")
+        except Ended:
+            super().__exit__()
+            raise
+        self.port = int(found[1])
+        self.model, self.engine = found[2], found[3]
+        self.pid = self.process.pid
+
+    def memory(self):
+        """What it holds of memory, its rooms' logs included: KiB (proc(5), VmRSS)."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)[1])
+
+    def cpu_seconds(self):
+        """What it has computed for (proc(5), stat)."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        user, system = fields.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+class Member(Socket):
+    """Somebody who is connected; `greeted` waits until he is in the lobby."""
+
+    def __init__(self, port, small=False):
+        connecting = socket.socket()
+        if small:
+            # Settled when the connection is made (tcp(7)).
+            connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connecting.settimeout(PATIENCE)
+        connecting.connect(("127.0.0.1", port))
+        super().__init__(connecting)
+        self.waiting = b""
+
+    def greeted(self):
+        line = self.line()
+        assert line.startswith("* welcome, you are "), line
+        return self
+
+    def say(self, line):
+        self.send(line.encode() + b"\n")
+
+    def line(self):
+        """The next line without its end; None at the end of the stream."""
+        while b"\n" not in self.waiting:
+            more = self.socket.recv(65536)
+            if not more:
+                return None
+            self.waiting += more
+        line, _, self.waiting = self.waiting.partition(b"\n")
+        return line.decode()
+
+    def until(self, words):
+        """Lines up to the first that matches the regular expression, that one included."""
+        lines = []
+        while True:
+            line = self.line()
+            if line is None:
+                raise Ended(f"the connection ended after {lines[-3:]}")
+            lines.append(line)
+            if re.search(words, line):
+                return lines
+
+
+@contextlib.contextmanager
+def members(server, count):
+    """Greeted members, each of whom has heard of those that came later. With several shards, who is
+    new may hear of those who came just before, too."""
+    with contextlib.ExitStack() as all_of_them:
+        met = []
+        for number in range(1, count + 1):
+            met.append(all_of_them.enter_context(Member(server.port)).greeted())
+            for earlier in met[:-1]:
+                earlier.until(rf"^\* Client {number} has joined$")
+        yield met
