@@ -917,6 +917,20 @@ TEST_P(chat_test, a_second_stop_waits_for_nobody) {
     EXPECT_EQ(host().end().members, 0U);
 }
 
+TEST_P(chat_test, a_second_stop_is_heard_where_members_are_left) {
+    allowed().window = 8 << 20;
+    options.grace = 1h;
+    guest speaker = come(0);
+    EXPECT_THAT(speaker.line(), StartsWith("* welcome"));
+    const guest deaf = deafened(speaker, come(1, true));
+    host().stop();
+    EXPECT_EQ(speaker.lines_to_end().back(), "(end)");
+    speaker.close();
+    while (host().counted().members > 1) std::this_thread::yield();
+    host().stop();
+    EXPECT_EQ(host().end().members, 0U);
+}
+
 TEST_P(chat_test, who_comes_while_it_stops_does_not_hold_it_up) {
     options.grace = 1h;
     auto all = meet(1);

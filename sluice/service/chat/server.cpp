@@ -32,6 +32,7 @@ server::server(io::engine& home, std::vector<unique_fd> doors, options o)
       troubles_{options_.troubles},
       relay_{options_.shards, most_windows_under_way * options_.allowed.window},
       all_here_{options_.shards},
+      all_served_{options_.shards},
       all_gone_{options_.shards} {
     check(doors.size() == options_.shards, "a chat has a door a shard");
     check(!home.blocks(), "a chat does not run on the blocking engine");
@@ -118,6 +119,8 @@ coro::task<void> server::serve(io::engine& here, std::size_t index) {
     co_await receiving;
     co_await members.join();
     h.fall_silent();
+    // Until the members of all shards are gone, somebody may ask for their end, or for counters.
+    static_cast<void>(co_await all_served_.arrive(here));
     p.counted = h.counted();
     if (index == 0) {
         // What was asked of other shards has to come back before anybody goes.

@@ -88,6 +88,7 @@ class server {
     directory people_;
     relay relay_;
     io::barrier all_here_;
+    io::barrier all_served_;
     io::barrier all_gone_;
     std::vector<std::unique_ptr<post>> posts_;
     std::vector<std::unique_ptr<io::shard>> shards_;
