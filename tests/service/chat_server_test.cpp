@@ -751,8 +751,9 @@ TEST_P(chat_test, the_operator_sees_it_all) {
     host().stop();
     all.clear();
     static_cast<void>(host().end());
-    EXPECT_THAT(seen.text(), HasSubstr("[Client 1]: hello \\x1b\n<< Client 1 is now Ann >>\n"
-                                       "*Ann waves*\n"));
+    // What happens on two shards at once has no order.
+    EXPECT_THAT(seen.text(), HasSubstr("[Client 1]: hello \\x1b\n"));
+    EXPECT_THAT(seen.text(), HasSubstr("<< Client 1 is now Ann >>\n*Ann waves*\n"));
     EXPECT_THAT(seen.text(), HasSubstr("<< Client 1 connected from 127.0.0.1:"));
     EXPECT_THAT(seen.text(), HasSubstr("<< Ann disconnected >>\n"));
     EXPECT_THAT(seen.text(), HasSubstr("<< Client 2 disconnected >>\n"));
