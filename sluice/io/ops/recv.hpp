@@ -43,7 +43,7 @@ class recv_stream final : public stream<recv_stream, lease> {
     std::uint16_t count_ = 0;
     std::uint16_t first_ = 0;  // buffers received and not taken, linked by their notes
     std::uint16_t last_ = 0;
-    bool floods_ = true;  // the last buffer was filled, or there was none yet
+    bool floods_ = true;       // the last buffer was filled, or there was none yet
     std::int32_t end_ = open;  // 0 at the end of the stream, else a negative errno
 };
 

@@ -1,0 +1,82 @@
+// pread(2), pwrite(2) and fsync(2) with their io_uring counterparts.
+#include "sluice/io/ops/file.hpp"
+
+#include <liburing.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace sluice::io {
+namespace {
+
+// The kernel takes no more in one call (read(2), write(2)), and a count fits an int.
+constexpr std::size_t most_a_call = 0x7fff'f000;
+
+unsigned length_of(std::size_t size) noexcept {
+    return static_cast<unsigned>(std::min(size, most_a_call));
+}
+
+}  // namespace
+
+const op_kind read_at::kind_{.attempt = &attempt, .prepare = &prepare};
+
+int read_at::attempt(op& o) noexcept {
+    auto& self = static_cast<read_at&>(o);
+    const auto n = ::pread(o.fd(), self.room_.data(), length_of(self.room_.size()),
+                           static_cast<off_t>(self.offset_));
+    return n < 0 ? -errno : static_cast<int>(n);
+}
+
+void read_at::prepare(op& o, io_uring_sqe& entry) noexcept {
+    auto& self = static_cast<read_at&>(o);
+    io_uring_prep_read(&entry, o.fd(), self.room_.data(), length_of(self.room_.size()),
+                       self.offset_);
+}
+
+const op_kind write_all_at::kind_{.attempt = &attempt, .prepare = &prepare, .complete = &complete};
+
+int write_all_at::attempt(op& o) noexcept {
+    auto& self = static_cast<write_all_at&>(o);
+    const auto n = ::pwrite(o.fd(), self.what_.data(), length_of(self.what_.size()),
+                            static_cast<off_t>(self.offset_));
+    return n < 0 ? -errno : static_cast<int>(n);
+}
+
+void write_all_at::prepare(op& o, io_uring_sqe& entry) noexcept {
+    auto& self = static_cast<write_all_at&>(o);
+    io_uring_prep_write(&entry, o.fd(), self.what_.data(), length_of(self.what_.size()),
+                        self.offset_);
+}
+
+verdict write_all_at::complete(op& o, const completion& c) noexcept {
+    auto& self = static_cast<write_all_at&>(o);
+    // A device that takes nothing and says nothing would be asked for ever.
+    self.set_raw_result(c.result == 0 ? -EIO : c.result);
+    if (c.result <= 0) return verdict::done;
+    self.what_ = self.what_.subspan(static_cast<std::size_t>(c.result));
+    self.offset_ += static_cast<std::uint64_t>(c.result);
+    return self.what_.empty() ? verdict::done : verdict::again;
+}
+
+result<std::size_t> write_all_at::await_resume() noexcept {
+    if (length_ > 0 && raw_result() < 0) return failure(error_of(raw_result()));
+    return length_;
+}
+
+const op_kind sync_file::kind_{.attempt = &attempt, .prepare = &prepare};
+
+int sync_file::attempt(op& o) noexcept {
+    return ::fsync(o.fd()) < 0 ? -errno : 0;
+}
+
+void sync_file::prepare(op& o, io_uring_sqe& entry) noexcept {
+    io_uring_prep_fsync(&entry, o.fd(), 0);
+}
+
+result<void> sync_file::await_resume() noexcept {
+    if (raw_result() < 0) return failure(error_of(raw_result()));
+    return {};
+}
+
+}  // namespace sluice::io

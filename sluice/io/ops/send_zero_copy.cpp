@@ -1,0 +1,52 @@
+// MSG_ZEROCOPY with its notes, and IORING_OP_SEND_ZC.
+#include "sluice/io/ops/send_zero_copy.hpp"
+
+#include <liburing.h>
+#include <linux/errqueue.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace sluice::io {
+
+const op_kind send_zero_copy::kind_{
+    .want = interest::out, .attempt = &attempt, .prepare = &prepare};
+
+int send_zero_copy::attempt(op& o) noexcept {
+    auto& self = static_cast<send_zero_copy&>(o);
+    const auto n = ::send(o.fd(), self.what_.data(), self.what_.size(),
+                          MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0) return -errno;
+    self.set_drained(static_cast<std::size_t>(n) < self.what_.size());
+    return static_cast<int>(n);
+}
+
+void send_zero_copy::prepare(op& o, io_uring_sqe& entry) noexcept {
+    auto& self = static_cast<send_zero_copy&>(o);
+    io_uring_prep_send_zc(&entry, o.fd(), self.what_.data(), self.what_.size(), MSG_NOSIGNAL, 0);
+}
+
+result<std::uint32_t> take_zero_copy_notes(int socket) noexcept {
+    std::uint32_t freed = 0;
+    for (;;) {
+        alignas(cmsghdr) std::array<char, 128> room{};
+        msghdr message{};
+        message.msg_control = room.data();
+        message.msg_controllen = room.size();
+        if (::recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+            if (errno == EINTR) continue;
+            if (errno == EAGAIN) return freed;
+            return failure_of(errno);
+        }
+        for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
+            sock_extended_err note{};
+            std::memcpy(&note, CMSG_DATA(at), sizeof note);
+            if (note.ee_origin == SO_EE_ORIGIN_ZEROCOPY) freed += note.ee_data - note.ee_info + 1;
+        }
+    }
+}
+
+}  // namespace sluice::io

@@ -1,0 +1,35 @@
+// Sends memory without copying it into the kernel, and says when the memory is free again.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sluice/base/bytes.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/io/op.hpp"
+
+namespace sluice::io {
+
+/// One send: how much the kernel took. On io_uring (IORING_OP_SEND_ZC) it completes when the memory
+/// is free. On the others it is a send(2) with MSG_ZEROCOPY, for which SO_ZEROCOPY must be set, and
+/// the memory stays valid until take_zero_copy_notes() has told of it.
+class send_zero_copy final : public op {
+ public:
+    send_zero_copy(engine& home, int socket, const_bytes what) noexcept
+        : op{kind_, home, socket}, what_{what} {}
+    [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
+
+ private:
+    static int attempt(op& o) noexcept;
+    static void prepare(op& o, io_uring_sqe& entry) noexcept;
+    static const op_kind kind_;
+
+    const_bytes what_;
+};
+
+/// Counts the sends with MSG_ZEROCOPY on `socket` whose memory has become free since the last call
+/// (Documentation/networking/msg_zerocopy.rst of the kernel). Does not wait. An errno of
+/// recvmsg(2).
+[[nodiscard]] result<std::uint32_t> take_zero_copy_notes(int socket) noexcept;
+
+}  // namespace sluice::io

@@ -1,0 +1,37 @@
+// sendfile(2).
+#include "sluice/io/ops/sendfile.hpp"
+
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace sluice::io {
+namespace {
+
+bool ends_at(int file, std::uint64_t place) noexcept {
+    struct stat now{};
+    return ::fstat(file, &now) < 0 || static_cast<std::uint64_t>(now.st_size) <= place;
+}
+
+}  // namespace
+
+const op_kind sendfile::kind_{.want = interest::out, .attempt = &attempt};
+
+int sendfile::attempt(op& o) noexcept {
+    // It transfers at most that much (sendfile(2)), and a count fits an int.
+    constexpr std::size_t most_a_call = 0x7fff'f000;
+    auto& self = static_cast<sendfile&>(o);
+    auto at = static_cast<off_t>(self.offset_);
+    const std::size_t asked = std::min(self.length_, most_a_call);
+    const auto n = ::sendfile(o.fd(), self.file_, &at, asked);
+    if (n < 0) return -errno;
+    // Unless the file has ended, the socket was filled: to ask again before it has room would cost
+    // a call to hear EAGAIN.
+    const bool is_short = static_cast<std::size_t>(n) < asked;
+    self.set_drained(is_short && !ends_at(self.file_, self.offset_ + static_cast<std::size_t>(n)));
+    return static_cast<int>(n);
+}
+
+}  // namespace sluice::io

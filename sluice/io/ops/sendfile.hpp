@@ -1,0 +1,30 @@
+// Sends a part of a file to a socket inside the kernel.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sluice/base/result.hpp"
+#include "sluice/io/op.hpp"
+
+namespace sluice::io {
+
+/// One sendfile(2): how many bytes the socket took; 0 where the file ends. io_uring has no such
+/// operation: there it waits for room and attempts, as on epoll. The socket must be non-blocking,
+/// on every engine: the call has no flag for that.
+class sendfile final : public op {
+ public:
+    sendfile(engine& home, int socket, int file, std::uint64_t offset, std::size_t length) noexcept
+        : op{kind_, home, socket}, file_{file}, offset_{offset}, length_{length} {}
+    [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
+
+ private:
+    static int attempt(op& o) noexcept;
+    static const op_kind kind_;
+
+    int file_;
+    std::uint64_t offset_;
+    std::size_t length_;
+};
+
+}  // namespace sluice::io

@@ -1,0 +1,55 @@
+// splice(2) and its io_uring counterpart.
+#include "sluice/io/ops/splice.hpp"
+
+#include <fcntl.h>
+#include <liburing.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace sluice::io {
+namespace {
+
+constexpr std::size_t most_a_call = 0x7fff'f000;
+
+}  // namespace
+
+const op_kind& splice::kind_of(waits_for who) noexcept {
+    static constexpr op_kind for_source{.want = interest::in, .attempt = &attempt};
+    static constexpr op_kind for_target{.want = interest::out, .attempt = &attempt};
+    static constexpr op_kind for_nobody{.attempt = &attempt_and_wait};
+    static constexpr op_kind for_kernel{.attempt = &attempt_and_wait, .prepare = &prepare};
+    switch (who) {
+        case waits_for::source: return for_source;
+        case waits_for::target: return for_target;
+        case waits_for::nobody: return for_nobody;
+        case waits_for::kernel: break;
+    }
+    return for_kernel;
+}
+
+int splice::call(unsigned flags) noexcept {
+    loff_t from = source_offset_;
+    loff_t to = target_offset_;
+    const auto n = ::splice(source_, source_offset_ == here ? nullptr : &from, target_,
+                            target_offset_ == here ? nullptr : &to, std::min(length_, most_a_call),
+                            flags | SPLICE_F_MOVE);
+    return n < 0 ? -errno : static_cast<int>(n);
+}
+
+int splice::attempt(op& o) noexcept {
+    return static_cast<splice&>(o).call(SPLICE_F_NONBLOCK);
+}
+
+int splice::attempt_and_wait(op& o) noexcept {
+    return static_cast<splice&>(o).call(0);
+}
+
+void splice::prepare(op& o, io_uring_sqe& entry) noexcept {
+    auto& self = static_cast<splice&>(o);
+    io_uring_prep_splice(&entry, self.source_, self.source_offset_, self.target_,
+                         self.target_offset_,
+                         static_cast<unsigned>(std::min(self.length_, most_a_call)), SPLICE_F_MOVE);
+}
+
+}  // namespace sluice::io

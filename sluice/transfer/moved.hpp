@@ -1,0 +1,21 @@
+// How far a transfer is, for whoever looks on from another thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace sluice::transfer {
+
+/// Bytes that have reached the other side of the strategy: the kernel's end of a socket, or a file.
+class moved {
+ public:
+    void add(std::uint64_t bytes) noexcept { bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        return bytes_.load(std::memory_order_relaxed);
+    }
+
+ private:
+    std::atomic<std::uint64_t> bytes_ = 0;
+};
+
+}  // namespace sluice::transfer

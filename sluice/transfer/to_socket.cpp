@@ -1,0 +1,281 @@
+// One function a strategy.
+#include "sluice/transfer/to_socket.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "sluice/base/mapping.hpp"
+#include "sluice/base/pipe.hpp"
+#include "sluice/io/deadline.hpp"
+#include "sluice/io/ops/file.hpp"
+#include "sluice/io/ops/send_zero_copy.hpp"
+#include "sluice/io/ops/sendfile.hpp"
+#include "sluice/io/ops/splice.hpp"
+
+namespace sluice::transfer {
+namespace {
+
+using namespace std::chrono_literals;
+using outcome = result<void>;
+
+constexpr std::size_t buffer_size = std::size_t{256} << 10;
+constexpr std::size_t pipe_size = std::size_t{1} << 20;
+// A corked sendfile in steps of this much, waiting after each that comes back short, moved 1.07 to
+// 1.18 times as much as one call for the whole file; steps of 128 KiB and of 4 MiB moved less.
+constexpr std::size_t step_size = std::size_t{512} << 10;
+// Of a mapped file at a time: large enough that mapping it costs nothing that counts.
+constexpr std::size_t map_size = std::size_t{32} << 20;
+
+/// Segments leave full while it lives (tcp(7), TCP_CORK), and what is left when it ends.
+class cork {
+ public:
+    explicit cork(int socket) noexcept : socket_{socket} { set(1); }
+    cork(const cork&) = delete;
+    cork& operator=(const cork&) = delete;
+    ~cork() { set(0); }
+
+ private:
+    void set(int on) noexcept { ::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &on, sizeof on); }
+    int socket_;
+};
+
+/// A part of a file, mapped for the kernel to read from. The CPU never touches it in user space,
+/// where a file that was cut short meanwhile would end the process (SIGBUS); a call hears EFAULT.
+class mapped_part {
+ public:
+    static result<mapped_part> create(int file, std::uint64_t offset, std::size_t length) noexcept {
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        const std::uint64_t start = offset / page * page;
+        const auto lead = static_cast<std::size_t>(offset - start);
+        void* where =
+            ::mmap(nullptr, lead + length, PROT_READ, MAP_SHARED, file, static_cast<off_t>(start));
+        if (where == MAP_FAILED) return failure_of(errno);
+        ::madvise(where, lead + length, MADV_SEQUENTIAL);
+        return mapped_part{where, lead, length};
+    }
+    mapped_part(mapped_part&& other) noexcept
+        : where_{std::exchange(other.where_, nullptr)},
+          lead_{other.lead_},
+          length_{other.length_} {}
+    mapped_part& operator=(mapped_part&&) = delete;
+    mapped_part(const mapped_part&) = delete;
+    mapped_part& operator=(const mapped_part&) = delete;
+    ~mapped_part() {
+        if (where_ != nullptr) ::munmap(where_, lead_ + length_);
+    }
+    [[nodiscard]] const_bytes bytes() const noexcept {
+        return const_bytes{static_cast<const std::byte*>(where_), lead_ + length_}.subspan(lead_);
+    }
+
+ private:
+    mapped_part(void* where, std::size_t lead, std::size_t length) noexcept
+        : where_{where}, lead_{lead}, length_{length} {}
+    void* where_;
+    std::size_t lead_;
+    std::size_t length_;
+};
+
+std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(left, most));
+}
+
+/// A page that is not there any more is the end of a file that was cut short.
+error of_mapped(error e) noexcept {
+    return e.is(EFAULT) ? error{fault::ended} : e;
+}
+
+/// Two copies by the CPU (page cache to our memory, our memory to the socket's), two calls a step.
+coro::task<outcome> by_read_send(net::connection& to, file_part part, moved& told) {
+    auto memory = mapping::create(buffer_size);
+    if (!memory) co_return failure(memory.error());
+    const mutable_bytes room{static_cast<std::byte*>(memory->data()), memory->size()};
+    while (part.length > 0) {
+        auto got = co_await io::read_at{to.home(), part.file,
+                                        room.first(at_most(part.length, room.size())), part.offset};
+        if (!got) co_return failure(got.error());
+        if (*got == 0) co_return failure(fault::ended);
+        auto sent = co_await to.send_all(room.first(*got));
+        if (!sent) co_return failure(sent.error());
+        part.offset += *got;
+        part.length -= *got;
+        told.add(*got);
+    }
+    co_return outcome{};
+}
+
+/// No copy by the CPU but a card's own: the socket refers to the pages of the cache.
+coro::task<outcome> by_sendfile(net::connection& to, file_part part, std::size_t step,
+                                moved& told) {
+    while (part.length > 0) {
+        auto sent = co_await io::sendfile{to.home(), to.fd(), part.file, part.offset,
+                                          at_most(part.length, step)};
+        if (!sent) co_return failure(sent.error());
+        if (*sent == 0) co_return failure(fault::ended);
+        part.offset += *sent;
+        part.length -= *sent;
+        told.add(*sent);
+    }
+    co_return outcome{};
+}
+
+/// The same without a segment that leaves before it is full, which is what plain sendfile loses by:
+/// each of its steps ends in a small one.
+coro::task<outcome> by_corked_sendfile(net::connection& to, file_part part, moved& told) {
+    const cork held{to.fd()};
+    co_return co_await by_sendfile(to, part, step_size, told);
+}
+
+/// No copy by the CPU: the pages pass through a pipe, as references. Two calls a pipe.
+coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kernel, moved& told) {
+    auto pipe = pipe_ends::create(pipe_size);
+    if (!pipe) co_return failure(pipe.error());
+    const cork held{to.fd()};
+    const auto from_file =
+        in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::nobody;
+    while (part.length > 0) {
+        auto filled = co_await io::splice{to.home(),
+                                          from_file,
+                                          part.file,
+                                          static_cast<std::int64_t>(part.offset),
+                                          pipe->in.get(),
+                                          io::splice::here,
+                                          at_most(part.length, pipe->capacity)};
+        if (!filled) co_return failure(filled.error());
+        if (*filled == 0) co_return failure(fault::ended);
+        for (std::size_t left = *filled; left > 0;) {
+            auto sent = co_await io::splice{to.home(),
+                                            io::splice::waits_for::target,
+                                            pipe->out.get(),
+                                            io::splice::here,
+                                            to.fd(),
+                                            io::splice::here,
+                                            left};
+            if (!sent) co_return failure(sent.error());
+            if (*sent == 0) co_return failure_of(EPIPE);
+            left -= *sent;
+            told.add(*sent);
+        }
+        part.offset += *filled;
+        part.length -= *filled;
+    }
+    co_return outcome{};
+}
+
+/// One copy by the CPU, from the mapped page cache into the socket's memory; one call a step, and a
+/// fault for each new page.
+coro::task<outcome> by_mmap_send(net::connection& to, file_part part, moved& told) {
+    while (part.length > 0) {
+        const std::size_t length = at_most(part.length, map_size);
+        auto mapped = mapped_part::create(part.file, part.offset, length);
+        if (!mapped) co_return failure(mapped.error());
+        for (const_bytes left = mapped->bytes(); !left.empty();) {
+            auto sent = co_await to.send(left.first(std::min(left.size(), step_size)));
+            if (!sent) co_return failure(of_mapped(sent.error()));
+            left = left.subspan(*sent);
+            told.add(*sent);
+        }
+        part.offset += length;
+        part.length -= length;
+    }
+    co_return outcome{};
+}
+
+/// Until the memory of so many sends is free.
+coro::task<outcome> wait_for_notes(net::connection& to, std::uint32_t& owed) {
+    while (owed > 0) {
+        const auto freed = io::take_zero_copy_notes(to.fd());
+        if (!freed) co_return failure(freed.error());
+        owed -= std::min(owed, *freed);
+        if (owed == 0) break;
+        // The notes come through a queue of errors, which no engine waits for.
+        if (auto slept = co_await io::sleep_for(to.home(), 1ms); !slept) {
+            co_return failure(slept.error());
+        }
+    }
+    co_return outcome{};
+}
+
+/// No copy by the CPU where the card can gather: the mapped pages are pinned until the peer has
+/// acknowledged them. On loopback the kernel copies after all, so that nothing is gained there.
+coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& told) {
+    const int on = 1;
+    const bool notes = to.home().which() != io::engine_kind::uring;
+    if (notes && ::setsockopt(to.fd(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) < 0) {
+        co_return failure_of(errno);
+    }
+    while (part.length > 0) {
+        const std::size_t length = at_most(part.length, map_size);
+        auto mapped = mapped_part::create(part.file, part.offset, length);
+        if (!mapped) co_return failure(mapped.error());
+        std::uint32_t owed = 0;
+        outcome so_far;
+        for (const_bytes left = mapped->bytes(); !left.empty();) {
+            auto sent = co_await io::send_zero_copy{to.home(), to.fd(),
+                                                    left.first(std::min(left.size(), step_size))};
+            // Too much is pinned already (ulimit -l, net.core.optmem_max).
+            if (!sent && sent.error().is(ENOBUFS) && owed > 0) {
+                so_far = co_await wait_for_notes(to, owed);
+                if (!so_far) break;
+                continue;
+            }
+            if (!sent) {
+                so_far = failure(of_mapped(sent.error()));
+                break;
+            }
+            if (notes) ++owed;
+            left = left.subspan(*sent);
+            told.add(*sent);
+        }
+        // The mapping may go at once when the connection is of no more use: the pages are pinned.
+        if (!so_far) co_return so_far;
+        so_far = co_await wait_for_notes(to, owed);
+        if (!so_far) co_return so_far;
+        part.offset += length;
+        part.length -= length;
+    }
+    co_return outcome{};
+}
+
+/// sendfile(2) and splice(2) look at the socket's own flag alone.
+void make_non_blocking(int socket) noexcept {
+    const int flags = ::fcntl(socket, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK) == 0) ::fcntl(socket, F_SETFL, flags | O_NONBLOCK);
+}
+
+}  // namespace
+
+std::string_view to_text(to_socket how) noexcept {
+    for (const auto& [name, strategy] : to_socket_names) {
+        if (strategy == how) return name;
+    }
+    return "?";
+}
+
+coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part part,
+                                   moved& told) {
+    constexpr std::size_t all = ~std::size_t{0};
+    make_non_blocking(to.fd());
+    switch (how) {
+        case to_socket::read_send: co_return co_await by_read_send(to, part, told);
+        case to_socket::sendfile: co_return co_await by_sendfile(to, part, all, told);
+        case to_socket::splice: co_return co_await by_splice(to, part, false, told);
+        case to_socket::uring_splice: co_return co_await by_splice(to, part, true, told);
+        case to_socket::mmap_send: co_return co_await by_mmap_send(to, part, told);
+        case to_socket::zero_copy: co_return co_await by_zero_copy(to, part, told);
+        case to_socket::automatic:
+        case to_socket::sendfile_cork: break;
+    }
+    co_return co_await by_corked_sendfile(to, part, told);
+}
+
+}  // namespace sluice::transfer

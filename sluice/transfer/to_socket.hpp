@@ -1,0 +1,52 @@
+// Ways to get a part of a file into a socket.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/net/connection.hpp"
+#include "sluice/transfer/moved.hpp"
+
+namespace sluice::transfer {
+
+/// Every way, each with how often the CPU copies a byte on its way from the page cache to the card.
+enum class to_socket : std::uint8_t {
+    automatic,      ///< the one that was measured to be the fastest: sendfile_corked
+    read_send,      ///< two copies: into our memory, and out of it
+    sendfile,       ///< none: the socket is given the pages of the cache
+    sendfile_cork,  ///< none; in steps, and segments leave full (tcp(7), TCP_CORK)
+    splice,         ///< none: the pages go through a pipe
+    mmap_send,      ///< one: out of the page cache, which is mapped
+    zero_copy,      ///< none: the mapped pages are pinned (MSG_ZEROCOPY, IORING_OP_SEND_ZC)
+    uring_splice,   ///< none: as splice, by threads of io_uring; elsewhere it is splice
+};
+/// Every strategy with its name on the command line.
+inline constexpr std::array<std::pair<std::string_view, to_socket>, 8> to_socket_names{
+    {{"auto", to_socket::automatic},
+     {"read-send", to_socket::read_send},
+     {"sendfile", to_socket::sendfile},
+     {"sendfile-cork", to_socket::sendfile_cork},
+     {"splice", to_socket::splice},
+     {"mmap-send", to_socket::mmap_send},
+     {"zero-copy", to_socket::zero_copy},
+     {"uring-splice", to_socket::uring_splice}}};
+[[nodiscard]] std::string_view to_text(to_socket how) noexcept;
+
+/// Bytes of an open file.
+struct file_part {
+    int file = -1;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
+/// Sends exactly `part`. fault::ended where the file is shorter by now: the peer then has less than
+/// it was promised, so the connection is of no more use. An errno of the file or of the socket;
+/// fault::cancelled. On any engine; leaves the socket non-blocking. Nobody else sends meanwhile.
+[[nodiscard]] coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part part,
+                                                 moved& told);
+
+}  // namespace sluice::transfer
