@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,6 +88,16 @@ class mapped_part {
 
 std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
     return static_cast<std::size_t>(std::min<std::uint64_t>(left, most));
+}
+
+/// How much of `length` bytes from `offset` the file still has. Behind its end a mapped page has
+/// zeros, which are none of it.
+result<std::size_t> still_there(int file, std::uint64_t offset, std::size_t length) noexcept {
+    struct stat now {};
+    if (::fstat(file, &now) < 0) return failure_of(errno);
+    const auto size = static_cast<std::uint64_t>(now.st_size);
+    if (size <= offset) return failure(fault::ended);
+    return at_most(size - offset, length);
 }
 
 /// A page that is not there any more is the end of a file that was cut short.
@@ -179,12 +190,15 @@ coro::task<outcome> by_mmap_send(net::connection& to, file_part part, moved& tol
         auto mapped = mapped_part::create(part.file, part.offset, length);
         if (!mapped) co_return failure(mapped.error());
         for (const_bytes left = mapped->bytes(); !left.empty();) {
-            auto sent = co_await to.send(left.first(std::min(left.size(), step_size)));
+            const auto step =
+                still_there(part.file, part.offset, std::min(left.size(), step_size));
+            if (!step) co_return failure(step.error());
+            auto sent = co_await to.send(left.first(*step));
             if (!sent) co_return failure(of_mapped(sent.error()));
             left = left.subspan(*sent);
+            part.offset += *sent;
             told.add(*sent);
         }
-        part.offset += length;
         part.length -= length;
     }
     co_return outcome{};
@@ -209,8 +223,7 @@ coro::task<outcome> wait_for_notes(net::connection& to, std::uint32_t& owed) {
 /// acknowledged them. On loopback the kernel copies after all, so that nothing is gained there.
 coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& told) {
     const int on = 1;
-    const bool notes = to.home().which() != io::engine_kind::uring;
-    if (notes && ::setsockopt(to.fd(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) < 0) {
+    if (::setsockopt(to.fd(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) < 0) {
         co_return failure_of(errno);
     }
     while (part.length > 0) {
@@ -220,8 +233,13 @@ coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& tol
         std::uint32_t owed = 0;
         outcome so_far;
         for (const_bytes left = mapped->bytes(); !left.empty();) {
-            auto sent = co_await io::send_zero_copy{to.home(), to.fd(),
-                                                    left.first(std::min(left.size(), step_size))};
+            const auto step =
+                still_there(part.file, part.offset, std::min(left.size(), step_size));
+            if (!step) {
+                so_far = failure(step.error());
+                break;
+            }
+            auto sent = co_await io::send_zero_copy{to.home(), to.fd(), left.first(*step)};
             // Too much is pinned already (ulimit -l, net.core.optmem_max).
             if (!sent && sent.error().is(ENOBUFS) && owed > 0) {
                 so_far = co_await wait_for_notes(to, owed);
@@ -232,15 +250,15 @@ coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& tol
                 so_far = failure(of_mapped(sent.error()));
                 break;
             }
-            if (notes) ++owed;
+            ++owed;
             left = left.subspan(*sent);
+            part.offset += *sent;
             told.add(*sent);
         }
         // The mapping may go at once when the connection is of no more use: the pages are pinned.
         if (!so_far) co_return so_far;
         so_far = co_await wait_for_notes(to, owed);
         if (!so_far) co_return so_far;
-        part.offset += length;
         part.length -= length;
     }
     co_return outcome{};

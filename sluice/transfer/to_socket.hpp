@@ -21,7 +21,7 @@ enum class to_socket : std::uint8_t {
     sendfile_cork,  ///< none; in steps, and segments leave full (tcp(7), TCP_CORK)
     splice,         ///< none: the pages go through a pipe
     mmap_send,      ///< one: out of the page cache, which is mapped
-    zero_copy,      ///< none: the mapped pages are pinned (MSG_ZEROCOPY, IORING_OP_SEND_ZC)
+    zero_copy,      ///< none: the mapped pages are pinned (MSG_ZEROCOPY)
     uring_splice,   ///< none: as splice, by threads of io_uring; elsewhere it is splice
 };
 /// Every strategy with its name on the command line.

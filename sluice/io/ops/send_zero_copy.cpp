@@ -1,7 +1,6 @@
-// MSG_ZEROCOPY with its notes, and IORING_OP_SEND_ZC.
+// MSG_ZEROCOPY with its notes.
 #include "sluice/io/ops/send_zero_copy.hpp"
 
-#include <liburing.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -12,8 +11,7 @@
 
 namespace sluice::io {
 
-const op_kind send_zero_copy::kind_{
-    .want = interest::out, .attempt = &attempt, .prepare = &prepare};
+const op_kind send_zero_copy::kind_{.want = interest::out, .attempt = &attempt};
 
 int send_zero_copy::attempt(op& o) noexcept {
     auto& self = static_cast<send_zero_copy&>(o);
@@ -22,11 +20,6 @@ int send_zero_copy::attempt(op& o) noexcept {
     if (n < 0) return -errno;
     self.set_drained(static_cast<std::size_t>(n) < self.what_.size());
     return static_cast<int>(n);
-}
-
-void send_zero_copy::prepare(op& o, io_uring_sqe& entry) noexcept {
-    auto& self = static_cast<send_zero_copy&>(o);
-    io_uring_prep_send_zc(&entry, o.fd(), self.what_.data(), self.what_.size(), MSG_NOSIGNAL, 0);
 }
 
 result<std::uint32_t> take_zero_copy_notes(int socket) noexcept {

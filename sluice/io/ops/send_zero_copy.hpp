@@ -10,9 +10,10 @@
 
 namespace sluice::io {
 
-/// One send: how much the kernel took. On io_uring (IORING_OP_SEND_ZC) it completes when the memory
-/// is free. On the others it is a send(2) with MSG_ZEROCOPY, for which SO_ZEROCOPY must be set, and
-/// the memory stays valid until take_zero_copy_notes() has told of it.
+/// One send(2) with MSG_ZEROCOPY, for which SO_ZEROCOPY must be set: how much the kernel took. The
+/// pages are pinned, so the memory may go at any time, but stays unchanged until
+/// take_zero_copy_notes() has told of it. io_uring attempts it as well: IORING_OP_SEND_ZC owes its
+/// note until the peer has read, so a deadline could not end it.
 class send_zero_copy final : public op {
  public:
     send_zero_copy(engine& home, int socket, const_bytes what) noexcept
@@ -21,7 +22,6 @@ class send_zero_copy final : public op {
 
  private:
     static int attempt(op& o) noexcept;
-    static void prepare(op& o, io_uring_sqe& entry) noexcept;
     static const op_kind kind_;
 
     const_bytes what_;
