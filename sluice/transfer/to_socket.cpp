@@ -1,7 +1,6 @@
 // One function a strategy.
 #include "sluice/transfer/to_socket.hpp"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/mman.h>
@@ -22,6 +21,7 @@
 #include "sluice/io/ops/send_zero_copy.hpp"
 #include "sluice/io/ops/sendfile.hpp"
 #include "sluice/io/ops/splice.hpp"
+#include "sluice/transfer/non_blocking.hpp"
 
 namespace sluice::transfer {
 namespace {
@@ -93,7 +93,7 @@ std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
 /// How much of `length` bytes from `offset` the file still has. Behind its end a mapped page has
 /// zeros, which are none of it.
 result<std::size_t> still_there(int file, std::uint64_t offset, std::size_t length) noexcept {
-    struct stat now {};
+    struct stat now{};
     if (::fstat(file, &now) < 0) return failure_of(errno);
     const auto size = static_cast<std::uint64_t>(now.st_size);
     if (size <= offset) return failure(fault::ended);
@@ -190,8 +190,7 @@ coro::task<outcome> by_mmap_send(net::connection& to, file_part part, moved& tol
         auto mapped = mapped_part::create(part.file, part.offset, length);
         if (!mapped) co_return failure(mapped.error());
         for (const_bytes left = mapped->bytes(); !left.empty();) {
-            const auto step =
-                still_there(part.file, part.offset, std::min(left.size(), step_size));
+            const auto step = still_there(part.file, part.offset, std::min(left.size(), step_size));
             if (!step) co_return failure(step.error());
             auto sent = co_await to.send(left.first(*step));
             if (!sent) co_return failure(of_mapped(sent.error()));
@@ -233,8 +232,7 @@ coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& tol
         std::uint32_t owed = 0;
         outcome so_far;
         for (const_bytes left = mapped->bytes(); !left.empty();) {
-            const auto step =
-                still_there(part.file, part.offset, std::min(left.size(), step_size));
+            const auto step = still_there(part.file, part.offset, std::min(left.size(), step_size));
             if (!step) {
                 so_far = failure(step.error());
                 break;
@@ -262,12 +260,6 @@ coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& tol
         part.length -= length;
     }
     co_return outcome{};
-}
-
-/// sendfile(2) and splice(2) look at the socket's own flag alone.
-void make_non_blocking(int socket) noexcept {
-    const int flags = ::fcntl(socket, F_GETFL);
-    if (flags >= 0 && (flags & O_NONBLOCK) == 0) ::fcntl(socket, F_SETFL, flags | O_NONBLOCK);
 }
 
 }  // namespace

@@ -1,0 +1,160 @@
+// One function a strategy.
+#include "sluice/transfer/to_file.hpp"
+
+#include <cerrno>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "sluice/base/mapping.hpp"
+#include "sluice/base/pipe.hpp"
+#include "sluice/io/ops/file.hpp"
+#include "sluice/io/ops/splice.hpp"
+#include "sluice/transfer/non_blocking.hpp"
+#include "sluice/transfer/reservation.hpp"
+
+namespace sluice::transfer {
+namespace {
+
+using outcome = result<std::uint64_t>;
+
+constexpr std::size_t small_step = std::size_t{64} << 10;
+constexpr std::size_t large_step = std::size_t{1} << 20;
+
+std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
+    return static_cast<std::size_t>(std::min<std::uint64_t>(left, most));
+}
+
+/// What has come, and what may still come.
+class progress {
+ public:
+    progress(const file_space& into, moved& told) noexcept
+        : into_{into}, told_{told}, room_{into.file, into.reserve} {}
+
+    [[nodiscard]] result<void> begin() noexcept {
+        if (into_.expected == 0) return {};
+        return room_.cover(into_.offset + std::min(into_.expected, into_.most), false);
+    }
+    [[nodiscard]] std::uint64_t left() const noexcept { return into_.most - received_; }
+    [[nodiscard]] std::uint64_t place() const noexcept { return into_.offset + received_; }
+    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+    /// Before so many more are written.
+    [[nodiscard]] result<void> reserve(std::size_t bytes) noexcept {
+        return room_.cover(place() + bytes, true);
+    }
+    void add(std::size_t bytes) noexcept {
+        received_ += bytes;
+        told_.add(bytes);
+    }
+    [[nodiscard]] outcome finish() noexcept {
+        auto done = room_.finish(place());
+        if (!done) return failure(done.error());
+        return received_;
+    }
+
+ private:
+    const file_space& into_;
+    moved& told_;
+    reservation room_;
+    std::uint64_t received_ = 0;
+};
+
+/// Two copies by the CPU: the socket's memory to ours, ours to the page cache. With `full`, each
+/// write fills whole pages, so that none has to be written twice.
+coro::task<outcome> by_recv_write(net::connection& from, const file_space& into, std::size_t step,
+                                  bool full, moved& told) {
+    auto memory = mapping::create(step);
+    if (!memory) co_return failure(memory.error());
+    const mutable_bytes room{static_cast<std::byte*>(memory->data()), step};
+    progress so_far{into, told};
+    if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
+    for (bool ended = false; !ended && so_far.left() > 0;) {
+        // Up to the next multiple of a step, whatever the offset it began at.
+        const std::size_t goal =
+            at_most(so_far.left(), full ? step - (so_far.place() % step) : step);
+        std::size_t held = 0;
+        while (held < goal && (full || held == 0)) {
+            auto got = co_await from.recv_into(room.subspan(held, goal - held));
+            if (!got) co_return failure(got.error());
+            held += *got;
+            ended = *got == 0;
+            if (ended) break;
+        }
+        if (auto reserved = so_far.reserve(held); held > 0 && !reserved) {
+            co_return failure(reserved.error());
+        }
+        auto written =
+            co_await io::write_all_at{from.home(), into.file, room.first(held), so_far.place()};
+        if (!written) co_return failure(written.error());
+        so_far.add(held);
+    }
+    co_return so_far.finish();
+}
+
+/// One copy by the CPU, from the socket's pages to those of the cache; the pipe between them holds
+/// references. Two calls a megabyte.
+coro::task<outcome> by_splice(net::connection& from, const file_space& into, bool in_kernel,
+                              moved& told) {
+    auto pipe = pipe_ends::create(large_step);
+    if (!pipe) co_return failure(pipe.error());
+    const auto to_file = in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::nobody;
+    progress so_far{into, told};
+    if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
+    while (so_far.left() > 0) {
+        auto filled = co_await io::splice{from.home(),
+                                          io::splice::waits_for::source,
+                                          from.fd(),
+                                          io::splice::here,
+                                          pipe->in.get(),
+                                          io::splice::here,
+                                          at_most(so_far.left(), pipe->capacity)};
+        if (!filled) co_return failure(filled.error());
+        if (*filled == 0) break;
+        if (auto reserved = so_far.reserve(*filled); !reserved) {
+            co_return failure(reserved.error());
+        }
+        for (std::size_t left = *filled; left > 0;) {
+            auto written = co_await io::splice{from.home(),
+                                               to_file,
+                                               pipe->out.get(),
+                                               io::splice::here,
+                                               into.file,
+                                               static_cast<std::int64_t>(so_far.place()),
+                                               left};
+            if (!written) co_return failure(written.error());
+            if (*written == 0) co_return failure_of(EIO);
+            left -= *written;
+            so_far.add(*written);
+        }
+    }
+    co_return so_far.finish();
+}
+
+}  // namespace
+
+std::string_view to_text(to_file how) noexcept {
+    for (const auto& [name, strategy] : to_file_names) {
+        if (strategy == how) return name;
+    }
+    return "?";
+}
+
+coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from, file_space into,
+                                               moved& told) {
+    make_non_blocking(from.fd());
+    switch (how) {
+        case to_file::recv_write:
+            co_return co_await by_recv_write(from, into, small_step, false, told);
+        case to_file::recv_write_1m:
+            co_return co_await by_recv_write(from, into, large_step, false, told);
+        case to_file::recv_full:
+            co_return co_await by_recv_write(from, into, large_step, true, told);
+        case to_file::uring_splice: co_return co_await by_splice(from, into, true, told);
+        case to_file::automatic:
+        case to_file::splice: break;
+    }
+    co_return co_await by_splice(from, into, false, told);
+}
+
+}  // namespace sluice::transfer

@@ -1,0 +1,55 @@
+// Ways to get what a socket brings into a file.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "sluice/base/result.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/net/connection.hpp"
+#include "sluice/transfer/moved.hpp"
+
+namespace sluice::transfer {
+
+/// Every way, each with how often the CPU copies a byte between the card's memory and the page
+/// cache.
+enum class to_file : std::uint8_t {
+    automatic,      ///< the one that was measured to be the fastest: splice
+    recv_write,     ///< two copies: into our memory, and out of it; 64 KiB at a time
+    recv_write_1m,  ///< the same, a megabyte at a time
+    recv_full,      ///< the same, written in full megabytes at their multiples
+    splice,         ///< one copy: the socket's pages go through a pipe and are copied once
+    uring_splice,   ///< the same, by threads of io_uring; elsewhere it is splice
+};
+/// Every strategy with its name on the command line.
+inline constexpr std::array<std::pair<std::string_view, to_file>, 6> to_file_names{
+    {{"auto", to_file::automatic},
+     {"recv-write", to_file::recv_write},
+     {"recv-write-1m", to_file::recv_write_1m},
+     {"recv-full", to_file::recv_full},
+     {"splice", to_file::splice},
+     {"uring-splice", to_file::uring_splice}}};
+[[nodiscard]] std::string_view to_text(to_file how) noexcept;
+
+/// Where the bytes go, and how many there may be.
+struct file_space {
+    int file = -1;
+    std::uint64_t offset = 0;
+    /// No more than that is received; the rest stays in the socket.
+    std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    /// How many will come, if that is known: room for all of them is reserved first.
+    std::uint64_t expected = 0;
+    bool reserve = true;  ///< room ahead (transfer::reservation)
+};
+
+/// Receives until the end of the stream, or until `most` bytes have come: how many. ENOSPC, EDQUOT,
+/// EFBIG or EIO of the file, after which what it holds is not known; an errno of the socket;
+/// fault::cancelled. On any engine; leaves the socket non-blocking. Nobody else receives meanwhile:
+/// recv() of the connection is not used before.
+[[nodiscard]] coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from,
+                                                             file_space into, moved& told);
+
+}  // namespace sluice::transfer
