@@ -8,6 +8,7 @@ namespace sluice::cli {
 void add_chat(commands& all);
 void add_compute(commands& all);
 void add_doctor(commands& all);
+void add_files(commands& all);
 /// `help COMMAND`; finds whatever else is in the tree when it runs.
 void add_help(commands& all);
 void add_talk(commands& all);

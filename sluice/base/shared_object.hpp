@@ -1,0 +1,37 @@
+// One object in memory that forked children share.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <new>
+#include <type_traits>
+
+namespace sluice {
+
+/// A T in a shared anonymous mapping (mmap(2), MAP_SHARED): whoever forks after it was made sees
+/// one and the same. T is a bunch of atomics: nothing is destroyed when a process ends.
+template <class T>
+    requires std::is_trivially_destructible_v<T>
+class shared_object {
+ public:
+    /// Throws std::bad_alloc.
+    shared_object() : object_{make()} {}
+    shared_object(const shared_object&) = delete;
+    shared_object& operator=(const shared_object&) = delete;
+    ~shared_object() { ::munmap(object_, sizeof(T)); }
+
+    [[nodiscard]] T& operator*() const noexcept { return *object_; }
+    [[nodiscard]] T* operator->() const noexcept { return object_; }
+
+ private:
+    static T* make() {
+        void* where =
+            ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (where == MAP_FAILED) throw std::bad_alloc{};
+        return ::new (where) T{};
+    }
+
+    T* object_;
+};
+
+}  // namespace sluice

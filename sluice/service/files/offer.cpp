@@ -1,0 +1,89 @@
+// Opens, sends, and waits until the peer has it.
+#include "sluice/service/files/offer.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/io/deadline.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+// How long a peer may take to read what is still on its way before the connection goes.
+constexpr auto parting_time = 10s;
+
+struct opened {
+    unique_fd file;
+    std::uint64_t size = 0;
+};
+
+result<opened> open_file(const std::string& path) {
+    unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+    if (!file) return failure_of(errno);
+    struct stat found{};
+    if (::fstat(file.get(), &found) < 0) return failure_of(errno);
+    if (S_ISDIR(found.st_mode)) return failure_of(EISDIR);
+    if (!S_ISREG(found.st_mode)) return failure_of(EINVAL);
+    return opened{.file = std::move(file), .size = static_cast<std::uint64_t>(found.st_size)};
+}
+
+}  // namespace
+
+offer::offer(std::string path, transfer::to_socket how, reporter report)
+    : path_{std::move(path)}, how_{how}, report_{std::move(report)} {}
+
+result<std::uint64_t> offer::look() const {
+    auto found = open_file(path_);
+    if (!found) return failure(found.error());
+    return found->size;
+}
+
+model::service offer::service() {
+    return [this](model::guest& client) { return send_to(client); };
+}
+
+coro::task<void> offer::send_to(model::guest& client) {
+    const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
+    auto file = open_file(path_);
+    if (!file) {
+        counters_->lost.fetch_add(1, relaxed);
+        report_(fmt::format("Nothing for [Client {}]: {}", number, file.error().message()));
+        client.peer().reset_on_close();
+        co_return;
+    }
+    transfer::moved told;
+    const auto begun = io::clock::now();
+    auto sent = co_await transfer::send_file(
+        how_, client.peer(), {.file = file->file.get(), .offset = 0, .length = file->size}, told);
+    counters_->bytes.fetch_add(told.bytes(), relaxed);
+    if (!sent) {
+        counters_->lost.fetch_add(1, relaxed);
+        report_(fmt::format("Lost [Client {}] after {} bytes: {}", number, told.bytes(),
+                            sent.error().message()));
+        // Less than the file would look like all of it.
+        client.peer().reset_on_close();
+        co_return;
+    }
+    const double seconds = std::chrono::duration<double>(io::clock::now() - begun).count();
+    counters_->served.fetch_add(1, relaxed);
+    report_(fmt::format("Sent {} bytes to [Client {}] in {:.3f} s ({})", told.bytes(), number,
+                        seconds, transfer::to_text(how_)));
+    // Closed with unread input, the socket would be reset, and what is on its way lost.
+    client.peer().finish_sending();
+    const auto deadline = io::after(io::clock::now(), parting_time);
+    for (;;) {
+        auto got = co_await io::with_deadline(client.home(), client.recv(), deadline);
+        if (!got || got->empty()) co_return;
+    }
+}
+
+}  // namespace sluice::service::files

@@ -1,0 +1,54 @@
+// Whoever connects gets the bytes of one file, then the end.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+#include "sluice/base/shared_object.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/transfer/to_socket.hpp"
+
+namespace sluice::service::files {
+
+/// What an offer has counted, in all threads and forked processes.
+struct offer_counters {
+    std::atomic<std::uint64_t> clients = 0;
+    std::atomic<std::uint64_t> served = 0;  ///< who were sent all of it
+    std::atomic<std::uint64_t> bytes = 0;   ///< that were sent to anybody
+    std::atomic<std::uint64_t> lost = 0;    ///< who went away before the end
+};
+
+/// Opens the file anew for each client, so a file that is replaced meanwhile is sent as it is then,
+/// and one that is being sent stays what it was. Runs under every model.
+class offer {
+ public:
+    /// Takes a line for people about what came of a client, without its end. Any thread, any forked
+    /// process; must not throw.
+    using reporter = std::function<void(std::string_view)>;
+
+    offer(std::string path, transfer::to_socket how, reporter report);
+    offer(const offer&) = delete;
+    offer& operator=(const offer&) = delete;
+    ~offer() = default;
+
+    /// The size of the file in bytes, now. ENOENT, EACCES; EISDIR, or EINVAL for what is no file.
+    [[nodiscard]] result<std::uint64_t> look() const;
+    /// For a model. This object outlives it.
+    [[nodiscard]] model::service service();
+    [[nodiscard]] const offer_counters& counted() const noexcept { return *counters_; }
+
+ private:
+    coro::task<void> send_to(model::guest& client);
+
+    std::string path_;
+    transfer::to_socket how_;
+    reporter report_;
+    shared_object<offer_counters> counters_;
+};
+
+}  // namespace sluice::service::files

@@ -1,0 +1,143 @@
+// Receives, keeps, and says what came of it.
+#include "sluice/service/files/raw.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <utility>
+
+#include "sluice/base/mapping.hpp"
+#include "sluice/service/files/digest.hpp"
+#include "sluice/wire/size.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+// Digests of large files take seconds each; more at a time would only share the disk and the cores.
+constexpr unsigned disk_workers = 2;
+constexpr std::size_t most_waiting = 100'000;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+/// The peer hears that its file was not kept.
+void refuse(model::guest& client) noexcept {
+    client.peer().reset_on_close();
+}
+
+}  // namespace
+
+raw_door::raw_door(store* into, raw_options o) : store_{into}, options_{std::move(o)} {}
+
+raw_door::~raw_door() = default;
+
+model::service raw_door::service() {
+    return [this](model::guest& client) { return receive(client); };
+}
+
+void raw_door::report(std::string_view what) noexcept {
+    if (options_.report) options_.report(what);
+}
+
+io::offload_pool& raw_door::disk() {
+    const std::lock_guard lock{mutex_};
+    if (!disk_) {
+        disk_ = std::make_unique<io::offload_pool>(
+            io::offload_pool::options{.workers = disk_workers, .queue = most_waiting});
+    }
+    return *disk_;
+}
+
+coro::task<void> raw_door::receive(model::guest& client) {
+    const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
+    std::string who = fmt::format("[Client {}]", number);
+    if (store_ != nullptr) {
+        co_await store_from(client, std::move(who));
+        co_return;
+    }
+    auto got = co_await drop(client);
+    if (!got) {
+        counters_->lost.fetch_add(1, relaxed);
+        report(fmt::format("Lost {}: {}", who, got.error().message()));
+        co_return;
+    }
+    counters_->stored.fetch_add(1, relaxed);
+    counters_->bytes.fetch_add(*got, relaxed);
+    report(fmt::format("Received {} bytes from {}, and dropped them", *got, who));
+}
+
+// With MSG_TRUNC the kernel drops what it was asked for without copying it (tcp(7)).
+coro::task<result<std::uint64_t>> raw_door::drop(model::guest& client) {
+    constexpr std::size_t step = std::size_t{1} << 20;
+    auto unused = mapping::create(step);
+    if (!unused) co_return failure(unused.error());
+    const mutable_bytes room{static_cast<std::byte*>(unused->data()), step};
+    std::uint64_t received = 0;
+    for (;;) {
+        auto got = co_await client.peer().recv_into(room, MSG_TRUNC);
+        if (!got) co_return failure(got.error());
+        if (*got == 0) co_return received;
+        received += *got;
+    }
+}
+
+coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
+    auto file = store_->receive();
+    if (!file) {
+        counters_->failed.fetch_add(1, relaxed);
+        report(fmt::format("Refused {}: no file can be made: {}", who, file.error().message()));
+        refuse(client);
+        co_return;
+    }
+    transfer::moved told;
+    // One byte more than the limit says that there are too many.
+    const std::uint64_t limit = options_.max_size;
+    const std::uint64_t most =
+        limit == std::numeric_limits<std::uint64_t>::max() ? limit : limit + 1;
+    auto got = co_await transfer::receive_file(options_.how, client.peer(),
+                                               {.file = file->fd(), .most = most}, told);
+    if (!got) {
+        const bool disk = got.error().is(ENOSPC) || got.error().is(EDQUOT) ||
+                          got.error().is(EFBIG) || got.error().is(EIO);
+        (disk ? counters_->failed : counters_->lost).fetch_add(1, relaxed);
+        report(fmt::format("{} {} after {} bytes: {}; nothing was kept", disk ? "Refused" : "Lost",
+                           who, told.bytes(), got.error().message()));
+        refuse(client);
+        co_return;
+    }
+    if (*got > limit) {
+        counters_->too_large.fetch_add(1, relaxed);
+        report(fmt::format("Refused {}: a file has at most {} here; nothing was kept", who,
+                           wire::format_size(limit)));
+        refuse(client);
+        co_return;
+    }
+    auto kept = co_await keep(client.home(), *file);
+    if (!kept) {
+        counters_->failed.fetch_add(1, relaxed);
+        report(fmt::format("Refused {} after {} bytes: {}; nothing was kept", who, *got,
+                           kept.error().message()));
+        refuse(client);
+        co_return;
+    }
+    counters_->stored.fetch_add(1, relaxed);
+    counters_->bytes.fetch_add(*got, relaxed);
+    report(fmt::format("Received {} bytes from {} as {} (sha256 {})", *got, who, kept->name,
+                       kept->sha256));
+}
+
+coro::task<result<raw_door::receipt>> raw_door::keep(io::engine& here, incoming& file) {
+    const auto work = [&file]() -> result<receipt> {
+        auto sha256 = sha256_of(file.fd());
+        if (!sha256) return failure(sha256.error());
+        auto name = file.keep_under_new_name();
+        if (!name) return failure(name.error());
+        return receipt{.name = std::move(*name), .sha256 = std::move(*sha256)};
+    };
+    if (here.blocks()) co_return work();
+    auto done = co_await disk().run(here, work);
+    if (!done) co_return failure(done.error());
+    co_return std::move(*done);
+}
+
+}  // namespace sluice::service::files

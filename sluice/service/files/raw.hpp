@@ -1,0 +1,78 @@
+// The raw door: whoever connects, streams and half-closes has stored a file.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+#include "sluice/base/shared_object.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/io/offload.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/service/files/store.hpp"
+#include "sluice/transfer/to_file.hpp"
+
+namespace sluice::service::files {
+
+struct raw_options {
+    transfer::to_file how = transfer::to_file::automatic;
+    std::uint64_t max_size = std::numeric_limits<std::uint64_t>::max();  ///< bytes of one file
+    /// Takes a line for people about what came of a client, without its end. Any thread, any forked
+    /// process; must not throw.
+    std::function<void(std::string_view)> report;
+};
+
+/// What a raw door has counted, in all threads and forked processes.
+struct raw_counters {
+    std::atomic<std::uint64_t> clients = 0;
+    std::atomic<std::uint64_t> stored = 0;  ///< files, those that were only counted included
+    std::atomic<std::uint64_t> bytes = 0;   ///< of them
+    std::atomic<std::uint64_t> lost = 0;    ///< clients that went away before the end
+    std::atomic<std::uint64_t> too_large = 0;
+    std::atomic<std::uint64_t> failed = 0;  ///< the disk did not take it
+};
+
+/// Each client's stream becomes a file under a name of the store's choice, once it has ended in
+/// order: then the connection is closed in order, too. A client that goes away in the middle leaves
+/// nothing; one whose file could not be kept is reset, so that it hears of it. Runs under every
+/// model, for each guest as long as it streams.
+class raw_door {
+ public:
+    /// Without a store, what comes is counted and dropped. It outlives the door.
+    raw_door(store* into, raw_options o);
+    raw_door(const raw_door&) = delete;
+    raw_door& operator=(const raw_door&) = delete;
+    ~raw_door();
+
+    /// For a model. This object outlives it.
+    [[nodiscard]] model::service service();
+    [[nodiscard]] const raw_counters& counted() const noexcept { return *counters_; }
+
+ private:
+    /// A file that came whole.
+    struct receipt {
+        std::string name;
+        std::string sha256;
+    };
+
+    coro::task<void> receive(model::guest& client);
+    coro::task<result<std::uint64_t>> drop(model::guest& client);
+    coro::task<void> store_from(model::guest& client, std::string who);
+    coro::task<result<receipt>> keep(io::engine& here, incoming& file);
+    io::offload_pool& disk();
+    void report(std::string_view what) noexcept;
+
+    store* store_;
+    raw_options options_;
+    shared_object<raw_counters> counters_;
+    std::mutex mutex_;
+    std::unique_ptr<io::offload_pool> disk_;  // made when a loop first needs it, so never by fork
+};
+
+}  // namespace sluice::service::files
