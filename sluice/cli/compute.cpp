@@ -118,9 +118,11 @@ exit_status serve(CLI::App& command, settings& s) {
     const auto on_stage = [&programs](model::stage now) {
         if (programs && now == model::stage::ending) programs->shut();
     };
-    return run_server(command, s.common, *pair, answers.service(), on_stage, [&answers, &s] {
+    const auto after = [&answers, &s] {
         if (!s.common.quiet) report(answers.counted());
-    });
+    };
+    return run_server(command, s.common, *pair,
+                      {.serve = answers.service(), .on_stage = on_stage, .after = after});
 }
 
 reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {

@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +30,7 @@ struct offer_settings {
     serve_options common;
     std::string file;
     transfer::to_socket how = transfer::to_socket::automatic;
+    std::uint64_t count = 0;
 };
 
 struct serve_settings {
@@ -59,12 +63,17 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
     set_up_log(s.common.level, s.common.format);
-    files::offer given{s.file, s.how, reporter(s.common.quiet)};
+    // The first process is the one that was asked to stop after so many, whichever serves the last.
+    const auto us = ::getpid();
+    files::offer given{
+        s.file, {.how = s.how, .count = s.count, .report = reporter(s.common.quiet), .done = [us] {
+                     ::kill(us, SIGTERM);
+                 }}};
     if (const auto size = given.look(); !size) {
         return fail(fmt::format("cannot offer {}: {}; give a file that can be read",
                                 in_quotes(s.file), size.error().message()));
     }
-    return run_server(command, s.common, *pair, given.service(), {});
+    return run_server(command, s.common, *pair, {.serve = given.service()});
 }
 
 exit_status serve(const CLI::App& command, const serve_settings& s) {
@@ -81,7 +90,8 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
     files::raw_door door{
         s.discard ? nullptr : &*place,
         {.how = s.how, .max_size = s.max_size, .report = reporter(s.common.quiet)}};
-    return run_server(command, s.common, *pair, door.service(), {});
+    return run_server(command, s.common, *pair,
+                      {.serve = door.service(), .keep = {place->directory()}});
 }
 
 void add_offer(commands& all, CLI::App& files) {
@@ -93,6 +103,9 @@ void add_offer(commands& all, CLI::App& files) {
         *command, "--strategy", s->how, one_of{transfer::to_socket_names}, "HOW",
         "auto, read-send, sendfile, sendfile-cork, splice, mmap-send, zero-copy, uring-splice "
         "(auto)");
+    constexpr std::uint64_t many = 1'000'000'000;
+    add_value(*command, "--count", s->count, count_from{1, many}, "N",
+              "End when so many have got it (never)");
     add_serve_options(*command, s->common);
     all.on(*command, [command, s] { return offer_file(*command, *s); });
 }

@@ -124,8 +124,7 @@ void report(const model::server& server, model_kind model) {
 }  // namespace
 
 exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
-                       model::service serve, std::function<void(model::stage)> on_stage,
-                       const std::function<void()>& after) {
+                       served what) {
     raise_open_files();
     const auto engine = engine_of(pair);
     if (!engine) return fail(engine.error());
@@ -135,15 +134,15 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     if (!door) return fail(door.error());
     const auto where = net::address::local_of(door->get());
     auto server = model::make(
-        pair.model, **home, std::move(*door), std::move(serve),
+        pair.model, **home, std::move(*door), std::move(what.serve),
         {.engine = *engine,
          .workers = common.workers,
          .max_clients = common.max_clients,
          .grace = common.grace,
-         .complain = [](std::string_view what) { log(log_level::warn, what); },
+         .complain = [](std::string_view line) { log(log_level::warn, line); },
          .ready = [&] { announce_listening(where.value_or(net::address{}), pair.model, *engine); },
-         .on_stage = std::move(on_stage),
-         .keep = {}});
+         .on_stage = std::move(what.on_stage),
+         .keep = std::move(what.keep)});
     if (!server) return complain(command, server.error());
     unsigned asked_to_stop = 0;
     const stop_signals stops{**home, [&server, &asked_to_stop] {
@@ -153,7 +152,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                              }};
     const auto ended = (*server)->run();
     if (!common.quiet) report(**server, pair.model);
-    if (after) after();
+    if (what.after) what.after();
     if (!ended) {
         return fail(fmt::format("cannot serve any more: {}", ended.error().message()));
     }

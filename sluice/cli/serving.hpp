@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -29,15 +30,20 @@ namespace sluice::cli {
 [[nodiscard]] std::expected<unique_fd, std::string> open_door(const std::string& where,
                                                               const net::listen_options& o = {});
 
+/// What a command serves, and what else it wants to know of it.
+struct served {
+    model::service serve;
+    std::function<void(model::stage)> on_stage = {};  ///< hears of each stage of the stop
+    std::function<void()> after = {};                 ///< called when nobody is served any more
+    std::vector<int> keep = {};  ///< descriptors that children of the fork model need
+};
+
 /// Runs a service under the model and on the engine that `common` asks for, until signals stop it:
 /// the first drains for --grace, the second ends everything at once. Says on stderr where it
-/// listens, what goes wrong, and, unless --quiet, what was served. `on_stage` hears of each
-/// stage of the stop; `after` is called when nobody is served any more; each may be empty. The log
-/// is set up before (set_up_log).
+/// listens, what goes wrong, and, unless --quiet, what was served. The log is set up before
+/// (set_up_log).
 [[nodiscard]] exit_status run_server(const CLI::App& command, const serve_options& common,
-                                     const pairing& pair, model::service serve,
-                                     std::function<void(model::stage)> on_stage,
-                                     const std::function<void()>& after);
+                                     const pairing& pair, served what);
 
 /// Lets the process open as many files as the system allows it (RLIMIT_NOFILE's hard limit).
 void raise_open_files() noexcept;

@@ -38,8 +38,7 @@ result<opened> open_file(const std::string& path) {
 
 }  // namespace
 
-offer::offer(std::string path, transfer::to_socket how, reporter report)
-    : path_{std::move(path)}, how_{how}, report_{std::move(report)} {}
+offer::offer(std::string path, offer_options o) : path_{std::move(path)}, options_{std::move(o)} {}
 
 result<std::uint64_t> offer::look() const {
     auto found = open_file(path_);
@@ -48,42 +47,60 @@ result<std::uint64_t> offer::look() const {
 }
 
 model::service offer::service() {
-    return [this](model::guest& client) { return send_to(client); };
+    return [this](model::guest& client) { return serve(client); };
 }
 
-coro::task<void> offer::send_to(model::guest& client) {
+coro::task<void> offer::serve(model::guest& client) {
     const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
+    const bool limited = options_.count > 0;
+    if (limited && counters_->begun.fetch_add(1) >= options_.count) {
+        counters_->begun.fetch_sub(1);
+        client.peer().reset_on_close();
+        co_return;
+    }
+    const bool sent = co_await send_to(client, number);
+    if (!limited) co_return;
+    if (!sent) {
+        counters_->begun.fetch_sub(1);
+    } else if (counters_->served.load() == options_.count) {
+        options_.done();
+    }
+}
+
+coro::task<bool> offer::send_to(model::guest& client, std::uint64_t number) {
     auto file = open_file(path_);
     if (!file) {
         counters_->lost.fetch_add(1, relaxed);
-        report_(fmt::format("Nothing for [Client {}]: {}", number, file.error().message()));
+        options_.report(fmt::format("Nothing for [Client {}]: {}", number, file.error().message()));
         client.peer().reset_on_close();
-        co_return;
+        co_return false;
     }
     transfer::moved told;
     const auto begun = io::clock::now();
     auto sent = co_await transfer::send_file(
-        how_, client.peer(), {.file = file->file.get(), .offset = 0, .length = file->size}, told);
+        options_.how, client.peer(), {.file = file->file.get(), .offset = 0, .length = file->size},
+        told);
     counters_->bytes.fetch_add(told.bytes(), relaxed);
     if (!sent) {
         counters_->lost.fetch_add(1, relaxed);
-        report_(fmt::format("Lost [Client {}] after {} bytes: {}", number, told.bytes(),
-                            sent.error().message()));
+        options_.report(fmt::format("Lost [Client {}] after {} bytes: {}", number, told.bytes(),
+                                    sent.error().message()));
         // Less than the file would look like all of it.
         client.peer().reset_on_close();
-        co_return;
+        co_return false;
     }
     const double seconds = std::chrono::duration<double>(io::clock::now() - begun).count();
-    counters_->served.fetch_add(1, relaxed);
-    report_(fmt::format("Sent {} bytes to [Client {}] in {:.3f} s ({})", told.bytes(), number,
-                        seconds, transfer::to_text(how_)));
+    options_.report(fmt::format("Sent {} bytes to [Client {}] in {:.3f} s ({})", told.bytes(),
+                                number, seconds, transfer::to_text(options_.how)));
     // Closed with unread input, the socket would be reset, and what is on its way lost.
     client.peer().finish_sending();
     const auto deadline = io::after(io::clock::now(), parting_time);
     for (;;) {
         auto got = co_await io::with_deadline(client.home(), client.recv(), deadline);
-        if (!got || got->empty()) co_return;
+        if (!got || got->empty()) break;
     }
+    counters_->served.fetch_add(1);
+    co_return true;
 }
 
 }  // namespace sluice::service::files

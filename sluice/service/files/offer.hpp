@@ -21,17 +21,24 @@ struct offer_counters {
     std::atomic<std::uint64_t> served = 0;  ///< who were sent all of it
     std::atomic<std::uint64_t> bytes = 0;   ///< that were sent to anybody
     std::atomic<std::uint64_t> lost = 0;    ///< who went away before the end
+    std::atomic<std::uint64_t> begun = 0;   ///< who have been sent all of it, or are being sent it
+};
+
+struct offer_options {
+    transfer::to_socket how = transfer::to_socket::automatic;
+    std::uint64_t count = 0;  ///< how many clients get it; 0: all
+    /// Takes a line for people about what came of a client, without its end. Any thread, any forked
+    /// process; must not throw.
+    std::function<void(std::string_view)> report;
+    /// Called by whoever served the last of `count`, in any thread or forked process.
+    std::function<void()> done;
 };
 
 /// Opens the file anew for each client, so a file that is replaced meanwhile is sent as it is then,
 /// and one that is being sent stays what it was. Runs under every model.
 class offer {
  public:
-    /// Takes a line for people about what came of a client, without its end. Any thread, any forked
-    /// process; must not throw.
-    using reporter = std::function<void(std::string_view)>;
-
-    offer(std::string path, transfer::to_socket how, reporter report);
+    offer(std::string path, offer_options o);
     offer(const offer&) = delete;
     offer& operator=(const offer&) = delete;
     ~offer() = default;
@@ -43,11 +50,11 @@ class offer {
     [[nodiscard]] const offer_counters& counted() const noexcept { return *counters_; }
 
  private:
-    coro::task<void> send_to(model::guest& client);
+    coro::task<void> serve(model::guest& client);
+    coro::task<bool> send_to(model::guest& client, std::uint64_t number);
 
     std::string path_;
-    transfer::to_socket how_;
-    reporter report_;
+    offer_options options_;
     shared_object<offer_counters> counters_;
 };
 
