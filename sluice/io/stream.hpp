@@ -22,7 +22,13 @@ class stream : public op {
  public:
     /// `co_await s.next()`: a result or the error that ended the stream; fault::cancelled when the
     /// wait was given up, which loses nothing: what comes later is there for the next question.
-    [[nodiscard]] auto next() noexcept { return next_awaiter{static_cast<Derived&>(*this)}; }
+    [[nodiscard]] auto next() noexcept {
+        return next_awaiter{static_cast<Derived&>(*this), nullptr};
+    }
+    /// The same, but it is `within` that can cancel the wait, and not what the coroutine runs in.
+    [[nodiscard]] auto next(coro::context& within) noexcept {
+        return next_awaiter{static_cast<Derived&>(*this), &within};
+    }
 
  protected:
     using op::op;
@@ -33,12 +39,13 @@ class stream : public op {
  private:
     class next_awaiter {
      public:
-        explicit next_awaiter(Derived& s) noexcept : stream_{s} {}
+        next_awaiter(Derived& s, coro::context* within) noexcept : stream_{s}, within_{within} {}
 
         [[nodiscard]] bool await_ready() const noexcept { return stream_.has_news(); }
         template <class Promise>
         bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-            return stream_.begin_wait(h, h.promise().current_context());
+            return stream_.begin_wait(
+                h, within_ != nullptr ? *within_ : h.promise().current_context());
         }
         [[nodiscard]] result<T> await_resume() noexcept {
             if (!stream_.has_news()) return failure(fault::cancelled);
@@ -49,6 +56,7 @@ class stream : public op {
 
      private:
         Derived& stream_;
+        coro::context* within_;
     };
 };
 

@@ -38,6 +38,8 @@ class guest {
     /// that it has asked is cut short.
     [[nodiscard]] coro::context& patience() noexcept { return patience_; }
 
+    /// True if turn() may give this thread to others.
+    [[nodiscard]] bool roams() const noexcept { return roams_; }
     /// `co_await g.turn()`: others may have this thread until the client has sent something. Hold
     /// nothing of the engine's meanwhile, neither leases nor references: it may be another one
     /// afterwards. Costs nothing where nobody would gain by it.

@@ -30,6 +30,8 @@ class connection {
     /// `co_await c.recv()`: what came, in a buffer on loan; empty at the end of the stream, and
     /// from then on. ECONNRESET, ETIMEDOUT ...; fault::cancelled, which loses nothing.
     [[nodiscard]] auto recv() noexcept { return input_.next(); }
+    /// The same, cancelled by `within` alone.
+    [[nodiscard]] auto recv(coro::context& within) noexcept { return input_.next(within); }
     /// One read into memory that stays valid until it completes; for a connection on which recv()
     /// is never used. The count; 0 at the end of the stream.
     [[nodiscard]] io::recv_into recv_into(mutable_bytes room, int flags = 0) noexcept {

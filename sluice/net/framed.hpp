@@ -39,8 +39,7 @@ class framed {
     /// Reads once. Only when nothing is here(). What recv() reports; when it was cancelled nothing
     /// is lost.
     [[nodiscard]] coro::task<result<void>> more() noexcept {
-        // Drained: an idle connection holds no buffer.
-        chunk_ = {};
+        let_go();
         result<typename Source::chunk> got;
         if (reader_.awaits_pause()) {
             got = co_await io::with_timeout(source_.home(), source_.recv(), wire::auto_pause);
@@ -48,8 +47,19 @@ class framed {
             if constexpr (requires { source_.turn(); }) co_await source_.turn();
             got = co_await source_.recv();
         }
+        co_return take(std::move(got));
+    }
+    /// For who reads the source himself: what more() does before and after, without the coroutine
+    /// that it is. A read may wait as long as it likes unless the peer awaits_pause(); one that
+    /// timed out is then such a pause.
+    void let_go() noexcept {
+        // Drained: an idle connection holds no buffer.
+        chunk_ = {};
+    }
+    [[nodiscard]] bool awaits_pause() const noexcept { return reader_.awaits_pause(); }
+    [[nodiscard]] result<void> take(result<typename Source::chunk> got) noexcept {
         if (!got) {
-            if (got.error() != fault::timed_out) co_return failure(got.error());
+            if (got.error() != fault::timed_out) return failure(got.error());
             reader_.pause();
         } else if (got->empty()) {
             ended_ = true;
@@ -58,7 +68,7 @@ class framed {
             chunk_ = std::move(*got);
             reader_.feed(chunk_.text());
         }
-        co_return result<void>{};
+        return {};
     }
     /// True if nothing more is here() for sure; false says nothing.
     [[nodiscard]] bool drained() const noexcept { return reader_.drained(); }

@@ -85,9 +85,16 @@ coro::task<void> compute::converse(model::guest& client) {
         }
         if (*question) continue;
         if (questions.ended()) co_return;
-        auto more = questions.more();
-        more.set_context(client.patience());
-        auto read = co_await more;
+        result<void> read;
+        if (questions.awaits_pause() || client.roams()) {
+            auto more = questions.more();
+            more.set_context(client.patience());
+            read = co_await more;
+        } else {
+            // What most questions take, without a coroutine of its own.
+            questions.let_go();
+            read = questions.take(co_await client.peer().recv(client.patience()));
+        }
         if (!read) co_return;
     }
 }
