@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "sluice/base/shared_object.hpp"
+
 namespace sluice::service {
 
 /// Counters of one service. Any thread, and any process forked after it was made.
@@ -23,20 +25,7 @@ struct tally {
     void count_effort(std::uint64_t queued, std::uint64_t worked) noexcept;
 };
 
-/// A tally in a shared mapping (mmap(2), MAP_SHARED).
-class shared_tally {
- public:
-    /// Throws std::bad_alloc.
-    shared_tally();
-    shared_tally(const shared_tally&) = delete;
-    shared_tally& operator=(const shared_tally&) = delete;
-    ~shared_tally();
-
-    [[nodiscard]] tally& operator*() const noexcept { return *tally_; }
-    [[nodiscard]] tally* operator->() const noexcept { return tally_; }
-
- private:
-    tally* tally_;
-};
+/// A tally that forked children share.
+using shared_tally = shared_object<tally>;
 
 }  // namespace sluice::service

@@ -1,0 +1,199 @@
+"""`sluice files serve` and `offer` over plain sockets, under every model."""
+
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import re
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from talk_rig import PATIENCE, PEERS, SLUICE, Program, TalkTest, call
+
+MODELS = {
+    "sync": ("--model", "sync"),
+    "fork": ("--model", "fork"),
+    "thread": ("--model", "thread"),
+    "pool": ("--model", "pool"),
+    "event on epoll": ("--engine", "epoll"),
+    "event on io_uring": ("--engine", "uring"),
+}
+DATA = os.urandom(3_000_001)
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+class FileServer(Program):
+    """A `sluice files` command on a port of the kernel's choice."""
+
+    def __init__(self, *words):
+        super().__init__(SLUICE, "files", *words)
+        found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
+        self.port = int(found[1])
+
+
+def upload(port, data):
+    """Streams `data`, ends it, and gives what came back, once the server has closed in order."""
+    with call(port) as peer:
+        peer.send(data)
+        peer.socket.shutdown(socket.SHUT_WR)
+        return peer.receive_to_end()
+
+
+def download(port):
+    with call(port) as peer:
+        return peer.receive_to_end()
+
+
+class Raw(TalkTest):
+    def on_every_model(self):
+        for name, flags in MODELS.items():
+            with self.subTest(model=name), tempfile.TemporaryDirectory() as folder:
+                yield flags, pathlib.Path(folder)
+
+    def test_what_is_streamed_is_stored_and_told(self):
+        for flags, folder in self.on_every_model():
+            where = folder / "made"
+            with FileServer("serve", where, "--raw", "127.0.0.1:0", *flags) as server:
+                self.assertEqual(upload(server.port, DATA), b"")
+                line = server.hear()
+                found = re.fullmatch(
+                    rf"Received {len(DATA)} bytes from \[Client 1\] as (\S+) \(sha256 {SHA256}\)\n",
+                    line,
+                )
+                self.assertTrue(found, line)
+                self.assertEqual([path.name for path in where.iterdir()], [found[1]])
+                self.assertEqual((where / found[1]).read_bytes(), DATA)
+                self.assertEqual(upload(server.port, b""), b"")
+                self.assertIn("Received 0 bytes from [Client 2]", server.hear())
+
+    def test_eight_at_once_are_all_whole(self):
+        for flags, folder in self.on_every_model():
+            with FileServer("serve", folder, "--raw", "127.0.0.1:0", *flags) as server:
+                texts = [bytes([65 + i]) * (1_000_000 + i) for i in range(8)]
+                with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                    list(pool.map(lambda text: upload(server.port, text), texts))
+                stored = sorted(path.read_bytes() for path in folder.iterdir())
+                self.assertTrue(stored == texts, "all of them, and nothing else")
+                numbers = {int(re.search(r"\[Client (\d+)\]", server.hear())[1]) for _ in texts}
+                self.assertEqual(numbers, set(range(1, 9)))
+
+    def test_a_client_that_vanishes_leaves_nothing_and_is_told(self):
+        for flags, folder in self.on_every_model():
+            with FileServer("serve", folder, "--raw", "127.0.0.1:0", *flags) as server:
+                with call(server.port) as peer:
+                    peer.send(DATA[:100_000])
+                    off = struct.pack("ii", 1, 0)
+                    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
+                self.assertRegex(
+                    server.hear(), r"^Lost \[Client 1\] after \d+ bytes: connection reset by peer; "
+                )
+                self.assertEqual(list(folder.iterdir()), [])
+                upload(server.port, DATA)
+                self.assertIn(SHA256, server.hear())
+
+    def test_a_file_over_the_limit_is_refused_with_a_reset(self):
+        for flags, folder in self.on_every_model():
+            with FileServer(
+                "serve", folder, "--raw", "127.0.0.1:0", "--max-size", "1M", *flags
+            ) as server:
+                with self.assertRaises(OSError):
+                    upload(server.port, DATA)
+                self.assertIn("a file has at most 1 MiB here", server.hear())
+                upload(server.port, DATA[: 1 << 20])
+                self.assertIn("Received 1048576 bytes", server.hear())
+                self.assertEqual(len(list(folder.iterdir())), 1)
+
+    def test_discarding_counts_and_keeps_nothing(self):
+        for flags, folder in self.on_every_model():
+            with FileServer("serve", folder, "--raw", "127.0.0.1:0", "--discard", *flags) as server:
+                upload(server.port, DATA)
+                self.assertEqual(
+                    server.hear(), f"Received {len(DATA)} bytes from [Client 1], and dropped them\n"
+                )
+                self.assertEqual(list(folder.iterdir()), [])
+
+    def test_left_overs_are_removed_at_the_start(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / ".sluice-1-0").write_bytes(b"half of a ")
+            (folder / "mine").write_bytes(b"whole")
+            with FileServer("serve", folder, "--raw", "127.0.0.1:0"):
+                self.assertEqual([path.name for path in folder.iterdir()], ["mine"])
+
+    def test_a_directory_that_cannot_be_is_refused(self):
+        with tempfile.NamedTemporaryFile() as file, Program(
+            SLUICE, "files", "serve", file.name, "--raw", "0"
+        ) as program:
+            status, out, errors = program.end()
+            self.assertEqual((status, out), (1, ""))
+            self.assertRegex(errors, "cannot store files in .*: not a directory; give a directory")
+
+
+class Offer(TalkTest):
+    def setUp(self):
+        self.file = tempfile.NamedTemporaryFile()
+        self.addCleanup(self.file.close)
+        self.file.write(DATA)
+        self.file.flush()
+
+    def test_whoever_connects_gets_it_by_every_strategy(self):
+        strategies = "auto read-send sendfile sendfile-cork splice mmap-send zero-copy uring-splice"
+        for strategy in strategies.split():
+            for engine in ("epoll", "uring"):
+                with self.subTest(strategy=strategy, engine=engine), FileServer(
+                    "offer", self.file.name, "--listen", "127.0.0.1:0", "--engine", engine,
+                    "--strategy", strategy,
+                ) as server:
+                    self.assertTrue(download(server.port) == DATA)
+                    self.assertRegex(
+                        server.hear(),
+                        rf"^Sent {len(DATA)} bytes to \[Client 1\] in \d+\.\d+ s \({strategy}\)$",
+                    )
+
+    def test_it_ends_after_so_many_under_every_model(self):
+        for name, flags in MODELS.items():
+            with self.subTest(model=name), FileServer(
+                "offer", self.file.name, "--listen", "127.0.0.1:0", "--count", "3", *flags
+            ) as server:
+                with concurrent.futures.ThreadPoolExecutor(3) as pool:
+                    got = list(pool.map(lambda _: download(server.port), range(3)))
+                self.assertTrue(all(data == DATA for data in got))
+                self.assertEqual(server.process.wait(PATIENCE), 0)
+
+    def test_what_is_no_file_is_refused(self):
+        for path, why in ((tempfile.gettempdir(), "is a directory"), ("/nowhere", "no such file")):
+            with Program(SLUICE, "files", "offer", path, "--listen", "0") as program:
+                status, _, errors = program.end()
+                self.assertEqual(status, 1)
+                self.assertRegex(errors, f"cannot offer .*: {why}")
+
+
+class PythonClients(TalkTest):
+    def run_peer(self, name, *words):
+        command = [sys.executable, "-B", str(PEERS / name), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_they_upload_and_download(self):
+        with tempfile.TemporaryDirectory() as name:
+            source = pathlib.Path(name, "source")
+            source.write_bytes(DATA)
+            store = pathlib.Path(name, "store")
+            with FileServer("serve", store, "--raw", "127.0.0.1:0") as server:
+                said = self.run_peer("upload_client.py", source, server.port)
+                self.assertRegex(said, rf"^{len(DATA)} bytes in ")
+                self.assertIn(SHA256, server.hear())
+            slow = FileServer("offer", source, "--listen", "127.0.0.1:0", "--strategy", "read-send")
+            with slow, FileServer("offer", source, "--listen", "127.0.0.1:0") as fast:
+                said = self.run_peer("download_client.py", slow.port, fast.port).splitlines()
+                for line, port in zip(said, (slow.port, fast.port), strict=True):
+                    self.assertRegex(line, rf"^port {port}: {len(DATA)} bytes in ")
+
+
+if __name__ == "__main__":
+    unittest.main()
