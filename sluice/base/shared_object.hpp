@@ -28,6 +28,7 @@ class shared_object {
         void* where =
             ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (where == MAP_FAILED) throw std::bad_alloc{};
+        // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the mapping owns it
         return ::new (where) T{};
     }
 

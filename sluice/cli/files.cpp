@@ -45,7 +45,7 @@ struct serve_settings {
 /// A whole line at once, from any thread or process. Nobody has to be left to read it.
 void report_on_stdout(std::string_view what) noexcept {
     const std::string line = std::string{what} + '\n';
-    static_cast<void>(!::write(STDOUT_FILENO, line.data(), line.size()));
+    if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) return;
 }
 
 exit_status fail(std::string_view why) {

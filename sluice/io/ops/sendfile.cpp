@@ -1,4 +1,4 @@
-// sendfile(2).
+// sendfile(2), which io_uring has no counterpart for.
 #include "sluice/io/ops/sendfile.hpp"
 
 #include <sys/sendfile.h>

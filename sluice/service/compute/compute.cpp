@@ -46,6 +46,17 @@ coro::task<void> drain(model::guest& client) {
     }
 }
 
+/// Whether the next read takes no coroutine of its own, as most do not.
+bool may_be_read_plainly(const model::guest& client,
+                         const net::framed<model::guest>& questions) noexcept {
+    return !client.roams() && !questions.awaits_pause();
+}
+
+void empty(std::string& out) {
+    out.clear();
+    if (out.capacity() > most_kept) out.shrink_to_fit();
+}
+
 }  // namespace
 
 compute::compute(std::unique_ptr<work> what, compute_options o)
@@ -80,20 +91,18 @@ coro::task<void> compute::converse(model::guest& client) {
         if (!out.empty()) {
             auto sent = co_await client.peer().send_all(out);
             if (!sent) co_return;
-            out.clear();
-            if (out.capacity() > most_kept) out.shrink_to_fit();
+            empty(out);
         }
         if (*question) continue;
         if (questions.ended()) co_return;
         result<void> read;
-        if (questions.awaits_pause() || client.roams()) {
+        if (may_be_read_plainly(client, questions)) {
+            questions.let_go();
+            read = questions.take(co_await client.peer().recv(client.patience()));
+        } else {
             auto more = questions.more();
             more.set_context(client.patience());
             read = co_await more;
-        } else {
-            // What most questions take, without a coroutine of its own.
-            questions.let_go();
-            read = questions.take(co_await client.peer().recv(client.patience()));
         }
         if (!read) co_return;
     }

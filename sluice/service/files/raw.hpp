@@ -62,7 +62,7 @@ class raw_door {
     };
 
     coro::task<void> receive(model::guest& client);
-    coro::task<result<std::uint64_t>> drop(model::guest& client);
+    static coro::task<result<std::uint64_t>> drop(model::guest& client);
     coro::task<void> store_from(model::guest& client, std::string who);
     coro::task<result<receipt>> keep(io::engine& here, incoming& file);
     io::offload_pool& disk();

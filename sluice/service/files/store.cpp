@@ -152,8 +152,7 @@ result<std::string> incoming::keep_under_new_name() {
     if (auto named = give_hidden_name(); !named) return failure(named.error());
     const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     for (unsigned number = 1;; ++number) {
-        const std::string name =
-            fmt::format("upload-{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(now), number);
+        std::string name = fmt::format("upload-{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(now), number);
         auto renamed = rename_to(name, RENAME_NOREPLACE);
         if (renamed) return name;
         if (!renamed.error().is(EEXIST)) return failure(renamed.error());
