@@ -938,7 +938,7 @@ TEST_P(chat_test, who_comes_while_it_stops_does_not_hold_it_up) {
     std::vector<guest> late;
     // They are connected, and not accepted yet, when the first thread hears of the stop.
     host().call([&](server& s) {
-        for (std::size_t i = 0; i < 20; ++i) late.push_back(come());
+        for (std::size_t i = 0; i < 20; ++i) late.emplace_back(host().port(i));
         s.stop();
     });
     for (guest& g : late) EXPECT_THAT(g.lines_to_end().back(), AnyOf("(end)", "(reset)"));
