@@ -55,7 +55,7 @@ class Usage(TalkTest):
             (["serve", "--framing", "xml"], "'xml' is none of auto, line and raw"),
             (["serve", "--window", "1K"], "'1K' is no window of a room; write 4K to 4G"),
             (["serve", "--window", "much"], "'much' is no size"),
-            (["serve", "--max-line", "0"], "'0' is no length of a line; write 1 to 16M"),
+            (["serve", "--max-line", "0"], "'0' is no length of a message"),
             (["serve", "--window", "16K"], "--window 16 KiB is too small for --max-line 4 KiB; give it at least 32"),
             (["serve", "--windw", "1M"], "did you mean --window?"),
             (["serve", "--burst", "0"], "'0'"),
