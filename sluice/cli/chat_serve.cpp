@@ -65,12 +65,9 @@ std::expected<std::vector<unique_fd>, std::string> open_doors(const std::string&
                                                               unsigned count) {
     std::vector<unique_fd> doors;
     std::string here = where;
-    if (count > 1) {
-        // Doors that share a port would share it with a server that is there already.
-        if (auto alone = open_door(where); !alone) return std::unexpected{alone.error()};
-    }
     for (unsigned i = 0; i < count; ++i) {
-        auto door = open_door(here, {.share_port = count > 1});
+        auto door = i > 0 || count == 1 ? open_door(here, {.share_port = count > 1})
+                                        : open_first_door(here);
         if (!door) return std::unexpected{door.error()};
         doors.push_back(std::move(*door));
         // The others take the port that the kernel chose for the first.

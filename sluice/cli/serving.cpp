@@ -130,7 +130,8 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     if (!engine) return fail(engine.error());
     auto home = io::make_engine(io::engine_kind::blocking);
     if (!home) return fail(fmt::format("cannot set up an engine: {}", home.error().message()));
-    auto door = open_door(common.listen, {.share_port = pair.model == model_kind::event});
+    auto door =
+        pair.model == model_kind::event ? open_first_door(common.listen) : open_door(common.listen);
     if (!door) return fail(door.error());
     const auto where = net::address::local_of(door->get());
     auto server = model::make(
@@ -164,6 +165,11 @@ void raise_open_files() noexcept {
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+std::expected<unique_fd, std::string> open_first_door(const std::string& where) {
+    if (auto alone = open_door(where); !alone) return alone;
+    return open_door(where, {.share_port = true});
 }
 
 void announce_listening(const net::address& where, model_kind model, io::engine_kind engine) {

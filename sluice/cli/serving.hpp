@@ -30,6 +30,11 @@ namespace sluice::cli {
 [[nodiscard]] std::expected<unique_fd, std::string> open_door(const std::string& where,
                                                               const net::listen_options& o = {});
 
+/// The first of several sockets that will share `where` (net::listen_options::share_port), refused
+/// where another server has it already: that one, sharing, too, would go unnoticed and take half of
+/// the clients.
+[[nodiscard]] std::expected<unique_fd, std::string> open_first_door(const std::string& where);
+
 /// What a command serves, and what else it wants to know of it.
 struct served {
     model::service serve;
