@@ -1,8 +1,10 @@
 """What is asked, and what is answered, on every model."""
 
 import concurrent.futures
+import subprocess
 
 from compute_rig import FIB, ComputeTest, Server, ask, ask_json, call, on_every_model, python_client
+from talk_rig import ENVIRONMENT, PATIENCE, SLUICE
 
 BAD = (
     (b"abc", b"not a number"),
@@ -50,6 +52,20 @@ class Answers(ComputeTest):
             for _ in range(3):
                 client.send(b"10")
                 self.assertEqual(client.receive(2), b"89")
+
+    @on_every_model
+    def test_a_port_that_another_server_has_is_refused(self, serve):
+        with serve() as server:
+            where = f"127.0.0.1:{server.port}"
+            done = subprocess.run(
+                [SLUICE, "compute", "serve", "--listen", where],
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                env=ENVIRONMENT,
+            )
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(f"cannot listen on {where}", done.stderr)
 
     @on_every_model
     def test_bad_input_is_refused_and_the_connection_lives_on(self, serve):
