@@ -1,9 +1,8 @@
 // One function a strategy.
 #include "sluice/transfer/to_file.hpp"
 
-#include <cerrno>
-
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <utility>
 
