@@ -9,12 +9,16 @@ if(SLUICE_CCACHE)
 endif()
 
 # Precompiled headers halve the time of a build from nothing, and make ccache useless: they are for
-# builds that machines make, and nobody makes twice.
+# builds that machines make, and nobody makes twice. That every source includes what it uses shows
+# where they are off: in the builds of people, and in lint.
+if(SLUICE_SANITIZE OR DEFINED ENV{SLUICE_PRECOMPILED})
+  set(SLUICE_PRECOMPILED ON)
+endif()
 set(SLUICE_COMMON_HEADERS
   <algorithm> <array> <atomic> <chrono> <expected> <functional> <map> <memory> <mutex> <optional>
   <string> <string_view> <thread> <unordered_map> <utility> <vector> <fmt/format.h>)
 function(precompile_headers target)
-  if(SLUICE_SANITIZE)
+  if(SLUICE_PRECOMPILED)
     target_precompile_headers(${target} PRIVATE ${SLUICE_COMMON_HEADERS} ${ARGN})
   endif()
 endfunction()
