@@ -1,20 +1,31 @@
 """One room of everybody: our client, the Python client, nc, a bare socket, on our own server."""
 
-import subprocess
+import contextlib
+import random
+import socket
 import sys
 import unittest
 
 from chat_join_rig import Member
-from talk_rig import ENVIRONMENT, PATIENCE, PEERS, SLUICE, Program, TalkTest, call, on_every_loop
+from talk_rig import PEERS, SLUICE, Program, TalkTest, call, on_every_loop
 
 
 class ChatServer(Program):
     """`sluice chat serve` on a port of the kernel's choice."""
 
-    def __init__(self, engine, *flags):
-        where = ("--listen", "127.0.0.1:0", "--engine", engine)
+    def __init__(self, engine, *flags, port=0):
+        where = ("--listen", f"127.0.0.1:{port}", "--engine", engine)
         super().__init__(SLUICE, "chat", "serve", *where, *flags)
         self.port = int(self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \(event, ")[1])
+
+
+def lasting_port():
+    """A free port that stays free while nobody listens there: none that connections are made from."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def until(program, line):
@@ -61,29 +72,18 @@ class Room(TalkTest):
 
     @on_every_loop
     def test_a_client_comes_back_under_its_name_when_the_server_does(self, engine):
-        with ChatServer(engine) as server:
-            port = server.port
+        port = lasting_port()
+        with ChatServer(engine, port=port) as server:
             ann = Member(engine, port, "--nick", "ann", "--room", "tea", "--reconnect")
             with ann:
                 until(ann, "* you are in room tea (1 here)\n")
                 server.process.kill()
                 server.process.wait()
-                again = subprocess.Popen(
-                    [SLUICE, "chat", "serve", "--listen", f"127.0.0.1:{port}", "--engine", engine],
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    env=ENVIRONMENT,
-                    text=True,
-                )
-                try:
+                with ChatServer(engine, port=port):
                     until(ann, "* you are in room tea (1 here)\n")
                     with call(port) as other:
                         other.send(b"/join tea\n/msg ann welcome back\n")
                         until(ann, "[Client 2 -> you]: welcome back\n")
-                finally:
-                    again.terminate()
-                    again.wait(PATIENCE)
-                    again.stdout.close()
 
 
 if __name__ == "__main__":
