@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "sluice/cli/commands.hpp"
@@ -28,6 +30,19 @@ std::string why_no_uring(error refusal) {
     }
     return fmt::format("io_uring does not work here: {}; {}, or use --engine epoll",
                        support.why_not, support.remedy);
+}
+
+/// A server on io_uring that was killed leaves its port a moment later than it ends: the kernel
+/// takes its ring down, and what that holds, in its own time.
+result<unique_fd> listen_patiently(const net::address& where, const net::listen_options& o) {
+    constexpr auto patience = std::chrono::seconds{1};
+    constexpr auto pause = std::chrono::milliseconds{20};
+    const auto until = io::clock::now() + patience;
+    for (;;) {
+        auto socket = net::listen(where, o);
+        if (socket || !socket.error().is(EADDRINUSE) || io::clock::now() > until) return socket;
+        std::this_thread::sleep_for(pause);
+    }
 }
 
 std::string why_no_door(const net::address& where, error why) {
@@ -83,7 +98,7 @@ std::expected<unique_fd, std::string> open_door(const std::string& where,
     }
     std::optional<std::string> first_refusal;
     for (const auto& address : *addresses) {
-        auto socket = net::listen(address, o);
+        auto socket = listen_patiently(address, o);
         if (socket) return std::move(*socket);
         if (!first_refusal) first_refusal = why_no_door(address, socket.error());
     }

@@ -26,7 +26,8 @@ namespace sluice::cli {
     engine_request wanted);
 
 /// A socket that listens at `where` (net::resolve, which may block), of several addresses at the
-/// first that can be had. The error is a sentence without its full stop.
+/// first that can be had. One that is in use is waited for, a second at most. The error is a
+/// sentence without its full stop.
 [[nodiscard]] std::expected<unique_fd, std::string> open_door(const std::string& where,
                                                               const net::listen_options& o = {});
 
