@@ -54,26 +54,27 @@ std::size_t hub::home_of(std::string_view name) const noexcept {
     return std::hash<std::string_view>{}(name) % relay_.shards();
 }
 
-hub::place* hub::open(const std::string& name) {
+room* hub::open(const std::string& name) {
     const auto at = rooms_.find(name);
-    if (at != rooms_.end()) return &at->second;
-    auto made = room::create(name, *this);
-    if (!made) return nullptr;
-    place& p = rooms_.try_emplace(name).first->second;
-    p.here = std::move(*made);
+    if (at != rooms_.end()) return at->second.get();
     const std::size_t home = home_of(name);
-    if (home == index_) return &p;
-    p.ticket = ++last_ticket_;
+    auto made = room::create(name, home, *this);
+    if (!made) return nullptr;
+    room* r = rooms_.emplace(name, std::move(*made)).first->second.get();
+    if (home == index_) return r;
+    r->elsewhere.ticket = ++last_ticket_;
     auto letter = std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
-    letter->ticket = p.ticket;
+    letter->ticket = r->elsewhere.ticket;
     post(std::move(letter));
-    return &p;
+    return r;
 }
 
 void hub::close_if_unused(const std::string& name) {
     const auto at = rooms_.find(name);
-    if (at == rooms_.end() || at->second.here->size() > 0 || !at->second.copies.empty()) return;
-    const std::size_t home = home_of(name);
+    if (at == rooms_.end()) return;
+    const room& r = *at->second;
+    if (r.size() > 0 || !r.elsewhere.copies.empty()) return;
+    const std::size_t home = r.elsewhere.home;
     if (home == index_ && name == lobby) return;
     if (home != index_) {
         post(std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name));
@@ -82,14 +83,14 @@ void hub::close_if_unused(const std::string& name) {
 }
 
 bool hub::enter(member& m, const std::string& name) {
-    place* p = open(name);
-    if (p == nullptr) return false;
+    room* r = open(name);
+    if (r == nullptr) return false;
     if (!directory_.move(m.name(), name, allowed().max_rooms)) {
         close_if_unused(name);
         return false;
     }
     leave(m);
-    p->here->enter(m);
+    r->enter(m);
     announce(m, "has joined");
     return true;
 }
@@ -109,29 +110,27 @@ void hub::announce(member& m, std::string_view what) {
 }
 
 void hub::say(member& m, author from, std::initializer_list<std::string_view> pieces) {
-    const std::string& name = m.where()->name();
-    const std::size_t home = home_of(name);
-    if (home == index_) {
-        append(rooms_.find(name)->second, from, pieces, 1);
+    room& r = *m.where();
+    if (r.elsewhere.home == index_) {
+        append(r, from, &m, pieces, 1);
     } else {
-        outgoing(home, name).add(from, pieces);
+        outgoing(r.elsewhere.home, r.name()).add(from, pieces);
     }
 }
 
-void hub::append(place& p, author from, std::initializer_list<std::string_view> pieces,
-                 std::size_t count) {
-    member* speaker = find(from.who());
-    if (speaker != nullptr && speaker->where() != p.here.get()) speaker = nullptr;
-    room& r = *p.here;
+void hub::append(room& r, author from, member* speaker,
+                 std::initializer_list<std::string_view> pieces, std::size_t count) {
     r.append(from, speaker, pieces, count);
     if (!r.list_hook<changed_rooms_tag>::linked()) changed_.push_back(r);
     engine_.at_turn_end(*this);
-    for (const std::size_t shard : p.copies) outgoing(shard, r.name()).add(from, pieces);
+    for (const std::size_t shard : r.elsewhere.copies) outgoing(shard, r.name()).add(from, pieces);
 }
 
 // What one member said in a turn may be more than a log takes at once.
-void hub::append_in_parts(place& p, author from, std::string_view lines) {
-    const std::size_t most = p.here->lines().window() / 2;
+void hub::append_in_parts(room& r, author from, std::string_view lines) {
+    member* speaker = find(from.who());
+    if (speaker != nullptr && speaker->where() != &r) speaker = nullptr;
+    const std::size_t most = r.lines().window() / 2;
     while (!lines.empty()) {
         std::size_t length = lines.size();
         if (length > most) {
@@ -140,7 +139,7 @@ void hub::append_in_parts(place& p, author from, std::string_view lines) {
             length = (end == std::string_view::npos ? lines.find('\n') : end) + 1;
         }
         const auto part = lines.substr(0, length);
-        append(p, from, {part},
+        append(r, from, speaker, {part},
                static_cast<std::size_t>(std::count(part.begin(), part.end(), '\n')));
         lines.remove_prefix(length);
     }
@@ -185,29 +184,29 @@ void hub::take_lines(const batch& b) {
     const auto at = rooms_.find(b.room);
     // The last member here has left meanwhile.
     if (at == rooms_.end()) return;
-    place& p = at->second;
+    room& r = *at->second;
     // Until the history of this subscription has come, whatever comes is of an earlier one.
-    const bool answers = b.why == batch::purpose::history && b.ticket == p.ticket;
-    if (home_of(b.room) != index_ && p.ticket != 0 && !answers) return;
+    const bool answers = b.why == batch::purpose::history && b.ticket == r.elsewhere.ticket;
+    if (r.elsewhere.ticket != 0 && !answers) return;
     if (b.why == batch::purpose::history && !answers) return;
     std::string_view rest = b.bytes;
     for (const auto& [by, length] : b.stretches) {
-        append_in_parts(p, by, rest.substr(0, length));
+        append_in_parts(r, by, rest.substr(0, length));
         rest.remove_prefix(length);
     }
     if (!answers) return;
-    p.ticket = 0;
-    p.here->for_each_member([&](member& m) { p.here->show_history(m); });
+    r.elsewhere.ticket = 0;
+    r.for_each_member([&r](member& m) { r.show_history(m); });
 }
 
 void hub::subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket) {
-    place* p = open(name);
+    room* r = open(name);
     auto before = std::make_unique<batch>(relay_, index_, shard, batch::purpose::history, name);
     before->ticket = ticket;
-    if (p != nullptr) {
-        p->copies.push_back(shard);
-        const log& lines = p->here->lines();
-        position at = p->here->history().from;
+    if (r != nullptr) {
+        r->elsewhere.copies.push_back(shard);
+        const log& lines = r->lines();
+        position at = r->history().from;
         while (at < lines.end()) {
             const auto s = lines.stretch_at(at);
             if (!s.by.is_announcement()) before->add(s.by, {lines.view(at, s.to)});
@@ -220,7 +219,7 @@ void hub::subscribe(std::size_t shard, const std::string& name, std::uint64_t ti
 void hub::unsubscribe(std::size_t shard, const std::string& name) {
     const auto at = rooms_.find(name);
     if (at == rooms_.end()) return;
-    std::erase(at->second.copies, shard);
+    std::erase(at->second->elsewhere.copies, shard);
     // Should it subscribe again, the history will tell it.
     outgoing_[shard].erase(name);
     close_if_unused(name);

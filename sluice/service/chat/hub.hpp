@@ -73,21 +73,15 @@ class hub final : public member_host, io::turn_end {
     void take(const batch& b);
 
  private:
-    struct place {
-        std::unique_ptr<room> here;
-        std::vector<std::size_t> copies;  // shards with members of it; at its home only
-        std::uint64_t ticket = 0;         // of the history that is still to come; elsewhere only
-    };
-
     void at_end() noexcept;
     void post(std::unique_ptr<batch> letter) noexcept;
     [[nodiscard]] std::size_t home_of(std::string_view name) const noexcept;
     [[nodiscard]] member* find(member_id id) noexcept;
-    place* open(const std::string& name);
+    room* open(const std::string& name);
     void close_if_unused(const std::string& name);
-    void append(place& p, author from, std::initializer_list<std::string_view> pieces,
-                std::size_t count);
-    void append_in_parts(place& p, author from, std::string_view lines);
+    void append(room& r, author from, member* speaker,
+                std::initializer_list<std::string_view> pieces, std::size_t count);
+    void append_in_parts(room& r, author from, std::string_view lines);
     batch& outgoing(std::size_t shard, const std::string& name);
     void announce(member& m, std::string_view what);
     void take_lines(const batch& b);
@@ -99,7 +93,7 @@ class hub final : public member_host, io::turn_end {
     directory& directory_;
     relay& relay_;
     transcript* transcript_;
-    std::unordered_map<std::string, place> rooms_;
+    std::unordered_map<std::string, std::unique_ptr<room>> rooms_;
     std::unordered_map<member_id, member*> members_;
     intrusive_list<room, changed_rooms_tag> changed_;
     intrusive_list<member, waiting_members_tag> waiting_;

@@ -9,10 +9,10 @@
 
 namespace sluice::service::chat {
 
-result<std::unique_ptr<room>> room::create(std::string name, member_host& host) {
+result<std::unique_ptr<room>> room::create(std::string name, std::size_t home, member_host& host) {
     auto lines = log::create(host.allowed().window);
     if (!lines) return failure(lines.error());
-    return std::unique_ptr<room>{new room{std::move(name), std::move(*lines), host}};
+    return std::unique_ptr<room>{new room{std::move(name), home, std::move(*lines), host}};
 }
 
 room::~room() {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sluice/base/intrusive_list.hpp"
 #include "sluice/base/result.hpp"
@@ -24,13 +26,22 @@ struct changed_rooms_tag;
 class room : public list_hook<changed_rooms_tag> {
  public:
     /// ENOMEM and the like when there is no memory for the log. `host` outlives it.
-    [[nodiscard]] static result<std::unique_ptr<room>> create(std::string name, member_host& host);
+    [[nodiscard]] static result<std::unique_ptr<room>> create(std::string name, std::size_t home,
+                                                              member_host& host);
     room(const room&) = delete;
     room& operator=(const room&) = delete;
     ~room();
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] const log& lines() const noexcept { return log_; }
+    /// What other shards have to do with the room: the hub's own account.
+    struct relations {
+        std::size_t home = 0;             ///< the shard that orders its lines
+        std::vector<std::size_t> copies;  ///< shards with members of it; at its home only
+        std::uint64_t ticket = 0;         ///< of the history that is still to come; elsewhere only
+    };
+    relations elsewhere;
+
     /// Members on this shard.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
@@ -57,8 +68,11 @@ class room : public list_hook<changed_rooms_tag> {
     }
 
  private:
-    room(std::string name, log lines, member_host& host) noexcept
-        : name_{std::move(name)}, log_{std::move(lines)}, host_{host} {}
+    room(std::string name, std::size_t home, log lines, member_host& host) noexcept
+        : elsewhere{.home = home, .copies = {}},
+          name_{std::move(name)},
+          log_{std::move(lines)},
+          host_{host} {}
     void overtake(position begin);
 
     std::string name_;
