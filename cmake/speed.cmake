@@ -10,8 +10,9 @@ endif()
 
 # Precompiled headers halve the time of a build from nothing, and make ccache useless: they are for
 # builds that machines make, and nobody makes twice. That every source includes what it uses shows
-# where they are off: in the builds of people, and in lint.
-if(SLUICE_SANITIZE OR DEFINED ENV{SLUICE_PRECOMPILED})
+# where they are off: in the builds of people, and in lint, which builds nothing.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
+   (SLUICE_SANITIZE OR DEFINED ENV{SLUICE_PRECOMPILED}))
   set(SLUICE_PRECOMPILED ON)
 endif()
 set(SLUICE_COMMON_HEADERS
