@@ -1,0 +1,201 @@
+// Puts the page together, and escapes what comes from others.
+#include "sluice/service/files/listing_page.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <string_view>
+
+#include "sluice/service/files/listing_page_text.hpp"
+#include "sluice/wire/size.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+std::string html(std::string_view text) {
+    std::string out;
+    // What turns the direction of the text around it may do so only in its own element (bdi).
+    for (const char c : wire::replace_invalid_utf8(text)) {
+        switch (c) {
+            case '&': out += "&amp;"; break;
+            case '<': out += "&lt;"; break;
+            case '>': out += "&gt;"; break;
+            case '"': out += "&quot;"; break;
+            case '\'': out += "&#39;"; break;
+            default:
+                // HTML cannot hold the controls of ASCII; U+2400 and on are their pictures.
+                if (static_cast<unsigned char>(c) < 0x20) {
+                    out += "\xe2\x90";
+                    out += static_cast<char>(0x80 + c);
+                } else if (c == 0x7f) {
+                    out += "\xe2\x90\xa1";
+                } else {
+                    out += c;
+                }
+        }
+    }
+    return out;
+}
+
+/// One segment of a path (RFC 3986, section 2.3: all but the unreserved is encoded).
+std::string url(std::string_view name) {
+    constexpr std::string_view unreserved =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    std::string out;
+    for (const char c : name) {
+        if (unreserved.find(c) != std::string_view::npos) {
+            out += c;
+        } else {
+            fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+        }
+    }
+    return out;
+}
+
+/// How a policy names what stands inline: by the SHA-256 of it, in base64.
+std::string csp_hash(std::string_view text) {
+    std::array<unsigned char, 32> digest{};
+    unsigned length = 0;
+    EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
+    std::array<unsigned char, 48> encoded{};
+    const int count =
+        EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest.size()));
+    return fmt::format("'sha256-{}'",
+                       std::string_view{reinterpret_cast<const char*>(encoded.data()),
+                                        static_cast<std::size_t>(count)});
+}
+
+const std::string& policy() {
+    static const std::string text = fmt::format(
+        "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+        csp_hash(page_style), csp_hash(page_script));
+    return text;
+}
+
+void append_breadcrumbs(std::string& out, std::string_view path) {
+    out += fmt::format(R"(<h1 class="unseen">Files in {}</h1>)", html(path));
+    out += R"(<nav aria-label="Where this is"><ol class="path">)";
+    std::string so_far = "/";
+    std::string_view rest = path;
+    while (rest.starts_with('/')) rest.remove_prefix(1);
+    const bool top = rest.empty();
+    out += top ? R"(<li aria-current="page">Files</li>)" : R"(<li><a href="/">Files</a></li>)";
+    while (!rest.empty()) {
+        const auto segment = rest.substr(0, rest.find('/'));
+        rest.remove_prefix(std::min(rest.size(), segment.size() + 1));
+        so_far += url(segment) + "/";
+        if (rest.empty()) {
+            out += fmt::format(R"(<li aria-current="page"><bdi>{}</bdi></li>)", html(segment));
+        } else {
+            out += fmt::format(R"(<li><a href="{}"><bdi>{}</bdi></a></li>)", so_far, html(segment));
+        }
+    }
+    out += "</ol></nav>\n";
+}
+
+void append_row(std::string& out, const listing_entry& entry, bool may_delete) {
+    const auto name = html(entry.name);
+    const auto when = timestamp(entry.modified);
+    const std::string_view slash = entry.directory ? "/" : "";
+    out += fmt::format(
+        R"(<tr role="row" data-name="{}" data-size="{}" data-time="{}"{}><td role="cell">)"
+        R"(<span class="entry"><svg{} aria-hidden="true"><use href="#{}"/></svg>)"
+        R"(<a href="./{}{}"><bdi>{}</bdi>{}</a></span></td>)",
+        name, entry.directory ? 0 : entry.size, entry.modified.time_since_epoch().count(),
+        entry.directory ? " data-directory=\"1\"" : "", entry.directory ? " class=\"folder\"" : "",
+        entry.directory ? "folder" : "file", url(entry.name), slash, name, slash);
+    out += fmt::format(R"(<td role="cell" class="number"{}>{}</td>)",
+                       entry.directory ? "" : fmt::format(R"( title="{} bytes")", entry.size),
+                       entry.directory ? "" : wire::format_size(entry.size));
+    out += fmt::format(R"(<td role="cell" class="time"><time datetime="{}">{} {}</time></td>)",
+                       when, when.substr(0, when.find('T')), when.substr(when.find('T') + 1, 5));
+    if (may_delete) {
+        out += R"(<td role="cell" class="act">)";
+        if (!entry.directory) {
+            out += fmt::format(R"(<button type="button" class="plain remove" hidden )"
+                               R"(aria-label="Delete {}">Delete</button>)",
+                               name);
+        }
+        out += "</td>";
+    }
+    out += "</tr>\n";
+}
+
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
+    return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+void append_list(std::string& out, const listing& what) {
+    out += "<div id=\"list\"><div class=\"card\">\n";
+    if (what.entries.empty()) {
+        out += "<p class=\"empty\">Nothing is here yet.</p>\n</div></div>\n";
+        return;
+    }
+    out += R"(<table role="table"><caption class="unseen">What is in this directory</caption>
+<thead role="rowgroup"><tr role="row">
+<th role="columnheader" scope="col" data-key="name" data-title="Name">Name</th>
+<th role="columnheader" scope="col" class="number" data-key="size" data-title="Size">Size</th>
+<th role="columnheader" scope="col" class="time" data-key="time" data-title="Modified">)"
+           "Modified (UTC)</th>\n";
+    if (what.may_delete) {
+        out += R"(<th role="columnheader" scope="col" class="act"><span class="unseen">Actions)"
+               "</span></th>\n";
+    }
+    out += "</tr></thead>\n<tbody role=\"rowgroup\">\n";
+    std::uint64_t directories = 0;
+    std::uint64_t bytes = 0;
+    for (const auto* entry : in_order(what)) {
+        append_row(out, *entry, what.may_delete);
+        directories += entry->directory ? 1 : 0;
+        bytes += entry->directory ? 0 : entry->size;
+    }
+    const auto files = what.entries.size() - directories;
+    out += "</tbody></table></div>\n<footer><span>";
+    if (directories > 0) out += counted(directories, "folder", "folders");
+    if (directories > 0 && files > 0) out += ", ";
+    if (files > 0) {
+        out += fmt::format("{}, {}", counted(files, "file", "files"), wire::format_size(bytes));
+    }
+    out += "</span></footer></div>\n";
+}
+
+}  // namespace
+
+std::string listing_page(const listing& what) {
+    std::string out;
+    out.reserve(page_style.size() + page_script.size() + 4096 + what.entries.size() * 512);
+    out += "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+    out += fmt::format("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", policy());
+    out +=
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<meta name=\"color-scheme\" content=\"light dark\">\n"
+        "<link rel=\"icon\" href=\"data:,\">\n";
+    out += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n", html(what.path),
+                       page_style);
+    out += page_pictures;
+    out += "<main>\n";
+    append_breadcrumbs(out, what.path);
+    if (what.may_upload) {
+        out += R"(<section class="drop" id="drop" aria-label="Upload" hidden>
+<input class="unseen" type="file" id="files" multiple>
+<label class="button" for="files">Upload files</label>
+<span>or drop them anywhere on this page</span>
+</section>
+<ul class="uploads" id="uploads" aria-label="Uploads"></ul>
+)";
+    }
+    out += "<p class=\"unseen\" id=\"said\" role=\"status\"></p>\n";
+    append_list(out, what);
+    if (what.may_upload) {
+        out += "<footer><code id=\"command\"></code></footer>\n";
+    }
+    out += fmt::format("</main>\n<script>{}</script>\n</body>\n</html>\n", page_script);
+    return out;
+}
+
+}  // namespace sluice::service::files
