@@ -122,7 +122,9 @@ exit_status serve(CLI::App& command, settings& s) {
         if (!s.common.quiet) report(answers.counted());
     };
     return run_server(command, s.common, *pair,
-                      {.serve = answers.service(), .on_stage = on_stage, .after = after});
+                      {.doors = {{.where = s.common.listen, .serve = answers.service()}},
+                       .on_stage = on_stage,
+                       .after = after});
 }
 
 reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {

@@ -73,7 +73,8 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
         return fail(fmt::format("cannot offer {}: {}; give a file that can be read",
                                 in_quotes(s.file), size.error().message()));
     }
-    return run_server(command, s.common, *pair, {.serve = given.service()});
+    return run_server(command, s.common, *pair,
+                      {.doors = {{.where = s.common.listen, .serve = given.service()}}});
 }
 
 exit_status serve(const CLI::App& command, const serve_settings& s) {
@@ -91,7 +92,8 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
         s.discard ? nullptr : &*place,
         {.how = s.how, .max_size = s.max_size, .report = reporter(s.common.quiet)}};
     return run_server(command, s.common, *pair,
-                      {.serve = door.service(), .keep = {place->directory()}});
+                      {.doors = {{.where = s.common.listen, .serve = door.service()}},
+                       .keep = {place->directory()}});
 }
 
 void add_offer(commands& all, CLI::App& files) {

@@ -115,6 +115,25 @@ std::expected<io::engine_kind, std::string> engine_of(const pairing& pair) {
     return (*tried)->which();
 }
 
+/// Doors that listen, and where that is, each with what is served there.
+struct open_doors {
+    std::vector<model::entrance> entrances;
+    std::vector<std::pair<net::address, std::string>> places;
+};
+
+std::expected<open_doors, std::string> open_all(std::vector<served_at> wanted, model_kind model) {
+    open_doors all;
+    for (auto& each : wanted) {
+        auto door =
+            model == model_kind::event ? open_first_door(each.where) : open_door(each.where);
+        if (!door) return std::unexpected{door.error()};
+        const auto where = net::address::local_of(door->get());
+        all.places.emplace_back(where.value_or(net::address{}), std::move(each.what));
+        all.entrances.push_back({.door = std::move(*door), .serve = std::move(each.serve)});
+    }
+    return all;
+}
+
 exit_status fail(std::string_view why) {
     log(log_level::error, why);
     return exit_status::failed;
@@ -145,20 +164,24 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     if (!engine) return fail(engine.error());
     auto home = io::make_engine(io::engine_kind::blocking);
     if (!home) return fail(fmt::format("cannot set up an engine: {}", home.error().message()));
-    auto door =
-        pair.model == model_kind::event ? open_first_door(common.listen) : open_door(common.listen);
-    if (!door) return fail(door.error());
-    const auto where = net::address::local_of(door->get());
-    auto server = model::make(
-        pair.model, **home, std::move(*door), std::move(what.serve),
-        {.engine = *engine,
-         .workers = common.workers,
-         .max_clients = common.max_clients,
-         .grace = common.grace,
-         .complain = [](std::string_view line) { log(log_level::warn, line); },
-         .ready = [&] { announce_listening(where.value_or(net::address{}), pair.model, *engine); },
-         .on_stage = std::move(what.on_stage),
-         .keep = std::move(what.keep)});
+    auto opened = open_all(std::move(what.doors), pair.model);
+    if (!opened) return fail(opened.error());
+    auto server =
+        model::make(pair.model, **home, std::move(opened->entrances),
+                    {.engine = *engine,
+                     .workers = common.workers,
+                     .max_clients = common.max_clients,
+                     .grace = common.grace,
+                     .complain = [](std::string_view line) { log(log_level::warn, line); },
+                     .ready =
+                         [&] {
+                             for (const auto& [where, service] : opened->places) {
+                                 announce_listening(where, pair.model, *engine, service);
+                             }
+                         },
+                     .on_stage = std::move(what.on_stage),
+                     .keep = std::move(what.keep),
+                     .lives_here = std::move(what.lives_here)});
     if (!server) return complain(command, server.error());
     unsigned asked_to_stop = 0;
     const stop_signals stops{**home, [&server, &asked_to_stop] {
@@ -187,9 +210,10 @@ std::expected<unique_fd, std::string> open_first_door(const std::string& where) 
     return open_door(where, {.share_port = true});
 }
 
-void announce_listening(const net::address& where, model_kind model, io::engine_kind engine) {
-    announce(fmt::format("listening on {} ({}, {})", where.to_string(), to_text(model),
-                         io::to_text(engine)));
+void announce_listening(const net::address& where, model_kind model, io::engine_kind engine,
+                        std::string_view what) {
+    announce(fmt::format("listening on {} ({}, {}){}{}", where.to_string(), to_text(model),
+                         io::to_text(engine), what.empty() ? "" : ": ", what));
 }
 
 }  // namespace sluice::cli

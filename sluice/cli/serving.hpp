@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -36,17 +37,25 @@ namespace sluice::cli {
 /// the clients.
 [[nodiscard]] std::expected<unique_fd, std::string> open_first_door(const std::string& where);
 
-/// What a command serves, and what else it wants to know of it.
-struct served {
+/// A service and where it is to be found.
+struct served_at {
+    std::string where;  ///< for net::resolve
     model::service serve;
-    std::function<void(model::stage)> on_stage = {};  ///< hears of each stage of the stop
-    std::function<void()> after = {};                 ///< called when nobody is served any more
-    std::vector<int> keep = {};  ///< descriptors that children of the fork model need
+    std::string what = {};  ///< for people, where a command serves several
 };
 
-/// Runs a service under the model and on the engine that `common` asks for, until signals stop it:
-/// the first drains for --grace, the second ends everything at once. Says on stderr where it
-/// listens, what goes wrong, and, unless --quiet, what was served. The log is set up before
+/// What a command serves, and what else it wants to know of it.
+struct served {
+    std::vector<served_at> doors;
+    std::function<void(model::stage)> on_stage = {};  ///< hears of each stage of the stop
+    std::function<void()> after = {};                 ///< called when nobody is served any more
+    std::vector<int> keep = {};       ///< descriptors that children of the fork model need
+    model::resident lives_here = {};  ///< what else runs on the shards of the event model
+};
+
+/// Runs services under the model and on the engine that `common` asks for, until signals stop them:
+/// the first drains for --grace, the second ends everything at once. Says on stderr where they
+/// listen, what goes wrong, and, unless --quiet, what was served. The log is set up before
 /// (set_up_log).
 [[nodiscard]] exit_status run_server(const CLI::App& command, const serve_options& common,
                                      const pairing& pair, served what);
@@ -54,7 +63,8 @@ struct served {
 /// Lets the process open as many files as the system allows it (RLIMIT_NOFILE's hard limit).
 void raise_open_files() noexcept;
 
-/// Announces `listening on 127.0.0.1:5000 (event, uring)`.
-void announce_listening(const net::address& where, model_kind model, io::engine_kind engine);
+/// Announces `listening on 127.0.0.1:5000 (event, uring)`, and for what, if that is said.
+void announce_listening(const net::address& where, model_kind model, io::engine_kind engine,
+                        std::string_view what = {});
 
 }  // namespace sluice::cli

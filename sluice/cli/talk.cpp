@@ -178,7 +178,8 @@ exit_status serve_echoes(const CLI::App& command, const serve_settings& s, const
     set_up_log(s.common.level, s.common.format);
     voice v{s.common.format, s.common.quiet};
     const auto serve_one = [&](model::guest& client) { return echo_to(client, s.conversation, v); };
-    return run_server(command, s.common, pair, {.serve = serve_one});
+    return run_server(command, s.common, pair,
+                      {.doors = {{.where = s.common.listen, .serve = serve_one}}});
 }
 
 exit_status serve(const CLI::App& command, const serve_settings& s) {

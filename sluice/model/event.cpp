@@ -1,4 +1,4 @@
-// Shards, each with its door and its clients.
+// Shards, each with its doors and its clients.
 #include "sluice/model/event.hpp"
 
 #include <fmt/format.h>
@@ -27,10 +27,11 @@ using namespace std::chrono_literals;
 /// What one shard serves. The letter goes home when it has ended.
 class event::share : io::letter {
  public:
-    share(event& owner, unique_fd door)
+    share(event& owner, std::size_t number, std::vector<unique_fd> doors)
         : letter{[](letter& l) noexcept { static_cast<share&>(l).ended_ = true; }},
           owner_{owner},
-          door_{std::move(door)},
+          number_{number},
+          doors_{std::move(doors)},
           cord_{[this](stage now) {
               (now == stage::draining ? *patience_ : *everything_).cancel();
           }} {}
@@ -75,21 +76,37 @@ class event::share : io::letter {
         patience_.emplace(*everything_);
         cord_.tie(here);
         {
-            net::listener door{here, std::move(door_), io::accepting::one_by_one};
-            door.on_shortage([this](error why) { tell_shortage(owner_.told(), why); });
             coro::scope clients{*everything_};
-            auto accepting = accept_all(door, clients);
-            accepting.set_context(*patience_);
-            outcome_ = co_await accepting;
-            owner_.counting().shed += door.counted().shed;
-            co_await door.close();
+            coro::scope receptions{*patience_};
+            for (std::size_t i = 0; i < doors_.size(); ++i) {
+                if (!receptions.spawn(receive(here, i, clients, receptions))) {
+                    outcome_ = failure_of(ENOMEM);
+                    receptions.cancel();
+                }
+            }
+            const auto& beside = owner_.settings().lives_here;
+            if (beside) co_await beside(here, number_, *patience_);
+            co_await receptions.join();
             co_await clients.join();
         }
         co_await let_go(here);
         owner_.home().post(*this);
     }
 
-    coro::task<result<void>> accept_all(net::listener& door, coro::scope& clients) {
+    coro::task<void> receive(io::engine& here, std::size_t number, coro::scope& clients,
+                             coro::scope& receptions) {
+        net::listener door{here, std::move(doors_[number]), io::accepting::one_by_one};
+        door.on_shortage([this](error why) { tell_shortage(owner_.told(), why); });
+        const auto ended = co_await accept_all(door, owner_.entrances()[number].serve, clients);
+        owner_.counting().shed += door.counted().shed;
+        co_await door.close();
+        if (ended || ended.error() == fault::cancelled) co_return;
+        outcome_ = ended;
+        receptions.cancel();
+    }
+
+    coro::task<result<void>> accept_all(net::listener& door, const service& serve,
+                                        coro::scope& clients) {
         for (;;) {
             // Only while there is a seat, which is taken when somebody has come: a shard that waits
             // keeps none from the others.
@@ -102,8 +119,8 @@ class event::share : io::letter {
             if (!seat) co_return seat;
             accepted_.fetch_add(1, std::memory_order_relaxed);
             // Without memory for it, the client is closed.
-            static_cast<void>(clients.spawn(attend(door.home(), std::move(*socket), *patience_,
-                                                   owner_.serving(), occupied{owner_})));
+            static_cast<void>(clients.spawn(
+                attend(door.home(), std::move(*socket), *patience_, serve, occupied{owner_})));
         }
     }
 
@@ -121,7 +138,8 @@ class event::share : io::letter {
     static coro::task<void> pause(io::engine& here) { co_await io::sleep_for(here, 1ms); }
 
     event& owner_;
-    unique_fd door_;
+    std::size_t number_;
+    std::vector<unique_fd> doors_;
     stop_cord cord_;
     std::optional<coro::context> everything_;
     std::optional<coro::context> patience_;
@@ -131,9 +149,8 @@ class event::share : io::letter {
     std::unique_ptr<io::shard> shard_;
 };
 
-event::event(io::engine& home, unique_fd door, service serve, options o)
-    : server{home, std::move(door), std::move(serve), std::move(o)},
-      seats_{settings().max_clients} {}
+event::event(io::engine& home, std::vector<entrance> entrances, options o)
+    : server{home, std::move(entrances), std::move(o)}, seats_{settings().max_clients} {}
 
 event::~event() = default;
 
@@ -162,15 +179,25 @@ coro::task<result<void>> event::serve() {
 }
 
 result<void> event::open_doors() {
-    const auto where = net::address::local_of(door().get());
-    if (!where) return failure(where.error());
+    std::vector<net::address> places;
+    std::vector<unique_fd> first;
+    for (auto& each : entrances()) {
+        const auto where = net::address::local_of(each.door.get());
+        if (!where) return failure(where.error());
+        places.push_back(*where);
+        first.push_back(std::move(each.door));
+    }
+    shares_.emplace_back(*this, 0, std::move(first));
     const unsigned shards = workers_of(settings().workers);
     for (unsigned i = 1; i < shards; ++i) {
-        auto another = net::listen(*where, {.share_port = true});
-        if (!another) return failure(another.error());
-        shares_.emplace_back(*this, std::move(*another));
+        std::vector<unique_fd> more;
+        for (const auto& where : places) {
+            auto another = net::listen(where, {.share_port = true});
+            if (!another) return failure(another.error());
+            more.push_back(std::move(*another));
+        }
+        shares_.emplace_back(*this, i, std::move(more));
     }
-    shares_.emplace_front(*this, std::move(door()));
     return {};
 }
 

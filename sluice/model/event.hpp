@@ -13,7 +13,7 @@ namespace sluice::model {
 /// waits.
 class event final : public server {
  public:
-    event(io::engine& home, unique_fd door, service serve, options o);
+    event(io::engine& home, std::vector<entrance> entrances, options o);
     ~event() override;
 
     [[nodiscard]] std::vector<std::uint64_t> spread() const override;

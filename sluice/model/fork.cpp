@@ -82,8 +82,9 @@ class last_moment : io::timer {
 
 }  // namespace
 
-std::expected<std::unique_ptr<server>, std::string> fork::make(io::engine& home, unique_fd door,
-                                                               service serve, options o) {
+std::expected<std::unique_ptr<server>, std::string> fork::make(io::engine& home,
+                                                               std::vector<entrance> entrances,
+                                                               options o) {
     if (threads_here() > 1) {
         return std::unexpected{
             "the fork model cannot serve in a process with threads: a child would inherit their "
@@ -94,26 +95,26 @@ std::expected<std::unique_ptr<server>, std::string> fork::make(io::engine& home,
             "the fork model cannot serve in a process with an io_uring: a child would share it; "
             "fork before any ring is made"};
     }
-    return std::unique_ptr<server>{new fork{home, std::move(door), std::move(serve), std::move(o)}};
+    return std::unique_ptr<server>{new fork{home, std::move(entrances), std::move(o)}};
 }
 
-fork::fork(io::engine& home, unique_fd door, service serve, options o)
-    : server{home, std::move(door), std::move(serve), std::move(o)} {}
+fork::fork(io::engine& home, std::vector<entrance> entrances, options o)
+    : server{home, std::move(entrances), std::move(o)} {}
 
 coro::task<result<void>> fork::serve() {
     const on_signal children_end{home(), SIGCHLD, [this] { reap(); }};
     ready();
     for (;;) {
-        auto socket = co_await next_client();
-        if (!socket) {
+        auto client = co_await next_client();
+        if (!client) {
             see_all_off();
-            co_return failure(socket.error());
+            co_return failure(client.error());
         }
-        co_await receive(std::move(*socket));
+        co_await receive(std::move(*client));
     }
 }
 
-coro::task<void> fork::receive(unique_fd socket) {
+coro::task<void> fork::receive(arrival client) {
     for (;;) {
         int error = 0;
         {
@@ -122,7 +123,7 @@ coro::task<void> fork::receive(unique_fd socket) {
             std::fflush(nullptr);
             const pid_t parent = ::getpid();
             const pid_t child = ::fork();
-            if (child == 0) live_as_child(std::move(socket), parent);
+            if (child == 0) live_as_child(std::move(client), parent);
             if (child > 0) {
                 children_.insert(child);
                 client_came();
@@ -139,9 +140,9 @@ coro::task<void> fork::receive(unique_fd socket) {
     }
 }
 
-void fork::live_as_child(unique_fd socket, pid_t parent) noexcept {
+void fork::live_as_child(arrival client, pid_t parent) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    close_what_is_not_ours(socket.get());
+    close_what_is_not_ours(client.socket.get());
     std::signal(SIGCHLD, SIG_DFL);
     // Ctrl-C goes to all processes of the terminal; the parent passes it on.
     std::signal(SIGINT, SIG_IGN);
@@ -161,7 +162,8 @@ void fork::live_as_child(unique_fd socket, pid_t parent) noexcept {
         sigemptyset(&none);
         pthread_sigmask(SIG_SETMASK, &none, nullptr);
         if (::getppid() != parent) drain();
-        io::run(**here, attend(**here, std::move(socket), waiting, serving()), everything);
+        io::run(**here, attend(**here, std::move(client.socket), waiting, *client.serve),
+                everything);
     }
     std::fflush(nullptr);
     ::_exit(EXIT_SUCCESS);

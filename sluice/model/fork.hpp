@@ -19,18 +19,16 @@ namespace sluice::model {
 class fork final : public server {
  public:
     /// Refused where the process has threads or io_uring rings, which a child would inherit broken.
-    [[nodiscard]] static std::expected<std::unique_ptr<server>, std::string> make(io::engine& home,
-                                                                                  unique_fd door,
-                                                                                  service serve,
-                                                                                  options o);
+    [[nodiscard]] static std::expected<std::unique_ptr<server>, std::string> make(
+        io::engine& home, std::vector<entrance> entrances, options o);
 
  private:
-    fork(io::engine& home, unique_fd door, service serve, options o);
+    fork(io::engine& home, std::vector<entrance> entrances, options o);
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
-    coro::task<void> receive(unique_fd socket);
-    [[noreturn]] void live_as_child(unique_fd socket, pid_t parent) noexcept;
+    coro::task<void> receive(arrival client);
+    [[noreturn]] void live_as_child(arrival client, pid_t parent) noexcept;
     void close_what_is_not_ours(int socket) const noexcept;
     void reap() noexcept;
     void bury(pid_t child, int status) noexcept;

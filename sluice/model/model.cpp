@@ -8,11 +8,16 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
+#include <list>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/epoll.hpp"
+#include "sluice/io/ops/poll.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/event.hpp"
 #include "sluice/model/fork.hpp"
@@ -31,17 +36,65 @@ constexpr auto retry_pause = 50ms;
 
 }  // namespace
 
-/// The listener on home, for the models that accept there. The event model's shards have their own.
+/// The listeners on home, for the models that accept there. The event model's shards have their
+/// own.
 class server::reception {
  public:
-    reception(io::engine& home, unique_fd door, troubles& told)
-        : listener_{home, std::move(door), io::accepting::one_by_one} {
-        listener_.on_shortage([&told](error why) { tell_shortage(told, why); });
+    reception(io::engine& home, std::vector<entrance>& entrances, troubles& told) : home_{home} {
+        for (auto& each : entrances) {
+            auto& door = doors_.emplace_back(home, std::move(each.door), io::accepting::one_by_one);
+            door.on_shortage([&told](error why) { tell_shortage(told, why); });
+        }
     }
-    [[nodiscard]] net::listener& door() noexcept { return listener_; }
+
+    reception(const reception&) = delete;
+    reception& operator=(const reception&) = delete;
+    ~reception() {
+        if (bells_) home_.detach(bells_->fd());
+    }
+
+    /// The door where somebody waits, which is known where there is only one.
+    [[nodiscard]] coro::task<result<std::size_t>> knock() {
+        if (doors_.size() == 1) co_return 0;
+        if (auto watched = watch(); !watched) co_return failure(watched.error());
+        for (;;) {
+            auto ready = co_await io::poll{home_, bells_->fd(), io::interest::in};
+            if (!ready) co_return failure(ready.error());
+            std::array<epoll_event, 1> bell{};
+            const auto rung = bells_->wait(bell, io::clock::now());
+            if (!rung) co_return failure(rung.error());
+            if (*rung == 1) co_return std::size_t{bell[0].data.u64};
+        }
+    }
+    [[nodiscard]] net::listener& door(std::size_t number) {
+        return *std::next(doors_.begin(), static_cast<std::ptrdiff_t>(number));
+    }
+    [[nodiscard]] coro::task<void> close() {
+        for (auto& each : doors_) co_await each.close();
+    }
+    [[nodiscard]] std::uint64_t shed() const {
+        std::uint64_t sum = 0;
+        for (const auto& each : doors_) sum += each.counted().shed;
+        return sum;
+    }
 
  private:
-    net::listener listener_;
+    result<void> watch() {
+        if (bells_) return {};
+        auto made = io::epoll::create();
+        if (!made) return failure(made.error());
+        std::uint64_t number = 0;
+        for (auto& each : doors_) {
+            if (auto added = made->add(each.fd(), EPOLLIN, number++); !added) return added;
+        }
+        if (auto attached = home_.attach(made->fd()); !attached) return attached;
+        bells_.emplace(std::move(*made));
+        return {};
+    }
+
+    io::engine& home_;
+    std::list<net::listener> doors_;
+    std::optional<io::epoll> bells_;
 };
 
 std::string_view to_text(kind k) noexcept {
@@ -76,16 +129,16 @@ server::grace_timer::grace_timer(server& s) noexcept
     : timer{[](timer& t) noexcept { static_cast<grace_timer&>(t).owner.enter(stage::ending); }},
       owner{s} {}
 
-server::server(io::engine& home, unique_fd door, service serve, options o)
+server::server(io::engine& home, std::vector<entrance> entrances, options o)
     : home_{home},
-      door_{std::move(door)},
-      service_{std::move(serve)},
+      entrances_{std::move(entrances)},
       options_{std::move(o)},
       troubles_{options_.complain},
       everything_{home.ready()},
       patience_{everything_},
       grace_{*this} {
     check(home.blocks(), "a model waits on a blocking engine");
+    check(!entrances_.empty() || options_.lives_here, "a model has something to serve");
 }
 
 server::~server() {
@@ -103,8 +156,8 @@ result<void> server::run() {
 coro::task<result<void>> server::receive_and_serve() {
     auto ended = co_await serve();
     if (reception_) {
-        counters_.shed += reception_->door().counted().shed;
-        co_await reception_->door().close();
+        counters_.shed += reception_->shed();
+        co_await reception_->close();
         reception_.reset();
     }
     co_return ended;
@@ -129,16 +182,21 @@ void server::enter(stage next) noexcept {
     if (options_.on_stage) options_.on_stage(next);
 }
 
-coro::task<result<unique_fd>> server::next_client() {
-    if (!reception_) reception_ = std::make_unique<reception>(home_, std::move(door_), troubles_);
+coro::task<result<server::arrival>> server::next_client() {
+    if (!reception_) reception_ = std::make_unique<reception>(home_, entrances_, troubles_);
     while (clients_ >= options_.max_clients && stage_ == stage::serving) {
         news_ = false;
         home_.block_until(news_);
     }
-    auto arrival = reception_->door().accept();
-    arrival.set_context(patience_);
-    auto socket = co_await arrival;
-    co_return socket;
+    auto knocking = reception_->knock();
+    knocking.set_context(patience_);
+    const auto number = co_await knocking;
+    if (!number) co_return failure(number.error());
+    auto accepting = reception_->door(*number).accept();
+    accepting.set_context(patience_);
+    auto socket = co_await accepting;
+    if (!socket) co_return failure(socket.error());
+    co_return arrival{.socket = std::move(*socket), .serve = &entrances_[*number].serve};
 }
 
 void server::client_came() noexcept {
@@ -167,18 +225,17 @@ coro::task<bool> server::pause() {
 }
 
 std::expected<std::unique_ptr<server>, std::string> make(kind which, io::engine& home,
-                                                         unique_fd door, service serve, options o) {
+                                                         std::vector<entrance> entrances,
+                                                         options o) {
     switch (which) {
-        case kind::sync:
-            return std::make_unique<sync>(home, std::move(door), std::move(serve), std::move(o));
-        case kind::fork: return fork::make(home, std::move(door), std::move(serve), std::move(o));
+        case kind::sync: return std::make_unique<sync>(home, std::move(entrances), std::move(o));
+        case kind::fork: return fork::make(home, std::move(entrances), std::move(o));
         case kind::thread:
-            return std::make_unique<thread>(home, std::move(door), std::move(serve), std::move(o));
-        case kind::pool:
-            return std::make_unique<pool>(home, std::move(door), std::move(serve), std::move(o));
+            return std::make_unique<thread>(home, std::move(entrances), std::move(o));
+        case kind::pool: return std::make_unique<pool>(home, std::move(entrances), std::move(o));
         case kind::event:
             if (o.engine == io::engine_kind::blocking) o.engine = io::automatic_engine().kind;
-            return std::make_unique<event>(home, std::move(door), std::move(serve), std::move(o));
+            return std::make_unique<event>(home, std::move(entrances), std::move(o));
     }
     return std::unexpected{"there is no such model"};
 }

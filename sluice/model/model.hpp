@@ -37,6 +37,18 @@ enum class kind : std::uint8_t {
 /// when waiting gives fault::cancelled, and does not throw.
 using service = std::function<coro::task<void>(guest&)>;
 
+/// A socket that listens, and what is done with those who come in there.
+struct entrance {
+    unique_fd door;
+    service serve;
+};
+
+/// What runs on each shard of the event model beside those who serve guests, as what keeps
+/// connections of its own: given the shard's engine, its number from 0, and a context that is
+/// cancelled when draining begins. A shard ends when it has returned, too. Its own context is
+/// cancelled when everything is.
+using resident = std::function<coro::task<void>(io::engine&, std::size_t, coro::context&)>;
+
 struct options {
     /// The event model's; `blocking`, on which it cannot run, leaves the choice to it.
     io::engine_kind engine = io::engine_kind::blocking;
@@ -44,12 +56,13 @@ struct options {
     std::uint32_t max_clients = 10'000;            ///< at this many, nobody else is accepted
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack a thread that serves
-    complaints complain;                           ///< what went wrong, one line a kind
+    complaints complain = {};                      ///< what went wrong, one line a kind
     /// Called on home's thread once all stands that serves. Must not throw; may be empty.
-    std::function<void()> ready;
+    std::function<void()> ready = {};
     /// Hears of each stage of a stop, on home's thread. Must not throw; may be empty.
-    std::function<void(stage)> on_stage;
-    std::vector<int> keep;  ///< descriptors of the service, left open in children of fork
+    std::function<void(stage)> on_stage = {};
+    std::vector<int> keep = {};  ///< descriptors of the service, left open in children of fork
+    resident lives_here = {};    ///< the event model's; may be empty
 };
 
 /// How many threads or shards `workers` means: itself, or one a core this process may run on.
@@ -65,8 +78,8 @@ struct counters {
     std::atomic<std::uint64_t> retries = 0;   ///< pauses before a thread or process could be had
 };
 
-/// One listening socket and one service under one model. Made, run and stopped on one thread, that
-/// of `home`, a blocking engine on which the thread waits.
+/// Services behind their doors under one model. Made, run and stopped on one thread, that of
+/// `home`, a blocking engine on which the thread waits.
 class server {
  public:
     server(const server&) = delete;
@@ -87,7 +100,7 @@ class server {
     [[nodiscard]] virtual std::vector<std::uint64_t> spread() const { return {}; }
 
  protected:
-    server(io::engine& home, unique_fd door, service serve, options o);
+    server(io::engine& home, std::vector<entrance> entrances, options o);
 
     /// Says ready() once it can serve; serves until draining, and waits for the clients' end.
     [[nodiscard]] virtual coro::task<result<void>> serve() = 0;
@@ -97,9 +110,14 @@ class server {
     void ready() const {
         if (options_.ready) options_.ready();
     }
-    /// `co_await next_client()`: the next connection to home, once there are fewer clients than the
-    /// limit. fault::cancelled when draining has begun.
-    [[nodiscard]] coro::task<result<unique_fd>> next_client();
+    /// A connection, and who serves it; this outlives it.
+    struct arrival {
+        unique_fd socket;
+        const service* serve = nullptr;
+    };
+    /// `co_await next_client()`: the next connection to home, at any of the doors, once there are
+    /// fewer clients than the limit. fault::cancelled when draining has begun.
+    [[nodiscard]] coro::task<result<arrival>> next_client();
     /// Home's thread: one client came, or is gone.
     void client_came() noexcept;
     void client_left() noexcept;
@@ -111,8 +129,7 @@ class server {
     [[nodiscard]] coro::task<bool> pause();
 
     [[nodiscard]] io::engine& home() const noexcept { return home_; }
-    [[nodiscard]] unique_fd& door() noexcept { return door_; }
-    [[nodiscard]] const service& serving() const noexcept { return service_; }
+    [[nodiscard]] std::vector<entrance>& entrances() noexcept { return entrances_; }
     [[nodiscard]] const options& settings() const noexcept { return options_; }
     [[nodiscard]] stage now() const noexcept { return stage_; }
     [[nodiscard]] coro::context& patience() noexcept { return patience_; }
@@ -129,8 +146,7 @@ class server {
     coro::task<result<void>> receive_and_serve();
 
     io::engine& home_;
-    unique_fd door_;
-    service service_;
+    std::vector<entrance> entrances_;
     options options_;
     troubles troubles_;
     counters counters_;
@@ -146,10 +162,9 @@ class server {
 /// Tells that there was no descriptor or memory for a client.
 void tell_shortage(troubles& told, error why) noexcept;
 
-/// `door` listens; for the event model with several shards it shares its port
+/// The doors listen; for the event model with several shards they share their ports
 /// (net::listen_options). The error is a sentence without its full stop.
-[[nodiscard]] std::expected<std::unique_ptr<server>, std::string> make(kind which, io::engine& home,
-                                                                       unique_fd door,
-                                                                       service serve, options o);
+[[nodiscard]] std::expected<std::unique_ptr<server>, std::string> make(
+    kind which, io::engine& home, std::vector<entrance> entrances, options o);
 
 }  // namespace sluice::model

@@ -29,11 +29,11 @@ constexpr std::uint64_t bell_number = 0;
 /// serves it, and to the room while it waits there.
 class pool::seat : io::letter {
  public:
-    seat(pool& owner, std::uint64_t number, unique_fd socket)
+    seat(pool& owner, std::uint64_t number, arrival client)
         : letter{[](letter& l) noexcept { gone(static_cast<seat&>(l)); }},
           owner_{owner},
           number_{number},
-          socket_{std::move(socket)},
+          arrived_{std::move(client)},
           everything_{queue_},
           patience_{everything_},
           running_{everything_} {}
@@ -44,7 +44,7 @@ class pool::seat : io::letter {
             client_->peer().come_to(here);
             client_->take_waiter().resume();
         } else {
-            client_.emplace(here, std::move(socket_), patience_, true);
+            client_.emplace(here, std::move(arrived_.socket), patience_, true);
             client_->peer().send_promptly();
             // Without memory for it, the client is closed.
             static_cast<void>(running_.spawn(visit()));
@@ -63,12 +63,14 @@ class pool::seat : io::letter {
     }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
-    [[nodiscard]] int fd() noexcept { return client_ ? client_->peer().fd() : socket_.get(); }
+    [[nodiscard]] int fd() noexcept {
+        return client_ ? client_->peer().fd() : arrived_.socket.get();
+    }
     bool parked = true;  // under the pool's lock
 
  private:
     coro::task<void> visit() {
-        co_await owner_.serving()(*client_);
+        co_await (*arrived_.serve)(*client_);
         co_await client_->peer().close();
     }
     static void gone(seat& s) noexcept {
@@ -79,7 +81,7 @@ class pool::seat : io::letter {
 
     pool& owner_;
     std::uint64_t number_;
-    unique_fd socket_;
+    arrival arrived_;
     coro::ready_queue queue_;
     coro::context everything_;
     coro::context patience_;
@@ -138,8 +140,8 @@ class pool::worker : io::letter {
     bool ended_ = false;
 };
 
-pool::pool(io::engine& home, unique_fd door, service serve, options o)
-    : server{home, std::move(door), std::move(serve), std::move(o)} {}
+pool::pool(io::engine& home, std::vector<entrance> entrances, options o)
+    : server{home, std::move(entrances), std::move(o)} {}
 
 pool::~pool() = default;
 
@@ -149,12 +151,12 @@ coro::task<result<void>> pool::serve() {
     ready();
     result<void> end;
     for (;;) {
-        auto socket = co_await next_client();
-        if (!socket) {
-            end = failure(socket.error());
+        auto client = co_await next_client();
+        if (!client) {
+            end = failure(client.error());
             break;
         }
-        if (auto seated = seat_down(std::move(*socket)); !seated) {
+        if (auto seated = seat_down(std::move(*client)); !seated) {
             tell_shortage(told(), seated.error());
         }
     }
@@ -187,11 +189,11 @@ result<void> pool::start_workers() {
     return {};
 }
 
-result<void> pool::seat_down(unique_fd socket) {
+result<void> pool::seat_down(arrival client) {
     const std::lock_guard lock{mutex_};
     const auto number = next_number_++;
-    const int fd = socket.get();
-    seats_.emplace(number, std::make_unique<seat>(*this, number, std::move(socket)));
+    const int fd = client.socket.get();
+    seats_.emplace(number, std::make_unique<seat>(*this, number, std::move(client)));
     // It can be written to, so somebody takes it up at once: the service may have the first word.
     auto added = room_->add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLONESHOT, number);
     if (!added) {

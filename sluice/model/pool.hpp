@@ -21,7 +21,7 @@ namespace sluice::model {
 /// few threads, request by request, and none of them starves.
 class pool final : public server {
  public:
-    pool(io::engine& home, unique_fd door, service serve, options o);
+    pool(io::engine& home, std::vector<entrance> entrances, options o);
     ~pool() override;
 
  private:
@@ -33,7 +33,7 @@ class pool final : public server {
 
     [[nodiscard]] result<void> open_room() noexcept;
     [[nodiscard]] result<void> start_workers();
-    [[nodiscard]] result<void> seat_down(unique_fd socket);
+    [[nodiscard]] result<void> seat_down(arrival client);
     /// Waits for the next client to be served; nullptr when there is none and will be none.
     [[nodiscard]] seat* next() noexcept;
     [[nodiscard]] seat* claim(std::uint64_t number) noexcept;

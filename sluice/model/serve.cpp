@@ -25,7 +25,9 @@ result<void> serve(std::string_view where, kind which, service what, options o) 
             std::fprintf(stderr, "listening on %s\n", local->to_string().c_str());
         };
     }
-    auto made = make(which, **home, std::move(*door), std::move(what), std::move(o));
+    std::vector<entrance> entrances;
+    entrances.push_back({.door = std::move(*door), .serve = std::move(what)});
+    auto made = make(which, **home, std::move(entrances), std::move(o));
     if (!made) return failure(fault::unsupported);
     const auto stop = [&made] { (*made)->stop(); };
     const on_signal interrupt{**home, SIGINT, stop};

@@ -7,16 +7,16 @@
 
 namespace sluice::model {
 
-sync::sync(io::engine& home, unique_fd door, service serve, options o)
-    : server{home, std::move(door), std::move(serve), std::move(o)} {}
+sync::sync(io::engine& home, std::vector<entrance> entrances, options o)
+    : server{home, std::move(entrances), std::move(o)} {}
 
 coro::task<result<void>> sync::serve() {
     ready();
     for (;;) {
-        auto socket = co_await next_client();
-        if (!socket) co_return failure(socket.error());
+        auto client = co_await next_client();
+        if (!client) co_return failure(client.error());
         client_came();
-        co_await attend(home(), std::move(*socket), patience(), serving());
+        co_await attend(home(), std::move(client->socket), patience(), *client->serve);
         client_left();
     }
 }

@@ -8,7 +8,7 @@ namespace sluice::model {
 /// Whoever comes while a client is served waits in the backlog.
 class sync final : public server {
  public:
-    sync(io::engine& home, unique_fd door, service serve, options o);
+    sync(io::engine& home, std::vector<entrance> entrances, options o);
 
  private:
     coro::task<result<void>> serve() override;

@@ -19,10 +19,10 @@ namespace sluice::model {
 /// One client and its thread. The letter goes home when the thread has nothing left to do.
 class thread::visit : io::letter {
  public:
-    visit(thread& owner, unique_fd socket)
+    visit(thread& owner, arrival client)
         : letter{[](letter& l) noexcept { static_cast<visit&>(l).over(); }},
           owner_{owner},
-          socket_{std::move(socket)},
+          client_{std::move(client)},
           cord_{[this](stage now) { (now == stage::draining ? *patience_ : *root_).cancel(); }} {}
 
     /// The errno of pthread_create(3).
@@ -38,7 +38,7 @@ class thread::visit : io::letter {
             root_.emplace((*here)->ready());
             patience_.emplace(*root_);
             cord_.tie(**here);
-            io::run(**here, attend(**here, std::move(socket_), *patience_, owner_.serving()),
+            io::run(**here, attend(**here, std::move(client_.socket), *patience_, *client_.serve),
                     *root_);
             cord_.untie();
             patience_.reset();
@@ -48,7 +48,7 @@ class thread::visit : io::letter {
                                fmt::format("a client was turned away, for its thread has no "
                                            "engine: {}",
                                            here.error().message()));
-            socket_.reset();
+            client_.socket.reset();
         }
         owner_.home().post(*this);
     }
@@ -60,7 +60,7 @@ class thread::visit : io::letter {
     }
 
     thread& owner_;
-    unique_fd socket_;
+    arrival client_;
     small_thread thread_;
     std::optional<coro::context> root_;
     std::optional<coro::context> patience_;
@@ -68,8 +68,8 @@ class thread::visit : io::letter {
     std::list<visit>::iterator place_;
 };
 
-thread::thread(io::engine& home, unique_fd door, service serve, options o)
-    : server{home, std::move(door), std::move(serve), std::move(o)} {}
+thread::thread(io::engine& home, std::vector<entrance> entrances, options o)
+    : server{home, std::move(entrances), std::move(o)} {}
 
 thread::~thread() {
     check(visits_.empty(), "a server dies with threads");
@@ -78,17 +78,17 @@ thread::~thread() {
 coro::task<result<void>> thread::serve() {
     ready();
     for (;;) {
-        auto socket = co_await next_client();
-        if (!socket) {
+        auto client = co_await next_client();
+        if (!client) {
             see_all_off();
-            co_return failure(socket.error());
+            co_return failure(client.error());
         }
-        co_await receive(std::move(*socket));
+        co_await receive(std::move(*client));
     }
 }
 
-coro::task<void> thread::receive(unique_fd socket) {
-    visits_.emplace_back(*this, std::move(socket));
+coro::task<void> thread::receive(arrival client) {
+    visits_.emplace_back(*this, std::move(client));
     const auto place = std::prev(visits_.end());
     place->stand_at(place);
     client_came();

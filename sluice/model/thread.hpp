@@ -11,7 +11,7 @@ namespace sluice::model {
 /// when the client is gone.
 class thread final : public server {
  public:
-    thread(io::engine& home, unique_fd door, service serve, options o);
+    thread(io::engine& home, std::vector<entrance> entrances, options o);
     ~thread() override;
 
  private:
@@ -19,7 +19,7 @@ class thread final : public server {
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
-    coro::task<void> receive(unique_fd socket);
+    coro::task<void> receive(arrival client);
 
     std::list<visit> visits_;
 };
