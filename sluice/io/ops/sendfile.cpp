@@ -17,7 +17,8 @@ bool ends_at(int file, std::uint64_t place) noexcept {
 
 }  // namespace
 
-const op_kind sendfile::kind_{.want = interest::out, .attempt = &attempt};
+const op_kind sendfile::to_socket_{.want = interest::out, .attempt = &attempt};
+const op_kind sendfile::to_file_{.attempt = &attempt};
 
 int sendfile::attempt(op& o) noexcept {
     // It transfers at most that much (sendfile(2)), and a count fits an int.

@@ -1,4 +1,4 @@
-// Sends a part of a file to a socket inside the kernel.
+// Sends a part of a file to a socket, or to another file, inside the kernel.
 #pragma once
 
 #include <cstddef>
@@ -11,16 +11,23 @@ namespace sluice::io {
 
 /// One sendfile(2): how many bytes the socket took; 0 where the file ends. io_uring has no such
 /// operation: there it waits for room and attempts, as on epoll. The socket must be non-blocking,
-/// on every engine: the call has no flag for that.
+/// on every engine: the call has no flag for that. A file gets it at its position, is always ready,
+/// and holds the thread.
 class sendfile final : public op {
  public:
-    sendfile(engine& home, int socket, int file, std::uint64_t offset, std::size_t length) noexcept
-        : op{kind_, home, socket}, file_{file}, offset_{offset}, length_{length} {}
+    enum class into : std::uint8_t { socket, file };
+    sendfile(engine& home, int target, int file, std::uint64_t offset, std::size_t length,
+             into what = into::socket) noexcept
+        : op{what == into::socket ? to_socket_ : to_file_, home, target},
+          file_{file},
+          offset_{offset},
+          length_{length} {}
     [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
 
  private:
     static int attempt(op& o) noexcept;
-    static const op_kind kind_;
+    static const op_kind to_socket_;
+    static const op_kind to_file_;
 
     int file_;
     std::uint64_t offset_;
