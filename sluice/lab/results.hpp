@@ -19,12 +19,16 @@ struct series {
     std::string unit;  ///< "B/s", "1/s", "s", "s/GiB", "s/message", "1/GiB", "B" ...
     better which = better::neither;
     std::vector<double> samples;  ///< in the unit, in the order of the rounds
+
+    friend bool operator==(const series&, const series&) = default;
 };
 
 /// A point of a distribution of latencies.
 struct quantile {
     double share = 0;    ///< 0 to 1: 0.99 is the 99th percentile
     double seconds = 0;  ///< as long or less it took for that share
+
+    friend bool operator==(const quantile&, const quantile&) = default;
 };
 
 /// One variant in one case: a row of a table.
@@ -36,6 +40,8 @@ struct figure {
     std::vector<quantile> latencies;   ///< of all rounds together, rising; empty: not measured
     std::uint64_t errors = 0;          ///< of all rounds together: requests that failed, lost ends
     std::vector<std::string> remarks;  ///< what is to be known of this row, as sentences
+
+    friend bool operator==(const figure&, const figure&) = default;
 };
 
 /// What is the same for all variants of a comparison.
@@ -49,6 +55,8 @@ struct test_case {
     std::string axis;  ///< "clients", "bytes a message" ...; empty: no line
     std::optional<double> x;
     std::vector<figure> figures;
+
+    friend bool operator==(const test_case&, const test_case&) = default;
 };
 
 /// A fact about the machine or the program, for reading and for comparing two reports.
@@ -58,6 +66,8 @@ struct fact {
     std::string name;  ///< "release", "model", "congestion control" ...
     std::string value;
     bool must_match = false;  ///< reports that differ in it are hardly comparable
+
+    friend bool operator==(const fact&, const fact&) = default;
 };
 
 /// A whole run.
@@ -69,6 +79,8 @@ struct results {
     std::vector<fact> environment;
     std::vector<test_case> cases;
     std::vector<std::string> warnings;  ///< noise and whatever else makes figures doubtful
+
+    friend bool operator==(const results&, const results&) = default;
 };
 
 }  // namespace sluice::lab

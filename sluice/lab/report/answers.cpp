@@ -1,0 +1,314 @@
+// Turns rankings into sentences.
+#include "sluice/lab/report/answers.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "sluice/lab/report/quantity.hpp"
+#include "sluice/lab/report/ranking.hpp"
+#include "sluice/lab/statistics.hpp"
+
+namespace sluice::lab {
+namespace {
+
+/// What is done so many times a second.
+std::string_view counted_in(std::string_view plan) {
+    if (plan == "echo") return "messages";
+    if (plan == "chat") return "deliveries";
+    if (plan == "models" || plan == "compute") return "answers";
+    return "operations";
+}
+
+/// "moved 2.11 x as many bytes a second as read-send (1.90 to 2.31)".
+std::string told(const ranking& in, const comparison& to, std::string_view other) {
+    const auto ratio = shown_ratio(to.ratio);
+    const auto interval = fmt::format("({} to {})", shown_ratio(to.low), shown_ratio(to.high));
+    if (in.unit == "B/s") {
+        return fmt::format("moved {} x as many bytes a second as {} {}", ratio, other, interval);
+    }
+    if (in.unit == "1/s") {
+        return fmt::format("had {} x as many {} a second as {} {}", ratio,
+                           counted_in(in.from->plan), other, interval);
+    }
+    if (in.unit == "s") {
+        return fmt::format("took {} x the time of {} {}", ratio, other, interval);
+    }
+    return fmt::format("had {} x the {} of {} {}", ratio, in.quantity, other, interval);
+}
+
+/// "a GiB", "an answer".
+std::string with_article(std::string_view what) {
+    const bool vowel = !what.empty() && std::string_view{"aeiou"}.contains(what.front());
+    return fmt::format("{} {}", vowel ? "an" : "a", what);
+}
+
+std::optional<std::string_view> name_of_cpu(const ranking& in, std::size_t row) {
+    for (const auto& each : in.rows[row].row->quantities) {
+        if (each.name == "server CPU" || each.name == "CPU") return each.name;
+    }
+    return std::nullopt;
+}
+
+/// ", at 0.40 x the server CPU a GiB", or nothing where that was not measured.
+std::string told_cpu(const ranking& in, std::size_t row, std::size_t other) {
+    const auto name = name_of_cpu(in, row);
+    const auto cpu = name ? in.compare_rows(row, other, *name) : std::nullopt;
+    if (!cpu || cpu->outcome == verdict::unknown) return {};
+    if (cpu->outcome == verdict::tie) return fmt::format(", at no different {}", *name);
+    const std::string_view unit = find_series(*in.rows[row].row, *name)->unit;
+    const auto slash = unit.find('/');
+    const auto each = slash == std::string_view::npos ? std::string{}
+                                                      : ' ' + with_article(unit.substr(slash + 1));
+    return fmt::format(", at {} x the {}{}", shown_ratio(cpu->ratio), *name, each);
+}
+
+bool differs(const comparison& found) {
+    return found.outcome == verdict::better || found.outcome == verdict::worse;
+}
+
+std::vector<std::string> names_of_leaders(const ranking& in) {
+    std::vector<std::string> names;
+    for (const auto& each : in.rows) {
+        if (each.leads) names.push_back(each.row->variant);
+    }
+    return names;
+}
+
+std::size_t count_measured(const ranking& in) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(in.rows, [](const standing& each) { return each.value.count > 0; }));
+}
+
+bool knows_enough(const ranking& in) {
+    return std::ranges::all_of(in.rows, [](const standing& each) {
+        return each.value.count == 0 || each.to_base.outcome != verdict::unknown;
+    });
+}
+
+answer about(const ranking& in, std::string sentence, const comparison* shown = nullptr) {
+    answer made{.plan = in.from->plan,
+                .place = in.from->name,
+                .sentence = std::move(sentence),
+                .headline = {},
+                .ratio = 1};
+    if (shown != nullptr) {
+        made.headline = shown_ratio(shown->ratio) + " x";
+        made.ratio = shown->ratio;
+    }
+    return made;
+}
+
+/// Names of variants that are worth setting beside one another whoever wins.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> pairs{
+    {{"sendfile-cork", "read-send"}, {"sendfile-cork", "sendfile"}, {"uring", "epoll"}}};
+
+void add_pairs(const ranking& in, std::vector<answer>& into) {
+    for (const auto& [one, other] : pairs) {
+        const auto a = in.find(one);
+        const auto b = in.find(other);
+        if (!a || !b || (in.best == a && in.base == b)) continue;
+        const auto found = in.compare_rows(*a, *b, in.quantity);
+        if (!found || !differs(*found)) continue;
+        into.push_back(
+            about(in, fmt::format("{} {}{}.", one, told(in, *found, other), told_cpu(in, *a, *b)),
+                  &*found));
+    }
+}
+
+/// Who shares the lead, if anybody does.
+std::optional<std::string> told_tie(const ranking& in) {
+    const auto names = names_of_leaders(in);
+    if (names.size() < 2) return std::nullopt;
+    if (names.size() > 2 || in.rows.size() > 2) {
+        return fmt::format("No difference between {}.", joined(names));
+    }
+    const auto other = *in.best == 0 ? std::size_t{1} : std::size_t{0};
+    const auto& to = in.rows[other].to_best;
+    return fmt::format("No difference between {} ({} to {} x).", joined(names), shown_ratio(to.low),
+                       shown_ratio(to.high));
+}
+
+void add_case(const ranking& in, std::vector<answer>& into) {
+    const auto measured = count_measured(in);
+    if (measured == 0 || !in.base) return;
+    const auto& first = in.rows[*in.base];
+    if (measured == 1) {
+        into.push_back(about(in, fmt::format("{}: {} of {}.", first.row->variant, in.quantity,
+                                             shown_with_unit(first.value.median, in.unit))));
+        return;
+    }
+    if (!knows_enough(in)) {
+        into.push_back(about(in, "Too few rounds to tell a difference from noise."));
+        return;
+    }
+    if (!in.best) return;
+    const auto& best = in.rows[*in.best];
+    const auto& base = in.rows[*in.base];
+    if (in.best != in.base && differs(best.to_base)) {
+        into.push_back(about(
+            in,
+            fmt::format("{} {}{}.", best.row->variant, told(in, best.to_base, base.row->variant),
+                        told_cpu(in, *in.best, *in.base)),
+            &best.to_base));
+    } else if (in.leaders() == 1) {
+        into.push_back(about(in, fmt::format("Nothing was ahead of {}.", best.row->variant)));
+    }
+    if (auto tie = told_tie(in)) into.push_back(about(in, std::move(*tie)));
+    add_pairs(in, into);
+}
+
+/// One line of a plot: its cases, by their places on the axis.
+struct line {
+    const test_case* first = nullptr;
+    std::vector<ranking> points;
+};
+
+/// "1", "4 to 64".
+std::string told_places(const line& of, std::size_t from, std::size_t to) {
+    const auto place = [&of](std::size_t i) {
+        return shown_place(*of.points[i].from->x, of.first->axis);
+    };
+    return from == to ? place(from) : fmt::format("{} to {}", place(from), place(to));
+}
+
+/// "64 clients", "16 KiB a message".
+std::string told_place(const ranking& point) {
+    constexpr std::string_view bytes = "bytes ";
+    const std::string_view axis = point.from->axis;
+    const auto place = shown_place(*point.from->x, axis);
+    const bool has_unit = place.ends_with('B') && axis.starts_with(bytes);
+    return fmt::format("{} {}", place, has_unit ? axis.substr(bytes.size()) : axis);
+}
+
+void add_line(const line& of, std::vector<answer>& into) {
+    std::vector<std::string> parts;
+    for (std::size_t from = 0; from < of.points.size();) {
+        const auto names = names_of_leaders(of.points[from]);
+        auto to = from;
+        while (to + 1 < of.points.size() && names_of_leaders(of.points[to + 1]) == names) ++to;
+        if (!names.empty()) {
+            const auto all = names.size() == of.points[from].rows.size() && names.size() > 1;
+            parts.push_back(fmt::format("{} at {}", all ? "no difference" : joined(names),
+                                        told_places(of, from, to)));
+        }
+        from = to + 1;
+    }
+    if (parts.empty()) return;
+    const auto& last = of.points.back();
+    const auto place = of.first->line.empty() ? std::string{} : of.first->line;
+    std::string sentence = fmt::format("Ahead, by {}:", of.first->axis);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        sentence += (i == 0 ? " " : "; ") + parts[i];
+    }
+    into.push_back({of.first->plan, place, sentence + '.', {}, 1});
+    if (!last.best || !last.base || last.best == last.base || !knows_enough(last)) return;
+    const auto& best = last.rows[*last.best];
+    if (!differs(best.to_base)) return;
+    into.push_back({of.first->plan, place,
+                    fmt::format("At {}, {} {}{}.", told_place(last), best.row->variant,
+                                told(last, best.to_base, last.rows[*last.base].row->variant),
+                                told_cpu(last, *last.best, *last.base)),
+                    shown_ratio(best.to_base.ratio) + " x", best.to_base.ratio});
+}
+
+/// `name` with the word "cold" made "warm", if it has one.
+std::optional<std::string> warmed(std::string_view name) {
+    const auto at = name.find("cold");
+    if (at == std::string_view::npos) return std::nullopt;
+    auto warm = std::string{name};
+    return warm.replace(at, 4, "warm");
+}
+
+/// What the page cache is worth: the best warm variant beside itself, cold.
+void add_warmth(const test_case& cold, const test_case& warm, baseline base,
+                std::vector<answer>& into) {
+    const auto ours = rank(warm, base);
+    const auto theirs = rank(cold, base);
+    if (!ours.best || ours.unit != theirs.unit || ours.quantity != theirs.quantity) return;
+    const auto& best = ours.rows[*ours.best];
+    const auto other = theirs.find(best.row->variant);
+    if (!other) return;
+    const auto found = compare(best.ranked->samples, theirs.rows[*other].ranked->samples,
+                               ours.which, {.may_pair = false});
+    answer made{.plan = warm.plan, .place = {}, .sentence = {}, .headline = {}, .ratio = 1};
+    const auto what = warm.name == "warm" ? std::string{} : fmt::format(", {}", warm.name);
+    if (found.outcome == verdict::tie) {
+        made.sentence = fmt::format("No difference between a warm {0} and a cold one ({1}{2}).",
+                                    warm.plan, best.row->variant, what);
+    } else if (differs(found)) {
+        const auto speed = ours.which == better::lower ? 1 / found.ratio : found.ratio;
+        const auto low = ours.which == better::lower ? 1 / found.high : found.low;
+        const auto high = ours.which == better::lower ? 1 / found.low : found.high;
+        made.sentence = fmt::format("A warm {} was {} x as fast as a cold one ({}{}; {} to {}).",
+                                    warm.plan, shown_ratio(speed), best.row->variant, what,
+                                    shown_ratio(low), shown_ratio(high));
+        made.headline = shown_ratio(speed) + " x";
+        made.ratio = speed;
+    } else {
+        return;
+    }
+    into.push_back(std::move(made));
+}
+
+std::vector<line> lines_of(const results& found, std::string_view plan, baseline base) {
+    std::vector<line> lines;
+    for (const auto& each : found.cases) {
+        if (!each.x || each.plan != plan) continue;
+        auto known = std::ranges::find_if(
+            lines, [&each](const line& l) { return l.first->line == each.line; });
+        if (known == lines.end()) {
+            lines.push_back({&each, {}});
+            known = lines.end() - 1;
+        }
+        const auto place = std::ranges::upper_bound(known->points, *each.x, {},
+                                                    [](const ranking& p) { return *p.from->x; });
+        known->points.insert(place, rank(each, base));
+    }
+    return lines;
+}
+
+void add_plan(const results& found, std::string_view plan, baseline base,
+              std::vector<answer>& into) {
+    for (const auto& each : found.cases) {
+        if (each.plan == plan && !each.x) add_case(rank(each, base), into);
+    }
+    for (const auto& each : lines_of(found, plan, base)) {
+        if (each.points.size() > 1) {
+            add_line(each, into);
+        } else {
+            add_case(each.points.front(), into);
+        }
+    }
+    for (const auto& cold : found.cases) {
+        const auto name = cold.plan == plan ? warmed(cold.name) : std::nullopt;
+        if (!name) continue;
+        const auto warm = std::ranges::find_if(found.cases, [&](const test_case& each) {
+            return each.plan == plan && each.name == *name;
+        });
+        if (warm != found.cases.end()) add_warmth(cold, *warm, base, into);
+    }
+}
+
+}  // namespace
+
+std::vector<std::string_view> plans_of(const results& found) {
+    std::vector<std::string_view> plans;
+    for (const auto& each : found.cases) {
+        if (std::ranges::find(plans, each.plan) == plans.end()) plans.emplace_back(each.plan);
+    }
+    return plans;
+}
+
+std::vector<answer> answers_of(const results& found, baseline base) {
+    std::vector<answer> made;
+    for (const auto plan : plans_of(found)) add_plan(found, plan, base, made);
+    return made;
+}
+
+}  // namespace sluice::lab

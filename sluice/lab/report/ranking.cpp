@@ -1,0 +1,110 @@
+// Finds base and best, and compares each to both.
+#include "sluice/lab/report/ranking.hpp"
+
+#include <algorithm>
+
+namespace sluice::lab {
+namespace {
+
+bool beats(const estimate& one, const estimate& other, better which) {
+    return which == better::lower ? one.median < other.median : one.median > other.median;
+}
+
+std::optional<std::size_t> best_of(const ranking& found) {
+    if (found.which == better::neither) return std::nullopt;
+    std::optional<std::size_t> best;
+    for (std::size_t i = 0; i < found.rows.size(); ++i) {
+        const auto& value = found.rows[i].value;
+        if (value.count > 0 && (!best || beats(value, found.rows[*best].value, found.which)))
+            best = i;
+    }
+    return best;
+}
+
+std::optional<std::size_t> first_of(const ranking& found) {
+    const auto first =
+        std::ranges::find_if(found.rows, [](const standing& each) { return each.value.count > 0; });
+    if (first == found.rows.end()) return std::nullopt;
+    return static_cast<std::size_t>(first - found.rows.begin());
+}
+
+}  // namespace
+
+const series* find_series(const figure& row, std::string_view name) {
+    const auto found = std::ranges::find(row.quantities, name, &series::name);
+    return found == row.quantities.end() ? nullptr : &*found;
+}
+
+std::size_t ranking::leaders() const noexcept {
+    return static_cast<std::size_t>(std::ranges::count(rows, true, &standing::leads));
+}
+
+std::size_t ranking::side_by_side() const noexcept {
+    const auto measured = static_cast<std::size_t>(
+        std::ranges::count_if(rows, [](const standing& each) { return each.value.count > 0; }));
+    return std::max<std::size_t>(measured, 2) - 1;
+}
+
+std::optional<comparison> ranking::compare_rows(std::size_t one, std::size_t other,
+                                                std::string_view name) const {
+    const auto* a = find_series(*rows[one].row, name);
+    const auto* b = find_series(*rows[other].row, name);
+    if (a == nullptr || b == nullptr || a->unit != b->unit) return std::nullopt;
+    return compare(a->samples, b->samples, a->which, {.side_by_side = side_by_side()});
+}
+
+std::optional<std::size_t> ranking::find(std::string_view variant) const {
+    const auto found = std::ranges::find_if(rows, [variant](const standing& each) {
+        return each.row->variant == variant && each.value.count > 0;
+    });
+    if (found == rows.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - rows.begin());
+}
+
+ranking rank(const test_case& from, baseline base) {
+    ranking found;
+    found.from = &from;
+    const auto measured = std::ranges::find_if(
+        from.figures, [](const figure& each) { return !each.quantities.empty(); });
+    if (measured != from.figures.end()) {
+        const auto& ranked = measured->quantities.front();
+        found.quantity = ranked.name;
+        found.unit = ranked.unit;
+        found.which = ranked.which;
+    }
+    for (const auto& each : from.figures) {
+        standing row;
+        row.row = &each;
+        if (const auto* ranked = find_series(each, found.quantity);
+            ranked != nullptr && ranked->unit == found.unit) {
+            row.ranked = ranked;
+            row.value = median_of(ranked->samples);
+        }
+        found.rows.push_back(row);
+    }
+    found.best = best_of(found);
+    found.base = base == baseline::best && found.best ? found.best : first_of(found);
+    for (std::size_t i = 0; i < found.rows.size(); ++i) {
+        auto& row = found.rows[i];
+        if (row.value.count == 0) continue;
+        row.to_base = *found.compare_rows(i, *found.base, found.quantity);
+        if (!found.best) continue;
+        row.to_best = *found.compare_rows(i, *found.best, found.quantity);
+        row.leads = i == *found.best || row.to_best.outcome == verdict::tie;
+    }
+    return found;
+}
+
+std::vector<std::string> other_quantities(const ranking& of) {
+    std::vector<std::string> names;
+    for (const auto& row : of.rows) {
+        for (const auto& each : row.row->quantities) {
+            if (each.name != of.quantity && std::ranges::find(names, each.name) == names.end()) {
+                names.push_back(each.name);
+            }
+        }
+    }
+    return names;
+}
+
+}  // namespace sluice::lab

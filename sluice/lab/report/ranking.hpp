@@ -1,0 +1,54 @@
+// Who stands where in a case: each variant beside the baseline and beside the best.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/lab/report/text.hpp"
+#include "sluice/lab/results.hpp"
+#include "sluice/lab/statistics.hpp"
+
+namespace sluice::lab {
+
+/// One variant by the quantity that its case is ranked by.
+struct standing {
+    const figure* row = nullptr;
+    const series* ranked = nullptr;  ///< nullptr: it has no sample of that
+    estimate value;
+    comparison to_base;
+    comparison to_best;
+    bool leads = false;  ///< it is the best, or a tie with it
+};
+
+/// A case, judged. Refers to the case, which must live on.
+struct ranking {
+    const test_case* from = nullptr;
+    std::string quantity;  ///< its name: "rate"
+    std::string unit;
+    better which = better::neither;
+    std::vector<standing> rows;       ///< as many as figures, in their order
+    std::optional<std::size_t> base;  ///< which row the others are compared to
+    std::optional<std::size_t> best;  ///< none where more is neither better nor worse
+
+    [[nodiscard]] std::size_t leaders() const noexcept;
+    /// Compares another quantity of two rows; nothing if one of them lacks it.
+    [[nodiscard]] std::optional<comparison> compare_rows(std::size_t one, std::size_t other,
+                                                         std::string_view name) const;
+    /// The row of a variant that has samples.
+    [[nodiscard]] std::optional<std::size_t> find(std::string_view variant) const;
+    /// How many other rows each is compared with.
+    [[nodiscard]] std::size_t side_by_side() const noexcept;
+};
+
+[[nodiscard]] ranking rank(const test_case& from, baseline base);
+
+/// The series of that name, or nullptr.
+[[nodiscard]] const series* find_series(const figure& row, std::string_view name);
+
+/// The names of the quantities of a case that are not ranked by, in order of appearance, each once.
+[[nodiscard]] std::vector<std::string> other_quantities(const ranking& of);
+
+}  // namespace sluice::lab

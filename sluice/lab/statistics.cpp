@@ -1,0 +1,244 @@
+// Medians, their bootstrap, and Student's t.
+#include "sluice/lab/statistics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <numeric>
+#include <vector>
+
+namespace sluice::lab {
+namespace {
+
+constexpr std::size_t resamples = 2000;
+constexpr double confidence = 0.95;
+
+/// SplitMix64 (S. Vigna, prng.di.unimi.it): the same numbers on every machine, which the
+/// distributions of the standard library are not.
+class dice {
+ public:
+    explicit dice(std::uint64_t seed) noexcept : state_{seed} {}
+
+    /// Below `limit`, which is small, so that the bias is nothing.
+    std::size_t below(std::size_t limit) noexcept {
+        state_ += 0x9e3779b97f4a7c15U;
+        auto mixed = state_;
+        mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
+        mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
+        mixed ^= mixed >> 31U;
+        return static_cast<std::size_t>((mixed >> 32U) * limit >> 32U);
+    }
+
+ private:
+    std::uint64_t state_;
+};
+
+constexpr std::uint64_t seed = 20260301;
+
+/// Reorders `values`, of which there is at least one.
+double median_in_place(std::span<double> values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::ranges::nth_element(values, middle);
+    if (values.size() % 2 == 1) return *middle;
+    return std::midpoint(*std::max_element(values.begin(), middle), *middle);
+}
+
+double median(std::vector<double> values) {
+    return median_in_place(values);
+}
+
+/// The medians of so many samples drawn from `values` with replacement, in rising order.
+std::vector<double> medians_of_resamples(std::span<const double> values) {
+    dice roll{seed};
+    std::vector<double> drawn(values.size());
+    std::vector<double> medians(resamples);
+    for (auto& each : medians) {
+        for (auto& value : drawn) value = values[roll.below(values.size())];
+        each = median_in_place(drawn);
+    }
+    std::ranges::sort(medians);
+    return medians;
+}
+
+/// The standard deviation of the medians of resamples.
+double standard_error(std::span<const double> values) {
+    const auto medians = medians_of_resamples(values);
+    double mean = 0;
+    for (const auto each : medians) mean += each / resamples;
+    double squares = 0;
+    for (const auto each : medians) squares += (each - mean) * (each - mean);
+    return std::sqrt(squares / (resamples - 1));
+}
+
+/// A continued fraction for the incomplete beta function (DLMF 8.17.22), by Lentz's method.
+double beta_fraction(double a, double b, double x) {
+    constexpr double tiny = std::numeric_limits<double>::min();
+    constexpr int most = 500;
+    const auto kept_off_zero = [](double v) { return std::abs(v) < tiny ? tiny : v; };
+    double c = 1;
+    double d = 1 / kept_off_zero(1 - (a + b) * x / (a + 1));
+    double product = d;
+    for (int m = 1; m <= most; ++m) {
+        const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+        const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        double step = 1;
+        for (const double term : {even, odd}) {
+            d = 1 / kept_off_zero(1 + term * d);
+            c = kept_off_zero(1 + term / c);
+            step = c * d;
+            product *= step;
+        }
+        if (std::abs(step - 1) < 1e-15) break;
+    }
+    return product;
+}
+
+/// The regularised incomplete beta function I_x(a, b).
+double incomplete_beta(double a, double b, double x) {
+    if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
+    const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) +
+                                  a * std::log(x) + b * std::log1p(-x));
+    if (x < (a + 1) / (a + b + 2)) return front * beta_fraction(a, b, x) / a;
+    return 1 - front * beta_fraction(b, a, 1 - x) / b;
+}
+
+/// How likely a variable of Student's distribution exceeds `t`, which is not negative.
+double student_tail(double t, double freedom) {
+    return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2;
+}
+
+double normal_below(double z) {
+    return std::erfc(-z / std::numbers::sqrt2) / 2;
+}
+
+std::vector<double> finite_of(std::span<const double> samples) {
+    std::vector<double> kept;
+    std::ranges::copy_if(samples, std::back_inserter(kept),
+                         [](double each) { return std::isfinite(each); });
+    return kept;
+}
+
+/// The logarithms of what can have one.
+std::vector<double> logarithms_of(std::span<const double> samples) {
+    std::vector<double> logs;
+    for (const auto each : samples) {
+        if (std::isfinite(each) && each > 0) logs.push_back(std::log(each));
+    }
+    return logs;
+}
+
+std::vector<double> log_ratios_of(std::span<const double> one, std::span<const double> other) {
+    std::vector<double> logs;
+    for (std::size_t i = 0; i < one.size(); ++i) {
+        const auto ratio = one[i] / other[i];
+        if (one[i] > 0 && other[i] > 0 && std::isfinite(ratio) && ratio > 0) {
+            logs.push_back(std::log(ratio));
+        }
+    }
+    return logs;
+}
+
+/// Of its logarithm. A ratio beyond what doubles hold would be no number for anybody.
+double ratio_of(double logarithm) {
+    constexpr double widest = 300;
+    return std::exp(std::clamp(logarithm, -widest, widest));
+}
+
+verdict judge(const comparison& found, better which, double least) {
+    const bool sure = found.low > 1 || found.high < 1;
+    const bool large = found.ratio >= 1 + least || found.ratio <= 1 / (1 + least);
+    if (!sure || !large) return verdict::tie;
+    const bool more = found.ratio > 1;
+    return more == (which != better::lower) ? verdict::better : verdict::worse;
+}
+
+/// Where nothing has a logarithm: equal is equal, and all else is not for us to say.
+comparison compare_plainly(std::span<const double> one, std::span<const double> other) {
+    const auto a = median_of(one);
+    const auto b = median_of(other);
+    comparison found;
+    if (a.count == 0 || b.count == 0) return found;
+    if (a.low == b.low && a.high == b.high && a.median == b.median) {
+        found.outcome = verdict::tie;
+    } else if (a.median > 0 && b.median > 0) {
+        found.ratio = found.low = found.high = ratio_of(std::log(a.median) - std::log(b.median));
+    }
+    return found;
+}
+
+constexpr std::size_t fewest = 3;
+
+}  // namespace
+
+double estimate::spread() const noexcept {
+    return median == 0 ? 0 : (high - low) / 2 / std::abs(median);
+}
+
+double student_quantile(double tail, double freedom) {
+    double low = 0;
+    double high = 1;
+    while (student_tail(high, freedom) > tail && high < 1e12) high *= 2;
+    for (int i = 0; i < 200 && high - low > 1e-12 * high; ++i) {
+        const auto middle = std::midpoint(low, high);
+        (student_tail(middle, freedom) > tail ? low : high) = middle;
+    }
+    return std::midpoint(low, high);
+}
+
+estimate median_of(std::span<const double> samples) {
+    const auto kept = finite_of(samples);
+    if (kept.empty()) return {};
+    estimate found{.median = median(kept), .low = 0, .high = 0, .count = kept.size()};
+    const auto [least, most] = std::ranges::minmax(kept);
+    found.low = least;
+    found.high = most;
+    // Of one or two, what was seen is all that can be shown.
+    if (kept.size() < fewest) return found;
+    const auto n = static_cast<double>(kept.size());
+    const auto share =
+        normal_below(-std::sqrt(n / (n - 1)) * student_quantile((1 - confidence) / 2, n - 1));
+    const auto medians = medians_of_resamples(kept);
+    const auto skipped = static_cast<std::size_t>(share * resamples);
+    found.low = medians[skipped];
+    found.high = medians[resamples - 1 - skipped];
+    return found;
+}
+
+comparison compare(std::span<const double> one, std::span<const double> other, better which,
+                   const comparison_rules& rules) {
+    const auto tail =
+        (1 - confidence) / 2 / static_cast<double>(std::max<std::size_t>(1, rules.side_by_side));
+    comparison found;
+    double centre = 0;
+    double error = 0;
+    double freedom = 0;
+    if (rules.may_pair && one.size() == other.size()) {
+        const auto logs = log_ratios_of(one, other);
+        if (logs.size() < fewest) return compare_plainly(one, other);
+        found.paired = true;
+        centre = median(logs);
+        error = standard_error(logs);
+        freedom = static_cast<double>(logs.size() - 1);
+    } else {
+        const auto ours = logarithms_of(one);
+        const auto theirs = logarithms_of(other);
+        if (std::min(ours.size(), theirs.size()) < fewest) return compare_plainly(one, other);
+        centre = median(ours) - median(theirs);
+        const auto mine = std::pow(standard_error(ours), 2);
+        const auto yours = std::pow(standard_error(theirs), 2);
+        error = std::sqrt(mine + yours);
+        // Welch and Satterthwaite: how much the two together are known by.
+        const auto parts = mine * mine / static_cast<double>(ours.size() - 1) +
+                           yours * yours / static_cast<double>(theirs.size() - 1);
+        freedom = parts > 0 ? (mine + yours) * (mine + yours) / parts : 1;
+    }
+    const auto reach = error > 0 ? student_quantile(tail, freedom) * error : 0;
+    found.ratio = ratio_of(centre);
+    found.low = ratio_of(centre - reach);
+    found.high = ratio_of(centre + reach);
+    found.outcome = judge(found, which, rules.least);
+    return found;
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,66 @@
+// What samples tell: a median with the interval it lies in, and whether two series differ.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "sluice/lab/results.hpp"
+
+namespace sluice::lab {
+
+/// Where the median lies. Nothing here is ever NaN or infinite: samples that are, are left out.
+struct estimate {
+    double median = 0;
+    double low = 0;         ///< with 95 % confidence it is not below this
+    double high = 0;        ///< nor above this; one sample alone: both are the median
+    std::size_t count = 0;  ///< finite samples; 0: there is nothing to say
+
+    /// Half the interval, as a share of the median; 0 where the median is.
+    [[nodiscard]] double spread() const noexcept;
+};
+
+/// The median of `samples` with its bootstrap interval: percentiles of the medians of samples drawn
+/// again with replacement, expanded for small numbers as in T. Hesterberg, "What Teachers Should
+/// Know About the Bootstrap" (2015), section 4.3. The draws are seeded: equal samples give equal
+/// intervals. Takes well under a millisecond for tens of samples.
+[[nodiscard]] estimate median_of(std::span<const double> samples);
+
+enum class verdict : std::uint8_t {
+    unknown,  ///< fewer than three samples, or none that can be divided: nothing can be said
+    tie,      ///< no difference that is larger than the noise
+    better,   ///< more of what is good, or less of what is bad; for better::neither: more
+    worse,
+};
+
+/// How one series stands to another.
+struct comparison {
+    double ratio = 1;  ///< of the one to the other
+    double low = 1;    ///< the interval of the ratio, at the confidence asked for
+    double high = 1;
+    verdict outcome = verdict::unknown;
+    bool paired = false;  ///< the ratio is the median of the ratios round by round
+};
+
+struct comparison_rules {
+    /// How many comparisons are made side by side: the chance that any of them finds a difference
+    /// where there is none is kept at 5 % (Bonferroni).
+    std::size_t side_by_side = 1;
+    /// A smaller difference is called a tie, however sure it is: that much the placement of code
+    /// and memory changes alone. A share: 0.01 is one per cent.
+    double least = 0.01;
+    /// False for series of different runs, whose rounds have nothing in common.
+    bool may_pair = true;
+};
+
+/// Compares `one` to `other`: by the median of the ratios round by round where both have equally
+/// many samples, else by the ratio of the medians. The interval is made in logarithms: the
+/// bootstrap standard error of the median, times Student's t, so that it holds for few rounds, too.
+[[nodiscard]] comparison compare(std::span<const double> one, std::span<const double> other,
+                                 better which, const comparison_rules& rules = {});
+
+/// Student's t: what a variable with `freedom` degrees of freedom exceeds with the probability
+/// `tail`, which lies between 0 and 1/2. `freedom` is above 0 and need not be whole.
+[[nodiscard]] double student_quantile(double tail, double freedom);
+
+}  // namespace sluice::lab
