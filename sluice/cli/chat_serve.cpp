@@ -4,16 +4,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -60,33 +57,18 @@ std::string why_no_window(const chat::limits& l) {
                        wire::format_size(least));
 }
 
-/// A door a shard, all on one port.
-std::expected<std::vector<unique_fd>, std::string> open_doors(const std::string& where,
-                                                              unsigned count) {
-    std::vector<unique_fd> doors;
-    std::string here = where;
-    for (unsigned i = 0; i < count; ++i) {
-        auto door = i > 0 || count == 1 ? open_door(here, {.share_port = count > 1})
-                                        : open_first_door(here);
-        if (!door) return std::unexpected{door.error()};
-        doors.push_back(std::move(*door));
-        // The others take the port that the kernel chose for the first.
-        if (auto first = net::address::local_of(doors.front().get())) here = first->to_string();
-    }
-    return doors;
-}
-
 coro::task<void> report_when_asked(io::signals& asked, chat::server& server, log_format format) {
     while (co_await asked.next()) {
         server.count([format](const chat::counters& c) { announce_counters(c, format); });
     }
 }
 
-coro::task<result<void>> serve_and_report(io::signals& asked, chat::server& server,
-                                          log_format format, std::function<void()> ready) {
+coro::task<result<void>> serve_and_report(io::engine& home, io::signals& asked,
+                                          chat::server& server, log_format format,
+                                          std::function<void()> ready) {
     coro::scope reporter{co_await coro::this_context()};
     if (!reporter.spawn(report_when_asked(asked, server, format))) co_return failure_of(ENOMEM);
-    auto served = co_await server.run(std::move(ready));
+    auto served = co_await server.run(home, std::move(ready));
     reporter.cancel();
     co_await reporter.join();
     co_return served;
@@ -107,9 +89,8 @@ exit_status serve(const CLI::App& command, settings s) {
     raise_open_files();
     auto home = open_engine(pair->engine);
     if (!home) return fail(home.error());
-    const unsigned shards =
-        s.common.workers > 0 ? s.common.workers : std::max(1U, std::thread::hardware_concurrency());
-    auto doors = open_doors(s.common.listen, shards);
+    const unsigned shards = model::workers_of(s.common.workers);
+    auto doors = open_shared_doors(s.common.listen, shards);
     if (!doors) return fail(doors.error());
     const auto where = net::address::local_of(doors->front().get());
     // Before there are other threads: one that does not block it would take it.
@@ -122,8 +103,7 @@ exit_status serve(const CLI::App& command, settings s) {
     s.allowed.burst = static_cast<double>(s.burst);
     std::optional<line_printer> printer;
     if (!s.common.quiet && given.out) printer.emplace(STDOUT_FILENO);
-    chat::server server{**home,
-                        std::move(*doors),
+    chat::server server{std::move(*doors),
                         {.allowed = s.allowed,
                          .shards = shards,
                          .engine = {},
@@ -131,9 +111,10 @@ exit_status serve(const CLI::App& command, settings s) {
                          .seen = printer ? &*printer : nullptr,
                          .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
     const stop_signals stops{**home, [&server] { server.stop(); }};
-    const auto served = io::run(**home, serve_and_report(*asked, server, s.common.format, [&] {
-        announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
-    }));
+    const auto served =
+        io::run(**home, serve_and_report(**home, *asked, server, s.common.format, [&] {
+            announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
+        }));
     if (!served) {
         return fail(fmt::format("cannot start {} shards: {}; use fewer with --workers", shards,
                                 served.error().message()));

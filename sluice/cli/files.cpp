@@ -11,6 +11,7 @@
 
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
@@ -42,20 +43,9 @@ struct serve_settings {
     bool no_sync = false;
 };
 
-/// A whole line at once, from any thread or process. Nobody has to be left to read it.
-void report_on_stdout(std::string_view what) noexcept {
-    const std::string line = std::string{what} + '\n';
-    if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) return;
-}
-
 exit_status fail(std::string_view why) {
     log(log_level::error, why);
     return exit_status::failed;
-}
-
-std::function<void(std::string_view)> reporter(bool quiet) {
-    if (quiet) return [](std::string_view) {};
-    return report_on_stdout;
 }
 
 exit_status offer_file(const CLI::App& command, const offer_settings& s) {
@@ -66,9 +56,10 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     // The first process is the one that was asked to stop after so many, whichever serves the last.
     const auto us = ::getpid();
     files::offer given{
-        s.file, {.how = s.how, .count = s.count, .report = reporter(s.common.quiet), .done = [us] {
-                     ::kill(us, SIGTERM);
-                 }}};
+        s.file,
+        {.how = s.how, .count = s.count, .report = lines_to_stdout(s.common.quiet), .done = [us] {
+             ::kill(us, SIGTERM);
+         }}};
     if (const auto size = given.look(); !size) {
         return fail(fmt::format("cannot offer {}: {}; give a file that can be read",
                                 in_quotes(s.file), size.error().message()));
@@ -90,7 +81,7 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
     }
     files::raw_door door{
         s.discard ? nullptr : &*place,
-        {.how = s.how, .max_size = s.max_size, .report = reporter(s.common.quiet)}};
+        {.how = s.how, .max_size = s.max_size, .report = lines_to_stdout(s.common.quiet)}};
     return run_server(command, s.common, *pair,
                       {.doors = {{.where = s.common.listen, .serve = door.service()}},
                        .keep = {place->directory()}});

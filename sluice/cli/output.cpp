@@ -1,8 +1,11 @@
 // Writes to stdout and remembers the first failure.
 #include "sluice/cli/output.hpp"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
+#include <string>
 
 namespace sluice::cli {
 namespace {
@@ -18,6 +21,14 @@ void keep(bool written) {
 void print(std::string_view text) {
     errno = 0;
     keep(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
+}
+
+std::function<void(std::string_view)> lines_to_stdout(bool quiet) {
+    if (quiet) return [](std::string_view) {};
+    return [](std::string_view what) {
+        const std::string line = std::string{what} + '\n';
+        if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) return;
+    };
 }
 
 int finish_output() {

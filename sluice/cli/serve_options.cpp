@@ -73,13 +73,22 @@ CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>&
                      "auto, blocking, epoll, uring (auto)");
 }
 
+namespace {
+
+constexpr auto group = "Common to every serve";
+
+}  // namespace
+
 void add_serve_options(CLI::App& serve, serve_options& into) {
-    constexpr auto group = "Common to every serve";
-    constexpr std::uint64_t most_workers = 1024;
-    constexpr std::uint64_t most_clients = 10'000'000;
     add_value(serve, "--listen", into.listen, read_address, "ADDRESS",
               fmt::format("HOST:PORT or PORT; port 0 picks one ({})", into.listen))
         ->group(group);
+    add_serve_options_of_many_doors(serve, into);
+}
+
+void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into) {
+    constexpr std::uint64_t most_workers = 1024;
+    constexpr std::uint64_t most_clients = 10'000'000;
     add_engine_option(serve, into.engine)->group(group);
     add_value(serve, "--model", into.model, one_of{models}, "NAME",
               "sync, fork, thread, pool, event (event)")

@@ -54,5 +54,7 @@ CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>&
 /// Adds the common options to `serve`, in a group of their own in its help. `into` must outlive the
 /// parsing; its fields are the defaults that the help shows.
 void add_serve_options(CLI::App& serve, serve_options& into);
+/// The same without --listen, for a command that has several doors.
+void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into);
 
 }  // namespace sluice::cli

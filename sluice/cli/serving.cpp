@@ -5,10 +5,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <thread>
@@ -118,7 +120,7 @@ std::expected<io::engine_kind, std::string> engine_of(const pairing& pair) {
 /// Doors that listen, and where that is, each with what is served there.
 struct open_doors {
     std::vector<model::entrance> entrances;
-    std::vector<std::pair<net::address, std::string>> places;
+    std::vector<open_place> places;
 };
 
 std::expected<open_doors, std::string> open_all(std::vector<served_at> wanted, model_kind model) {
@@ -128,10 +130,21 @@ std::expected<open_doors, std::string> open_all(std::vector<served_at> wanted, m
             model == model_kind::event ? open_first_door(each.where) : open_door(each.where);
         if (!door) return std::unexpected{door.error()};
         const auto where = net::address::local_of(door->get());
-        all.places.emplace_back(where.value_or(net::address{}), std::move(each.what));
+        all.places.push_back({where.value_or(net::address{}), std::move(each.what)});
         all.entrances.push_back({.door = std::move(*door), .serve = std::move(each.serve)});
     }
     return all;
+}
+
+/// A line a door, and one that says which is which.
+void announce_all(const std::vector<open_place>& places, model_kind model, io::engine_kind engine) {
+    std::string all;
+    for (const auto& each : places) {
+        announce_listening(each.where, model, engine);
+        if (!all.empty()) all += ", ";
+        all += fmt::format("{} on {}", each.what, each.where.to_string());
+    }
+    if (places.size() > 1) announce(all);
 }
 
 exit_status fail(std::string_view why) {
@@ -166,6 +179,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     if (!home) return fail(fmt::format("cannot set up an engine: {}", home.error().message()));
     auto opened = open_all(std::move(what.doors), pair.model);
     if (!opened) return fail(opened.error());
+    std::ranges::move(what.also, std::back_inserter(opened->places));
     auto server =
         model::make(pair.model, **home, std::move(opened->entrances),
                     {.engine = *engine,
@@ -175,9 +189,8 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                      .complain = [](std::string_view line) { log(log_level::warn, line); },
                      .ready =
                          [&] {
-                             for (const auto& [where, service] : opened->places) {
-                                 announce_listening(where, pair.model, *engine, service);
-                             }
+                             announce_all(opened->places, pair.model, *engine);
+                             if (what.on_ready) what.on_ready();
                          },
                      .on_stage = std::move(what.on_stage),
                      .keep = std::move(what.keep),
@@ -210,10 +223,23 @@ std::expected<unique_fd, std::string> open_first_door(const std::string& where) 
     return open_door(where, {.share_port = true});
 }
 
-void announce_listening(const net::address& where, model_kind model, io::engine_kind engine,
-                        std::string_view what) {
-    announce(fmt::format("listening on {} ({}, {}){}{}", where.to_string(), to_text(model),
-                         io::to_text(engine), what.empty() ? "" : ": ", what));
+std::expected<std::vector<unique_fd>, std::string> open_shared_doors(const std::string& where,
+                                                                     unsigned count) {
+    std::vector<unique_fd> doors;
+    std::string here = where;
+    for (unsigned i = 0; i < count; ++i) {
+        auto door = i > 0 || count == 1 ? open_door(here, {.share_port = count > 1})
+                                        : open_first_door(here);
+        if (!door) return std::unexpected{door.error()};
+        doors.push_back(std::move(*door));
+        if (auto first = net::address::local_of(doors.front().get())) here = first->to_string();
+    }
+    return doors;
+}
+
+void announce_listening(const net::address& where, model_kind model, io::engine_kind engine) {
+    announce(fmt::format("listening on {} ({}, {})", where.to_string(), to_text(model),
+                         io::to_text(engine)));
 }
 
 }  // namespace sluice::cli

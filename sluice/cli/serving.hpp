@@ -37,6 +37,11 @@ namespace sluice::cli {
 /// the clients.
 [[nodiscard]] std::expected<unique_fd, std::string> open_first_door(const std::string& where);
 
+/// `count` sockets that share `where`, the first as open_first_door() has it; the others take the
+/// port that the kernel chose for that one.
+[[nodiscard]] std::expected<std::vector<unique_fd>, std::string> open_shared_doors(
+    const std::string& where, unsigned count);
+
 /// A service and where it is to be found.
 struct served_at {
     std::string where;  ///< for net::resolve
@@ -44,13 +49,21 @@ struct served_at {
     std::string what = {};  ///< for people, where a command serves several
 };
 
+/// Where somebody listens, and for what.
+struct open_place {
+    net::address where;
+    std::string what;
+};
+
 /// What a command serves, and what else it wants to know of it.
 struct served {
     std::vector<served_at> doors;
+    std::function<void()> on_ready = {};              ///< hears that all of it is served
     std::function<void(model::stage)> on_stage = {};  ///< hears of each stage of the stop
     std::function<void()> after = {};                 ///< called when nobody is served any more
-    std::vector<int> keep = {};       ///< descriptors that children of the fork model need
-    model::resident lives_here = {};  ///< what else runs on the shards of the event model
+    std::vector<int> keep = {};         ///< descriptors that children of the fork model need
+    model::resident lives_here = {};    ///< what else runs on the shards of the event model
+    std::vector<open_place> also = {};  ///< where that listens
 };
 
 /// Runs services under the model and on the engine that `common` asks for, until signals stop them:
@@ -63,8 +76,7 @@ struct served {
 /// Lets the process open as many files as the system allows it (RLIMIT_NOFILE's hard limit).
 void raise_open_files() noexcept;
 
-/// Announces `listening on 127.0.0.1:5000 (event, uring)`, and for what, if that is said.
-void announce_listening(const net::address& where, model_kind model, io::engine_kind engine,
-                        std::string_view what = {});
+/// Announces `listening on 127.0.0.1:5000 (event, uring)`.
+void announce_listening(const net::address& where, model_kind model, io::engine_kind engine);
 
 }  // namespace sluice::cli

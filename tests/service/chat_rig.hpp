@@ -70,10 +70,11 @@ class hosted_chat {
         thread_ = std::thread{[this, on, o, doors = std::move(doors), &ready]() mutable {
             auto engine = io::make_engine(on.kind);
             if (!engine) throw std::runtime_error{"no engine: " + engine.error().message()};
-            server served{**engine, std::move(doors), o};
+            server served{std::move(doors), o};
             engine_ = engine->get();
             server_ = &served;
-            const auto done = io::run(**engine, served.run([&ready] { ready.set_value(); }));
+            const auto done =
+                io::run(**engine, served.run(**engine, [&ready] { ready.set_value(); }));
             EXPECT_TRUE(done) << done.error().message();
             counted_ = served.counted();
         }};

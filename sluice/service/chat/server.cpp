@@ -26,27 +26,40 @@ server::post::post(unique_fd socket) noexcept
       }},
       door{std::move(socket)} {}
 
-server::server(io::engine& home, std::vector<unique_fd> doors, options o)
-    : home_{home},
-      options_{std::move(o)},
+/// Takes the end of a shard's patience for a stop.
+struct server::heeding : coro::cancel_hook {
+    heeding(server& s, post& p) noexcept
+        : cancel_hook{[](cancel_hook& hook) noexcept {
+              auto& self = static_cast<heeding&>(hook);
+              self.owner.hear_stop(self.place);
+          }},
+          owner{s},
+          place{p} {}
+    server& owner;
+    post& place;
+};
+
+server::server(std::vector<unique_fd> doors, options o)
+    : options_{std::move(o)},
       troubles_{options_.troubles},
       relay_{options_.shards, most_windows_under_way * options_.allowed.window},
       all_here_{options_.shards},
       all_served_{options_.shards},
       all_gone_{options_.shards} {
     check(doors.size() == options_.shards, "a chat has a door a shard");
-    check(!home.blocks(), "a chat does not run on the blocking engine");
     for (auto& door : doors) posts_.push_back(std::make_unique<post>(std::move(door)));
 }
 
 server::~server() = default;
 
-coro::task<result<void>> server::run(std::function<void()> ready) {
+coro::task<result<void>> server::run(io::engine& home, std::function<void()> ready) {
+    check(!home.blocks(), "a chat does not run on the blocking engine");
+    home_ = &home;
     ready_ = std::move(ready);
     for (std::size_t i = 1; i < posts_.size(); ++i) {
         auto started =
-            io::shard::start({.kind = home_.which(), .engine = options_.engine, .cpu = {}},
-                             [this, i](io::engine& there) { return serve(there, i); });
+            io::shard::start({.kind = home.which(), .engine = options_.engine, .cpu = {}},
+                             [this, i](io::engine& there) { return serve(there, i, nullptr); });
         if (!started) {
             all_here_.abandon();
             shards_.clear();
@@ -54,10 +67,20 @@ coro::task<result<void>> server::run(std::function<void()> ready) {
         }
         shards_.push_back(std::move(*started));
     }
-    co_await serve(home_, 0);
+    co_await serve(home, 0, nullptr);
     for (auto& s : shards_) s->join();
-    for (const auto& p : posts_) total_ += p->counted;
     co_return result<void>{};
+}
+
+coro::task<void> server::live_on(io::engine& shard, std::size_t number, coro::context& patience) {
+    if (number == 0) home_ = &shard;
+    co_await serve(shard, number, &patience);
+}
+
+counters server::counted() const {
+    counters sum;
+    for (const auto& p : posts_) sum += p->counted;
+    return sum;
 }
 
 void server::stop() noexcept {
@@ -72,7 +95,7 @@ void server::run_errand(coro::task<void> errand) {
 
 // Each shard deals with it on its own thread.
 coro::task<void> server::tell(post& p) {
-    static_cast<void>(co_await io::call_on(home_, *p.home, [this, &p] {
+    static_cast<void>(co_await io::call_on(*home_, *p.home, [this, &p] {
         hear_stop(p);
         return true;
     }));
@@ -92,12 +115,12 @@ void server::count(std::function<void(const counters&)> told) {
 coro::task<void> server::add_up(std::function<void(const counters&)> told) {
     counters sum;
     for (auto& p : posts_) {
-        sum += co_await io::call_on(home_, *p->home, [&p] { return p->here->counted(); });
+        sum += co_await io::call_on(*home_, *p->home, [&p] { return p->here->counted(); });
     }
     told(sum);
 }
 
-coro::task<void> server::serve(io::engine& here, std::size_t index) {
+coro::task<void> server::serve(io::engine& here, std::size_t index, coro::context* patience) {
     coro::context& everything = co_await coro::this_context();
     hub h{here, index, options_.allowed, people_, relay_, options_.seen};
     coro::context arrivals{everything};
@@ -108,9 +131,15 @@ coro::task<void> server::serve(io::engine& here, std::size_t index) {
     p.arrivals = &arrivals;
     p.members = &members;
     if (!co_await all_here_.arrive(here)) co_return;
+    heeding stops{*this, p};
+    if (patience != nullptr && patience->cancelled()) {
+        hear_stop(p);
+    } else if (patience != nullptr) {
+        patience->watch(stops);
+    }
     if (index == 0) {
         errands_.emplace(everything);
-        ready_();
+        if (ready_) ready_();
         // Whoever stopped it before there was anything to stop is heard now.
         for (auto early = std::exchange(stops_, 0); early > 0; --early) stop();
     }
@@ -128,6 +157,7 @@ coro::task<void> server::serve(io::engine& here, std::size_t index) {
         errands_.reset();
     }
     static_cast<void>(co_await all_gone_.arrive(here));
+    stops.unlink();
     here.timers().disarm(p);
 }
 

@@ -26,8 +26,8 @@
 
 namespace sluice::service::chat {
 
-/// Serves a chat on N threads: the one that runs it, and others of its own, each with an engine of
-/// the same kind and a listener on the same port. Its functions belong to the first thread.
+/// Serves a chat on N threads, each with an engine of the same kind and a listener on the same
+/// port: the one that runs it and others of its own, or those of somebody else's shards.
 class server {
  public:
     struct options {
@@ -40,26 +40,33 @@ class server {
         model::complaints troubles;  ///< what goes wrong, a line a kind and minute
     };
 
-    /// `doors` are sockets that listen, one a shard (net::listen_options::share_port). `home` is
-    /// not the blocking engine.
-    server(io::engine& home, std::vector<unique_fd> doors, options o);
+    /// `doors` are sockets that listen, one a shard (net::listen_options::share_port).
+    server(std::vector<unique_fd> doors, options o);
     server(const server&) = delete;
     server& operator=(const server&) = delete;
     ~server();
 
-    /// Calls `ready` once everybody can be served, and serves until stop(). EAGAIN and the like
-    /// where a shard could not be started. Once.
-    [[nodiscard]] coro::task<result<void>> run(std::function<void()> ready);
+    /// On `home`, which is not the blocking engine, and its thread: calls `ready` once everybody
+    /// can be served, and serves until stop(). EAGAIN and the like where a shard could not be
+    /// started. Once.
+    [[nodiscard]] coro::task<result<void>> run(io::engine& home, std::function<void()> ready);
 
-    /// Also before run(). The first time nobody else is let in, and the members are told and given
-    /// the grace to read what they have; the second time everything ends at once.
+    /// Thread of run(), also before it. The first time nobody else is let in, and the members are
+    /// told and given the grace to read what they have; the second time everything ends at once.
     void stop() noexcept;
 
-    /// Calls `told` soon, on this thread, with what all shards have counted until now; never if
-    /// nothing is served.
+    /// Instead of run(), for each shard from 0 on its own thread (model::resident): serves until
+    /// `patience` is cancelled and the members have read what they have, or everything is.
+    [[nodiscard]] coro::task<void> live_on(io::engine& shard, std::size_t number,
+                                           coro::context& patience);
+    /// Any thread: some shard will not come, so nobody is served, and each live_on() returns.
+    void give_up() noexcept { all_here_.abandon(); }
+
+    /// Thread of run(). Calls `told` soon, on this thread, with what all shards have counted until
+    /// now; never if nothing is served.
     void count(std::function<void(const counters&)> told);
-    /// The same once run() has ended.
-    [[nodiscard]] const counters& counted() const noexcept { return total_; }
+    /// The same once everything has ended.
+    [[nodiscard]] counters counted() const;
 
  private:
     /// What a shard lends the server while it serves; its thread only.
@@ -74,7 +81,8 @@ class server {
         counters counted;
     };
 
-    coro::task<void> serve(io::engine& here, std::size_t index);
+    struct heeding;
+    coro::task<void> serve(io::engine& here, std::size_t index, coro::context* patience);
     coro::task<void> receive(post& p);
     coro::task<void> sweep(post& p);
     void run_errand(coro::task<void> errand);
@@ -82,7 +90,7 @@ class server {
     coro::task<void> add_up(std::function<void(const counters&)> told);
     void hear_stop(post& p) noexcept;
 
-    io::engine& home_;
+    io::engine* home_ = nullptr;  // of shard 0, while it serves
     options options_;
     model::troubles troubles_;
     directory people_;
@@ -95,7 +103,6 @@ class server {
     std::function<void()> ready_;
     std::optional<coro::scope> errands_;
     unsigned stops_ = 0;
-    counters total_;
 };
 
 }  // namespace sluice::service::chat

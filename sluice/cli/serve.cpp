@@ -1,0 +1,116 @@
+// `sluice serve`: chat, files and compute in one process, on the shards of one event model.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/cli/line_printer.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
+#include "sluice/service/chat/server.hpp"
+#include "sluice/service/compute/compute.hpp"
+#include "sluice/service/files/raw.hpp"
+#include "sluice/service/files/store.hpp"
+
+namespace sluice::cli {
+namespace {
+
+namespace files = service::files;
+
+struct settings {
+    serve_options common;
+    std::string chat = "127.0.0.1:5000";
+    std::string raw = "127.0.0.1:5001";
+    std::string compute = "127.0.0.1:2999";
+    std::string directory = "sluice-files";
+};
+
+exit_status fail(std::string_view why) {
+    log(log_level::error, why);
+    return exit_status::failed;
+}
+
+exit_status serve(const CLI::App& command, const settings& s) {
+    const auto& given = settle_standard_streams();
+    const auto pair = pair_up(s.common.engine, s.common.model);
+    if (!pair) return complain(command, pair.error());
+    if (pair->model != model_kind::event) {
+        return complain(command,
+                        fmt::format("--model {} cannot carry a chat beside the rest; leave "
+                                    "it out, or serve each by its own command",
+                                    to_text(pair->model)));
+    }
+    set_up_log(s.common.level, s.common.format);
+    auto place = files::store::open(s.directory, {});
+    if (!place) {
+        return fail(fmt::format("cannot store files in {}: {}; name another directory with --files",
+                                in_quotes(s.directory), place.error().message()));
+    }
+    const unsigned shards = model::workers_of(s.common.workers);
+    auto doors = open_shared_doors(s.chat, shards);
+    if (!doors) return fail(doors.error());
+    const auto chat_place = net::address::local_of(doors->front().get());
+
+    std::optional<line_printer> printer;
+    if (!s.common.quiet && given.out) printer.emplace(STDOUT_FILENO);
+    service::chat::limits allowed;
+    allowed.max_clients = s.common.max_clients;
+    service::chat::server chat{
+        std::move(*doors),
+        {.allowed = allowed,
+         .shards = shards,
+         .engine = {},
+         .grace = s.common.grace,
+         .seen = printer ? &*printer : nullptr,
+         .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
+    files::raw_door raw{&*place, {.how = {}, .report = lines_to_stdout(s.common.quiet)}};
+    service::compute compute{service::make_fib(34), {}};
+
+    bool all_here = false;
+    return run_server(
+        command, s.common, *pair,
+        {.doors = {{.where = s.raw, .serve = raw.service(), .what = "raw files"},
+                   {.where = s.compute, .serve = compute.service(), .what = "compute"}},
+         .on_ready = [&all_here] { all_here = true; },
+         .on_stage =
+             [&](model::stage) {
+                 if (!all_here) chat.give_up();
+             },
+         .lives_here =
+             [&chat](io::engine& shard, std::size_t number, coro::context& patience) {
+                 return chat.live_on(shard, number, patience);
+             },
+         .also = {{chat_place.value_or(net::address{}), "chat"}}});
+}
+
+}  // namespace
+
+void add_serve(commands& all) {
+    auto* command = all.root().add_subcommand("serve", "Chat, files and compute in one process");
+    auto s = std::make_shared<settings>();
+    const auto add_door = [command](const char* name, std::string& where, std::string_view what) {
+        add_value(*command, name, where, read_address, "ADDRESS",
+                  fmt::format("Where {} ({})", what, where));
+    };
+    add_door("--chat", s->chat, "people talk");
+    add_door("--raw", s->raw, "streams become files");
+    add_door("--compute", s->compute, "fib is answered");
+    command
+        ->add_option("--files", s->directory,
+                     "Where files are kept; made if need be (sluice-files)")
+        ->type_name("DIR");
+    add_serve_options_of_many_doors(*command, s->common);
+    all.on(*command, [command, s] { return serve(*command, *s); });
+}
+
+}  // namespace sluice::cli
