@@ -1,0 +1,308 @@
+// Moves files for a comparison: downloads that are dropped in the kernel, uploads that come from
+// memory without a copy, small files over kept connections; says in JSON how fast that was.
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bench/load/common.hpp"
+#include "sluice/base/fd.hpp"
+
+namespace {
+
+constexpr std::size_t large_step = std::size_t{1} << 20;
+constexpr std::size_t source_size = std::size_t{64} << 20;
+constexpr std::uint64_t largest = std::uint64_t{1} << 40;
+
+enum class job : std::uint8_t { get, take, put, raw, small };
+
+struct arguments {
+    job what = job::get;
+    std::uint16_t port = 0;
+    std::string path = "/";
+    std::size_t clients = 1;
+    std::uint64_t size = 0;   ///< of each upload
+    std::uint64_t files = 1;  ///< small ones, by the names PATH0, PATH1 ...
+    double seconds = 2;       ///< for small files
+    std::uint64_t touch = 0;  ///< bytes of memory before it begins
+    pid_t server = 0;
+};
+
+/// Memory as large as what is going to be used is touched and given back, so that the host of a
+/// virtual machine has it at hand.
+void touch(std::uint64_t bytes) {
+    if (bytes == 0) return;
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) load::fail_with_errno("cannot touch memory");
+    ::munmap(memory, bytes);
+}
+
+/// What uploads are made of: pages of a file that lives in memory, which sendfile does not copy.
+sluice::unique_fd make_source() {
+    sluice::unique_fd source{::memfd_create("source", MFD_CLOEXEC)};
+    if (!source) load::fail_with_errno("memfd_create");
+    std::vector<std::uint32_t> block(large_step / sizeof(std::uint32_t));
+    std::uint32_t number = 1;
+    for (std::size_t done = 0; done < source_size; done += large_step) {
+        for (auto& each : block) each = number = number * 1'664'525U + 1'013'904'223U;
+        if (::write(source.get(), block.data(), large_step) < 0) load::fail_with_errno("write");
+    }
+    return source;
+}
+
+std::uint64_t content_length(std::string_view head) {
+    constexpr std::string_view name = "ontent-";
+    for (std::size_t at = head.find(name); at != std::string_view::npos;
+         at = head.find(name, at + 1)) {
+        const auto rest = head.substr(at + name.size());
+        if (!rest.starts_with("Length: ") && !rest.starts_with("length: ")) continue;
+        std::uint64_t value = 0;
+        std::from_chars(rest.data() + 8, rest.data() + rest.size(), value);
+        return value;
+    }
+    return 0;
+}
+
+/// Reads up to the end of a reply's head, not a byte more: the head.
+std::string read_head(int socket) {
+    std::array<char, 8192> room{};
+    for (;;) {
+        const auto n = ::recv(socket, room.data(), room.size(), MSG_PEEK);
+        if (n <= 0) load::fail("the server went away before it answered");
+        const std::string_view seen{room.data(), static_cast<std::size_t>(n)};
+        const auto end = seen.find("\r\n\r\n");
+        if (end == std::string_view::npos && seen.size() < room.size()) continue;
+        if (end == std::string_view::npos) load::fail("the server's head has no end");
+        std::string head{seen.substr(0, end + 4)};
+        if (::recv(socket, room.data(), head.size(), 0) < 0) load::fail_with_errno("recv");
+        return head;
+    }
+}
+
+void expect_success(std::string_view head) {
+    if (head.substr(0, 10) != "HTTP/1.1 2") {
+        load::fail("the server answered " + std::string{head.substr(0, head.find('\r'))});
+    }
+}
+
+void send_text(int socket, std::string_view text) {
+    if (::send(socket, text.data(), text.size(), MSG_NOSIGNAL) < 0) load::fail_with_errno("send");
+}
+
+/// Drops `size` bytes without copying them (tcp(7), MSG_TRUNC).
+void drop(int socket, std::uint64_t size) {
+    while (size > 0) {
+        const auto n =
+            ::recv(socket, nullptr, std::min<std::uint64_t>(size, large_step), MSG_TRUNC);
+        if (n <= 0) load::fail("the server sent less than it said");
+        size -= static_cast<std::uint64_t>(n);
+    }
+}
+
+std::uint64_t get(const arguments& a, std::size_t number) {
+    const auto socket = load::connect_to(a.port, number);
+    send_text(socket.get(), "GET " + a.path + " HTTP/1.1\r\nHost: here\r\n\r\n");
+    const auto head = read_head(socket.get());
+    expect_success(head);
+    const auto size = content_length(head);
+    drop(socket.get(), size);
+    return size;
+}
+
+/// A raw door has nothing to ask for: everything up to the end.
+std::uint64_t take(const arguments& a, std::size_t number) {
+    const auto socket = load::connect_to(a.port, number);
+    std::uint64_t size = 0;
+    for (;;) {
+        const auto n = ::recv(socket.get(), nullptr, large_step, MSG_TRUNC);
+        if (n < 0) load::fail_with_errno("recv");
+        if (n == 0) return size;
+        size += static_cast<std::uint64_t>(n);
+    }
+}
+
+void send_source(int socket, int source, std::uint64_t size) {
+    for (std::uint64_t sent = 0; sent < size;) {
+        auto at = static_cast<off_t>(sent % source_size);
+        const auto step = std::min(size - sent, source_size - static_cast<std::uint64_t>(at));
+        const auto n = ::sendfile(socket, source, &at, step);
+        if (n <= 0) load::fail_with_errno("the server took no more");
+        sent += static_cast<std::uint64_t>(n);
+    }
+}
+
+std::uint64_t put(const arguments& a, int source, std::size_t number) {
+    const auto socket = load::connect_to(a.port, number);
+    if (a.what == job::put) {
+        send_text(socket.get(), "PUT " + a.path + std::to_string(number) +
+                                    " HTTP/1.1\r\nHost: here\r\nContent-Length: " +
+                                    std::to_string(a.size) + "\r\n\r\n");
+    }
+    send_source(socket.get(), source, a.size);
+    if (a.what == job::put) {
+        expect_success(read_head(socket.get()));
+    } else {
+        ::shutdown(socket.get(), SHUT_WR);
+        char unused = 0;
+        if (::recv(socket.get(), &unused, 1, 0) != 0) load::fail("the server did not keep it");
+    }
+    return a.size;
+}
+
+struct outcome {
+    std::uint64_t bytes = 0;
+    std::uint64_t answers = 0;
+};
+
+outcome move_all(const arguments& a) {
+    const auto source = make_source();
+    std::vector<std::uint64_t> moved(a.clients);
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 0; i < a.clients; ++i) {
+            threads.emplace_back([&, i] {
+                switch (a.what) {
+                    case job::get: moved[i] = get(a, i); break;
+                    case job::take: moved[i] = take(a, i); break;
+                    default: moved[i] = put(a, source.get(), i);
+                }
+            });
+        }
+    }
+    outcome all{.bytes = 0, .answers = a.clients};
+    for (const auto each : moved) all.bytes += each;
+    return all;
+}
+
+/// Small files over connections that stay, one question at a time on each.
+outcome ask_for_small(const arguments& a) {
+    const sluice::unique_fd events{::epoll_create1(EPOLL_CLOEXEC)};
+    struct kept {
+        sluice::unique_fd socket;
+        std::string got;
+    };
+    std::vector<kept> all(a.clients);
+    std::uint64_t asked = 0;
+    const auto ask = [&](kept& one) {
+        send_text(one.socket.get(), "GET " + a.path + std::to_string(asked++ % a.files) +
+                                        " HTTP/1.1\r\nHost: here\r\n\r\n");
+        one.got.clear();
+    };
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i].socket = load::connect_to(a.port, i);
+        epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
+        if (::epoll_ctl(events.get(), EPOLL_CTL_ADD, all[i].socket.get(), &event) < 0) {
+            load::fail_with_errno("epoll_ctl");
+        }
+        ask(all[i]);
+    }
+    outcome done;
+    std::array<char, 65536> room{};
+    std::array<epoll_event, 256> ready{};
+    const auto end = load::clock_type::now() + load::seconds{a.seconds};
+    while (load::clock_type::now() < end) {
+        const int n = ::epoll_wait(events.get(), ready.data(), ready.size(), 1000);
+        for (int i = 0; i < n; ++i) {
+            kept& one = all[ready[static_cast<std::size_t>(i)].data.u64];
+            const auto got = ::recv(one.socket.get(), room.data(), room.size(), 0);
+            if (got <= 0) load::fail("the server closed a kept connection");
+            one.got.append(room.data(), static_cast<std::size_t>(got));
+            const auto head = one.got.find("\r\n\r\n");
+            if (head == std::string::npos) continue;
+            const std::string_view text{one.got.data(), head + 2};
+            expect_success(text);
+            if (one.got.size() < head + 4 + content_length(text)) continue;
+            done.bytes += one.got.size() - head - 4;
+            ++done.answers;
+            ask(one);
+        }
+    }
+    return done;
+}
+
+constexpr const char* usage =
+    "usage: files_load get|take|put|raw|small PORT [--path PATH] [--clients N] [--size BYTES]\n"
+    "                  [--files N] [--seconds S] [--server-pid PID] [--touch BYTES]\n"
+    "\n"
+    "  get    each client downloads PATH by HTTP\n"
+    "  take   each client connects and reads to the end\n"
+    "  put    each client uploads SIZE bytes to PATH0, PATH1 ... by HTTP\n"
+    "  raw    each client streams SIZE bytes and ends\n"
+    "  small  each client downloads PATH0, PATH1 ... over one connection, for so many seconds\n";
+
+[[noreturn]] void show_usage() {
+    std::fputs(usage, stderr);
+    std::exit(2);
+}
+
+arguments parse(std::span<char*> words) {
+    using load::number;
+    constexpr std::array<std::pair<std::string_view, job>, 5> jobs{{{"get", job::get},
+                                                                    {"take", job::take},
+                                                                    {"put", job::put},
+                                                                    {"raw", job::raw},
+                                                                    {"small", job::small}}};
+    arguments a;
+    if (words.size() < 3) show_usage();
+    const auto chosen = std::ranges::find(jobs, std::string_view{words[1]},
+                                          &std::pair<std::string_view, job>::first);
+    if (chosen == jobs.end()) show_usage();
+    a.what = chosen->second;
+    a.port = number<std::uint16_t>("PORT", words[2], 1, 65535);
+    for (std::size_t at = 3; at + 1 < words.size(); at += 2) {
+        const std::string_view flag = words[at];
+        const std::string_view value = words[at + 1];
+        if (flag == "--path") {
+            a.path = value;
+        } else if (flag == "--clients") {
+            a.clients = number<std::size_t>(flag, value, 1, 10'000);
+        } else if (flag == "--size") {
+            a.size = number<std::uint64_t>(flag, value, 1, largest);
+        } else if (flag == "--files") {
+            a.files = number<std::uint64_t>(flag, value, 1, 1'000'000);
+        } else if (flag == "--seconds") {
+            a.seconds = number<double>(flag, value, 0, 3600);
+        } else if (flag == "--server-pid") {
+            a.server = number<pid_t>(flag, value, 1, 1 << 22);
+        } else if (flag == "--touch") {
+            a.touch = number<std::uint64_t>(flag, value, 0, largest);
+        } else {
+            show_usage();
+        }
+    }
+    return a;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const arguments a = parse({argv, static_cast<std::size_t>(argc)});
+    touch(a.touch);
+    const double server_before = a.server == 0 ? 0 : load::cpu_seconds(a.server);
+    const double load_before = load::cpu_seconds(0);
+    const auto begin = load::clock_type::now();
+    const outcome done = a.what == job::small ? ask_for_small(a) : move_all(a);
+    const double took = load::seconds{load::clock_type::now() - begin}.count();
+    const double load_cpu = load::cpu_seconds(0) - load_before;
+    const double server_cpu = a.server == 0 ? 0 : load::cpu_seconds(a.server) - server_before;
+    std::printf(
+        "{\"bytes\": %llu, \"answers\": %llu, \"seconds\": %.6f, \"load_cpu_seconds\": %.6f, "
+        "\"server_cpu_seconds\": %.6f}\n",
+        static_cast<unsigned long long>(done.bytes), static_cast<unsigned long long>(done.answers),
+        took, load_cpu, server_cpu);
+}
