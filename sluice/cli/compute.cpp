@@ -16,6 +16,7 @@
 
 #include "sluice/cli/compute_ask.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/serving.hpp"
@@ -134,31 +135,16 @@ reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {
 }
 
 void add_serve(commands& all, CLI::App& compute) {
-    using enum wire::framing;
-    constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
-        {{"auto", automatic}, {"line", line}, {"raw", raw}}};
     constexpr std::array<std::pair<std::string_view, work_kind>, 3> works{
         {{"fib", work_kind::fib}, {"echo", work_kind::echo}, {"sleep", work_kind::sleep}}};
     constexpr std::uint64_t most_queued = 1'000'000;
     constexpr std::uint64_t largest_fib = 92;
-    constexpr std::uint64_t longest_line = std::uint64_t{1} << 30;
     auto* serve_command = compute.add_subcommand("serve", "Answer whoever asks");
     auto s = std::make_shared<settings>();
     s->common.listen = "127.0.0.1:2999";
     add_value(*serve_command, "--work", s->work, one_of{works}, "WHAT", "fib, echo, sleep (fib)");
-    add_value(*serve_command, "--framing", s->compute.framing, one_of{framings}, "HOW",
-              "What ends a message: auto, line or raw (auto)");
-    add_value(
-        *serve_command, "--max-line", s->compute.max_line,
-        [](std::string_view text) -> reading<std::uint64_t> {
-            auto size = read_size(text);
-            if (size && (*size == 0 || *size > longest_line)) {
-                return std::unexpected{in_quotes(text) +
-                                       " is no length of a message; write 1 to 1G"};
-            }
-            return size;
-        },
-        "SIZE", "Longest question, in bytes (64K)");
+    add_framing_option(*serve_command, s->compute.framing);
+    add_max_line_option(*serve_command, s->compute.max_line, "question");
     add_value(*serve_command, "--queue", s->compute.queue, count_from{0, most_queued}, "N",
               fmt::format("Questions that may wait for a worker of the event model; the next is "
                           "'busy' ({})",

@@ -1,63 +1,16 @@
 // Framing counted and starved: which reads allocate, and what becomes of one that gets no memory.
+#include "sluice/wire/framing.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdlib>
-#include <new>
 #include <optional>
 #include <string>
 
-#include "sluice/wire/framing.hpp"
 #include "sluice/wire/text.hpp"
-
-namespace {
-
-// Of the thread, so that what the test runner does elsewhere does not count.
-thread_local std::size_t allocations = 0;
-thread_local std::size_t until_failure = 0;  // 0: never
-
-void* allocate(std::size_t size) noexcept {
-    ++allocations;
-    if (until_failure > 0 && --until_failure == 0) return nullptr;
-    return std::malloc(size == 0 ? 1 : size);
-}
-
-void* allocate_or_throw(std::size_t size) {
-    void* const memory = allocate(size);
-    if (memory == nullptr) throw std::bad_alloc{};
-    return memory;
-}
-
-}  // namespace
-
-// The forms without exceptions too: a sanitizer's own would not call the others. Not inlined, since
-// a compiler that sees through one of a pair alone warns of a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    return allocate_or_throw(size);
-}
-[[gnu::noinline]] void* operator new[](std::size_t size) {
-    return allocate_or_throw(size);
-}
-[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-    return allocate(size);
-}
-[[gnu::noinline]] void* operator new[](std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
-    return allocate(size);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete[](void* memory) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t /*size*/) noexcept {
-    std::free(memory);
-}
+#include "tests/memory/allocations.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -77,32 +30,32 @@ TEST(framing_allocations, are_none_for_whole_lines) {
     std::string chunk;
     for (int i = 0; i < 100; ++i) append_framed(chunk, "a line that fits no small string", true);
     frame_reader reader{framing::automatic, 4096};
-    const auto before = allocations;
+    const auto before = test::allocations();
     for (int i = 0; i < 100; ++i) {
         reader.feed(chunk);
         EXPECT_EQ(drain(reader), chunk.size() - 100);
     }
-    EXPECT_EQ(allocations - before, 0U);
+    EXPECT_EQ(test::allocations() - before, 0U);
 }
 
 TEST(framing_allocations, are_one_while_every_chunk_ends_within_a_short_line) {
     const std::string chunk = "ne of a few words\nand another one\nthis is o";
     frame_reader reader{framing::line, 4096};
-    const auto before = allocations;
+    const auto before = test::allocations();
     for (int i = 0; i < 100; ++i) {
         reader.feed(chunk);
         EXPECT_TRUE(drain(reader));
     }
-    EXPECT_EQ(allocations - before, 1U);
+    EXPECT_EQ(test::allocations() - before, 1U);
 }
 
 TEST(framing_allocations, are_none_for_raw_chunks) {
     const std::string chunk(4096, 'x');
     frame_reader reader{framing::raw, 4096};
-    const auto before = allocations;
+    const auto before = test::allocations();
     reader.feed(chunk);
     EXPECT_EQ(drain(reader), chunk.size());
-    EXPECT_EQ(allocations - before, 0U);
+    EXPECT_EQ(test::allocations() - before, 0U);
 }
 
 TEST(framing_allocations, that_fail_end_in_an_error_and_leave_nothing_behind) {
@@ -110,14 +63,13 @@ TEST(framing_allocations, that_fail_end_in_an_error_and_leave_nothing_behind) {
     const std::string rest = std::string(1000, 'x') + "\n";
     for (const std::size_t nth : {1U, 2U}) {
         frame_reader reader{framing::line, 4096};
-        until_failure = nth;
-        reader.feed("begun ");
-        auto found = reader.next();
-        if (found) {
+        const auto found = [&] {
+            const test::failing_allocation failing{nth};
+            reader.feed("begun ");
+            if (auto first = reader.next(); !first) return first;
             reader.feed(rest);
-            found = reader.next();
-        }
-        until_failure = 0;
+            return reader.next();
+        }();
         ASSERT_FALSE(found) << nth;
         EXPECT_TRUE(found.error().is(ENOMEM)) << nth;
         EXPECT_EQ(reader.held_bytes(), 0U);
@@ -129,11 +81,11 @@ TEST(framing_allocations, that_fail_end_in_an_error_and_leave_nothing_behind) {
 TEST(printable_allocations, are_none_where_nothing_is_escaped) {
     const std::string text = "Gr\xc3\xbc\xc3\x9f dich, \xf0\x9f\x98\x80, and all who read along";
     std::string scratch;
-    const auto before = allocations;
+    const auto before = test::allocations();
     EXPECT_EQ(printable(text, scratch).data(), text.data());
     EXPECT_TRUE(is_valid_utf8(text));
     EXPECT_EQ(truncate_utf8(text, 10).data(), text.data());
-    EXPECT_EQ(allocations - before, 0U);
+    EXPECT_EQ(test::allocations() - before, 0U);
 }
 
 }  // namespace
