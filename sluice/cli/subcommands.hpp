@@ -13,6 +13,7 @@ void add_files(commands& all);
 void add_help(commands& all);
 /// `serve`: chat, files and compute in one process.
 void add_serve(commands& all);
+void add_lab(commands& all);
 void add_talk(commands& all);
 
 }  // namespace sluice::cli
