@@ -3,40 +3,109 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
-#include <vector>
+#include <limits>
+#include <new>
+#include <string_view>
+
+#include "sluice/base/check.hpp"
 
 namespace sluice::service::files {
+namespace {
 
-result<std::string> sha256_of(int file) {
-    constexpr std::size_t step = std::size_t{256} << 10;
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> state{EVP_MD_CTX_new(),
-                                                                        &EVP_MD_CTX_free};
-    if (!state || EVP_DigestInit_ex(state.get(), EVP_sha256(), nullptr) != 1) {
-        return failure_of(ENOMEM);
+// Stays in a core's own cache between the read and the digest.
+constexpr std::size_t step = std::size_t{256} << 10;
+constexpr const char* attribute = "user.sluice.sha256";
+constexpr std::size_t digits = 64;
+
+/// `HEX SIZE SECONDS.NANOSECONDS`
+std::string attribute_for(const struct stat& now, std::string_view hex) {
+    return fmt::format("{} {} {}.{:09}", hex, now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
+running_digest::running_digest()
+    : state_{EVP_MD_CTX_new()}, room_{std::make_unique_for_overwrite<std::byte[]>(step)} {
+    if (state_ == nullptr || EVP_DigestInit_ex(state_, EVP_sha256(), nullptr) != 1) {
+        EVP_MD_CTX_free(state_);
+        throw std::bad_alloc{};
     }
-    std::vector<std::byte> room(step);
-    for (off_t at = 0;;) {
-        const auto n = ::pread(file, room.data(), room.size(), at);
+}
+
+running_digest::~running_digest() {
+    EVP_MD_CTX_free(state_);
+}
+
+result<void> running_digest::go_to(int file, std::uint64_t end) {
+    while (place_ < end) {
+        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - place_, step));
+        const auto n = ::pread(file, room_.get(), wanted, static_cast<off_t>(place_));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failure_of(errno);
         if (n == 0) break;
-        if (EVP_DigestUpdate(state.get(), room.data(), static_cast<std::size_t>(n)) != 1) {
+        if (EVP_DigestUpdate(state_, room_.get(), static_cast<std::size_t>(n)) != 1) {
             return failure_of(ENOMEM);
         }
-        at += n;
+        place_ += static_cast<std::uint64_t>(n);
     }
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    return {};
+}
+
+result<wire::sha256_value> running_digest::finish() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> found{};
     unsigned length = 0;
-    if (EVP_DigestFinal_ex(state.get(), digest.data(), &length) != 1) return failure_of(ENOMEM);
-    std::string text;
-    for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
-    return text;
+    wire::sha256_value digest{};
+    if (EVP_DigestFinal_ex(state_, found.data(), &length) != 1 || length != digest.size()) {
+        return failure_of(ENOMEM);
+    }
+    std::ranges::transform(found.begin(), found.begin() + length, digest.begin(),
+                           [](unsigned char c) { return static_cast<std::byte>(c); });
+    return digest;
+}
+
+result<wire::sha256_value> digest_of(int file) {
+    running_digest all;
+    auto read = all.go_to(file, std::numeric_limits<std::uint64_t>::max());
+    if (!read) return failure(read.error());
+    return all.finish();
+}
+
+std::string short_hash_of(std::string_view text) {
+    constexpr std::size_t length = 32;
+    wire::sha256_value digest{};
+    unsigned size = 0;
+    auto* const into = reinterpret_cast<unsigned char*>(digest.data());
+    check(EVP_Digest(text.data(), text.size(), into, &size, EVP_sha256(), nullptr) == 1,
+          "a digest of text cannot fail");
+    return wire::to_hex(digest).substr(0, length);
+}
+
+result<std::string> sha256_of(int file) {
+    auto digest = digest_of(file);
+    if (!digest) return failure(digest.error());
+    return wire::to_hex(*digest);
+}
+
+void keep_digest(int file, const struct stat& now, const wire::sha256_value& digest) noexcept {
+    const std::string text = attribute_for(now, wire::to_hex(digest));
+    // A file without it is as good; its digest is made again when somebody asks.
+    static_cast<void>(::fsetxattr(file, attribute, text.data(), text.size(), 0));
+}
+
+std::optional<wire::sha256_value> kept_digest(int file, const struct stat& now) noexcept {
+    std::array<char, 128> room{};
+    const auto length = ::fgetxattr(file, attribute, room.data(), room.size());
+    if (length < static_cast<ssize_t>(digits)) return std::nullopt;
+    const std::string_view text{room.data(), static_cast<std::size_t>(length)};
+    if (text != attribute_for(now, text.substr(0, digits))) return std::nullopt;
+    return wire::sha256_from_hex(text.substr(0, digits));
 }
 
 }  // namespace sluice::service::files

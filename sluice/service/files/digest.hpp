@@ -1,14 +1,57 @@
-// The SHA-256 of a file.
+// The SHA-256 of a file: at once, or while it grows; and how it is kept beside the file.
 #pragma once
 
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "sluice/base/result.hpp"
+#include "sluice/wire/digest_field.hpp"
+
+struct evp_md_ctx_st;
 
 namespace sluice::service::files {
 
-/// 64 hexadecimal digits. Reads the whole file, from its beginning, and holds the thread for about
-/// a second a gigabyte: offload it from a loop. EIO and the like; ENOMEM.
+/// The SHA-256 of the beginning of a file, taken further as the file grows.
+class running_digest {
+ public:
+    /// Throws std::bad_alloc.
+    running_digest();
+    running_digest(const running_digest&) = delete;
+    running_digest& operator=(const running_digest&) = delete;
+    ~running_digest();
+
+    /// Takes in what lies between where it is and `end`, or the end of the file. Holds the thread
+    /// for about half a second a gigabyte. EIO and the like; ENOMEM.
+    [[nodiscard]] result<void> go_to(int file, std::uint64_t end);
+    /// How much it has taken in.
+    [[nodiscard]] std::uint64_t place() const noexcept { return place_; }
+    /// Of what it has taken in. Once.
+    [[nodiscard]] result<wire::sha256_value> finish();
+
+ private:
+    evp_md_ctx_st* state_;
+    std::unique_ptr<std::byte[]> room_;
+    std::uint64_t place_ = 0;
+};
+
+/// Reads the whole file, from its beginning: offload it from a loop.
+[[nodiscard]] result<wire::sha256_value> digest_of(int file);
+/// Of text: 32 hexadecimal digits of it, a name for what the text says.
+[[nodiscard]] std::string short_hash_of(std::string_view text);
+/// The digest of a file as 64 hexadecimal digits.
 [[nodiscard]] result<std::string> sha256_of(int file);
+
+/// Keeps `digest` beside the file (an extended attribute, `user.sluice.sha256`: xattr(7)), with the
+/// size and the time of change that it is for. Where the file system has no such thing, nothing
+/// happens.
+void keep_digest(int file, const struct stat& now, const wire::sha256_value& digest) noexcept;
+/// The digest that was kept, if the file has not changed since.
+[[nodiscard]] std::optional<wire::sha256_value> kept_digest(int file,
+                                                            const struct stat& now) noexcept;
 
 }  // namespace sluice::service::files

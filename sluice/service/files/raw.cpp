@@ -128,11 +128,11 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
 
 coro::task<result<raw_door::receipt>> raw_door::keep(io::engine& here, incoming& file) {
     const auto work = [&file]() -> result<receipt> {
-        auto sha256 = sha256_of(file.fd());
-        if (!sha256) return failure(sha256.error());
-        auto name = file.keep_under_new_name();
+        auto digest = digest_of(file.fd());
+        if (!digest) return failure(digest.error());
+        auto name = file.keep_under_new_name(*digest);
         if (!name) return failure(name.error());
-        return receipt{.name = std::move(*name), .sha256 = std::move(*sha256)};
+        return receipt{.name = std::move(*name), .sha256 = wire::to_hex(*digest)};
     };
     if (here.blocks()) co_return work();
     auto done = co_await disk().run(here, work);

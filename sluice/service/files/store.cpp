@@ -6,24 +6,28 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <functional>
 #include <memory>
+#include <system_error>
 #include <utility>
+#include <vector>
 
-#include "sluice/wire/text.hpp"
+#include "sluice/service/files/digest.hpp"
+#include "sluice/transfer/reservation.hpp"
 
 namespace sluice::service::files {
 namespace {
 
 constexpr std::string_view half_done = ".sluice-";
+constexpr std::string_view partial = ".sluice-part-";
 constexpr mode_t mode_of_files = 0644;
-constexpr std::size_t longest_name = 255;
+constexpr mode_t mode_of_folders = 0755;
 
 std::string path_of(int file) {
     return fmt::format("/proc/self/fd/{}", file);
@@ -35,50 +39,142 @@ struct directory_closer {
 };
 using directory_reader = std::unique_ptr<DIR, directory_closer>;
 
+result<directory_reader> reader_of(unique_fd directory) {
+    directory_reader reader{::fdopendir(directory.get())};
+    if (!reader) return failure_of(errno);
+    static_cast<void>(directory.release());
+    return reader;
+}
+
 result<void> sync(int file) noexcept {
     if (::fsync(file) < 0) return failure_of(errno);
     return {};
 }
 
-}  // namespace
-
-std::string why_no_file_name(std::string_view name) {
-    if (name.empty()) return "a file has a name";
-    if (name.size() > longest_name) return "a name has at most 255 bytes";
-    if (name.front() == '.') return "a name does not begin with a dot";
-    if (name.find('/') != std::string_view::npos) return "a name has no slash";
-    if (!wire::is_valid_utf8(name)) return "a name is UTF-8 text";
-    if (!wire::is_printable(name) || name.find('\t') != std::string_view::npos) {
-        return "a name has no control characters";
+/// Beneath `directory`, through no symbolic link (openat2(2)).
+result<unique_fd> open_beneath(int directory, const char* path, std::uint64_t flags) noexcept {
+    open_how how{};
+    how.flags = flags | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    // Somebody renames something on the way, so that the kernel cannot tell whether it stays below.
+    constexpr int tries = 100;
+    for (int i = 0; i < tries; ++i) {
+        const auto fd = ::syscall(SYS_openat2, directory, path, &how, sizeof how);
+        if (fd >= 0) return unique_fd{static_cast<int>(fd)};
+        if (errno != EAGAIN && errno != EINTR) break;
     }
+    return failure_of(errno);
+}
+
+result<struct stat> look_at(int folder, const char* name) noexcept {
+    struct stat found{};
+    if (::fstatat(folder, name, &found, AT_SYMLINK_NOFOLLOW) < 0) return failure_of(errno);
+    return found;
+}
+
+/// Whether a file may take the place of what is there.
+result<void> may_be_replaced(const struct stat& there, const keep_rule& rule) noexcept {
+    if (S_ISDIR(there.st_mode)) return failure_of(EISDIR);
+    if (!S_ISREG(there.st_mode)) return failure_of(EINVAL);
+    if (rule.only_new) return failure_of(EEXIST);
+    if (rule.only_over && *rule.only_over != file_state::of(there)) return failure_of(EEXIST);
     return {};
 }
 
+/// One who writes to a partial upload, whichever process he is in (fcntl(2), F_OFD_SETLK).
+result<void> lock(int file) noexcept {
+    struct flock whole{};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (::fcntl(file, F_OFD_SETLK, &whole) == 0) return {};
+    return failure_of(errno == EAGAIN || errno == EACCES ? EBUSY : errno);
+}
+
+std::uint64_t size_of(const struct stat& found) noexcept {
+    return static_cast<std::uint64_t>(found.st_size);
+}
+
+}  // namespace
+
+file_state file_state::of(const struct stat& found) noexcept {
+    return {.inode = found.st_ino, .size = size_of(found), .modified = found.st_mtim};
+}
+
+bool file_state::operator==(const file_state& other) const noexcept {
+    return inode == other.inode && size == other.size && modified.tv_sec == other.modified.tv_sec &&
+           modified.tv_nsec == other.modified.tv_nsec;
+}
+
+store::store(unique_fd directory, options o)
+    : directory_{std::move(directory)},
+      options_{o},
+      room_{std::make_unique<quota>(o.quota)},
+      last_{std::make_unique<std::atomic<std::uint64_t>>(0)} {}
+
 result<store> store::open(const std::string& path, options o) {
-    if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) return failure_of(errno);
+    if (::mkdir(path.c_str(), mode_of_folders) < 0 && errno != EEXIST) return failure_of(errno);
     unique_fd directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!directory) return failure_of(errno);
     store made{std::move(directory), o};
     if (auto clean = made.remove_leftovers(); !clean) return failure(clean.error());
+    if (made.room_->is_limited()) made.count_files();
     return made;
 }
 
 result<void> store::remove_leftovers() const {
-    const int again = ::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (again < 0) return failure_of(errno);
-    const directory_reader reader{::fdopendir(again)};
-    if (!reader) return failure_of(errno);
-    while (const dirent* entry = ::readdir(reader.get())) {
-        if (std::string_view{entry->d_name}.starts_with(half_done)) {
-            ::unlinkat(directory_.get(), entry->d_name, 0);
+    unique_fd again{::openat(directory_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!again) return failure_of(errno);
+    const auto reader = reader_of(std::move(again));
+    if (!reader) return failure(reader.error());
+    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    while (const dirent* entry = ::readdir(reader->get())) {
+        const std::string_view name{entry->d_name};
+        if (!name.starts_with(half_done)) continue;
+        if (name.starts_with(partial)) {
+            const auto found = look_at(directory_.get(), entry->d_name);
+            if (found && now - found->st_mtim.tv_sec < options_.keep_partial.count()) continue;
         }
+        ::unlinkat(directory_.get(), entry->d_name, 0);
     }
     return {};
 }
 
-std::string store::next_hidden_name() noexcept {
+void store::count_files() noexcept {
+    namespace fs = std::filesystem;
+    std::error_code unreadable;
+    for (fs::recursive_directory_iterator at{path_of(directory_.get()), unreadable}, end; at != end;
+         at.increment(unreadable)) {
+        if (unreadable) return;
+        std::error_code gone;
+        if (at->is_symlink(gone) || !at->is_regular_file(gone)) continue;
+        const auto size = at->file_size(gone);
+        if (!gone) room_->add(size);
+    }
+}
+
+std::string store::next_hidden_name() {
     return fmt::format("{}{}-{}", half_done, ::getpid(),
-                       last_.fetch_add(1, std::memory_order_relaxed));
+                       last_->fetch_add(1, std::memory_order_relaxed));
+}
+
+result<unique_fd> store::folder_of(std::string_view path, bool make) const {
+    const std::string folder{split(path).folder};
+    const auto flags = static_cast<std::uint64_t>(O_RDONLY | O_DIRECTORY);
+    auto found = open_beneath(directory_.get(), folder.empty() ? "." : folder.c_str(), flags);
+    if (found || !make || !found.error().is(ENOENT)) return found;
+    found = open_beneath(directory_.get(), ".", flags);
+    for (std::string_view left = folder; found && !left.empty();) {
+        const auto slash = left.find('/');
+        const std::string name{left.substr(0, slash)};
+        left = slash == std::string_view::npos ? std::string_view{} : left.substr(slash + 1);
+        const bool made = ::mkdirat(found->get(), name.c_str(), mode_of_folders) == 0;
+        if (!made && errno != EEXIST) return failure_of(errno);
+        if (made && options_.sync) {
+            if (auto synced = sync(found->get()); !synced) return failure(synced.error());
+        }
+        found = open_beneath(found->get(), name.c_str(), flags);
+    }
+    return found;
 }
 
 result<incoming> store::receive() {
@@ -93,35 +189,146 @@ result<incoming> store::receive() {
     return incoming{*this, std::move(file), std::move(hidden)};
 }
 
-result<unique_fd> store::read(std::string_view name) const {
-    if (!why_no_file_name(name).empty()) return failure_of(EINVAL);
-    open_how how{};
+result<incoming> store::resume(std::string_view key) {
+    std::string name = std::string{partial} + std::string{key};
+    for (;;) {
+        unique_fd file{::openat(directory_.get(), name.c_str(),
+                                O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode_of_files)};
+        if (!file) return failure_of(errno);
+        if (auto locked = lock(file.get()); !locked) return failure(locked.error());
+        struct stat ours{};
+        if (::fstat(file.get(), &ours) < 0) return failure_of(errno);
+        // Whoever had the lock may have finished it meanwhile: then the name is another file's.
+        const auto there = look_at(directory_.get(), name.c_str());
+        if (!there || there->st_ino != ours.st_ino) continue;
+        incoming found{*this, std::move(file), std::move(name)};
+        found.resumable_ = true;
+        found.counted_ = size_of(ours);
+        return found;
+    }
+}
+
+std::uint64_t store::arrived(std::string_view key) const {
+    const std::string name = std::string{partial} + std::string{key};
+    const auto found = look_at(directory_.get(), name.c_str());
+    return found ? size_of(*found) : 0;
+}
+
+result<found_file> store::read(std::string_view path) const {
+    if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    const std::string text{path};
     // Opening a pipe or a device that somebody put there would wait, or worse.
-    how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    const std::string text{name};
-    unique_fd file{
-        static_cast<int>(::syscall(SYS_openat2, directory_.get(), text.c_str(), &how, sizeof how))};
-    if (!file) return failure_of(errno);
-    struct stat found{};
-    if (::fstat(file.get(), &found) < 0) return failure_of(errno);
-    if (S_ISDIR(found.st_mode)) return failure_of(EISDIR);
-    if (!S_ISREG(found.st_mode)) return failure_of(EINVAL);
-    return file;
+    auto file = open_beneath(directory_.get(), text.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!file) return failure(file.error());
+    found_file found{.file = std::move(*file)};
+    if (::fstat(found.file.get(), &found.now) < 0) return failure_of(errno);
+    if (S_ISDIR(found.now.st_mode)) return failure_of(EISDIR);
+    if (!S_ISREG(found.now.st_mode)) return failure_of(ENXIO);
+    return found;
+}
+
+result<struct stat> store::look(std::string_view path) const {
+    if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    auto folder = folder_of(path, false);
+    if (!folder) return failure(folder.error());
+    return look_at(folder->get(), std::string{split(path).name}.c_str());
+}
+
+result<std::vector<listing_entry>> store::list(std::string_view path) const {
+    if (!path.empty() && judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    const std::string text = path.empty() ? "." : std::string{path};
+    auto folder = open_beneath(directory_.get(), text.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!folder) return failure(folder.error());
+    const auto reader = reader_of(std::move(*folder));
+    if (!reader) return failure(reader.error());
+    std::vector<listing_entry> entries;
+    while (const dirent* entry = ::readdir(reader->get())) {
+        const std::string_view name{entry->d_name};
+        if (!why_no_file_name(name).empty()) continue;
+        const auto found = look_at(::dirfd(reader->get()), entry->d_name);
+        if (!found) continue;
+        const bool is_folder = S_ISDIR(found->st_mode);
+        if (!is_folder && !S_ISREG(found->st_mode)) continue;
+        entries.push_back(
+            {.name = std::string{name},
+             .directory = is_folder,
+             .size = is_folder ? 0 : size_of(*found),
+             .modified = std::chrono::sys_seconds{std::chrono::seconds{found->st_mtim.tv_sec}}});
+    }
+    return entries;
+}
+
+result<void> store::remove(std::string_view path, const std::optional<file_state>& only) {
+    if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    auto folder = folder_of(path, false);
+    if (!folder) return failure(folder.error());
+    const std::string name{split(path).name};
+    const auto there = look_at(folder->get(), name.c_str());
+    if (!there) return failure(there.error());
+    if (auto may = may_be_replaced(*there, {.only_over = only}); !may) return may;
+    if (::unlinkat(folder->get(), name.c_str(), 0) < 0) return failure_of(errno);
+    room_->remove(size_of(*there));
+    if (options_.sync) return sync(folder->get());
+    return {};
 }
 
 incoming::incoming(store& owner, unique_fd file, std::string hidden) noexcept
-    : owner_{&owner}, file_{std::move(file)}, hidden_{std::move(hidden)} {}
+    : owner_{&owner}, file_{std::move(file)}, hidden_{std::move(hidden)}, room_{*owner.room_} {}
+
+incoming::incoming(incoming&& other) noexcept
+    : owner_{other.owner_},
+      file_{std::move(other.file_)},
+      hidden_{std::exchange(other.hidden_, {})},
+      resumable_{std::exchange(other.resumable_, false)},
+      counted_{other.counted_},
+      room_{std::move(other.room_)} {}
 
 incoming::~incoming() {
-    if (!hidden_.empty()) ::unlinkat(owner_->directory(), hidden_.c_str(), 0);
+    stop();
 }
 
-// Under a hidden name of its own first, for linkat(2) replaces nothing.
-result<void> incoming::give_hidden_name() {
-    if (owner_->options_.sync) {
-        if (auto synced = sync(file_.get()); !synced) return synced;
+void incoming::stop() noexcept {
+    if (!hidden_.empty() && resumable_ && size() > 0) {
+        close_partial();
+    } else if (!hidden_.empty()) {
+        ::unlinkat(owner_->directory(), hidden_.c_str(), 0);
+        owner_->room_->remove(counted_);
     }
+    hidden_.clear();
+    room_.settle(0);
+    file_.reset();
+}
+
+/// What was reserved and not written is given back; what was written counts.
+void incoming::close_partial() noexcept {
+    const auto now = size();
+    static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(now)));
+    room_.settle(now > counted_ ? now - counted_ : 0);
+}
+
+std::uint64_t incoming::size() const noexcept {
+    struct stat now{};
+    return ::fstat(file_.get(), &now) < 0 ? 0 : size_of(now);
+}
+
+result<void> incoming::make_room(std::uint64_t bytes, bool on_disk) {
+    if (!room_.grow_to(bytes > counted_ ? bytes - counted_ : 0)) return failure_of(EDQUOT);
+    if (!on_disk || bytes == 0) return {};
+    transfer::reservation disk{file_.get(), true};
+    return disk.cover(bytes, false);
+}
+
+result<void> incoming::finish_file(const std::optional<wire::sha256_value>& digest) {
+    if (digest) {
+        struct stat now{};
+        if (::fstat(file_.get(), &now) == 0) keep_digest(file_.get(), now, *digest);
+    }
+    if (owner_->options_.sync) return sync(file_.get());
+    return {};
+}
+
+// linkat(2) replaces nothing: where something is to be replaced, the file first gets a hidden name.
+result<void> incoming::give_hidden_name() {
     if (!hidden_.empty()) return {};
     std::string name = owner_->next_hidden_name();
     if (::linkat(AT_FDCWD, path_of(file_.get()).c_str(), owner_->directory(), name.c_str(),
@@ -132,30 +339,51 @@ result<void> incoming::give_hidden_name() {
     return {};
 }
 
-result<void> incoming::rename_to(const std::string& name, unsigned flags) {
-    if (::renameat2(owner_->directory(), hidden_.c_str(), owner_->directory(), name.c_str(),
-                    flags) < 0) {
+result<bool> incoming::give_name(int folder, const char* name, const keep_rule& rule) {
+    const auto there = look_at(folder, name);
+    if (there) {
+        if (auto may = may_be_replaced(*there, rule); !may) return failure(may.error());
+    } else if (rule.only_over) {
+        return failure_of(EEXIST);
+    } else if (hidden_.empty()) {
+        if (::linkat(AT_FDCWD, path_of(file_.get()).c_str(), folder, name, AT_SYMLINK_FOLLOW) ==
+            0) {
+            return false;
+        }
+        if (errno != EEXIST || rule.only_new) return failure_of(errno);
+    }
+    if (auto named = give_hidden_name(); !named) return failure(named.error());
+    const unsigned flags = rule.only_new ? RENAME_NOREPLACE : 0;
+    if (::renameat2(owner_->directory(), hidden_.c_str(), folder, name, flags) < 0) {
         return failure_of(errno);
     }
     hidden_.clear();
-    if (owner_->options_.sync) return sync(owner_->directory());
-    return {};
+    if (there) owner_->room_->remove(size_of(*there));
+    return there.has_value();
 }
 
-result<void> incoming::keep(std::string_view name) {
-    if (!why_no_file_name(name).empty()) return failure_of(EINVAL);
-    if (auto named = give_hidden_name(); !named) return named;
-    return rename_to(std::string{name}, 0);
+result<bool> incoming::keep(std::string_view path, const keep_rule& rule) {
+    if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    if (auto done = finish_file(rule.digest); !done) return failure(done.error());
+    auto folder = owner_->folder_of(path, true);
+    if (!folder) return failure(folder.error());
+    const auto replaced = give_name(folder->get(), std::string{split(path).name}.c_str(), rule);
+    if (!replaced) return replaced;
+    const auto now = size();
+    room_.settle(now > counted_ ? now - counted_ : 0);
+    if (owner_->options_.sync) {
+        if (auto synced = sync(folder->get()); !synced) return failure(synced.error());
+    }
+    return replaced;
 }
 
-result<std::string> incoming::keep_under_new_name() {
-    if (auto named = give_hidden_name(); !named) return failure(named.error());
+result<std::string> incoming::keep_under_new_name(const std::optional<wire::sha256_value>& digest) {
     const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     for (unsigned number = 1;; ++number) {
         std::string name = fmt::format("upload-{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(now), number);
-        auto renamed = rename_to(name, RENAME_NOREPLACE);
-        if (renamed) return name;
-        if (!renamed.error().is(EEXIST)) return failure(renamed.error());
+        auto kept = keep(name, {.only_new = true, .digest = digest});
+        if (kept) return name;
+        if (!kept.error().is(EEXIST)) return failure(kept.error());
     }
 }
 
