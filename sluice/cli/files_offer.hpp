@@ -1,0 +1,13 @@
+// `sluice files offer`: whoever connects gets one file.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "sluice/cli/commands.hpp"
+
+namespace sluice::cli {
+
+/// Adds `offer` below `files`.
+void add_files_offer(commands& all, CLI::App& files);
+
+}  // namespace sluice::cli

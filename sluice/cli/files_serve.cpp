@@ -1,0 +1,157 @@
+// Opens the store, and its doors.
+#include "sluice/cli/files_serve.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/cli/http_counters.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/words.hpp"
+#include "sluice/service/files/http_door.hpp"
+#include "sluice/service/files/raw.hpp"
+#include "sluice/service/files/store.hpp"
+
+namespace sluice::cli {
+namespace {
+
+namespace files = service::files;
+using std::chrono::milliseconds;
+
+constexpr std::string_view default_http = "127.0.0.1:8080";
+constexpr std::string_view default_raw = "127.0.0.1:5001";
+
+struct settings {
+    serve_options common;
+    std::string directory;
+    std::string http;  // neither: both, where one expects them
+    std::string raw;
+    files::http_options allowed;
+    std::uint64_t quota = files::quota::unlimited;
+    milliseconds keep_partial{std::chrono::hours{24}};
+    milliseconds head_time{std::chrono::seconds{10}};
+    milliseconds idle_time{std::chrono::seconds{60}};
+    milliseconds body_time{std::chrono::seconds{30}};
+    bool discard = false;
+    bool no_sync = false;
+    bool stats = false;
+};
+
+exit_status fail(std::string_view why) {
+    log(log_level::error, why);
+    return exit_status::failed;
+}
+
+exit_status serve(const CLI::App& command, settings& s) {
+    settle_standard_streams();
+    const auto pair = pair_up(s.common.engine, s.common.model);
+    if (!pair) return complain(command, pair.error());
+    set_up_log(s.common.level, s.common.format);
+    // A file beyond the limit of the process is an error like others (setrlimit(2), RLIMIT_FSIZE).
+    std::signal(SIGXFSZ, SIG_IGN);
+    if (s.http.empty() && s.raw.empty()) {
+        s.http = default_http;
+        s.raw = default_raw;
+    }
+    const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
+    auto place = files::store::open(
+        s.directory, {.sync = !s.no_sync, .quota = s.quota, .keep_partial = part_time});
+    if (!place) {
+        return fail(
+            fmt::format("cannot store files in {}: {}; give a directory that can be written",
+                        in_quotes(s.directory), place.error().message()));
+    }
+    const auto report = lines_to_stdout(s.common.quiet);
+    files::raw_door raw{
+        s.discard ? nullptr : &*place,
+        {.how = s.allowed.receive, .max_size = s.allowed.max_size, .report = report}};
+    s.allowed.report = report;
+    s.allowed.head_time = s.head_time;
+    s.allowed.idle_time = s.idle_time;
+    s.allowed.body_time = s.body_time;
+    files::http_door http{*place, s.allowed};
+    served what;
+    if (!s.http.empty()) {
+        what.doors.push_back({.where = s.http, .serve = http.service(), .what = "HTTP"});
+    }
+    if (!s.raw.empty()) {
+        what.doors.push_back({.where = s.raw, .serve = raw.service(), .what = "streams"});
+    }
+    what.keep = {place->directory()};
+    if (s.stats) {
+        what.after = [&] { announce_counters(http.counted(), s.common.format); };
+    }
+    return run_server(command, s.common, *pair, std::move(what));
+}
+
+reading<std::uint64_t> read_head_size(std::string_view text) {
+    constexpr std::uint64_t least = 256;
+    auto size = read_size(text);
+    if (size && (*size < least || *size > files::http_options::largest_head)) {
+        return std::unexpected{in_quotes(text) + " is no limit on heads; write 256 to 32K"};
+    }
+    return size;
+}
+
+void add_limits(CLI::App& command, settings& s) {
+    auto& l = s.allowed;
+    add_value(command, "--max-size", l.max_size, read_size, "SIZE", "Largest file (no limit)");
+    add_value(command, "--quota", s.quota, read_size, "SIZE", "All files together (no limit)");
+    add_value(command, "--keep-partial", s.keep_partial, read_duration, "TIME",
+              "How long a part of an upload waits to be resumed (24h)");
+    add_value(command, "--max-head", l.max_head, read_head_size, "SIZE",
+              "Largest head of a request (16K)");
+    add_value(command, "--head-time", s.head_time, read_duration, "TIME",
+              "How long a head may take (10s)");
+    add_value(command, "--idle-time", s.idle_time, read_duration, "TIME",
+              "How long a connection may wait between requests (60s)");
+    add_value(command, "--body-time", s.body_time, read_duration, "TIME",
+              "How long a body may stand still, either way (30s)");
+    add_value(command, "--min-rate", l.min_rate, read_size, "SIZE",
+              "Slowest upload, a second, over each --body-time (256)");
+}
+
+}  // namespace
+
+void add_files_serve(commands& all, CLI::App& files) {
+    auto* command = files.add_subcommand("serve", "A directory, by HTTP and by plain streams");
+    auto s = std::make_shared<settings>();
+    auto& l = s->allowed;
+    command->add_option("DIR", s->directory, "Where files are kept; made if need be")
+        ->required()
+        ->type_name("");
+    add_value(*command, "--http,--listen", s->http, read_address, "ADDRESS",
+              fmt::format("Where browsers and curl find it ({})", default_http));
+    add_value(*command, "--raw", s->raw, read_address, "ADDRESS",
+              fmt::format("Where streams become files ({}); given alone, there is no HTTP, and the "
+                          "other way",
+                          default_raw));
+    add_value(*command, "--strategy", l.receive, one_of{transfer::to_file_names}, "HOW",
+              "How files come in: auto, recv-write, recv-write-1m, recv-full, splice, uring-splice "
+              "(auto)");
+    add_value(*command, "--send-strategy", l.send, one_of{transfer::to_socket_names}, "HOW",
+              "How files go out: auto, read-send, sendfile, sendfile-cork, splice, mmap-send, "
+              "zero-copy, uring-splice (auto)");
+    command->add_flag("--allow-delete", l.allow_delete, "Files may be removed");
+    command->add_flag("--digest-always", l.digest_always,
+                      "Answer an upload when its digest is known, however large it is");
+    command->add_flag("--discard", s->discard, "Count what is streamed, and drop it");
+    command->add_flag("--no-sync", s->no_sync, "Do not wait for the disk");
+    command->add_flag("--stats", s->stats, "Print the counters at the end");
+    add_limits(*command, *s);
+    add_serve_options_of_many_doors(*command, s->common);
+    all.on(*command, [command, s] { return serve(*command, *s); });
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,65 @@
+// Names each counter once.
+#include "sluice/cli/http_counters.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::cli {
+namespace {
+
+using service::files::http_counters;
+
+struct name_of_counter {
+    std::string_view name;
+    std::atomic<std::uint64_t> http_counters::* value;
+    std::string_view words;
+};
+
+constexpr std::array names{
+    name_of_counter{"clients", &http_counters::clients, "connections"},
+    name_of_counter{"requests", &http_counters::requests, "whose heads were whole"},
+    name_of_counter{"stored", &http_counters::stored, "files that were put"},
+    name_of_counter{"bytes_stored", &http_counters::bytes_stored, "of uploads, kept or not"},
+    name_of_counter{"resumed", &http_counters::resumed, "uploads that went on after a cut"},
+    name_of_counter{"fetched", &http_counters::fetched, "files, or parts of them, that were sent"},
+    name_of_counter{"bytes_fetched", &http_counters::bytes_fetched, "of them"},
+    name_of_counter{"removed", &http_counters::removed, "files"},
+    name_of_counter{"lost", &http_counters::lost, "clients that left in the middle"},
+    name_of_counter{"bad_requests", &http_counters::bad_requests, "no HTTP, or ambiguous"},
+    name_of_counter{"large_heads", &http_counters::large_heads, "beyond --max-head"},
+    name_of_counter{"slow_heads", &http_counters::slow_heads, "beyond --head-time"},
+    name_of_counter{"slow_bodies", &http_counters::slow_bodies,
+                    "beyond --body-time, or below --min-rate"},
+    name_of_counter{"idle", &http_counters::idle, "closed after --idle-time"},
+    name_of_counter{"too_large", &http_counters::too_large, "uploads beyond --max-size"},
+    name_of_counter{"no_room", &http_counters::no_room,
+                    "uploads beyond --quota, or what the disk has"},
+    name_of_counter{"wrong_digests", &http_counters::wrong_digests,
+                    "uploads that were not what was told"},
+    name_of_counter{"cut_files", &http_counters::cut_files, "that shrank while they were sent"},
+    name_of_counter{"failed", &http_counters::failed, "answers that say it is our fault"},
+};
+
+}  // namespace
+
+void announce_counters(const http_counters& c, log_format format) {
+    if (format == log_format::json) {
+        nlohmann::ordered_json all;
+        for (const auto& n : names) all[std::string{n.name}] = (c.*n.value).load();
+        return announce(all.dump());
+    }
+    std::string text = "counters";
+    for (const auto& n : names) {
+        text += fmt::format("\n  {:<14}{:>16}  {}", n.name, (c.*n.value).load(), n.words);
+    }
+    announce(text);
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,12 @@
+// What an HTTP door has counted, for people and programs.
+#pragma once
+
+#include "sluice/cli/log.hpp"
+#include "sluice/service/files/http_door.hpp"
+
+namespace sluice::cli {
+
+/// Announces every counter: a line each, or all in one as JSON.
+void announce_counters(const service::files::http_counters& c, log_format format);
+
+}  // namespace sluice::cli

@@ -1,0 +1,454 @@
+// Reads requests, has them answered, and writes the answers.
+#include "sluice/service/files/http_exchange.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "sluice/io/deadline.hpp"
+#include "sluice/service/files/path.hpp"
+#include "sluice/wire/entity_tag.hpp"
+#include "sluice/wire/http_date.hpp"
+#include "sluice/wire/percent.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+using namespace std::chrono_literals;
+using wire::http_field;
+using wire::http_method;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+// Answers that wait to leave together.
+constexpr std::size_t batch = std::size_t{16} * 1024;
+// A body nobody wants, up to which reading it costs less than a new connection.
+constexpr std::uint64_t small_body = std::uint64_t{64} * 1024;
+// After a refusal we wait for the client to close: what would still come makes the kernel answer
+// with a reset, which could overtake the refusal.
+constexpr auto parting_time = 5s;
+constexpr std::uint64_t most_dropped = std::uint64_t{1} << 30;
+std::chrono::sys_seconds now() noexcept {
+    timespec t{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &t);
+    return std::chrono::sys_seconds{std::chrono::seconds{t.tv_sec}};
+}
+
+mutable_bytes bytes_of(std::span<char> room) noexcept {
+    return std::as_writable_bytes(room);
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): what is received into is not cleared
+http_exchange::http_exchange(http_door& door, model::guest& client, std::uint64_t number) noexcept
+    : door_{door}, client_{client}, number_{number} {}
+
+// One coroutine for all that lasts: while nothing is asked, each frame is memory that is held.
+coro::task<void> http_exchange::serve(http_door& door, model::guest& client, std::uint64_t number) {
+    http_exchange x{door, client, number};
+    for (;;) {
+        if (x.in_ == 0) {
+            auto sent = co_await x.flush();
+            if (!sent) co_return;
+            x.room_.reset();
+            if (x.is_draining()) co_return;
+            // Idle: only here nothing is held, and draining ends the wait.
+            co_await client.turn();
+            auto read = x.first_bytes();
+            read.set_context(client.patience());
+            auto got = co_await read;
+            if (!x.take_up(got)) co_return;
+        }
+        auto read = co_await x.read_head();
+        if (!read) break;
+        co_await x.answer();
+        if (x.lost_ || !x.keep_) break;
+        x.make_way();
+        if (x.out_.size() < batch) continue;
+        auto sent = co_await x.flush();
+        if (!sent) co_return;
+    }
+    if (!x.lost_) co_await x.leave();
+}
+
+bool http_exchange::take_up(const result<std::size_t>& got) {
+    if (!got && got.error() == fault::timed_out) door_.counting().idle.fetch_add(1, relaxed);
+    if (!got || *got == 0) return false;
+    room_ = lend_room();
+    out_ = reply_text{room_->out};
+    std::memcpy(room_->in.data(), first_.data(), *got);
+    in_ = *got;
+    return true;
+}
+
+void http_exchange::make_way() noexcept {
+    std::memmove(room_->in.data(), room_->in.data() + begin_, in_ - begin_);
+    in_ -= std::exchange(begin_, 0);
+}
+
+coro::task<result<std::size_t>> http_exchange::first_bytes() {
+    const auto until = io::after(io::clock::now(), door_.options().idle_time);
+    co_return co_await io::with_deadline(client_.home(), client_.peer().recv_into(bytes_of(first_)),
+                                         until);
+}
+
+coro::task<result<std::size_t>> http_exchange::recv(io::time_point until) {
+    auto got = co_await io::with_deadline(
+        client_.home(), client_.peer().recv_into(bytes_of(std::span{room_->in}.subspan(in_))),
+        until);
+    if (got) in_ += *got;
+    co_return got;
+}
+
+coro::task<bool> http_exchange::read_head() {
+    const auto& options = door_.options();
+    wire::http_head_scanner scanner{{.line = options.max_line, .head = options.max_head}};
+    const auto until = io::after(io::clock::now(), options.head_time);
+    head_ = 0;
+    for (;;) {
+        const auto found = scanner.scan(here());
+        if (!found) {
+            refuse_head(found.error());
+            co_return false;
+        }
+        if (*found) {
+            head_ = **found;
+            break;
+        }
+        auto sent = co_await flush();
+        if (!sent) co_return false;
+        auto got = co_await recv(until);
+        if (!got && got.error() == fault::timed_out) {
+            door_.counting().slow_heads.fetch_add(1, relaxed);
+            body_done_ = false;
+            refuse(408, "the head of a request did not come in time");
+            co_return false;
+        }
+        if (!got || *got == 0) {
+            lost_ = true;
+            co_return false;
+        }
+    }
+    const auto parsed = wire::parse_request(here().substr(0, head_), room_->request);
+    if (!parsed) {
+        refuse_head(parsed.error());
+        co_return false;
+    }
+    begin_ = head_;
+    co_return true;
+}
+
+void http_exchange::refuse_head(const wire::http_refusal& why) {
+    auto& counters = door_.counting();
+    const bool too_large = why.status == 414 || why.status == 431;
+    (too_large ? counters.large_heads : counters.bad_requests).fetch_add(1, relaxed);
+    // Where this request ends is not known.
+    body_done_ = false;
+    room_->request.is_old = false;
+    refuse(why.status, why.why);
+}
+
+void http_exchange::take(std::size_t bytes) noexcept {
+    begin_ += bytes;
+    if (begin_ == in_) begin_ = in_ = head_;
+}
+
+coro::task<result<std::size_t>> http_exchange::read_more() {
+    // All that was read was taken, or a part of something small is waited for.
+    if (in_ == room_->in.size()) co_return failure(fault::message_too_long);
+    co_return co_await recv(io::after(io::clock::now(), door_.options().body_time));
+}
+
+coro::task<bool> http_exchange::invite_body() {
+    if (!request().expects_go_ahead || !here().empty()) co_return true;
+    out_.add("HTTP/1.1 100 Continue\r\n\r\n");
+    co_return co_await flush();
+}
+
+bool http_exchange::settle_path() {
+    const auto target = wire::split_target(request().target);
+    if (!target) {
+        refuse(400, "the request's target is neither a path nor a URL");
+        return false;
+    }
+    query_ = target->query;
+    names_folder_ = false;
+    room_->path.clear();
+    if (target->path == "*") {
+        if (request().method == http_method::options) return true;
+        refuse(400, "the target * is for OPTIONS alone");
+        return false;
+    }
+    auto decoded = wire::percent_decode(target->path);
+    if (!decoded) {
+        refuse(400, "a percent sign in a path is followed by two hexadecimal digits");
+        return false;
+    }
+    // Decoded, a slash within a name would part it.
+    if (std::ranges::count(*decoded, '/') != std::ranges::count(target->path, '/')) {
+        refuse(400, "a name has no slash");
+        return false;
+    }
+    decoded->erase(0, 1);
+    names_folder_ = decoded->empty() || decoded->back() == '/';
+    if (decoded->ends_with('/')) decoded->pop_back();
+    room_->path = std::move(*decoded);
+    if (names_folder_ && room_->path.empty()) {
+        if (target->path == "/") return true;
+        refuse(400, "a file has a name");
+        return false;
+    }
+    const auto verdict = judge_path(room_->path);
+    switch (verdict.fault) {
+        case path_fault::none: return true;
+        case path_fault::too_long: refuse(414, verdict.why); return false;
+        case path_fault::no_name: refuse(400, verdict.why); return false;
+        case path_fault::hidden: break;
+    }
+    const bool reads =
+        request().method == http_method::get || request().method == http_method::head;
+    if (reads) {
+        refuse(404, "there is no such file");
+    } else {
+        refuse(403, verdict.why);
+    }
+    return false;
+}
+
+std::string_view http_exchange::methods() const noexcept {
+    return door_.options().allow_delete ? "GET, HEAD, PUT, DELETE, OPTIONS"
+                                        : "GET, HEAD, PUT, OPTIONS";
+}
+
+coro::task<void> http_exchange::answer() {
+    door_.counting().requests.fetch_add(1, relaxed);
+    const auto& r = request();
+    keep_ = r.keeps_alive;
+    body_done_ = !r.chunked && r.length.value_or(0) == 0;
+    if (!settle_path()) co_return;
+    if (r.method != http_method::put) {
+        co_await drop_small_body();
+        if (lost_) co_return;
+    }
+    switch (r.method) {
+        case http_method::get:
+        case http_method::head: co_await answer_get(*this); break;
+        case http_method::put: co_await answer_put(*this); break;
+        case http_method::remove:
+            if (door_.options().allow_delete) {
+                co_await answer_delete(*this);
+                break;
+            }
+            [[fallthrough]];
+        case http_method::other:
+            reply(405).field("Allow", methods());
+            end_with("this cannot be done to files here");
+            break;
+        case http_method::options:
+            reply(204).field("Allow", methods()).field("Accept-Ranges", "bytes");
+            end_head();
+            break;
+        case http_method::unknown: refuse(501, "there is no such method here"); break;
+    }
+}
+
+/// Of what has no use for one.
+coro::task<void> http_exchange::drop_small_body() {
+    if (body_done_ || request().chunked || *request().length > small_body ||
+        request().expects_go_ahead) {
+        co_return;
+    }
+    for (auto left = *request().length; left > 0;) {
+        if (here().empty()) {
+            auto sent = co_await flush();
+            if (!sent) co_return;
+            auto got = co_await read_more();
+            if (!got || *got == 0) {
+                lost_ = true;
+                co_return;
+            }
+        }
+        const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(left, here().size()));
+        take(now);
+        left -= now;
+    }
+    body_done_ = true;
+}
+
+reply_text& http_exchange::reply(unsigned status) {
+    out_.add("HTTP/1.1 ").add(status_line(status)).add("\r\nServer: sluice\r\nDate: ");
+    return out_.add(remembered_date(now())).add("\r\n");
+}
+
+void http_exchange::end_head(std::uint64_t length) {
+    out_.field("Content-Length", length);
+    end_head();
+}
+
+void http_exchange::end_head() {
+    keep_ = keep_ && body_done_ && !is_draining();
+    if (!keep_) {
+        out_.add("Connection: close\r\n\r\n");
+    } else if (request().is_old) {
+        out_.add("Connection: keep-alive\r\n\r\n");
+    } else {
+        out_.add("\r\n");
+    }
+}
+
+void http_exchange::end_with(std::string_view sentence) {
+    out_.field("Content-Type", "text/plain; charset=utf-8");
+    // A newline more, for those who look at it in a terminal.
+    end_head(sentence.size() + 1);
+    if (request().method != http_method::head) out_.add(sentence).add("\n");
+}
+
+void http_exchange::refuse(unsigned status, std::string_view why) {
+    reply(status);
+    end_with(why);
+}
+
+void http_exchange::refuse_for(error why) {
+    auto& counters = door_.counting();
+    if (why.is(ENOENT)) return refuse(404, "there is no such file");
+    if (why.is(ENOTDIR)) return refuse(404, "there is no such file: a file is no directory");
+    // What a link leads to is not ours to give.
+    if (why.is(ELOOP) || why.is(ENXIO) || why.is(EXDEV)) {
+        return refuse(403, "only files and directories can be had here");
+    }
+    if (why.is(EACCES) || why.is(EPERM)) {
+        return refuse(403, "the server may not do that: its user lacks the permission");
+    }
+    if (why.is(ENAMETOOLONG)) return refuse(414, "the path is too long");
+    if (why.is(ENOSPC) || why.is(EDQUOT)) {
+        counters.no_room.fetch_add(1, relaxed);
+        return refuse(507, "there is no room for this file");
+    }
+    if (why.is(EFBIG)) {
+        counters.too_large.fetch_add(1, relaxed);
+        return refuse(413, "the server may not make files as large as this");
+    }
+    counters.failed.fetch_add(1, relaxed);
+    if (why.is(EMFILE) || why.is(ENFILE) || why.is(ENOMEM) || why == fault::queue_full) {
+        reply(503).field("Retry-After", 1);
+        return end_with("the server has too much to do at the moment; try again");
+    }
+    refuse(500, fmt::format("the server could not do it: {}", why.message()));
+}
+
+coro::task<void> http_exchange::send_body(std::string body) {
+    if (body.size() <= out_.left() / 2) {
+        out_.add(body);
+        co_return;
+    }
+    auto sent = co_await flush(true);
+    if (!sent) co_return;
+    auto& peer = client_.peer();
+    auto all = co_await io::with_deadline(client_.home(), peer.send_all(body),
+                                          io::after(io::clock::now(), door_.options().body_time));
+    if (!all) lost_ = true;
+}
+
+coro::task<bool> http_exchange::flush(bool more) {
+    if (lost_) co_return false;
+    if (room_ == nullptr || out_.size() == 0) co_return true;
+    const auto until = io::after(io::clock::now(), door_.options().body_time);
+    for (auto left = as_bytes(out_.text()); !left.empty();) {
+        auto sent = co_await io::with_deadline(
+            client_.home(), client_.peer().send(left, more ? MSG_MORE : 0), until);
+        if (!sent) {
+            if (sent.error() == fault::timed_out) {
+                door_.counting().slow_bodies.fetch_add(1, relaxed);
+                client_.peer().reset_on_close();
+            }
+            lost_ = true;
+            co_return false;
+        }
+        left = left.subspan(*sent);
+    }
+    out_.cut(0);
+    co_return true;
+}
+
+coro::task<void> http_exchange::leave() {
+    auto sent = co_await flush();
+    if (!sent || (body_done_ && here().empty())) co_return;
+    client_.peer().finish_sending();
+    auto rest = drop_the_rest();
+    rest.set_context(client_.patience());
+    co_await rest;
+}
+
+coro::task<void> http_exchange::drop_the_rest() {
+    const auto until = io::after(io::clock::now(), parting_time);
+    for (std::uint64_t dropped = 0; dropped < most_dropped;) {
+        // The kernel drops it without a copy (tcp(7), MSG_TRUNC).
+        auto got = co_await io::with_deadline(
+            client_.home(), client_.peer().recv_into(bytes_of(room_->in), MSG_TRUNC), until);
+        if (!got || *got == 0) co_return;
+        dropped += *got;
+    }
+}
+
+condition judge_conditions(const wire::http_request& request, const struct stat* there,
+                           bool is_read) {
+    const std::string tag = there != nullptr ? entity_tag_of(*there) : std::string{};
+    const auto lists = [&request, &tag, there](http_field which, auto compare) {
+        return std::ranges::any_of(request.fields, [&](const auto& each) {
+            return each.first == which && there != nullptr && compare(each.second, tag);
+        });
+    };
+    // A file without a date is none; one that changed within the second counts as unchanged.
+    const auto changed_since = [&request, there](http_field which) -> std::optional<bool> {
+        const auto date = wire::parse_http_date(request.field(which));
+        if (!date || there == nullptr) return std::nullopt;
+        return std::chrono::seconds{there->st_mtim.tv_sec} > date->time_since_epoch();
+    };
+    if (request.has(http_field::if_match)) {
+        if (!lists(http_field::if_match, wire::lists_strongly)) return condition::failed;
+    } else if (request.has(http_field::if_unmodified_since)) {
+        if (there == nullptr || changed_since(http_field::if_unmodified_since).value_or(false)) {
+            return condition::failed;
+        }
+    }
+    if (request.has(http_field::if_none_match)) {
+        if (lists(http_field::if_none_match, wire::lists_weakly)) {
+            return is_read ? condition::not_modified : condition::failed;
+        }
+    } else if (is_read && request.has(http_field::if_modified_since)) {
+        if (!changed_since(http_field::if_modified_since).value_or(true)) {
+            return condition::not_modified;
+        }
+    }
+    return condition::holds;
+}
+
+void add_entity_tag(reply_text& to, const struct stat& file) noexcept {
+    constexpr std::uint64_t billion = 1'000'000'000;
+    to.add("\"")
+        .add_hex(file.st_ino)
+        .add("-")
+        .add_hex(static_cast<std::uint64_t>(file.st_size))
+        .add("-")
+        .add_hex((static_cast<std::uint64_t>(file.st_mtim.tv_sec) * billion) +
+                 static_cast<std::uint64_t>(file.st_mtim.tv_nsec))
+        .add("\"");
+}
+
+std::string entity_tag_of(const struct stat& file) {
+    std::array<char, 64> room{};
+    reply_text text{room};
+    add_entity_tag(text, file);
+    return std::string{text.text()};
+}
+
+}  // namespace sluice::service::files

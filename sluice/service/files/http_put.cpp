@@ -1,0 +1,513 @@
+// PUT and DELETE: a file is received, checked and given its name, or its name is taken away.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "sluice/io/deadline.hpp"
+#include "sluice/io/ops/file.hpp"
+#include "sluice/service/files/digest.hpp"
+#include "sluice/service/files/digest_later.hpp"
+#include "sluice/service/files/http_exchange.hpp"
+#include "sluice/service/files/pace.hpp"
+#include "sluice/wire/chunked.hpp"
+#include "sluice/wire/http_range.hpp"
+#include "sluice/wire/percent.hpp"
+#include "sluice/wire/size.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+using namespace std::chrono_literals;
+using wire::http_field;
+
+constexpr auto relaxed = std::memory_order_relaxed;
+
+// What is copied through our memory rather than spliced, for a pipe costs more than that.
+constexpr std::uint64_t small_body = std::uint64_t{256} * 1024;
+// Up to here a digest is taken when all has come; for more, a thread goes along.
+constexpr std::uint64_t small_digest = std::uint64_t{1} << 20;
+// Up to here the answer waits for a digest that nobody asked for.
+constexpr std::uint64_t quick_digest = std::uint64_t{64} << 20;
+// Room for a body of unknown length.
+constexpr std::uint64_t room_step = std::uint64_t{64} << 20;
+// How long an upload may wait for another one of the same, which is probably on its way out.
+constexpr auto lock_time = 5s;
+constexpr auto lock_pause = 20ms;
+
+/// The answer's view of a file's digest, and where it comes from.
+struct promised {
+    std::optional<wire::sha256_value> digest;
+    bool good = true;
+};
+
+promised promise_of(const wire::http_request& r) {
+    promised found;
+    for (const auto& [name, value] : r.fields) {
+        if (name != http_field::repr_digest) continue;
+        const auto digest = wire::parse_repr_digest(value);
+        if (!digest) return {.digest = {}, .good = false};
+        if (*digest) found.digest = *digest;
+    }
+    return found;
+}
+
+std::uint64_t size_of(const struct stat& file) noexcept {
+    return static_cast<std::uint64_t>(file.st_size);
+}
+
+/// One upload, from its head to its answer.
+class upload {
+ public:
+    explicit upload(http_exchange& x) : x_{x}, path_{x.path()} {}
+
+    coro::task<void> run() {
+        if (!look_at_head() || !look_at_place()) co_return;
+        if (range_ && !range_->part) {
+            co_await tell_progress();
+            co_return;
+        }
+        auto file = co_await open_file();
+        if (!file) co_return;
+        if (!make_room(*file)) co_return;
+        auto invited = co_await x_.invite_body();
+        if (!invited) co_return;
+        co_await receive(*file);
+    }
+
+ private:
+    [[nodiscard]] const wire::http_request& request() const noexcept { return x_.request(); }
+    [[nodiscard]] const http_options& options() const noexcept { return x_.door().options(); }
+    [[nodiscard]] http_counters& counting() noexcept { return x_.door().counting(); }
+    [[nodiscard]] io::engine& home() noexcept { return x_.client().home(); }
+
+    /// What the head says of the body; false if it was refused.
+    bool look_at_head() {
+        const auto& r = request();
+        if (x_.names_folder()) return no(409, "a file's path does not end in a slash");
+        const auto said = promise_of(r);
+        if (!said.good) return no(400, "Repr-Digest says sha-256=:BASE64: of 32 bytes");
+        promised_ = said.digest;
+        if (r.has(http_field::content_range)) {
+            range_ = wire::parse_content_range(r.field(http_field::content_range));
+            if (!range_ || !range_->total) {
+                return no(400, "Content-Range says bytes FIRST-LAST/TOTAL, or bytes */TOTAL");
+            }
+            if (!range_->part) return true;
+            if (!r.length) return no(411, "a part of an upload has a Content-Length");
+            if (*r.length != range_->part->length) {
+                return no(400, "Content-Length and Content-Range tell different lengths");
+            }
+        } else if (!r.length && !r.chunked) {
+            return no(411, "an upload has a Content-Length, or comes in chunks");
+        }
+        if (total().value_or(0) > options().max_size) return too_large();
+        return true;
+    }
+
+    /// What has the name already; false if that was refused.
+    bool look_at_place() {
+        const auto there = x_.files().look(path_);
+        if (!there) {
+            const error why = there.error();
+            if (why.is(ENOTDIR)) return no(409, "a file is in the way of a directory");
+            if (!why.is(ENOENT)) {
+                x_.refuse_for(why);
+                return false;
+            }
+        } else if (S_ISDIR(there->st_mode)) {
+            return no(409, "a directory has this name");
+        } else if (!S_ISREG(there->st_mode)) {
+            return no(409, "something that is no file has this name");
+        }
+        const struct stat* found = there ? &*there : nullptr;
+        if (judge_conditions(request(), found, false) != condition::holds) {
+            return no(412, "the file is not in the state that was asked for");
+        }
+        if (request().has(http_field::if_match) || request().has(http_field::if_unmodified_since)) {
+            if (there) rule_.only_over = file_state::of(*there);
+        }
+        if (request().has(http_field::if_none_match) && !there) rule_.only_new = true;
+        return true;
+    }
+
+    bool no(unsigned status, std::string_view why) {
+        x_.refuse(status, why);
+        return false;
+    }
+    bool too_large() {
+        counting().too_large.fetch_add(1, relaxed);
+        x_.refuse(413,
+                  fmt::format("a file has at most {} here", wire::format_size(options().max_size)));
+        return false;
+    }
+
+    /// Of the whole file, where that is known.
+    [[nodiscard]] std::optional<std::uint64_t> total() const noexcept {
+        return range_ ? range_->total : request().length;
+    }
+    /// One name for one file on its way: the same bytes, sent again to the same place.
+    [[nodiscard]] std::string key() const {
+        return short_hash_of(fmt::format("{}\n{}\n{}", path_, *range_->total,
+                                         promised_ ? wire::to_hex(*promised_) : "-"));
+    }
+
+    static void add_arrived(reply_text& to, std::uint64_t bytes) {
+        if (bytes > 0) to.field("Range", wire::format_arrived(bytes));
+    }
+
+    coro::task<void> tell_progress() {
+        // Refused, the body would stand between this request and the next.
+        if (request().chunked || request().length.value_or(0) > 0) {
+            no(400, "who asks how far an upload is sends nothing with it");
+            co_return;
+        }
+        const auto arrived = x_.files().arrived(key());
+        if (promised_) {
+            auto found = x_.files().read(path_);
+            if (found && size_of(found->now) == *range_->total) {
+                auto digest = kept_digest(found->file.get(), found->now);
+                if (!digest) digest = co_await digest_now(found->file.get());
+                if (digest == promised_) {
+                    add_entity_tag(x_.reply(204).add("ETag: "), found->now);
+                    x_.out().add("\r\n").field("Repr-Digest", wire::format_repr_digest(*digest));
+                    x_.end_head();
+                    co_return;
+                }
+            }
+        }
+        // Of a file that is all there, the last byte is sent again: that ends the upload.
+        add_arrived(x_.reply(308), std::min(arrived, *range_->total - 1));
+        x_.end_head(0);
+    }
+
+    coro::task<std::optional<wire::sha256_value>> digest_now(int file) {
+        auto made = co_await on_disk(
+            x_.door(), home(), [file]() -> result<wire::sha256_value> { return digest_of(file); });
+        if (!made) co_return std::nullopt;
+        co_return *made;
+    }
+
+    /// The file that takes the bytes; none if that was refused.
+    coro::task<std::optional<incoming>> open_file() {
+        std::optional<result<incoming>> tried;
+        tried.emplace(range_ ? x_.files().resume(key()) : x_.files().receive());
+        const auto until = io::after(io::clock::now(), lock_time);
+        while (!*tried && tried->error().is(EBUSY) && io::clock::now() < until) {
+            auto slept = co_await io::sleep_for(home(), lock_pause);
+            if (!slept) break;
+            tried.emplace(x_.files().resume(key()));
+        }
+        auto& opened = *tried;
+        if (!opened && opened.error().is(EBUSY)) {
+            x_.reply(503).field("Retry-After", 1);
+            x_.end_with("somebody else sends this file at the moment; try again");
+            co_return std::nullopt;
+        }
+        if (!opened) {
+            x_.refuse_for(opened.error());
+            co_return std::nullopt;
+        }
+        if (range_) {
+            struct stat now{};
+            const auto there = ::fstat(opened->fd(), &now) == 0 ? size_of(now) : 0;
+            if (range_->part->offset > there) {
+                add_arrived(x_.reply(409), there);
+                x_.end_with("what lies before this part has not arrived");
+                co_return std::nullopt;
+            }
+            base_ = range_->part->offset;
+            resumed_ = base_ > 0;
+        }
+        co_return std::move(*opened);
+    }
+
+    bool make_room(incoming& file) {
+        if (!total()) return true;
+        const auto made = file.make_room(*total(), true);
+        if (made) return true;
+        // What has arrived of it would only be in the way of others.
+        file.forget();
+        x_.refuse_for(made.error());
+        return false;
+    }
+
+    /// Whether the answer tells the digest.
+    [[nodiscard]] bool digest_is_wanted(std::uint64_t size) const noexcept {
+        return promised_ || options().digest_always || size <= quick_digest ||
+               wire::wants_sha256(request().field(http_field::want_repr_digest));
+    }
+
+    coro::task<void> receive(incoming& file) {
+        transfer::moved told;
+        const auto length = total().value_or(0);
+        digest_follower digest{file.fd(), base_, told};
+        const bool ends_here = !range_ || range_->part->last() + 1 == *range_->total;
+        const bool worth_a_thread = length > small_digest || request().chunked;
+        if (ends_here && worth_a_thread && digest_is_wanted(length)) digest.start();
+        auto got = co_await at_pace<std::uint64_t>(
+            home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
+            [&] { return request().chunked ? take_chunks(file, told) : take_body(file, told); });
+        counting().bytes_stored.fetch_add(told.bytes(), relaxed);
+        if (!got) {
+            co_await stop(file, told, got.error());
+            co_return;
+        }
+        x_.body_is_done();
+        if (!ends_here) {
+            add_arrived(x_.reply(308), base_ + *got);
+            x_.end_head(0);
+            co_return;
+        }
+        co_await finish(file, digest, base_ + *got);
+    }
+
+    /// Exactly as many bytes as the head promised.
+    coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::moved& told) {
+        const std::uint64_t length = *request().length;
+        std::uint64_t done = 0;
+        while (done < length && (!x_.here().empty() || length - done <= small_body)) {
+            if (x_.here().empty()) {
+                auto got = co_await x_.read_more();
+                if (!got) co_return failure(got.error());
+                if (*got == 0) co_return failure(fault::ended);
+            }
+            const auto piece = x_.here().substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(
+                                                       length - done, x_.here().size())));
+            auto written =
+                co_await io::write_all_at{home(), file.fd(), as_bytes(piece), base_ + done};
+            if (!written) co_return failure(written.error());
+            x_.take(piece.size());
+            done += piece.size();
+            told.add(piece.size());
+        }
+        if (done < length) {
+            auto got = co_await transfer::receive_file(options().receive, x_.client().peer(),
+                                                       {.file = file.fd(),
+                                                        .offset = base_ + done,
+                                                        .most = length - done,
+                                                        .reserve = false},
+                                                       told);
+            if (!got) co_return failure(got.error());
+            done += *got;
+        }
+        if (done < length) co_return failure(fault::ended);
+        co_return done;
+    }
+
+    coro::task<result<std::uint64_t>> take_chunks(incoming& file, transfer::moved& told) {
+        wire::chunk_decoder decoder;
+        std::uint64_t room = 0;
+        for (;;) {
+            const auto step = decoder.next(x_.here());
+            if (step.what == wire::chunk_decoder::found::mistake) {
+                mistake_ = "the body is not in chunks, or what frames them is too long";
+                co_return failure_of(EBADMSG);
+            }
+            if (auto made = make_room_ahead(file, decoder.given(), room); !made) {
+                co_return failure(made.error());
+            }
+            auto written = co_await io::write_all_at{home(), file.fd(), as_bytes(step.data),
+                                                     decoder.given() - step.data.size()};
+            if (!written) co_return failure(written.error());
+            told.add(step.data.size());
+            x_.take(step.taken);
+            if (step.what == wire::chunk_decoder::found::end) break;
+            if (!x_.here().empty()) continue;
+            auto got = co_await x_.read_more();
+            if (!got) co_return failure(got.error());
+            if (*got == 0) co_return failure(fault::ended);
+        }
+        if (auto ended = end_chunks(file, decoder); !ended) co_return failure(ended.error());
+        co_return decoder.given();
+    }
+
+    /// For `bytes` of the file, and for some time to come; `room` is how much there is.
+    result<void> make_room_ahead(incoming& file, std::uint64_t bytes, std::uint64_t& room) {
+        if (bytes > options().max_size) return failure_of(EMSGSIZE);
+        if (bytes <= room) return {};
+        room = bytes + room_step;
+        if (file.make_room(room, true)) return {};
+        // There may be room for what has come, if not for what might.
+        room = bytes;
+        return file.make_room(room, true);
+    }
+
+    result<void> end_chunks(incoming& file, const wire::chunk_decoder& body) {
+        // What was reserved beyond its end is given back.
+        if (::ftruncate(file.fd(), static_cast<off_t>(body.given())) < 0) return failure_of(errno);
+        if (body.repr_digest().empty()) return {};
+        const auto digest = wire::parse_repr_digest(body.repr_digest());
+        if (!digest) {
+            mistake_ = "Repr-Digest says sha-256=:BASE64: of 32 bytes";
+            return failure_of(EBADMSG);
+        }
+        if (*digest) promised_ = *digest;
+        return {};
+    }
+
+    /// The body did not come whole, or could not be written.
+    coro::task<void> stop(incoming& file, const transfer::moved& told, error why) {
+        const auto say = [&](std::string_view what) {
+            file.stop();
+            x_.door().report(
+                fmt::format("{} [Client {}] after {} bytes of {}: {}; {}", what, x_.number(),
+                            told.bytes(), path_, why.message(),
+                            range_ ? "what came waits to be resumed" : "nothing was kept"));
+        };
+        if (why.is(EBADMSG)) {
+            counting().bad_requests.fetch_add(1, relaxed);
+            no(400, mistake_);
+        } else if (why.is(EMSGSIZE)) {
+            too_large();
+        } else if (why == fault::timed_out) {
+            counting().slow_bodies.fetch_add(1, relaxed);
+            say("Left");
+            no(408, "the body of the request did not come in time");
+        } else if (why == fault::ended || why == fault::cancelled || why.is(ECONNRESET) ||
+                   why.is(EPIPE) || why.is(ETIMEDOUT)) {
+            counting().lost.fetch_add(1, relaxed);
+            say("Lost");
+            x_.give_up();
+        } else {
+            file.forget();
+            say("Refused");
+            x_.refuse_for(why);
+        }
+        co_return;
+    }
+
+    struct kept {
+        bool replaced = false;
+        struct stat now{};
+        std::optional<wire::sha256_value> digest;
+    };
+
+    coro::task<void> finish(incoming& file, digest_follower& digest, std::uint64_t size) {
+        const bool wanted = digest_is_wanted(size);
+        const auto work = [&]() -> result<kept> {
+            kept k;
+            if (wanted) {
+                const auto value = digest.finish(size);
+                if (!value) return failure(value.error());
+                if (promised_ && *promised_ != *value) return failure_of(EBADMSG);
+                k.digest = rule_.digest = *value;
+            }
+            const auto replaced = file.keep(path_, rule_);
+            if (!replaced) return failure(replaced.error());
+            k.replaced = *replaced;
+            if (::fstat(file.fd(), &k.now) < 0) return failure_of(errno);
+            return k;
+        };
+        const bool quick = !x_.files().syncs() && size <= small_digest;
+        result<kept> done = failure(fault::cancelled);
+        if (quick) {
+            done = work();
+        } else {
+            done = co_await on_disk(x_.door(), home(), work);
+        }
+        if (!done) {
+            refuse_keeping(file, done.error());
+            co_return;
+        }
+        answer(*done, size);
+        if (!wanted) x_.door().later().add(file.fd());
+    }
+
+    void refuse_keeping(incoming& file, error why) {
+        file.forget();
+        if (why.is(EBADMSG)) {
+            counting().wrong_digests.fetch_add(1, relaxed);
+            x_.door().report(
+                fmt::format("Refused [Client {}] as {}: its digest is not the one that "
+                            "was told; nothing was kept",
+                            x_.number(), path_));
+            no(422, "what arrived has another SHA-256 than Repr-Digest tells; nothing was kept");
+        } else if (why.is(EEXIST)) {
+            no(412, "the file has changed meanwhile; nothing was kept");
+        } else if (why.is(EISDIR) || why.is(ENOTDIR) || why.is(EINVAL)) {
+            no(409, "something that is no file has this name");
+        } else {
+            x_.refuse_for(why);
+        }
+    }
+
+    void answer(const kept& k, std::uint64_t size) {
+        counting().stored.fetch_add(1, relaxed);
+        if (resumed_) counting().resumed.fetch_add(1, relaxed);
+        auto& to = x_.reply(k.replaced ? 204 : 201);
+        to.add("Location: /").add(wire::percent_encode_path(path_)).add("\r\nETag: ");
+        add_entity_tag(to, k.now);
+        to.add("\r\n");
+        std::string digest;
+        if (k.digest) {
+            to.field("Repr-Digest", wire::format_repr_digest(*k.digest));
+            digest = fmt::format(" (sha256 {})", wire::to_hex(*k.digest));
+        }
+        if (k.replaced) {
+            x_.end_head();
+        } else {
+            x_.end_head(0);
+        }
+        x_.door().report(fmt::format("Received {} bytes from [Client {}] as {}{}", size,
+                                     x_.number(), path_, digest));
+    }
+
+    http_exchange& x_;
+    std::string path_;
+    std::optional<wire::sha256_value> promised_;
+    std::optional<wire::content_range> range_;
+    keep_rule rule_;
+    std::uint64_t base_ = 0;  // where in the file the body begins
+    bool resumed_ = false;
+    std::string_view mistake_;
+};
+
+}  // namespace
+
+coro::task<void> answer_put(http_exchange& x) {
+    upload one{x};
+    co_await one.run();
+}
+
+coro::task<void> answer_delete(http_exchange& x) {
+    if (x.names_folder()) {
+        x.refuse(409, "only files are removed, not directories");
+        co_return;
+    }
+    auto& files = x.files();
+    const std::string path{x.path()};
+    const auto there = files.look(path);
+    if (!there) {
+        x.refuse_for(there.error());
+        co_return;
+    }
+    if (judge_conditions(x.request(), &*there, false) != condition::holds) {
+        x.refuse(412, "the file is not in the state that was asked for");
+        co_return;
+    }
+    const auto state = file_state::of(*there);
+    auto removed =
+        co_await on_disk(x.door(), x.client().home(), [&] { return files.remove(path, state); });
+    if (removed) {
+        x.door().counting().removed.fetch_add(1, relaxed);
+        x.door().report(fmt::format("Removed {} for [Client {}]", path, x.number()));
+        x.reply(204);
+        x.end_head();
+    } else if (removed.error().is(EISDIR) || removed.error().is(EINVAL)) {
+        x.refuse(409, "only files are removed");
+    } else if (removed.error().is(EEXIST)) {
+        x.refuse(412, "the file has changed meanwhile");
+    } else {
+        x.refuse_for(removed.error());
+    }
+}
+
+}  // namespace sluice::service::files

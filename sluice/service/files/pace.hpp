@@ -1,0 +1,85 @@
+// Sees to it that a transfer moves on: ends one that stands still, or is slower than it may be.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "sluice/base/result.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/io/timer.hpp"
+#include "sluice/transfer/moved.hpp"
+
+namespace sluice::service::files {
+
+/// Within each `window`, at least this much must move.
+struct pace_limits {
+    io::duration window = io::duration::max();
+    std::uint64_t bytes_a_second = 0;  ///< 0: a byte in a window is enough
+};
+
+/// While it lives, it looks at `told` once a window, and cancels `within` when too little moved.
+class pace_keeper : io::timer {
+ public:
+    pace_keeper(io::engine& here, coro::context& within, const transfer::moved& told,
+                pace_limits limits) noexcept
+        : timer{[](timer& t) noexcept { static_cast<pace_keeper&>(t).look(); }},
+          here_{here},
+          within_{within},
+          told_{told},
+          limits_{limits},
+          least_{least_of(limits)} {
+        arm();
+    }
+    pace_keeper(const pace_keeper&) = delete;
+    pace_keeper& operator=(const pace_keeper&) = delete;
+    ~pace_keeper() { here_.timers().disarm(*this); }
+
+    [[nodiscard]] bool gave_up() const noexcept { return gave_up_; }
+
+ private:
+    static std::uint64_t least_of(const pace_limits& limits) noexcept {
+        using seconds = std::chrono::duration<double>;
+        const auto wanted = static_cast<double>(limits.bytes_a_second) *
+                            std::chrono::duration_cast<seconds>(limits.window).count();
+        return wanted < 1 ? 1 : static_cast<std::uint64_t>(wanted);
+    }
+    void arm() noexcept { here_.timers().arm(*this, io::after(io::clock::now(), limits_.window)); }
+    void look() noexcept {
+        const auto now = told_.bytes();
+        if (now - seen_ < least_) {
+            gave_up_ = true;
+            within_.cancel();
+            return;
+        }
+        seen_ = now;
+        arm();
+    }
+
+    io::engine& here_;
+    coro::context& within_;
+    const transfer::moved& told_;
+    pace_limits limits_;
+    std::uint64_t least_;
+    std::uint64_t seen_ = 0;
+    bool gave_up_ = false;
+};
+
+/// Awaits the transfer that `make(told)` gives, at that pace: fault::timed_out where it fell
+/// behind.
+template <class T, class Make>
+coro::task<result<T>> at_pace(io::engine& here, pace_limits limits, transfer::moved& told,
+                              Make make) {
+    coro::context within{co_await coro::this_context()};
+    const pace_keeper keeper{here, within, told, limits};
+    coro::task<result<T>> work = make();
+    work.set_context(within);
+    auto done = co_await work;
+    if (!done && keeper.gave_up() && done.error() == fault::cancelled) {
+        co_return failure(fault::timed_out);
+    }
+    co_return done;
+}
+
+}  // namespace sluice::service::files

@@ -1,0 +1,126 @@
+"""The HTTP door where something runs out: the disk, file sizes, descriptors."""
+
+import contextlib
+import os
+import pathlib
+import resource
+import socket
+import subprocess
+import time
+import unittest
+
+from files_http_rig import DATA, PATIENCE, SMALL, HttpServer, HttpTest, statuses
+
+
+@contextlib.contextmanager
+def small_disk(where, size):
+    """A file system of its own; needs root."""
+    where.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(where)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        raise unittest.SkipTest("mounting needs root")
+    try:
+        yield where
+    finally:
+        subprocess.run(["umount", "-l", str(where)], check=True)
+
+
+class Shortage(HttpTest):
+    def test_a_full_disk_is_told_before_the_body_travels(self):
+        with small_disk(self.folder / "disk", "2m") as disk, HttpServer(disk) as server:
+            said = server.say(
+                b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n"
+                b"Expect: 100-continue\r\n\r\n"
+            )
+            self.assertEqual(statuses(said), [507])
+            self.assertEqual(server.put("/a", bytes(1_000_000))[0], 201)
+            self.assertEqual(server.put("/b", DATA)[0], 507)
+            pieces = iter([DATA[:100_000]] * 30)
+            self.assertEqual(server.ask("PUT", "/b", pieces)[0], 507)
+            part = {"Content-Range": "bytes 0-2999999/3000001"}
+            self.assertEqual(server.ask("PUT", "/b", DATA[:-1], part)[0], 507)
+            self.assertEqual(os.listdir(disk), ["a"])
+            # All that was reserved is free again.
+            self.assertEqual(server.put("/b", bytes(1_000_000))[0], 201)
+
+    def test_a_file_beyond_the_limit_of_the_process_is_refused(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+        for flags in (("--engine", "epoll"), ("--model", "fork")):
+            with HttpServer(self.folder, *flags, preexec_fn=limit) as server:
+                self.assertEqual(server.put("/a", DATA)[0], 413)
+                pieces = iter([DATA[:100_000]] * 30)
+                self.assertEqual(server.ask("PUT", "/a", pieces)[0], 413)
+                self.assertIn(server.put("/a", SMALL)[0], (201, 204))
+                self.assertEqual(os.listdir(self.folder), ["a"])
+
+    def test_without_descriptors_it_says_so_and_goes_on(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+
+        (self.folder / "a").write_bytes(SMALL)
+        with HttpServer(self.folder, "--engine", "epoll", preexec_fn=limit) as server:
+            get = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+            with contextlib.ExitStack() as kept:
+                peers = [kept.enter_context(server.dial()) for _ in range(20)]
+                answers = []
+                for peer in peers:
+                    with contextlib.suppress(OSError):
+                        peer.sendall(get)
+                        answers += statuses(peer.recv(4096))
+                self.assertIn(200, answers)
+                self.assertTrue(set(answers) <= {200, 503}, answers)
+            # It hears of their end one by one.
+            patience = time.monotonic() + PATIENCE
+            while (answer := server.get("/a"))[0] == 503:
+                self.assertLess(time.monotonic(), patience)
+            self.assertEqual(answer[2], SMALL)
+
+    def test_no_descriptor_is_left_behind(self):
+        with HttpServer(self.folder, "--engine", "epoll") as server:
+            opened = pathlib.Path(f"/proc/{server.process.pid}/fd")
+            server.put("/a", DATA)
+            server.get("/a")
+            before = len(list(opened.iterdir()))
+            for i in range(5):
+                server.put("/a", DATA)
+                server.get("/a", Range="bytes=0-9,100000-1000000")
+                server.get("/")
+                server.put("/a", DATA, Repr_Digest="sha-256=:" + "A" * 43 + "=:")
+                with server.dial() as peer:
+                    peer.sendall(b"PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\nx")
+                server.hear()
+            # It closes what it had once it has said what came of it.
+            patience = time.monotonic() + PATIENCE
+            while len(list(opened.iterdir())) > before:
+                self.assertLess(time.monotonic(), patience)
+
+    def test_idle_connections_cost_little(self):
+        if "build/dev" not in os.environ.get("SLUICE", "") and "release" not in os.environ["SLUICE"]:
+            self.skipTest("sanitizers need memory of their own")
+        many = 2000
+        (self.folder / "a").write_bytes(SMALL)
+        with HttpServer(self.folder, "--engine", "epoll") as server, contextlib.ExitStack() as kept:
+            status = pathlib.Path(f"/proc/{server.process.pid}/status")
+
+            def memory():
+                for line in status.read_text().splitlines():
+                    if line.startswith("RssAnon"):
+                        return int(line.split()[1]) * 1024
+
+            def connect():
+                peer = kept.enter_context(server.dial())
+                peer.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.assertEqual(statuses(peer.recv(4096)), [200])
+
+            for _ in range(100):
+                connect()
+            before = memory()
+            for _ in range(many):
+                connect()
+            self.assertLess((memory() - before) / many, 1200)
+
+
+if __name__ == "__main__":
+    unittest.main()
