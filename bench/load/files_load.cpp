@@ -174,6 +174,7 @@ outcome move_all(const arguments& a) {
     std::vector<std::uint64_t> moved(a.clients);
     {
         std::vector<std::jthread> threads;
+        threads.reserve(a.clients);
         for (std::size_t i = 0; i < a.clients; ++i) {
             threads.emplace_back([&, i] {
                 switch (a.what) {
@@ -259,8 +260,8 @@ arguments parse(std::span<char*> words) {
                                                                     {"small", job::small}}};
     arguments a;
     if (words.size() < 3) show_usage();
-    const auto chosen = std::ranges::find(jobs, std::string_view{words[1]},
-                                          &std::pair<std::string_view, job>::first);
+    const auto* const chosen = std::ranges::find(jobs, std::string_view{words[1]},
+                                                 &std::pair<std::string_view, job>::first);
     if (chosen == jobs.end()) show_usage();
     a.what = chosen->second;
     a.port = number<std::uint16_t>("PORT", words[2], 1, 65535);

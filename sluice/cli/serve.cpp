@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/service/chat/server.hpp"
 #include "sluice/service/compute/compute.hpp"
+#include "sluice/service/files/http_door.hpp"
 #include "sluice/service/files/raw.hpp"
 #include "sluice/service/files/store.hpp"
 
@@ -30,6 +32,7 @@ namespace files = service::files;
 struct settings {
     serve_options common;
     std::string chat = "127.0.0.1:5000";
+    std::string http = "127.0.0.1:8080";
     std::string raw = "127.0.0.1:5001";
     std::string compute = "127.0.0.1:2999";
     std::string directory = "sluice-files";
@@ -51,6 +54,8 @@ exit_status serve(const CLI::App& command, const settings& s) {
                                     to_text(pair->model)));
     }
     set_up_log(s.common.level, s.common.format);
+    // A file beyond the limit of the process is an error like others (setrlimit(2), RLIMIT_FSIZE).
+    std::signal(SIGXFSZ, SIG_IGN);
     auto place = files::store::open(s.directory, {});
     if (!place) {
         return fail(fmt::format("cannot store files in {}: {}; name another directory with --files",
@@ -74,12 +79,16 @@ exit_status serve(const CLI::App& command, const settings& s) {
          .seen = printer ? &*printer : nullptr,
          .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
     files::raw_door raw{&*place, {.how = {}, .report = lines_to_stdout(s.common.quiet)}};
+    files::http_options over_http;
+    over_http.report = lines_to_stdout(s.common.quiet);
+    files::http_door http{*place, over_http};
     service::compute compute{service::make_fib(34), {}};
 
     bool all_here = false;
     return run_server(
         command, s.common, *pair,
-        {.doors = {{.where = s.raw, .serve = raw.service(), .what = "raw files"},
+        {.doors = {{.where = s.http, .serve = http.service(), .what = "files over HTTP"},
+                   {.where = s.raw, .serve = raw.service(), .what = "raw files"},
                    {.where = s.compute, .serve = compute.service(), .what = "compute"}},
          .on_ready = [&all_here] { all_here = true; },
          .on_stage =
@@ -103,6 +112,7 @@ void add_serve(commands& all) {
                   fmt::format("Where {} ({})", what, where));
     };
     add_door("--chat", s->chat, "people talk");
+    add_door("--http", s->http, "browsers and curl find the files");
     add_door("--raw", s->raw, "streams become files");
     add_door("--compute", s->compute, "fib is answered");
     command
