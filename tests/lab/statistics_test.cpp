@@ -108,7 +108,7 @@ TEST(compare, a_series_with_itself_is_a_tie_in_19_of_20) {
     for (const std::size_t rounds : {3U, 5U, 7U, 11U}) {
         for (const bool paired : {true, false}) {
             int ties = 0;
-            constexpr int trials = 400;
+            constexpr int trials = 200;
             for (int i = 0; i < trials; ++i) {
                 const auto one = made.series(rounds, 3e9, 0.03);
                 const auto other = made.series(rounds, 3e9, 0.03);

@@ -36,7 +36,8 @@ std::string told(const ranking& in, const comparison& to, std::string_view other
         return fmt::format("had {} x as many {} a second as {} {}", ratio,
                            counted_in(in.from->plan), other, interval);
     }
-    if (in.unit == "s") {
+    // "p99" names itself; a time without a name is just that.
+    if (in.unit == "s" && !in.quantity.starts_with('p')) {
         return fmt::format("took {} x the time of {} {}", ratio, other, interval);
     }
     return fmt::format("had {} x the {} of {} {}", ratio, in.quantity, other, interval);
@@ -105,10 +106,15 @@ answer about(const ranking& in, std::string sentence, const comparison* shown = 
 }
 
 /// Names of variants that are worth setting beside one another whoever wins.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> pairs{
-    {{"sendfile-cork", "read-send"}, {"sendfile-cork", "sendfile"}, {"uring", "epoll"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> pairs{
+    {{"sendfile-cork", "read-send"},
+     {"sendfile-cork", "sendfile"},
+     {"uring", "epoll"},
+     {"event uring", "event epoll"}}};
 
-void add_pairs(const ranking& in, std::vector<answer>& into) {
+/// Says what is known of them, with `lead` before it, unless it has been said of best and base.
+void add_pairs(const ranking& in, std::string_view place, std::string_view lead,
+               std::vector<answer>& into) {
     for (const auto& [one, other] : pairs) {
         const auto a = in.find(one);
         const auto b = in.find(other);
@@ -116,8 +122,9 @@ void add_pairs(const ranking& in, std::vector<answer>& into) {
         const auto found = in.compare_rows(*a, *b, in.quantity);
         if (!found || !differs(*found)) continue;
         into.push_back(
-            about(in, fmt::format("{} {}{}.", one, told(in, *found, other), told_cpu(in, *a, *b)),
-                  &*found));
+            {in.from->plan, std::string{place},
+             fmt::format("{}{} {}{}.", lead, one, told(in, *found, other), told_cpu(in, *a, *b)),
+             shown_ratio(found->ratio) + " x", found->ratio});
     }
 }
 
@@ -160,7 +167,7 @@ void add_case(const ranking& in, std::vector<answer>& into) {
         into.push_back(about(in, fmt::format("Nothing was ahead of {}.", best.row->variant)));
     }
     if (auto tie = told_tie(in)) into.push_back(about(in, std::move(*tie)));
-    add_pairs(in, into);
+    add_pairs(in, in.from->name, {}, into);
 }
 
 /// One line of a plot: its cases, by their places on the axis.
@@ -177,13 +184,32 @@ std::string told_places(const line& of, std::size_t from, std::size_t to) {
     return from == to ? place(from) : fmt::format("{} to {}", place(from), place(to));
 }
 
-/// "64 clients", "16 KiB a message".
+/// "64 clients", "1 client", "16 KiB a message", "n of fib(n) = 30".
 std::string told_place(const ranking& point) {
     constexpr std::string_view bytes = "bytes ";
     const std::string_view axis = point.from->axis;
     const auto place = shown_place(*point.from->x, axis);
-    const bool has_unit = place.ends_with('B') && axis.starts_with(bytes);
-    return fmt::format("{} {}", place, has_unit ? axis.substr(bytes.size()) : axis);
+    if (axis.contains('(')) return fmt::format("{} = {}", axis, place);
+    if (place.ends_with('B') && axis.starts_with(bytes)) {
+        return fmt::format("{} {}", place, axis.substr(bytes.size()));
+    }
+    const bool one = place == "1" && axis.ends_with('s') && !axis.contains(' ');
+    return fmt::format("{} {}", place, one ? axis.substr(0, axis.size() - 1) : axis);
+}
+
+/// What is said of one place on a line.
+void add_point(const ranking& point, std::string_view place, std::vector<answer>& into) {
+    if (!point.best || !point.base || !knows_enough(point)) return;
+    const auto lead = fmt::format("At {}, ", told_place(point));
+    const auto& best = point.rows[*point.best];
+    if (point.best != point.base && differs(best.to_base)) {
+        into.push_back({point.from->plan, std::string{place},
+                        fmt::format("{}{} {}{}.", lead, best.row->variant,
+                                    told(point, best.to_base, point.rows[*point.base].row->variant),
+                                    told_cpu(point, *point.best, *point.base)),
+                        shown_ratio(best.to_base.ratio) + " x", best.to_base.ratio});
+    }
+    add_pairs(point, place, lead, into);
 }
 
 void add_line(const line& of, std::vector<answer>& into) {
@@ -200,21 +226,18 @@ void add_line(const line& of, std::vector<answer>& into) {
         from = to + 1;
     }
     if (parts.empty()) return;
-    const auto& last = of.points.back();
-    const auto place = of.first->line.empty() ? std::string{} : of.first->line;
+    const auto& place = of.first->line;
     std::string sentence = fmt::format("Ahead, by {}:", of.first->axis);
     for (std::size_t i = 0; i < parts.size(); ++i) {
         sentence += (i == 0 ? " " : "; ") + parts[i];
     }
     into.push_back({of.first->plan, place, sentence + '.', {}, 1});
-    if (!last.best || !last.base || last.best == last.base || !knows_enough(last)) return;
-    const auto& best = last.rows[*last.best];
-    if (!differs(best.to_base)) return;
-    into.push_back({of.first->plan, place,
-                    fmt::format("At {}, {} {}{}.", told_place(last), best.row->variant,
-                                told(last, best.to_base, last.rows[*last.base].row->variant),
-                                told_cpu(last, *last.best, *last.base)),
-                    shown_ratio(best.to_base.ratio) + " x", best.to_base.ratio});
+    // Of a few points each is worth a sentence; of many, the last, where the load is the heaviest.
+    constexpr std::size_t few = 2;
+    for (std::size_t i = of.points.size() <= few ? 0 : of.points.size() - 1; i < of.points.size();
+         ++i) {
+        add_point(of.points[i], place, into);
+    }
 }
 
 /// `name` with the word "cold" made "warm", if it has one.
@@ -256,10 +279,15 @@ void add_warmth(const test_case& cold, const test_case& warm, baseline base,
     into.push_back(std::move(made));
 }
 
+/// Whether it has a place on an axis.
+bool is_point(const test_case& each) {
+    return each.x && std::isfinite(*each.x);
+}
+
 std::vector<line> lines_of(const results& found, std::string_view plan, baseline base) {
     std::vector<line> lines;
     for (const auto& each : found.cases) {
-        if (!each.x || each.plan != plan) continue;
+        if (!is_point(each) || each.plan != plan) continue;
         auto known = std::ranges::find_if(
             lines, [&each](const line& l) { return l.first->line == each.line; });
         if (known == lines.end()) {
@@ -276,7 +304,7 @@ std::vector<line> lines_of(const results& found, std::string_view plan, baseline
 void add_plan(const results& found, std::string_view plan, baseline base,
               std::vector<answer>& into) {
     for (const auto& each : found.cases) {
-        if (each.plan == plan && !each.x) add_case(rank(each, base), into);
+        if (each.plan == plan && !is_point(each)) add_case(rank(each, base), into);
     }
     for (const auto& each : lines_of(found, plan, base)) {
         if (each.points.size() > 1) {

@@ -3,39 +3,571 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <optional>
 #include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "sluice/lab/report/answers.hpp"
-#include "sluice/wire/text.hpp"
+#include "sluice/lab/report/markup.hpp"
+#include "sluice/lab/report/plot.hpp"
+#include "sluice/lab/report/quantity.hpp"
+#include "sluice/lab/report/ranking.hpp"
+#include "sluice/lab/report/style.hpp"
+#include "sluice/lab/statistics.hpp"
 
 namespace sluice::lab {
 namespace {
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char each : wire::replace_invalid_utf8(text)) {
-        switch (each) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
-            default: out += each;
+constexpr std::string_view method = R"(<p class="method">
+Every variant of a case ran once a round, in random order, so that what
+disturbs the machine for a while disturbs all of them. Shown is the median of the rounds. The
+interval beside it holds the median with 95 % confidence; it comes from drawing the rounds
+again with replacement (bootstrap, seeded), with wider percentiles where rounds are few.
+Ratios are taken round by round, and their intervals hold at 95 % for all comparisons of a
+case together. What lies within the noise, or below one per cent, is called a tie. Latencies
+count from when a request was due, so a server that stalls is charged for everybody who had to
+wait. Client and server shared this machine: no card and no cable were involved, unless an
+address says otherwise, and only ratios travel to another machine.</p>)";
+
+constexpr std::string_view best_legend =
+    R"(; <span class="swatch"></span> the best, and what is no different from it)";
+
+/// "2.11 x" with the sign that is meant.
+std::string with_times(std::string text) {
+    for (auto at = text.find(" x "); at != std::string::npos; at = text.find(" x ", at)) {
+        text.replace(at, 3, "\u00a0× ");
+    }
+    if (text.ends_with(" x")) text.replace(text.size() - 2, 2, "\u00a0×");
+    return text;
+}
+
+std::string place_of(const answer& each) {
+    return each.place.empty()
+               ? std::string{}
+               : fmt::format(R"(<span class="place">{}:</span> )", escaped(each.place));
+}
+
+std::string anchor_of(std::size_t plan) {
+    return fmt::format("plan-{}", plan + 1);
+}
+
+/// Several cases of one plan whose names tell where they lie on an axis.
+struct group {
+    std::string_view line;
+    std::vector<const test_case*> cases;
+};
+
+/// A column of numbers: its head, and a cell a variant.
+struct column {
+    std::string title;
+    std::string unit;
+    std::vector<std::string> cells;
+};
+
+class page {
+ public:
+    page(const results& found, baseline base)
+        : found_{found}, base_{base}, plans_{plans_of(found)}, answers_{answers_of(found, base)} {}
+
+    std::string write() {
+        add_head();
+        add_answers();
+        for (std::size_t i = 0; i < plans_.size(); ++i) add_plan(i);
+        add_environment();
+        add_warnings();
+        add(R"(<section id="method"><h2>Method</h2>{}</section></main>)", method);
+        add("<footer>Written by sluice lab. This page is one file; it fetches nothing and runs "
+            "nothing.</footer></body></html>\n");
+        return std::move(out_);
+    }
+
+ private:
+    template <class... Parts>
+    void add(fmt::format_string<Parts...> form, Parts&&... parts) {
+        fmt::format_to(std::back_inserter(out_), form, std::forward<Parts>(parts)...);
+    }
+
+    [[nodiscard]] std::string fact_named(std::string_view topic, std::string_view name) const {
+        for (const auto& each : found_.environment) {
+            if (each.topic == topic && each.name == name) return each.value;
+        }
+        return {};
+    }
+
+    void add_head() {
+        add(R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta )"
+            R"(name="viewport" content="width=device-width,initial-scale=1">)"
+            R"(<meta http-equiv="Content-Security-Policy" content="default-src 'none'; )"
+            R"(style-src 'unsafe-inline'">)"
+            R"(<meta name="color-scheme" content="light dark"><title>What is fastest here: )"
+            R"(sluice lab</title><style>{}</style></head><body>)",
+            page_style);
+        add(R"(<header><p class="kicker">sluice lab</p><h1>What is fastest on this machine</h1>)");
+        add(R"(<p class="meta"><code>{}</code></p><p class="meta">{}{}</p>)",
+            escaped(found_.command), escaped(found_.started),
+            found_.seconds > 0 ? fmt::format(", {}", shown_time(found_.seconds)) : std::string{});
+        std::vector<std::string> where;
+        for (const auto& [topic, name, before] :
+             {std::tuple{"processor", "model", ""}, std::tuple{"processor", "cores", "cores: "},
+              std::tuple{"kernel", "release", "Linux "}}) {
+            if (auto value = fact_named(topic, name); !value.empty())
+                where.push_back(before + value);
+        }
+        if (!where.empty()) {
+            std::string line;
+            for (const auto& each : where) line += (line.empty() ? "" : " · ") + escaped(each);
+            add(R"(<p class="meta">{}</p>)", line);
+        }
+        if (found_.interrupted) {
+            add(R"(<p class="interrupted">Interrupted: this is what was measured until then.</p>)");
+        }
+        add(R"(<nav aria-label="Sections">)");
+        for (std::size_t i = 0; i < plans_.size(); ++i) {
+            add(R"(<a href="#{}">{}</a>)", anchor_of(i), escaped(plans_[i]));
+        }
+        if (!found_.environment.empty()) add(R"(<a href="#environment">environment</a>)");
+        if (!found_.warnings.empty()) {
+            add(R"(<a href="#warnings">{} warning{}</a>)", found_.warnings.size(),
+                found_.warnings.size() == 1 ? "" : "s");
+        }
+        add(R"(<a href="#method">method</a></nav></header><main>)");
+    }
+
+    void add_answers() {
+        if (answers_.empty()) {
+            add("<p>Nothing was measured, so there is nothing to answer.</p>");
+            return;
+        }
+        add(R"(<div class="answers">)");
+        for (std::size_t i = 0; i < plans_.size(); ++i) {
+            std::vector<const answer*> ours;
+            for (const auto& each : answers_) {
+                if (each.plan == plans_[i]) ours.push_back(&each);
+            }
+            if (ours.empty()) continue;
+            add(R"(<article class="card"><a href="#{}">{}</a>)", anchor_of(i), escaped(plans_[i]));
+            add_headline(ours);
+            if (!ours.empty()) add("<ul>");
+            for (std::size_t k = 0; k < ours.size(); ++k) {
+                if (k > 0 && ours[k]->place == ours[k - 1]->place) {
+                    add(" {}", escaped(with_times(ours[k]->sentence)));
+                } else {
+                    add("{}<li>{}{}", k > 0 ? "</li>" : "", place_of(*ours[k]),
+                        escaped(with_times(ours[k]->sentence)));
+                }
+            }
+            if (!ours.empty()) add("</li></ul>");
+            add("</article>");
+        }
+        add("</div>");
+    }
+
+    /// Shows the first of the large differences large, and takes it out of `ours`.
+    void add_headline(std::vector<const answer*>& ours) {
+        const auto size = [](const answer* each) { return std::abs(std::log(each->ratio)); };
+        const auto largest = size(*std::ranges::max_element(ours, {}, size));
+        constexpr double nearly = 0.9;
+        const auto shown = std::ranges::find_if(ours, [&](const answer* each) {
+            return !each->headline.empty() && size(each) >= nearly * largest;
+        });
+        if (shown == ours.end()) return;
+        add(R"(<p class="big">{}</p><p>{}{}</p>)", escaped(with_times((*shown)->headline)),
+            place_of(**shown), escaped(with_times((*shown)->sentence)));
+        ours.erase(shown);
+    }
+
+    void add_plan(std::size_t index) {
+        const auto plan = plans_[index];
+        variants_.clear();
+        std::vector<group> groups;
+        std::vector<const test_case*> alone;
+        for (const auto& each : found_.cases) {
+            if (each.plan != plan) continue;
+            for (const auto& row : each.figures) static_cast<void>(style_of(row.variant));
+            if (!each.x || !std::isfinite(*each.x)) {
+                alone.push_back(&each);
+                continue;
+            }
+            auto known = std::ranges::find(groups, std::string_view{each.line}, &group::line);
+            if (known == groups.end()) {
+                groups.push_back({each.line, {}});
+                known = groups.end() - 1;
+            }
+            known->cases.push_back(&each);
+        }
+        add(R"(<section id="{}"><h2>{}</h2>)", anchor_of(index), escaped(plan));
+        // Two points make a line that shows less than bars do.
+        constexpr std::size_t fewest = 3;
+        for (auto& each : groups) {
+            std::ranges::sort(each.cases, {}, [](const test_case* c) { return *c->x; });
+            if (each.cases.size() < fewest) {
+                alone.insert(alone.end(), each.cases.begin(), each.cases.end());
+            } else {
+                add_line(each);
+            }
+        }
+        for (const auto* each : alone) add_case(*each);
+        add("</section>");
+    }
+
+    /// The colour and marker of a variant, the same all over its plan.
+    std::size_t style_of(const std::string& variant) {
+        const auto known = std::ranges::find(variants_, variant);
+        if (known != variants_.end()) return static_cast<std::size_t>(known - variants_.begin());
+        variants_.push_back(variant);
+        return variants_.size() - 1;
+    }
+
+    void add_case(const test_case& each) {
+        const auto in = rank(each, base_);
+        add(R"(<article class="case"><h3>{}</h3>)", escaped(each.name));
+        if (!each.question.empty()) add(R"(<p class="question">{}</p>)", escaped(each.question));
+        const auto bars = bars_of(in);
+        if (bars.empty()) {
+            add("<p>Not measured.</p></article>");
+            return;
+        }
+        add_rank(in, in.best && in.rows.size() > 1 ? best_legend : std::string_view{});
+        out_ += bars;
+        add_remarks(in);
+        add_latencies(in, false);
+        add("<details><summary>Figures</summary>");
+        add_table(in);
+        add("</details>");
+        add_commands(each);
+        add("</article>");
+    }
+
+    /// What the bars or lines are, in a line.
+    void add_rank(const ranking& in, std::string_view legend) {
+        const auto* good = in.which == better::higher  ? "more is better"
+                           : in.which == better::lower ? "less is better"
+                                                       : "neither more nor less is better";
+        const auto base = in.base && in.rows.size() > 1
+                              ? fmt::format("; ratios are to {}", in.rows[*in.base].row->variant)
+                              : std::string{};
+        add(R"(<p class="rank">{}: {}{}{}</p>)", escaped(in.quantity), good, escaped(base), legend);
+    }
+
+    void add_remarks(const ranking& in) {
+        std::string items;
+        for (const auto& each : in.rows) {
+            const auto item = [&](std::string_view what) {
+                items += fmt::format(R"(<li><span class="place">{}:</span> {}</li>)",
+                                     escaped(each.row->variant), escaped(what));
+            };
+            if (each.row->errors > 0) {
+                item(digits(static_cast<double>(each.row->errors)) + " of its requests failed.");
+            }
+            for (const auto& remark : each.row->remarks) item(remark);
+        }
+        if (!items.empty()) add(R"(<ul class="remarks">{}</ul>)", items);
+    }
+
+    static std::string interval_of(const estimate& value, const scale& units) {
+        return value.count < 2 ? std::string{}
+                               : fmt::format("<small>{} to {}</small>", shown(value.low, units),
+                                             shown(value.high, units));
+    }
+
+    static column ratios_of(const ranking& in) {
+        column ratios{"ratio", in.rows[*in.base].row->variant, {}};
+        for (std::size_t i = 0; i < in.rows.size(); ++i) {
+            const auto& each = in.rows[i];
+            if (each.value.count == 0 || i == *in.base) {
+                ratios.cells.emplace_back(each.value.count == 0 ? "-" : "base");
+                continue;
+            }
+            const auto& to = each.to_base;
+            const auto* mark = to.outcome == verdict::tie       ? "tie, "
+                               : to.outcome == verdict::unknown ? "too few rounds, "
+                                                                : "";
+            ratios.cells.push_back(fmt::format("{} × <small>{}{} to {}</small>",
+                                               shown_ratio(to.ratio), mark, shown_ratio(to.low),
+                                               shown_ratio(to.high)));
+        }
+        return ratios;
+    }
+
+    static std::optional<column> column_of(const ranking& in, std::string_view name,
+                                           bool intervals) {
+        std::vector<estimate> values;
+        std::string unit;
+        double most = 0;
+        for (const auto& row : in.rows) {
+            const auto* each = find_series(*row.row, name);
+            values.push_back(each == nullptr ? estimate{} : median_of(each->samples));
+            if (each != nullptr) unit = each->unit;
+            most = std::max(most, std::abs(values.back().median));
+        }
+        if (std::ranges::all_of(values, [](const estimate& v) { return v.count == 0; })) {
+            return std::nullopt;
+        }
+        const auto units = scale_for(most, unit);
+        column made{std::string{name}, units.unit, {}};
+        for (const auto& each : values) {
+            made.cells.push_back(each.count == 0 ? "-"
+                                                 : fmt::format("{} {}", shown(each.median, units),
+                                                               intervals ? interval_of(each, units)
+                                                                         : std::string{}));
+        }
+        return made;
+    }
+
+    static void add_percentiles(const ranking& in, std::vector<column>& into) {
+        std::vector<double> shares;
+        for (const auto& row : in.rows) {
+            for (const auto& [share, seconds] : row.row->latencies) {
+                const bool known = std::ranges::find(shares, share) != shares.end();
+                if (!known && std::isfinite(share) && std::isfinite(seconds) && share >= 0.5) {
+                    shares.push_back(share);
+                }
+            }
+        }
+        std::ranges::sort(shares);
+        for (const auto share : shares) {
+            std::vector<double> values;
+            double most = 0;
+            for (const auto& row : in.rows) {
+                const auto each = std::ranges::find(row.row->latencies, share, &quantile::share);
+                const bool has = each != row.row->latencies.end() && std::isfinite(each->seconds);
+                values.push_back(has ? each->seconds : -1);
+                most = std::max(most, values.back());
+            }
+            const auto units = scale_for(most, "s");
+            column made{shown_share(share), units.unit, {}};
+            for (const auto each : values) {
+                made.cells.push_back(each < 0 ? "-" : shown(each, units));
+            }
+            into.push_back(std::move(made));
         }
     }
-    return out;
-}
+
+    void add_table(const ranking& in) {
+        std::vector<column> columns;
+        if (auto ranked = column_of(in, in.quantity, true)) columns.push_back(std::move(*ranked));
+        if (in.base && in.rows.size() > 1) columns.push_back(ratios_of(in));
+        for (const auto& name : other_quantities(in)) {
+            if (auto other = column_of(in, name, false)) columns.push_back(std::move(*other));
+        }
+        add_percentiles(in, columns);
+        add(R"(<div class="wide-table"><table><thead><tr><th>variant</th>)");
+        for (const auto& each : columns) {
+            add("<th>{}<small>{}</small></th>", escaped(each.title), escaped(each.unit));
+        }
+        add("</tr></thead><tbody>");
+        for (std::size_t i = 0; i < in.rows.size(); ++i) {
+            add("<tr{}><td>{}</td>", in.rows[i].leads ? R"( class="lead")" : "",
+                escaped(in.rows[i].row->variant));
+            for (const auto& each : columns) add("<td>{}</td>", each.cells[i]);
+            add("</tr>");
+        }
+        add("</tbody></table></div>");
+    }
+
+    void add_commands(const test_case& each) {
+        const bool any = std::ranges::any_of(each.figures, [](const figure& row) {
+            return !row.server_command.empty() || !row.load_command.empty();
+        });
+        if (!any) return;
+        add(R"(<details class="commands"><summary>Commands</summary><dl>)");
+        for (const auto& row : each.figures) {
+            if (row.server_command.empty() && row.load_command.empty()) continue;
+            add("<dt>{}</dt>", escaped(row.variant));
+            for (const auto& command : {row.server_command, row.load_command}) {
+                if (!command.empty()) add("<dd><pre>{}</pre></dd>", escaped(command));
+            }
+        }
+        add("</dl></details>");
+    }
+
+    /// Whether it can be drawn.
+    static bool is_fit(const quantile& each) {
+        return std::isfinite(each.share) && std::isfinite(each.seconds) && each.seconds > 0;
+    }
+
+    /// Where a percentile stands: by the logarithm of how rare is what lies beyond, which gives the
+    /// rare ones as much room as the common.
+    static double rarity_of(double share) { return -std::log10(1 - std::max(0.0, share)); }
+
+    static double rarest_of(const ranking& in) {
+        double rarest = 1;
+        for (const auto& row : in.rows) {
+            for (const auto& each : row.row->latencies) {
+                if (is_fit(each) && each.share < 1)
+                    rarest = std::max(rarest, rarity_of(each.share));
+            }
+        }
+        return rarest;
+    }
+
+    void add_latencies(const ranking& in, bool with_case) {
+        // The longest of all is as rare as it happens to be: it stands a step beyond the others.
+        constexpr double step = 0.6;
+        const auto longest = rarest_of(in) + step;
+        std::vector<plot_line> lines;
+        std::vector<plot_plane::tick> ticks;
+        double least = 0;
+        double most = 0;
+        for (const auto& row : in.rows) {
+            plot_line line{row.row->variant, style_of(row.row->variant), {}};
+            line.points.reserve(row.row->latencies.size());
+            for (const auto& each : row.row->latencies) {
+                if (!is_fit(each)) continue;
+                const auto x = each.share >= 1 ? longest : rarity_of(each.share);
+                const auto label = shown_share(each.share);
+                line.points.push_back({x, each.seconds, each.seconds, each.seconds,
+                                       fmt::format("{}, {}: {}", row.row->variant, label,
+                                                   shown_with_unit(each.seconds, "s"))});
+                ticks.push_back({x, label});
+                least = least > 0 ? std::min(least, each.seconds) : each.seconds;
+                most = std::max(most, each.seconds);
+            }
+            lines.push_back(std::move(line));
+        }
+        if (ticks.empty()) return;
+        std::ranges::sort(ticks, {}, &plot_plane::tick::x);
+        const auto again = std::ranges::unique(ticks, {}, &plot_plane::tick::x);
+        ticks.erase(again.begin(), again.end());
+        // A line from the fastest to the slowest of them shows nothing where they lie far apart.
+        constexpr double far = 30;
+        plot_plane plane{.title = "Latencies by percentile",
+                         .x_name = "percentile",
+                         .units = scale_for(most, "s"),
+                         .log_x = false,
+                         .log_y = most / least > far,
+                         .ticks = std::move(ticks)};
+        add(R"(<p class="rank">latency by percentile{}, less is better</p>)",
+            with_case ? ", " + escaped(in.from->name) : std::string{});
+        out_ += lines_on(plane, lines);
+    }
+
+    void add_line(const group& of) {
+        std::vector<ranking> points;
+        points.reserve(of.cases.size());
+        for (const auto* each : of.cases) points.push_back(rank(*each, base_));
+        const auto& first = *of.cases.front();
+        const auto& in = points.front();
+        add(R"(<article class="case"><h3>{}</h3>)",
+            escaped(of.line.empty() ? fmt::format("by {}", first.axis) : std::string{of.line}));
+        const bool one_question = std::ranges::all_of(
+            of.cases, [&first](const test_case* c) { return c->question == first.question; });
+        if (one_question && !first.question.empty()) {
+            add(R"(<p class="question">{}</p>)", escaped(first.question));
+        }
+        add_rank(in, R"(; <b class="ahead">so</b>: the best, and what is no different from it)");
+        double most = 0;
+        for (const auto& point : points) {
+            for (const auto& row : point.rows) most = std::max(most, row.value.high);
+        }
+        // From here on, equal factors are what people compare: 1, 4, 16 ...
+        constexpr double wide = 8;
+        const auto least_x = *of.cases.front()->x;
+        plot_plane plane{.title = fmt::format("{} by {}", in.quantity, first.axis),
+                         .x_name = first.axis,
+                         .units = scale_for(most, in.unit),
+                         .log_x = least_x > 0 && *of.cases.back()->x / least_x >= wide,
+                         .log_y = false,
+                         .ticks = {}};
+        plane.ticks.reserve(of.cases.size());
+        for (const auto* each : of.cases) {
+            plane.ticks.push_back({*each->x, shown_place(*each->x, each->axis)});
+        }
+        std::vector<plot_line> lines;
+        for (const auto& variant : variants_) {
+            plot_line line{variant, style_of(variant), {}};
+            for (const auto& point : points) {
+                const auto row = point.find(variant);
+                if (!row) continue;
+                const auto& value = point.rows[*row].value;
+                line.points.push_back(
+                    {*point.from->x, value.median, value.low, value.high,
+                     fmt::format("{}, {}: {}", variant, shown_place(*point.from->x, first.axis),
+                                 shown_with_unit(value.median, in.unit))});
+            }
+            if (!line.points.empty()) lines.push_back(std::move(line));
+        }
+        out_ += lines_on(plane, lines);
+        add_matrix(points, lines, plane);
+        for (const auto& each : points) add_latencies(each, true);
+        for (std::size_t i = 0; i < points.size(); ++i) {
+            add("<details><summary>Figures and commands: {}</summary>", escaped(of.cases[i]->name));
+            add_table(points[i]);
+            add_remarks(points[i]);
+            add_commands(*of.cases[i]);
+            add("</details>");
+        }
+        add("</article>");
+    }
+
+    /// Medians: a row for each line, a column for each place; who is ahead there stands out.
+    void add_matrix(const std::vector<ranking>& points, const std::vector<plot_line>& lines,
+                    const plot_plane& plane) {
+        add(R"(<div class="wide-table"><table><thead><tr><th>{}, {}</th>)",
+            escaped(points.front().quantity), escaped(plane.units.unit));
+        for (const auto& [x, label] : plane.ticks) add("<th>{}</th>", escaped(label));
+        add("</tr></thead><tbody>");
+        for (const auto& line : lines) {
+            add("<tr><td>{}</td>", escaped(line.name));
+            for (const auto& point : points) {
+                const auto row = point.find(line.name);
+                if (!row) {
+                    add("<td>-</td>");
+                    continue;
+                }
+                const auto& each = point.rows[*row];
+                add("<td{}>{}</td>", each.leads ? R"( class="ahead")" : "",
+                    shown(each.value.median, plane.units));
+            }
+            add("</tr>");
+        }
+        add("</tbody></table></div>");
+    }
+
+    void add_environment() {
+        if (found_.environment.empty()) return;
+        add(R"(<section id="environment"><h2>Environment</h2><div class="facts">)");
+        std::vector<std::string_view> topics;
+        for (const auto& each : found_.environment) {
+            if (std::ranges::find(topics, each.topic) == topics.end()) {
+                topics.emplace_back(each.topic);
+            }
+        }
+        for (const auto topic : topics) {
+            add(R"(<article class="card"><h3>{}</h3><dl>)", escaped(topic));
+            for (const auto& each : found_.environment) {
+                if (each.topic != topic) continue;
+                add("<dt>{}</dt><dd>{}</dd>", escaped(each.name), escaped(each.value));
+            }
+            add("</dl></article>");
+        }
+        add("</div></section>");
+    }
+
+    void add_warnings() {
+        if (found_.warnings.empty()) return;
+        add(R"(<section id="warnings"><h2>Warnings</h2><div class="case warnings"><ul>)");
+        for (const auto& each : found_.warnings) add("<li>{}</li>", escaped(each));
+        add("</ul></div></section>");
+    }
+
+    const results& found_;
+    baseline base_;
+    std::vector<std::string_view> plans_;
+    std::vector<answer> answers_;
+    std::vector<std::string> variants_;  ///< of the plan that is being written
+    std::string out_;
+};
 
 }  // namespace
 
 std::string as_html(const results& found, baseline base) {
-    std::string out =
-        R"(<!doctype html><html lang="en"><meta charset="utf-8"><title>sluice lab</title><ul>)";
-    for (const auto& each : answers_of(found, base)) {
-        out += fmt::format("<li>{} {}</li>", escaped(each.place), escaped(each.sentence));
-    }
-    out += "</ul><pre>" + escaped(as_text(found, {.columns = 120, .unicode = true, .base = base}));
-    return out + "</pre></html>\n";
+    return page{found, base}.write();
 }
 
 }  // namespace sluice::lab

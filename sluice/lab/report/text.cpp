@@ -80,6 +80,11 @@ class page {
         return plain;
     }
 
+    /// Text from elsewhere, for this terminal.
+    [[nodiscard]] std::string safe(std::string_view text) const {
+        return for_here(wire::printable(text));
+    }
+
     [[nodiscard]] std::string styled(std::string_view text, std::string_view code) const {
         if (!form_.colour || text.empty()) return std::string{text};
         return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
@@ -87,7 +92,7 @@ class page {
 
     /// Breaks words over lines; the first begins after `lead`, the others below its end.
     void add_paragraph(std::string_view lead, std::string_view text) {
-        const auto shown = for_here(wire::printable(text));
+        const auto shown = safe(text);
         const auto indent = width_of(lead);
         std::string line{lead};
         std::size_t used = indent;
@@ -113,9 +118,7 @@ class page {
         out_ += line + '\n';
     }
 
-    void add_heading(std::string_view text) {
-        out_ += '\n' + styled(for_here(wire::printable(text)), "1") + '\n';
-    }
+    void add_heading(std::string_view text) { out_ += '\n' + styled(safe(text), "1") + '\n'; }
 
     void add_answers() {
         if (found_.interrupted) {
@@ -126,13 +129,19 @@ class page {
             add_paragraph("", "Nothing was measured, so there is nothing to answer.");
             return;
         }
-        std::string_view plan;
-        for (const auto& each : answers) {
-            if (each.plan != plan) add_heading(each.plan);
-            plan = each.plan;
-            add_paragraph(form_.unicode ? " • " : " * ",
-                          each.place.empty() ? each.sentence
-                                             : fmt::format("{}: {}", each.place, each.sentence));
+        const auto* bullet = form_.unicode ? " • " : " * ";
+        for (std::size_t i = 0; i < answers.size();) {
+            const auto& each = answers[i];
+            if (i == 0 || each.plan != answers[i - 1].plan) add_heading(each.plan);
+            // What is said of one place is one paragraph.
+            auto text = each.place.empty() ? std::string{} : each.place + ": ";
+            text += each.sentence;
+            for (++i; i < answers.size() && answers[i].plan == each.plan &&
+                      answers[i].place == each.place;
+                 ++i) {
+                text += ' ' + answers[i].sentence;
+            }
+            add_paragraph(bullet, text);
         }
     }
 
@@ -162,7 +171,7 @@ class page {
     }
 
     [[nodiscard]] column medians_of(const ranking& in, const scale& units) const {
-        column values{in.quantity, for_here(units.unit), {}};
+        column values{safe(in.quantity), safe(units.unit), {}};
         for (const auto& each : in.rows) {
             values.cells.push_back(each.value.count == 0 ? "-" : shown(each.value.median, units));
         }
@@ -211,7 +220,7 @@ class page {
             return std::nullopt;
         }
         const auto units = scale_for(most, unit);
-        column values{for_here(wire::printable(name)), for_here(units.unit), {}};
+        column values{safe(name), safe(units.unit), {}};
         for (const auto& each : found) {
             values.cells.push_back(each.count == 0 ? "-" : shown(each.median, units));
         }

@@ -1,0 +1,147 @@
+// The answers say what the samples say, and no more.
+#include "sluice/lab/report/answers.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "sample_run.hpp"
+
+namespace sluice::lab {
+namespace {
+
+using testing::Contains;
+using testing::ContainsRegex;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+std::vector<std::string> told(const results& run, baseline base = baseline::first) {
+    std::vector<std::string> sentences;
+    for (const auto& each : answers_of(run, base)) {
+        sentences.push_back((each.place.empty() ? "" : each.place + ": ") + each.sentence);
+    }
+    return sentences;
+}
+
+results one_case(std::vector<figure> figures) {
+    results run;
+    run.cases.push_back(case_of("download", "warm", std::move(figures)));
+    return run;
+}
+
+TEST(answers, say_who_is_ahead_by_how_much_and_at_what_cost) {
+    const auto said = told(sample_run());
+    EXPECT_THAT(said,
+                Contains(ContainsRegex(
+                    "^warm, 1 client: (splice|sendfile-cork) moved 2\\.[01][0-9] x as many bytes "
+                    "a second as read-send \\(2\\..* to 2\\..*\\), at 0\\.4[0-9] x the server "
+                    "CPU a GiB\\.$")));
+    EXPECT_THAT(said, Contains("warm, 1 client: No difference between sendfile-cork and splice."));
+    EXPECT_THAT(said, Contains(ContainsRegex("sendfile-cork moved 1\\.[56][0-9] x as many bytes a "
+                                             "second as sendfile")));
+}
+
+TEST(answers, say_what_a_warm_cache_is_worth) {
+    EXPECT_THAT(told(sample_run()), Contains(ContainsRegex("^A warm copy was 8\\.00 x as fast as a "
+                                                           "cold one \\(splice; .* to .*\\)\\.$")));
+}
+
+TEST(answers, say_who_wins_where_on_an_axis) {
+    EXPECT_THAT(told(sample_run()),
+                Contains("fib: Ahead, by clients: sync at 1; event at 4 to 64."));
+    EXPECT_THAT(told(sample_run()),
+                Contains(ContainsRegex("^fib: At 64 clients, event had 2\\.00 x as many answers a "
+                                       "second as sync")));
+}
+
+TEST(answers, of_two_points_are_about_both) {
+    auto one = sample_run().cases[0];
+    one.line = "1 GiB";
+    one.axis = "clients";
+    one.x = 1;
+    auto eight = one;
+    eight.name = "8 clients";
+    eight.x = 8;
+    results run;
+    run.cases = {eight, one};
+    const auto said = told(run);
+    EXPECT_EQ(said[0], "1 GiB: Ahead, by clients: sendfile-cork and splice at 1 to 8.");
+    EXPECT_THAT(said, Contains(ContainsRegex("^1 GiB: At 1 client, sendfile-cork moved 1\\.[56]")));
+    EXPECT_THAT(said,
+                Contains(ContainsRegex("^1 GiB: At 8 clients, sendfile-cork moved 1\\.[56]")));
+}
+
+TEST(answers, name_places_as_people_do) {
+    auto point = sample_run().cases[0];
+    const auto lead_at = [&point](const std::string& axis, double x) {
+        auto other = point;
+        point.axis = other.axis = axis;
+        point.x = x;
+        other.x = x + 1;
+        results run;
+        run.cases = {point, other};
+        const auto sentence = answers_of(run, baseline::first)[1].sentence;
+        return sentence.substr(0, sentence.find(','));
+    };
+    EXPECT_EQ(lead_at("clients", 1), "At 1 client");
+    EXPECT_EQ(lead_at("bytes a message", 16384), "At 16 KiB a message");
+    EXPECT_EQ(lead_at("n of fib(n)", 30), "At n of fib(n) = 30");
+}
+
+TEST(answers, call_a_tie_a_tie) {
+    EXPECT_THAT(told(one_case({moved_by("a", 100, 1), moved_by("b", 100.4, 1, 2)})),
+                ElementsAre(ContainsRegex(
+                    "^warm: No difference between a and b \\(0\\.9.* to 1\\.0.* x\\)\\.$")));
+}
+
+TEST(answers, say_that_the_cpu_is_no_different) {
+    EXPECT_THAT(told(one_case({moved_by("a", 100, 1), moved_by("b", 200, 1, 2)})),
+                ElementsAre(HasSubstr(", at no different server CPU.")));
+}
+
+TEST(answers, are_about_the_best_where_that_is_the_base) {
+    EXPECT_THAT(told(one_case({moved_by("a", 200, 1), moved_by("b", 100, 1)})),
+                ElementsAre("warm: Nothing was ahead of a."));
+}
+
+TEST(answers, less_time_is_ahead) {
+    auto run = one_case({moved_by("slow", 0.4, 1), moved_by("fast", 0.1, 1, 1)});
+    for (auto& each : run.cases[0].figures) {
+        each.quantities[0] = {"p99", "s", better::lower, each.quantities[0].samples};
+    }
+    EXPECT_THAT(told(run), ElementsAre(ContainsRegex("fast had 0\\.25 x the p99 of slow")));
+    for (auto& each : run.cases[0].figures) each.quantities[0].name = "time";
+    EXPECT_THAT(told(run), ElementsAre(ContainsRegex("fast took 0\\.25 x the time of slow")));
+    auto cold = run;
+    cold.cases[0].name = "cold";
+    for (auto& each : cold.cases[0].figures) each.quantities[0].samples = around(2);
+    run.cases.push_back(cold.cases[0]);
+    EXPECT_THAT(told(run), Contains(ContainsRegex("A warm download was 20\\.0 x as fast")));
+}
+
+TEST(answers, from_too_few_rounds_are_none) {
+    auto run = one_case({moved_by("a", 100, 1), moved_by("b", 200, 1)});
+    for (auto& each : run.cases[0].figures) each.quantities[0].samples.resize(2);
+    EXPECT_THAT(told(run), ElementsAre("warm: Too few rounds to tell a difference from noise."));
+}
+
+TEST(answers, of_nothing_are_none) {
+    EXPECT_THAT(told({}), IsEmpty());
+    EXPECT_THAT(told(one_case({})), IsEmpty());
+    EXPECT_THAT(told(one_case({moved_by("a", 100, 1)})), ElementsAre("warm: a: rate of 100 B/s."));
+}
+
+TEST(answers, have_no_nan) {
+    for (const auto base : {baseline::first, baseline::best}) {
+        EXPECT_THAT(told(odd_run(), base), Each(Not(ContainsRegex("nan|inf"))));
+        EXPECT_THAT(told(sample_run(), base), Each(Not(ContainsRegex("nan|inf"))));
+    }
+}
+
+}  // namespace
+}  // namespace sluice::lab
