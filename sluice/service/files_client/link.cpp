@@ -1,0 +1,170 @@
+// Connects, sends, and reads answers.
+#include "sluice/service/files_client/link.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "sluice/io/deadline.hpp"
+#include "sluice/net/dial.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t read_size = std::size_t{16} << 10;
+constexpr io::duration first_pause = 250ms;
+constexpr io::duration longest_pause = 5s;
+
+}  // namespace
+
+std::string link::server() const {
+    return wire::printable(options_.authority);
+}
+
+coro::task<attempt<void>> link::open() {
+    if (peer_) co_return attempt<void>{};
+    error last = fault::bad_address;
+    for (const auto& address : options_.where) {
+        auto socket = co_await io::with_timeout(home_, net::dial(home_, address), options_.timeout);
+        if (socket) {
+            peer_ = std::make_unique<net::connection>(home_, std::move(*socket));
+            peer_->send_promptly();
+            reached_ = true;
+            fresh_ = true;
+            co_return attempt<void>{};
+        }
+        last = socket.error();
+        if (last == fault::cancelled) break;
+    }
+    co_return of_connection("cannot connect to " + server(), last);
+}
+
+coro::task<attempt<void>> link::say(std::string_view what) {
+    auto sent = co_await io::with_timeout(home_, peer_->send_all(what), options_.timeout);
+    if (!sent) co_return of_connection("sending to " + server(), sent.error());
+    co_return attempt<void>{};
+}
+
+coro::task<attempt<wire::http_response_reader>> link::answer(io::duration limit, bool no_body,
+                                                             bool or_continue, bool* silent) {
+    wire::http_response_reader reader{no_body};
+    std::array<std::byte, read_size> room;
+    const auto deadline = io::after(io::clock::now(), limit);
+    bool heard = false;
+    for (;;) {
+        if (reader.has_head()) {
+            const unsigned status = reader.head().status;
+            if (status >= 200 || (status == 100 && or_continue)) co_return std::move(reader);
+            wire::http_response_reader next{no_body};
+            const auto rest = reader.take_rest();
+            reader = std::move(next);
+            if (auto fed = reader.feed(rest); !fed) {
+                co_return failed("the answer of " + server() + " makes no sense: " + fed.error());
+            }
+            continue;
+        }
+        auto got = co_await io::with_deadline(home_, peer_->recv_into(room), deadline);
+        if (silent != nullptr) *silent = !heard && !got && got.error() == fault::timed_out;
+        if (!got) {
+            co_return of_connection("waiting for the answer of " + server(), got.error());
+        }
+        if (*got == 0) {
+            co_return of_connection("waiting for the answer of " + server(), fault::ended);
+        }
+        heard = true;
+        if (auto fed = reader.feed(as_text(const_bytes{room}.first(*got))); !fed) {
+            co_return failed("the answer of " + server() + " makes no sense: " + fed.error());
+        }
+    }
+}
+
+coro::task<attempt<std::string>> link::body_of(wire::http_response_reader& answer,
+                                               std::size_t most) {
+    std::string body;
+    std::array<std::byte, read_size> room;
+    const auto deadline = io::after(io::clock::now(), options_.timeout);
+    std::string_view came;
+    for (;;) {
+        if (auto fed = answer.feed_body(came, body); !fed) {
+            co_return failed("the answer of " + server() + " makes no sense: " + fed.error());
+        }
+        if (answer.done() || body.size() > most) break;
+        auto got = co_await io::with_deadline(home_, peer_->recv_into(room), deadline);
+        if (!got) {
+            co_return of_connection("reading the answer of " + server(), got.error());
+        }
+        if (*got == 0) {
+            if (auto ended = answer.finish(); !ended) {
+                co_return of_connection("reading the answer of " + server(), fault::ended);
+            }
+            break;
+        }
+        came = as_text(const_bytes{room}.first(*got));
+    }
+    settle(answer);
+    co_return std::move(body);
+}
+
+void link::settle(const wire::http_response_reader& answer) noexcept {
+    if (answer.done() && answer.head().keep_alive) {
+        fresh_ = false;
+    } else {
+        drop();
+    }
+}
+
+coro::task<std::string> why_refused(link& way, wire::http_response_reader& answer) {
+    constexpr std::size_t most = 1024;
+    std::string text = fmt::format("{} {}", answer.head().status,
+                                   wire::printable(wire::truncate_utf8(answer.head().reason, 100)));
+    auto body = co_await way.body_of(answer, most);
+    if (!body) {
+        way.drop();
+        co_return text;
+    }
+    // A page of HTML says nothing to whoever reads a terminal.
+    std::string_view said = *body;
+    said = said.substr(0, said.find('\n'));
+    while (said.ends_with('\r') || said.ends_with(' ')) said.remove_suffix(1);
+    const auto type = answer.head().field("content-type").value_or("text/plain");
+    if (said.empty() || !type.starts_with("text/plain")) co_return text;
+    co_return text + ": " + wire::printable(wire::truncate_utf8(said, 300));
+}
+
+bool may_pass(unsigned status) noexcept {
+    constexpr std::array statuses{408U, 425U, 429U, 502U, 503U, 504U};
+    return std::ranges::find(statuses, status) != statuses.end();
+}
+
+coro::task<bool> patience::again(const trouble& why, std::uint64_t moved) {
+    const bool stale = !way_.fresh();
+    way_.drop();
+    if (!why.may_pass) co_return false;
+    if (!way_.reached() && !way_.options().insist) co_return false;
+    if (moved > moved_) {
+        failed_ = 0;
+        spared_ = false;
+    }
+    moved_ = moved;
+    if (stale && !spared_ && why.kind == trouble_kind::unreachable) {
+        spared_ = true;
+        co_return true;
+    }
+    if (failed_ >= way_.options().retries) co_return false;
+    io::duration pause = first_pause;
+    for (unsigned i = 0; i < failed_ && pause < longest_pause; ++i) pause *= 2;
+    pause = std::min(pause, longest_pause);
+    ++failed_;
+    if (way_.options().on_retry) way_.options().on_retry(why, pause);
+    auto slept = co_await io::sleep_for(way_.home(), pause);
+    co_return slept.has_value();
+}
+
+}  // namespace sluice::service::files

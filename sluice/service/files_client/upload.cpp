@@ -1,0 +1,459 @@
+// Asks how much is there, sends the rest, and looks at what the server says it has.
+#include "sluice/service/files_client/upload.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "sluice/io/deadline.hpp"
+#include "sluice/service/files_client/checksum.hpp"
+#include "sluice/service/files_client/stall.hpp"
+#include "sluice/wire/http_range.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+using namespace std::chrono_literals;
+using wire::http_response;
+using wire::http_response_reader;
+
+// Smaller ones are sent again as soon as it takes to ask how much of them is there.
+constexpr std::uint64_t worth_resuming = std::uint64_t{1} << 20;
+// Smaller ones are sent as soon as it takes to ask whether they are welcome.
+constexpr std::uint64_t worth_asking = std::uint64_t{64} << 10;
+// RFC 9110, section 10.1.1: a server that knows no Expect just waits for the body.
+constexpr io::duration wait_for_continue = 1s;
+// A server that has everything may have gigabytes to sync and to check.
+constexpr int times_longer_to_keep = 10;
+
+constexpr std::string_view agent = "User-Agent: sluice\r\n";
+
+std::optional<wire::sha256_value> digest_in(const http_response& head) {
+    const auto field = head.field("repr-digest");
+    if (!field) return std::nullopt;
+    const auto parsed = wire::parse_repr_digest(*field);
+    return parsed ? *parsed : std::nullopt;
+}
+
+trouble damaged(const std::string& why) {
+    return {.kind = trouble_kind::corrupted,
+            .what = "what arrived is not what was sent: " + why +
+                    "; if the file was not written to meanwhile, look for bad memory or disks"};
+}
+
+/// One file on its way by PUT.
+class put {
+ public:
+    put(link& way, upload_source what, std::string path, progress& told)
+        : way_{way}, what_{what}, path_{std::move(path)}, told_{told} {}
+
+    coro::task<attempt<uploaded>> run() {
+        told_.set_total(what_.size);
+        told_.enter(phase::checking);
+        auto sum = co_await checksum_of(way_.home(), way_.readers(), what_.file, what_.size,
+                                        told_.checked());
+        if (!sum) co_return of_disk("reading the file", sum.error());
+        digest_ = *sum;
+        patience left{way_};
+        for (;;) {
+            told_.enter(phase::connecting);
+            auto done = co_await once();
+            if (done) co_return done;
+            told_.enter(phase::waiting);
+            const bool more = co_await left.again(done.error(), told_.moved());
+            if (!more) co_return done;
+        }
+    }
+
+ private:
+    coro::task<attempt<uploaded>> once() {
+        if (auto open = co_await way_.open(); !open) co_return std::unexpected{open.error()};
+        std::uint64_t from = 0;
+        if (in_parts_ && what_.size >= worth_resuming) {
+            auto there = co_await ask();
+            if (!there) co_return std::unexpected{there.error()};
+            if (complete_) co_return receipt(what_.size);
+            from = *there;
+            // It may have closed the connection that it answered on.
+            if (auto open = co_await way_.open(); !open) co_return std::unexpected{open.error()};
+        }
+        co_return co_await send_from(from);
+    }
+
+    [[nodiscard]] std::string head(std::uint64_t length) const {
+        return fmt::format(
+            "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Content-Length: {}\r\nRepr-Digest: {}\r\n", path_,
+            way_.options().authority, agent, length, wire::format_repr_digest(digest_));
+    }
+
+    /// How many bytes are there.
+    coro::task<attempt<std::uint64_t>> ask() {
+        const auto question =
+            head(0) + "Content-Range: " +
+            wire::format_content_range({.part = std::nullopt, .total = what_.size}) + "\r\n\r\n";
+        if (auto said = co_await way_.say(question); !said) {
+            co_return std::unexpected{said.error()};
+        }
+        auto heard = co_await way_.answer(way_.options().timeout);
+        if (!heard) co_return std::unexpected{heard.error()};
+        const auto& answer = heard->head();
+        const unsigned status = answer.status;
+        if (status == 308 && !answer.field("location")) {
+            const auto arrived = wire::parse_arrived(answer.field("range").value_or(""));
+            auto body = co_await way_.body_of(*heard, worth_asking);
+            if (!body) co_return std::unexpected{body.error()};
+            const std::uint64_t there = arrived.value_or(0);
+            co_return there > what_.size ? 0 : there;
+        }
+        if (status >= 200 && status < 300 && digest_in(answer) == digest_) {
+            complete_ = true;
+            verified_ = true;
+            auto body = co_await way_.body_of(*heard, worth_asking);
+            if (!body) co_return std::unexpected{body.error()};
+            co_return what_.size;
+        }
+        constexpr std::array not_understood{400U, 404U, 405U, 411U, 412U, 416U, 501U};
+        const bool strange = (status >= 200 && status < 300) ||
+                             std::ranges::find(not_understood, status) != not_understood.end();
+        if (strange) {
+            in_parts_ = false;
+            static_cast<void>(co_await why_refused(way_, *heard));
+            co_return std::uint64_t{0};
+        }
+        co_return std::unexpected{co_await refusal(*heard)};
+    }
+
+    coro::task<attempt<uploaded>> send_from(std::uint64_t from) {
+        const std::uint64_t length = what_.size - from;
+        const bool expects = expects_ && length >= worth_asking;
+        std::string request = head(length);
+        if (in_parts_ && what_.size >= worth_resuming) {
+            request += "Content-Range: " +
+                       wire::format_content_range(
+                           {.part = wire::byte_part{.offset = from, .length = length},
+                            .total = what_.size}) +
+                       "\r\n";
+        }
+        if (expects) request += "Expect: 100-continue\r\n";
+        request += "\r\n";
+        if (auto said = co_await way_.say(request); !said) {
+            co_return std::unexpected{said.error()};
+        }
+        if (expects) {
+            bool silent = false;
+            auto heard = co_await way_.answer(wait_for_continue, false, true, &silent);
+            if (!heard && !silent) co_return std::unexpected{heard.error()};
+            if (heard && heard->head().status != 100) {
+                if (heard->head().status == 417) {
+                    expects_ = false;
+                    way_.drop();
+                    co_return co_await reopened_send_from(from);
+                }
+                auto outcome = co_await judge(*heard, from);
+                // A body was announced that never came.
+                way_.drop();
+                co_return outcome;
+            }
+        }
+        told_.start_at(from);
+        told_.enter(phase::moving);
+        auto sent = co_await unless_stalled<void>{
+            way_.home(),
+            transfer::send_file(way_.options().sends, way_.peer(),
+                                {.file = what_.file, .offset = from, .length = length},
+                                told_.told()),
+            told_.told(), way_.options().timeout};
+        if (!sent) {
+            if (sent.error() == fault::ended) {
+                co_return failed("the file became shorter while it was sent; nothing was kept");
+            }
+            if (is_of_disk(sent.error())) co_return of_disk("reading the file", sent.error());
+            if (sent.error() == fault::cancelled || sent.error() == fault::timed_out) {
+                co_return of_connection("sending the file", sent.error());
+            }
+            // Whoever refuses in the middle says why before he hangs up.
+            auto last_words = co_await way_.answer(wait_for_continue);
+            if (last_words && last_words->head().status >= 400) {
+                co_return co_await judge(*last_words, from);
+            }
+            co_return of_connection("sending the file", sent.error());
+        }
+        told_.enter(phase::keeping);
+        auto heard = co_await way_.answer(way_.options().timeout * times_longer_to_keep);
+        if (!heard) co_return std::unexpected{heard.error()};
+        co_return co_await judge(*heard, from);
+    }
+
+    coro::task<attempt<uploaded>> reopened_send_from(std::uint64_t from) {
+        if (auto open = co_await way_.open(); !open) co_return std::unexpected{open.error()};
+        co_return co_await send_from(from);
+    }
+
+    coro::task<attempt<uploaded>> judge(http_response_reader& heard, std::uint64_t from) {
+        const auto& answer = heard.head();
+        const unsigned status = answer.status;
+        if (status == 200 || status == 201 || status == 204) {
+            const auto theirs = digest_in(answer);
+            auto body = co_await way_.body_of(heard, worth_asking);
+            if (!body) co_return std::unexpected{body.error()};
+            if (theirs && *theirs != digest_) {
+                co_return std::unexpected{
+                    damaged("the server has sha256 " + wire::to_hex(*theirs))};
+            }
+            verified_ = theirs.has_value();
+            replaced_ = status == 204;
+            co_return receipt(from);
+        }
+        // Less is there than either side thought: the next attempt asks again.
+        if ((status == 308 && !answer.field("location")) || (status == 409 && from > 0)) {
+            auto why = co_await why_refused(way_, heard);
+            way_.drop();
+            co_return std::unexpected{trouble{
+                .kind = trouble_kind::failed,
+                .what = "the server has another part of the file than was sent (" + why + ")",
+                .may_pass = true}};
+        }
+        co_return std::unexpected{co_await refusal(heard)};
+    }
+
+    coro::task<trouble> refusal(http_response_reader& heard) {
+        const unsigned status = heard.head().status;
+        std::string elsewhere;
+        if (const auto where = heard.head().field("location"); where && status / 100 == 3) {
+            elsewhere = *where;
+        }
+        auto why = co_await why_refused(way_, heard);
+        if (status == 422) co_return damaged("the server says " + why);
+        if (!elsewhere.empty()) {
+            co_return trouble{
+                .kind = trouble_kind::failed,
+                .what = "the server sends us elsewhere; put it at " + wire::printable(elsewhere)};
+        }
+        co_return trouble{.kind = trouble_kind::failed,
+                          .what = "the server refused it: " + why,
+                          .may_pass = may_pass(status)};
+    }
+
+    [[nodiscard]] uploaded receipt(std::uint64_t from) const {
+        return {.bytes = what_.size,
+                .resumed_from = from,
+                .replaced = replaced_,
+                .sha256 = digest_,
+                .verified = verified_};
+    }
+
+    link& way_;
+    upload_source what_;
+    std::string path_;
+    progress& told_;
+    wire::sha256_value digest_{};
+    bool in_parts_ = true;
+    bool expects_ = true;
+    bool complete_ = false;
+    bool verified_ = false;
+    bool replaced_ = false;
+};
+
+/// Connects anew, several times if need be.
+coro::task<attempt<void>> connect(link& way, progress& told) {
+    way.drop();
+    patience left{way};
+    for (;;) {
+        told.enter(phase::connecting);
+        auto open = co_await way.open();
+        if (open) co_return open;
+        told.enter(phase::waiting);
+        const bool more = co_await left.again(open.error(), 0);
+        if (!more) co_return open;
+    }
+}
+
+/// Why the server ended a body in the middle: its answer, if it gave one, or else `broken`.
+coro::task<trouble> last_words(link& way, trouble broken) {
+    if (broken.kind != trouble_kind::unreachable) co_return broken;
+    auto heard = co_await way.answer(wait_for_continue);
+    if (!heard || heard->head().status < 400) co_return broken;
+    auto why = co_await why_refused(way, *heard);
+    co_return trouble{.kind = trouble_kind::failed, .what = "the server refused it: " + why};
+}
+
+/// Sends all that `from` brings as chunks (RFC 9112, section 7.1), and the digest behind them.
+coro::task<attempt<uploaded>> send_chunks(link& way, net::console& from, progress& told) {
+    checksum sum;
+    std::string chunk;
+    uploaded done;
+    for (;;) {
+        auto piece = co_await from.recv();
+        if (!piece) co_return of_disk("reading what is to be sent", piece.error());
+        if (piece->empty()) break;
+        const auto text = piece->text();
+        sum.add(as_bytes(text));
+        chunk = fmt::format("{:x}\r\n", text.size());
+        chunk += text;
+        chunk += "\r\n";
+        auto said = co_await way.say(chunk);
+        if (!said) co_return std::unexpected{co_await last_words(way, said.error())};
+        done.bytes += text.size();
+        told.told().add(text.size());
+    }
+    done.sha256 = sum.finish();
+    auto said = co_await way.say("0\r\nRepr-Digest: " + wire::format_repr_digest(*done.sha256) +
+                                 "\r\n\r\n");
+    if (!said) co_return std::unexpected{co_await last_words(way, said.error())};
+    co_return done;
+}
+
+/// The other side's end, in order: then it has kept what it got.
+coro::task<attempt<void>> wait_for_end(link& way, progress& told) {
+    told.enter(phase::keeping);
+    way.peer().finish_sending();
+    const auto deadline = io::after(io::clock::now(), way.options().timeout * times_longer_to_keep);
+    std::array<std::byte, 4096> unread;
+    for (;;) {
+        auto got = co_await io::with_deadline(way.home(), way.peer().recv_into(unread), deadline);
+        if (got && *got > 0) continue;
+        way.drop();
+        if (got) co_return attempt<void>{};
+        if (got.error().is(ECONNRESET)) {
+            co_return failed(
+                "the other side had everything and did not keep it: it reset the connection; what "
+                "it has to say stands in its own log");
+        }
+        auto lost = of_connection("waiting until the other side has kept it", got.error());
+        // It may have been kept: once more could be twice.
+        lost.error().may_pass = false;
+        co_return lost;
+    }
+}
+
+coro::task<attempt<uploaded>> stream_once(link& way, upload_source what, progress& told) {
+    told.start_at(0);
+    told.enter(phase::moving);
+    auto sent = co_await unless_stalled<void>{
+        way.home(),
+        transfer::send_file(way.options().sends, way.peer(),
+                            {.file = what.file, .offset = 0, .length = what.size}, told.told()),
+        told.told(), way.options().timeout};
+    if (!sent) {
+        // Less than the file would look like all of it.
+        way.peer().reset_on_close();
+        way.drop();
+        if (sent.error() == fault::ended) {
+            co_return failed("the file became shorter while it was sent; nothing was kept");
+        }
+        if (is_of_disk(sent.error())) co_return of_disk("reading the file", sent.error());
+        co_return of_connection("sending the file", sent.error());
+    }
+    auto kept = co_await wait_for_end(way, told);
+    if (!kept) co_return std::unexpected{kept.error()};
+    co_return uploaded{.bytes = what.size};
+}
+
+}  // namespace
+
+coro::task<attempt<uploaded>> put_file(link& way, upload_source what, std::string path,
+                                       progress& told) {
+    put file{way, what, std::move(path), told};
+    co_return co_await file.run();
+}
+
+coro::task<attempt<uploaded>> put_stream(link& way, net::console& from, std::string path,
+                                         progress& told) {
+    auto open = co_await connect(way, told);
+    if (!open) co_return std::unexpected{open.error()};
+    auto said = co_await way.say(
+        fmt::format("PUT {} HTTP/1.1\r\nHost: {}\r\n{}Transfer-Encoding: chunked\r\n"
+                    "Trailer: Repr-Digest\r\nExpect: 100-continue\r\n\r\n",
+                    path, way.options().authority, agent));
+    if (!said) co_return std::unexpected{said.error()};
+    bool silent = false;
+    auto early = co_await way.answer(wait_for_continue, false, true, &silent);
+    if (!early && !silent) co_return std::unexpected{early.error()};
+    if (early && early->head().status != 100) {
+        auto why = co_await why_refused(way, *early);
+        way.drop();
+        co_return failed("the server refused it: " + why);
+    }
+    told.start_at(0);
+    told.enter(phase::moving);
+    auto sent = co_await send_chunks(way, from, told);
+    if (!sent) {
+        way.drop();
+        co_return sent;
+    }
+    told.enter(phase::keeping);
+    auto heard = co_await way.answer(way.options().timeout * times_longer_to_keep);
+    if (!heard) {
+        way.drop();
+        co_return std::unexpected{heard.error()};
+    }
+    const unsigned status = heard->head().status;
+    const auto theirs = digest_in(heard->head());
+    auto why = co_await why_refused(way, *heard);
+    if (status == 422) co_return std::unexpected{damaged("the server says " + why)};
+    if (status != 200 && status != 201 && status != 204) {
+        co_return failed("the server refused it: " + why);
+    }
+    if (theirs && *theirs != *sent->sha256) {
+        co_return std::unexpected{damaged("the server has sha256 " + wire::to_hex(*theirs))};
+    }
+    sent->verified = theirs.has_value();
+    sent->replaced = status == 204;
+    co_return sent;
+}
+
+coro::task<attempt<uploaded>> stream_file(link& way, upload_source what, progress& told) {
+    told.set_total(what.size);
+    patience left{way};
+    for (;;) {
+        way.drop();
+        told.enter(phase::connecting);
+        auto open = co_await way.open();
+        attempt<uploaded> done;
+        if (open) {
+            done = co_await stream_once(way, what, told);
+        } else {
+            done = std::unexpected{open.error()};
+        }
+        if (done) co_return done;
+        told.enter(phase::waiting);
+        const bool more = co_await left.again(done.error(), told.moved());
+        if (!more) co_return done;
+    }
+}
+
+coro::task<attempt<uploaded>> stream_all(link& way, net::console& from, progress& told) {
+    auto open = co_await connect(way, told);
+    if (!open) co_return std::unexpected{open.error()};
+    told.start_at(0);
+    told.enter(phase::moving);
+    uploaded done;
+    for (;;) {
+        auto piece = co_await from.recv();
+        attempt<void> said;
+        if (!piece) {
+            said = of_disk("reading what is to be sent", piece.error());
+        } else if (!piece->empty()) {
+            said = co_await way.say(piece->text());
+        } else {
+            break;
+        }
+        if (!said) {
+            way.peer().reset_on_close();
+            way.drop();
+            co_return std::unexpected{said.error()};
+        }
+        done.bytes += piece->text().size();
+        told.told().add(piece->text().size());
+    }
+    auto kept = co_await wait_for_end(way, told);
+    if (!kept) co_return std::unexpected{kept.error()};
+    co_return done;
+}
+
+}  // namespace sluice::service::files
