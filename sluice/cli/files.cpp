@@ -1,5 +1,7 @@
 // `sluice files`: takes files in, and gives them out.
+#include "sluice/cli/files_get.hpp"
 #include "sluice/cli/files_offer.hpp"
+#include "sluice/cli/files_put.hpp"
 #include "sluice/cli/files_serve.hpp"
 #include "sluice/cli/subcommands.hpp"
 
@@ -10,6 +12,8 @@ void add_files(commands& all) {
     files->require_subcommand(1);
     add_files_serve(all, *files);
     add_files_offer(all, *files);
+    add_files_put(all, *files);
+    add_files_get(all, *files);
 }
 
 }  // namespace sluice::cli

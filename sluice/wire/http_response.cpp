@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <ranges>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
@@ -23,8 +24,8 @@ std::string_view view_of(boost::beast::string_view text) noexcept {
 }  // namespace
 
 std::optional<std::string_view> http_response::field(std::string_view name) const noexcept {
-    for (auto each = fields.rbegin(); each != fields.rend(); ++each) {
-        if (same_word(each->first, name)) return each->second;
+    for (const auto& [known, value] : std::views::reverse(fields)) {
+        if (same_word(known, name)) return value;
     }
     return std::nullopt;
 }

@@ -74,7 +74,7 @@ class fetch {
             done = co_await once();
             if (done) break;
             told_.enter(phase::waiting);
-            const bool more = co_await left.again(done.error(), told_.moved());
+            const bool more = co_await left.again(done.error(), have_);
             if (!more) break;
         }
         if (done) done = co_await verify();
@@ -101,49 +101,49 @@ class fetch {
     }
 
     coro::task<attempt<void>> once() {
-        for (unsigned redirects = 0;;) {
-            auto open = co_await way_.open();
-            if (!open) co_return open;
-            auto said = co_await way_.say(request());
-            if (!said) co_return said;
-            auto heard = co_await way_.answer(way_.options().timeout * times_longer_to_begin);
+        for (unsigned tries = 0; tries <= most_redirects; ++tries) {
+            auto heard = co_await ask();
             if (!heard) co_return std::unexpected{heard.error()};
             const unsigned status = heard->head().status;
-            if (status == 200 || status == 206) {
-                auto ready = take_head(heard->head());
-                if (!ready) {
-                    way_.drop();
-                    co_return ready;
-                }
-                co_return co_await take_body(*heard);
-            }
-            if (status == 416 && have_ > 0) {
-                // Either all of it is here already, and then one byte more says so; or it has
-                // become shorter than what is here.
-                const auto range =
-                    wire::parse_content_range(heard->head().field("content-range").value_or(""));
-                const bool whole = range && range->total == have_ && file_ != nullptr;
-                if (stream_ != nullptr) co_return changed();
-                have_ = whole ? have_ - 1 : 0;
-                resumed_from_ = have_;
-                static_cast<void>(co_await why_refused(way_, *heard));
-                continue;
-            }
-            if (status / 100 == 3 && heard->head().field("location")) {
-                if (++redirects > most_redirects) {
-                    way_.drop();
-                    co_return failed("the server sends us around in a circle; give another URL");
-                }
-                auto moved = follow(std::string{*heard->head().field("location")});
-                static_cast<void>(co_await why_refused(way_, *heard));
-                if (!moved) co_return moved;
-                continue;
-            }
-            auto why = co_await why_refused(way_, *heard);
-            co_return std::unexpected{trouble{.kind = trouble_kind::failed,
-                                              .what = "the server refused it: " + why,
-                                              .may_pass = may_pass(status)}};
+            if (status == 200 || status == 206) co_return co_await take(*heard);
+            auto another = co_await look_for_another(*heard);
+            if (!another) co_return another;
         }
+        way_.drop();
+        co_return failed("the server sends us around in a circle; give another URL");
+    }
+
+    coro::task<attempt<http_response_reader>> ask() {
+        auto open = co_await way_.open();
+        if (!open) co_return std::unexpected{open.error()};
+        auto said = co_await way_.say(request());
+        if (!said) co_return std::unexpected{said.error()};
+        co_return co_await way_.answer(way_.options().timeout * times_longer_to_begin);
+    }
+
+    /// Settles what to ask for instead, if this answer says that there is something.
+    coro::task<attempt<void>> look_for_another(http_response_reader& heard) {
+        const unsigned status = heard.head().status;
+        if (status == 416 && have_ > 0 && file_ != nullptr) {
+            // Either all of it is here already, and then the last byte once more says so; or it has
+            // become shorter than what is here.
+            const auto range =
+                wire::parse_content_range(heard.head().field("content-range").value_or(""));
+            have_ = range && range->total == have_ ? have_ - 1 : 0;
+            resumed_from_ = have_;
+            static_cast<void>(co_await why_refused(way_, heard));
+            co_return attempt<void>{};
+        }
+        const auto where = heard.head().field("location");
+        if (status / 100 == 3 && where) {
+            auto moved = follow(std::string{*where});
+            static_cast<void>(co_await why_refused(way_, heard));
+            co_return moved;
+        }
+        auto why = co_await why_refused(way_, heard);
+        co_return std::unexpected{trouble{.kind = trouble_kind::failed,
+                                          .what = "the server refused it: " + why,
+                                          .may_pass = may_pass(status)}};
     }
 
     /// Goes to another place on the same server.
@@ -219,8 +219,12 @@ class fetch {
         }
     }
 
-    coro::task<attempt<void>> take_body(http_response_reader& heard) {
-        attempt<void> done;
+    coro::task<attempt<void>> take(http_response_reader& heard) {
+        attempt<void> done = take_head(heard.head());
+        if (!done) {
+            way_.drop();
+            co_return done;
+        }
         if (left_ && stream_ == nullptr && !heard.head().chunked) {
             done = co_await take_length(heard);
         } else {

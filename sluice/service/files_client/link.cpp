@@ -55,7 +55,7 @@ coro::task<attempt<void>> link::say(std::string_view what) {
 coro::task<attempt<wire::http_response_reader>> link::answer(io::duration limit, bool no_body,
                                                              bool or_continue, bool* silent) {
     wire::http_response_reader reader{no_body};
-    std::array<std::byte, read_size> room;
+    std::array<std::byte, read_size> room{};
     const auto deadline = io::after(io::clock::now(), limit);
     bool heard = false;
     for (;;) {
@@ -79,6 +79,7 @@ coro::task<attempt<wire::http_response_reader>> link::answer(io::duration limit,
             co_return of_connection("waiting for the answer of " + server(), fault::ended);
         }
         heard = true;
+        fresh_ = true;
         if (auto fed = reader.feed(as_text(const_bytes{room}.first(*got))); !fed) {
             co_return failed("the answer of " + server() + " makes no sense: " + fed.error());
         }
@@ -88,7 +89,7 @@ coro::task<attempt<wire::http_response_reader>> link::answer(io::duration limit,
 coro::task<attempt<std::string>> link::body_of(wire::http_response_reader& answer,
                                                std::size_t most) {
     std::string body;
-    std::array<std::byte, read_size> room;
+    std::array<std::byte, read_size> room{};
     const auto deadline = io::after(io::clock::now(), options_.timeout);
     std::string_view came;
     for (;;) {
@@ -139,20 +140,20 @@ coro::task<std::string> why_refused(link& way, wire::http_response_reader& answe
 }
 
 bool may_pass(unsigned status) noexcept {
-    constexpr std::array statuses{408U, 425U, 429U, 502U, 503U, 504U};
+    constexpr std::array statuses{408U, 423U, 425U, 429U, 502U, 503U, 504U};
     return std::ranges::find(statuses, status) != statuses.end();
 }
 
-coro::task<bool> patience::again(const trouble& why, std::uint64_t moved) {
+coro::task<bool> patience::again(const trouble& why, std::uint64_t ahead) {
     const bool stale = !way_.fresh();
     way_.drop();
     if (!why.may_pass) co_return false;
     if (!way_.reached() && !way_.options().insist) co_return false;
-    if (moved > moved_) {
+    if (ahead > ahead_) {
         failed_ = 0;
         spared_ = false;
+        ahead_ = ahead;
     }
-    moved_ = moved;
     if (stale && !spared_ && why.kind == trouble_kind::unreachable) {
         spared_ = true;
         co_return true;

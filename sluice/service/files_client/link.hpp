@@ -23,16 +23,16 @@ namespace sluice::service::files {
 
 /// Whom a client talks to, and how patiently.
 struct client_options {
-    std::vector<net::address> where;  ///< addresses of one host, tried in order
-    std::string authority;            ///< HOST:PORT, as whoever runs us wrote it
+    std::vector<net::address> where = {};  ///< addresses of one host, tried in order
+    std::string authority = {};            ///< HOST:PORT, as whoever runs us wrote it
     /// For a connection and for an answer; a transfer may stand still for as long.
     io::duration timeout = std::chrono::seconds{60};
-    /// Attempts after the first, one after another, none of which moved anything.
+    /// Attempts after the first, one after another, none of which got anything further.
     unsigned retries = 8;
     /// A server that never answered is tried again, too.
     bool insist = false;
     /// Hears of each attempt that failed and will be followed by another after `pause`.
-    std::function<void(const trouble& why, io::duration pause)> on_retry;
+    std::function<void(const trouble& why, io::duration pause)> on_retry = {};
     transfer::to_socket sends = transfer::to_socket::automatic;
     transfer::to_file receives = transfer::to_file::automatic;
 };
@@ -61,8 +61,8 @@ class link {
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// A connection has been made at least once.
     [[nodiscard]] bool reached() const noexcept { return reached_; }
-    /// Nothing has been asked on this connection: one on which something has may have been given
-    /// up by the server meanwhile, which means nothing.
+    /// The server has not been silent since the last request on this connection, or this is the
+    /// first. Otherwise it may have given the connection up meanwhile, which means nothing.
     [[nodiscard]] bool fresh() const noexcept { return fresh_; }
 
     /// Sends a head, or a piece of a body.
@@ -105,15 +105,15 @@ class patience {
     explicit patience(link& way) noexcept : way_{way} {}
 
     /// Waits for the next attempt, after `why`. False if there is to be none: because it would be
-    /// of no use, there were enough, or this was cancelled. `moved` so many bytes since the
-    /// beginning: whoever gets ahead has all attempts before him again.
-    [[nodiscard]] coro::task<bool> again(const trouble& why, std::uint64_t moved);
+    /// of no use, there were enough, or this was cancelled. `ahead` is how many bytes are across
+    /// and need not go again: whoever gets ahead has all attempts before him again.
+    [[nodiscard]] coro::task<bool> again(const trouble& why, std::uint64_t ahead);
 
  private:
     link& way_;
     unsigned failed_ = 0;
-    std::uint64_t moved_ = 0;
-    bool spared_ = false;  // a kept connection has been found broken since anything moved
+    std::uint64_t ahead_ = 0;
+    bool spared_ = false;  // a kept connection has been found given up since anything got ahead
 };
 
 }  // namespace sluice::service::files

@@ -42,7 +42,8 @@ class partial_file {
     /// Another process can go on with it.
     [[nodiscard]] bool can_wait() const noexcept { return !tag_.empty(); }
     /// It stays when this dies, if it can_wait().
-    void leave_for_later() noexcept { leave_ = can_wait(); }
+    void leave_for_later() noexcept { leave_ = can_wait() && !hidden_.empty(); }
+    [[nodiscard]] bool waits() const noexcept { return leave_; }
     /// Syncs it, if so asked, and gives it the target's name: in one step, whatever had that name.
     /// Errno of fsync(2), renameat(2).
     [[nodiscard]] result<void> finish(bool sync);

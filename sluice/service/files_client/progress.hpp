@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "sluice/io/timer.hpp"
 #include "sluice/transfer/moved.hpp"
 
 namespace sluice::service::files {
@@ -26,7 +27,12 @@ class progress {
         base_.store(bytes - told_.bytes(), std::memory_order_relaxed);
     }
     void set_total(std::uint64_t bytes) noexcept { total_.store(bytes, std::memory_order_relaxed); }
-    void enter(phase p) noexcept { phase_.store(p, std::memory_order_relaxed); }
+    void enter(phase p) noexcept {
+        if (p == phase::moving && !moves()) {
+            since_.store(io::clock::now(), std::memory_order_relaxed);
+        }
+        phase_.store(p, std::memory_order_relaxed);
+    }
 
     /// Counts what moves.
     [[nodiscard]] transfer::moved& told() noexcept { return told_; }
@@ -44,6 +50,11 @@ class progress {
     [[nodiscard]] std::uint64_t total() const noexcept {
         return total_.load(std::memory_order_relaxed);
     }
+    /// It has begun to move, at `moving_since`.
+    [[nodiscard]] bool moves() const noexcept { return moving_since() != io::never; }
+    [[nodiscard]] io::time_point moving_since() const noexcept {
+        return since_.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] phase now() const noexcept { return phase_.load(std::memory_order_relaxed); }
 
  private:
@@ -52,6 +63,7 @@ class progress {
     // Wraps around below zero where bytes moved that the other side then did not have.
     std::atomic<std::uint64_t> base_ = 0;
     std::atomic<std::uint64_t> total_ = unknown;
+    std::atomic<io::time_point> since_ = io::never;
     std::atomic<phase> phase_ = phase::connecting;
 };
 

@@ -22,8 +22,6 @@ using namespace std::chrono_literals;
 using wire::http_response;
 using wire::http_response_reader;
 
-// Smaller ones are sent again as soon as it takes to ask how much of them is there.
-constexpr std::uint64_t worth_resuming = std::uint64_t{1} << 20;
 // Smaller ones are sent as soon as it takes to ask whether they are welcome.
 constexpr std::uint64_t worth_asking = std::uint64_t{64} << 10;
 // RFC 9110, section 10.1.1: a server that knows no Expect just waits for the body.
@@ -65,7 +63,7 @@ class put {
             auto done = co_await once();
             if (done) co_return done;
             told_.enter(phase::waiting);
-            const bool more = co_await left.again(done.error(), told_.moved());
+            const bool more = co_await left.again(done.error(), ahead_);
             if (!more) co_return done;
         }
     }
@@ -79,6 +77,7 @@ class put {
             if (!there) co_return std::unexpected{there.error()};
             if (complete_) co_return receipt(what_.size);
             from = *there;
+            ahead_ = std::max(ahead_, from);
             // It may have closed the connection that it answered on.
             if (auto open = co_await way_.open(); !open) co_return std::unexpected{open.error()};
         }
@@ -252,6 +251,7 @@ class put {
     std::string path_;
     progress& told_;
     wire::sha256_value digest_{};
+    std::uint64_t ahead_ = 0;  // the most that the server ever said to have
     bool in_parts_ = true;
     bool expects_ = true;
     bool complete_ = false;
@@ -313,7 +313,7 @@ coro::task<attempt<void>> wait_for_end(link& way, progress& told) {
     told.enter(phase::keeping);
     way.peer().finish_sending();
     const auto deadline = io::after(io::clock::now(), way.options().timeout * times_longer_to_keep);
-    std::array<std::byte, 4096> unread;
+    std::array<std::byte, 4096> unread{};
     for (;;) {
         auto got = co_await io::with_deadline(way.home(), way.peer().recv_into(unread), deadline);
         if (got && *got > 0) continue;
@@ -422,7 +422,7 @@ coro::task<attempt<uploaded>> stream_file(link& way, upload_source what, progres
         }
         if (done) co_return done;
         told.enter(phase::waiting);
-        const bool more = co_await left.again(done.error(), told.moved());
+        const bool more = co_await left.again(done.error(), 0);
         if (!more) co_return done;
     }
 }

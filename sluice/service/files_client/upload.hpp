@@ -24,6 +24,9 @@ struct uploaded {
     bool verified = false;
 };
 
+/// Smaller files go whole: they are sent again as soon as it takes to ask how much is there.
+inline constexpr std::uint64_t worth_resuming = std::uint64_t{1} << 20;
+
 /// An open regular file.
 struct upload_source {
     int file = -1;
