@@ -79,7 +79,6 @@ TEST(http_response, stands_still_behind_the_head) {
 
 TEST(http_response, leaves_what_follows_the_answer) {
     http_response_reader reader;
-    std::string body;
     ASSERT_TRUE(reader.feed("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"));
     EXPECT_EQ(reader.head().status, 100U);
     EXPECT_EQ(reader.take_rest(), "HTTP/1.1 204 No Content\r\n\r\n");
