@@ -10,12 +10,14 @@ inline constexpr std::string_view page_style = R"css(
 :root {
   color-scheme: light dark;
   --paper: #f6f7f9; --card: #fff; --ink: #1b1f27; --faint: #5f6878; --line: #e2e5ea;
-  --accent: #1257c9; --tint: #e9f0fd; --hover: #f2f5fa; --bad: #b3261e; --good: #1a7a3c; --dash: #b9c1cd;
+  --accent: #1257c9; --tint: #e9f0fd; --hover: #f2f5fa; --bad: #b3261e; --good: #1a7a3c;
+  --dash: #b9c1cd;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #12151b; --card: #1a1e26; --ink: #e6e9ef; --faint: #98a2b3; --line: #2b313c;
-    --accent: #7fb0ff; --tint: #1e2a40; --hover: #212733; --bad: #ff9087; --good: #6fd08c; --dash: #454d5b;
+    --accent: #7fb0ff; --tint: #1e2a40; --hover: #212733; --bad: #ff9087; --good: #6fd08c;
+    --dash: #454d5b;
   }
 }
 * { box-sizing: border-box; }
