@@ -6,15 +6,15 @@ import os
 import pathlib
 import pty
 import re
-import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 from files_rig import Fake, digest_of, put
-from talk_rig import ENVIRONMENT, INTERRUPT, PATIENCE, SLUICE, TalkTest, door, free_port
-from talk_rig import on_every_engine
+from talk_rig import ENVIRONMENT, INTERRUPT, KILL, PATIENCE, PEERS, SLUICE, Program, TalkTest
+from talk_rig import door, free_port, on_every_engine
 
 DATA = os.urandom(3_000_001)
 SMALL = b"a small file\n"
@@ -336,7 +336,7 @@ class Put(TalkTest):
             request.read(1_000_000)
             program.signal(INTERRUPT)
             # Until it hangs up.
-            while request.file.read(1):
+            while request.connection.recv(1 << 20):
                 pass
 
         self.file.write_bytes(DATA * 20)
@@ -415,14 +415,14 @@ class Stream(TalkTest):
                 self.assert_ends(program, 1, out="", err="had everything and did not keep it")
 
     def test_a_reset_in_the_middle_begins_anew(self):
-        self.file.write_bytes(DATA * 9)
+        self.file.write_bytes(DATA * 3)
         with door() as (port, accept):
             with put(self.file, f"tcp://127.0.0.1:{port}") as program:
                 peer = accept()
                 peer.receive(1000)
                 peer.reset()
                 with accept() as again:
-                    self.assertTrue(again.receive_to_end() == DATA * 9)
+                    self.assertTrue(again.receive_to_end() == DATA * 3)
                 self.assert_ends(program, 0, err="trying again in 0.25 s")
             with put(self.file, f"tcp://127.0.0.1:{port}", "--retry", 0) as program:
                 peer = accept()
@@ -430,12 +430,31 @@ class Stream(TalkTest):
                 peer.reset()
                 self.assert_ends(program, 3, err="nothing was kept, send it again")
 
-    def test_interrupted_it_resets_so_that_nothing_is_kept(self):
+    def test_interrupted_or_killed_it_resets_so_that_nothing_is_kept(self):
         self.file.write_bytes(DATA * 20)
-        with door() as (port, accept):
-            with put(self.file, f"tcp://127.0.0.1:{port}") as program, accept() as peer:
-                peer.receive(1000)
-                program.signal(signal.SIGINT)
-                self.assert_ends(program, 130, err="interrupted; nothing was kept")
-                with self.assertRaises(ConnectionResetError):
-                    peer.receive_to_end()
+        for number in (INTERRUPT, KILL):
+            for what in (self.file, "-"):
+                with self.subTest(number=number, what=what), door() as (port, accept):
+                    with put(what, f"tcp://127.0.0.1:{port}") as program, accept() as peer:
+                        if what == "-":
+                            program.type("hello" * 1000)
+                        peer.receive(1000)
+                        program.signal(number)
+                        if number == INTERRUPT:
+                            self.assert_ends(program, 130, err="interrupted; nothing was kept")
+                        with self.assertRaises(ConnectionResetError):
+                            peer.receive_to_end()
+
+    def test_the_python_server_stores_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with Program(sys.executable, "-B", PEERS / "upload_server.py", folder, 0) as server:
+                port = server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)$")[1]
+                with put(self.file, f"tcp://127.0.0.1:{port}") as program:
+                    self.assert_ends(program, 0)
+                self.assertEqual(
+                    server.hear(), f"Received {len(DATA)} bytes from [Client 1] as upload-1\n"
+                )
+                self.assertTrue(pathlib.Path(folder, "upload-1").read_bytes() == DATA)
+                with put(self.file, f"tcp://127.0.0.1:{port}") as program:
+                    server.hear()
+                    self.assert_ends(program, 0)

@@ -2,6 +2,7 @@
 #include "sluice/service/files_client/upload.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -308,9 +309,17 @@ coro::task<attempt<uploaded>> send_chunks(link& way, net::console& from, progres
     co_return done;
 }
 
+/// Until everything is sent, the end of this process, too, is a reset: less than all would look
+/// like all of it.
+void reset_when_closed(link& way, bool on) noexcept {
+    const linger at_once{.l_onoff = on ? 1 : 0, .l_linger = 0};
+    ::setsockopt(way.peer().fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 /// The other side's end, in order: then it has kept what it got.
 coro::task<attempt<void>> wait_for_end(link& way, progress& told) {
     told.enter(phase::keeping);
+    reset_when_closed(way, false);
     way.peer().finish_sending();
     const auto deadline = io::after(io::clock::now(), way.options().timeout * times_longer_to_keep);
     std::array<std::byte, 4096> unread{};
@@ -332,6 +341,7 @@ coro::task<attempt<void>> wait_for_end(link& way, progress& told) {
 }
 
 coro::task<attempt<uploaded>> stream_once(link& way, upload_source what, progress& told) {
+    reset_when_closed(way, true);
     told.start_at(0);
     told.enter(phase::moving);
     auto sent = co_await unless_stalled<void>{
@@ -340,8 +350,6 @@ coro::task<attempt<uploaded>> stream_once(link& way, upload_source what, progres
                             {.file = what.file, .offset = 0, .length = what.size}, told.told()),
         told.told(), way.options().timeout};
     if (!sent) {
-        // Less than the file would look like all of it.
-        way.peer().reset_on_close();
         way.drop();
         if (sent.error() == fault::ended) {
             co_return failed("the file became shorter while it was sent; nothing was kept");
@@ -430,6 +438,7 @@ coro::task<attempt<uploaded>> stream_file(link& way, upload_source what, progres
 coro::task<attempt<uploaded>> stream_all(link& way, net::console& from, progress& told) {
     auto open = co_await connect(way, told);
     if (!open) co_return std::unexpected{open.error()};
+    reset_when_closed(way, true);
     told.start_at(0);
     told.enter(phase::moving);
     uploaded done;
@@ -444,7 +453,6 @@ coro::task<attempt<uploaded>> stream_all(link& way, net::console& from, progress
             break;
         }
         if (!said) {
-            way.peer().reset_on_close();
             way.drop();
             co_return std::unexpected{said.error()};
         }
