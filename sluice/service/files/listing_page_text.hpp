@@ -66,6 +66,8 @@ svg.folder { stroke: var(--accent); fill: var(--tint); }
 .uploads progress { grid-column: 1 / -1; width: 100%; height: .5rem; accent-color: var(--accent); }
 .uploads .state { grid-column: 1 / -1; color: var(--faint); font-size: .875rem;
   font-variant-numeric: tabular-nums; }
+.uploads .plain { color: var(--faint); font-size: .875rem; }
+.uploads .plain:hover { color: var(--ink); }
 .uploads .bad .state { color: var(--bad); }
 .uploads .good .state { color: var(--good); }
 
@@ -119,7 +121,7 @@ code { font: .8125rem/1.6 ui-monospace, monospace; overflow-wrap: anywhere; }
   tbody td.time, tbody td.number { font-size: .875rem; }
   tbody td.time { grid-column: 1; grid-row: 2; padding-left: 2rem; }
   tbody td.number { grid-column: 2; grid-row: 2; }
-  tbody td.act { grid-column: 3; grid-row: 2; }
+  tbody td.act { grid-column: 3; grid-row: 2; width: auto; }
   footer { padding-inline: 1rem; }
 }
 )css";

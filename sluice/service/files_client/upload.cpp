@@ -76,9 +76,13 @@ class put {
         if (in_parts_ && what_.size >= worth_resuming) {
             auto there = co_await ask();
             if (!there) co_return std::unexpected{there.error()};
-            if (complete_) co_return receipt(what_.size);
+            if (complete_) {
+                if (!from_before_) from_before_ = what_.size;
+                co_return receipt();
+            }
             from = *there;
             ahead_ = std::max(ahead_, from);
+            if (!from_before_) from_before_ = from;
             // It may have closed the connection that it answered on.
             if (auto open = co_await way_.open(); !open) co_return std::unexpected{open.error()};
         }
@@ -207,7 +211,7 @@ class put {
             }
             verified_ = theirs.has_value();
             replaced_ = status == 204;
-            co_return receipt(from);
+            co_return receipt();
         }
         // Less is there than either side thought: the next attempt asks again.
         if ((status == 308 && !answer.field("location")) || (status == 409 && from > 0)) {
@@ -239,9 +243,9 @@ class put {
                           .may_pass = may_pass(status)};
     }
 
-    [[nodiscard]] uploaded receipt(std::uint64_t from) const {
+    [[nodiscard]] uploaded receipt() const {
         return {.bytes = what_.size,
-                .resumed_from = from,
+                .resumed_from = from_before_.value_or(0),
                 .replaced = replaced_,
                 .sha256 = digest_,
                 .verified = verified_};
@@ -253,6 +257,7 @@ class put {
     progress& told_;
     wire::sha256_value digest_{};
     std::uint64_t ahead_ = 0;  // the most that the server ever said to have
+    std::optional<std::uint64_t> from_before_;  // what it had when it was asked first
     bool in_parts_ = true;
     bool expects_ = true;
     bool complete_ = false;
