@@ -338,6 +338,7 @@ class Put(TalkTest):
             # Until it hangs up.
             while request.connection.recv(1 << 20):
                 pass
+            return "close"
 
         self.file.write_bytes(DATA * 20)
         with Fake(nothing_there, stop) as fake:
