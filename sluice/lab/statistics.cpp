@@ -12,6 +12,8 @@ namespace sluice::lab {
 namespace {
 
 constexpr std::size_t resamples = 2000;
+/// Enough for a standard error, where no tail is looked at.
+constexpr std::size_t fewer_resamples = 800;
 constexpr double confidence = 0.95;
 
 /// SplitMix64 (S. Vigna, prng.di.unimi.it): the same numbers on every machine, which the
@@ -48,27 +50,27 @@ double median(std::vector<double> values) {
     return median_in_place(values);
 }
 
-/// The medians of so many samples drawn from `values` with replacement, in rising order.
-std::vector<double> medians_of_resamples(std::span<const double> values) {
+/// The medians of so many samples drawn from `values` with replacement.
+std::vector<double> medians_of_resamples(std::span<const double> values, std::size_t count) {
     dice roll{seed};
     std::vector<double> drawn(values.size());
-    std::vector<double> medians(resamples);
+    std::vector<double> medians(count);
     for (auto& each : medians) {
         for (auto& value : drawn) value = values[roll.below(values.size())];
         each = median_in_place(drawn);
     }
-    std::ranges::sort(medians);
     return medians;
 }
 
 /// The standard deviation of the medians of resamples.
 double standard_error(std::span<const double> values) {
-    const auto medians = medians_of_resamples(values);
+    const auto medians = medians_of_resamples(values, fewer_resamples);
+    const auto n = static_cast<double>(medians.size());
     double mean = 0;
-    for (const auto each : medians) mean += each / resamples;
+    for (const auto each : medians) mean += each / n;
     double squares = 0;
     for (const auto each : medians) squares += (each - mean) * (each - mean);
-    return std::sqrt(squares / (resamples - 1));
+    return std::sqrt(squares / (n - 1));
 }
 
 /// A continued fraction for the incomplete beta function (DLMF 8.17.22), by Lentz's method.
@@ -198,7 +200,8 @@ estimate median_of(std::span<const double> samples) {
     const auto n = static_cast<double>(kept.size());
     const auto share =
         normal_below(-std::sqrt(n / (n - 1)) * student_quantile((1 - confidence) / 2, n - 1));
-    const auto medians = medians_of_resamples(kept);
+    auto medians = medians_of_resamples(kept, resamples);
+    std::ranges::sort(medians);
     const auto skipped = static_cast<std::size_t>(share * resamples);
     found.low = medians[skipped];
     found.high = medians[resamples - 1 - skipped];
@@ -232,6 +235,14 @@ comparison compare(std::span<const double> one, std::span<const double> other, b
         const auto parts = mine * mine / static_cast<double>(ours.size() - 1) +
                            yours * yours / static_cast<double>(theirs.size() - 1);
         freedom = parts > 0 ? (mine + yours) * (mine + yours) / parts : 1;
+    }
+    found.error = error;
+    if (rules.usual_error > 0) {
+        constexpr double weight = 4;
+        error =
+            std::sqrt((freedom * error * error + weight * rules.usual_error * rules.usual_error) /
+                      (freedom + weight));
+        freedom += weight;
     }
     const auto reach = error > 0 ? student_quantile(tail, freedom) * error : 0;
     found.ratio = ratio_of(centre);

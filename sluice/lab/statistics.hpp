@@ -40,6 +40,7 @@ struct comparison {
     double high = 1;
     verdict outcome = verdict::unknown;
     bool paired = false;  ///< the ratio is the median of the ratios round by round
+    double error = 0;     ///< standard error of the ratio's logarithm, as its own samples tell it
 };
 
 struct comparison_rules {
@@ -51,6 +52,10 @@ struct comparison_rules {
     double least = 0.01;
     /// False for series of different runs, whose rounds have nothing in common.
     bool may_pair = true;
+    /// The error that comparisons like this one have; 0: not known. A few rounds tell little of
+    /// their own noise, and what ran beside them knows more: the two are averaged, this one with
+    /// the weight of five rounds (G. Smyth, "Linear models and empirical Bayes methods", 2004).
+    double usual_error = 0;
 };
 
 /// Compares `one` to `other`: by the median of the ratios round by round where both have equally

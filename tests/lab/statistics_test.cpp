@@ -139,6 +139,23 @@ TEST(compare, many_side_by_side_are_all_ties_in_19_of_20) {
     EXPECT_GE(quiet, trials * 19 / 20);
 }
 
+TEST(compare, a_few_rounds_learn_their_noise_from_what_ran_beside_them) {
+    const std::array one{1.30, 1.33, 1.28};
+    const std::array other{1.00, 0.97, 1.03};
+    const comparison_rules alone{.side_by_side = 6};
+    auto helped = alone;
+    helped.usual_error = 0.02;
+    const auto found = compare(one, other, better::higher, helped);
+    EXPECT_EQ(compare(one, other, better::higher, alone).outcome, verdict::tie);
+    EXPECT_EQ(found.outcome, verdict::better);
+    EXPECT_GT(found.error, 0);
+    // Three rounds that agree by chance are not believed where all others are far apart.
+    const std::array calm{1.1, 1.1001, 1.1002};
+    const std::array base{1.0, 1.0, 1.0};
+    EXPECT_EQ(compare(calm, base, better::higher).outcome, verdict::better);
+    EXPECT_EQ(compare(calm, base, better::higher, {.usual_error = 0.1}).outcome, verdict::tie);
+}
+
 TEST(compare, a_tenth_more_is_found_through_noise_of_three_per_cent) {
     noise made{5};
     int found = 0;

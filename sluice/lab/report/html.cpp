@@ -42,6 +42,9 @@ std::string with_times(std::string text) {
     for (auto at = text.find(" x "); at != std::string::npos; at = text.find(" x ", at)) {
         text.replace(at, 3, "\u00a0× ");
     }
+    if (const auto at = text.find(" x)"); at != std::string::npos) {
+        text.replace(at, 2, "\u00a0×");
+    }
     if (text.ends_with(" x")) text.replace(text.size() - 2, 2, "\u00a0×");
     return text;
 }

@@ -50,7 +50,23 @@ std::optional<comparison> ranking::compare_rows(std::size_t one, std::size_t oth
     const auto* a = find_series(*rows[one].row, name);
     const auto* b = find_series(*rows[other].row, name);
     if (a == nullptr || b == nullptr || a->unit != b->unit) return std::nullopt;
-    return compare(a->samples, b->samples, a->which, {.side_by_side = side_by_side()});
+    return compare(a->samples, b->samples, a->which,
+                   {.side_by_side = side_by_side(),
+                    .usual_error = name == quantity ? error : usual_error(name)});
+}
+
+double ranking::usual_error(std::string_view name) const {
+    constexpr std::size_t fewest = 3;
+    const auto* other = base ? find_series(*rows[*base].row, name) : nullptr;
+    if (other == nullptr) return 0;
+    std::vector<double> errors;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const auto* one = i == *base ? nullptr : find_series(*rows[i].row, name);
+        if (one == nullptr) continue;
+        const auto found = compare(one->samples, other->samples, one->which);
+        if (found.outcome != verdict::unknown) errors.push_back(found.error);
+    }
+    return errors.size() < fewest ? 0 : median_of(errors).median;
 }
 
 std::optional<std::size_t> ranking::find(std::string_view variant) const {
@@ -84,6 +100,7 @@ ranking rank(const test_case& from, baseline base) {
     }
     found.best = best_of(found);
     found.base = base == baseline::best && found.best ? found.best : first_of(found);
+    found.error = found.usual_error(found.quantity);
     for (std::size_t i = 0; i < found.rows.size(); ++i) {
         auto& row = found.rows[i];
         if (row.value.count == 0) continue;

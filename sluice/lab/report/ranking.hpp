@@ -29,6 +29,7 @@ struct ranking {
     std::string quantity;  ///< its name: "rate"
     std::string unit;
     better which = better::neither;
+    double error = 0;                 ///< usual_error() of that quantity
     std::vector<standing> rows;       ///< as many as figures, in their order
     std::optional<std::size_t> base;  ///< which row the others are compared to
     std::optional<std::size_t> best;  ///< none where more is neither better nor worse
@@ -39,6 +40,9 @@ struct ranking {
                                                          std::string_view name) const;
     /// The row of a variant that has samples.
     [[nodiscard]] std::optional<std::size_t> find(std::string_view variant) const;
+    /// The error that comparisons with the base have, by the median of them; 0 where they are too
+    /// few to speak of.
+    [[nodiscard]] double usual_error(std::string_view name) const;
     /// How many other rows each is compared with.
     [[nodiscard]] std::size_t side_by_side() const noexcept;
 };
