@@ -63,9 +63,9 @@ class Shortage(HttpTest):
         with HttpServer(self.folder, "--engine", "epoll", preexec_fn=limit) as server:
             get = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
             with contextlib.ExitStack() as kept:
-                peers = [kept.enter_context(server.dial()) for _ in range(20)]
                 answers = []
-                for peer in peers:
+                for _ in range(20):
+                    peer = kept.enter_context(server.dial())
                     with contextlib.suppress(OSError):
                         peer.sendall(get)
                         answers += statuses(peer.recv(4096))
