@@ -1,11 +1,17 @@
 """The HTTP door under bad input: the right status, and nothing written."""
 
+import ctypes
 import os
-import re
+import select
 import socket
+import threading
 import unittest
 
-from files_http_rig import DATA, SMALL, HttpServer, HttpTest, receive_to_end, statuses
+from files_http_rig import DATA, SMALL, HttpServer, HttpTest, ask, statuses
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+RENAME_EXCHANGE = 2
 
 
 class Bad(HttpTest):
@@ -82,6 +88,38 @@ class Bad(HttpTest):
         self.assertEqual(sorted(os.listdir(self.store)), names)
         self.assertEqual(os.listdir(outside), ["secret"])
         self.assertEqual((outside / "secret").read_bytes(), b"secret")
+
+    def test_a_directory_that_is_swapped_for_a_link_all_the_while_leads_nowhere(self):
+        outside = self.folder / "outside"
+        outside.mkdir()
+        (outside / "a").write_bytes(b"secret")
+        real, link = self.store / "dir", self.store / "link"
+        real.mkdir()
+        (real / "a").write_bytes(SMALL)
+        link.symlink_to(outside)
+        stop = threading.Event()
+
+        def swap():
+            names = os.fsencode(real), os.fsencode(link)
+            while not stop.is_set():
+                self.assertEqual(LIBC.renameat2(-100, names[0], -100, names[1], RENAME_EXCHANGE), 0)
+
+        swapper = threading.Thread(target=swap)
+        swapper.start()
+        try:
+            with self.server.open() as connection:
+                answers = []
+                for i in range(1500):
+                    status, _, body = ask(connection, "GET", "/dir/a")
+                    answers.append(status)
+                    self.assertIn((status, body == SMALL), ((200, True), (403, False)))
+                    if i % 5 == 0:
+                        self.assertIn(ask(connection, "PUT", f"/dir/{i}", SMALL)[0], (201, 403, 409))
+        finally:
+            stop.set()
+            swapper.join()
+        self.assertEqual(set(answers), {200, 403})
+        self.assertEqual(os.listdir(outside), ["a"])
 
     def test_lengths_that_contradict_each_other(self):
         self.expect(400, self.put(b"/a", b"Content-Length: 5", b"Content-Length: 5"))
@@ -165,8 +203,6 @@ class Bad(HttpTest):
 
     def wait_for_slow(self, server, peer):
         """Until the server has left it."""
-        import select
-
         watcher = select.poll()
         watcher.register(peer, select.POLLRDHUP)
         self.assertTrue(watcher.poll(10_000))

@@ -2,6 +2,7 @@
 #include "sluice/service/files/digest_later.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,6 +61,9 @@ void digest_later::add(int file) noexcept {
 }
 
 void digest_later::work() noexcept {
+    // Nobody waits for it, so everybody else goes first (sched(7), SCHED_IDLE).
+    const sched_param none{};
+    ::sched_setscheduler(0, SCHED_IDLE, &none);
     std::unique_lock lock{mutex_};
     for (;;) {
         news_.wait(lock, [this] { return stopping_ || !files_.empty(); });

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <utility>
 
@@ -17,6 +20,9 @@ namespace {
 // Digests of large files take seconds each; more at a time would only share the disk and the cores.
 constexpr unsigned disk_workers = 2;
 constexpr std::size_t most_waiting = 100'000;
+
+// Room that is taken at a time, where there is a quota.
+constexpr std::uint64_t largest_step = std::uint64_t{64} << 20;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
@@ -94,8 +100,7 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
     const std::uint64_t limit = options_.max_size;
     const std::uint64_t most =
         limit == std::numeric_limits<std::uint64_t>::max() ? limit : limit + 1;
-    auto got = co_await transfer::receive_file(options_.how, client.peer(),
-                                               {.file = file->fd(), .most = most}, told);
+    auto got = co_await take(client, *file, most, told);
     if (!got) {
         const bool disk = got.error().is(ENOSPC) || got.error().is(EDQUOT) ||
                           got.error().is(EFBIG) || got.error().is(EIO);
@@ -124,6 +129,41 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
     counters_->bytes.fetch_add(*got, relaxed);
     report(fmt::format("Received {} bytes from {} as {} (sha256 {})", *got, who, kept->name,
                        kept->sha256));
+}
+
+// Within a quota, room is taken step by step, for nobody says how much will come.
+coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming& file,
+                                                 std::uint64_t most, transfer::moved& told) {
+    const bool limited = store_->room().is_limited();
+    std::uint64_t received = 0;
+    while (received < most) {
+        std::uint64_t step = most - received;
+        if (limited) step = room_for(file, received, std::min(step, largest_step));
+        if (step == 0) {
+            // Full: that matters only if there is more.
+            std::array<std::byte, 1> more{};
+            auto peeked = co_await client.peer().recv_into(more);
+            if (!peeked) co_return failure(peeked.error());
+            if (*peeked > 0) co_return failure_of(EDQUOT);
+            break;
+        }
+        auto got = co_await transfer::receive_file(
+            options_.how, client.peer(), {.file = file.fd(), .offset = received, .most = step},
+            told);
+        if (!got) co_return failure(got.error());
+        received += *got;
+        if (*got < step) break;
+    }
+    co_return received;
+}
+
+std::uint64_t raw_door::room_for(incoming& file, std::uint64_t received, std::uint64_t step) {
+    constexpr std::uint64_t least = 4096;
+    while (!file.make_room(received + step, false)) {
+        step /= 2;
+        if (step < least) return 0;
+    }
+    return step;
 }
 
 coro::task<result<raw_door::receipt>> raw_door::keep(io::engine& here, incoming& file) {

@@ -64,6 +64,10 @@ class raw_door {
     coro::task<void> receive(model::guest& client);
     static coro::task<result<std::uint64_t>> drop(model::guest& client);
     coro::task<void> store_from(model::guest& client, std::string who);
+    coro::task<result<std::uint64_t>> take(model::guest& client, incoming& file, std::uint64_t most,
+                                           transfer::moved& told);
+    [[nodiscard]] static std::uint64_t room_for(incoming& file, std::uint64_t received,
+                                                std::uint64_t step);
     coro::task<result<receipt>> keep(io::engine& here, incoming& file);
     io::offload_pool& disk();
     void report(std::string_view what) noexcept;
