@@ -34,7 +34,7 @@ verdict scan(std::string_view bytes, std::string_view steps) {
         at = std::min(bytes.size(), at + step);
         const auto found = scanner.scan(bytes.substr(0, at));
         if (!found) return {.length = {}, .status = found.error().status};
-        if (*found) return {.length = **found, .status = 0};
+        if (*found) return {.length = *found, .status = 0};
         if (at == bytes.size()) return {};
     }
 }
