@@ -12,7 +12,8 @@
 
 namespace sluice::wire {
 
-/// The head of an answer. Fields of a trailer stand behind those of the head once they came.
+/// The head of an answer. Once the body has come, a Repr-Digest in its trailer stands behind the
+/// fields of the head.
 struct http_response {
     unsigned status = 0;
     std::string reason;
@@ -62,6 +63,8 @@ class http_response_reader {
 
  private:
     class parser;
+    [[nodiscard]] outcome feed_chunks(std::string& body);
+
     std::unique_ptr<parser> parser_;
     std::string pending_;
 };

@@ -69,6 +69,16 @@ TEST(http_response, joins_chunks_and_reads_the_trailer_whatever_the_pieces) {
     }
 }
 
+TEST(http_response, reads_an_empty_chunked_body_whatever_the_pieces) {
+    constexpr std::string_view text =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    for (std::size_t step = 1; step <= text.size(); ++step) {
+        const auto o = read(text, step);
+        EXPECT_TRUE(o.good && o.done) << step;
+        EXPECT_EQ(o.body, "") << step;
+    }
+}
+
 TEST(http_response, stands_still_behind_the_head) {
     http_response_reader reader;
     ASSERT_TRUE(reader.feed(std::string{with_length} + "more"));
