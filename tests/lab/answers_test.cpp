@@ -76,6 +76,25 @@ TEST(answers, of_two_points_are_about_both) {
                 Contains(ContainsRegex("^1 GiB: At 8 clients, sendfile-cork moved 1\\.[56]")));
 }
 
+TEST(answers, of_a_line_without_a_winner_say_so) {
+    auto run = sample_run();
+    for (auto& each : run.cases) {
+        if (each.x) each.figures[1].quantities = each.figures[0].quantities;
+    }
+    EXPECT_THAT(told(run),
+                Contains("fib: Nothing was ahead, by clients: no difference at 1 to 64."));
+}
+
+TEST(answers, of_a_line_of_single_rounds_name_no_winner) {
+    auto run = sample_run();
+    for (auto& one : run.cases) {
+        for (auto& each : one.figures) each.quantities[0].samples.resize(1);
+    }
+    EXPECT_THAT(told(run),
+                Contains("fib: Nothing was ahead, by clients: too few rounds to tell at 1 to 64."));
+    EXPECT_THAT(told(run), Not(Contains(HasSubstr("event"))));
+}
+
 TEST(answers, name_places_as_people_do) {
     auto point = sample_run().cases[0];
     const auto lead_at = [&point](const std::string& axis, double x) {

@@ -197,6 +197,18 @@ std::string told_place(const ranking& point) {
     return fmt::format("{} {}", place, one ? axis.substr(0, axis.size() - 1) : axis);
 }
 
+constexpr std::string_view nobody = "no difference";
+constexpr std::string_view unsure = "too few rounds to tell";
+
+/// Who is ahead at a place; empty where nobody has a rival.
+std::string told_leaders(const ranking& point) {
+    if (count_measured(point) < 2) return {};
+    const auto names = names_of_leaders(point);
+    if (!knows_enough(point)) return std::string{unsure};
+    if (names.size() > 1 && names.size() == count_measured(point)) return std::string{nobody};
+    return joined(names);
+}
+
 /// What is said of one place on a line.
 void add_point(const ranking& point, std::string_view place, std::vector<answer>& into) {
     if (!point.best || !point.base || !knows_enough(point)) return;
@@ -215,14 +227,10 @@ void add_point(const ranking& point, std::string_view place, std::vector<answer>
 void add_line(const line& of, std::vector<answer>& into) {
     std::vector<std::string> parts;
     for (std::size_t from = 0; from < of.points.size();) {
-        const auto names = names_of_leaders(of.points[from]);
+        const auto who = told_leaders(of.points[from]);
         auto to = from;
-        while (to + 1 < of.points.size() && names_of_leaders(of.points[to + 1]) == names) ++to;
-        if (!names.empty()) {
-            const auto all = names.size() == of.points[from].rows.size() && names.size() > 1;
-            parts.push_back(fmt::format("{} at {}", all ? "no difference" : joined(names),
-                                        told_places(of, from, to)));
-        }
+        while (to + 1 < of.points.size() && told_leaders(of.points[to + 1]) == who) ++to;
+        if (!who.empty()) parts.push_back(fmt::format("{} at {}", who, told_places(of, from, to)));
         from = to + 1;
     }
     if (parts.empty()) return;
@@ -230,6 +238,10 @@ void add_line(const line& of, std::vector<answer>& into) {
     std::string sentence = fmt::format("Ahead, by {}:", of.first->axis);
     for (std::size_t i = 0; i < parts.size(); ++i) {
         sentence += (i == 0 ? " " : "; ") + parts[i];
+    }
+    if (parts.size() == 1 &&
+        (parts.front().starts_with(nobody) || parts.front().starts_with(unsure))) {
+        sentence = fmt::format("Nothing was ahead, by {}: {}", of.first->axis, parts.front());
     }
     into.push_back({of.first->plan, place, sentence + '.', {}, 1});
     // Of a few points each is worth a sentence; of many, the last, where the load is the heaviest.

@@ -107,7 +107,8 @@ ranking rank(const test_case& from, baseline base) {
         row.to_base = *found.compare_rows(i, *found.base, found.quantity);
         if (!found.best) continue;
         row.to_best = *found.compare_rows(i, *found.best, found.quantity);
-        row.leads = i == *found.best || row.to_best.outcome == verdict::tie;
+        row.leads = i == *found.best || row.to_best.outcome == verdict::tie ||
+                    row.to_best.outcome == verdict::unknown;
     }
     return found;
 }

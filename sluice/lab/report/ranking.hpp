@@ -20,7 +20,7 @@ struct standing {
     estimate value;
     comparison to_base;
     comparison to_best;
-    bool leads = false;  ///< it is the best, or a tie with it
+    bool leads = false;  ///< it is the best, or nothing shows that it is not
 };
 
 /// A case, judged. Refers to the case, which must live on.

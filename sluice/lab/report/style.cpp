@@ -124,7 +124,8 @@ h1{font-size:25px}h2{font-size:21px;margin-top:40px}
 svg.wide{display:none}svg.narrow{display:block}}
 @media print{
 :root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb}
-body{font-size:12px}main,header,footer{max-width:none;padding:0}nav,details{display:none}
+body,.card ul,.rank,.remarks,table,.facts dl{font-size:11px}
+main,header,footer{max-width:none;padding:0}nav,details{display:none}
 h2{break-after:avoid}.bar,.card{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )";
 
