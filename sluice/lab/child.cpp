@@ -1,0 +1,264 @@
+// Forks, waits, reads, ends.
+#include "sluice/lab/child.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "sluice/base/pipe.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::lab {
+namespace {
+
+using clock = std::chrono::steady_clock;
+constexpr auto heading = "listening on ";
+
+constexpr std::size_t pipe_size = 65536;
+
+/// Between fork and exec: what is safe there, and nothing else.
+[[noreturn]] void become(const child_options& o, pid_t parent, char* const* words, int go, int out,
+                         int err) {
+    constexpr int could_not = 127;
+    ::setsid();
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(could_not);
+    if (!o.cores.empty()) {
+        cpu_set_t cores;
+        CPU_ZERO(&cores);
+        for (const int core : o.cores) CPU_SET(static_cast<std::size_t>(core), &cores);
+        ::sched_setaffinity(0, sizeof cores, &cores);
+    }
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    ::signal(SIGPIPE, SIG_DFL);
+    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::dup2(nothing, STDIN_FILENO);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(err, STDERR_FILENO);
+    for (const int each : {o.lent, o.lent_too}) {
+        if (each >= 0) ::fcntl(each, F_SETFD, 0);
+    }
+    // The counters are to be there before the first instruction that counts.
+    char one = 0;
+    if (::read(go, &one, 1) < 0) ::_exit(could_not);
+    ::execv("/proc/self/exe", words);
+    ::_exit(could_not);
+}
+
+bool is_plain(std::string_view word) {
+    constexpr std::string_view fine = "@%+=:,./-_";
+    return !word.empty() && std::ranges::all_of(word, [&](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               fine.contains(c);
+    });
+}
+
+/// The last of what a program complained of, on one line.
+std::string last_words(std::string_view text) {
+    while (text.ends_with('\n')) text.remove_suffix(1);
+    const auto line = text.substr(text.rfind('\n') + 1);
+    constexpr std::size_t most = 300;
+    return wire::printable(line.substr(0, most));
+}
+
+}  // namespace
+
+std::expected<child, std::string> child::start(const child_options& o) {
+    auto out = pipe_ends::create(pipe_size);
+    auto err = pipe_ends::create(pipe_size);
+    auto go = pipe_ends::create(pipe_size);
+    for (const auto* each : {&out, &err, &go}) {
+        if (!*each) return std::unexpected{"cannot make a pipe: " + each->error().message()};
+    }
+    std::vector<std::string> words{"sluice"};
+    words.insert(words.end(), o.words.begin(), o.words.end());
+    std::vector<char*> pointers;
+    pointers.reserve(words.size() + 1);
+    for (auto& each : words) pointers.push_back(each.data());
+    pointers.push_back(nullptr);
+
+    const pid_t parent = ::getpid();
+    const pid_t process = ::fork();
+    if (process < 0) {
+        return std::unexpected{"cannot start a process: " + error::system(errno).message()};
+    }
+    if (process == 0) {
+        become(o, parent, pointers.data(), go->out.get(), out->in.get(), err->in.get());
+    }
+    child made;
+    made.process_ = process;
+    made.name_ = fmt::format(
+        "sluice {}",
+        fmt::join(o.words.begin(),
+                  o.words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(o.words)), " "));
+    made.out_ = std::move(out->out);
+    made.err_ = std::move(err->out);
+    if (o.counted) {
+        made.switches_ = count_switches(process);
+        made.calls_ = count_calls(process);
+    }
+    const char one = 1;
+    if (::write(go->in.get(), &one, sizeof one) < 0) {
+        return std::unexpected{"cannot speak to a process: " + error::system(errno).message()};
+    }
+    return made;
+}
+
+child::child(child&& other) noexcept
+    : process_{std::exchange(other.process_, 0)},
+      name_{std::move(other.name_)},
+      out_{std::move(other.out_)},
+      err_{std::move(other.err_)},
+      said_{std::move(other.said_)},
+      complained_{std::move(other.complained_)},
+      switches_{std::move(other.switches_)},
+      calls_{std::move(other.calls_)} {}
+
+child& child::operator=(child&& other) noexcept {
+    if (this == &other) return *this;
+    end();
+    process_ = std::exchange(other.process_, 0);
+    name_ = std::move(other.name_);
+    out_ = std::move(other.out_);
+    err_ = std::move(other.err_);
+    said_ = std::move(other.said_);
+    complained_ = std::move(other.complained_);
+    switches_ = std::move(other.switches_);
+    calls_ = std::move(other.calls_);
+    return *this;
+}
+
+child::~child() {
+    end();
+}
+
+watched child::watch() const noexcept {
+    return {.process = process_, .switches = switches_.get(), .calls = calls_.get()};
+}
+
+bool child::take_in(int stop, clock::time_point until) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
+    if (left <= 0) return false;
+    std::array<pollfd, 3> all{pollfd{.fd = out_ ? out_.get() : -1, .events = POLLIN, .revents = 0},
+                              pollfd{.fd = err_ ? err_.get() : -1, .events = POLLIN, .revents = 0},
+                              pollfd{.fd = stop, .events = POLLIN, .revents = 0}};
+    if (::poll(all.data(), all.size(), static_cast<int>(left)) < 0 && errno != EINTR) return false;
+    if (all[2].revents != 0) return false;
+    const auto read_from = [](unique_fd& from, const pollfd& state, std::string& into) {
+        if (state.revents == 0) return;
+        std::array<char, 65536> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+        const ssize_t got = ::read(from.get(), room.data(), room.size());
+        if (got > 0) {
+            into.append(room.data(), static_cast<std::size_t>(got));
+        } else {
+            from.reset();
+        }
+    };
+    read_from(out_, all[0], said_);
+    read_from(err_, all[1], complained_);
+    return out_ || err_;
+}
+
+std::string child::why(const std::string& what) const {
+    const auto words = last_words(complained_);
+    if (words.empty()) return fmt::format("`{}` {}", name_, what);
+    return fmt::format("`{}` {}: {}", name_, what, words);
+}
+
+std::expected<std::string, std::string> child::await_address(int stop,
+                                                             std::chrono::milliseconds patience) {
+    const auto until = clock::now() + patience;
+    for (;;) {
+        const auto at = complained_.find(heading);
+        const auto end = at == std::string::npos ? at : complained_.find(" (", at);
+        if (end != std::string::npos) {
+            const auto from = at + std::string_view{heading}.size();
+            return complained_.substr(from, end - from);
+        }
+        if (!take_in(stop, until)) break;
+    }
+    const bool gone = !out_ && !err_;
+    return std::unexpected{why(gone ? "ended before it listened" : "did not begin to listen")};
+}
+
+int child::wait() {
+    int status = 0;
+    while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
+    }
+    process_ = 0;
+    return status;
+}
+
+std::expected<std::string, std::string> child::await_output(int stop,
+                                                            std::chrono::milliseconds patience) {
+    const auto until = clock::now() + patience;
+    while (take_in(stop, until)) {
+    }
+    if (out_ || err_) {
+        const bool late = clock::now() >= until;
+        auto reason = why(late ? "took too long" : "was interrupted");
+        return std::unexpected{std::move(reason)};
+    }
+    const int status = wait();
+    if (WIFSIGNALED(status)) return std::unexpected{why("was killed")};
+    if (WEXITSTATUS(status) != 0) return std::unexpected{why("failed")};
+    return std::move(said_);
+}
+
+void child::end() noexcept {
+    if (process_ <= 0) return;
+    constexpr auto patience = std::chrono::seconds{1};
+    constexpr auto pause = std::chrono::milliseconds{1};
+    ::kill(process_, SIGTERM);
+    const auto until = clock::now() + patience;
+    for (;;) {
+        const pid_t gone = ::waitpid(process_, nullptr, WNOHANG);
+        if (gone == process_ || (gone < 0 && errno != EINTR)) break;
+        if (clock::now() >= until) {
+            // Its children die with it.
+            ::kill(process_, SIGKILL);
+            ::waitpid(process_, nullptr, 0);
+            break;
+        }
+        std::this_thread::sleep_for(pause);
+    }
+    process_ = 0;
+}
+
+std::string shell_words(const std::vector<std::string>& words) {
+    std::string line;
+    for (const auto& word : words) {
+        if (!line.empty()) line += ' ';
+        if (is_plain(word)) {
+            line += word;
+            continue;
+        }
+        line += '\'';
+        for (const char c : word) {
+            if (c == '\'') {
+                line += R"('\'')";
+            } else {
+                line += c;
+            }
+        }
+        line += '\'';
+    }
+    return line;
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,81 @@
+// Finds cells by the position of a value's highest bit.
+#include "sluice/lab/histogram.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace sluice::lab {
+namespace {
+
+constexpr unsigned cell_bits = 7;
+constexpr std::uint64_t cells_a_power = std::uint64_t{1} << cell_bits;
+
+/// Values below 256 have cells of their own; above, each power of two has 128.
+std::size_t index_of(std::uint64_t value) noexcept {
+    const auto bits = static_cast<unsigned>(std::bit_width(value));
+    if (bits <= cell_bits + 1) return static_cast<std::size_t>(value);
+    const unsigned shift = bits - cell_bits - 1;
+    return static_cast<std::size_t>(shift * cells_a_power + (value >> shift));
+}
+
+std::uint64_t most_in(std::size_t index) noexcept {
+    const std::uint64_t place = index;
+    if (place < 2 * cells_a_power) return place;
+    const auto shift = static_cast<unsigned>(place / cells_a_power - 1);
+    const std::uint64_t leading = place - shift * cells_a_power;
+    return (leading << shift) + ((std::uint64_t{1} << shift) - 1);
+}
+
+}  // namespace
+
+void histogram::add(std::uint64_t nanoseconds, std::uint64_t times) {
+    if (times == 0) return;
+    const auto index = index_of(nanoseconds);
+    if (index >= counts_.size()) counts_.resize(index + 1);
+    counts_[index] += times;
+    count_ += times;
+    max_ = std::max(max_, nanoseconds);
+}
+
+void histogram::add(const histogram& other) {
+    if (other.counts_.size() > counts_.size()) counts_.resize(other.counts_.size());
+    for (std::size_t i = 0; i < other.counts_.size(); ++i) counts_[i] += other.counts_[i];
+    count_ += other.count_;
+    max_ = std::max(max_, other.max_);
+}
+
+std::uint64_t histogram::at(double share) const noexcept {
+    const double wanted = std::ceil(std::clamp(share, 0.0, 1.0) * static_cast<double>(count_));
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+        below += counts_[i];
+        if (below > 0 && static_cast<double>(below) >= wanted) return std::min(most_in(i), max_);
+    }
+    return max_;
+}
+
+std::vector<histogram::cell> histogram::cells() const {
+    std::vector<cell> found;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+        if (counts_[i] > 0) found.push_back({.most = most_in(i), .count = counts_[i]});
+    }
+    return found;
+}
+
+std::vector<quantile> quantiles_of(const histogram& counted) {
+    constexpr std::array shares{0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999};
+    std::vector<quantile> found;
+    if (counted.empty()) return found;
+    for (const double share : shares) {
+        // One value in a thousand says nothing of the one in ten thousand.
+        if ((1 - share) * static_cast<double>(counted.count()) < 1) break;
+        found.push_back({.share = share, .seconds = static_cast<double>(counted.at(share)) * 1e-9});
+    }
+    found.push_back({.share = 1, .seconds = static_cast<double>(counted.max()) * 1e-9});
+    return found;
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,137 @@
+// Receives and drops, or sends the same megabytes again and again.
+#include "sluice/lab/load/bytes.hpp"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/mapping.hpp"
+#include "sluice/lab/load/parts.hpp"
+
+namespace sluice::lab {
+namespace {
+
+/// What is sent at a time. It stays in the caches of the load's core, so that reading it costs the
+/// least.
+constexpr std::size_t piece = std::size_t{256} << 10;
+
+struct client {
+    unique_fd fd;
+    std::uint64_t moved = 0;
+    bool sent = false;  // of an upload: all of it
+    bool done = false;
+};
+
+class mover {
+ public:
+    explicit mover(const bytes_options& o) : options_{o}, clients_(o.clients), left_{o.clients} {
+        dialer dial{o.where};
+        for (std::size_t i = 0; i < clients_.size(); ++i) {
+            clients_[i].fd = dial.dial();
+            ready_.add(clients_[i].fd.get(), i);
+        }
+    }
+
+    /// Until all are done.
+    template <class Move>
+    outcome run(Move move) {
+        outcome seen;
+        const window counted{options_.server};
+        while (left_ > 0) {
+            const bool looks = seen.seconds <= 0 && is_sent();
+            const auto patience = looks ? load_clock::duration{look_again} : forever;
+            for (const epoll_event& event : ready_.wait(patience)) {
+                client& c = clients_[static_cast<std::size_t>(event.data.u64)];
+                if (!c.done) move(c, event);
+            }
+            if (looks && is_taken()) counted.close(seen);
+        }
+        if (seen.seconds > 0) {
+            seen.whole_seconds = in_seconds(load_clock::now() - counted.begun());
+        } else {
+            counted.close(seen);
+        }
+        for (const client& c : clients_) {
+            seen.amount += static_cast<double>(c.moved);
+            if (c.moved != options_.size) ++seen.errors;
+        }
+        return seen;
+    }
+    void finish(client& c) noexcept {
+        c.done = true;
+        c.fd.reset();
+        --left_;
+    }
+
+ private:
+    static constexpr load_clock::duration forever{-1};
+    static constexpr auto look_again = std::chrono::microseconds{100};
+
+    [[nodiscard]] bool is_sent() const { return std::ranges::all_of(clients_, &client::sent); }
+    /// Whether the other side's kernel has all bytes that were sent (tcp(7), SIOCOUTQ).
+    [[nodiscard]] bool is_taken() const {
+        return std::ranges::all_of(clients_, [](const client& c) {
+            int left = 0;
+            return !c.fd || ::ioctl(c.fd.get(), SIOCOUTQ, &left) != 0 || left == 0;
+        });
+    }
+
+    const bytes_options& options_;
+    readiness ready_;
+    std::vector<client> clients_;
+    std::size_t left_;
+};
+
+}  // namespace
+
+std::expected<outcome, std::string> download(const bytes_options& o) {
+    try {
+        mover all{o};
+        return all.run([&all](client& c, const epoll_event&) {
+            long got = 0;
+            while ((got = discard(c.fd.get())) > 0) c.moved += static_cast<std::uint64_t>(got);
+            if (got == -EAGAIN) return;
+            if (got < 0) give_up("a download was cut off", static_cast<int>(-got));
+            all.finish(c);
+        });
+    } catch (const trouble& what) {
+        return std::unexpected{std::string{what.what()}};
+    }
+}
+
+std::expected<outcome, std::string> upload(const bytes_options& o) {
+    try {
+        auto memory = mapping::create(piece);
+        if (!memory) give_up("no memory to send", memory.error().code());
+        std::memset(memory->data(), 'u', memory->size());
+        mover all{o};
+        return all.run([&](client& c, const epoll_event& event) {
+            while (c.moved < o.size) {
+                const auto n = std::min<std::uint64_t>(piece, o.size - c.moved);
+                const ssize_t sent =
+                    ::send(c.fd.get(), memory->data(), n, MSG_DONTWAIT | MSG_NOSIGNAL);
+                if (sent < 0 && errno == EAGAIN) return;
+                if (sent < 0) give_up("an upload was cut off", errno);
+                c.moved += static_cast<std::uint64_t>(sent);
+                if (c.moved < o.size) continue;
+                ::shutdown(c.fd.get(), SHUT_WR);
+                c.sent = true;
+            }
+            if (!is_readable(event)) return;
+            const long got = discard(c.fd.get());
+            if (got == -EAGAIN || got > 0) return;
+            if (got < 0) give_up("an upload was refused at its end", static_cast<int>(-got));
+            all.finish(c);
+        });
+    } catch (const trouble& what) {
+        return std::unexpected{std::string{what.what()}};
+    }
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,267 @@
+// Joins a room with everybody, and sends as much as is delivered, or as is due.
+#include "sluice/lab/load/chat.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/lab/load/pacing.hpp"
+#include "sluice/lab/load/parts.hpp"
+
+namespace sluice::lab {
+namespace {
+
+constexpr std::string_view mark = "@";
+constexpr std::size_t digits = 16;
+constexpr auto quiet = std::chrono::milliseconds{100};  // nothing more is coming
+
+struct peer {
+    unique_fd fd;
+    bool listens = false;
+    std::string unsent;
+    std::string rest;  // of a line that is not whole
+};
+
+class room {
+ public:
+    explicit room(const chat_options& o) : options_{o}, dial_{o.where}, plain_(o.size, 'x') {
+        for (std::size_t i = 0; i < o.senders; ++i) join(fmt::format("/nick s{:05}\n", i), false);
+        for (std::size_t i = 0; i < o.members; ++i) join({}, true);
+        settle();
+        calibrate();
+    }
+
+    [[nodiscard]] double delivered() const {
+        return static_cast<double>(bytes_) / bytes_a_delivery_;
+    }
+    [[nodiscard]] const histogram& latencies() const noexcept { return latencies_; }
+    void keep_from(time_point when) noexcept { kept_from_ = when.time_since_epoch().count(); }
+
+    /// Fills the window again, and takes in what came; whether anything did.
+    bool turn() {
+        const double outstanding =
+            static_cast<double>(sent_) - delivered() / static_cast<double>(options_.members);
+        const double free = static_cast<double>(options_.window) - outstanding;
+        if (free >= static_cast<double>(options_.senders)) {
+            const auto each = static_cast<std::size_t>(free) / options_.senders;
+            for (std::size_t i = 0; i < options_.senders; ++i) say(peers_[i], plain_, each);
+        }
+        return take_in(load_clock::duration::zero(), false);
+    }
+    /// Says what was due at `due`.
+    void say_at(time_point due) { say(peers_[next_++ % options_.senders], text_for(due), 1); }
+    bool listen(load_clock::duration patience) { return take_in(patience, true); }
+    void settle_timed() {
+        while (take_in(quiet, true)) {
+        }
+    }
+    [[nodiscard]] std::uint64_t timed() const noexcept { return timed_; }
+
+ private:
+    void join(const std::string& say, bool listens) {
+        peer p;
+        p.fd = dial_.dial_and_wait();
+        p.listens = listens;
+        if (!say.empty() && ::send(p.fd.get(), say.data(), say.size(), MSG_NOSIGNAL) < 0) {
+            give_up("cannot join the chat", errno);
+        }
+        await(p, say.empty() ? "* welcome" : "* you are now");
+        ready_.add(p.fd.get(), peers_.size());
+        peers_.push_back(std::move(p));
+    }
+
+    static void await(const peer& p, std::string_view answer) {
+        constexpr int patience_ms = 10'000;
+        std::string said;
+        std::array<char, 4096> space{};
+        while (!said.contains(answer)) {
+            pollfd one{.fd = p.fd.get(), .events = POLLIN, .revents = 0};
+            if (::poll(&one, 1, patience_ms) != 1) {
+                give_up(fmt::format("the chat did not say '{}' within 10 s", answer));
+            }
+            const ssize_t got = ::recv(p.fd.get(), space.data(), space.size(), 0);
+            if (got <= 0) give_up("the chat closed a connection on joining");
+            said.append(space.data(), static_cast<std::size_t>(got));
+        }
+    }
+
+    void settle() {
+        while (take_in(quiet, false)) {
+        }
+    }
+
+    /// How many bytes one message is when it is delivered: each sender says one.
+    void calibrate() {
+        const auto before = bytes_;
+        for (std::size_t i = 0; i < options_.senders; ++i) say(peers_[i], plain_, 1);
+        settle();
+        const auto deliveries = static_cast<double>(options_.senders * options_.members);
+        bytes_a_delivery_ = static_cast<double>(bytes_ - before) / deliveries;
+        if (bytes_a_delivery_ < static_cast<double>(options_.size)) {
+            give_up(fmt::format("a message of {} bytes did not reach every member", options_.size));
+        }
+        sent_ = 0;
+        bytes_ = 0;
+    }
+
+    [[nodiscard]] std::string text_for(time_point due) const {
+        std::string text = fmt::format("{}{:016x}", mark, due.time_since_epoch().count());
+        text.resize(std::max(options_.size, text.size()), 'x');
+        return text;
+    }
+
+    void say(peer& p, std::string_view text, std::size_t times) {
+        for (std::size_t i = 0; i < times; ++i) {
+            p.unsent += text;
+            p.unsent += '\n';
+        }
+        sent_ += times;
+        push(p);
+    }
+    static void push(peer& p) {
+        if (p.unsent.empty()) return;
+        const ssize_t n =
+            ::send(p.fd.get(), p.unsent.data(), p.unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN) give_up("cannot send to the chat", errno);
+        if (n > 0) p.unsent.erase(0, static_cast<std::size_t>(n));
+    }
+
+    bool take_in(load_clock::duration patience, bool is_timed) {
+        const auto ready = ready_.wait(patience);
+        for (const epoll_event& event : ready) {
+            peer& p = peers_[static_cast<std::size_t>(event.data.u64)];
+            push(p);
+            if (!is_readable(event)) continue;
+            const long got = is_timed && p.listens ? read(p) : discard(p.fd.get());
+            if (got == -EAGAIN) continue;
+            if (got == 0) give_up("the chat closed a connection that was in use");
+            if (got < 0) give_up("a connection to the chat was lost", static_cast<int>(-got));
+            if (p.listens) bytes_ += static_cast<std::uint64_t>(got);
+        }
+        return !ready.empty();
+    }
+
+    long read(peer& p) {
+        std::array<char, 65536> space;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+        long sum = 0;
+        ssize_t got = 0;
+        while ((got = ::recv(p.fd.get(), space.data(), space.size(), MSG_DONTWAIT)) > 0) {
+            sum += got;
+            p.rest.append(space.data(), static_cast<std::size_t>(got));
+            note_all(p, load_clock::now());
+        }
+        if (sum > 0) return sum;
+        return got == 0 ? 0 : -errno;
+    }
+
+    void note_all(peer& p, time_point now) {
+        std::size_t at = 0;
+        std::size_t next = 0;
+        while ((next = p.rest.find(mark, at)) != std::string::npos &&
+               next + mark.size() + digits <= p.rest.size()) {
+            at = next + mark.size() + digits;
+            note(std::string_view{p.rest}.substr(next + mark.size(), digits), now);
+        }
+        p.rest.erase(0, next == std::string::npos ? p.rest.size() : next);
+    }
+
+    void note(std::string_view number, time_point now) {
+        time_point::rep due = 0;
+        const auto* last = number.data() + number.size();
+        const auto [end, status] = std::from_chars(number.data(), last, due, 16);
+        // An address in a prefix may hold the mark, too.
+        if (status != std::errc{} || end != last || due < kept_from_) return;
+        const auto took = std::max<time_point::rep>(0, now.time_since_epoch().count() - due);
+        latencies_.add(static_cast<std::uint64_t>(took));
+        ++timed_;
+    }
+
+    const chat_options& options_;
+    dialer dial_;
+    readiness ready_;
+    std::vector<peer> peers_;
+    std::string plain_;
+    std::size_t next_ = 0;
+    std::uint64_t sent_ = 0;
+    std::uint64_t bytes_ = 0;
+    double bytes_a_delivery_ = 1;
+    time_point::rep kept_from_ = 0;
+    std::uint64_t timed_ = 0;
+    histogram latencies_;
+};
+
+double run_until(room& all, time_point end) {
+    double idle = 0;
+    auto before = load_clock::now();
+    while (before < end) {
+        const bool busy = all.turn();
+        const auto after = load_clock::now();
+        if (!busy) idle += in_seconds(std::min<load_clock::duration>(after - before, longest_look));
+        before = after;
+    }
+    return idle;
+}
+
+outcome run_full(room& all, const chat_options& o) {
+    outcome seen;
+    run_until(all, load_clock::now() + seconds_of(o.warmup));
+    const window counted{o.server};
+    const double before = all.delivered();
+    seen.idle = run_until(all, counted.begun() + seconds_of(o.measured));
+    counted.close(seen);
+    seen.amount = all.delivered() - before;
+    return seen;
+}
+
+outcome run_paced(room& all, const chat_options& o) {
+    outcome seen;
+    const auto start = load_clock::now();
+    const auto first = start + seconds_of(o.warmup);
+    const auto end = first + seconds_of(o.measured);
+    pacing messages{start, o.rate};
+    all.keep_from(first);
+    std::optional<window> counted;
+    double before = 0;
+    std::uint64_t due = 0;
+    for (auto now = start; now < end; now = load_clock::now()) {
+        if (!counted && now >= first) {
+            before = all.delivered();
+            counted.emplace(o.server);
+        }
+        while (messages.is_due(now)) {
+            const auto when = messages.take();
+            if (when >= first) ++due;
+            all.say_at(when);
+        }
+        all.listen(load_clock::duration::zero());
+    }
+    if (counted) counted->close(seen);
+    seen.amount = all.delivered() - before;
+    all.settle_timed();
+    const auto expected = due * o.members;
+    seen.errors = expected > all.timed() ? expected - all.timed() : 0;
+    seen.latencies = all.latencies();
+    return seen;
+}
+
+}  // namespace
+
+std::expected<outcome, std::string> chat(const chat_options& o) {
+    try {
+        room all{o};
+        return o.rate > 0 ? run_paced(all, o) : run_full(all, o);
+    } catch (const trouble& what) {
+        return std::unexpected{std::string{what.what()}};
+    }
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,124 @@
+// Reads /proc/stat and the frequencies of the cores.
+#include "sluice/lab/noise.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+namespace sluice::lab {
+namespace {
+
+double in_seconds(const timeval& t) noexcept {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+}
+
+double used_by(decltype(RUSAGE_SELF) whom) noexcept {
+    rusage used{};
+    ::getrusage(whom, &used);
+    return in_seconds(used.ru_utime) + in_seconds(used.ru_stime);
+}
+
+noise::clocks read_clocks() {
+    noise::clocks found;
+    std::ifstream file{"/proc/stat"};
+    std::string name;
+    double user = 0;
+    double nice = 0;
+    double system = 0;
+    double other = 0;
+    file >> name >> user >> nice >> system;
+    // Idle, waiting for disks, and the two kinds of interrupts, which nobody in particular causes.
+    for (int i = 0; i < 4; ++i) file >> other;
+    double stolen = 0;
+    file >> stolen;
+    const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+    found.busy = (user + nice + system) / ticks;
+    found.stolen = stolen / ticks;
+    found.ours = used_by(RUSAGE_SELF) + used_by(RUSAGE_CHILDREN);
+    found.now =
+        std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return found;
+}
+
+}  // namespace
+
+noise::noise() : before_{read_clocks()} {
+    double average = 0;
+    if (::getloadavg(&average, 1) == 1) load_average_ = average;
+}
+
+void noise::begin_sample() {
+    before_ = read_clocks();
+}
+
+void noise::end_sample() {
+    constexpr double much_of_a_core = 0.1;
+    constexpr double much_stolen = 0.02;
+    constexpr double shortest = 0.1;  // seconds: the clocks tick every hundredth
+    const auto now = read_clocks();
+    const double elapsed = now.now - before_.now;
+    look_at_frequencies();
+    if (elapsed < shortest) return;
+    ++samples_;
+    const double others =
+        std::max(0.0, now.busy - before_.busy - (now.ours - before_.ours)) / elapsed;
+    const double stolen = std::max(0.0, now.stolen - before_.stolen) / elapsed;
+    if (others > much_of_a_core) ++disturbed_;
+    if (stolen > much_stolen) ++robbed_;
+    most_others_ = std::max(most_others_, others);
+    most_stolen_ = std::max(most_stolen_, stolen);
+}
+
+void noise::look_at_frequencies() {
+    const long cores = ::sysconf(_SC_NPROCESSORS_ONLN);
+    constexpr long most = 64;
+    double best = 0;
+    for (long core = 0; core < std::min(cores, most); ++core) {
+        std::ifstream file{
+            fmt::format("/sys/devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq", core)};
+        double kilohertz = 0;
+        if (!(file >> kilohertz)) return;
+        best = std::max(best, kilohertz * 1e3);
+    }
+    // Only the core that is the fastest at the moment is sure to be at work.
+    fastest_ = std::max(fastest_, best);
+    slowest_ = slowest_ > 0 ? std::min(slowest_, best) : best;
+}
+
+std::vector<std::string> noise::warnings() const {
+    std::vector<std::string> found;
+    if (disturbed_ > 0) {
+        found.push_back(fmt::format(
+            "Other programs used more than a tenth of a core in {} of {} samples, {:.2f} cores at "
+            "most: end them and measure again.",
+            disturbed_, samples_, most_others_));
+    }
+    if (robbed_ > 0) {
+        found.push_back(fmt::format(
+            "The host of this virtual machine took more than 2 % of a core away in {} of {} "
+            "samples, {:.2f} cores at most.",
+            robbed_, samples_, most_stolen_));
+    }
+    constexpr double busy = 1;
+    if (load_average_ > busy) {
+        found.push_back(fmt::format(
+            "The load average was {:.1f} when the lab began: the machine was busy before.",
+            load_average_));
+    }
+    constexpr double steady = 0.9;
+    if (slowest_ < fastest_ * steady) {
+        found.push_back(fmt::format(
+            "The cores ran at between {:.1f} and {:.1f} GHz: choose the governor 'performance' for "
+            "figures that are closer together.",
+            slowest_ / 1e9, fastest_ / 1e9));
+    }
+    return found;
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,69 @@
+// The list of plans, and what their samples have in common.
+#include "sluice/lab/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::lab {
+
+const std::vector<named_plan>& all_plans() {
+    static const std::vector<named_plan> plans{
+        {"echo", "Small messages back and forth: engines, over connections and sizes", echo_plan},
+    };
+    return plans;
+}
+
+test_case describe(std::string plan, std::string name, std::string question,
+                   const std::optional<point>& where) {
+    test_case made;
+    made.plan = std::move(plan);
+    made.name = std::move(name);
+    made.question = std::move(question);
+    if (where) {
+        made.line = where->line;
+        made.axis = where->axis;
+        made.x = where->x;
+    }
+    return made;
+}
+
+void add_costs(sample& into, const outcome& seen, std::string_view unit, double unit_amount) {
+    const double units = seen.amount / unit_amount;
+    if (units <= 0) return;
+    const auto add = [&](std::string name, std::string of, double value) {
+        into.quantities.push_back({.name = std::move(name),
+                                   .unit = std::move(of),
+                                   .which = better::lower,
+                                   .value = value / units});
+    };
+    const auto seconds = fmt::format("s/{}", unit);
+    const auto times = fmt::format("1/{}", unit);
+    if (seen.server) {
+        add("server CPU", seconds, seen.server->cpu);
+        add("load CPU", seconds, std::max(0.0, seen.load.cpu - seen.idle));
+        if (seen.server->switches) add("context switches", times, *seen.server->switches);
+        if (seen.server->calls) add("system calls", times, *seen.server->calls);
+    } else {
+        add("CPU", seconds, seen.load.cpu);
+        if (seen.load.switches) add("context switches", times, *seen.load.switches);
+    }
+}
+
+sample sample_of_messages(measured_run run, std::string_view unit) {
+    sample s;
+    const auto& seen = run.seen;
+    s.quantities.push_back({.name = "rate",
+                            .unit = "1/s",
+                            .which = better::higher,
+                            .value = seen.seconds > 0 ? seen.amount / seen.seconds : 0});
+    add_costs(s, seen, unit, 1);
+    s.errors = seen.errors;
+    s.latencies = seen.latencies;
+    s.server_command = std::move(run.server_command);
+    s.load_command = std::move(run.load_command);
+    return s;
+}
+
+}  // namespace sluice::lab

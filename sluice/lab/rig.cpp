@@ -1,0 +1,102 @@
+// Starts, waits, reads, ends.
+#include "sluice/lab/rig.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "sluice/lab/child.hpp"
+
+namespace sluice::lab {
+namespace {
+
+constexpr auto to_begin = std::chrono::seconds{20};
+constexpr auto to_end = std::chrono::minutes{10};
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+
+std::vector<std::string> with_address(std::vector<std::string> words, const std::string& address) {
+    std::ranges::replace(words, std::string{address_word}, address);
+    return words;
+}
+
+std::string command_of(const std::vector<std::string>& words, const std::vector<int>& cores) {
+    return fmt::format("taskset -c {} sluice {}", to_text(cores), shell_words(words));
+}
+
+std::expected<outcome, std::string> await(child& load, int stop) {
+    auto said = load.await_output(stop, to_end);
+    if (!said) return std::unexpected{std::move(said.error())};
+    auto seen = read_outcome(*said);
+    if (!seen) return std::unexpected{std::string{"the load said what nobody understands"}};
+    return std::move(*seen);
+}
+
+}  // namespace
+
+std::expected<measured_run, std::string> rig::serve(std::vector<std::string> server,
+                                                    const std::vector<int>& server_cores,
+                                                    std::vector<std::string> load,
+                                                    const std::vector<int>& load_cores) const {
+    auto served = child::start(
+        {.words = with_address(server, "127.0.0.1:0"), .cores = server_cores, .counted = true});
+    if (!served) return std::unexpected{std::move(served.error())};
+    const auto address = served->await_address(stop.fd(), to_begin);
+    if (!address) return std::unexpected{address.error()};
+    load = with_address(std::move(load), *address);
+    measured_run found{
+        .seen = {},
+        .server_command = command_of(with_address(std::move(server), *address), server_cores),
+        .load_command = command_of(load, load_cores)};
+    const auto watch = served->watch();
+    load.emplace_back("--watch");
+    load.push_back(fmt::format("{},{},{}", watch.process, watch.switches, watch.calls));
+    auto loading = child::start({.words = std::move(load),
+                                 .cores = load_cores,
+                                 .lent = watch.switches,
+                                 .lent_too = watch.calls});
+    if (!loading) return std::unexpected{std::move(loading.error())};
+    auto seen = await(*loading, stop.fd());
+    if (!seen) return std::unexpected{std::move(seen.error())};
+    found.seen = std::move(*seen);
+    return found;
+}
+
+std::expected<measured_run, std::string> rig::alone(const std::vector<std::string>& load,
+                                                    const std::vector<int>& on) const {
+    auto loading = child::start({.words = load, .cores = on});
+    if (!loading) return std::unexpected{std::move(loading.error())};
+    auto seen = await(*loading, stop.fd());
+    if (!seen) return std::unexpected{std::move(seen.error())};
+    return measured_run{
+        .seen = std::move(*seen), .server_command = {}, .load_command = command_of(load, on)};
+}
+
+double rig::seconds() const noexcept {
+    if (asked.seconds) return *asked.seconds;
+    switch (asked.how) {
+        case effort::quick: return 0.25;
+        case effort::normal: return 1;
+        case effort::full: return 2;
+    }
+    return 1;
+}
+
+double rig::warmup() const noexcept {
+    constexpr double longest = 0.3;
+    return std::min(longest, seconds() / 2);
+}
+
+std::vector<std::string> rig::timing() const {
+    return {"--seconds", fmt::format("{}", seconds()), "--warmup", fmt::format("{}", warmup())};
+}
+
+std::uint64_t rig::file_size() const noexcept {
+    if (asked.size) return *asked.size;
+    const std::uint64_t wanted = (asked.how == effort::quick ? 256 : 1024) * mebibyte;
+    // The source, the copy, and as much again that was touched are to fit.
+    return std::clamp(available_memory() / 4 / mebibyte * mebibyte, 16 * mebibyte, wanted);
+}
+
+}  // namespace sluice::lab

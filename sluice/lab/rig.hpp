@@ -1,0 +1,52 @@
+// Where a plan's samples are taken: a server and a load in processes of their own, each on its
+// cores.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "sluice/lab/cores.hpp"
+#include "sluice/lab/interruption.hpp"
+#include "sluice/lab/load/outcome.hpp"
+#include "sluice/lab/settings.hpp"
+#include "sluice/lab/touched_memory.hpp"
+#include "sluice/lab/workspace.hpp"
+
+namespace sluice::lab {
+
+/// Stands in the words of a server and of a load for the address that the one listens at.
+inline constexpr auto address_word = "ADDRESS";
+
+struct measured_run {
+    outcome seen;
+    std::string server_command;  ///< for a shell, pinned as it was
+    std::string load_command;
+};
+
+struct rig {
+    const settings& asked;
+    const interruption& stop;
+    const workspace& files;
+    core_layout cores = lay_out_cores();
+    touched_memory memory = {};
+
+    /// Starts the server, runs the load until its end, ends the server. The error is a sentence
+    /// without its full stop.
+    [[nodiscard]] std::expected<measured_run, std::string> serve(
+        std::vector<std::string> server, const std::vector<int>& server_cores,
+        std::vector<std::string> load, const std::vector<int>& load_cores) const;
+    /// The same of a load that is alone.
+    [[nodiscard]] std::expected<measured_run, std::string> alone(
+        const std::vector<std::string>& load, const std::vector<int>& cores) const;
+
+    /// How long a sample of a rate takes, and how long it warms up.
+    [[nodiscard]] double seconds() const noexcept;
+    [[nodiscard]] double warmup() const noexcept;
+    /// --seconds and --warmup as words of a load.
+    [[nodiscard]] std::vector<std::string> timing() const;
+    /// Bytes of each file: what was asked for, or what fits into memory and time.
+    [[nodiscard]] std::uint64_t file_size() const noexcept;
+};
+
+}  // namespace sluice::lab

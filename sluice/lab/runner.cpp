@@ -1,0 +1,281 @@
+// Draws the order, watches the clock, and knows when it is enough.
+#include "sluice/lab/runner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "sluice/lab/statistics.hpp"
+
+namespace sluice::lab {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+clock::duration in_ticks(std::chrono::duration<double> d) {
+    return std::chrono::duration_cast<clock::duration>(d);
+}
+
+/// A variant while its case runs.
+struct row {
+    variant* of = nullptr;
+    figure found;
+    histogram latencies;
+    std::size_t rounds = 0;
+    bool left_out = false;
+};
+
+void add_once(std::vector<std::string>& list, std::string text) {
+    if (std::ranges::count(list, text) == 0) list.push_back(std::move(text));
+}
+
+void add(row& to, sample&& taken) {
+    ++to.rounds;
+    auto& f = to.found;
+    for (const auto& q : taken.quantities) {
+        auto known = std::ranges::find(f.quantities, q.name, &series::name);
+        if (known == f.quantities.end()) {
+            f.quantities.push_back(
+                {.name = q.name, .unit = q.unit, .which = q.which, .samples = {}});
+            known = std::prev(f.quantities.end());
+        }
+        known->samples.push_back(q.value);
+    }
+    to.latencies.add(taken.latencies);
+    f.errors += taken.errors;
+    for (auto& remark : taken.remarks) add_once(f.remarks, std::move(remark));
+    if (f.load_command.empty()) {
+        f.server_command = std::move(taken.server_command);
+        f.load_command = std::move(taken.load_command);
+    }
+}
+
+class case_run {
+ public:
+    case_run(planned_case& what, const settings& asked, const interruption& stop, progress& told,
+             noise& around, results& into)
+        : what_{what}, asked_{asked}, stop_{stop}, told_{told}, noise_{around}, into_{into} {
+        for (auto& each : what.variants) {
+            rows_.push_back({.of = &each,
+                             .found = {.variant = each.name,
+                                       .server_command = {},
+                                       .load_command = {},
+                                       .quantities = {},
+                                       .latencies = {},
+                                       .errors = 0,
+                                       .remarks = each.remarks},
+                             .latencies = {}});
+        }
+    }
+
+    /// Until it is precise, or `usual` has passed, or `last`, after which no round begins.
+    void run(const limits& within, clock::time_point usual, clock::time_point last,
+             std::mt19937& chance) {
+        begun_ = clock::now();
+        usual_ = usual;
+        most_ = within.most;
+        warm_up(chance);
+        while (!is_interrupted() && !is_enough(within, last) && take_round(chance)) {
+        }
+        keep();
+    }
+
+    /// Why the last variant that was left out was.
+    [[nodiscard]] const std::string& complaint() const noexcept { return complaint_; }
+
+ private:
+    [[nodiscard]] static bool is_interrupted() noexcept { return interruption::signal() != 0; }
+
+    [[nodiscard]] std::vector<row*> shuffled(std::mt19937& chance) {
+        std::vector<row*> order;
+        for (auto& each : rows_) {
+            if (!each.left_out) order.push_back(&each);
+        }
+        std::ranges::shuffle(order, chance);
+        return order;
+    }
+
+    void warm_up(std::mt19937& chance) {
+        const auto order = shuffled(chance);
+        if (order.empty()) return;
+        told_.show("warming up", 0);
+        if (auto taken = order.front()->of->take(); !taken)
+            leave_out(*order.front(), taken.error());
+    }
+
+    void leave_out(row& which, const std::string& why) {
+        if (is_interrupted()) return;
+        which.left_out = true;
+        complaint_ = why;
+        add_once(into_.warnings,
+                 fmt::format("{}: {} was left out: {}.", what_.about.plan, which.of->name, why));
+    }
+
+    [[nodiscard]] double done() const {
+        const double by_time = (clock::now() - begun_) /
+                               std::chrono::duration<double>(
+                                   usual_ - begun_ + in_ticks(std::chrono::duration<double>{1e-3}));
+        return std::max(by_time, static_cast<double>(rounds_) / static_cast<double>(most_));
+    }
+
+    /// One of each; false if none is left, or it was interrupted.
+    bool take_round(std::mt19937& chance) {
+        std::vector<std::pair<row*, sample>> taken;
+        for (auto* each : shuffled(chance)) {
+            told_.show(fmt::format("round {}, {}", rounds_ + 1, each->of->name), done());
+            noise_.begin_sample();
+            auto one = each->of->take();
+            noise_.end_sample();
+            // What an interruption leaves of a round would not be comparable, but for the first.
+            if (is_interrupted() && rounds_ > 0) return false;
+            if (one) {
+                taken.emplace_back(each, std::move(*one));
+            } else {
+                leave_out(*each, one.error());
+            }
+            if (is_interrupted()) break;
+        }
+        for (auto& [which, one] : taken) add(*which, std::move(one));
+        ++rounds_;
+        return !taken.empty();
+    }
+
+    [[nodiscard]] bool is_precise() const {
+        return std::ranges::all_of(rows_, [&](const row& each) {
+            if (each.left_out || each.found.quantities.empty()) return true;
+            return median_of(each.found.quantities.front().samples).spread() <= asked_.precision;
+        });
+    }
+
+    [[nodiscard]] bool is_enough(const limits& within, clock::time_point last) const {
+        const auto now = clock::now();
+        if (rounds_ >= within.most) return true;
+        if (rounds_ > 0 && now >= last) return true;
+        return rounds_ >= within.fewest && (now >= usual_ || is_precise());
+    }
+
+    void keep() {
+        auto about = what_.about;
+        for (auto& each : rows_) {
+            if (each.rounds == 0) continue;
+            auto& f = each.found;
+            // What could not be had every time is no series.
+            std::erase_if(f.quantities,
+                          [&](const series& s) { return s.samples.size() != each.rounds; });
+            f.latencies = quantiles_of(each.latencies);
+            about.figures.push_back(std::move(f));
+        }
+        if (!about.figures.empty()) into_.cases.push_back(std::move(about));
+    }
+
+    planned_case& what_;
+    const settings& asked_;
+    const interruption& stop_;
+    progress& told_;
+    noise& noise_;
+    results& into_;
+    std::vector<row> rows_;
+    std::size_t rounds_ = 0;
+    std::size_t most_ = 1;
+    clock::time_point begun_;
+    clock::time_point usual_;
+    std::string complaint_;
+};
+
+/// What is to be said of how sure the figures are.
+void judge_precision(const settings& asked, results& found) {
+    constexpr std::size_t few = 5;
+    std::size_t all = 0;
+    std::size_t short_of_rounds = 0;
+    std::size_t vague = 0;
+    for (const auto& each : found.cases) {
+        for (const auto& f : each.figures) {
+            if (f.quantities.empty()) continue;
+            ++all;
+            const auto median = median_of(f.quantities.front().samples);
+            if (median.count < few) ++short_of_rounds;
+            if (median.spread() > asked.precision) ++vague;
+        }
+    }
+    if (short_of_rounds > 0) {
+        found.warnings.push_back(
+            fmt::format("{} of {} figures rest on fewer than {} rounds: their intervals are wide, "
+                        "and small differences go unseen; give the lab more time.",
+                        short_of_rounds, all, few));
+    }
+    if (vague > 0) {
+        found.warnings.push_back(fmt::format(
+            "Of {} of {} figures the median is not known to within {:.0f} %: see their intervals.",
+            vague, all, asked.precision * 100));
+    }
+}
+
+}  // namespace
+
+limits limits_of(const settings& asked, std::size_t cases) {
+    using seconds = std::chrono::duration<double>;
+    const auto many = static_cast<double>(cases);
+    limits found;
+    switch (asked.how) {
+        case effort::quick:
+            found = {.fewest = 3,
+                     .most = 7,
+                     .usual = seconds{std::min(90.0, many * 4)},
+                     .longest = seconds{112}};
+            break;
+        case effort::normal:
+            found = {.fewest = 5,
+                     .most = 25,
+                     .usual = seconds{std::min(720.0, many * 25)},
+                     .longest = seconds{860}};
+            break;
+        case effort::full:
+            found = {.fewest = 9,
+                     .most = 51,
+                     .usual = seconds{many * 90},
+                     .longest = seconds{many * 180}};
+            break;
+    }
+    if (asked.repeat) {
+        found.fewest = *asked.repeat;
+        found.most = *asked.repeat;
+        found.longest = seconds{std::chrono::hours{24 * 365}};
+    }
+    return found;
+}
+
+std::expected<void, std::string> measure(std::vector<planned_case>& cases, const limits& within,
+                                         const settings& asked, const interruption& stop,
+                                         progress& told, results& into) {
+    const auto begun = clock::now();
+    const auto usual = begun + in_ticks(within.usual);
+    const auto last = begun + in_ticks(within.longest);
+    std::mt19937 chance{std::random_device{}()};
+    noise around;
+    double weight_left = 0;
+    for (const auto& each : cases) weight_left += each.weight;
+    std::string complaint;
+    for (auto& each : cases) {
+        if (interruption::signal() != 0) break;
+        const auto now = clock::now();
+        const auto share = each.weight / std::max(weight_left, each.weight);
+        const auto left = std::max(clock::duration::zero(), usual - now);
+        weight_left -= each.weight;
+        told.begin_case(each.about.plan + ", " + each.about.name);
+        case_run one{each, asked, stop, told, around, into};
+        one.run(within, now + in_ticks(std::chrono::duration<double>{left} * share), last, chance);
+        if (!one.complaint().empty()) complaint = one.complaint();
+    }
+    into.interrupted = interruption::signal() != 0;
+    if (into.cases.empty() && !into.interrupted) return std::unexpected{complaint};
+    for (auto& each : around.warnings()) into.warnings.push_back(std::move(each));
+    judge_precision(asked, into);
+    return {};
+}
+
+}  // namespace sluice::lab

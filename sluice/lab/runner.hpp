@@ -1,0 +1,37 @@
+// Takes the samples: interleaved, in random order, until they are precise enough or time is up.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "sluice/lab/interruption.hpp"
+#include "sluice/lab/noise.hpp"
+#include "sluice/lab/plan.hpp"
+#include "sluice/lab/progress.hpp"
+#include "sluice/lab/results.hpp"
+#include "sluice/lab/settings.hpp"
+
+namespace sluice::lab {
+
+/// How many rounds a case has, and how long they may take.
+struct limits {
+    std::size_t fewest = 3;  ///< rounds, unless time is up for good
+    std::size_t most = 30;
+    std::chrono::duration<double> usual{60};    ///< for all cases together: what they share
+    std::chrono::duration<double> longest{90};  ///< after which no case gets a second round
+};
+/// `cases` is how many there are; a plan alone gets less time than all of them together.
+[[nodiscard]] limits limits_of(const settings& asked, std::size_t cases);
+
+/// Each round measures every variant of a case once, in an order of its own. Before the first one
+/// variant is measured for nothing, which wakes cores and warms caches. Fills in cases and warnings
+/// of `into`, and whether it was interrupted. The error, a sentence without its full stop, is why
+/// nothing at all could be measured.
+[[nodiscard]] std::expected<void, std::string> measure(std::vector<planned_case>& cases,
+                                                       const limits& within, const settings& asked,
+                                                       const interruption& stop, progress& told,
+                                                       results& into);
+
+}  // namespace sluice::lab

@@ -1,0 +1,126 @@
+// Makes, fills and removes.
+#include "sluice/lab/workspace.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/result.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::lab {
+namespace {
+
+constexpr auto prefix = ".sluice-lab-";
+
+/// A lab locks its directory while it lives.
+unique_fd lock_of(const std::string& path) {
+    unique_fd lock{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
+    if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return {};
+    return lock;
+}
+
+void remove_left_overs(const std::string& below) {
+    std::error_code trouble;
+    for (const auto& each : std::filesystem::directory_iterator{below, trouble}) {
+        const auto name = each.path().filename().string();
+        if (!name.starts_with(prefix)) continue;
+        struct stat about{};
+        if (::lstat(each.path().c_str(), &about) != 0 || about.st_uid != ::getuid()) continue;
+        if (lock_of(each.path().string())) std::filesystem::remove_all(each.path(), trouble);
+    }
+}
+
+std::string explain(const std::string& what, const std::string& path, int code) {
+    return fmt::format("{} {}: {}", what, wire::printable(path), error::system(code).message());
+}
+
+std::expected<void, int> fill(int file, std::uint64_t size) {
+    constexpr std::size_t piece = std::size_t{1} << 20;
+    std::vector<std::uint64_t> room(piece / sizeof(std::uint64_t));
+    std::mt19937_64 noise{size};
+    for (std::uint64_t done = 0; done < size;) {
+        std::ranges::generate(room, noise);
+        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece, size - done));
+        const ssize_t written = ::write(file, room.data(), n);
+        if (written < 0) return std::unexpected{errno};
+        done += static_cast<std::uint64_t>(written);
+    }
+    if (::fsync(file) != 0) return std::unexpected{errno};
+    return {};
+}
+
+}  // namespace
+
+workspace::workspace(std::string path, unique_fd lock)
+    : path_{std::move(path)}, lock_{std::move(lock)} {}
+
+workspace::~workspace() {
+    std::error_code trouble;
+    if (lock_) std::filesystem::remove_all(path_, trouble);
+}
+
+std::expected<workspace, std::string> workspace::make(const std::string& below) {
+    remove_left_overs(below);
+    std::string path = below + '/' + prefix + "XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) {
+        return std::unexpected{explain("cannot make files in", below, errno) +
+                               "; choose a directory that can be written with --directory"};
+    }
+    std::error_code trouble;
+    auto whole = std::filesystem::canonical(path, trouble);
+    auto lock = lock_of(path);
+    if (trouble || !lock) {
+        ::rmdir(path.c_str());
+        return std::unexpected{"cannot lock " + wire::printable(path) +
+                               "; choose another directory with --directory"};
+    }
+    return workspace{whole.string(), std::move(lock)};
+}
+
+std::uint64_t workspace::room() const noexcept {
+    struct statvfs about{};
+    if (::statvfs(path_.c_str(), &about) != 0) return 0;
+    return std::uint64_t{about.f_bavail} * about.f_frsize;
+}
+
+std::expected<std::string, std::string> workspace::file_of(std::uint64_t size) const {
+    auto path = path_of(fmt::format("file-{}", size));
+    std::error_code trouble;
+    if (std::filesystem::file_size(path, trouble) == size && !trouble) return path;
+    const unique_fd file{
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    if (!file) return std::unexpected{explain("cannot make", path, errno)};
+    if (auto filled = fill(file.get(), size); !filled) {
+        ::unlink(path.c_str());
+        return std::unexpected{
+            fmt::format("cannot write a file of {} bytes in {}: {}; give it less with --size, or "
+                        "another place with --directory",
+                        size, wire::printable(path_), error::system(filled.error()).message())};
+    }
+    return path;
+}
+
+std::expected<std::string, std::string> workspace::empty_directory(const std::string& name) const {
+    auto path = path_of(name);
+    std::error_code trouble;
+    std::filesystem::remove_all(path, trouble);
+    if (!std::filesystem::create_directory(path, trouble)) {
+        return std::unexpected{explain("cannot make", path, trouble.value())};
+    }
+    return path;
+}
+
+}  // namespace sluice::lab
