@@ -3,19 +3,24 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <expected>
+#include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "sluice/cli/lab_config.hpp"
 #include "sluice/cli/lab_load.hpp"
+#include "sluice/cli/lab_reports.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -29,11 +34,12 @@
 #include "sluice/lab/only_lab.hpp"
 #include "sluice/lab/plan.hpp"
 #include "sluice/lab/progress.hpp"
+#include "sluice/lab/report/text.hpp"
 #include "sluice/lab/results.hpp"
 #include "sluice/lab/rig.hpp"
 #include "sluice/lab/runner.hpp"
 #include "sluice/lab/settings.hpp"
-#include "sluice/lab/statistics.hpp"
+#include "sluice/lab/winner.hpp"
 #include "sluice/lab/workspace.hpp"
 
 namespace sluice::cli {
@@ -44,9 +50,9 @@ struct settings {
     bool quick = false;
     bool full = false;
     bool quiet = false;
-    std::string html;
-    std::string json;
-    std::string csv;
+    report_paths reports;
+    lab::baseline base = lab::baseline::first;
+    std::string config;  ///< where winners go; empty: nowhere
 };
 
 exit_status fail(const std::string& why) {
@@ -76,32 +82,55 @@ std::expected<cases, std::string> cases_of(std::string_view name, lab::rig& wher
     return found;
 }
 
-void show(const lab::results& found) {
-    std::string text;
-    for (const auto& each : found.cases) {
-        text += fmt::format("{}, {}\n", each.plan, each.name);
-        for (const auto& f : each.figures) {
-            text += fmt::format("  {:<16}", f.variant);
-            for (const auto& q : f.quantities) {
-                const auto e = lab::median_of(q.samples);
-                text += fmt::format(" {} {:.6g} [{:.6g} {:.6g}] {} ({});", q.name, e.median, e.low,
-                                    e.high, q.unit, e.count);
-            }
-            text += '\n';
-            for (const auto& l : f.latencies)
-                text += fmt::format("    {} {:.6f}", l.share, l.seconds);
-            if (!f.latencies.empty()) text += '\n';
-        }
-    }
-    for (const auto& each : found.warnings) text += "warning: " + each + '\n';
-    print(text);
+/// The words that this program was started with, as a shell takes them.
+std::string typed() {
+    std::ifstream file{"/proc/self/cmdline", std::ios::binary};
+    std::vector<std::string> words;
+    for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+    if (!words.empty()) words.front() = "sluice";
+    return lab::shell_words(words);
 }
 
-exit_status measure(const CLI::App& command, const std::string& plan, settings& s,
-                    const std::string& typed) {
+/// Writes the strategies that won to the configuration.
+std::expected<void, std::string> tune(const lab::results& found, const std::string& path) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 2> commands{
+        {{"download", "files offer"}, {"upload", "files serve"}}};
+    for (const auto& [plan, command] : commands) {
+        const auto best = lab::winner_of(found, plan);
+        if (!best) continue;
+        if (auto done = write_setting(path, command, "strategy", *best); !done) return done;
+        announce(fmt::format("{}: strategy = {} is in {} now; `sluice {} --config {}` uses it",
+                             plan, *best, in_quotes(path), command, path));
+    }
+    return {};
+}
+
+exit_status tell(const lab::results& found, const settings& s, int signal) {
+    print(lab::as_text(found, form_of_stdout(s.base)));
+    if (auto written = write_reports(found, s.reports, s.base); !written) {
+        return fail(written.error());
+    }
+    if (!s.config.empty() && !found.interrupted) {
+        if (auto done = tune(found, s.config); !done) return fail(done.error());
+    }
+    if (signal == SIGINT) return exit_status::interrupted;
+    return signal == 0 ? exit_status::done : exit_status::failed;
+}
+
+/// What is wrong with the flags together.
+std::optional<std::string> why_not(const settings& s) {
+    if (s.quick && s.full) return "--quick and --full exclude each other";
+    if (s.what.drop_caches && ::geteuid() != 0) {
+        return "--drop-caches is for root; without it, files are taken out of the cache one by one";
+    }
+    return std::nullopt;
+}
+
+exit_status measure(const CLI::App& command, const std::string& plan, settings& s) {
     settle_standard_streams();
     raise_open_files();
-    if (s.quick && s.full) return complain(command, "--quick and --full exclude each other");
+    if (const auto mistake = why_not(s)) return complain(command, *mistake);
+    if (auto can = try_paths(s.reports); !can) return fail(can.error());
     s.what.how = s.quick ? lab::effort::quick : s.full ? lab::effort::full : lab::effort::normal;
     const auto only = lab::only_lab::claim();
     if (!only) return fail(only.error());
@@ -111,7 +140,7 @@ exit_status measure(const CLI::App& command, const std::string& plan, settings& 
     if (!files) return fail(files.error());
     lab::rig where{.asked = s.what, .stop = stop, .files = *files};
     lab::results found;
-    found.command = typed;
+    found.command = typed();
     found.started = now_in_utc();
     found.environment = lab::read_environment(SLUICE_VERSION, s.what.directory, where.cores);
     if (where.cores.one_only) {
@@ -135,9 +164,7 @@ exit_status measure(const CLI::App& command, const std::string& plan, settings& 
         found.warnings.push_back(verdict);
     }
     found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    show(found);
-    if (stop.signal() == SIGINT) return exit_status::interrupted;
-    return stop.signal() == 0 ? exit_status::done : exit_status::failed;
+    return tell(found, s, lab::interruption::signal());
 }
 
 reading<double> read_number(std::string_view text, double least, double most,
@@ -182,6 +209,19 @@ reading<std::vector<std::uint64_t>> read_clients(std::string_view text) {
     return found;
 }
 
+void add_write_config(CLI::App& command, std::string& into) {
+    constexpr auto usual = "sluice.conf";
+    command
+        .add_option("--write-config", CLI::callback_t{[&into](const CLI::results_t& texts) {
+                        const auto& text = texts.back();
+                        into = text.empty() || text == "{}" ? usual : text;
+                        return true;
+                    }},
+                    "Write the strategies that won to a configuration (sluice.conf)")
+        ->expected(0, 1)
+        ->type_name("[FILE]");
+}
+
 void add_plan(commands& all, CLI::App& lab, const std::string& name,
               const std::string& description) {
     auto* command = lab.add_subcommand(name, description);
@@ -211,10 +251,19 @@ void add_plan(commands& all, CLI::App& lab, const std::string& name,
         ->type_name("DIR");
     command->add_flag("--drop-caches", s->what.drop_caches,
                       "Before cold copies empty all caches of the machine, too; for root");
+    command->add_option("--html", s->reports.html, "Write a page, with plots")->type_name("FILE");
+    command->add_option("--json", s->reports.json, "Write everything, for `lab compare` too")
+        ->type_name("FILE");
+    command->add_option("--csv", s->reports.csv, "Write a row a sample")->type_name("FILE");
+    constexpr std::array<std::pair<std::string_view, lab::baseline>, 2> baselines{
+        {{"first", lab::baseline::first}, {"best", lab::baseline::best}}};
+    add_value(*command, "--baseline", s->base, one_of{baselines}, "WHICH",
+              "What others are compared to: first, the classic way, or best (first)");
+    if (name == "download" || name == "upload" || name == "all") {
+        add_write_config(*command, s->config);
+    }
     command->add_flag("--quiet", s->quiet, "Say nothing of the progress");
-    all.on(*command, [command, name, s] {
-        return measure(*command, name, *s, "sluice " + path_of(*command));
-    });
+    all.on(*command, [command, name, s] { return measure(*command, name, *s); });
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/lab/load/bytes.hpp"
 #include "sluice/lab/load/chat.hpp"
+#include "sluice/lab/load/copy.hpp"
 #include "sluice/lab/load/exchange.hpp"
 #include "sluice/lab/load/outcome.hpp"
 #include "sluice/net/address.hpp"
@@ -187,6 +188,7 @@ void add_bytes(commands& all, CLI::App& parent) {
                      load, command);
         add_value(*command, "--clients", s->bytes.clients, count_from{1, most_connections}, "N",
                   "Connections at a time (1)");
+        command->add_flag("--spin", s->bytes.spins, "Look again and again, and never wait");
         add_value(*command, "--size", s->bytes.size, read_size, "SIZE",
                   "Bytes that each of them is to move")
             ->required();
@@ -214,6 +216,27 @@ void add_chat_load(commands& all, CLI::App& parent) {
               "Messages under way, without a rate (256)");
 }
 
+exit_status run_copy(const lab::copy_options& o) {
+    settle_standard_streams();
+    const auto seen = lab::copy(o);
+    if (!seen) {
+        announce(fmt::format("sluice: {}", seen.error()));
+        return exit_status::failed;
+    }
+    print(lab::to_text(*seen));
+    return exit_status::done;
+}
+
+void add_copy(commands& all, CLI::App& parent) {
+    auto* command = parent.add_subcommand("copy", "Copy a file once");
+    auto o = std::make_shared<lab::copy_options>();
+    command->add_option("FROM", o->from, "What to copy")->required()->type_name("");
+    command->add_option("TO", o->to, "Written over, if it is there")->required()->type_name("");
+    add_value(*command, "--strategy", o->how, one_of{transfer::copy_names}, "HOW",
+              "auto, read-write, mmap-write, sendfile, splice, copy-range, direct, uring (auto)");
+    all.on(*command, [o] { return run_copy(*o); });
+}
+
 }  // namespace
 
 void add_lab_load(commands& all, CLI::App& lab) {
@@ -223,6 +246,7 @@ void add_lab_load(commands& all, CLI::App& lab) {
     add_ask(all, *load);
     add_bytes(all, *load);
     add_chat_load(all, *load);
+    add_copy(all, *load);
 }
 
 }  // namespace sluice::cli

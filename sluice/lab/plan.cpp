@@ -10,6 +10,11 @@ namespace sluice::lab {
 
 const std::vector<named_plan>& all_plans() {
     static const std::vector<named_plan> plans{
+        {"copy", "From file to file, every way, with cold and warm page cache", copy_plan},
+        {"download", "From file to socket, every way, with one client and several", download_plan},
+        {"upload", "From socket to file, every way, with one client and several", upload_plan},
+        {"models", "Request and reply under every model, over clients and work", models_plan},
+        {"chat", "One message to many: engines, over members", chat_plan},
         {"echo", "Small messages back and forth: engines, over connections and sizes", echo_plan},
     };
     return plans;

@@ -66,7 +66,13 @@ struct named_plan {
 };
 [[nodiscard]] const std::vector<named_plan>& all_plans();
 
-[[nodiscard]] std::expected<std::vector<planned_case>, std::string> echo_plan(rig& where);
+using plan_cases = std::expected<std::vector<planned_case>, std::string>;
+[[nodiscard]] plan_cases chat_plan(rig& where);
+[[nodiscard]] plan_cases copy_plan(rig& where);
+[[nodiscard]] plan_cases download_plan(rig& where);
+[[nodiscard]] plan_cases echo_plan(rig& where);
+[[nodiscard]] plan_cases models_plan(rig& where);
+[[nodiscard]] plan_cases upload_plan(rig& where);
 
 /// The quantities that come with every figure: CPU time of both sides, context switches and system
 /// calls, each per `unit_amount` of `amount`: ("GiB", 2^30) for bytes, ("message", 1) for others.

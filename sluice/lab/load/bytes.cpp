@@ -45,7 +45,9 @@ class mover {
         const window counted{options_.server};
         while (left_ > 0) {
             const bool looks = seen.seconds <= 0 && is_sent();
-            const auto patience = looks ? load_clock::duration{look_again} : forever;
+            const auto patience = looks            ? load_clock::duration{look_again}
+                                  : options_.spins ? load_clock::duration::zero()
+                                                   : forever;
             for (const epoll_event& event : ready_.wait(patience)) {
                 client& c = clients_[static_cast<std::size_t>(event.data.u64)];
                 if (!c.done) move(c, event);

@@ -16,6 +16,7 @@ struct bytes_options {
     net::address where;
     std::size_t clients = 1;  ///< at a time, a connection each
     std::uint64_t size = 0;   ///< bytes that each of them moves
+    bool spins = false;       ///< looks again and again, where it could wait
     watched server;
 };
 

@@ -1,0 +1,57 @@
+// Opens both files, and takes the time between.
+#include "sluice/lab/load/copy.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "sluice/io/engine.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/lab/load/parts.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::lab {
+namespace {
+
+outcome run(const copy_options& o) {
+    const unique_fd from{::open(o.from.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!from) give_up("cannot read " + wire::printable(o.from), errno);
+    const unique_fd to{::open(o.to.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+    if (!to) give_up("cannot write " + wire::printable(o.to), errno);
+    struct stat about{};
+    if (::fstat(from.get(), &about) != 0) give_up("cannot read " + wire::printable(o.from), errno);
+    const bool rings = o.how == transfer::copy::uring;
+    auto here = io::make_engine(rings ? io::engine_kind::uring : io::engine_kind::blocking);
+    if (!here) give_up("no engine can be opened", here.error().code());
+    transfer::moved told;
+    outcome seen;
+    const window counted{watched{}};
+    const auto done =
+        io::run(**here, transfer::copy_file(o.how, **here,
+                                            {.from = from.get(),
+                                             .to = to.get(),
+                                             .offset = 0,
+                                             .length = static_cast<std::uint64_t>(about.st_size)},
+                                            told));
+    counted.close(seen);
+    if (!done) {
+        give_up(fmt::format("cannot copy {} to {}: {}", wire::printable(o.from),
+                            wire::printable(o.to), done.error().message()));
+    }
+    seen.amount = static_cast<double>(told.bytes());
+    return seen;
+}
+
+}  // namespace
+
+std::expected<outcome, std::string> copy(const copy_options& o) {
+    try {
+        return run(o);
+    } catch (const trouble& what) {
+        return std::unexpected{std::string{what.what()}};
+    }
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,101 @@
+// Words, rates, and files in the page cache.
+#include "sluice/lab/plans/bytes.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/transfer/page_cache.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::lab {
+namespace {
+
+constexpr double gibibyte = 1024.0 * 1024 * 1024;
+
+}  // namespace
+
+sample sample_of_bytes(measured_run run) {
+    sample s;
+    const auto& seen = run.seen;
+    s.quantities.push_back({.name = "rate",
+                            .unit = "B/s",
+                            .which = better::higher,
+                            .value = seen.seconds > 0 ? seen.amount / seen.seconds : 0});
+    add_costs(s, seen, "GiB", gibibyte);
+    s.errors = seen.errors;
+    s.server_command = std::move(run.server_command);
+    s.load_command = std::move(run.load_command);
+    return s;
+}
+
+std::string size_in_words(std::uint64_t bytes) {
+    constexpr std::uint64_t step = 1024;
+    std::uint64_t number = bytes;
+    const char* unit = "B";
+    for (const char* larger : {"KiB", "MiB", "GiB", "TiB"}) {
+        if (number < step || number % step != 0) break;
+        number /= step;
+        unit = larger;
+    }
+    return fmt::format("{} {}", number, unit);
+}
+
+std::string clients_in_words(std::uint64_t clients) {
+    return fmt::format("{} client{}", clients, clients == 1 ? "" : "s");
+}
+
+std::vector<std::uint64_t> clients_of(const rig& where) {
+    if (!where.asked.clients.empty()) return where.asked.clients;
+    if (where.asked.how == effort::full) return {1, 2, 4, 8, 16, 64};
+    return {1, 8};
+}
+
+std::vector<std::string> one_shard_for(std::string_view strategy) {
+    const bool rings = strategy.starts_with("uring");
+    return {"--model", "event", "--engine", rings ? "uring" : "epoll", "--workers", "1"};
+}
+
+std::string why_no_room(const rig& where, std::uint64_t bytes) {
+    constexpr std::uint64_t spare = std::uint64_t{64} << 20;
+    const auto room = where.files.room();
+    if (room >= bytes + spare) return {};
+    return fmt::format(
+        "{} has room for {}, and this needs {} of files: give less with --size, or another place "
+        "with --directory",
+        wire::printable(where.asked.directory), size_in_words(room >> 20U << 20U),
+        size_in_words(((bytes + spare) >> 20U) << 20U));
+}
+
+std::expected<void, std::string> warm(const std::string& path) {
+    const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!file) {
+        return std::unexpected{
+            fmt::format("cannot read {}: {}", path, error::system(errno).message())};
+    }
+    // Memory that is short drops pages again while others are read.
+    constexpr int attempts = 3;
+    std::uint64_t size = static_cast<std::uint64_t>(::lseek(file.get(), 0, SEEK_END));
+    std::uint64_t there = 0;
+    for (int i = 0; i < attempts; ++i) {
+        const auto found = transfer::cached_bytes(file.get());
+        if (!found) return {};  // nobody knows: reading it once must do
+        there = *found;
+        if (there >= size) return {};
+        if (const auto read = transfer::make_warm(file.get()); !read) {
+            return std::unexpected{fmt::format("cannot read {}: {}", path, read.error().message())};
+        }
+    }
+    const auto last = transfer::cached_bytes(file.get());
+    if (last && *last >= size) return {};
+    return std::unexpected{
+        fmt::format("only {} of {} bytes stay in the page cache, memory is too short: give less "
+                    "with --size",
+                    there, size)};
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,130 @@
+// Copies from file to file: every way, with the source in the page cache and without.
+#include "sluice/transfer/copy.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/lab/plans/bytes.hpp"
+#include "sluice/transfer/page_cache.hpp"
+
+namespace sluice::lab {
+namespace {
+
+using transfer::copy;
+
+std::vector<std::string> remarks_of(copy how) {
+    switch (how) {
+        case copy::direct:
+            return {
+                "Past the page cache, both ways: it waits for the disk, where the others leave "
+                "the writing for later."};
+        case copy::copy_range:
+            return {"Where the file system can, both files share their blocks, and no byte moves."};
+        case copy::read_write:
+        case copy::uring: return {"The CPU copies each byte twice: into memory, out of it."};
+        default: return {"The CPU copies each byte once."};
+    }
+}
+
+/// None of `path` is in the page cache afterwards, or that is an error: what was warm is never
+/// measured as cold.
+std::expected<void, std::string> cool(const rig& where, const std::string& path) {
+    const unique_fd file{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
+    if (!file) {
+        return std::unexpected{
+            fmt::format("cannot open {}: {}", path, error::system(errno).message())};
+    }
+    if (const auto cold = transfer::make_cold(file.get()); !cold) {
+        return std::unexpected{fmt::format("the source cannot be taken out of the page cache: {}",
+                                           cold.error().message())};
+    }
+    if (where.asked.drop_caches) {
+        if (const auto dropped = transfer::drop_caches(); !dropped) {
+            return std::unexpected{
+                fmt::format("caches cannot be dropped: {}; that is for root, leave --drop-caches "
+                            "out",
+                            dropped.error().message())};
+        }
+    }
+    const auto left = transfer::cached_bytes(file.get());
+    if (!left) {
+        return std::unexpected{fmt::format(
+            "nobody says whether the source is out of the page cache: {}", left.error().message())};
+    }
+    if (*left > 0) {
+        return std::unexpected{
+            fmt::format("a cold source cannot be had here, {} of it stay in memory (as on tmpfs): "
+                        "choose a directory on a disk with --directory",
+                        size_in_words(*left))};
+    }
+    return {};
+}
+
+struct task {
+    std::string from;
+    std::uint64_t size;
+    bool cold;
+};
+
+std::expected<sample, std::string> take(rig& where, std::string_view strategy, const task& what) {
+    const auto to = where.files.path_of("copy");
+    ::unlink(to.c_str());
+    const unique_fd place{::open(where.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (place) ::syncfs(place.get());
+    where.memory.touch(what.size);
+    auto ready = what.cold ? cool(where, what.from) : warm(what.from);
+    if (!ready) return std::unexpected{std::move(ready.error())};
+    auto run =
+        where.alone({"lab", "load", "copy", what.from, to, "--strategy", std::string{strategy}},
+                    {where.cores.server});
+    ::unlink(to.c_str());
+    if (!run) return std::unexpected{std::move(run.error())};
+    return sample_of_bytes(std::move(*run));
+}
+
+}  // namespace
+
+std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
+    const auto size = where.file_size();
+    if (auto why = why_no_room(where, 2 * size); !why.empty()) {
+        return std::unexpected{std::move(why)};
+    }
+    auto path = where.files.file_of(size);
+    if (!path) return std::unexpected{std::move(path.error())};
+    std::vector<planned_case> cases;
+    for (const bool cold : {false, true}) {
+        planned_case made{
+            .about = describe(
+                "copy", cold ? "cold" : "warm",
+                cold ? fmt::format("Which way copies a file of {} the fastest when it has to come "
+                                   "from the disk?",
+                                   size_in_words(size))
+                     : fmt::format("Which way copies a file of {} the fastest when it is in the "
+                                   "page cache?",
+                                   size_in_words(size))),
+            .variants = {},
+            .weight = cold ? 2.0 : 1.0};
+        for (const auto& [name, how] : transfer::copy_names) {
+            if (how == copy::automatic) continue;
+            auto remarks = remarks_of(how);
+            made.variants.push_back(
+                {.name = std::string{name},
+                 .remarks = std::move(remarks),
+                 .take = [&where, name, what = task{.from = *path, .size = size, .cold = cold}] {
+                     return take(where, name, what);
+                 }});
+        }
+        cases.push_back(std::move(made));
+    }
+    return cases;
+}
+
+}  // namespace sluice::lab

@@ -1,0 +1,79 @@
+// Downloads: every way from a file to a socket, out of the page cache.
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/lab/plans/bytes.hpp"
+#include "sluice/transfer/to_socket.hpp"
+
+namespace sluice::lab {
+namespace {
+
+using transfer::to_socket;
+
+/// How often the CPU copies a byte.
+std::string copies_of(to_socket how) {
+    switch (how) {
+        case to_socket::read_send: return "The CPU copies each byte twice: into memory, out of it.";
+        case to_socket::mmap_send: return "The CPU copies each byte once: out of the page cache.";
+        case to_socket::zero_copy:
+            return "No copy on a card; on loopback the receiver's side makes one.";
+        case to_socket::automatic: return "What `--strategy auto` chooses.";
+        default: return "The CPU copies no byte: the socket is given pages of the cache.";
+    }
+}
+
+std::expected<sample, std::string> take(const rig& where, std::string_view strategy,
+                                        std::uint64_t clients, const std::string& path,
+                                        std::uint64_t size) {
+    if (auto ready = warm(path); !ready) return std::unexpected{std::move(ready.error())};
+    std::vector<std::string> server{
+        "files",  "offer", path, "--listen", address_word, "--strategy", std::string{strategy},
+        "--quiet"};
+    for (auto& word : one_shard_for(strategy)) server.push_back(std::move(word));
+    std::vector<std::string> load{"lab",       "load",
+                                  "download",  address_word,
+                                  "--clients", std::to_string(clients),
+                                  "--size",    std::to_string(size)};
+    auto run =
+        where.serve(std::move(server), {where.cores.server}, std::move(load), {where.cores.load});
+    if (!run) return std::unexpected{std::move(run.error())};
+    return sample_of_bytes(std::move(*run));
+}
+
+}  // namespace
+
+std::expected<std::vector<planned_case>, std::string> download_plan(rig& where) {
+    const auto size = where.file_size();
+    if (auto why = why_no_room(where, size); !why.empty()) return std::unexpected{std::move(why)};
+    auto path = where.files.file_of(size);
+    if (!path) return std::unexpected{std::move(path.error())};
+    std::vector<planned_case> cases;
+    for (const auto clients : clients_of(where)) {
+        const auto many = clients_in_words(clients);
+        planned_case made{
+            .about =
+                describe("download", many,
+                         fmt::format("Which way gets {} out of the page cache to {} {}the "
+                                     "fastest?",
+                                     size_in_words(size), many, clients == 1 ? "" : "at a time "),
+                         point{.line = size_in_words(size),
+                               .axis = "clients",
+                               .x = static_cast<double>(clients)}),
+            .variants = {}};
+        for (const auto& [name, how] : transfer::to_socket_names) {
+            if (how == to_socket::automatic) continue;
+            made.variants.push_back({.name = std::string{name},
+                                     .remarks = {copies_of(how)},
+                                     .take = [&where, name, clients, at = *path, size] {
+                                         return take(where, name, clients, at, size);
+                                     }});
+        }
+        cases.push_back(std::move(made));
+    }
+    return cases;
+}
+
+}  // namespace sluice::lab
