@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
 #include "sluice/cli/config.hpp"
 #include "sluice/cli/text_file.hpp"
 #include "sluice/cli/words.hpp"

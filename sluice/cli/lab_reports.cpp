@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
 #include "sluice/cli/terminal.hpp"
 #include "sluice/cli/words.hpp"
 #include "sluice/lab/report/csv.hpp"
