@@ -157,7 +157,7 @@ exit_status measure(const CLI::App& command, const std::string& plan, settings& 
             std::chrono::steady_clock::now() +
                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(within.usual),
             s.quiet};
-        const auto done = lab::measure(*all, within, s.what, stop, told, found);
+        const auto done = lab::measure(*all, within, s.what, told, found);
         if (!done) return fail(done.error());
     }
     if (const auto verdict = where.memory.verdict(); !verdict.empty()) {

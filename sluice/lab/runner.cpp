@@ -10,6 +10,7 @@
 #include <random>
 #include <utility>
 
+#include "sluice/lab/interruption.hpp"
 #include "sluice/lab/statistics.hpp"
 
 namespace sluice::lab {
@@ -57,9 +58,9 @@ void add(row& to, sample&& taken) {
 
 class case_run {
  public:
-    case_run(planned_case& what, const settings& asked, const interruption& stop, progress& told,
-             noise& around, results& into)
-        : what_{what}, asked_{asked}, stop_{stop}, told_{told}, noise_{around}, into_{into} {
+    case_run(planned_case& what, const settings& asked, progress& told, noise& around,
+             results& into)
+        : what_{what}, asked_{asked}, told_{told}, noise_{around}, into_{into} {
         for (auto& each : what.variants) {
             rows_.push_back({.of = &each,
                              .found = {.variant = each.name,
@@ -175,7 +176,6 @@ class case_run {
 
     planned_case& what_;
     const settings& asked_;
-    const interruption& stop_;
     progress& told_;
     noise& noise_;
     results& into_;
@@ -250,8 +250,7 @@ limits limits_of(const settings& asked, std::size_t cases) {
 }
 
 std::expected<void, std::string> measure(std::vector<planned_case>& cases, const limits& within,
-                                         const settings& asked, const interruption& stop,
-                                         progress& told, results& into) {
+                                         const settings& asked, progress& told, results& into) {
     const auto begun = clock::now();
     const auto usual = begun + in_ticks(within.usual);
     const auto last = begun + in_ticks(within.longest);
@@ -267,7 +266,7 @@ std::expected<void, std::string> measure(std::vector<planned_case>& cases, const
         const auto left = std::max(clock::duration::zero(), usual - now);
         weight_left -= each.weight;
         told.begin_case(each.about.plan + ", " + each.about.name);
-        case_run one{each, asked, stop, told, around, into};
+        case_run one{each, asked, told, around, into};
         one.run(within, now + in_ticks(std::chrono::duration<double>{left} * share), last, chance);
         if (!one.complaint().empty()) complaint = one.complaint();
     }

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "sluice/lab/interruption.hpp"
 #include "sluice/lab/noise.hpp"
 #include "sluice/lab/plan.hpp"
 #include "sluice/lab/progress.hpp"
@@ -27,8 +26,8 @@ struct limits {
 
 /// Each round measures every variant of a case once, in an order of its own. Before the first one
 /// variant is measured for nothing, which wakes cores and warms caches. Fills in cases and warnings
-/// of `into`, and whether it was interrupted. The error, a sentence without its full stop, is why
-/// nothing at all could be measured.
+/// of `into`, and whether it was interrupted (there is an `interruption`). The error, a sentence
+/// without its full stop, is why nothing at all could be measured.
 [[nodiscard]] std::expected<void, std::string> measure(std::vector<planned_case>& cases,
                                                        const limits& within, const settings& asked,
                                                        const interruption& stop, progress& told,

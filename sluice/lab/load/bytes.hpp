@@ -17,7 +17,7 @@ struct bytes_options {
     std::size_t clients = 1;  ///< at a time, a connection each
     std::uint64_t size = 0;   ///< bytes that each of them moves
     bool spins = false;       ///< looks again and again, where it could wait
-    watched server;
+    watched server = {};
 };
 
 /// Every client connects, and receives until the end. What comes is discarded inside the kernel, so

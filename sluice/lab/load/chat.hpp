@@ -22,7 +22,7 @@ struct chat_options {
     double rate = 0;
     double warmup = 0.3;  ///< seconds before what counts
     double measured = 1;  ///< seconds
-    watched server;
+    watched server = {};
 };
 
 /// Joins, speaks, listens; `amount` is deliveries. Without a rate, what is delivered is discarded

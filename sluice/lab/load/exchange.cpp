@@ -55,7 +55,7 @@ class exchanger {
 
     /// Every connection gets as much under way as it may have.
     void start() {
-        for (std::size_t i = 0; i < clients_.size(); ++i) ask(clients_[i], options_.depth);
+        for (client& c : clients_) ask(c, options_.depth);
     }
     /// One message that was due at `due`.
     void ask_at(time_point due) {

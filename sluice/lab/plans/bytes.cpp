@@ -79,7 +79,7 @@ std::expected<void, std::string> warm(const std::string& path) {
     }
     // Memory that is short drops pages again while others are read.
     constexpr int attempts = 3;
-    std::uint64_t size = static_cast<std::uint64_t>(::lseek(file.get(), 0, SEEK_END));
+    const auto size = static_cast<std::uint64_t>(::lseek(file.get(), 0, SEEK_END));
     std::uint64_t there = 0;
     for (int i = 0; i < attempts; ++i) {
         const auto found = transfer::cached_bytes(file.get());

@@ -65,6 +65,7 @@ std::expected<std::vector<planned_case>, std::string> chat_plan(rig& where) {
         quick ? std::vector<std::uint64_t>{100} : std::vector<std::uint64_t>{10, 100, 1000};
     const auto& members = where.asked.clients.empty() ? usual : where.asked.clients;
     std::vector<planned_case> cases;
+    cases.reserve(members.size() + 1);
     for (const auto many : members) {
         cases.push_back(make_case(
             where, {.members = many, .rate = 0},
