@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/cli/lab_compare.hpp"
 #include "sluice/cli/lab_config.hpp"
 #include "sluice/cli/lab_load.hpp"
 #include "sluice/cli/lab_reports.hpp"
@@ -275,6 +276,7 @@ void add_lab(commands& all) {
         add_plan(all, *lab, std::string{plan.name}, std::string{plan.description});
     }
     add_plan(all, *lab, "all", "Everything, one after another");
+    add_lab_compare(all, *lab);
     add_lab_load(all, *lab);
 }
 

@@ -20,7 +20,6 @@ exit_status run(const std::vector<std::string>& arguments) {
     sluice::cli::add_chat(all);
     sluice::cli::add_compute(all);
     sluice::cli::add_files(all);
-    sluice::cli::add_lab(all);
     sluice::cli::add_serve(all);
     sluice::cli::add_doctor(all);
     sluice::cli::add_lab(all);

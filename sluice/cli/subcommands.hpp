@@ -11,7 +11,6 @@ void add_doctor(commands& all);
 void add_files(commands& all);
 /// `help COMMAND`; finds whatever else is in the tree when it runs.
 void add_help(commands& all);
-void add_lab(commands& all);
 /// `serve`: chat, files and compute in one process.
 void add_serve(commands& all);
 void add_lab(commands& all);

@@ -64,13 +64,13 @@ std::expected<measured_run, std::string> rig::serve(std::vector<std::string> ser
 }
 
 std::expected<measured_run, std::string> rig::alone(const std::vector<std::string>& load,
-                                                    const std::vector<int>& on) const {
-    auto loading = child::start({.words = load, .cores = on});
+                                                    const std::vector<int>& on_cores) const {
+    auto loading = child::start({.words = load, .cores = on_cores});
     if (!loading) return std::unexpected{std::move(loading.error())};
     auto seen = await(*loading, stop.fd());
     if (!seen) return std::unexpected{std::move(seen.error())};
     return measured_run{
-        .seen = std::move(*seen), .server_command = {}, .load_command = command_of(load, on)};
+        .seen = std::move(*seen), .server_command = {}, .load_command = command_of(load, on_cores)};
 }
 
 double rig::seconds() const noexcept {

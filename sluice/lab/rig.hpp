@@ -38,7 +38,7 @@ struct rig {
         std::vector<std::string> load, const std::vector<int>& load_cores) const;
     /// The same of a load that is alone.
     [[nodiscard]] std::expected<measured_run, std::string> alone(
-        const std::vector<std::string>& load, const std::vector<int>& cores) const;
+        const std::vector<std::string>& load, const std::vector<int>& on_cores) const;
 
     /// How long a sample of a rate takes, and how long it warms up.
     [[nodiscard]] double seconds() const noexcept;

@@ -35,7 +35,7 @@ void add_once(std::vector<std::string>& list, std::string text) {
     if (std::ranges::count(list, text) == 0) list.push_back(std::move(text));
 }
 
-void add(row& to, sample&& taken) {
+void add(row& to, sample taken) {
     ++to.rounds;
     auto& f = to.found;
     for (const auto& q : taken.quantities) {

@@ -30,7 +30,6 @@ struct limits {
 /// without its full stop, is why nothing at all could be measured.
 [[nodiscard]] std::expected<void, std::string> measure(std::vector<planned_case>& cases,
                                                        const limits& within, const settings& asked,
-                                                       const interruption& stop, progress& told,
-                                                       results& into);
+                                                       progress& told, results& into);
 
 }  // namespace sluice::lab
