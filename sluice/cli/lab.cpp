@@ -92,27 +92,45 @@ std::string typed() {
     return lab::shell_words(words);
 }
 
+/// A setting that a plan's winner is the value of.
+struct tuned {
+    std::string_view plan;
+    std::string_view command;
+    std::string_view setting;
+};
+
+bool exists(CLI::App& root, const tuned& what) {
+    auto* files = find_below(root, "files");
+    const auto name = what.command.substr(what.command.find(' ') + 1);
+    auto* command = files == nullptr ? nullptr : find_below(*files, name);
+    return command != nullptr &&
+           command->get_option_no_throw("--" + std::string{what.setting}) != nullptr;
+}
+
 /// Writes the strategies that won to the configuration.
-std::expected<void, std::string> tune(const lab::results& found, const std::string& path) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 2> commands{
-        {{"download", "files offer"}, {"upload", "files serve"}}};
-    for (const auto& [plan, command] : commands) {
-        const auto best = lab::winner_of(found, plan);
-        if (!best) continue;
-        if (auto done = write_setting(path, command, "strategy", *best); !done) return done;
-        announce(fmt::format("{}: strategy = {} is in {} now; `sluice {} --config {}` uses it",
-                             plan, *best, in_quotes(path), command, path));
+std::expected<void, std::string> tune(CLI::App& root, const lab::results& found,
+                                      const std::string& path) {
+    constexpr std::array<tuned, 3> all{
+        {{.plan = "download", .command = "files offer", .setting = "strategy"},
+         {.plan = "download", .command = "files serve", .setting = "send-strategy"},
+         {.plan = "upload", .command = "files serve", .setting = "strategy"}}};
+    for (const auto& each : all) {
+        const auto best = lab::winner_of(found, each.plan);
+        if (!best || !exists(root, each)) continue;
+        if (auto done = write_setting(path, each.command, each.setting, *best); !done) return done;
+        announce(fmt::format("{}: {} = {} is in {} now; `sluice {} --config {}` uses it", each.plan,
+                             each.setting, *best, in_quotes(path), each.command, path));
     }
     return {};
 }
 
-exit_status tell(const lab::results& found, const settings& s, int signal) {
+exit_status tell(CLI::App& root, const lab::results& found, const settings& s, int signal) {
     print(lab::as_text(found, form_of_stdout(s.base)));
     if (auto written = write_reports(found, s.reports, s.base); !written) {
         return fail(written.error());
     }
     if (!s.config.empty() && !found.interrupted) {
-        if (auto done = tune(found, s.config); !done) return fail(done.error());
+        if (auto done = tune(root, found, s.config); !done) return fail(done.error());
     }
     if (signal == SIGINT) return exit_status::interrupted;
     return signal == 0 ? exit_status::done : exit_status::failed;
@@ -127,7 +145,7 @@ std::optional<std::string> why_not(const settings& s) {
     return std::nullopt;
 }
 
-exit_status measure(const CLI::App& command, const std::string& plan, settings& s) {
+exit_status measure(CLI::App& root, const CLI::App& command, const std::string& plan, settings& s) {
     settle_standard_streams();
     raise_open_files();
     if (const auto mistake = why_not(s)) return complain(command, *mistake);
@@ -165,7 +183,7 @@ exit_status measure(const CLI::App& command, const std::string& plan, settings& 
         found.warnings.push_back(verdict);
     }
     found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    return tell(found, s, lab::interruption::signal());
+    return tell(root, found, s, lab::interruption::signal());
 }
 
 reading<double> read_number(std::string_view text, double least, double most,
@@ -264,7 +282,8 @@ void add_plan(commands& all, CLI::App& lab, const std::string& name,
         add_write_config(*command, s->config);
     }
     command->add_flag("--quiet", s->quiet, "Say nothing of the progress");
-    all.on(*command, [command, name, s] { return measure(*command, name, *s); });
+    all.on(*command,
+           [&root = all.root(), command, name, s] { return measure(root, *command, name, *s); });
 }
 
 }  // namespace

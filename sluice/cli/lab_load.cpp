@@ -113,6 +113,8 @@ void add_timing(CLI::App& command, Options& into) {
     add_value(command, "--warmup", into.warmup, read_seconds, "S", "How long before that (0.3)");
     add_value(command, "--rate", into.rate, read_rate, "N",
               "Messages a second, each timed from when it was due (as many as can be)");
+    command.add_flag("--sleep", into.sleeps,
+                     "Wait instead of looking again and again, as on a core that is shared");
 }
 
 void add_exchange_options(CLI::App& command, settings& s) {
@@ -128,8 +130,6 @@ void add_exchange_options(CLI::App& command, settings& s) {
               "Messages under way on each (1)");
     add_value(command, "--engine", s.exchange.engine, one_of{engines}, "HOW",
               "How the load waits: auto, epoll or uring (auto)");
-    command.add_flag("--sleep", s.exchange.sleeps,
-                     "Wait instead of looking again and again, as on a core that is shared");
     command.add_flag("--reconnect", s.exchange.reconnect, "A new connection for each message");
 }
 

@@ -42,9 +42,7 @@ constexpr std::size_t pipe_size = 65536;
         for (const int core : o.cores) CPU_SET(static_cast<std::size_t>(core), &cores);
         ::sched_setaffinity(0, sizeof cores, &cores);
     }
-    ::signal(SIGINT, SIG_DFL);
-    ::signal(SIGTERM, SIG_DFL);
-    ::signal(SIGPIPE, SIG_DFL);
+    for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(each, SIG_DFL);
     const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     ::dup2(nothing, STDIN_FILENO);
     ::dup2(out, STDOUT_FILENO);

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -26,6 +27,7 @@ std::optional<std::string> first_line(const std::string& path) {
     std::ifstream file{path};
     std::string line;
     if (!std::getline(file, line) || line.empty()) return std::nullopt;
+    std::ranges::replace(line, '\t', ' ');
     return line;
 }
 

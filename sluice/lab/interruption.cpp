@@ -12,7 +12,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr std::array signals{SIGINT, SIGTERM};
+constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
 std::atomic<int> first = 0;
 std::atomic<int> teller = -1;
 

@@ -8,8 +8,8 @@
 
 namespace sluice::lab {
 
-/// While it lives, SIGINT and SIGTERM are remembered instead of ending the process; the second one
-/// ends it as it would have without. One at a time in the process.
+/// While it lives, SIGINT, SIGTERM and SIGHUP are remembered instead of ending the process; the
+/// second one ends it as it would have without. One at a time in the process.
 class interruption {
  public:
     interruption();
@@ -24,7 +24,7 @@ class interruption {
 
  private:
     unique_fd told_;
-    std::array<struct sigaction, 2> before_{};
+    std::array<struct sigaction, 3> before_{};
 };
 
 }  // namespace sluice::lab

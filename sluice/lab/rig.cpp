@@ -89,7 +89,10 @@ double rig::warmup() const noexcept {
 }
 
 std::vector<std::string> rig::timing() const {
-    return {"--seconds", fmt::format("{}", seconds()), "--warmup", fmt::format("{}", warmup())};
+    std::vector<std::string> words{"--seconds", fmt::format("{}", seconds()), "--warmup",
+                                   fmt::format("{}", warmup())};
+    if (cores.one_only) words.emplace_back("--sleep");
+    return words;
 }
 
 std::uint64_t rig::file_size() const noexcept {

@@ -43,7 +43,7 @@ struct rig {
     /// How long a sample of a rate takes, and how long it warms up.
     [[nodiscard]] double seconds() const noexcept;
     [[nodiscard]] double warmup() const noexcept;
-    /// --seconds and --warmup as words of a load.
+    /// --seconds and --warmup as words of a load, and --sleep where it shares the only core.
     [[nodiscard]] std::vector<std::string> timing() const;
     /// Bytes of each file: what was asked for, or what fits into memory and time.
     [[nodiscard]] std::uint64_t file_size() const noexcept;

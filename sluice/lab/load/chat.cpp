@@ -55,11 +55,11 @@ class room {
             const auto each = static_cast<std::size_t>(free) / options_.senders;
             for (std::size_t i = 0; i < options_.senders; ++i) say(peers_[i], plain_, each);
         }
-        return take_in(load_clock::duration::zero(), false);
+        return take_in(patience(), false);
     }
     /// Says what was due at `due`.
     void say_at(time_point due) { say(peers_[next_++ % options_.senders], text_for(due), 1); }
-    bool listen(load_clock::duration patience) { return take_in(patience, true); }
+    bool listen() { return take_in(patience(), true); }
     void settle_timed() {
         while (take_in(quiet, true)) {
         }
@@ -67,6 +67,12 @@ class room {
     [[nodiscard]] std::uint64_t timed() const noexcept { return timed_; }
 
  private:
+    /// Short, for messages fall due meanwhile.
+    [[nodiscard]] load_clock::duration patience() const noexcept {
+        if (!options_.sleeps) return load_clock::duration::zero();
+        return std::chrono::microseconds{200};
+    }
+
     void join(const std::string& say, bool listens) {
         peer p;
         p.fd = dial_.dial_and_wait();
@@ -242,7 +248,7 @@ outcome run_paced(room& all, const chat_options& o) {
             if (when >= first) ++due;
             all.say_at(when);
         }
-        all.listen(load_clock::duration::zero());
+        all.listen();
     }
     if (counted) counted->close(seen);
     seen.amount = all.delivered() - before;

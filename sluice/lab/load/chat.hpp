@@ -22,6 +22,8 @@ struct chat_options {
     double rate = 0;
     double warmup = 0.3;  ///< seconds before what counts
     double measured = 1;  ///< seconds
+    /// Waits where it could look again and again, as it must on a core that it shares.
+    bool sleeps = false;
     watched server = {};
 };
 

@@ -38,7 +38,7 @@ std::expected<sample, std::string> take(const rig& where, const model& with, con
     for (auto& word : where.timing()) asking.push_back(std::move(word));
     // A server of several threads is to have several cores: with two, the load shares them.
     const bool shares = where.cores.all.size() <= 2;
-    if (shares) asking.emplace_back("--sleep");
+    if (shares && !where.cores.one_only) asking.emplace_back("--sleep");
     auto run = where.serve(std::move(server), shares ? where.cores.all : where.cores.but_load,
                            std::move(asking),
                            shares ? where.cores.all : std::vector<int>{where.cores.load});
