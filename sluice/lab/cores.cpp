@@ -1,4 +1,4 @@
-// Reads /sys/devices/system/cpu.
+// Reads the masks and lists of cores that the kernel has.
 #include "sluice/lab/cores.hpp"
 
 #include <fmt/format.h>

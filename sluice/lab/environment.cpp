@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "sluice/base/sanitizer.hpp"
-#include "sluice/io/engines/uring_probe.hpp"
+#include "sluice/io/engine.hpp"
 
 namespace sluice::lab {
 namespace {
@@ -69,8 +69,9 @@ void add_kernel(facts& f) {
     }
     f.add("kernel", "clock",
           first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
-    const auto uring = io::probe_uring();
-    f.add("kernel", "io_uring", uring.usable ? "usable" : "not usable: " + uring.why_not, true);
+    const auto& engine = io::automatic_engine();
+    f.add("kernel", "io_uring",
+          engine.kind == io::engine_kind::uring ? "usable" : "not usable: " + engine.reason, true);
     std::set<std::string> vulnerable;
     std::size_t mitigated = 0;
     std::error_code trouble;
