@@ -145,7 +145,7 @@ class Plans(LabTest):
             self.assertEqual(status, 0, err)
             self.assertRegex(err, f"{plan}: strategy = [a-z0-9-]+ is in 'mine.conf' now")
             text = (self.work / "mine.conf").read_text(encoding="utf-8")
-            self.assertRegex(text, rf"\[talk\]\nquiet = true\n(?s:.*)\[{command}\]\nstrategy = \S+\n")
+            self.assertRegex(text, rf"\[talk\]\nquiet = true\n(?s:.*)\[{command}\]\n(send-.*\n)?strategy = \S+\n")
         (self.work / "given").write_bytes(b"x" * 100)
         flags = ("--listen", "127.0.0.1:0", "--config", self.work / "mine.conf", "--count", "1")
         with Program(SLUICE, "files", "offer", self.work / "given", *flags) as server:
@@ -157,7 +157,7 @@ class Plans(LabTest):
         status, _, err = self.lab("download", *LITTLE, "--write-config")
         self.assertEqual(status, 0, err)
         text = (self.work / "sluice.conf").read_text(encoding="utf-8")
-        self.assertRegex(text, r"^\[files.offer\]\nstrategy = \S+\n$")
+        self.assertRegex(text, r"^\[files.offer\]\nstrategy = (\S+)\n\n\[files.serve\]\nsend-strategy = \1\n$")
 
 
 class Errors(LabTest):
