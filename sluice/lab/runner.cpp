@@ -225,8 +225,8 @@ limits limits_of(const settings& asked, std::size_t cases) {
         case effort::quick:
             found = {.fewest = 3,
                      .most = 7,
-                     .usual = seconds{std::min(90.0, many * 4)},
-                     .longest = seconds{112}};
+                     .usual = seconds{std::min(80.0, many * 5)},
+                     .longest = seconds{100}};
             break;
         case effort::normal:
             found = {.fewest = 5,
@@ -262,12 +262,15 @@ std::expected<void, std::string> measure(std::vector<planned_case>& cases, const
     for (auto& each : cases) {
         if (interruption::signal() != 0) break;
         const auto now = clock::now();
-        const auto share = each.weight / std::max(weight_left, each.weight);
-        const auto left = std::max(clock::duration::zero(), usual - now);
+        // No case takes from those after it: it may have its share of what is left, and no more.
+        const double share = each.weight / std::max(weight_left, each.weight);
+        const auto share_until = [&](clock::time_point end) {
+            return now + in_ticks(std::max(clock::duration::zero(), end - now) * share);
+        };
         weight_left -= each.weight;
         told.begin_case(each.about.plan + ", " + each.about.name);
         case_run one{each, asked, told, around, into};
-        one.run(within, now + in_ticks(std::chrono::duration<double>{left} * share), last, chance);
+        one.run(within, share_until(usual), share_until(last), chance);
         if (!one.complaint().empty()) complaint = one.complaint();
     }
     into.interrupted = interruption::signal() != 0;

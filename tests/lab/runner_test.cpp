@@ -1,0 +1,157 @@
+// Rounds: interleaved, complete, until they are precise or time is up, and who fails is left out.
+#include "sluice/lab/runner.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <map>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sluice/lab/interruption.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using sluice::lab::better;
+using sluice::lab::interruption;
+using sluice::lab::limits;
+using sluice::lab::planned_case;
+using sluice::lab::progress;
+using sluice::lab::results;
+using sluice::lab::sample;
+using sluice::lab::settings;
+
+using taking = std::expected<sample, std::string>;
+
+sample sample_of(double value) {
+    sample s;
+    s.quantities = {{.name = "rate", .unit = "1/s", .which = better::higher, .value = value}};
+    s.load_command = "load";
+    return s;
+}
+
+/// A plan whose samples are made up; every one that is taken is written down.
+class runner : public testing::Test {
+ protected:
+    using source = std::function<taking(std::size_t)>;
+
+    planned_case& add_case(const std::string& name,
+                           std::vector<std::pair<std::string, source>> of) {
+        planned_case made;
+        made.about.plan = "made up";
+        made.about.name = name;
+        for (auto& [variant, from] : of) {
+            made.variants.push_back(
+                {.name = variant, .remarks = {}, .take = [this, variant, from = std::move(from)] {
+                     taken_.push_back(variant);
+                     return from(count_[variant]++);
+                 }});
+        }
+        cases_.push_back(std::move(made));
+        return cases_.back();
+    }
+    results run(const limits& within, double precision = 0.02) {
+        settings asked;
+        asked.precision = precision;
+        progress told{cases_.size(), std::chrono::steady_clock::now() + 1s, true};
+        results found;
+        const auto done = sluice::lab::measure(cases_, within, asked, told, found);
+        why_ = done ? "" : done.error();
+        return found;
+    }
+
+    static source steady(double value) {
+        return [value](std::size_t) -> taking { return sample_of(value); };
+    }
+
+    std::vector<planned_case> cases_;
+    std::vector<std::string> taken_;
+    std::map<std::string, std::size_t> count_;
+    std::string why_;
+};
+
+constexpr limits plenty{.fewest = 3, .most = 10, .usual = 60s, .longest = 90s};
+
+TEST_F(runner, each_round_has_every_variant_once_and_not_always_in_one_order) {
+    add_case("noisy", {{"a", [](std::size_t i) -> taking { return sample_of(i % 2 ? 1 : 5); }},
+                       {"b", steady(1)},
+                       {"c", steady(1)}});
+    const auto found = run(plenty);
+    ASSERT_EQ(taken_.size(), 1U + 30U) << "one to warm up, and as many rounds as there may be";
+    std::vector<std::vector<std::string>> rounds;
+    for (std::size_t at = 1; at < taken_.size(); at += 3) {
+        rounds.emplace_back(taken_.begin() + static_cast<std::ptrdiff_t>(at),
+                            taken_.begin() + static_cast<std::ptrdiff_t>(at + 3));
+        auto sorted = rounds.back();
+        std::ranges::sort(sorted);
+        EXPECT_EQ(sorted, (std::vector<std::string>{"a", "b", "c"}));
+    }
+    std::ranges::sort(rounds);
+    EXPECT_NE(rounds.front(), rounds.back()) << "ten draws of six orders are not all the same";
+    ASSERT_EQ(found.cases.size(), 1U);
+    EXPECT_EQ(found.cases[0].figures[0].variant, "a") << "reported in the order of the plan";
+    EXPECT_EQ(found.cases[0].figures[0].quantities[0].samples.size(), 10U);
+}
+
+TEST_F(runner, what_is_precise_needs_no_more_rounds) {
+    add_case("steady", {{"a", steady(1)}, {"b", steady(2)}});
+    const auto found = run(plenty);
+    EXPECT_EQ(found.cases.at(0).figures.at(1).quantities.at(0).samples,
+              (std::vector<double>{2, 2, 2}));
+}
+
+TEST_F(runner, no_case_takes_the_time_of_those_after_it) {
+    const auto slow = [](std::size_t) -> taking {
+        std::this_thread::sleep_for(20ms);
+        return sample_of(1);
+    };
+    for (const char* name : {"one", "two", "three"}) add_case(name, {{"a", slow}});
+    const auto found = run({.fewest = 3, .most = 1000, .usual = 0s, .longest = 90ms}, 0);
+    ASSERT_EQ(found.cases.size(), 3U);
+    for (const auto& each : found.cases) {
+        const auto rounds = each.figures.at(0).quantities.at(0).samples.size();
+        EXPECT_GE(rounds, 1U);
+        EXPECT_LE(rounds, 2U) << each.name;
+    }
+}
+
+TEST_F(runner, who_fails_is_left_out_with_the_reason_said_once) {
+    const auto broken = [](std::size_t) -> taking { return std::unexpected{"it is broken"}; };
+    for (const char* name : {"one", "two"}) add_case(name, {{"a", steady(1)}, {"b", broken}});
+    const auto found = run(plenty);
+    ASSERT_EQ(found.cases.size(), 2U);
+    EXPECT_EQ(found.cases[0].figures.size(), 1U);
+    EXPECT_EQ(std::ranges::count(found.warnings, "made up: b was left out: it is broken."), 1);
+    EXPECT_EQ(why_, "");
+}
+
+TEST_F(runner, where_all_fail_there_is_no_report_but_the_reason) {
+    add_case("one", {{"a", [](std::size_t) -> taking { return std::unexpected{"no room"}; }}});
+    const auto found = run(plenty);
+    EXPECT_TRUE(found.cases.empty());
+    EXPECT_EQ(why_, "no room");
+}
+
+TEST_F(runner, an_interruption_keeps_whole_rounds_alone) {
+    const interruption stop;
+    const auto interrupts = [](std::size_t i) -> taking {
+        if (i == 3) ::raise(SIGINT);
+        return sample_of(static_cast<double>(i));
+    };
+    add_case("one", {{"a", interrupts}, {"b", interrupts}});
+    add_case("two", {{"a", steady(1)}});
+    const auto found = run(plenty, 0);
+    EXPECT_TRUE(found.interrupted);
+    ASSERT_EQ(found.cases.size(), 1U) << "nothing is begun after it";
+    const auto& rows = found.cases[0].figures;
+    ASSERT_EQ(rows.size(), 2U);
+    EXPECT_EQ(rows[0].quantities[0].samples.size(), rows[1].quantities[0].samples.size());
+    EXPECT_GE(rows[0].quantities[0].samples.size(), 2U);
+}
+
+}  // namespace
