@@ -1,0 +1,83 @@
+"""`sluice lab`: every plan end to end with next to nothing to do, and what it writes."""
+
+import json
+import signal
+import subprocess
+
+from lab_rig import LITTLE, LabTest
+from talk_rig import PATIENCE, SLUICE, Program
+
+PLANS = ("copy", "download", "upload", "models", "chat", "echo")
+
+
+class Plans(LabTest):
+    def test_every_plan_measures_every_variant_and_reports_it(self):
+        for plan in PLANS:
+            with self.subTest(plan=plan):
+                status, out, err = self.lab(
+                    plan, *LITTLE, "--json", "r.json", "--csv", "r.csv", "--html", "r.html"
+                )
+                self.assertEqual(status, 0, err)
+                self.assertIn("Warnings", out)
+                report = json.loads((self.work / "r.json").read_text(encoding="utf-8"))
+                self.assertIn(f"sluice lab {plan} --quick", report["command"])
+                self.assertFalse(report["interrupted"])
+                self.assertTrue(report["cases"])
+                left_out = [each for each in report["warnings"] if "was left out" in each]
+                for case in report["cases"]:
+                    self.assertEqual(case["plan"], plan)
+                    self.assertGreaterEqual(len(case["figures"]) + len(left_out), 2)
+                    for figure in case["figures"]:
+                        self.assertRegex(figure["load_command"], r"^taskset -c [0-9,]+ sluice lab load ")
+                        self.assertNotIn("--watch", figure["load_command"])
+                        self.assertNotIn("ADDRESS", figure["server_command"])
+                        self.assertEqual(bool(figure["server_command"]), plan != "copy")
+                        for series in figure["quantities"]:
+                            self.assertEqual(len(series["samples"]), 1)
+                        self.assertGreater(figure["quantities"][0]["samples"][0], 0)
+                self.assertTrue((self.work / "r.csv").read_text(encoding="utf-8"))
+                self.assertIn("<html", (self.work / "r.html").read_text(encoding="utf-8"))
+
+    def test_a_figure_can_be_repeated_by_its_commands(self):
+        self.assertEqual(self.lab("echo", *LITTLE, "--json", "r.json")[0], 0)
+        report = json.loads((self.work / "r.json").read_text(encoding="utf-8"))
+        figure = report["cases"][0]["figures"][0]
+        words = figure["server_command"].split()
+        self.assertEqual(words[:2] + words[3:4], ["taskset", "-c", "sluice"])
+        words[words.index("--listen") + 1] = "127.0.0.1:0"
+        with Program(SLUICE, *words[4:]) as server:
+            found = server.hear_remark(r"^listening on (127\.0\.0\.1:\d+)")
+            load = figure["load_command"].split()[4:]
+            load[3] = found[1]
+            done = subprocess.run([SLUICE, *load], stdout=subprocess.PIPE, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout.decode(), r"(?s)^seconds 0\.0[2-9]\d+\namount [1-9].*\nend\n$")
+
+    def test_rounds_are_interleaved_and_as_many_as_asked_for(self):
+        flags = ("--repeat", "3", "--seconds", "0.01", "--clients", "1", "--quick")
+        self.assertEqual(self.lab("chat", *flags, "--json", "r.json")[0], 0)
+        report = json.loads((self.work / "r.json").read_text(encoding="utf-8"))
+        for case in report["cases"]:
+            for figure in case["figures"]:
+                self.assertEqual(len(figure["quantities"][0]["samples"]), 3)
+
+    def test_winners_are_written_to_the_configuration_and_used(self):
+        (self.work / "mine.conf").write_text("[talk]\nquiet = true\n", encoding="utf-8")
+        for plan, command in (("download", "files.offer"), ("upload", "files.serve")):
+            status, _, err = self.lab(plan, *LITTLE, "--write-config", "mine.conf")
+            self.assertEqual(status, 0, err)
+            self.assertRegex(err, f"{plan}: strategy = [a-z0-9-]+ is in 'mine.conf' now")
+            text = (self.work / "mine.conf").read_text(encoding="utf-8")
+            self.assertRegex(text, rf"\[talk\]\nquiet = true\n(?s:.*)\[{command}\]\n(send-.*\n)?strategy = \S+\n")
+        (self.work / "given").write_bytes(b"x" * 100)
+        flags = ("--listen", "127.0.0.1:0", "--config", self.work / "mine.conf", "--count", "1")
+        with Program(SLUICE, "files", "offer", self.work / "given", *flags) as server:
+            server.hear_remark(r"^listening on 127\.0\.0\.1:\d+")
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.end()[0], 0)
+
+    def test_without_a_name_the_configuration_has_its_usual_one(self):
+        status, _, err = self.lab("download", *LITTLE, "--write-config")
+        self.assertEqual(status, 0, err)
+        text = (self.work / "sluice.conf").read_text(encoding="utf-8")
+        self.assertRegex(text, r"^\[files.offer\]\nstrategy = (\S+)\n\n\[files.serve\]\nsend-strategy = \1\n$")
