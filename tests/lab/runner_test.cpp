@@ -41,15 +41,15 @@ class runner : public testing::Test {
     using source = std::function<taking(std::size_t)>;
 
     planned_case& add_case(const std::string& name,
-                           std::vector<std::pair<std::string, source>> of) {
+                           const std::vector<std::pair<std::string, source>>& of) {
         planned_case made;
         made.about.plan = "made up";
         made.about.name = name;
-        for (auto& [variant, from] : of) {
+        for (const auto& [variant, from] : of) {
             made.variants.push_back(
-                {.name = variant, .remarks = {}, .take = [this, variant, from = std::move(from)] {
+                {.name = variant, .remarks = {}, .take = [this, variant, draw = from] {
                      taken_.push_back(variant);
-                     return from(count_[variant]++);
+                     return draw(count_[variant]++);
                  }});
         }
         cases_.push_back(std::move(made));
