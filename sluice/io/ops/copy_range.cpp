@@ -1,4 +1,4 @@
-// copy_file_range(2), attempted.
+// copy_file_range(2), attempted only: io_uring has no entry for it.
 #include "sluice/io/ops/copy_range.hpp"
 
 #include <unistd.h>
