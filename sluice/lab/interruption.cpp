@@ -46,6 +46,7 @@ interruption::~interruption() {
         ::sigaction(signals.at(i), &before_.at(i), nullptr);
     }
     teller = -1;
+    first = 0;
 }
 
 int interruption::signal() noexcept {

@@ -17,7 +17,7 @@ class interruption {
     interruption& operator=(const interruption&) = delete;
     ~interruption();
 
-    /// The first signal that came, or 0.
+    /// The first signal that came, or 0; 0 where nobody listens for one.
     [[nodiscard]] static int signal() noexcept;
     /// Becomes readable, and stays so, when one came: for poll(2).
     [[nodiscard]] int fd() const noexcept { return told_.get(); }

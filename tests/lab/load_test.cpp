@@ -143,8 +143,9 @@ TEST(pacing, a_stall_is_seen_by_every_message_that_was_due_in_it) {
 
 TEST(exchange, open_loop_percentiles_show_a_planted_stall_as_arithmetic_has_it) {
     // 100 ms of each second: a tenth of all that are due are late, evenly from 100 ms down to none.
-    // A machine that is busy with other things adds stalls of its own, so there are a few attempts;
-    // no machine can make the planted stall shorter.
+    // A machine that is busy with other things adds stalls of its own and moves the planted ones
+    // over the edges of what is measured, so there are a few attempts to agree within 10 %; but
+    // none may hide the stall.
     constexpr int attempts = 5;
     std::string seen;
     for (int i = 0; i < attempts; ++i) {
@@ -158,9 +159,9 @@ TEST(exchange, open_loop_percentiles_show_a_planted_stall_as_arithmetic_has_it) 
         EXPECT_NEAR(static_cast<double>(got->latencies.count()), 5000, 1) << "late ones included";
         const auto p99 = static_cast<double>(got->latencies.at(0.99)) / 1e6;
         const auto p95 = static_cast<double>(got->latencies.at(0.95)) / 1e6;
-        ASSERT_GT(p99, 90 * 0.9);
-        ASSERT_GT(p95, 50 * 0.9);
-        if (p99 < 90 * 1.1 && p95 < 50 * 1.1) return;
+        ASSERT_GT(p99, 70) << "the stall is hidden";
+        ASSERT_GT(p95, 30) << "the stall is hidden";
+        if (p99 > 81 && p99 < 99 && p95 > 45 && p95 < 55) return;
         seen += std::to_string(p99) + " and " + std::to_string(p95) + " ms; ";
     }
     GTEST_SKIP() << "too busy a machine: p99 and p95 should be 90 and 50 ms, and were " << seen;

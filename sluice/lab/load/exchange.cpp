@@ -243,12 +243,13 @@ outcome run_paced(exchanger& clients, const exchange_options& o) {
     clients.keep_from(first);
     std::optional<window> counted;
     std::uint64_t answered = 0;
-    for (auto now = start; now < end; now = load_clock::now()) {
+    // Whoever was kept from its core at the end sends what was due all the same.
+    for (auto now = start; now < end || messages.next() < end; now = load_clock::now()) {
         if (!counted && now >= first) {
             answered = clients.answered();
             counted.emplace(o.server);
         }
-        while (messages.is_due(now)) clients.ask_at(messages.take());
+        while (messages.is_due(now) && messages.next() < end) clients.ask_at(messages.take());
         const auto left = std::min(messages.next(), end) - load_clock::now();
         const bool may_sleep = o.sleeps && left > load_clock::duration::zero();
         clients.turn(may_sleep ? left : load_clock::duration::zero());
