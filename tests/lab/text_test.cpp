@@ -38,6 +38,7 @@ TEST(text, has_answers_tables_and_warnings_in_this_order) {
     const auto answer = text.find("No difference between sendfile-cork and splice.");
     const auto table = text.find("download: warm, 1 client");
     const auto warning = text.find("Somebody else was using the machine.");
+    EXPECT_TRUE(text.starts_with("download\n"));
     EXPECT_LT(answer, table);
     EXPECT_LT(table, warning);
     EXPECT_LT(warning, text.size());

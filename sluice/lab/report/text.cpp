@@ -118,7 +118,10 @@ class page {
         out_ += line + '\n';
     }
 
-    void add_heading(std::string_view text) { out_ += '\n' + styled(safe(text), "1") + '\n'; }
+    void add_heading(std::string_view text) {
+        if (!out_.empty()) out_ += '\n';
+        out_ += styled(safe(text), "1") + '\n';
+    }
 
     void add_answers() {
         if (found_.interrupted) {
