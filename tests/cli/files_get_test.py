@@ -118,6 +118,45 @@ class Get(TalkTest):
         asked = [(request["range"], request["if-range"]) for request in fake.requests]
         self.assertEqual(asked, [(None, None), ("bytes=1000000-", TAG), ("bytes=2000000-", TAG)])
 
+    def test_whoever_gets_further_has_all_attempts_again(self):
+        with Fake(*[give_and_cut(700_000)] * 3, give()) as fake:
+            with get(fake.url("/x.bin"), "-o", self.target, "--retry", 1) as program:
+                self.assert_ends(program, 0)
+        self.assert_got()
+        with Fake(give_and_cut(1000), lambda request: request.cut()) as fake:
+            with get(fake.url("/x.bin"), "-o", self.target, "--retry", 1) as program:
+                self.assert_ends(program, 3)
+            self.assertEqual(len(fake.requests), 3)
+
+    def test_the_rest_of_another_version_is_refused(self):
+        def other(request):
+            where = f"bytes 1000-{len(DATA) - 1}/{len(DATA)}"
+            request.reply("206 Partial Content", DATA[1000:], Content_Range=where, ETag='"v2"')
+
+        with Fake(give_and_cut(1000), other) as fake:
+            with get(fake.url("/x.bin"), "-o", self.target) as program:
+                self.assert_ends(program, 1, err="another part of the file than was asked for")
+        self.assertFalse(self.target.exists())
+
+    def test_a_stream_goes_on_where_the_server_knows_no_ranges(self):
+        def whole(tag):
+            return lambda request: request.reply("200 OK", DATA, ETag=tag)
+
+        for tag, status in ((TAG, 0), ('"v2"', 1)):
+            with self.subTest(tag), Fake(give_and_cut(1_000_000), whole(tag)) as fake:
+                done = subprocess.run(
+                    [SLUICE, "files", "get", fake.url("/x"), "-o", "-"],
+                    capture_output=True,
+                    timeout=PATIENCE,
+                    env=ENVIRONMENT,
+                )
+                self.assertEqual(done.returncode, status, done.stderr)
+                if status == 0:
+                    self.assertTrue(done.stdout == DATA)
+                else:
+                    self.assertTrue(done.stdout == DATA[:1_000_000])
+                    self.assertIn(b"has changed on the server in the middle", done.stderr)
+
     @on_every_engine
     def test_killed_it_goes_on_with_resume(self, engine):
         arrived = threading.Event()
