@@ -126,7 +126,7 @@ class Get(TalkTest):
         with Fake(give_and_cut(1000), lambda request: request.cut()) as fake:
             with get(fake.url("/x.bin"), "-o", self.target, "--retry", 1) as program:
                 self.assert_ends(program, 3)
-            self.assertEqual(len(fake.requests), 3)
+            self.assertEqual(len(fake.requests), 2)
 
     def test_the_rest_of_another_version_is_refused(self):
         def other(request):
