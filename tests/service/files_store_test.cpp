@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sluice/service/files/digest.hpp"
+#include "sluice/service/files/digest_later.hpp"
 #include "sluice/service/files/store.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/sockets.hpp"
@@ -24,6 +25,12 @@ namespace sluice::test {
 namespace {
 
 namespace fs = std::filesystem;
+using service::files::digest_follower;
+using service::files::digest_of;
+using service::files::file_state;
+using service::files::keep_rule;
+using service::files::kept_digest;
+using service::files::remembered_digest;
 using service::files::sha256_of;
 using service::files::store;
 using service::files::why_no_file_name;
@@ -189,6 +196,158 @@ TEST_F(store_test, a_place_that_is_no_directory_is_refused) {
     std::ofstream{folder_ / "file"} << "x";
     const auto made = store::open(folder_ / "file", {});
     EXPECT_TRUE(!made && made.error().is(ENOTDIR));
+}
+
+TEST_F(store_test, directories_are_made_when_a_file_is_kept) {
+    store s = open();
+    put(s, "a/b/c.txt", "text");
+    put(s, "a/d.txt", "more");
+    EXPECT_EQ(content("a/b/c.txt"), "text");
+    EXPECT_TRUE(s.read("a/b/c.txt"));
+    auto file = s.receive();
+    ASSERT_TRUE(file);
+    const auto why = [&file](std::string_view path) {
+        auto kept = file->keep(path);
+        return kept ? 0 : kept.error().code();
+    };
+    EXPECT_EQ(why("a/b"), EISDIR);
+    EXPECT_EQ(why("a/d.txt/e"), ENOTDIR);
+    fs::create_symlink("/tmp", folder_ / "out");
+    EXPECT_EQ(why("out/x"), ELOOP);
+    EXPECT_EQ(why("out"), EINVAL);
+    EXPECT_FALSE(fs::exists("/tmp/x"));
+}
+
+TEST_F(store_test, rules_say_what_may_be_replaced) {
+    store s = open();
+    put(s, "a", "first");
+    const auto known = file_state::of(*s.look("a"));
+    const auto keep = [&s](std::string_view text, const keep_rule& rule) {
+        auto file = s.receive();
+        write_all(file->fd(), text);
+        auto kept = file->keep("a", rule);
+        return kept ? std::string{*kept ? "replaced" : "new"} : kept.error().message();
+    };
+    EXPECT_EQ(keep("x", {.only_new = true}), error::system(EEXIST).message());
+    EXPECT_EQ(keep("second", {.only_over = known}), "replaced");
+    EXPECT_EQ(keep("x", {.only_over = known}), error::system(EEXIST).message());
+    EXPECT_TRUE(!s.remove("a", known));
+    EXPECT_EQ(content("a"), "second");
+    EXPECT_TRUE(s.remove("a", file_state::of(*s.look("a"))));
+    EXPECT_EQ(keep("x", {.only_over = known}), error::system(EEXIST).message());
+    EXPECT_EQ(keep("third", {.only_new = true}), "new");
+}
+
+TEST_F(store_test, a_directory_shows_files_and_directories_alone) {
+    store s = open();
+    put(s, "dir/file", "text");
+    put(s, "a", "a");
+    fs::create_symlink("a", folder_ / "link");
+    ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+    std::ofstream{folder_ / ".hidden"} << "x";
+    std::vector<std::string> found;
+    const auto entries = s.list("");
+    ASSERT_TRUE(entries);
+    for (const auto& each : *entries) {
+        found.push_back(each.name + (each.directory ? "/" : " " + std::to_string(each.size)));
+    }
+    EXPECT_THAT(found, UnorderedElementsAre("dir/", "a 1"));
+    EXPECT_EQ(s.list("a").error().code(), ENOTDIR);
+    EXPECT_EQ(s.list("link").error().code(), ELOOP);
+    EXPECT_EQ(s.list("none").error().code(), ENOENT);
+    EXPECT_EQ(s.list("..").error().code(), EINVAL);
+}
+
+TEST_F(store_test, a_part_waits_to_be_resumed_by_one_at_a_time) {
+    store s = open();
+    EXPECT_EQ(s.arrived("key"), 0U);
+    {
+        auto part = s.resume("key");
+        ASSERT_TRUE(part);
+        ASSERT_TRUE(part->make_room(1 << 20, true));
+        write_all(part->fd(), "half of a ");
+        EXPECT_TRUE(s.resume("key").error().is(EBUSY));
+        EXPECT_TRUE(s.resume("other"));
+    }
+    EXPECT_EQ(s.arrived("key"), 10U);
+    EXPECT_THAT(s.list("").value(), IsEmpty());
+    EXPECT_FALSE(s.read(names().front()));
+    auto part = s.resume("key");
+    ASSERT_TRUE(part);
+    ASSERT_EQ(::lseek(part->fd(), 0, SEEK_END), 10);
+    write_all(part->fd(), "file");
+    ASSERT_TRUE(part->keep("whole"));
+    EXPECT_EQ(content("whole"), "half of a file");
+    EXPECT_THAT(names(), ElementsAre("whole"));
+    auto unwanted = s.resume("key");
+    ASSERT_TRUE(unwanted);
+    write_all(unwanted->fd(), "x");
+    unwanted->forget();
+    unwanted->stop();
+    EXPECT_THAT(names(), ElementsAre("whole"));
+}
+
+TEST_F(store_test, a_quota_counts_what_is_there_and_what_is_coming) {
+    std::ofstream{folder_ / "old"} << std::string(400, 'x');
+    auto opened = store::open(folder_.string(), {.sync = false, .quota = 1000});
+    ASSERT_TRUE(opened);
+    store& s = *opened;
+    EXPECT_EQ(s.room().taken(), 400U);
+    {
+        auto first = s.receive();
+        auto second = s.receive();
+        ASSERT_TRUE(first->make_room(500, false));
+        EXPECT_TRUE(second->make_room(200, false).error().is(EDQUOT));
+        EXPECT_TRUE(second->make_room(100, false));
+    }
+    EXPECT_EQ(s.room().taken(), 400U);
+    auto file = s.receive();
+    ASSERT_TRUE(file->make_room(600, false));
+    write_all(file->fd(), std::string(300, 'y'));
+    ASSERT_TRUE(file->keep("old"));
+    EXPECT_EQ(s.room().taken(), 300U);
+    ASSERT_TRUE(s.remove("old"));
+    EXPECT_EQ(s.room().taken(), 0U);
+}
+
+TEST_F(store_test, a_digest_is_kept_for_the_file_as_it_is) {
+    store s = open();
+    auto file = s.receive();
+    write_all(file->fd(), "abc");
+    const auto digest = digest_of(file->fd());
+    ASSERT_TRUE(digest);
+    ASSERT_TRUE(file->keep("a", {.digest = *digest}));
+    auto found = s.read("a");
+    ASSERT_TRUE(found);
+    if (!kept_digest(found->file.get(), found->now)) {
+        GTEST_SKIP() << "no extended attributes here";
+    }
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(kept_digest(found->file.get(), found->now), *digest);
+        EXPECT_EQ(remembered_digest(found->file.get(), found->now), *digest);
+    }
+    std::ofstream{folder_ / "a", std::ios::app} << "d";
+    found = s.read("a");
+    EXPECT_EQ(kept_digest(found->file.get(), found->now), std::nullopt);
+    EXPECT_EQ(remembered_digest(found->file.get(), found->now), std::nullopt);
+}
+
+TEST(digest, is_taken_along_while_a_file_grows) {
+    const std::string text = pattern(3'000'000);
+    const temporary_file file;
+    transfer::moved told;
+    write_all(file.fd(), std::string_view{text}.substr(0, 1000));
+    digest_follower follower{file.fd(), 1000, told};
+    follower.start();
+    for (std::size_t at = 1000; at < text.size(); at += 500'000) {
+        const auto piece = std::string_view{text}.substr(at, 500'000);
+        write_all(file.fd(), piece);
+        told.add(piece.size());
+    }
+    EXPECT_EQ(follower.finish(text.size()).value(), digest_of(file.fd()).value());
+    // Without a thread of its own, too.
+    digest_follower late{file.fd(), 0, told};
+    EXPECT_EQ(late.finish(text.size()).value(), digest_of(file.fd()).value());
 }
 
 TEST(digest, is_that_of_fips_180_2) {

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "sluice/base/check.hpp"
+#include "sluice/base/mapping.hpp"
 
 namespace sluice::service::files {
 namespace {
@@ -23,6 +24,29 @@ namespace {
 constexpr std::size_t step = std::size_t{256} << 10;
 constexpr const char* attribute = "user.sluice.sha256";
 constexpr std::size_t digits = 64;
+
+/// What kept_digest() gave for a file; all zeros for none.
+struct remembered {
+    ino_t inode;
+    dev_t device;
+    timespec changed;  // of the inode: an attribute that is set moves it
+    bool known;
+    wire::sha256_value digest;
+};
+constexpr std::size_t many = 16'384;
+
+/// The place for this file among what this thread remembers; nullptr where there is no memory.
+remembered* place_for(const struct stat& now) noexcept {
+    // Pages of it that are not used cost nothing.
+    thread_local const result<mapping> memory = mapping::create(many * sizeof(remembered));
+    if (!memory) return nullptr;
+    return static_cast<remembered*>(memory->data()) + (now.st_ino % many);
+}
+
+bool is_of(const remembered& r, const struct stat& now) noexcept {
+    return r.inode == now.st_ino && r.device == now.st_dev &&
+           r.changed.tv_sec == now.st_ctim.tv_sec && r.changed.tv_nsec == now.st_ctim.tv_nsec;
+}
 
 /// `HEX SIZE SECONDS.NANOSECONDS`
 std::string attribute_for(const struct stat& now, std::string_view hex) {
@@ -106,6 +130,21 @@ std::optional<wire::sha256_value> kept_digest(int file, const struct stat& now) 
     const std::string_view text{room.data(), static_cast<std::size_t>(length)};
     if (text != attribute_for(now, text.substr(0, digits))) return std::nullopt;
     return wire::sha256_from_hex(text.substr(0, digits));
+}
+
+std::optional<wire::sha256_value> remembered_digest(int file, const struct stat& now) noexcept {
+    remembered* const place = place_for(now);
+    if (place == nullptr) return kept_digest(file, now);
+    if (!is_of(*place, now)) {
+        const auto found = kept_digest(file, now);
+        *place = {.inode = now.st_ino,
+                  .device = now.st_dev,
+                  .changed = now.st_ctim,
+                  .known = found.has_value(),
+                  .digest = found.value_or(wire::sha256_value{})};
+    }
+    if (!place->known) return std::nullopt;
+    return place->digest;
 }
 
 }  // namespace sluice::service::files

@@ -54,4 +54,9 @@ void keep_digest(int file, const struct stat& now, const wire::sha256_value& dig
 [[nodiscard]] std::optional<wire::sha256_value> kept_digest(int file,
                                                             const struct stat& now) noexcept;
 
+/// The same as far as this thread remembers what it found for this state of the file, so that small
+/// files that are asked for again and again cost no call for it.
+[[nodiscard]] std::optional<wire::sha256_value> remembered_digest(int file,
+                                                                  const struct stat& now) noexcept;
+
 }  // namespace sluice::service::files

@@ -84,7 +84,7 @@ class file_answer {
                 co_return;
             case condition::holds: break;
         }
-        digest_ = kept_digest(found_.file.get(), found_.now);
+        digest_ = remembered_digest(found_.file.get(), found_.now);
         if (!digest_ && wire::wants_sha256(r.field(http_field::want_repr_digest))) {
             co_await make_digest();
         }
