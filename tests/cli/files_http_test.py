@@ -67,6 +67,26 @@ class EveryModel(HttpTest):
                 got = pool.map(lambda i: server.get(f"/{i % 8}")[2] == texts[i % 8], range(16))
                 self.assertTrue(all(got))
 
+    def test_more_uploads_than_threads_go_on_side_by_side(self):
+        size, step, sent, seen = 100_000_000, 1_000_000, [0] * 6, []
+        with HttpServer(self.folder, "--model", "pool", "--workers", "2") as server:
+
+            def upload(i):
+                with server.dial() as peer:
+                    head = f"PUT /{i} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
+                    peer.sendall(head.encode())
+                    while sent[i] < size:
+                        peer.sendall(bytes(step))
+                        sent[i] += step
+                    answer = peer.recv(4096)
+                seen.append(min(sent))
+                return statuses(answer)
+
+            with concurrent.futures.ThreadPoolExecutor(6) as pool:
+                self.assertEqual(list(pool.map(upload, range(6))), [[201]] * 6)
+        # A thread for each to its end would leave four at the beginning when the first two end.
+        self.assertGreater(seen[0], size // 4)
+
     def test_a_client_that_vanishes_leaves_nothing(self):
         for flags, folder in self.on_every_model():
             with HttpServer(folder, *flags) as server:

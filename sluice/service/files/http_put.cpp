@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -38,6 +39,9 @@ constexpr std::uint64_t small_digest = std::uint64_t{1} << 20;
 constexpr std::uint64_t quick_digest = std::uint64_t{64} << 20;
 // Room for a body of unknown length.
 constexpr std::uint64_t room_step = std::uint64_t{64} << 20;
+// What is received before others have a turn, where threads are shared; and where they are not.
+constexpr std::uint64_t fair_step = std::uint64_t{8} << 20;
+constexpr std::uint64_t whole_step = std::numeric_limits<std::uint64_t>::max();
 // How long an upload may wait for another one of the same, which is probably on its way out.
 constexpr auto lock_time = 5s;
 constexpr auto lock_pause = 20ms;
@@ -252,9 +256,19 @@ class upload {
         const bool ends_here = !range_ || range_->part->last() + 1 == *range_->total;
         const bool worth_a_thread = length > small_digest || request().chunked;
         if (ends_here && worth_a_thread && digest_is_wanted(length)) digest.start();
-        auto got = co_await at_pace<std::uint64_t>(
-            home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
-            [&] { return request().chunked ? take_chunks(file, told) : take_body(file, told); });
+        const std::uint64_t step = x_.client().roams() ? fair_step : whole_step;
+        result<std::uint64_t> got{0};
+        do {
+            // Where threads are shared, others have a turn, until more has come.
+            if (*got > 0 && x_.here().empty()) co_await x_.client().turn();
+            const auto until = step < whole_step ? *got + step : whole_step;
+            got = co_await at_pace<std::uint64_t>(
+                home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
+                [&] {
+                    return request().chunked ? take_chunks(file, told)
+                                             : take_body(file, told, *got, until);
+                });
+        } while (got && !request().chunked && *got < *request().length);
         counting().bytes_stored.fetch_add(told.bytes(), relaxed);
         if (!got) {
             co_await stop(file, told, got.error());
@@ -269,10 +283,10 @@ class upload {
         co_await finish(file, digest, base_ + *got);
     }
 
-    /// Exactly as many bytes as the head promised.
-    coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::moved& told) {
-        const std::uint64_t length = *request().length;
-        std::uint64_t done = 0;
+    /// Of as many bytes as the head promised, those from `done` to `until`: how many have come.
+    coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::moved& told,
+                                                std::uint64_t done, std::uint64_t until) {
+        const std::uint64_t length = std::min(*request().length, until);
         while (done < length && (!x_.here().empty() || length - done <= small_body)) {
             if (x_.here().empty()) {
                 auto got = co_await x_.read_more();
@@ -288,18 +302,14 @@ class upload {
             done += piece.size();
             told.add(piece.size());
         }
-        if (done < length) {
-            auto got = co_await transfer::receive_file(options().receive, x_.client().peer(),
-                                                       {.file = file.fd(),
-                                                        .offset = base_ + done,
-                                                        .most = length - done,
-                                                        .reserve = false},
-                                                       told);
-            if (!got) co_return failure(got.error());
-            done += *got;
-        }
-        if (done < length) co_return failure(fault::ended);
-        co_return done;
+        if (done == length) co_return done;
+        auto got = co_await transfer::receive_file(
+            options().receive, x_.client().peer(),
+            {.file = file.fd(), .offset = base_ + done, .most = length - done, .reserve = false},
+            told);
+        if (!got) co_return failure(got.error());
+        if (*got < length - done) co_return failure(fault::ended);
+        co_return length;
     }
 
     coro::task<result<std::uint64_t>> take_chunks(incoming& file, transfer::moved& told) {

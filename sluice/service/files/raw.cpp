@@ -24,6 +24,9 @@ constexpr std::size_t most_waiting = 100'000;
 // Room that is taken at a time, where there is a quota.
 constexpr std::uint64_t largest_step = std::uint64_t{64} << 20;
 
+// What is received before others have a turn, where threads are shared.
+constexpr std::uint64_t fair_step = std::uint64_t{8} << 20;
+
 constexpr auto relaxed = std::memory_order_relaxed;
 
 /// The peer hears that its file was not kept.
@@ -137,7 +140,10 @@ coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming&
     const bool limited = store_->room().is_limited();
     std::uint64_t received = 0;
     while (received < most) {
+        // Where threads are shared, others have a turn.
+        if (received > 0) co_await client.turn();
         std::uint64_t step = most - received;
+        if (client.roams()) step = std::min(step, fair_step);
         if (limited) step = room_for(file, received, std::min(step, largest_step));
         if (step == 0) {
             // Full: that matters only if there is more.
