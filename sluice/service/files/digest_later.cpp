@@ -18,8 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t most_waiting = 1000;
-// Between two looks whether it is to stop.
-constexpr std::uint64_t piece = std::uint64_t{16} << 20;
+// Between two looks whether it is to stop: about half a millisecond.
+constexpr std::uint64_t piece = std::uint64_t{1} << 20;
 // While nothing has come.
 constexpr auto pause = 1ms;
 

@@ -44,7 +44,8 @@ class digest_later {
 /// own: what was just written is still in the cache, and at the end nearly nothing is left to do.
 class digest_follower {
  public:
-    /// `file` holds `base` bytes already; `told` counts what comes behind them. Both outlive this.
+    /// `file` holds `base` bytes already; `told` counts what comes behind them. Both outlive this,
+    /// or what is between start() and stop().
     digest_follower(int file, std::uint64_t base, const transfer::moved& told);
     digest_follower(const digest_follower&) = delete;
     digest_follower& operator=(const digest_follower&) = delete;
@@ -52,12 +53,13 @@ class digest_follower {
 
     /// Goes along from now on. Without a thread to be had, everything is left to finish().
     void start() noexcept;
+    /// Nothing is read any more from here on: the file may be closed. A moment at most.
+    void stop() noexcept;
     /// The digest of the first `size` bytes, which are all there. Blocks: offload it from a loop.
     [[nodiscard]] result<wire::sha256_value> finish(std::uint64_t size);
 
  private:
     void follow() noexcept;
-    void stop() noexcept;
 
     int file_;
     std::uint64_t base_;

@@ -271,6 +271,7 @@ class upload {
         } while (got && !request().chunked && *got < *request().length);
         counting().bytes_stored.fetch_add(told.bytes(), relaxed);
         if (!got) {
+            digest.stop();
             co_await stop(file, told, got.error());
             co_return;
         }
