@@ -79,7 +79,7 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, c
     ::unlink(to.c_str());
     const unique_fd place{::open(where.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (place) ::syncfs(place.get());
-    where.memory.touch(what.size);
+    where.memory.touch(2 * what.size);
     auto ready = what.cold ? cool(where, what.from) : warm(what.from);
     if (!ready) return std::unexpected{std::move(ready.error())};
     auto run =

@@ -32,7 +32,7 @@ std::expected<std::string, std::string> make_room(rig& where, std::uint64_t byte
     if (!directory) return directory;
     const unique_fd place{::open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (place) ::syncfs(place.get());
-    where.memory.touch(bytes);
+    where.memory.touch(2 * bytes);
     return directory;
 }
 
