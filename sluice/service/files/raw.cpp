@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -130,8 +131,10 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
     }
     counters_->stored.fetch_add(1, relaxed);
     counters_->bytes.fetch_add(*got, relaxed);
-    report(fmt::format("Received {} bytes from {} as {} (sha256 {})", *got, who, kept->name,
-                       kept->sha256));
+    // The client need not wait for what only the operator wants to know.
+    client.peer().finish_sending();
+    const std::string sha256 = co_await digest(client.home(), *file);
+    report(fmt::format("Received {} bytes from {} as {} (sha256 {})", *got, who, *kept, sha256));
 }
 
 // Within a quota, room is taken step by step, for nobody says how much will come.
@@ -172,18 +175,31 @@ std::uint64_t raw_door::room_for(incoming& file, std::uint64_t received, std::ui
     return step;
 }
 
-coro::task<result<raw_door::receipt>> raw_door::keep(io::engine& here, incoming& file) {
-    const auto work = [&file]() -> result<receipt> {
-        auto digest = digest_of(file.fd());
-        if (!digest) return failure(digest.error());
-        auto name = file.keep_under_new_name(*digest);
-        if (!name) return failure(name.error());
-        return receipt{.name = std::move(*name), .sha256 = wire::to_hex(*digest)};
-    };
+coro::task<result<std::string>> raw_door::keep(io::engine& here, incoming& file) {
+    const auto work = [&file] { return file.keep_under_new_name(); };
     if (here.blocks()) co_return work();
     auto done = co_await disk().run(here, work);
     if (!done) co_return failure(done.error());
     co_return std::move(*done);
+}
+
+// Of a file that has its name already, and is right whatever comes of this.
+coro::task<std::string> raw_door::digest(io::engine& here, incoming& file) {
+    const auto work = [&file]() -> result<std::string> {
+        struct stat now{};
+        if (::fstat(file.fd(), &now) < 0) return failure_of(errno);
+        auto value = digest_of(file.fd());
+        if (!value) return failure(value.error());
+        keep_digest(file.fd(), now, *value);
+        return wire::to_hex(*value);
+    };
+    result<std::string> made = failure(fault::cancelled);
+    if (here.blocks()) {
+        made = work();
+    } else if (auto done = co_await disk().run(here, work)) {
+        made = std::move(*done);
+    }
+    co_return made ? std::move(*made) : fmt::format("unknown: {}", made.error().message());
 }
 
 }  // namespace sluice::service::files

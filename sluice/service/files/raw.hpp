@@ -55,12 +55,6 @@ class raw_door {
     [[nodiscard]] const raw_counters& counted() const noexcept { return *counters_; }
 
  private:
-    /// A file that came whole.
-    struct receipt {
-        std::string name;
-        std::string sha256;
-    };
-
     coro::task<void> receive(model::guest& client);
     static coro::task<result<std::uint64_t>> drop(model::guest& client);
     coro::task<void> store_from(model::guest& client, std::string who);
@@ -68,7 +62,8 @@ class raw_door {
                                            transfer::moved& told);
     [[nodiscard]] static std::uint64_t room_for(incoming& file, std::uint64_t received,
                                                 std::uint64_t step);
-    coro::task<result<receipt>> keep(io::engine& here, incoming& file);
+    coro::task<result<std::string>> keep(io::engine& here, incoming& file);
+    coro::task<std::string> digest(io::engine& here, incoming& file);
     io::offload_pool& disk();
     void report(std::string_view what) noexcept;
 

@@ -377,11 +377,11 @@ result<bool> incoming::keep(std::string_view path, const keep_rule& rule) {
     return replaced;
 }
 
-result<std::string> incoming::keep_under_new_name(const std::optional<wire::sha256_value>& digest) {
+result<std::string> incoming::keep_under_new_name() {
     const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     for (unsigned number = 1;; ++number) {
         std::string name = fmt::format("upload-{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(now), number);
-        auto kept = keep(name, {.only_new = true, .digest = digest});
+        auto kept = keep(name, {.only_new = true});
         if (kept) return name;
         if (!kept.error().is(EEXIST)) return failure(kept.error());
     }

@@ -63,8 +63,7 @@ class incoming {
     /// EINVAL where something else has the name. The name is not given then.
     [[nodiscard]] result<bool> keep(std::string_view path, const keep_rule& rule = {});
     /// The same in the store itself, under a name made of the time and a number, which it gives.
-    [[nodiscard]] result<std::string> keep_under_new_name(
-        const std::optional<wire::sha256_value>& digest = {});
+    [[nodiscard]] result<std::string> keep_under_new_name();
     /// Does at once what its end would do: nothing is left, or a part that waits to be resumed, and
     /// what was reserved for the rest is free.
     void stop() noexcept;

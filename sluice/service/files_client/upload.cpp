@@ -256,7 +256,7 @@ class put {
     std::string path_;
     progress& told_;
     wire::sha256_value digest_{};
-    std::uint64_t ahead_ = 0;  // the most that the server ever said to have
+    std::uint64_t ahead_ = 0;                   // the most that the server ever said to have
     std::optional<std::uint64_t> from_before_;  // what it had when it was asked first
     bool in_parts_ = true;
     bool expects_ = true;
