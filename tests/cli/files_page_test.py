@@ -1,5 +1,6 @@
 """The page of a directory in a real browser, where there is one."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -19,15 +20,19 @@ class Browser:
     """A headless Chromium that is driven over two pipes (--remote-debugging-pipe)."""
 
     def __init__(self, profile):
-        to_it, self.commands = os.pipe()
-        self.events, from_it = os.pipe()
-        # It reads descriptor 3 and writes descriptor 4; a shell puts them there.
+        read_end, self.commands = os.pipe()
+        self.events, write_end = os.pipe()
+        # It reads descriptor 3 and writes descriptor 4; a shell puts them there, one that knows
+        # numbers of two digits, from where neither is in the other's way.
+        to_it, from_it = (fcntl.fcntl(end, fcntl.F_DUPFD, 20) for end in (read_end, write_end))
+        os.close(read_end)
+        os.close(write_end)
         flags = (
             "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-dev-shm-usage "
             "--disable-background-networking --hide-scrollbars --remote-debugging-pipe"
         )
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$0" {flags} "--user-data-dir=$1" about:blank '
+            ["bash", "-c", f'exec "$0" {flags} "--user-data-dir=$1" about:blank '
              f"3<&{to_it} 4>&{from_it}", CHROMIUM, profile],
             pass_fds=(to_it, from_it),
             stdin=subprocess.DEVNULL,
