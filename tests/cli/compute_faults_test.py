@@ -17,6 +17,7 @@ from compute_rig import (
     call,
     on_every_model,
     sanitized,
+    thread_sanitized,
     wait_until,
 )
 
@@ -60,8 +61,8 @@ def processes_at_most(number):
         group.rmdir()
 
 
-# A question that keeps a worker for about half a second; sanitizers count every call.
-LONG, ANSWER = ("36", b"24157817\n") if sanitized() else ("43", b"701408733\n")
+# A question that keeps a worker for about half a second; the thread sanitizer counts every call.
+LONG, ANSWER = ("39", b"102334155\n") if thread_sanitized() else ("43", b"701408733\n")
 
 
 class Limits(ComputeTest):
@@ -201,7 +202,8 @@ class Stops(ComputeTest):
                 begun = time.monotonic()
                 self.assert_stops(server)
                 self.assertLess(time.monotonic() - begun, 8)
-                self.assertEqual(asking.process.wait(30), 1)
+                # Failed, or went away, where the stop came before the first answer.
+                self.assertIn(asking.process.wait(30), (1, 3))
 
     @on_every_model(but=["fork"])
     def test_a_server_that_was_stopped_for_a_while_goes_on(self, serve):

@@ -28,6 +28,11 @@ def sanitized():
     return re.search(rb"__(asan|tsan)_init", pathlib.Path(SLUICE).read_bytes()) is not None
 
 
+@functools.cache
+def thread_sanitized():
+    return b"__tsan_init" in pathlib.Path(SLUICE).read_bytes()
+
+
 class Server(Program):
     """`sluice compute serve` on a port of the kernel's choice."""
 
