@@ -16,6 +16,7 @@ namespace sluice::service {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 /// What a pool said, to be waited for.
@@ -138,7 +139,9 @@ TEST_F(programs_run, what_waits_longer_than_the_deadline_is_refused) {
     const auto pool = make(R"(while read n; do sleep $n; echo $n; done)", 1, 100ms);
     std::thread first{[&pool] { EXPECT_FALSE(pool->ask("1000")); }};
     const auto second = pool->ask("1000");
-    EXPECT_EQ(second.error(), error{fault::timed_out});
+    ASSERT_FALSE(second);
+    // Its turn may come in the moment in which the program is killed for the first.
+    EXPECT_THAT(second.error(), AnyOf(error{fault::timed_out}, error{fault::closed}));
     first.join();
 }
 
