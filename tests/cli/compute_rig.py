@@ -113,8 +113,20 @@ class Server(Program):
         return sum(int(n) for n in re.findall(r"^Private_\w+: +(\d+) kB$", text, re.MULTILINE))
 
     def cpu_ticks(self):
-        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
-        return sum(map(int, stat.rpartition(")")[2].split()[11:13]))
+        return ticks_of(self.process.pid)
+
+    def work(self):
+        """Ticks of CPU of the server and the processes it has now."""
+        ticks = self.cpu_ticks()
+        for child in self.children():
+            with contextlib.suppress(OSError):
+                ticks += ticks_of(child)
+        return ticks
+
+
+def ticks_of(pid):
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    return sum(map(int, stat.rpartition(")")[2].split()[11:13]))
 
 
 def ask(port, question, *flags, timeout=PATIENCE):

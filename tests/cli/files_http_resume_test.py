@@ -11,6 +11,7 @@ import unittest
 from files_http_rig import (
     DATA, PATIENCE, SMALL, HttpServer, HttpTest, digest_of, receive_to_end, statuses,
 )
+from talk_rig import wait_until
 
 # How often the server is killed in the midst of an upload.
 KILLS = int(os.environ.get("SLUICE_TEST_KILLS", "20"))
@@ -31,6 +32,12 @@ def part(path, data, first, digest=None, last=None):
 def arrived(fields):
     """How much a server says that it has."""
     return int(fields["Range"].removeprefix("bytes=0-")) + 1 if fields["Range"] else 0
+
+
+def held(folder):
+    """The size of the largest hidden file."""
+    hidden = (each for each in folder.iterdir() if each.name.startswith("."))
+    return max((each.stat().st_size for each in hidden), default=0)
 
 
 class Resume(HttpTest):
@@ -222,25 +229,16 @@ class Killed(HttpTest):
                         finished += 1
                         first = 0 if fields["ETag"] else first
                     head, body = part("/a", data, first, digest)
-                    limit = chance.randrange(0, len(body) + 1)
+                    limit = chance.randrange(1, len(body) + 1)
                     with server.dial() as peer:
                         peer.sendall(head)
-                        killer = threading.Thread(
-                            target=self.kill_after, args=(server, chance.random() * 0.02)
-                        )
-                        sent = 0
-                        try:
-                            for at in range(0, len(body), 500_000):
-                                peer.sendall(body[at : at + 500_000])
-                                sent = at
-                                if sent >= limit and not killer.ident:
-                                    killer.start()
-                            if not killer.ident:
-                                killer.start()
-                            receive_to_end(peer)
-                        except OSError:
-                            pass
-                        killer.join()
+                        if kills % 2 == 0 and limit < len(body):
+                            # In the middle for sure: the rest is never sent.
+                            peer.sendall(body[:limit])
+                            wait_until(lambda: held(folder) > first, "something has arrived")
+                            self.kill_after(server, 0)
+                        else:
+                            self.kill_while_sending(server, peer, body, limit, chance.random())
                     kills += 1
             with HttpServer(folder) as server:
                 (folder / "a").unlink(missing_ok=True)
@@ -254,9 +252,23 @@ class Killed(HttpTest):
         self.assertTrue((folder / "a").read_bytes() == data)
         self.assertEqual(os.listdir(folder), ["a"])
         self.assertEqual(watcher.wrong, [])
-        # How often depends on the machine; never would mean that nothing was tried.
-        self.assertGreater(watcher.looks, 0)
-        self.assertGreater(resumed, 0)
+        self.assertGreater(watcher.looks, KILLS)
+        self.assertGreater(resumed, KILLS // 4, "hardly ever was something resumed")
+
+    def kill_while_sending(self, server, peer, body, limit, delay):
+        """Some time after so much of it was sent, while the rest goes on."""
+        killer = threading.Thread(target=self.kill_after, args=(server, delay * 0.02))
+        try:
+            for at in range(0, len(body), 500_000):
+                peer.sendall(body[at : at + 500_000])
+                if at >= limit and not killer.ident:
+                    killer.start()
+            if not killer.ident:
+                killer.start()
+            receive_to_end(peer)
+        except OSError:
+            pass
+        killer.join()
 
     def kill_after(self, server, seconds):
         time.sleep(seconds)

@@ -155,6 +155,8 @@ struct programs::child {
     std::string remark;  // the beginning of a line on stderr
 
     [[nodiscard]] bool alive() const noexcept { return pid > 0 && !doomed; }
+    /// One that is being ended and started again at once is worth waiting for.
+    [[nodiscard]] bool expected() const noexcept { return pid > 0 || retry <= io::clock::now(); }
 };
 
 std::expected<std::unique_ptr<programs>, std::string> programs::make(programs_options o) {
@@ -210,8 +212,8 @@ unsigned programs::running() const {
     return static_cast<unsigned>(std::ranges::count_if(children_, &child::alive));
 }
 
-bool programs::any_alive() const noexcept {
-    return std::ranges::any_of(children_, &child::alive);
+bool programs::any_expected() const noexcept {
+    return std::ranges::any_of(children_, &child::expected);
 }
 
 result<programs::child*> programs::acquire(io::time_point until) {
@@ -220,7 +222,7 @@ result<programs::child*> programs::acquire(io::time_point until) {
     bool waits = false;
     for (;;) {
         const auto found = std::ranges::find_if(children_, idle);
-        const bool over = found != children_.end() || shut_ || !any_alive();
+        const bool over = found != children_.end() || shut_ || !any_expected();
         if (over && waits) --waiting_;
         if (found != children_.end()) {
             found->busy = true;
@@ -349,6 +351,7 @@ io::time_point programs::revive(io::time_point now) {
             free_.notify_one();
         } else {
             next = std::min(next, each.retry);
+            free_.notify_all();
         }
     }
     return next;

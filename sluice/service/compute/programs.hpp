@@ -78,7 +78,7 @@ class programs {
     void release(child& c, bool sound);
     [[nodiscard]] result<std::string> exchange(child& c, std::string_view question,
                                                io::time_point until) const;
-    [[nodiscard]] bool any_alive() const noexcept;
+    [[nodiscard]] bool any_expected() const noexcept;
     void ring() const noexcept;
 
     programs_options options_;
