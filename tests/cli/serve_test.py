@@ -1,5 +1,6 @@
 """All services in one process: each at its door, and one signal ends them all."""
 
+import contextlib
 import pathlib
 import re
 import signal
@@ -57,10 +58,13 @@ class Serve(unittest.TestCase):
                     answer = client.makefile("rb").read()
                     self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
                     self.assertTrue(answer.endswith(b"\r\n\r\nkept whole"), answer)
-                with house.call("chat") as one, house.call("chat") as two:
+                with contextlib.ExitStack() as both:
+                    # One after another, so that each has its number.
+                    one = both.enter_context(house.call("chat"))
                     heard = one.makefile("rb")
-                    self.assertIn(b"welcome", heard.readline())
-                    self.assertIn(b"welcome", two.makefile("rb").readline())
+                    self.assertIn(b"you are Client 1 ", heard.readline())
+                    two = both.enter_context(house.call("chat"))
+                    self.assertIn(b"you are Client 2 ", two.makefile("rb").readline())
                     two.sendall(b"hello\n")
                     for line in heard:
                         if line == b"[Client 2]: hello\n":
