@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "sluice/io/engine.hpp"
+#include "sluice/io/ops/socket_call.hpp"
 
 namespace sluice::io {
 
@@ -22,7 +23,7 @@ int recv_stream::attempt(op& o) noexcept {
     const int id = pool.take();
     if (id < 0) return -ENOBUFS;
     const mutable_bytes room = pool.bytes(id);
-    const auto n = ::recv(o.fd(), room.data(), room.size(), MSG_DONTWAIT);
+    const auto n = call_recv(o.fd(), room, MSG_DONTWAIT);
     if (n > 0) {
         self.set_buffer(id);
         self.set_drained(static_cast<std::size_t>(n) < room.size());
@@ -89,7 +90,7 @@ const op_kind recv_into::kind_{
 
 int recv_into::attempt(op& o) noexcept {
     auto& self = static_cast<recv_into&>(o);
-    const auto n = ::recv(o.fd(), self.room_.data(), self.room_.size(), self.flags_ | MSG_DONTWAIT);
+    const auto n = call_recv(o.fd(), self.room_, self.flags_ | MSG_DONTWAIT);
     if (n < 0) return -errno;
     self.set_drained(n > 0 && static_cast<std::size_t>(n) < self.room_.size());
     return static_cast<int>(n);

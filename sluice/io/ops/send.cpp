@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "sluice/io/ops/socket_call.hpp"
+
 namespace sluice::io {
 
 const op_kind send::kind_{
@@ -13,8 +15,7 @@ const op_kind send::kind_{
 
 int send::attempt(op& o) noexcept {
     auto& self = static_cast<send&>(o);
-    const auto n = ::send(o.fd(), self.what_.data(), self.what_.size(),
-                          self.flags_ | MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto n = call_send(o.fd(), self.what_, self.flags_ | MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0) return -errno;
     self.set_drained(static_cast<std::size_t>(n) < self.what_.size());
     return static_cast<int>(n);
@@ -34,8 +35,7 @@ const op_kind send_all::kind_{.want = interest::out,
 
 int send_all::attempt(op& o) noexcept {
     auto& self = static_cast<send_all&>(o);
-    const auto n =
-        ::send(o.fd(), self.what_.data(), self.what_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto n = call_send(o.fd(), self.what_, MSG_DONTWAIT | MSG_NOSIGNAL);
     return n < 0 ? -errno : static_cast<int>(n);
 }
 

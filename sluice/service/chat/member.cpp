@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "sluice/io/ops/socket_call.hpp"
 #include "sluice/service/chat/room.hpp"
 
 namespace sluice::service::chat {
@@ -190,7 +191,7 @@ int member::attempt(op& o) noexcept {
     self.sending_to_ = p.to;
     self.sending_own_ = p.own;
     if (p.bytes.empty()) return 0;
-    const auto n = ::send(o.fd(), p.bytes.data(), p.bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto n = io::call_send(o.fd(), as_bytes(p.bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
     return n < 0 ? -errno : static_cast<int>(n);
 }
 
