@@ -2,6 +2,7 @@
 #include "sluice/model/pool.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -52,6 +53,11 @@ class pool::seat : io::letter {
         if (!over()) client_->peer().leave_home();
     }
     [[nodiscard]] bool over() const noexcept { return running_.size() == 0; }
+    /// Whether the client has sent what was not read yet.
+    [[nodiscard]] bool has_words() noexcept {
+        pollfd each{.fd = fd(), .events = POLLIN, .revents = 0};
+        return ::poll(&each, 1, 0) > 0 && (each.revents & POLLIN) != 0;
+    }
     void stop(stage now) noexcept {
         if (now >= stage::draining) patience_.cancel();
         if (now == stage::ending) everything_.cancel();
@@ -124,8 +130,11 @@ class pool::worker : io::letter {
         owner_.home().post(*this);
     }
     void serve(seat& s) noexcept {
+        // What lay in the socket when the end was asked for has been asked, and is answered; the
+        // next question is not waited for, however soon it comes.
+        bool asked = owner_.shown_stage_ == stage::draining && s.has_words();
         for (;;) {
-            s.stop(owner_.shown_stage_);
+            if (!std::exchange(asked, false)) s.stop(owner_.shown_stage_);
             s.go_on(*here_);
             if (s.over()) return owner_.leave(s);
             if (owner_.park(s)) return;

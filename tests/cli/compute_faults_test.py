@@ -167,6 +167,21 @@ class Stops(ComputeTest):
             self.assertEqual(client.receive_to_end(), b"400\n")
             self.assertEqual(server.end()[0], 0)
 
+    def test_what_waits_for_a_thread_of_the_pool_is_answered_too(self):
+        flags = ("--work", "sleep", "--workers", "1")
+        with Server("pool", *flags) as server:
+            with call(server.port) as busy, call(server.port) as waiting:
+                for client in (busy, waiting):
+                    client.send(b"1\n")
+                    self.assertEqual(client.receive(2), b"1\n")
+                busy.send(b"400\n")
+                server.wait_read(busy)
+                waiting.send(b"2\n")
+                server.signal(signal.SIGTERM)
+                self.assertEqual(busy.receive_to_end(), b"400\n")
+                self.assertEqual(waiting.receive_to_end(), b"2\n")
+                self.assertEqual(server.end()[0], 0)
+
     @on_every_model
     def test_after_the_grace_everything_ends(self, serve):
         with serve("--work", "sleep", "--grace", "100ms") as server, call(server.port) as client:
