@@ -50,6 +50,8 @@ sluice::unique_fd connect_to(std::uint16_t port, std::size_t index) {
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     // Without it the port is chosen before the destination is known, from those free everywhere.
     setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    // A load that paces what it sends measures itself.
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr =

@@ -154,7 +154,11 @@ void add_storage(facts& f, const std::string& directory) {
 void add_network(facts& f) {
     const std::string ipv4 = "/proc/sys/net/ipv4/";
     f.add("network", "way", "loopback", true);
-    f.add("network", "congestion control", first_line(ipv4 + "tcp_congestion_control"), true);
+    const auto control = first_line(ipv4 + "tcp_congestion_control");
+    f.add("network", "congestion control", control, true);
+    if (control && control->starts_with("bbr")) {
+        f.add("network", "congestion control here", "reno: it does not pace on loopback", true);
+    }
     f.add("network", "receive buffer", first_line(ipv4 + "tcp_rmem"));
     f.add("network", "send buffer", first_line(ipv4 + "tcp_wmem"));
     f.add("network", "backlog", first_line("/proc/sys/net/core/somaxconn"));

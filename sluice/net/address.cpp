@@ -203,6 +203,14 @@ std::uint16_t address::port() const noexcept {
     }
 }
 
+bool address::is_loopback() const noexcept {
+    if (family() == AF_INET) return ntohl(storage_.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (family() != AF_INET6) return false;
+    const in6_addr& host = storage_.v6.sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(&host)) return host.s6_addr[12] == IN_LOOPBACKNET;
+    return IN6_IS_ADDR_LOOPBACK(&host);
+}
+
 address address::with_port(std::uint16_t port) const noexcept {
     auto made = *this;
     if (family() == AF_INET) made.storage_.v4.sin_port = htons(port);

@@ -41,6 +41,8 @@ class address {
     [[nodiscard]] int family() const noexcept { return storage_.any.sa_family; }
     /// In the machine's own byte order; 0 for none, or for one the kernel is to choose.
     [[nodiscard]] std::uint16_t port() const noexcept;
+    /// Whether it is one of 127.0.0.0/8, or ::1, or the former in the form of IPv6.
+    [[nodiscard]] bool is_loopback() const noexcept;
     /// The same host with another port.
     [[nodiscard]] address with_port(std::uint16_t port) const noexcept;
 

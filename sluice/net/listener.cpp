@@ -12,6 +12,7 @@
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
+#include "sluice/net/congestion.hpp"
 
 namespace sluice::net {
 namespace {
@@ -64,6 +65,7 @@ result<unique_fd> listen(const address& where, const listen_options& o) noexcept
         auto r = set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
         if (!r) return failure(r.error());
     }
+    spare_pacing(fd.get(), where);
     if (::bind(fd.get(), where.data(), where.size()) < 0) return failure_of(errno);
     if (::listen(fd.get(), o.backlog) < 0) return failure_of(errno);
     return fd;

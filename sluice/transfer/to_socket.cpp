@@ -18,6 +18,7 @@
 #include "sluice/io/ops/send_zero_copy.hpp"
 #include "sluice/io/ops/sendfile.hpp"
 #include "sluice/io/ops/splice.hpp"
+#include "sluice/net/congestion.hpp"
 #include "sluice/transfer/mapped_part.hpp"
 #include "sluice/transfer/non_blocking.hpp"
 
@@ -34,6 +35,10 @@ constexpr std::size_t pipe_size = std::size_t{1} << 20;
 constexpr std::size_t step_size = std::size_t{512} << 10;
 // Of a mapped file at a time: large enough that mapping it costs nothing that counts.
 constexpr std::size_t map_size = std::size_t{32} << 20;
+
+// A socket that was accepted on every interface may have come by loopback all the same, and from
+// this much on it pays to find out.
+constexpr std::uint64_t worth_a_look = std::uint64_t{1} << 20;
 
 /// Segments leave full while it lives (tcp(7), TCP_CORK), and what is left when it ends.
 class cork {
@@ -222,6 +227,9 @@ coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part
                                    moved& told) {
     constexpr std::size_t all = ~std::size_t{0};
     make_non_blocking(to.fd());
+    if (part.length >= worth_a_look) {
+        if (const auto here = net::address::local_of(to.fd())) net::spare_pacing(to.fd(), *here);
+    }
     switch (how) {
         case to_socket::read_send: co_return co_await by_read_send(to, part, told);
         case to_socket::sendfile: co_return co_await by_sendfile(to, part, all, told);

@@ -50,6 +50,18 @@ TEST(address, reads_and_writes) {
     }
 }
 
+TEST(address, knows_loopback) {
+    for (const std::string_view here :
+         {"127.0.0.1:1", "127.255.255.255:1", "[::1]:1", "[::ffff:127.0.0.1]:1"}) {
+        EXPECT_TRUE(address::parse(here)->is_loopback()) << here;
+    }
+    for (const std::string_view there : {"126.0.0.1:1", "128.0.0.1:1", "0.0.0.0:1", "[::]:1",
+                                         "[::ffff:10.0.0.1]:1", "[2001:db8::1]:1"}) {
+        EXPECT_FALSE(address::parse(there)->is_loopback()) << there;
+    }
+    EXPECT_FALSE(address{}.is_loopback());
+}
+
 TEST(address, reads_a_zone_by_name) {
     const auto read = address::parse("[fe80::1%lo]:80");
     ASSERT_TRUE(read);

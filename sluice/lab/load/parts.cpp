@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "sluice/base/result.hpp"
+#include "sluice/net/congestion.hpp"
 
 namespace sluice::lab {
 
@@ -37,6 +38,7 @@ unique_fd dialer::open(int flags) {
     if (!fd) give_up("cannot open socket " + std::to_string(dialled_ + 1), errno);
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    net::spare_pacing(fd.get(), where_);
     constexpr std::uint32_t connections_a_source = 4000;
     constexpr std::uint32_t sources = 250;
     const std::uint32_t source = dialled_++ / connections_a_source % sources;
