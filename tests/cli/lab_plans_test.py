@@ -9,6 +9,13 @@ from talk_rig import PATIENCE, SLUICE, Program
 
 PLANS = ("copy", "download", "upload", "models", "chat", "echo")
 
+# How often the CPU copies a byte, of some ways there are.
+COPIES = {
+    "copy": {"read-write": 2, "sendfile": 1, "direct": 0},
+    "download": {"read-send": 2, "mmap-send": 1, "sendfile-cork": 0},
+    "upload": {"recv-write": 2, "splice": 1},
+}
+
 
 class Plans(LabTest):
     def test_every_plan_measures_every_variant_and_reports_it(self):
@@ -35,8 +42,18 @@ class Plans(LabTest):
                         for series in figure["quantities"]:
                             self.assertEqual(len(series["samples"]), 1)
                         self.assertGreater(figure["quantities"][0]["samples"][0], 0)
-                self.assertTrue((self.work / "r.csv").read_text(encoding="utf-8"))
-                self.assertIn("<html", (self.work / "r.html").read_text(encoding="utf-8"))
+                        copies = [
+                            series["samples"][0] / 2**30
+                            for series in figure["quantities"] if series["name"] == "CPU copies"
+                        ]
+                        self.assertEqual(len(copies), plan in COPIES)
+                        if figure["variant"] in COPIES.get(plan, {}):
+                            self.assertEqual(copies, [COPIES[plan][figure["variant"]]])
+                rows = (self.work / "r.csv").read_text(encoding="utf-8")
+                page = (self.work / "r.html").read_text(encoding="utf-8")
+                self.assertIn("<html", page)
+                for written in (out, rows, page):
+                    self.assertEqual("CPU copies" in written, plan in COPIES)
 
     def test_a_figure_can_be_repeated_by_its_commands(self):
         self.assertEqual(self.lab("echo", *LITTLE, "--json", "r.json")[0], 0)

@@ -23,6 +23,7 @@ TEST(quantity, has_the_prefix_that_suits_it) {
     EXPECT_EQ(shown_with_unit(90, "s"), "90.0 s");
     EXPECT_EQ(shown_with_unit(0, "s"), "0 s");
     EXPECT_EQ(shown_with_unit(16384, "1/GiB"), "16.4 k/GiB");
+    EXPECT_EQ(shown_with_unit(2.0 * 1024 * 1024 * 1024, "B/GiB"), "2.00 GiB/GiB");
     EXPECT_EQ(shown_with_unit(2.5, "parrots"), "2.50 parrots");
     EXPECT_EQ(shown_with_unit(7, ""), "7.00");
 }

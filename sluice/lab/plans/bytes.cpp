@@ -19,7 +19,7 @@ constexpr double gibibyte = 1024.0 * 1024 * 1024;
 
 }  // namespace
 
-sample sample_of_bytes(measured_run run) {
+sample sample_of_bytes(measured_run run, double copies_a_byte) {
     sample s;
     const auto& seen = run.seen;
     s.quantities.push_back({.name = "rate",
@@ -27,6 +27,12 @@ sample sample_of_bytes(measured_run run) {
                             .which = better::higher,
                             .value = seen.seconds > 0 ? seen.amount / seen.seconds : 0});
     add_costs(s, seen, "GiB", gibibyte);
+    if (seen.amount > 0) {
+        s.quantities.push_back({.name = "CPU copies",
+                                .unit = "B/GiB",
+                                .which = better::lower,
+                                .value = copies_a_byte * gibibyte});
+    }
     s.errors = seen.errors;
     s.server_command = std::move(run.server_command);
     s.load_command = std::move(run.load_command);

@@ -9,8 +9,9 @@
 
 namespace sluice::lab {
 
-/// A sample whose rate is bytes a second, with costs a GiB.
-[[nodiscard]] sample sample_of_bytes(measured_run run);
+/// A sample whose rate is bytes a second, with costs a GiB. Of what the CPU copies the strategy
+/// tells how often it copies a byte.
+[[nodiscard]] sample sample_of_bytes(measured_run run, double copies_a_byte);
 
 /// "256 MiB", "1 GiB".
 [[nodiscard]] std::string size_in_words(std::uint64_t bytes);

@@ -3,9 +3,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +18,7 @@
 #include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/lab/plans/bytes.hpp"
+#include "sluice/lab/plans/cpu_copies.hpp"
 #include "sluice/transfer/page_cache.hpp"
 
 namespace sluice::lab {
@@ -20,18 +26,26 @@ namespace {
 
 using transfer::copy;
 
-std::vector<std::string> remarks_of(copy how) {
-    switch (how) {
-        case copy::direct:
-            return {
-                "Past the page cache, both ways: it waits for the disk, where the others leave "
-                "the writing for later."};
-        case copy::copy_range:
-            return {"Where the file system can, both files share their blocks, and no byte moves."};
-        case copy::read_write:
-        case copy::uring: return {"The CPU copies each byte twice: into memory, out of it."};
-        default: return {"The CPU copies each byte once."};
-    }
+/// A fiemap with room for one extent, which the kernel's own type has no member for.
+struct first_extent {
+    std::uint64_t start = 0;
+    std::uint64_t length = FIEMAP_MAX_OFFSET;
+    std::uint32_t flags = 0;
+    std::uint32_t mapped = 0;
+    std::uint32_t room = 1;
+    std::uint32_t reserved = 0;
+    fiemap_extent extent = {};
+};
+static_assert(sizeof(first_extent) == sizeof(fiemap) + sizeof(fiemap_extent));
+static_assert(offsetof(first_extent, extent) == sizeof(fiemap));
+
+/// Whether the blocks that `path` begins with are another file's, too (the kernel's fiemap.rst):
+/// then nobody has copied them. Where the file system cannot tell, it cannot share either.
+bool shares_blocks(const std::string& path) {
+    const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    first_extent found;
+    return file && ::ioctl(file.get(), FS_IOC_FIEMAP, &found) == 0 && found.mapped > 0 &&
+           (found.extent.fe_flags & FIEMAP_EXTENT_SHARED) != 0;
 }
 
 /// None of `path` is in the page cache afterwards, or that is an error: what was warm is never
@@ -74,7 +88,8 @@ struct task {
     bool cold;
 };
 
-std::expected<sample, std::string> take(rig& where, std::string_view strategy, const task& what) {
+std::expected<sample, std::string> take(rig& where, std::string_view strategy, double copies,
+                                        const task& what) {
     const auto to = where.files.path_of("copy");
     ::unlink(to.c_str());
     const unique_fd place{::open(where.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -85,9 +100,10 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, c
     auto run =
         where.alone({"lab", "load", "copy", what.from, to, "--strategy", std::string{strategy}},
                     {where.cores.server});
+    const bool none = shares_blocks(to);
     ::unlink(to.c_str());
     if (!run) return std::unexpected{std::move(run.error())};
-    return sample_of_bytes(std::move(*run));
+    return sample_of_bytes(std::move(*run), none ? 0 : copies);
 }
 
 }  // namespace
@@ -114,12 +130,13 @@ std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
             .weight = cold ? 2.0 : 1.0};
         for (const auto& [name, how] : transfer::copy_names) {
             if (how == copy::automatic) continue;
-            auto remarks = remarks_of(how);
+            const auto copies = copies_of(how);
             made.variants.push_back(
                 {.name = std::string{name},
-                 .remarks = std::move(remarks),
-                 .take = [&where, name, what = task{.from = *path, .size = size, .cold = cold}] {
-                     return take(where, name, what);
+                 .remarks = {std::string{copies.in_words}},
+                 .take = [&where, name, often = copies.a_byte,
+                          what = task{.from = *path, .size = size, .cold = cold}] {
+                     return take(where, name, often, what);
                  }});
         }
         cases.push_back(std::move(made));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sluice/lab/plans/bytes.hpp"
+#include "sluice/lab/plans/cpu_copies.hpp"
 #include "sluice/transfer/to_socket.hpp"
 
 namespace sluice::lab {
@@ -13,19 +14,7 @@ namespace {
 
 using transfer::to_socket;
 
-/// How often the CPU copies a byte.
-std::string copies_of(to_socket how) {
-    switch (how) {
-        case to_socket::read_send: return "The CPU copies each byte twice: into memory, out of it.";
-        case to_socket::mmap_send: return "The CPU copies each byte once: out of the page cache.";
-        case to_socket::zero_copy:
-            return "No copy on a card; on loopback the receiver's side makes one.";
-        case to_socket::automatic: return "What `--strategy auto` chooses.";
-        default: return "The CPU copies no byte: the socket is given pages of the cache.";
-    }
-}
-
-std::expected<sample, std::string> take(const rig& where, std::string_view strategy,
+std::expected<sample, std::string> take(const rig& where, std::string_view strategy, double copies,
                                         std::uint64_t clients, const std::string& path,
                                         std::uint64_t size) {
     if (auto ready = warm(path); !ready) return std::unexpected{std::move(ready.error())};
@@ -40,7 +29,7 @@ std::expected<sample, std::string> take(const rig& where, std::string_view strat
     auto run =
         where.serve(std::move(server), {where.cores.server}, std::move(load), {where.cores.load});
     if (!run) return std::unexpected{std::move(run.error())};
-    return sample_of_bytes(std::move(*run));
+    return sample_of_bytes(std::move(*run), copies);
 }
 
 }  // namespace
@@ -65,11 +54,13 @@ std::expected<std::vector<planned_case>, std::string> download_plan(rig& where) 
             .variants = {}};
         for (const auto& [name, how] : transfer::to_socket_names) {
             if (how == to_socket::automatic) continue;
-            made.variants.push_back({.name = std::string{name},
-                                     .remarks = {copies_of(how)},
-                                     .take = [&where, name, clients, at = *path, size] {
-                                         return take(where, name, clients, at, size);
-                                     }});
+            const auto copies = copies_of(how);
+            made.variants.push_back(
+                {.name = std::string{name},
+                 .remarks = {std::string{copies.in_words}},
+                 .take = [&where, name, often = copies.a_byte, clients, at = *path, size] {
+                     return take(where, name, often, clients, at, size);
+                 }});
         }
         cases.push_back(std::move(made));
     }

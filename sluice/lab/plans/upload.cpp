@@ -10,21 +10,13 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/lab/plans/bytes.hpp"
+#include "sluice/lab/plans/cpu_copies.hpp"
 #include "sluice/transfer/to_file.hpp"
 
 namespace sluice::lab {
 namespace {
 
 using transfer::to_file;
-
-std::string copies_of(to_file how) {
-    switch (how) {
-        case to_file::splice:
-        case to_file::uring_splice:
-            return "The CPU copies each byte once: out of the socket's pages into the cache's.";
-        default: return "The CPU copies each byte twice: into memory, out of it.";
-    }
-}
 
 /// What the last sample has left is gone from memory and disk, and memory is there for what comes.
 std::expected<std::string, std::string> make_room(rig& where, std::uint64_t bytes) {
@@ -36,7 +28,7 @@ std::expected<std::string, std::string> make_room(rig& where, std::uint64_t byte
     return directory;
 }
 
-std::expected<sample, std::string> take(rig& where, std::string_view strategy,
+std::expected<sample, std::string> take(rig& where, std::string_view strategy, double copies,
                                         std::uint64_t clients, std::uint64_t size) {
     auto directory = make_room(where, clients * size);
     if (!directory) return std::unexpected{std::move(directory.error())};
@@ -58,7 +50,7 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy,
         where.serve(std::move(server), {where.cores.server}, std::move(load), {where.cores.load});
     if (!run) return std::unexpected{std::move(run.error())};
     const double whole = run->seen.whole_seconds;
-    auto s = sample_of_bytes(std::move(*run));
+    auto s = sample_of_bytes(std::move(*run), copies);
     if (whole > 0) {
         s.quantities.push_back(
             {.name = "until all is stored", .unit = "s", .which = better::lower, .value = whole});
@@ -97,10 +89,11 @@ std::expected<std::vector<planned_case>, std::string> upload_plan(rig& where) {
             .variants = {}};
         for (const auto& [name, how] : transfer::to_file_names) {
             if (how == to_file::automatic) continue;
+            const auto copies = copies_of(how);
             made.variants.push_back({.name = std::string{name},
-                                     .remarks = {copies_of(how)},
-                                     .take = [&where, name, clients, each] {
-                                         return take(where, name, clients, each);
+                                     .remarks = {std::string{copies.in_words}},
+                                     .take = [&where, name, often = copies.a_byte, clients, each] {
+                                         return take(where, name, often, clients, each);
                                      }});
         }
         cases.push_back(std::move(made));
