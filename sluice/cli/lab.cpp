@@ -32,6 +32,7 @@
 #include "sluice/lab/child.hpp"
 #include "sluice/lab/environment.hpp"
 #include "sluice/lab/interruption.hpp"
+#include "sluice/lab/noise.hpp"
 #include "sluice/lab/only_lab.hpp"
 #include "sluice/lab/plan.hpp"
 #include "sluice/lab/progress.hpp"
@@ -171,12 +172,13 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
     if (!all) return fail(all.error());
     const auto within = lab::limits_of(s.what, all->size());
     {
+        lab::noise around;
         lab::progress told{
             all->size(),
             std::chrono::steady_clock::now() +
                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(within.usual),
             s.quiet};
-        const auto done = lab::measure(*all, within, s.what, told, found);
+        const auto done = lab::measure(*all, within, s.what, told, around, found);
         if (!done) return fail(done.error());
     }
     if (const auto verdict = where.memory.verdict(); !verdict.empty()) {

@@ -10,9 +10,14 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace sluice::lab {
 namespace {
+
+constexpr double much_of_a_core = 0.1;
+constexpr double much_stolen = 0.02;
+constexpr double long_kept_off = 0.05;
 
 double in_seconds(const timeval& t) noexcept {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
@@ -48,31 +53,39 @@ noise::clocks read_clocks() {
 
 }  // namespace
 
-noise::noise() : before_{read_clocks()} {
+double disturbance::size() const noexcept {
+    return std::max({others / much_of_a_core, stolen / much_stolen, kept_off / long_kept_off});
+}
+
+noise::noise() : noise{read_clocks} {}
+
+noise::noise(std::function<clocks()> read) : read_{std::move(read)} {
     double average = 0;
     if (::getloadavg(&average, 1) == 1) load_average_ = average;
 }
 
 void noise::begin_sample() {
-    before_ = read_clocks();
+    before_ = read_();
 }
 
-void noise::end_sample() {
-    constexpr double much_of_a_core = 0.1;
-    constexpr double much_stolen = 0.02;
+disturbance noise::end_sample(double kept_off) {
     constexpr double shortest = 0.1;  // seconds: the clocks tick every hundredth
-    const auto now = read_clocks();
+    const auto now = read_();
     const double elapsed = now.now - before_.now;
     look_at_frequencies();
-    if (elapsed < shortest) return;
+    if (elapsed < shortest) return {};
     ++samples_;
-    const double others =
-        std::max(0.0, now.busy - before_.busy - (now.ours - before_.ours)) / elapsed;
-    const double stolen = std::max(0.0, now.stolen - before_.stolen) / elapsed;
-    if (others > much_of_a_core) ++disturbed_;
-    if (stolen > much_stolen) ++robbed_;
-    most_others_ = std::max(most_others_, others);
-    most_stolen_ = std::max(most_stolen_, stolen);
+    const disturbance found{
+        .others = std::max(0.0, now.busy - before_.busy - (now.ours - before_.ours)) / elapsed,
+        .stolen = std::max(0.0, now.stolen - before_.stolen) / elapsed,
+        .kept_off = kept_off};
+    if (found.others > much_of_a_core) ++disturbed_;
+    if (found.stolen > much_stolen) ++robbed_;
+    if (found.kept_off > long_kept_off) ++kept_off_;
+    most_ = {.others = std::max(most_.others, found.others),
+             .stolen = std::max(most_.stolen, found.stolen),
+             .kept_off = std::max(most_.kept_off, found.kept_off)};
+    return found;
 }
 
 void noise::look_at_frequencies() {
@@ -97,13 +110,19 @@ std::vector<std::string> noise::warnings() const {
         found.push_back(fmt::format(
             "Other programs used more than a tenth of a core in {} of {} samples, {:.2f} cores at "
             "most: end them and measure again.",
-            disturbed_, samples_, most_others_));
+            disturbed_, samples_, most_.others));
     }
     if (robbed_ > 0) {
         found.push_back(fmt::format(
             "The host of this virtual machine took more than 2 % of a core away in {} of {} "
             "samples, {:.2f} cores at most.",
-            robbed_, samples_, most_stolen_));
+            robbed_, samples_, most_.stolen));
+    }
+    if (kept_off_ > 0) {
+        found.push_back(fmt::format(
+            "Server or load stood ready for more than {:.0f} % of the time without the core that "
+            "was theirs in {} of {} samples, {:.0f} % at most.",
+            long_kept_off * 100, kept_off_, samples_, most_.kept_off * 100));
     }
     constexpr double busy = 1;
     if (load_average_ > busy) {

@@ -65,6 +65,7 @@ sample sample_of_messages(measured_run run, std::string_view unit) {
                             .value = seen.seconds > 0 ? seen.amount / seen.seconds : 0});
     add_costs(s, seen, unit, 1);
     s.errors = seen.errors;
+    s.kept_off = run.kept_off;
     s.latencies = seen.latencies;
     s.server_command = std::move(run.server_command);
     s.load_command = std::move(run.load_command);

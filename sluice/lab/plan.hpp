@@ -28,6 +28,9 @@ struct sample {
     std::vector<quantity> quantities;
     histogram latencies;
     std::uint64_t errors = 0;
+    /// The share of the time in which server or load stood ready and had no core, where each had
+    /// cores of its own.
+    double kept_off = 0;
     std::string server_command;
     std::string load_command;
     std::vector<std::string> remarks;  ///< those that only measuring brings to light

@@ -44,6 +44,15 @@ struct figure {
     friend bool operator==(const figure&, const figure&) = default;
 };
 
+/// How often the variants of a case were measured side by side.
+struct round_count {
+    std::uint64_t counted = 0;    ///< rounds that the figures are made of
+    std::uint64_t disturbed = 0;  ///< of these, in which something else had the machine
+    std::uint64_t repeated = 0;   ///< disturbed ones that others were measured in place of
+
+    friend bool operator==(const round_count&, const round_count&) = default;
+};
+
 /// What is the same for all variants of a comparison.
 struct test_case {
     std::string plan;      ///< "download", "copy" ...
@@ -55,6 +64,7 @@ struct test_case {
     std::string axis;  ///< "clients", "bytes a message" ...; empty: no line
     std::optional<double> x;
     std::vector<figure> figures;
+    round_count rounds = {};
 
     friend bool operator==(const test_case&, const test_case&) = default;
 };

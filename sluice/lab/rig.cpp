@@ -25,6 +25,15 @@ std::string command_of(const std::vector<std::string>& words, const std::vector<
     return fmt::format("taskset -c {} sluice {}", to_text(cores), shell_words(words));
 }
 
+bool share_cores(const std::vector<int>& one, const std::vector<int>& other) {
+    return std::ranges::any_of(one, [&](int core) { return std::ranges::count(other, core) > 0; });
+}
+
+double share_kept_off(const outcome& seen) {
+    const double waited = std::max(seen.load.waited, seen.server ? seen.server->waited : 0.0);
+    return seen.seconds > 0 ? waited / seen.seconds : 0;
+}
+
 std::expected<outcome, std::string> await(child& load, int stop) {
     auto said = load.await_output(stop, to_end);
     if (!said) return std::unexpected{std::move(said.error())};
@@ -60,6 +69,7 @@ std::expected<measured_run, std::string> rig::serve(std::vector<std::string> ser
     auto seen = await(*loading, stop.fd());
     if (!seen) return std::unexpected{std::move(seen.error())};
     found.seen = std::move(*seen);
+    if (!share_cores(server_cores, load_cores)) found.kept_off = share_kept_off(found.seen);
     return found;
 }
 
@@ -69,8 +79,11 @@ std::expected<measured_run, std::string> rig::alone(const std::vector<std::strin
     if (!loading) return std::unexpected{std::move(loading.error())};
     auto seen = await(*loading, stop.fd());
     if (!seen) return std::unexpected{std::move(seen.error())};
-    return measured_run{
-        .seen = std::move(*seen), .server_command = {}, .load_command = command_of(load, on_cores)};
+    const double kept_off = share_kept_off(*seen);
+    return measured_run{.seen = std::move(*seen),
+                        .server_command = {},
+                        .load_command = command_of(load, on_cores),
+                        .kept_off = kept_off};
 }
 
 double rig::seconds() const noexcept {

@@ -22,6 +22,9 @@ struct measured_run {
     outcome seen;
     std::string server_command;  ///< for a shell, pinned as it was
     std::string load_command;
+    /// The share of the time in which one of them stood ready and had no core; 0 where they share
+    /// one.
+    double kept_off = 0;
 };
 
 struct rig {

@@ -56,6 +56,12 @@ void add(row& to, sample taken) {
     }
 }
 
+/// One sample of each variant.
+struct round {
+    std::vector<std::pair<row*, sample>> taken;
+    double disturbance = 0;  ///< the largest of its samples, as disturbance::size() has it
+};
+
 class case_run {
  public:
     case_run(planned_case& what, const settings& asked, progress& told, noise& around,
@@ -81,8 +87,17 @@ class case_run {
         usual_ = usual;
         most_ = within.most;
         warm_up(chance);
-        while (!is_interrupted() && !is_enough(within, last) && take_round(chance)) {
+        while (!is_interrupted() && !is_enough(within, last)) {
+            auto one = take_round(chance);
+            if (one.taken.empty()) break;
+            const bool disturbed = one.disturbance > 1;
+            if (disturbed && aside_.size() < within.repeated && clock::now() < usual_) {
+                aside_.push_back(std::move(one));
+            } else {
+                count(one);
+            }
         }
+        fill_up(within.fewest);
         keep();
     }
 
@@ -121,29 +136,47 @@ class case_run {
         const double by_time = (clock::now() - begun_) /
                                std::chrono::duration<double>(
                                    usual_ - begun_ + in_ticks(std::chrono::duration<double>{1e-3}));
-        return std::max(by_time, static_cast<double>(rounds_) / static_cast<double>(most_));
+        return std::max(by_time, static_cast<double>(rounds_.counted) / static_cast<double>(most_));
     }
 
-    /// One of each; false if none is left, or it was interrupted.
-    bool take_round(std::mt19937& chance) {
-        std::vector<std::pair<row*, sample>> taken;
+    /// One of each; nothing if none is left, or it was interrupted.
+    round take_round(std::mt19937& chance) {
+        round made;
         for (auto* each : shuffled(chance)) {
-            told_.show(fmt::format("round {}, {}", rounds_ + 1, each->of->name), done());
+            told_.show(fmt::format("round {}, {}", measured() + 1, each->of->name), done());
             noise_.begin_sample();
             auto one = each->of->take();
-            noise_.end_sample();
+            const auto seen = noise_.end_sample(one ? one->kept_off : 0);
             // What an interruption leaves of a round would not be comparable, but for the first.
-            if (is_interrupted() && rounds_ > 0) return false;
+            if (is_interrupted() && measured() > 0) return {};
             if (one) {
-                taken.emplace_back(each, std::move(*one));
+                made.taken.emplace_back(each, std::move(*one));
+                made.disturbance = std::max(made.disturbance, seen.size());
             } else {
                 leave_out(*each, one.error());
             }
             if (is_interrupted()) break;
         }
-        for (auto& [which, one] : taken) add(*which, std::move(one));
-        ++rounds_;
-        return !taken.empty();
+        return made;
+    }
+
+    /// Rounds, whether they count or not.
+    [[nodiscard]] std::size_t measured() const noexcept { return rounds_.counted + aside_.size(); }
+
+    void count(round& one) {
+        for (auto& [which, taken] : one.taken) add(*which, std::move(taken));
+        ++rounds_.counted;
+        if (one.disturbance > 1) ++rounds_.disturbed;
+    }
+
+    /// Counts what was put aside, the least disturbed first, until there are `fewest` rounds.
+    void fill_up(std::size_t fewest) {
+        std::ranges::sort(aside_, std::ranges::greater{}, &round::disturbance);
+        while (rounds_.counted < fewest && !aside_.empty()) {
+            count(aside_.back());
+            aside_.pop_back();
+        }
+        rounds_.repeated = aside_.size();
     }
 
     [[nodiscard]] bool is_precise() const {
@@ -155,13 +188,15 @@ class case_run {
 
     [[nodiscard]] bool is_enough(const limits& within, clock::time_point last) const {
         const auto now = clock::now();
-        if (rounds_ >= within.most) return true;
-        if (rounds_ > 0 && now >= last) return true;
-        return rounds_ >= within.fewest && (now >= usual_ || is_precise());
+        if (rounds_.counted >= within.most) return true;
+        if (measured() > 0 && now >= last) return true;
+        if (measured() >= within.fewest && now >= usual_) return true;
+        return rounds_.counted >= within.fewest && is_precise();
     }
 
     void keep() {
         auto about = what_.about;
+        about.rounds = rounds_;
         for (auto& each : rows_) {
             if (each.rounds == 0) continue;
             auto& f = each.found;
@@ -180,12 +215,35 @@ class case_run {
     noise& noise_;
     results& into_;
     std::vector<row> rows_;
-    std::size_t rounds_ = 0;
+    std::vector<round> aside_;  // disturbed ones, each of which was repeated
+    round_count rounds_;
     std::size_t most_ = 1;
     clock::time_point begun_;
     clock::time_point usual_;
     std::string complaint_;
 };
+
+/// What is to be said of rounds in which something else had the machine.
+void judge_rounds(results& found) {
+    round_count all;
+    for (const auto& each : found.cases) {
+        all.counted += each.rounds.counted;
+        all.disturbed += each.rounds.disturbed;
+        all.repeated += each.rounds.repeated;
+    }
+    if (all.repeated > 0) {
+        found.warnings.push_back(
+            fmt::format("{} rounds were disturbed and do not count: others were measured in place "
+                        "of them.",
+                        all.repeated));
+    }
+    if (all.disturbed > 0) {
+        found.warnings.push_back(
+            fmt::format("{} of {} rounds that count were disturbed: there was no time for others "
+                        "in place of them, or those were no better.",
+                        all.disturbed, all.counted));
+    }
+}
 
 /// What is to be said of how sure the figures are.
 void judge_precision(const settings& asked, results& found) {
@@ -225,18 +283,21 @@ limits limits_of(const settings& asked, std::size_t cases) {
         case effort::quick:
             found = {.fewest = 3,
                      .most = 7,
+                     .repeated = 2,
                      .usual = seconds{std::min(80.0, many * 5)},
                      .longest = seconds{100}};
             break;
         case effort::normal:
             found = {.fewest = 5,
                      .most = 25,
+                     .repeated = 5,
                      .usual = seconds{std::min(720.0, many * 25)},
                      .longest = seconds{860}};
             break;
         case effort::full:
             found = {.fewest = 9,
                      .most = 51,
+                     .repeated = 9,
                      .usual = seconds{many * 90},
                      .longest = seconds{many * 180}};
             break;
@@ -250,12 +311,12 @@ limits limits_of(const settings& asked, std::size_t cases) {
 }
 
 std::expected<void, std::string> measure(std::vector<planned_case>& cases, const limits& within,
-                                         const settings& asked, progress& told, results& into) {
+                                         const settings& asked, progress& told, noise& around,
+                                         results& into) {
     const auto begun = clock::now();
     const auto usual = begun + in_ticks(within.usual);
     const auto last = begun + in_ticks(within.longest);
     std::mt19937 chance{std::random_device{}()};
-    noise around;
     double weight_left = 0;
     for (const auto& each : cases) weight_left += each.weight;
     std::string complaint;
@@ -276,6 +337,7 @@ std::expected<void, std::string> measure(std::vector<planned_case>& cases, const
     into.interrupted = interruption::signal() != 0;
     if (into.cases.empty() && !into.interrupted) return std::unexpected{complaint};
     for (auto& each : around.warnings()) into.warnings.push_back(std::move(each));
+    judge_rounds(into);
     judge_precision(asked, into);
     return {};
 }

@@ -58,6 +58,10 @@ TEST(csv, has_a_row_a_sample) {
         rows, [](const row& each) { return each[5] == "sendfile" && each[6] == "errors"; });
     ASSERT_NE(errors, rows.end());
     EXPECT_EQ((*errors)[10], "2");
+    const auto dropped = std::ranges::find_if(
+        rows, [](const row& each) { return each[6] == "rounds dropped and repeated"; });
+    ASSERT_NE(dropped, rows.end());
+    EXPECT_EQ((*dropped)[1] + (*dropped)[10], "warm, 1 client3");
 }
 
 TEST(csv, all_rows_are_equally_long_whatever_they_hold) {

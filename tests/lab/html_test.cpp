@@ -56,6 +56,15 @@ void expect_balanced(std::string_view page) {
     EXPECT_TRUE(open.empty());
 }
 
+TEST(html, says_which_rounds_were_disturbed) {
+    EXPECT_THAT(as_html(sample_run()),
+                HasSubstr("Rounds that count: 7. Disturbed among them: 1. Disturbed, dropped and "
+                          "repeated: 3."));
+    auto quiet = sample_run();
+    for (auto& each : quiet.cases) each.rounds = {.counted = 7};
+    EXPECT_THAT(as_html(quiet), Not(HasSubstr("Rounds that count")));
+}
+
 TEST(html, is_whole) {
     const auto page = as_html(sample_run());
     expect_balanced(page);

@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 using sluice::lab::better;
 using sluice::lab::interruption;
 using sluice::lab::limits;
+using sluice::lab::noise;
 using sluice::lab::planned_case;
 using sluice::lab::progress;
 using sluice::lab::results;
@@ -55,12 +56,21 @@ class runner : public testing::Test {
         cases_.push_back(std::move(made));
         return cases_.back();
     }
+    /// What else goes on while a sample is taken: so many cores have others in it.
+    void disturb(std::function<double(std::size_t)> others) {
+        around_ = noise{[this, others = std::move(others)] {
+            // They are read where a sample begins, and a second later, where it ends.
+            if (++readings_ % 2 == 0) clocks_.busy += others(samples_++);
+            clocks_.now += 1;
+            return clocks_;
+        }};
+    }
     results run(const limits& within, double precision = 0.02) {
         settings asked;
         asked.precision = precision;
         progress told{cases_.size(), std::chrono::steady_clock::now() + 1s, true};
         results found;
-        const auto done = sluice::lab::measure(cases_, within, asked, told, found);
+        const auto done = sluice::lab::measure(cases_, within, asked, told, around_, found);
         why_ = done ? "" : done.error();
         return found;
     }
@@ -73,9 +83,15 @@ class runner : public testing::Test {
     std::vector<std::string> taken_;
     std::map<std::string, std::size_t> count_;
     std::string why_;
+    noise around_{[] { return noise::clocks{}; }};
+
+ private:
+    noise::clocks clocks_;
+    std::size_t readings_ = 0;
+    std::size_t samples_ = 0;
 };
 
-constexpr limits plenty{.fewest = 3, .most = 10, .usual = 60s, .longest = 90s};
+constexpr limits plenty{.fewest = 3, .most = 10, .repeated = 2, .usual = 60s, .longest = 90s};
 
 TEST_F(runner, each_round_has_every_variant_once_and_not_always_in_one_order) {
     add_case("noisy", {{"a", [](std::size_t i) -> taking { return sample_of(i % 2 ? 1 : 5); }},
@@ -105,13 +121,69 @@ TEST_F(runner, what_is_precise_needs_no_more_rounds) {
               (std::vector<double>{2, 2, 2}));
 }
 
+/// Samples that tell their own numbers: 0 warms up, and a round has one.
+taking numbered(std::size_t i) {
+    return sample_of(static_cast<double>(i));
+}
+
+TEST_F(runner, a_round_that_was_disturbed_is_repeated_and_dropped) {
+    add_case("one", {{"a", numbered}});
+    disturb([](std::size_t round) { return round == 1 ? 0.5 : 0.05; });
+    const auto found = run({.fewest = 3, .most = 3, .repeated = 2, .usual = 60s, .longest = 90s});
+    const auto& about = found.cases.at(0);
+    EXPECT_EQ(about.figures.at(0).quantities.at(0).samples, (std::vector<double>{1, 3, 4}));
+    EXPECT_EQ(about.rounds.counted, 3U);
+    EXPECT_EQ(about.rounds.repeated, 1U);
+    EXPECT_EQ(about.rounds.disturbed, 0U);
+    EXPECT_TRUE(std::ranges::any_of(found.warnings, [](const std::string& each) {
+        return each.starts_with("1 rounds were disturbed and do not count");
+    }));
+}
+
+TEST_F(runner, where_all_are_disturbed_no_more_are_repeated_than_may_be) {
+    add_case("one", {{"a", numbered}});
+    disturb([](std::size_t) { return 0.5; });
+    const auto found = run({.fewest = 3, .most = 3, .repeated = 2, .usual = 60s, .longest = 90s});
+    const auto& about = found.cases.at(0);
+    EXPECT_EQ(about.figures.at(0).quantities.at(0).samples, (std::vector<double>{3, 4, 5}));
+    EXPECT_EQ(about.rounds,
+              (sluice::lab::round_count{.counted = 3, .disturbed = 3, .repeated = 2}));
+}
+
+TEST_F(runner, where_time_is_up_the_least_disturbed_count) {
+    add_case("one", {{"a", [](std::size_t i) {
+                          if (i == 3) std::this_thread::sleep_for(500ms);
+                          return numbered(i);
+                      }}});
+    disturb([](std::size_t round) { return std::vector{0.4, 0.9, 0.6}.at(round); });
+    const auto found = run({.fewest = 2, .most = 5, .repeated = 2, .usual = 500ms, .longest = 90s});
+    const auto& about = found.cases.at(0);
+    EXPECT_EQ(about.figures.at(0).quantities.at(0).samples, (std::vector<double>{3, 1}));
+    EXPECT_EQ(about.rounds,
+              (sluice::lab::round_count{.counted = 2, .disturbed = 2, .repeated = 1}));
+}
+
+TEST_F(runner, a_sample_that_was_kept_off_its_core_disturbs_its_round) {
+    add_case("one", {{"a", [](std::size_t i) -> taking {
+                          auto one = sample_of(static_cast<double>(i));
+                          one.kept_off = i == 1 ? 0.3 : 0.01;
+                          return one;
+                      }}});
+    disturb([](std::size_t) { return 0.0; });
+    const auto found = run({.fewest = 2, .most = 2, .repeated = 2, .usual = 60s, .longest = 90s});
+    EXPECT_EQ(found.cases.at(0).figures.at(0).quantities.at(0).samples,
+              (std::vector<double>{2, 3}));
+    EXPECT_EQ(found.cases.at(0).rounds.repeated, 1U);
+}
+
 TEST_F(runner, no_case_takes_the_time_of_those_after_it) {
     const auto slow = [](std::size_t) -> taking {
         std::this_thread::sleep_for(20ms);
         return sample_of(1);
     };
     for (const char* name : {"one", "two", "three"}) add_case(name, {{"a", slow}});
-    const auto found = run({.fewest = 3, .most = 1000, .usual = 0s, .longest = 90ms}, 0);
+    const auto found =
+        run({.fewest = 3, .most = 1000, .repeated = 2, .usual = 0s, .longest = 90ms}, 0);
     ASSERT_EQ(found.cases.size(), 3U);
     for (const auto& each : found.cases) {
         const auto rounds = each.figures.at(0).quantities.at(0).samples.size();

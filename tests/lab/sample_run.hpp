@@ -43,7 +43,8 @@ inline test_case case_of(std::string plan, std::string name, std::vector<figure>
             .line = {},
             .axis = {},
             .x = std::nullopt,
-            .figures = std::move(figures)};
+            .figures = std::move(figures),
+            .rounds = {}};
 }
 
 /// A download, whose sendfile is 2.1 times as fast as read-send at 0.4 times the CPU, a copy that
@@ -65,6 +66,7 @@ inline results sample_run() {
     warm.figures[0].latencies = {{0.5, 0.001}, {0.99, 0.01}, {1, 0.5}};
     warm.figures[3].remarks = {"It sends small segments."};
     warm.figures[3].errors = 2;
+    warm.rounds = {.counted = 7, .disturbed = 1, .repeated = 3};
     made.cases.push_back(std::move(warm));
     made.cases.push_back(case_of("copy", "cold", {moved_by("splice", 0.2 * gib, 1)}));
     made.cases.push_back(case_of("copy", "warm", {moved_by("splice", 1.6 * gib, 1)}));

@@ -33,6 +33,15 @@ std::size_t width_of(std::string_view line) {
         std::ranges::count_if(line, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
+TEST(text, says_which_rounds_were_disturbed) {
+    EXPECT_THAT(as_text(sample_run(), {.columns = 300}),
+                HasSubstr("Rounds that count: 7. Disturbed among them: 1. Disturbed, dropped and "
+                          "repeated: 3."));
+    auto quiet = sample_run();
+    for (auto& each : quiet.cases) each.rounds = {.counted = 7};
+    EXPECT_THAT(as_text(quiet, {.columns = 300}), Not(HasSubstr("Rounds that count")));
+}
+
 TEST(text, has_answers_tables_and_warnings_in_this_order) {
     const auto text = as_text(sample_run(), {.columns = 300});
     const auto answer = text.find("No difference between sendfile-cork and splice.");

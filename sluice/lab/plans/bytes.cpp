@@ -34,6 +34,7 @@ sample sample_of_bytes(measured_run run, double copies_a_byte) {
                                 .value = copies_a_byte * gibibyte});
     }
     s.errors = seen.errors;
+    s.kept_off = run.kept_off;
     s.server_command = std::move(run.server_command);
     s.load_command = std::move(run.load_command);
     return s;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "sluice/wire/text.hpp"
 
@@ -65,6 +66,11 @@ std::string as_csv(const results& found) {
                 add({"latency", "s", std::nullopt, share, seconds});
             }
             add({"errors", "", std::nullopt, std::nullopt, static_cast<double>(each.errors)});
+        }
+        for (const auto& [name, count] :
+             {std::pair{"rounds disturbed", one.rounds.disturbed},
+              std::pair{"rounds dropped and repeated", one.rounds.repeated}}) {
+            if (count > 0) out += fmt::format("{},,{},,,,{},,\r\n", about_case, name, count);
         }
     }
     return out;

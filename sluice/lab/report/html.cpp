@@ -17,6 +17,7 @@
 #include "sluice/lab/report/plot.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/report/ranking.hpp"
+#include "sluice/lab/report/rounds.hpp"
 #include "sluice/lab/report/style.hpp"
 #include "sluice/lab/statistics.hpp"
 
@@ -25,7 +26,8 @@ namespace {
 
 constexpr std::string_view method = R"(<p class="method">
 Every variant of a case ran once a round, in random order, so that what
-disturbs the machine for a while disturbs all of them. Shown is the median of the rounds. The
+disturbs the machine for a while disturbs all of them. Rounds in which something else had the
+machine were repeated where there was time, and dropped. Shown is the median of the rounds. The
 interval beside it holds the median with 95 % confidence; it comes from drawing the rounds
 again with replacement (bootstrap, seeded), with wider percentiles where rounds are few.
 Ratios are taken round by round, and their intervals hold at 95 % for all comparisons of a
@@ -268,6 +270,9 @@ class page {
                 item(digits(static_cast<double>(each.row->errors)) + " of its requests failed.");
             }
             for (const auto& remark : each.row->remarks) item(remark);
+        }
+        if (const auto told = told_rounds(in.from->rounds); !told.empty()) {
+            items += fmt::format("<li>{}</li>", told);
         }
         if (!items.empty()) add(R"(<ul class="remarks">{}</ul>)", items);
     }

@@ -69,6 +69,10 @@ json to_json(const test_case& each) {
             {"line", each.line},
             {"axis", each.axis},
             {"x", each.x ? json(*each.x) : json(nullptr)},
+            {"rounds",
+             {{"counted", each.rounds.counted},
+              {"disturbed", each.rounds.disturbed},
+              {"repeated", each.rounds.repeated}}},
             {"figures", std::move(figures)}};
 }
 
@@ -108,6 +112,9 @@ class place {
         return read_so_far;
     }
 
+    [[nodiscard]] bool has(std::string_view key) const {
+        return value_->is_object() && value_->contains(key);
+    }
     [[nodiscard]] bool is_null() const { return value_->is_null(); }
 
     [[nodiscard]] std::string text() const {
@@ -178,6 +185,15 @@ figure figure_from(const place& from) {
             .remarks = from.at("remarks").all(text_from)};
 }
 
+/// Reports that were written before anybody repeated rounds do not count them.
+round_count rounds_from(const place& from) {
+    if (!from.has("rounds")) return {};
+    const auto rounds = from.at("rounds");
+    return {.counted = rounds.at("counted").count(),
+            .disturbed = rounds.at("disturbed").count(),
+            .repeated = rounds.at("repeated").count()};
+}
+
 test_case case_from(const place& from) {
     const auto x = from.at("x");
     return {.plan = from.at("plan").text(),
@@ -186,7 +202,8 @@ test_case case_from(const place& from) {
             .line = from.at("line").text(),
             .axis = from.at("axis").text(),
             .x = x.is_null() ? std::nullopt : std::optional{x.number()},
-            .figures = from.at("figures").all(figure_from)};
+            .figures = from.at("figures").all(figure_from),
+            .rounds = rounds_from(from)};
 }
 
 fact fact_from(const place& from) {

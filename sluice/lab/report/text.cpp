@@ -14,6 +14,7 @@
 #include "sluice/lab/report/answers.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/report/ranking.hpp"
+#include "sluice/lab/report/rounds.hpp"
 #include "sluice/lab/statistics.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -357,6 +358,8 @@ class page {
                 add_paragraph("  ", fmt::format("{}: {}", each.row->variant, remark));
             }
         }
+        if (const auto told = told_rounds(in.from->rounds); !told.empty())
+            add_paragraph("  ", told);
     }
 
     void add_end() {
