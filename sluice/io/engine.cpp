@@ -148,7 +148,7 @@ bool engine::submit(op& o) noexcept {
     ++counters_.at_once;
     if (inline_left_ > 0 || blocks()) {
         release_slot(o);
-        if (inline_left_ > 0) --inline_left_;
+        inline_left_ -= std::min<std::uint32_t>(inline_left_, o.kind().weight);
         return true;
     }
     // Enough for one turn: the others go first.

@@ -46,6 +46,9 @@ struct op_kind {
     /// before it hands it over. The call costs less than an entry and a completion, and the
     /// coroutine goes on while its memory is warm.
     bool eager = false;
+    /// What a completion on the spot takes of a turn (engine_options::inline_budget): more for what
+    /// moves so much at once that others should not wait for many of them.
+    std::uint8_t weight = 1;
     /// May complete many times a submission, on engines that can.
     bool multishot = false;
     /// One system call that does not block: n, or -errno; -EAGAIN means "not ready".

@@ -17,8 +17,11 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
+#include "sluice/io/ops/sendfile.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/transfer/non_blocking.hpp"
 #include "tests/support/engine_test.hpp"
+#include "tests/support/files.hpp"
 #include "tests/support/sockets.hpp"
 #include "tests/support/steps.hpp"
 
@@ -67,6 +70,36 @@ TEST_P(turn_contract, ten_thousand_operations_are_under_way_at_once) {
     EXPECT_EQ(ready, count);
     EXPECT_EQ(most_in_flight, count);
     for (const auto& fd : numbers) engine().detach(fd.get());
+}
+
+TEST_P(turn_contract, those_who_move_much_take_turns) {
+    // Few enough that one of them alone would not use up a turn by their number.
+    constexpr int steps_each = 12;
+    const temporary_file file{"sixteen bytes of"};
+    std::string order;
+    auto move = [&](char name, net::connection& to) -> coro::task<> {
+        for (int i = 0; i < steps_each; ++i) {
+            auto sent = co_await io::sendfile{to.home(), to.fd(), file.fd(), 0, 16};
+            EXPECT_EQ(shown(sent), "16");
+            order += name;
+        }
+    };
+    run([&]() -> coro::task<> {
+        auto [ours_a, theirs_a] = tcp_pair();
+        auto [ours_b, theirs_b] = tcp_pair();
+        for (const int fd : {ours_a.get(), ours_b.get()}) transfer::make_non_blocking(fd);
+        net::connection a{engine(), std::move(ours_a)};
+        net::connection b{engine(), std::move(ours_b)};
+        coro::scope both{co_await coro::this_context()};
+        both.spawn(move('a', a));
+        both.spawn(move('b', b));
+        co_await both.join();
+        co_await a.close();
+        co_await b.close();
+    });
+    EXPECT_EQ(order.size(), 2 * steps_each);
+    EXPECT_LT(order.find('b'), order.rfind('a')) << order;
+    EXPECT_LT(order.find('a'), order.rfind('b')) << order;
 }
 
 TEST_P(turn_contract, ten_thousand_are_cancelled_at_once) {

@@ -17,7 +17,7 @@ bool ends_at(int file, std::uint64_t place) noexcept {
 
 }  // namespace
 
-const op_kind sendfile::to_socket_{.want = interest::out, .attempt = &attempt};
+const op_kind sendfile::to_socket_{.want = interest::out, .weight = 16, .attempt = &attempt};
 const op_kind sendfile::to_file_{.attempt = &attempt};
 
 int sendfile::attempt(op& o) noexcept {
