@@ -16,6 +16,7 @@ const std::vector<named_plan>& all_plans() {
         {"models", "Request and reply under every model, over clients and work", models_plan},
         {"chat", "One message to many: engines, over members", chat_plan},
         {"echo", "Small messages back and forth: engines, over connections and sizes", echo_plan},
+        {"same", "One server under two names: the lab's own mistakes", same_plan, true},
     };
     return plans;
 }
@@ -70,6 +71,15 @@ sample sample_of_messages(measured_run run, std::string_view unit) {
     s.server_command = std::move(run.server_command);
     s.load_command = std::move(run.load_command);
     return s;
+}
+
+void rank_by_latency(sample& of) {
+    of.quantities.front().which = better::neither;
+    of.quantities.insert(of.quantities.begin(),
+                         {.name = "p99",
+                          .unit = "s",
+                          .which = better::lower,
+                          .value = static_cast<double>(of.latencies.at(0.99)) * 1e-9});
 }
 
 }  // namespace sluice::lab

@@ -66,6 +66,7 @@ struct named_plan {
     /// The cases refer to `where`, which outlives them. The error is a sentence without its full
     /// stop.
     std::expected<std::vector<planned_case>, std::string> (*cases)(rig& where);
+    bool alone = false;  ///< no part of `all`
 };
 [[nodiscard]] const std::vector<named_plan>& all_plans();
 
@@ -75,6 +76,7 @@ using plan_cases = std::expected<std::vector<planned_case>, std::string>;
 [[nodiscard]] plan_cases download_plan(rig& where);
 [[nodiscard]] plan_cases echo_plan(rig& where);
 [[nodiscard]] plan_cases models_plan(rig& where);
+[[nodiscard]] plan_cases same_plan(rig& where);
 [[nodiscard]] plan_cases upload_plan(rig& where);
 
 /// The quantities that come with every figure: CPU time of both sides, context switches and system
@@ -83,5 +85,9 @@ void add_costs(sample& into, const outcome& seen, std::string_view unit, double 
 
 /// A sample of a run whose rate is `amount` a second.
 [[nodiscard]] sample sample_of_messages(measured_run run, std::string_view unit);
+
+/// Makes p99 what a sample is ranked by: of one whose rate was given, so that what there is to
+/// compare is how long a message took.
+void rank_by_latency(sample& of);
 
 }  // namespace sluice::lab

@@ -54,15 +54,7 @@ std::expected<sample, std::string> take(rig& where, const engine& with, const sh
         where.serve(std::move(server), {where.cores.server}, std::move(load), {where.cores.load});
     if (!run) return std::unexpected{std::move(run.error())};
     auto s = sample_of_messages(std::move(*run), "message");
-    if (what.rate > 0) {
-        // The rate is given; what there is to compare is how long an answer took.
-        s.quantities.front().which = better::neither;
-        s.quantities.insert(s.quantities.begin(),
-                            {.name = "p99",
-                             .unit = "s",
-                             .which = better::lower,
-                             .value = static_cast<double>(s.latencies.at(0.99)) * 1e-9});
-    }
+    if (what.rate > 0) rank_by_latency(s);
     return s;
 }
 
@@ -89,7 +81,7 @@ std::expected<std::vector<planned_case>, std::string> echo_plan(rig& where) {
             quick ? std::vector<std::uint64_t>{1, 64} : std::vector<std::uint64_t>{1, 8, 64, 512};
     }
     const std::vector<std::uint64_t> sizes =
-        quick ? std::vector<std::uint64_t>{16384} : std::vector<std::uint64_t>{1024, 16384, 65536};
+        quick ? std::vector<std::uint64_t>{} : std::vector<std::uint64_t>{1024, 16384, 65536};
     std::vector<planned_case> cases;
     for (const auto n : connections) {
         const auto many = fmt::format("{} connection{}", n, n == 1 ? "" : "s");
