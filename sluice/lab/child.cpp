@@ -220,7 +220,8 @@ std::expected<std::string, std::string> child::await_output(int stop,
 
 void child::end() noexcept {
     if (process_ <= 0) return;
-    constexpr auto patience = std::chrono::seconds{1};
+    // What a server would still do, as to sum up a file that it has got, is of no use to anybody.
+    constexpr auto patience = std::chrono::milliseconds{60};
     constexpr auto pause = std::chrono::milliseconds{1};
     ::kill(process_, SIGTERM);
     const auto until = clock::now() + patience;

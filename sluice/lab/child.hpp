@@ -47,7 +47,7 @@ class child {
     [[nodiscard]] std::expected<std::string, std::string> await_output(
         int stop, std::chrono::milliseconds patience);
 
-    /// SIGTERM; after a second SIGKILL.
+    /// SIGTERM; soon after SIGKILL.
     void end() noexcept;
 
  private:

@@ -79,17 +79,14 @@ std::expected<measured_run, std::string> rig::alone(const std::vector<std::strin
     if (!loading) return std::unexpected{std::move(loading.error())};
     auto seen = await(*loading, stop.fd());
     if (!seen) return std::unexpected{std::move(seen.error())};
-    const double kept_off = share_kept_off(*seen);
-    return measured_run{.seen = std::move(*seen),
-                        .server_command = {},
-                        .load_command = command_of(load, on_cores),
-                        .kept_off = kept_off};
+    return measured_run{
+        .seen = std::move(*seen), .server_command = {}, .load_command = command_of(load, on_cores)};
 }
 
 double rig::seconds() const noexcept {
     if (asked.seconds) return *asked.seconds;
     switch (asked.how) {
-        case effort::quick: return 0.25;
+        case effort::quick: return 0.15;
         case effort::normal: return 1;
         case effort::full: return 2;
     }
@@ -108,9 +105,9 @@ std::vector<std::string> rig::timing() const {
     return words;
 }
 
-std::uint64_t rig::file_size() const noexcept {
+std::uint64_t rig::file_size(std::uint64_t quick) const noexcept {
     if (asked.size) return *asked.size;
-    const std::uint64_t wanted = (asked.how == effort::quick ? 256 : 1024) * mebibyte;
+    const std::uint64_t wanted = asked.how == effort::quick ? quick : 1024 * mebibyte;
     // The source, the copy, and as much again that was touched are to fit.
     return std::clamp(available_memory() / 4 / mebibyte * mebibyte, 16 * mebibyte, wanted);
 }

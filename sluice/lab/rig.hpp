@@ -23,7 +23,7 @@ struct measured_run {
     std::string server_command;  ///< for a shell, pinned as it was
     std::string load_command;
     /// The share of the time in which one of them stood ready and had no core; 0 where they share
-    /// one.
+    /// one, and of a load that is alone: the kernel's own threads may work for it there.
     double kept_off = 0;
 };
 
@@ -48,8 +48,8 @@ struct rig {
     [[nodiscard]] double warmup() const noexcept;
     /// --seconds and --warmup as words of a load, and --sleep where it shares the only core.
     [[nodiscard]] std::vector<std::string> timing() const;
-    /// Bytes of each file: what was asked for, or what fits into memory and time.
-    [[nodiscard]] std::uint64_t file_size() const noexcept;
+    /// Bytes of each file: what was asked for, or as much as suits the effort and fits into memory.
+    [[nodiscard]] std::uint64_t file_size(std::uint64_t quick) const noexcept;
 };
 
 }  // namespace sluice::lab

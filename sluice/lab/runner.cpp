@@ -281,11 +281,11 @@ limits limits_of(const settings& asked, std::size_t cases) {
     limits found;
     switch (asked.how) {
         case effort::quick:
-            found = {.fewest = 3,
-                     .most = 7,
+            found = {.fewest = 5,
+                     .most = 9,
                      .repeated = 2,
-                     .usual = seconds{std::min(80.0, many * 5)},
-                     .longest = seconds{100}};
+                     .usual = seconds{std::min(85.0, many * 6)},
+                     .longest = seconds{97}};
             break;
         case effort::normal:
             found = {.fewest = 5,

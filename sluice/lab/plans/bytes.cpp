@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -60,6 +61,11 @@ std::vector<std::uint64_t> clients_of(const rig& where) {
     if (!where.asked.clients.empty()) return where.asked.clients;
     if (where.asked.how == effort::full) return {1, 2, 4, 8, 16, 64};
     return {1, 8};
+}
+
+std::uint64_t share_of(std::uint64_t size, std::uint64_t clients) noexcept {
+    constexpr std::uint64_t least = std::uint64_t{1} << 20;
+    return std::max(std::min(size, least), size / clients);
 }
 
 std::vector<std::string> one_shard_for(std::string_view strategy) {

@@ -22,6 +22,10 @@ namespace sluice::lab {
 /// The numbers of clients that were asked for, or one and a few.
 [[nodiscard]] std::vector<std::uint64_t> clients_of(const rig& where);
 
+/// What each client moves, of `size` bytes in all: so that memory and time suffice for many as for
+/// one.
+[[nodiscard]] std::uint64_t share_of(std::uint64_t size, std::uint64_t clients) noexcept;
+
 /// The server's model and engine for a strategy: one shard, on io_uring where only that can do it.
 [[nodiscard]] std::vector<std::string> one_shard_for(std::string_view strategy);
 

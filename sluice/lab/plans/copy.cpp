@@ -24,6 +24,8 @@
 namespace sluice::lab {
 namespace {
 
+constexpr std::uint64_t quick_size = std::uint64_t{128} << 20;
+
 using transfer::copy;
 
 /// A fiemap with room for one extent, which the kernel's own type has no member for.
@@ -109,7 +111,7 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
 }  // namespace
 
 std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
-    const auto size = where.file_size();
+    const auto size = where.file_size(quick_size);
     if (auto why = why_no_room(where, 2 * size); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
@@ -121,8 +123,11 @@ std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
             .about = describe(
                 "copy", cold ? "cold" : "warm",
                 cold ? fmt::format("Which way copies a file of {} the fastest when it has to come "
-                                   "from the disk?",
-                                   size_in_words(size))
+                                   "from the disk?{}",
+                                   size_in_words(size),
+                                   where.asked.drop_caches
+                                       ? " Before each copy all caches of the machine were dropped."
+                                       : "")
                      : fmt::format("Which way copies a file of {} the fastest when it is in the "
                                    "page cache?",
                                    size_in_words(size))),

@@ -12,6 +12,8 @@
 namespace sluice::lab {
 namespace {
 
+constexpr std::uint64_t quick_size = std::uint64_t{512} << 20;
+
 using transfer::to_socket;
 
 std::expected<sample, std::string> take(const rig& where, std::string_view strategy, double copies,
@@ -35,20 +37,21 @@ std::expected<sample, std::string> take(const rig& where, std::string_view strat
 }  // namespace
 
 std::expected<std::vector<planned_case>, std::string> download_plan(rig& where) {
-    const auto size = where.file_size();
-    if (auto why = why_no_room(where, size); !why.empty()) return std::unexpected{std::move(why)};
-    auto path = where.files.file_of(size);
-    if (!path) return std::unexpected{std::move(path.error())};
+    const auto size = where.file_size(quick_size);
+    if (auto why = why_no_room(where, 2 * size); !why.empty())
+        return std::unexpected{std::move(why)};
     std::vector<planned_case> cases;
     for (const auto clients : clients_of(where)) {
         const auto many = clients_in_words(clients);
+        const auto each = share_of(size, clients);
+        auto path = where.files.file_of(each);
+        if (!path) return std::unexpected{std::move(path.error())};
         planned_case made{
             .about =
                 describe("download", many,
-                         fmt::format("Which way gets {} out of the page cache to {} {}the "
-                                     "fastest?",
-                                     size_in_words(size), many, clients == 1 ? "" : "at a time "),
-                         point{.line = size_in_words(size),
+                         fmt::format("Which way gets {} out of the page cache to {} the fastest?",
+                                     size_in_words(each), clients == 1 ? many : "each of " + many),
+                         point{.line = size_in_words(size) + " in all",
                                .axis = "clients",
                                .x = static_cast<double>(clients)}),
             .variants = {}};
@@ -58,8 +61,8 @@ std::expected<std::vector<planned_case>, std::string> download_plan(rig& where) 
             made.variants.push_back(
                 {.name = std::string{name},
                  .remarks = {std::string{copies.in_words}},
-                 .take = [&where, name, often = copies.a_byte, clients, at = *path, size] {
-                     return take(where, name, often, clients, at, size);
+                 .take = [&where, name, often = copies.a_byte, clients, at = *path, each] {
+                     return take(where, name, often, clients, at, each);
                  }});
         }
         cases.push_back(std::move(made));

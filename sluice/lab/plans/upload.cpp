@@ -16,6 +16,8 @@
 namespace sluice::lab {
 namespace {
 
+constexpr std::uint64_t quick_size = std::uint64_t{128} << 20;
+
 using transfer::to_file;
 
 /// What the last sample has left is gone from memory and disk, and memory is there for what comes.
@@ -61,21 +63,16 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
 }  // namespace
 
 std::expected<std::vector<planned_case>, std::string> upload_plan(rig& where) {
-    const auto size = where.file_size();
+    const auto size = where.file_size(quick_size);
     const auto numbers = clients_of(where);
     const auto most = *std::ranges::max_element(numbers);
-    // Together they send about as much as one alone, so that memory and time suffice for all.
-    const auto each_of = [size](std::uint64_t clients) {
-        constexpr std::uint64_t least = std::uint64_t{1} << 20;
-        return std::max(std::min(size, least), size / clients);
-    };
-    if (auto why = why_no_room(where, most * each_of(most)); !why.empty()) {
+    if (auto why = why_no_room(where, most * share_of(size, most)); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
     std::vector<planned_case> cases;
     for (const auto clients : numbers) {
         const auto many = clients_in_words(clients);
-        const auto each = each_of(clients);
+        const auto each = share_of(size, clients);
         planned_case made{
             .about = describe(
                 "upload", many,

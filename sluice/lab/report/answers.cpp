@@ -260,15 +260,27 @@ std::optional<std::string> warmed(std::string_view name) {
     return warm.replace(at, 4, "warm");
 }
 
-/// What the page cache is worth: the best warm variant beside itself, cold.
+/// Of those that lead the one whose median is known best, if it was measured in `other`, too.
+std::optional<std::size_t> surest_leader(const ranking& in, const ranking& other) {
+    std::optional<std::size_t> surest;
+    for (std::size_t i = 0; i < in.rows.size(); ++i) {
+        const auto& each = in.rows[i];
+        if (!each.leads || !other.find(each.row->variant)) continue;
+        if (!surest || each.value.spread() < in.rows[*surest].value.spread()) surest = i;
+    }
+    return surest;
+}
+
+/// What the page cache is worth: a warm variant that leads beside itself, cold.
 void add_warmth(const test_case& cold, const test_case& warm, baseline base,
                 std::vector<answer>& into) {
     const auto ours = rank(warm, base);
     const auto theirs = rank(cold, base);
     if (!ours.best || ours.unit != theirs.unit || ours.quantity != theirs.quantity) return;
-    const auto& best = ours.rows[*ours.best];
+    const auto chosen = surest_leader(ours, theirs);
+    if (!chosen) return;
+    const auto& best = ours.rows[*chosen];
     const auto other = theirs.find(best.row->variant);
-    if (!other) return;
     const auto found = compare(best.ranked->samples, theirs.rows[*other].ranked->samples,
                                ours.which, {.may_pair = false});
     answer made{.plan = warm.plan, .place = {}, .sentence = {}, .headline = {}, .ratio = 1};

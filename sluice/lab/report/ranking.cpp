@@ -69,6 +69,16 @@ double ranking::usual_error(std::string_view name) const {
     return errors.size() < fewest ? 0 : median_of(errors).median;
 }
 
+bool ranking::is_behind(std::size_t row) const {
+    const auto pairs = side_by_side() * (side_by_side() + 1) / 2;
+    return std::ranges::any_of(rows, [&](const standing& other) {
+        return other.ranked != nullptr && &other != &rows[row] &&
+               compare(rows[row].ranked->samples, other.ranked->samples, which,
+                       {.side_by_side = pairs, .usual_error = error})
+                       .outcome == verdict::worse;
+    });
+}
+
 std::optional<std::size_t> ranking::find(std::string_view variant) const {
     const auto found = std::ranges::find_if(rows, [variant](const standing& each) {
         return each.row->variant == variant && each.value.count > 0;
@@ -107,8 +117,9 @@ ranking rank(const test_case& from, baseline base) {
         row.to_base = *found.compare_rows(i, *found.base, found.quantity);
         if (!found.best) continue;
         row.to_best = *found.compare_rows(i, *found.best, found.quantity);
-        row.leads = i == *found.best || row.to_best.outcome == verdict::tie ||
-                    row.to_best.outcome == verdict::unknown;
+        // A best one that is noisy hides who is far behind: others show it.
+        row.leads =
+            i == *found.best || (row.to_best.outcome != verdict::worse && !found.is_behind(i));
     }
     return found;
 }

@@ -20,7 +20,7 @@ struct standing {
     estimate value;
     comparison to_base;
     comparison to_best;
-    bool leads = false;  ///< it is the best, or nothing shows that it is not
+    bool leads = false;  ///< it is the best, or nothing shows that it is behind any other
 };
 
 /// A case, judged. Refers to the case, which must live on.
@@ -38,6 +38,8 @@ struct ranking {
     /// Compares another quantity of two rows; nothing if one of them lacks it.
     [[nodiscard]] std::optional<comparison> compare_rows(std::size_t one, std::size_t other,
                                                          std::string_view name) const;
+    /// Whether any row is shown to be better, at the confidence that comparing every two asks for.
+    [[nodiscard]] bool is_behind(std::size_t row) const;
     /// The row of a variant that has samples.
     [[nodiscard]] std::optional<std::size_t> find(std::string_view variant) const;
     /// The error that comparisons with the base have, by the median of them; 0 where they are too
