@@ -7,7 +7,7 @@ import subprocess
 from lab_rig import LITTLE, LabTest
 from talk_rig import PATIENCE, SLUICE, Program
 
-PLANS = ("copy", "download", "upload", "models", "chat", "echo")
+PLANS = ("copy", "download", "upload", "models", "chat", "echo", "same")
 
 # How often the CPU copies a byte, of some ways there are.
 COPIES = {

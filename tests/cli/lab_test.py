@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import resource
 import signal
@@ -48,6 +49,30 @@ class Errors(LabTest):
         self.fails(1, "cannot write a file of 8388608 bytes", "download", "--size", "8M",
                    prepare=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN), limit()))
 
+    @unittest.skipIf(os.geteuid() != 0, "mounting is root's")
+    def test_a_disk_that_is_full(self):
+        disk = self.work / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2M", "tmpfs", disk], check=False).returncode:
+            self.skipTest("nothing can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        for plan in ("copy", "download", "upload"):
+            self.fails(1, "has room for .* needs .*--size", plan, "--size", "1M", "--directory", disk)
+        (disk / "filler").write_bytes(b"x" * (2 << 20))
+        self.fails(1, "disk has room for 0 B, .*--directory", "copy", "--quick", "--directory", disk)
+        self.assertEqual(os.listdir(disk), ["filler"])
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can be somebody else")
+    def test_a_directory_of_somebody_else(self):
+        nobody = pwd.getpwnam("nobody")
+        self.folder.chmod(0o755)
+        self.work.chmod(0o755)
+        self.locks.chmod(0o777)
+        other = dict(prepare=lambda: (os.setgroups([]), os.setgid(nobody.pw_gid), os.setuid(nobody.pw_uid)))
+        self.fails(1, r"cannot make files in \.: permission denied; .*--directory", "copy", **other)
+        self.fails(1, "cannot write the report 'r.json': permission denied", "echo", "--json", "r.json", **other)
+        self.fails(2, "--drop-caches is for root", "copy", "--drop-caches", **other)
+
     def test_two_labs_at_once(self):
         with self.running("echo") as first:
             self.fails(1, "another lab is running", "chat", *LITTLE)
@@ -78,6 +103,16 @@ class Errors(LabTest):
         report = json.loads((self.work / "r.json").read_text(encoding="utf-8"))
         self.assertEqual([case["name"] for case in report["cases"]], ["warm"])
         self.assertRegex(" ".join(report["warnings"]), "a cold source cannot be had here")
+
+    @unittest.skipIf(os.geteuid() != 0, "dropping caches is root's")
+    def test_cold_is_had_by_dropping_all_caches_too(self):
+        status, out, err = self.lab("copy", *LITTLE, "--drop-caches", "--json", "r.json")
+        if "caches cannot be dropped" in out + err:
+            self.skipTest("this root may not drop caches")
+        self.assertEqual(status, 0, err)
+        report = json.loads((self.work / "r.json").read_text(encoding="utf-8"))
+        cold = [case for case in report["cases"] if case["name"] == "cold"]
+        self.assertIn("all caches of the machine were dropped", cold[0]["question"])
 
     @unittest.skipIf("uring" not in engines(), "io_uring does not work here")
     def test_ports_and_files_are_given_back(self):

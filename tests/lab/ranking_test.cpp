@@ -13,6 +13,20 @@
 namespace sluice::lab {
 namespace {
 
+TEST(ranking, a_noisy_best_one_hides_nobody_who_is_far_behind) {
+    auto noisy = moved_by("noisy", 4, 1);
+    auto& samples = noisy.quantities[0].samples;
+    samples[0] = samples[1] = samples[2] = 0.3;
+    const auto from = case_of("copy", "warm",
+                              {noisy, moved_by("steady", 3.9, 1, 1), moved_by("slow", 1.2, 1, 2)});
+    const auto found = rank(from, baseline::first);
+    EXPECT_EQ(found.best, 0U);
+    EXPECT_TRUE(found.rows[0].leads);
+    EXPECT_TRUE(found.rows[1].leads);
+    EXPECT_EQ(found.rows[2].to_best.outcome, verdict::tie);
+    EXPECT_FALSE(found.rows[2].leads);
+}
+
 TEST(ranking, finds_base_best_and_whoever_shares_the_lead) {
     const auto run = sample_run();
     const auto found = rank(run.cases[0], baseline::first);
