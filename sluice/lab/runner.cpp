@@ -291,8 +291,8 @@ limits limits_of(const settings& asked, std::size_t cases) {
             found = {.fewest = 5,
                      .most = 25,
                      .repeated = 5,
-                     .usual = seconds{std::min(720.0, many * 25)},
-                     .longest = seconds{860}};
+                     .usual = seconds{std::min(690.0, many * 25)},
+                     .longest = seconds{800}};
             break;
         case effort::full:
             found = {.fewest = 9,
