@@ -284,8 +284,8 @@ limits limits_of(const settings& asked, std::size_t cases) {
             found = {.fewest = 5,
                      .most = 9,
                      .repeated = 2,
-                     .usual = seconds{std::min(85.0, many * 6)},
-                     .longest = seconds{97}};
+                     .usual = seconds{std::min(90.0, many * 7)},
+                     .longest = seconds{100}};
             break;
         case effort::normal:
             found = {.fewest = 5,
