@@ -47,8 +47,9 @@ exit_status offer_file(const CLI::App& command, const settings& s) {
                                           in_quotes(s.file), size.error().message()));
         return exit_status::failed;
     }
-    return run_server(command, s.common, *pair,
-                      {.doors = {{.where = s.common.listen, .serve = given.service()}}});
+    return run_server(
+        command, s.common, *pair,
+        {.doors = {{.where = s.common.listen, .serve = given.service()}}, .spread_evenly = true});
 }
 
 }  // namespace

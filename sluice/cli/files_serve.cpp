@@ -89,6 +89,7 @@ exit_status serve(const CLI::App& command, settings& s) {
         what.doors.push_back({.where = s.raw, .serve = raw.service(), .what = "streams"});
     }
     what.keep = {place->directory()};
+    what.spread_evenly = true;
     if (s.stats) {
         what.after = [&] { announce_counters(http.counted(), s.common.format); };
     }

@@ -99,6 +99,7 @@ exit_status serve(const CLI::App& command, const settings& s) {
              [&chat](io::engine& shard, std::size_t number, coro::context& patience) {
                  return chat.live_on(shard, number, patience);
              },
+         .spread_evenly = true,
          .also = {{chat_place.value_or(net::address{}), "chat"}}});
 }
 

@@ -194,7 +194,8 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                          },
                      .on_stage = std::move(what.on_stage),
                      .keep = std::move(what.keep),
-                     .lives_here = std::move(what.lives_here)});
+                     .lives_here = std::move(what.lives_here),
+                     .spread_evenly = what.spread_evenly});
     if (!server) return complain(command, server.error());
     unsigned asked_to_stop = 0;
     const stop_signals stops{**home, [&server, &asked_to_stop] {

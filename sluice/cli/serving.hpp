@@ -63,6 +63,7 @@ struct served {
     std::function<void()> after = {};                 ///< called when nobody is served any more
     std::vector<int> keep = {};         ///< descriptors that children of the fork model need
     model::resident lives_here = {};    ///< what else runs on the shards of the event model
+    bool spread_evenly = false;         ///< clients are few and long (model::options)
     std::vector<open_place> also = {};  ///< where that listens
 };
 

@@ -13,6 +13,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/shard.hpp"
 #include "sluice/model/attend.hpp"
+#include "sluice/model/hand_over.hpp"
 #include "sluice/model/stop_cord.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
@@ -32,9 +33,10 @@ class event::share : io::letter {
           owner_{owner},
           number_{number},
           doors_{std::move(doors)},
-          cord_{[this](stage now) {
-              (now == stage::draining ? *patience_ : *everything_).cancel();
-          }} {}
+          cord_{
+              [this](stage now) { (now == stage::draining ? *patience_ : *everything_).cancel(); }},
+          from_others_{[this](hand_over::client c) { serve_here(std::move(c), occupied{*this}); }} {
+    }
 
     [[nodiscard]] result<void> start() {
         auto started = io::shard::start({.kind = owner_.settings().engine, .engine = {}, .cpu = {}},
@@ -51,35 +53,51 @@ class event::share : io::letter {
         return outcome_;
     }
     [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_; }
+    /// Any thread.
+    [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
+    /// Any thread. False if it serves nobody now: `who` stays with the caller.
+    [[nodiscard]] bool take_over(hand_over::client& who) noexcept {
+        // Before it is on its way, so that a burst does not all go to one.
+        ++clients_;
+        if (from_others_.give(who)) return true;
+        --clients_;
+        return false;
+    }
 
  private:
     /// A client's seat, from its arrival to its end.
     class occupied {
      public:
-        explicit occupied(event& owner) noexcept : owner_{&owner} { ++owner.counting().accepted; }
-        occupied(occupied&& other) noexcept : owner_{std::exchange(other.owner_, nullptr)} {}
+        explicit occupied(share& where) noexcept : where_{&where} {
+            ++where.owner_.counting().accepted;
+        }
+        occupied(occupied&& other) noexcept : where_{std::exchange(other.where_, nullptr)} {}
         occupied& operator=(occupied&&) = delete;
         occupied(const occupied&) = delete;
         occupied& operator=(const occupied&) = delete;
         ~occupied() {
-            if (owner_ == nullptr) return;
-            ++owner_->counting().ended;
-            owner_->seats_.give_back();
+            if (where_ == nullptr) return;
+            --where_->clients_;
+            ++where_->owner_.counting().ended;
+            where_->owner_.seats_.give_back();
         }
 
      private:
-        event* owner_;
+        share* where_;
     };
 
     coro::task<void> run(io::engine& here) {
         everything_.emplace(co_await coro::this_context());
         patience_.emplace(*everything_);
+        here_ = &here;
         cord_.tie(here);
         {
             coro::scope clients{*everything_};
+            served_ = &clients;
+            from_others_.open(here);
             coro::scope receptions{*patience_};
             for (std::size_t i = 0; i < doors_.size(); ++i) {
-                if (!receptions.spawn(receive(here, i, clients, receptions))) {
+                if (!receptions.spawn(receive(here, i, receptions))) {
                     outcome_ = failure_of(ENOMEM);
                     receptions.cancel();
                 }
@@ -87,17 +105,21 @@ class event::share : io::letter {
             const auto& beside = owner_.settings().lives_here;
             if (beside) co_await beside(here, number_, *patience_);
             co_await receptions.join();
+            // Nobody asked them to wait: they find the door closed, as those in the backlog do.
+            for (std::size_t left = from_others_.close().size(); left > 0; --left) {
+                owner_.seats_.give_back();
+            }
             co_await clients.join();
+            served_ = nullptr;
         }
         co_await let_go(here);
         owner_.home().post(*this);
     }
 
-    coro::task<void> receive(io::engine& here, std::size_t number, coro::scope& clients,
-                             coro::scope& receptions) {
+    coro::task<void> receive(io::engine& here, std::size_t number, coro::scope& receptions) {
         net::listener door{here, std::move(doors_[number]), io::accepting::one_by_one};
         door.on_shortage([this](error why) { tell_shortage(owner_.told(), why); });
-        const auto ended = co_await accept_all(door, owner_.entrances()[number].serve, clients);
+        const auto ended = co_await accept_all(door, number);
         owner_.counting().shed += door.counted().shed;
         co_await door.close();
         if (ended || ended.error() == fault::cancelled) co_return;
@@ -105,8 +127,7 @@ class event::share : io::letter {
         receptions.cancel();
     }
 
-    coro::task<result<void>> accept_all(net::listener& door, const service& serve,
-                                        coro::scope& clients) {
+    coro::task<result<void>> accept_all(net::listener& door, std::size_t number) {
         for (;;) {
             // Only while there is a seat, which is taken when somebody has come: a shard that waits
             // keeps none from the others.
@@ -117,17 +138,27 @@ class event::share : io::letter {
             if (!socket) co_return failure(socket.error());
             seat = co_await owner_.seats_.take(door.home());
             if (!seat) co_return seat;
-            accepted_.fetch_add(1, std::memory_order_relaxed);
-            // Without memory for it, the client is closed.
-            static_cast<void>(clients.spawn(
-                attend(door.home(), std::move(*socket), *patience_, serve, occupied{owner_})));
+            hand_over::client arrived{.socket = std::move(*socket), .door = number};
+            if (share& least = owner_.least_busy(*this); &least != this) {
+                if (least.take_over(arrived)) continue;
+            }
+            ++clients_;
+            serve_here(std::move(arrived), occupied{*this});
         }
+    }
+
+    void serve_here(hand_over::client who, occupied seat) noexcept {
+        accepted_.fetch_add(1, std::memory_order_relaxed);
+        // Without memory for it, the client is closed.
+        static_cast<void>(
+            served_->spawn(attend(*here_, std::move(who.socket), *patience_,
+                                  owner_.entrances()[who.door].serve, std::move(seat))));
     }
 
     /// Waits until no stop is under way to here.
     coro::task<void> let_go(io::engine& here) {
         coro::context calm{here.ready()};
-        while (!cord_.try_untie()) {
+        while (!from_others_.quiet() || !cord_.try_untie()) {
             auto wait = pause(here);
             wait.set_context(calm);
             co_await wait;
@@ -141,6 +172,10 @@ class event::share : io::letter {
     std::size_t number_;
     std::vector<unique_fd> doors_;
     stop_cord cord_;
+    hand_over from_others_;
+    io::engine* here_ = nullptr;
+    coro::scope* served_ = nullptr;         // while there are some
+    std::atomic<std::size_t> clients_ = 0;  // with those on their way to here
     std::optional<coro::context> everything_;
     std::optional<coro::context> patience_;
     std::atomic<std::uint64_t> accepted_ = 0;
@@ -198,7 +233,17 @@ result<void> event::open_doors() {
         }
         shares_.emplace_back(*this, i, std::move(more));
     }
+    for (auto& each : shares_) all_.push_back(&each);
     return {};
+}
+
+event::share& event::least_busy(share& accepting) const noexcept {
+    if (!settings().spread_evenly) return accepting;
+    share* least = &accepting;
+    for (share* each : all_) {
+        if (each->clients() < least->clients()) least = each;
+    }
+    return *least;
 }
 
 void event::pass_on(stage now) noexcept {

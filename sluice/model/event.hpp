@@ -2,6 +2,7 @@
 #pragma once
 
 #include <list>
+#include <vector>
 
 #include "sluice/model/model.hpp"
 #include "sluice/model/seats.hpp"
@@ -9,8 +10,8 @@
 namespace sluice::model {
 
 /// Each shard is a thread with an engine on epoll or io_uring and a listener of its own on the one
-/// port; the kernel spreads the connections (socket(7), SO_REUSEPORT). Home starts the shards, and
-/// waits.
+/// port; the kernel spreads the connections (socket(7), SO_REUSEPORT), and options::spread_evenly
+/// evens out what it left uneven. Home starts the shards, and waits.
 class event final : public server {
  public:
     event(io::engine& home, std::vector<entrance> entrances, options o);
@@ -24,9 +25,12 @@ class event final : public server {
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
     [[nodiscard]] result<void> open_doors();
+    /// Who serves a client that `accepting` has accepted. Any thread.
+    [[nodiscard]] share& least_busy(share& accepting) const noexcept;
 
     seats seats_;
     std::list<share> shares_;
+    std::vector<share*> all_;  // as they stand before the first of them starts
 };
 
 }  // namespace sluice::model

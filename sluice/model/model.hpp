@@ -63,6 +63,10 @@ struct options {
     std::function<void(stage)> on_stage = {};
     std::vector<int> keep = {};  ///< descriptors of the service, left open in children of fork
     resident lives_here = {};    ///< the event model's; may be empty
+    /// The event model's: clients are few and stay long, so a shard that has more of them than
+    /// another hands over the next. Otherwise the kernel spreads them by a hash of their addresses,
+    /// which costs nothing and may put six of eight on one shard.
+    bool spread_evenly = false;
 };
 
 /// How many threads or shards `workers` means: itself, or one a core this process may run on.

@@ -1,6 +1,9 @@
 // Several doors under one model: whoever comes in at one is served by its service.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
@@ -12,6 +15,7 @@
 #include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
+#include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace sluice::model {
@@ -75,6 +79,47 @@ TEST_P(doors, each_has_its_own_service) {
     clients.join();
     EXPECT_EQ(heard, "abcabcabc");
     EXPECT_EQ((*made)->counted().accepted, 9U);
+}
+
+/// Sends a letter and stays until the client goes.
+service staying() {
+    return [](guest& client) -> coro::task<void> {
+        const std::byte letter{'x'};
+        static_cast<void>(co_await client.peer().send_all({&letter, 1}));
+        std::array<std::byte, 16> room{};
+        for (;;) {
+            auto got = co_await client.peer().recv_into(room);
+            if (!got || *got == 0) break;
+        }
+    };
+}
+
+TEST(shards, have_as_many_clients_each_where_these_stay_long) {
+    for (const auto engine : {io::engine_kind::epoll, io::engine_kind::uring}) {
+        if (!test::why_not(engine).empty()) continue;
+        auto home = io::make_engine(io::engine_kind::blocking);
+        ASSERT_TRUE(home);
+        auto one = open_one(true);
+        std::vector<entrance> entrances;
+        entrances.push_back({.door = std::move(one.door), .serve = staying()});
+        auto made = make(kind::event, **home, std::move(entrances),
+                         {.engine = engine, .workers = 4, .spread_evenly = true});
+        ASSERT_TRUE(made);
+        stop_letter stop{**made};
+        std::thread clients{[&] {
+            std::vector<unique_fd> all;
+            for (int i = 0; i < 32; ++i) {
+                all.push_back(test::connect_to(one.where.port()));
+                char letter = 0;
+                EXPECT_EQ(::recv(all.back().get(), &letter, 1, 0), 1);
+            }
+            (*home)->post(stop);
+        }};
+        EXPECT_TRUE((*made)->run());
+        clients.join();
+        EXPECT_EQ((*made)->spread(), (std::vector<std::uint64_t>{8, 8, 8, 8}));
+        EXPECT_EQ((*made)->counted().ended, 32U);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(under, doors,

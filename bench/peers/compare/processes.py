@@ -50,7 +50,7 @@ def _prepare(core, nice, parent):
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, core if isinstance(core, set) else {core})
     most = open_files()
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if nice:

@@ -15,8 +15,8 @@ constexpr std::size_t most_a_call = 0x7fff'f000;
 }  // namespace
 
 const op_kind& splice::kind_of(waits_for who) noexcept {
-    static constexpr op_kind for_source{.want = interest::in, .attempt = &attempt};
-    static constexpr op_kind for_target{.want = interest::out, .attempt = &attempt};
+    static constexpr op_kind for_source{.want = interest::in, .weight = 32, .attempt = &attempt};
+    static constexpr op_kind for_target{.want = interest::out, .weight = 16, .attempt = &attempt};
     static constexpr op_kind for_nobody{.attempt = &attempt_and_wait};
     static constexpr op_kind for_kernel{.attempt = &attempt_and_wait, .prepare = &prepare};
     switch (who) {
