@@ -195,7 +195,8 @@ void add_files_get(commands& all, CLI::App& files) {
         ->type_name("FILE");
     command->add_flag("--resume", s->resume, "Go on with what an earlier get left");
     add_value(*command, "--strategy", s->how, one_of{transfer::to_file_names}, "HOW",
-              "auto, recv-write, recv-write-1m, recv-full, splice, uring-splice (auto)");
+              "auto, recv-write, recv-write-1m, recv-full, splice, uring-splice, uring-recv-write "
+              "(auto)");
     command->add_flag("--no-sync", s->no_sync, "Do not wait for the disk");
     add_client_options(*command, s->common);
     all.on(*command, [command, s] { return get(*command, *s); });

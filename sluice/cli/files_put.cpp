@@ -261,7 +261,7 @@ void add_files_put(commands& all, CLI::App& files) {
     command->add_flag("-r,--recursive", s->recursive, "Send the files in directories, too");
     add_value(*command, "--strategy", s->how, one_of{transfer::to_socket_names}, "HOW",
               "auto, read-send, sendfile, sendfile-cork, splice, mmap-send, zero-copy, "
-              "uring-splice (auto)");
+              "uring-splice, uring-read-send-zc (auto)");
     add_client_options(*command, s->common);
     all.on(*command, [command, s] { return put(*command, *s); });
 }

@@ -18,6 +18,7 @@
 #include "sluice/io/buffer_pool.hpp"
 #include "sluice/io/mailbox.hpp"
 #include "sluice/io/op.hpp"
+#include "sluice/io/registered_buffers.hpp"
 #include "sluice/io/timer.hpp"
 
 namespace sluice::io {
@@ -33,6 +34,7 @@ enum class engine_kind : std::uint8_t {
 /// What an engine can be made with.
 struct engine_options {
     buffer_pool::options buffers;
+    registered_pool::options registered{};    ///< io_uring's, made as they are needed
     std::uint32_t ring_entries = 256;         ///< io_uring's submission queue
     std::uint32_t completion_entries = 4096;  ///< io_uring's completion queue
     std::uint32_t turn_budget = 1024;  ///< coroutines resumed between two looks at the kernel
@@ -47,6 +49,7 @@ struct engine_counters {
     std::uint64_t cancels = 0;       ///< asked for while in flight
     std::uint64_t buffer_waits = 0;  ///< operations that found no free buffer
     std::uint64_t overflows = 0;     ///< operations that found io_uring's queue full
+    std::uint64_t unregistered = 0;  ///< buffers lent when every registered one was in use
 };
 
 /// Somebody who waits until nothing is in flight on a descriptor.
@@ -82,6 +85,8 @@ class engine {
     virtual ~engine();
 
     [[nodiscard]] virtual engine_kind which() const noexcept = 0;
+    /// Memory that can be sent without a copy; null where there is none: only io_uring has it.
+    [[nodiscard]] virtual registered_pool* registered() noexcept { return nullptr; }
     /// Any thread: makes a run_once that waits, or the next one, return early.
     virtual void wake() noexcept = 0;
 

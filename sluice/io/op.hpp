@@ -42,6 +42,9 @@ struct op_kind {
     interest want = interest::none;
     /// Takes its bytes into a buffer of the engine's pool; -ENOBUFS then means "wait for one".
     bool takes_buffer = false;
+    /// Sends memory of a registered_buffer, which prepare() tells by set_buffer(); the kernel may
+    /// go on reading it when the operation is over.
+    bool lends_memory = false;
     /// Mostly completes at once, and its attempt blocks on no descriptor: io_uring attempts it
     /// before it hands it over. The call costs less than an entry and a completion, and the
     /// coroutine goes on while its memory is warm.
@@ -117,7 +120,8 @@ class op : public coro::resumable, public coro::cancel_hook {
     /// For an attempt: the descriptor has nothing left after this one (epoll(7), questions and
     /// answers, 9: a short read or write of a stream says so), so that asking again is no use.
     void set_drained(bool drained) noexcept { drained_ = drained; }
-    /// For an attempt that takes a buffer: which one it filled.
+    /// For an attempt that takes a buffer: which one it filled. For prepare() of an operation that
+    /// lends memory: which one that is.
     void set_buffer(int id) noexcept { buffer_ = id; }
 
  private:

@@ -8,6 +8,7 @@
 
 #include "sluice/base/mapping.hpp"
 #include "sluice/base/pipe.hpp"
+#include "sluice/coro/scope.hpp"
 #include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/splice.hpp"
 #include "sluice/transfer/non_blocking.hpp"
@@ -130,6 +131,67 @@ coro::task<outcome> by_splice(net::connection& from, const file_space& into, boo
     co_return so_far.finish();
 }
 
+/// What a buffer was filled with.
+struct filling {
+    std::size_t bytes = 0;
+    bool ended = false;  ///< nothing more will come
+    result<void> said;   ///< why, if that is not the end of the stream
+};
+
+/// Receives until the buffer is full. Not by MSG_WAITALL: io_uring forgets the error that comes
+/// behind a part, and half a file would look like all of it.
+coro::task<void> fill(net::connection& from, mutable_bytes room, filling& done) {
+    while (done.bytes < room.size()) {
+        auto got = co_await from.recv_into(room.subspan(done.bytes));
+        if (!got) done.said = failure(got.error());
+        done.ended = !got || *got == 0;
+        if (done.ended) break;
+        done.bytes += *got;
+    }
+}
+
+/// Two copies by the CPU, of which io_uring may make one, on a thread of the kernel's, during the
+/// other: it writes one buffer while the next is filled, up to a multiple of its size.
+coro::task<outcome> by_uring_recv_write(net::connection& from, const file_space& into,
+                                        moved& told) {
+    io::registered_pool* pool = from.home().registered();
+    if (pool == nullptr) co_return co_await by_recv_write(from, into, large_step, true, told);
+    auto full = pool->take();
+    auto next = pool->take();
+    if (!full || !next) co_return co_await by_recv_write(from, into, large_step, true, told);
+    progress so_far{into, told};
+    if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
+    // How much is to be received behind so many bytes that are not written yet.
+    const auto goal = [&](std::size_t held) {
+        const std::size_t size = pool->limits().size;
+        return at_most(so_far.left() - held, size - ((so_far.place() + held) % size));
+    };
+    coro::scope receiving{co_await coro::this_context()};
+    filling got;
+    co_await fill(from, full->bytes().first(goal(0)), got);
+    while (got.bytes > 0) {
+        const filling held = std::exchange(got, {.ended = got.ended, .said = got.said});
+        if (!held.ended) {
+            auto begun = receiving.spawn(fill(from, next->bytes().first(goal(held.bytes)), got));
+            if (!begun) got.said = begun;
+        }
+        auto written = so_far.reserve(held.bytes);
+        if (written) {
+            auto done =
+                co_await io::write_all_at{from.home(), into.file, full->bytes().first(held.bytes),
+                                          so_far.place(), full->index()};
+            if (!done) written = failure(done.error());
+        }
+        if (!written) receiving.cancel();
+        co_await receiving.join();
+        if (!written) co_return failure(written.error());
+        so_far.add(held.bytes);
+        std::swap(full, next);
+    }
+    if (!got.said) co_return failure(got.said.error());
+    co_return so_far.finish();
+}
+
 }  // namespace
 
 std::string_view to_text(to_file how) noexcept {
@@ -141,6 +203,8 @@ std::string_view to_text(to_file how) noexcept {
 
 coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from, file_space into,
                                                moved& told) {
+    // io_uring waits by itself; O_NONBLOCK would make it report EAGAIN instead.
+    if (how == to_file::uring_recv_write) co_return co_await by_uring_recv_write(from, into, told);
     make_non_blocking(from.fd());
     switch (how) {
         case to_file::recv_write:
@@ -151,7 +215,8 @@ coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& fro
             co_return co_await by_recv_write(from, into, large_step, true, told);
         case to_file::uring_splice: co_return co_await by_splice(from, into, true, told);
         case to_file::automatic:
-        case to_file::splice: break;
+        case to_file::splice:
+        case to_file::uring_recv_write: break;
     }
     co_return co_await by_splice(from, into, false, told);
 }

@@ -23,15 +23,19 @@ enum class to_file : std::uint8_t {
     recv_full,      ///< the same, written in full megabytes at their multiples
     splice,         ///< one copy: the socket's pages go through a pipe and are copied once
     uring_splice,   ///< the same, by threads of io_uring; elsewhere it is splice
+    /// Two: into registered buffers of ours, and out of them; io_uring receives into one while it
+    /// writes another (IORING_OP_WRITE_FIXED); elsewhere it is recv_full.
+    uring_recv_write,
 };
 /// Every strategy with its name on the command line.
-inline constexpr std::array<std::pair<std::string_view, to_file>, 6> to_file_names{
+inline constexpr std::array<std::pair<std::string_view, to_file>, 7> to_file_names{
     {{"auto", to_file::automatic},
      {"recv-write", to_file::recv_write},
      {"recv-write-1m", to_file::recv_write_1m},
      {"recv-full", to_file::recv_full},
      {"splice", to_file::splice},
-     {"uring-splice", to_file::uring_splice}}};
+     {"uring-splice", to_file::uring_splice},
+     {"uring-recv-write", to_file::uring_recv_write}}};
 [[nodiscard]] std::string_view to_text(to_file how) noexcept;
 
 /// Where the bytes go, and how many there may be.
@@ -47,8 +51,8 @@ struct file_space {
 
 /// Receives until the end of the stream, or until `most` bytes have come: how many. ENOSPC, EDQUOT,
 /// EFBIG or EIO of the file, after which what it holds is not known; an errno of the socket;
-/// fault::cancelled. On any engine; leaves the socket non-blocking. Nobody else receives meanwhile:
-/// recv() of the connection is not used before.
+/// fault::cancelled. On any engine; makes the socket non-blocking where the strategy needs that.
+/// Nobody else receives meanwhile: recv() of the connection is not used before.
 [[nodiscard]] coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from,
                                                              file_space into, moved& told);
 

@@ -13,8 +13,10 @@
 
 #include "sluice/base/mapping.hpp"
 #include "sluice/base/pipe.hpp"
+#include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
+#include "sluice/io/ops/send_registered.hpp"
 #include "sluice/io/ops/send_zero_copy.hpp"
 #include "sluice/io/ops/sendfile.hpp"
 #include "sluice/io/ops/splice.hpp"
@@ -214,6 +216,102 @@ coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& tol
     co_return outcome{};
 }
 
+/// The registered buffers of one transfer, used in turn.
+class buffers_in_turn {
+ public:
+    // What may be under way and not acknowledged.
+    static constexpr std::size_t most = 4;
+
+    explicit buffers_in_turn(io::registered_pool& pool) noexcept : pool_{pool} {}
+
+    /// One more, if there is one.
+    bool grow() noexcept {
+        if (count_ == most) return false;
+        auto one = pool_.take();
+        if (!one) return false;
+        all_.at(count_++) = std::move(*one);
+        return true;
+    }
+    /// The one that is sent.
+    [[nodiscard]] io::registered_buffer& now() noexcept { return all_.at(now_); }
+    /// The one to be filled meanwhile. Where a peer acknowledges slowly, the kernel may not be
+    /// through with it; first there are more of them then.
+    [[nodiscard]] io::registered_buffer& next() noexcept {
+        if (now_ + 1 == count_ && !all_.front().is_idle()) grow();
+        return all_.at((now_ + 1) % count_);
+    }
+    void advance() noexcept { now_ = (now_ + 1) % count_; }
+
+ private:
+    io::registered_pool& pool_;
+    std::array<io::registered_buffer, most> all_;
+    std::size_t count_ = 0;
+    std::size_t now_ = 0;
+};
+
+/// Fills a buffer from the start of a part, once the kernel is through with it.
+coro::task<void> read_into(io::engine& here, file_part part, io::registered_buffer& room,
+                           result<std::size_t>& got) {
+    const auto idle = co_await room.idle();
+    if (!idle) {
+        got = failure(idle.error());
+        co_return;
+    }
+    const auto memory = room.bytes();
+    got = co_await io::read_at{here, part.file, memory.first(at_most(part.length, memory.size())),
+                               part.offset, room.index()};
+}
+
+/// Too much is pinned already (RLIMIT_MEMLOCK), or this kind of socket cannot do it.
+bool must_be_copied(error e) noexcept {
+    return e.is(ENOMEM) || e.is(ENOBUFS) || e.is(EOPNOTSUPP);
+}
+
+coro::task<outcome> send_filled(net::connection& to, const io::registered_buffer& from,
+                                std::size_t length, moved& told) {
+    for (std::size_t done = 0; done < length;) {
+        auto sent = co_await io::send_registered{to.home(), to.fd(), from, done, length - done};
+        if (!sent && must_be_copied(sent.error())) {
+            sent = co_await to.send(from.bytes().subspan(done, length - done));
+        }
+        if (!sent) co_return failure(sent.error());
+        done += *sent;
+        told.add(*sent);
+    }
+    co_return outcome{};
+}
+
+/// One copy by the CPU, from the page cache into registered memory, which the socket refers to
+/// until the peer has acknowledged it; on loopback the kernel copies it after all. The next part is
+/// read while one is sent.
+coro::task<outcome> by_uring_read_send_zc(net::connection& to, file_part part, moved& told) {
+    io::engine& here = to.home();
+    if (here.registered() == nullptr) co_return co_await by_read_send(to, part, told);
+    buffers_in_turn turns{*here.registered()};
+    if (!turns.grow() || !turns.grow()) co_return co_await by_read_send(to, part, told);
+    // No cork: the end of a buffer would wait under it for the next one, and be owed that long.
+    coro::scope reading{co_await coro::this_context()};
+    result<std::size_t> got = 0;
+    co_await read_into(here, part, turns.now(), got);
+    while (part.length > 0) {
+        if (!got) co_return failure(got.error());
+        if (*got == 0) co_return failure(fault::ended);
+        const std::size_t length = *got;
+        part.offset += length;
+        part.length -= length;
+        if (part.length > 0) {
+            auto begun = reading.spawn(read_into(here, part, turns.next(), got));
+            if (!begun) got = failure(begun.error());
+        }
+        auto sent = co_await send_filled(to, turns.now(), length, told);
+        if (!sent) reading.cancel();
+        co_await reading.join();
+        if (!sent) co_return sent;
+        turns.advance();
+    }
+    co_return outcome{};
+}
+
 }  // namespace
 
 std::string_view to_text(to_socket how) noexcept {
@@ -226,6 +324,10 @@ std::string_view to_text(to_socket how) noexcept {
 coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part part,
                                    moved& told) {
     constexpr std::size_t all = ~std::size_t{0};
+    // io_uring waits by itself; O_NONBLOCK would make it report EAGAIN instead.
+    if (how == to_socket::uring_read_send_zc) {
+        co_return co_await by_uring_read_send_zc(to, part, told);
+    }
     make_non_blocking(to.fd());
     if (part.length >= worth_a_look) {
         if (const auto here = net::address::local_of(to.fd())) net::spare_pacing(to.fd(), *here);
@@ -238,7 +340,8 @@ coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part
         case to_socket::mmap_send: co_return co_await by_mmap_send(to, part, told);
         case to_socket::zero_copy: co_return co_await by_zero_copy(to, part, told);
         case to_socket::automatic:
-        case to_socket::sendfile_cork: break;
+        case to_socket::sendfile_cork:
+        case to_socket::uring_read_send_zc: break;
     }
     co_return co_await by_corked_sendfile(to, part, told);
 }

@@ -23,9 +23,12 @@ enum class to_socket : std::uint8_t {
     mmap_send,      ///< one: out of the page cache, which is mapped
     zero_copy,      ///< none: the mapped pages are pinned (MSG_ZEROCOPY)
     uring_splice,   ///< none: as splice, by threads of io_uring; elsewhere it is splice
+    /// One: into registered buffers of ours, which io_uring sends as they are (IORING_OP_SEND_ZC);
+    /// elsewhere it is read_send.
+    uring_read_send_zc,
 };
 /// Every strategy with its name on the command line.
-inline constexpr std::array<std::pair<std::string_view, to_socket>, 8> to_socket_names{
+inline constexpr std::array<std::pair<std::string_view, to_socket>, 9> to_socket_names{
     {{"auto", to_socket::automatic},
      {"read-send", to_socket::read_send},
      {"sendfile", to_socket::sendfile},
@@ -33,7 +36,8 @@ inline constexpr std::array<std::pair<std::string_view, to_socket>, 8> to_socket
      {"splice", to_socket::splice},
      {"mmap-send", to_socket::mmap_send},
      {"zero-copy", to_socket::zero_copy},
-     {"uring-splice", to_socket::uring_splice}}};
+     {"uring-splice", to_socket::uring_splice},
+     {"uring-read-send-zc", to_socket::uring_read_send_zc}}};
 [[nodiscard]] std::string_view to_text(to_socket how) noexcept;
 
 /// Bytes of an open file.
@@ -44,8 +48,9 @@ struct file_part {
 };
 
 /// Sends exactly `part`. fault::ended where the file is shorter by now: the peer then has less than
-/// it was promised, so the connection is of no more use. An errno of the file or of the socket;
-/// fault::cancelled. On any engine; leaves the socket non-blocking. Nobody else sends meanwhile.
+/// it was promised, so the connection is of no more use; reset, it frees at once what the kernel
+/// still holds to be sent. An errno of the file or of the socket; fault::cancelled. On any engine;
+/// makes the socket non-blocking where the strategy needs that. Nobody else sends meanwhile.
 [[nodiscard]] coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part part,
                                                  moved& told);
 

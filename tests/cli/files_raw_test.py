@@ -141,7 +141,10 @@ class Offer(TalkTest):
         self.file.flush()
 
     def test_whoever_connects_gets_it_by_every_strategy(self):
-        strategies = "auto read-send sendfile sendfile-cork splice mmap-send zero-copy uring-splice"
+        strategies = (
+            "auto read-send sendfile sendfile-cork splice mmap-send zero-copy uring-splice "
+            "uring-read-send-zc"
+        )
         for strategy in strategies.split():
             for engine in ("epoll", "uring"):
                 with self.subTest(strategy=strategy, engine=engine), FileServer(

@@ -1,18 +1,22 @@
 // Every way from a socket to a file, on every engine: the same bytes, and a disk that is full.
 #include "sluice/transfer/to_file.hpp"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/run.hpp"
 #include "sluice/net/connection.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/files.hpp"
@@ -161,6 +165,80 @@ TEST_P(to_file_test, a_peer_that_stops_is_left_at_the_deadline) {
             co_await from.close();
         });
     });
+}
+
+TEST_P(to_file_test, a_file_that_cannot_be_written_is_told_while_the_peer_is_silent) {
+    const temporary_file file;
+    const unique_fd deaf{
+        ::open(("/proc/self/fd/" + std::to_string(file.fd())).c_str(), O_RDONLY | O_CLOEXEC)};
+    ASSERT_TRUE(deaf);
+    // As much as any way wants before it writes; then nothing, and not the end.
+    const std::string text = pattern(1 << 20);
+    each_way([&](to_file how, bool reserve) {
+        auto [ours, theirs] = tcp_pair();
+        std::thread writer{
+            [&, peer = theirs.get()] { ::send(peer, text.data(), text.size(), MSG_NOSIGNAL); }};
+        run([&]() -> coro::task<> {
+            net::connection from{engine(), std::move(ours)};
+            moved told;
+            auto got = co_await io::with_timeout(
+                engine(),
+                transfer::receive_file(how, from, {.file = deaf.get(), .reserve = reserve}, told),
+                10s);
+            EXPECT_EQ(shown(got), "(bad file descriptor)");
+            from.reset_on_close();
+            co_await from.close();
+        });
+        writer.join();
+    });
+}
+
+TEST_P(to_file_test, all_of_it_lies_there_when_it_comes_in_bursts) {
+    const std::string text = pattern(1'500'001);
+    each_way([&](to_file how, bool reserve) {
+        const temporary_file file;
+        moved told;
+        const auto said = receive(
+            how, {.file = file.fd(), .offset = 5, .expected = text.size(), .reserve = reserve},
+            told, [&](unique_fd peer) {
+                for (std::size_t at = 0, size = 1; at < text.size(); at += size, size *= 3) {
+                    write_all(peer.get(), std::string_view{text}.substr(at, size));
+                    std::this_thread::yield();
+                }
+            });
+        EXPECT_EQ(said, std::to_string(text.size()));
+        EXPECT_TRUE(file.content() == std::string(5, '\0') + text);
+    });
+}
+
+class registered_to_file_test : public to_file_test {};
+INSTANTIATE_TEST_SUITE_P(on, registered_to_file_test,
+                         ::testing::ValuesIn(only(io::engine_kind::uring)), engine_name);
+
+TEST_P(registered_to_file_test, it_does_with_other_buffers_and_with_none) {
+    const std::string text = pattern(1'000'001);
+    for (const auto& [count, most] : {std::pair{8U, 8U}, {1U, 8U}, {0U, 8U}, {1U, 1U}, {0U, 0U}}) {
+        io::engine_options few = flavoured();
+        few.registered = {.count = count, .most = most, .size = 50'000};
+        auto mine = io::make_engine(kind(), few);
+        ASSERT_TRUE(mine);
+        const temporary_file file;
+        auto [ours, theirs] = tcp_pair();
+        std::thread writer{[&, peer = std::move(theirs)] { write_all(peer.get(), text); }};
+        io::run(**mine, [](io::engine& e, unique_fd socket, int into) -> coro::task<> {
+            net::connection from{e, std::move(socket)};
+            moved told;
+            auto got = co_await transfer::receive_file(to_file::uring_recv_write, from,
+                                                       {.file = into}, told);
+            EXPECT_EQ(shown(got), "1000001");
+            co_await from.close();
+        }(**mine, std::move(ours), file.fd()));
+        writer.join();
+        EXPECT_TRUE(file.content() == text);
+        EXPECT_EQ((*mine)->registered()->lent(), 0U);
+        EXPECT_EQ((*mine)->counters().unregistered,
+                  most < 2 ? most - count : 2 - std::min(count, 2U));
+    }
 }
 
 }  // namespace

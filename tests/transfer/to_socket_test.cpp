@@ -5,11 +5,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
+#include <vector>
 
+#include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/connection.hpp"
 #include "tests/support/engine_test.hpp"
@@ -121,6 +126,146 @@ TEST_P(to_socket_test, a_peer_that_never_reads_is_left_at_the_deadline) {
             EXPECT_EQ(shown(sent), "(the deadline passed)");
             co_await to.close();
         });
+    });
+}
+
+TEST_P(to_socket_test, a_peer_that_reads_late_has_all_of_it) {
+    const std::string text = pattern(20'000'000);
+    const temporary_file file{text};
+    each_way([&](to_socket how) {
+        auto [ours, theirs] = tcp_pair();
+        moved told;
+        std::string got;
+        run([&]() -> coro::task<> {
+            net::connection to{engine(), std::move(ours)};
+            // As much as goes before anybody reads.
+            auto sent = co_await io::with_timeout(
+                engine(), transfer::send_file(how, to, {file.fd(), 0, text.size()}, told), 20ms);
+            EXPECT_EQ(shown(sent), "(the deadline passed)");
+            std::thread reader{[&] { got = read_to_end(theirs.get()); }};
+            // The bytes of one step that was cut off may have gone without having been counted.
+            sent = co_await transfer::send_file(how, to, {file.fd(), 0, text.size()}, told);
+            EXPECT_EQ(shown(sent), "(ok)");
+            co_await to.close();
+            reader.join();
+        });
+        EXPECT_GE(got.size(), text.size());
+        EXPECT_TRUE(got.ends_with(text)) << got.size();
+    });
+}
+
+TEST_P(to_socket_test, a_file_that_cannot_be_read_is_told_and_nothing_is_sent) {
+    const temporary_file file{pattern(2'000'000)};
+    const unique_fd blind{
+        ::open(("/proc/self/fd/" + std::to_string(file.fd())).c_str(), O_WRONLY | O_CLOEXEC)};
+    ASSERT_TRUE(blind);
+    each_way([&](to_socket how) {
+        moved told;
+        const auto [got, said] = send(how, {blind.get(), 0, 2'000'000}, told);
+        EXPECT_THAT(said, ::testing::AnyOf("(bad file descriptor)", "(permission denied)"));
+        EXPECT_EQ(got, "");
+    });
+}
+
+TEST_P(to_socket_test, a_socket_that_is_no_tcp_does_for_whatever_can_do_without) {
+    const std::string text = pattern(1'000'000);
+    const temporary_file file{text};
+    for (const auto how : {to_socket::read_send, to_socket::uring_read_send_zc}) {
+        SCOPED_TRACE(to_text(how));
+        auto [ours, theirs] = local_pair();
+        std::string got;
+        std::thread reader{[&] { got = read_to_end(theirs.get()); }};
+        run([&]() -> coro::task<> {
+            net::connection to{engine(), std::move(ours)};
+            moved told;
+            auto sent = co_await transfer::send_file(how, to, {file.fd(), 0, text.size()}, told);
+            EXPECT_EQ(shown(sent), "(ok)");
+            co_await to.close();
+        });
+        reader.join();
+        EXPECT_TRUE(got == text) << got.size();
+    }
+}
+
+class registered_to_socket_test : public to_socket_test {
+ protected:
+    static constexpr auto how = to_socket::uring_read_send_zc;
+
+    /// So many at a time, each on a connection of its own: all of it arrives.
+    void send_side_by_side(const std::string& text, std::size_t many) {
+        const temporary_file file{text};
+        std::vector<socket_pair> pairs(many);
+        std::vector<std::string> got(many);
+        std::vector<std::thread> readers;
+        for (std::size_t i = 0; i < many; ++i) {
+            pairs[i] = tcp_pair();
+            readers.emplace_back([&, i] { got[i] = read_to_end(pairs[i].theirs.get()); });
+        }
+        run([&]() -> coro::task<> {
+            coro::scope all{co_await coro::this_context()};
+            auto one = [](io::engine& e, unique_fd socket, file_part part) -> coro::task<> {
+                net::connection to{e, std::move(socket)};
+                moved told;
+                auto sent = co_await transfer::send_file(how, to, part, told);
+                EXPECT_EQ(shown(sent), "(ok)");
+                co_await to.close();
+            };
+            for (auto& pair : pairs) {
+                all.spawn(one(engine(), std::move(pair.ours), {file.fd(), 0, text.size()}));
+            }
+            co_await all.join();
+            co_await until_home();
+        });
+        for (auto& reader : readers) reader.join();
+        for (const auto& each : got) EXPECT_TRUE(each == text) << each.size();
+    }
+    /// Until the kernel owes nothing of any buffer; no longer than a test may take.
+    coro::task<> until_home() {
+        const auto deadline = io::after(io::clock::now(), 10s);
+        while (engine().registered()->lent() > 0 && io::clock::now() < deadline) {
+            co_await io::sleep_for(engine(), 1ms);
+        }
+        EXPECT_EQ(engine().registered()->lent(), 0U);
+    }
+};
+INSTANTIATE_TEST_SUITE_P(on, registered_to_socket_test,
+                         ::testing::ValuesIn(only(io::engine_kind::uring)), engine_name);
+
+TEST_P(registered_to_socket_test, all_buffers_are_home_when_the_peers_have_it) {
+    send_side_by_side(pattern(3'000'001), 3);
+    EXPECT_EQ(engine().counters().unregistered, 0U);
+}
+
+TEST_P(registered_to_socket_test, some_go_with_buffers_that_are_not_registered) {
+    options.registered = {.count = 3, .most = 100, .size = 50'000};
+    send_side_by_side(pattern(1'000'001), 5);
+    EXPECT_GE(engine().counters().unregistered, 7U);
+}
+
+TEST_P(registered_to_socket_test, some_go_without_where_there_is_none_for_them) {
+    options.registered = {.count = 3, .most = 5, .size = 50'000};
+    send_side_by_side(pattern(1'000'001), 5);
+    EXPECT_LE(engine().counters().unregistered, 1000U);
+}
+
+TEST_P(registered_to_socket_test, one_buffer_alone_is_no_use) {
+    options.registered = {.count = 1, .most = 1, .size = 50'000};
+    send_side_by_side(pattern(1'000'001), 1);
+}
+
+TEST_P(registered_to_socket_test, what_a_peer_never_read_is_freed_by_the_reset) {
+    const temporary_file file{pattern(20'000'000)};
+    auto [ours, theirs] = tcp_pair();
+    run([&]() -> coro::task<> {
+        net::connection to{engine(), std::move(ours)};
+        moved told;
+        auto sent = co_await io::with_timeout(
+            engine(), transfer::send_file(how, to, {file.fd(), 0, 20'000'000}, told), 20ms);
+        EXPECT_EQ(shown(sent), "(the deadline passed)");
+        EXPECT_GE(engine().registered()->lent(), 2U);
+        to.reset_on_close();
+        co_await to.close();
+        co_await until_home();
     });
 }
 

@@ -18,14 +18,24 @@ enum class tag : std::uint64_t {
     own = 0,     ///< the operation itself
     cancel = 1,  ///< the request to cancel it
     poll = 2,    ///< the poll that stands in for it
+    lent = 3,    ///< the operation that was lent a registered buffer: the buffer's number instead
 };
-constexpr std::uint64_t tag_bits = 3;
+constexpr std::uint64_t tag_bits = 7;
+constexpr unsigned number_shift = 3;
 constexpr std::uint64_t bell_data = tag_bits;  // no operation, an impossible tag
 constexpr std::uint16_t buffer_group = 0;
 
 std::uint64_t data_of(const op& o, tag t) noexcept {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): user_data carries an address
     return reinterpret_cast<std::uintptr_t>(&o) | static_cast<std::uint64_t>(t);
+}
+// A buffer may be told of when its operation is gone.
+std::uint64_t data_of_buffer(int number) noexcept {
+    return (static_cast<std::uint64_t>(number) << number_shift) |
+           static_cast<std::uint64_t>(tag::lent);
+}
+int buffer_of(std::uint64_t data) noexcept {
+    return static_cast<int>(data >> number_shift);
 }
 op& op_of(std::uint64_t data) noexcept {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast,performance-no-int-to-ptr)
@@ -41,7 +51,8 @@ result<std::unique_ptr<engine>> uring_engine::create(const engine_options& o) {
     return std::unique_ptr<engine>{std::move(made)};
 }
 
-uring_engine::uring_engine(const engine_options& o) : engine{o} {}
+uring_engine::uring_engine(const engine_options& o)
+    : engine{o}, registered_{ring_, o.registered, counters_} {}
 
 uring_engine::~uring_engine() {
     see_senders_off();
@@ -130,9 +141,15 @@ void uring_engine::fill(op& o, io_uring_sqe& entry) noexcept {
         entry.flags |= IOSQE_BUFFER_SELECT;
         entry.buf_group = buffer_group;
     }
-    io_uring_sqe_set_data64(&entry, data_of(o, tag::own));
+    if (o.kind().lends_memory) registered_.lend(o.buffer_, o);
+    io_uring_sqe_set_data64(&entry, submitted_data(o));
     o.state_ = op::state::kernel;
     o.owed_ = 1;
+}
+
+// A note comes with the data of its operation, which may be gone by then.
+std::uint64_t uring_engine::submitted_data(const op& o) noexcept {
+    return o.kind().lends_memory ? data_of_buffer(o.buffer_) : data_of(o, tag::own);
 }
 
 void uring_engine::poll_for(op& o) noexcept {
@@ -157,8 +174,9 @@ void uring_engine::withdraw(op& o) noexcept {
 bool uring_engine::send_cancel(op& o) noexcept {
     io_uring_sqe* entry = free_entry();
     if (entry == nullptr) return false;
-    const tag target = o.state_ == op::state::parked ? tag::poll : tag::own;
-    io_uring_prep_cancel64(entry, data_of(o, target), 0);
+    const std::uint64_t target =
+        o.state_ == op::state::parked ? data_of(o, tag::poll) : submitted_data(o);
+    io_uring_prep_cancel64(entry, target, 0);
     io_uring_sqe_set_data64(entry, data_of(o, tag::cancel));
     ++o.owed_;
     return true;
@@ -226,31 +244,36 @@ void uring_engine::take_in(const io_uring_cqe& cqe) noexcept {
         if ((cqe.flags & IORING_CQE_F_MORE) == 0) bell_watched_ = false;
         return;
     }
-    op& o = op_of(data);
     switch (static_cast<tag>(data & tag_bits)) {
-        case tag::own: own_completion(o, cqe); break;
-        case tag::poll: poll_completion(o, cqe.res); break;
-        case tag::cancel:
+        case tag::own: own_completion(op_of(data), cqe.res, cqe.flags); break;
+        case tag::poll: poll_completion(op_of(data), cqe.res); break;
+        case tag::lent: lent_completion(buffer_of(data), cqe); break;
+        case tag::cancel: {
+            op& o = op_of(data);
             --o.owed_;
             finish_if_paid(o);
             break;
+        }
     }
 }
 
-void uring_engine::own_completion(op& o, const io_uring_cqe& cqe) noexcept {
-    const bool more = (cqe.flags & IORING_CQE_F_MORE) != 0;
-    if (!more) --o.owed_;
-    // A notification says that a zero-copy send's memory is free; its result came before.
-    if ((cqe.flags & IORING_CQE_F_NOTIF) == 0) {
-        completion c{.result = cqe.res, .more = more && o.kind().multishot};
-        if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
-            c.buffer = static_cast<int>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
-            buffers().taken_by_kernel();
-        }
-        o.next_ = next_step(o, c);
-        if (o.next_ == op::step::settle && c.result != -ECANCELED) tell_reader(o);
+void uring_engine::own_completion(op& o, int result, unsigned flags) noexcept {
+    completion c{.result = result, .more = (flags & IORING_CQE_F_MORE) != 0};
+    if (!c.more) --o.owed_;
+    if ((flags & IORING_CQE_F_BUFFER) != 0) {
+        c.buffer = static_cast<int>(flags >> IORING_CQE_BUFFER_SHIFT);
+        buffers().taken_by_kernel();
     }
+    o.next_ = next_step(o, c);
+    if (o.next_ == op::step::settle && c.result != -ECANCELED) tell_reader(o);
     finish_if_paid(o);
+}
+
+// That more will come of a send means its note, which is the buffer's affair.
+void uring_engine::lent_completion(int buffer, const io_uring_cqe& cqe) noexcept {
+    if ((cqe.flags & IORING_CQE_F_NOTIF) != 0) return registered_.note_came(buffer);
+    op& o = registered_.result_came(buffer, (cqe.flags & IORING_CQE_F_MORE) != 0);
+    own_completion(o, cqe.res, 0);
 }
 
 // Who reads a stream hears of its end at once, and whoever asks after that, while a cancel is still

@@ -16,13 +16,16 @@ namespace sluice::io {
 /// only when that thread asks (IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_DEFER_TASKRUN).
 ///
 /// An operation is over when every completion it owes has come: its own, and that of a cancel that
-/// was sent for it. So neither its memory nor its address can be reused too early.
+/// was sent for it. So neither its memory nor its address can be reused too early. The note of a
+/// zero-copy send is owed by the buffer (registered_pool), not by the operation: it comes when the
+/// peer has read, and a deadline could not end that.
 class uring_engine final : public engine {
  public:
     [[nodiscard]] static result<std::unique_ptr<engine>> create(const engine_options& o);
     ~uring_engine() override;
 
     [[nodiscard]] engine_kind which() const noexcept override { return engine_kind::uring; }
+    [[nodiscard]] registered_pool* registered() noexcept override { return &registered_; }
     void wake() noexcept override;
 
  private:
@@ -39,14 +42,16 @@ class uring_engine final : public engine {
     io_uring_sqe* free_entry() noexcept;
     bool attempt_or_poll(op& o) noexcept;
     void hand_over(op& o) noexcept;
-    static void fill(op& o, io_uring_sqe& entry) noexcept;
+    void fill(op& o, io_uring_sqe& entry) noexcept;
+    [[nodiscard]] static std::uint64_t submitted_data(const op& o) noexcept;
     void poll_for(op& o) noexcept;
     void watch_bell() noexcept;
     void flush_waiting() noexcept;
     void send_cancels() noexcept;
     bool send_cancel(op& o) noexcept;
     void take_in(const io_uring_cqe& cqe) noexcept;
-    void own_completion(op& o, const io_uring_cqe& cqe) noexcept;
+    void own_completion(op& o, int result, unsigned flags) noexcept;
+    void lent_completion(int buffer, const io_uring_cqe& cqe) noexcept;
     op::step next_step(op& o, const completion& c) noexcept;
     void poll_completion(op& o, int result) noexcept;
     void tell_reader(op& o) noexcept;
@@ -57,6 +62,7 @@ class uring_engine final : public engine {
     unique_fd bell_;
     bool bell_watched_ = false;
     mapping buffer_ring_;
+    registered_pool registered_;
     coro::resumable_list waiting_;    // operations for which the submission queue had no entry
     std::size_t unsent_cancels_ = 0;  // and cancels, each marked in its operation
 };

@@ -30,8 +30,13 @@ int read_at::attempt(op& o) noexcept {
 
 void read_at::prepare(op& o, io_uring_sqe& entry) noexcept {
     auto& self = static_cast<read_at&>(o);
-    io_uring_prep_read(&entry, o.fd(), self.room_.data(), length_of(self.room_.size()),
-                       self.offset_);
+    const unsigned length = length_of(self.room_.size());
+    if (self.registered_ >= 0) {
+        io_uring_prep_read_fixed(&entry, o.fd(), self.room_.data(), length, self.offset_,
+                                 self.registered_);
+    } else {
+        io_uring_prep_read(&entry, o.fd(), self.room_.data(), length, self.offset_);
+    }
 }
 
 const op_kind write_all_at::kind_{.attempt = &attempt, .prepare = &prepare, .complete = &complete};
@@ -45,8 +50,13 @@ int write_all_at::attempt(op& o) noexcept {
 
 void write_all_at::prepare(op& o, io_uring_sqe& entry) noexcept {
     auto& self = static_cast<write_all_at&>(o);
-    io_uring_prep_write(&entry, o.fd(), self.what_.data(), length_of(self.what_.size()),
-                        self.offset_);
+    const unsigned length = length_of(self.what_.size());
+    if (self.registered_ >= 0) {
+        io_uring_prep_write_fixed(&entry, o.fd(), self.what_.data(), length, self.offset_,
+                                  self.registered_);
+    } else {
+        io_uring_prep_write(&entry, o.fd(), self.what_.data(), length, self.offset_);
+    }
 }
 
 verdict write_all_at::complete(op& o, const completion& c) noexcept {

@@ -15,8 +15,10 @@ namespace sluice::io {
 /// io_uring it does not. The memory stays valid until it completes.
 class read_at final : public op {
  public:
-    read_at(engine& home, int file, mutable_bytes room, std::uint64_t offset) noexcept
-        : op{kind_, home, file}, room_{room}, offset_{offset} {}
+    /// `registered` is the index of the registered buffer in which `room` lies, or -1.
+    read_at(engine& home, int file, mutable_bytes room, std::uint64_t offset,
+            int registered = -1) noexcept
+        : op{kind_, home, file}, room_{room}, offset_{offset}, registered_{registered} {}
     [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
 
  private:
@@ -26,14 +28,21 @@ class read_at final : public op {
 
     mutable_bytes room_;
     std::uint64_t offset_;
+    int registered_;
 };
 
 /// pwrite(2) until the last byte is taken: the whole length, or the first error (ENOSPC, EFBIG,
 /// EIO ...), after which what was written is not known. The memory stays valid until it completes.
 class write_all_at final : public op {
  public:
-    write_all_at(engine& home, int file, const_bytes what, std::uint64_t offset) noexcept
-        : op{kind_, home, file}, what_{what}, offset_{offset}, length_{what.size()} {}
+    /// `registered` is the index of the registered buffer in which `what` lies, or -1.
+    write_all_at(engine& home, int file, const_bytes what, std::uint64_t offset,
+                 int registered = -1) noexcept
+        : op{kind_, home, file},
+          what_{what},
+          offset_{offset},
+          length_{what.size()},
+          registered_{registered} {}
     [[nodiscard]] bool await_ready() const noexcept { return length_ == 0; }
     [[nodiscard]] result<std::size_t> await_resume() noexcept;
 
@@ -46,6 +55,7 @@ class write_all_at final : public op {
     const_bytes what_;  // what is still to be written
     std::uint64_t offset_;
     std::size_t length_;
+    int registered_;
 };
 
 /// fsync(2): returns when the file and what is needed to find it are on the disk. On the engines

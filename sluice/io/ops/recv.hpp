@@ -48,7 +48,8 @@ class recv_stream final : public stream<recv_stream, lease> {
 };
 
 /// One recv(2) into memory that stays valid until it completes. The count received; 0 at the end
-/// of the stream. With `flags` MSG_WAITALL, on io_uring, only a full one or the end.
+/// of the stream. With `flags` MSG_WAITALL, on io_uring, only a full one or the end; an error that
+/// comes behind a part is then lost, and the next recv gives the end.
 class recv_into final : public op {
  public:
     recv_into(engine& home, int fd, mutable_bytes room, int flags = 0) noexcept

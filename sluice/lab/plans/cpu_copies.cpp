@@ -53,6 +53,12 @@ cpu_copies copies_of(transfer::to_socket how) noexcept {
                     .in_words =
                         "No copy on a card; on loopback the kernel makes one where the "
                         "receiver's side begins."};
+        case transfer::to_socket::uring_read_send_zc:
+            return {.a_byte = 2,
+                    .in_words =
+                        "The CPU copies each byte once on a card: into memory that is sent as it "
+                        "is; on loopback the kernel makes another where the receiver's side "
+                        "begins."};
         case transfer::to_socket::automatic:
         case transfer::to_socket::sendfile:
         case transfer::to_socket::sendfile_cork:
@@ -69,7 +75,8 @@ cpu_copies copies_of(transfer::to_file how) noexcept {
     switch (how) {
         case transfer::to_file::recv_write:
         case transfer::to_file::recv_write_1m:
-        case transfer::to_file::recv_full: return twice;
+        case transfer::to_file::recv_full:
+        case transfer::to_file::uring_recv_write: return twice;
         case transfer::to_file::automatic:
         case transfer::to_file::splice:
         case transfer::to_file::uring_splice:
