@@ -44,7 +44,8 @@ constexpr std::array names{
     name_of_counter{"wrong_digests", &http_counters::wrong_digests,
                     "uploads that were not what was told"},
     name_of_counter{"cut_files", &http_counters::cut_files, "that shrank while they were sent"},
-    name_of_counter{"failed", &http_counters::failed, "answers that say it is our fault"},
+    name_of_counter{"failed", &http_counters::failed,
+                    "answers that say it is our fault, and files not read to the end"},
 };
 
 }  // namespace

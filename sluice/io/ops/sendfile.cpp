@@ -1,8 +1,8 @@
 // sendfile(2), which io_uring has no counterpart for.
 #include "sluice/io/ops/sendfile.hpp"
 
+#include <poll.h>
 #include <sys/sendfile.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,9 +10,9 @@
 namespace sluice::io {
 namespace {
 
-bool ends_at(int file, std::uint64_t place) noexcept {
-    struct stat now{};
-    return ::fstat(file, &now) < 0 || static_cast<std::uint64_t>(now.st_size) <= place;
+bool has_room(int socket) noexcept {
+    pollfd asked{.fd = socket, .events = POLLOUT, .revents = 0};
+    return ::poll(&asked, 1, 0) != 0;
 }
 
 }  // namespace
@@ -28,10 +28,11 @@ int sendfile::attempt(op& o) noexcept {
     const std::size_t asked = std::min(self.length_, most_a_call);
     const auto n = ::sendfile(o.fd(), self.file_, &at, asked);
     if (n < 0) return -errno;
-    // Unless the file has ended, the socket was filled: to ask again before it has room would cost
-    // a call to hear EAGAIN.
+    // Mostly the socket was filled: to ask again before it has room would cost a call to hear
+    // EAGAIN. But where the file has ended, or cannot be read on, nobody would say that it has
+    // room.
     const bool is_short = static_cast<std::size_t>(n) < asked;
-    self.set_drained(is_short && !ends_at(self.file_, self.offset_ + static_cast<std::size_t>(n)));
+    self.set_drained(is_short && !has_room(o.fd()));
     return static_cast<int>(n);
 }
 

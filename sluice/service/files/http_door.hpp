@@ -67,7 +67,8 @@ struct http_counters {
                                                    ///< room for
     std::atomic<std::uint64_t> wrong_digests = 0;  ///< uploads that were not what was sent
     std::atomic<std::uint64_t> cut_files = 0;      ///< that became shorter while they were sent
-    std::atomic<std::uint64_t> failed = 0;         ///< answers of 500 and 503
+    std::atomic<std::uint64_t> failed = 0;         ///< answers of 500 and 503, and files that
+                                                   ///< the disk did not give whole
 };
 
 /// Serves a store. Runs under every model, for each guest as long as the connection is kept.

@@ -1,4 +1,5 @@
 // GET and HEAD: a file, parts of it, or what a directory holds.
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,9 +206,18 @@ class file_answer {
             counters.cut_files.fetch_add(1, relaxed);
         } else if (sent.error() == fault::timed_out) {
             counters.slow_bodies.fetch_add(1, relaxed);
+        } else if (sent.error().is(EIO)) {
+            tell_unreadable(told.bytes(), sent.error());
         } else {
             counters.lost.fetch_add(1, relaxed);
         }
+    }
+
+    /// The disk did not give what it has of the file, after so many bytes of a part.
+    void tell_unreadable(std::uint64_t bytes, error why) {
+        x_.door().counting().failed.fetch_add(1, relaxed);
+        x_.door().report(fmt::format("Broke off [Client {}] after {} bytes of {}: {}", x_.number(),
+                                     bytes, x_.path(), why.message()));
     }
 
     void copy(wire::byte_part part) {
@@ -216,7 +226,11 @@ class file_answer {
                                    static_cast<off_t>(part.offset));
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0) {
-                x_.door().counting().cut_files.fetch_add(1, relaxed);
+                if (n < 0) {
+                    tell_unreadable(0, error::system(errno));
+                } else {
+                    x_.door().counting().cut_files.fetch_add(1, relaxed);
+                }
                 x_.give_up();
                 return;
             }

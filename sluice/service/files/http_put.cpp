@@ -446,6 +446,8 @@ class upload {
         } else if (why.is(EISDIR) || why.is(ENOTDIR) || why.is(EINVAL)) {
             no(409, "something that is no file has this name");
         } else {
+            x_.door().report(fmt::format("Refused [Client {}] as {}: {}; nothing was kept",
+                                         x_.number(), path_, why.message()));
             x_.refuse_for(why);
         }
     }
