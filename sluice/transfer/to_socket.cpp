@@ -16,6 +16,7 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
+#include "sluice/io/ops/send.hpp"
 #include "sluice/io/ops/send_registered.hpp"
 #include "sluice/io/ops/send_zero_copy.hpp"
 #include "sluice/io/ops/sendfile.hpp"
@@ -146,7 +147,7 @@ coro::task<outcome> by_mmap_send(net::connection& to, file_part part, moved& tol
         for (const_bytes left = mapped->bytes(); !left.empty();) {
             const auto step = still_there(part.file, part.offset, std::min(left.size(), step_size));
             if (!step) co_return failure(step.error());
-            auto sent = co_await to.send(left.first(*step));
+            auto sent = co_await io::send{to.home(), to.fd(), left.first(*step), 0, true};
             if (!sent) co_return failure(of_mapped(sent.error()));
             left = left.subspan(*sent);
             part.offset += *sent;

@@ -17,7 +17,7 @@ int send::attempt(op& o) noexcept {
     auto& self = static_cast<send&>(o);
     const auto n = call_send(o.fd(), self.what_, self.flags_ | MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0) return -errno;
-    self.set_drained(static_cast<std::size_t>(n) < self.what_.size());
+    self.set_drained(static_cast<std::size_t>(n) < self.what_.size() && !self.mapped_);
     return static_cast<int>(n);
 }
 

@@ -13,8 +13,10 @@ namespace sluice::io {
 /// is gone. The memory stays valid and unchanged until it completes.
 class send final : public op {
  public:
-    send(engine& home, int fd, const_bytes what, int flags = 0) noexcept
-        : op{kind_, home, fd}, what_{what}, flags_{flags} {}
+    /// `mapped`: the memory is a file's, and the kernel may take a part for want of the rest, not
+    /// only for want of room.
+    send(engine& home, int fd, const_bytes what, int flags = 0, bool mapped = false) noexcept
+        : op{kind_, home, fd}, what_{what}, flags_{flags}, mapped_{mapped} {}
     [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
 
  private:
@@ -24,6 +26,7 @@ class send final : public op {
 
     const_bytes what_;
     int flags_;
+    bool mapped_;
 };
 
 /// send(2) until the last byte is taken. Gives the whole length, or the first error; how much went

@@ -17,9 +17,8 @@ int send_zero_copy::attempt(op& o) noexcept {
     auto& self = static_cast<send_zero_copy&>(o);
     const auto n = ::send(o.fd(), self.what_.data(), self.what_.size(),
                           MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0) return -errno;
-    self.set_drained(static_cast<std::size_t>(n) < self.what_.size());
-    return static_cast<int>(n);
+    // A part says little: it may be for want of room, or of pages that a file has no more.
+    return n < 0 ? -errno : static_cast<int>(n);
 }
 
 result<std::uint32_t> take_zero_copy_notes(int socket) noexcept {
