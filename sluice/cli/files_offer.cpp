@@ -61,8 +61,8 @@ void add_files_offer(commands& all, CLI::App& files) {
     command->add_option("FILE", s->file, "What to give")->required()->type_name("");
     add_value(
         *command, "--strategy", s->how, one_of{transfer::to_socket_names}, "HOW",
-        "auto, read-send, sendfile, sendfile-cork, splice, mmap-send, zero-copy, uring-splice "
-        "(auto)");
+        "auto, read-send, sendfile, sendfile-cork, splice, mmap-send, zero-copy, uring-splice, "
+        "uring-read-send-zc (auto)");
     constexpr std::uint64_t many = 1'000'000'000;
     add_value(*command, "--count", s->count, count_from{1, many}, "N",
               "End when so many have got it (never)");

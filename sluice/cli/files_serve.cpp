@@ -139,11 +139,11 @@ void add_files_serve(commands& all, CLI::App& files) {
                           "other way",
                           default_raw));
     add_value(*command, "--strategy", l.receive, one_of{transfer::to_file_names}, "HOW",
-              "How files come in: auto, recv-write, recv-write-1m, recv-full, splice, uring-splice "
-              "(auto)");
+              "How files come in: auto, recv-write, recv-write-1m, recv-full, splice, "
+              "uring-splice, uring-recv-write (auto)");
     add_value(*command, "--send-strategy", l.send, one_of{transfer::to_socket_names}, "HOW",
               "How files go out: auto, read-send, sendfile, sendfile-cork, splice, mmap-send, "
-              "zero-copy, uring-splice (auto)");
+              "zero-copy, uring-splice, uring-read-send-zc (auto)");
     command->add_flag("--allow-delete", l.allow_delete, "Files may be removed");
     command->add_flag("--digest-always", l.digest_always,
                       "Answer an upload when its digest is known, however large it is");
