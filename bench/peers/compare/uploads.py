@@ -19,7 +19,7 @@ MODELS = {
     "event-epoll": ["--engine", "epoll"],
     "event-uring": ["--engine", "uring"],
 }
-CASES = {"8": 8}
+CASES = {"8": 8}  # clients
 BLOCK = 1 << 20
 PACE = 0.02  # seconds between two looks at the server's memory
 
@@ -97,6 +97,8 @@ def digests_in(root):
 def run(arguments):
     asking.check_common("uploads", arguments)
     models = asking.chosen("uploads", arguments.only, MODELS, list(MODELS), "server")
+    cases = asking.chosen("uploads", arguments.case, CASES, list(CASES), "case")
+    out = asking.opened("uploads", arguments.json)
     building.build("sluice_program")
     size = arguments.size * files.GIB
     samples = []
@@ -105,7 +107,8 @@ def run(arguments):
         root.mkdir()
         everywhere = os.sched_getaffinity(0)
         for number in range(arguments.rounds):
-            for name in random.sample(models, len(models)):
+            runs = [(name, CASES[case]) for name in models for case in cases]
+            for name, many in random.sample(runs, len(runs)):
                 files.settle(root)
                 model = name.partition("-")[0]
                 # The kernel spreads server and load, which are of one size here.
@@ -113,14 +116,14 @@ def run(arguments):
                     "serve", root, "--raw", "127.0.0.1:0", "--model", model, *MODELS[name],
                     "--no-sync", "--quiet", core=everywhere, nice=arguments.nice,
                 ) as server:
-                    sent, seconds, most = upload(server, CASES["8"], size)
+                    sent, seconds, most = upload(server, many, size)
                 kept = digests_in(root)
                 whole = sorted(each.digest() for each in sent) == sorted(kept)
                 took = [each.seconds for each in sent if each.seconds]
                 if len(took) < len(sent):
                     raise Failed(f"{name} did not keep {len(sent) - len(took)} of {len(sent)}")
                 samples.append({
-                    "server": name, "round": number, "whole": whole,
+                    "server": name, "clients": many, "round": number, "whole": whole,
                     "rate": len(sent) * size / files.GIB / seconds,
                     "spread": max(took) / min(took), "memory": most,
                 })
@@ -140,4 +143,5 @@ def run(arguments):
     print(f"{about['cpu']}, {about['cores']} cores, kernel {about['kernel']}")
     head = ["model", "GiB/s", "slowest/fastest", "most", "memory, MiB", "whole"]
     print(figures.table(head, rows))
+    asking.write(out, {"subcommand": "uploads", "environment": about, "samples": samples})
     return 0 if all(s["whole"] for s in samples) else 1
