@@ -145,8 +145,10 @@ void add_files_serve(commands& all, CLI::App& files) {
               "How files go out: auto, read-send, sendfile, sendfile-cork, splice, mmap-send, "
               "zero-copy, uring-splice, uring-read-send-zc (auto)");
     command->add_flag("--allow-delete", l.allow_delete, "Files may be removed");
-    command->add_flag("--digest-always", l.digest_always,
-                      "Answer an upload when its digest is known, however large it is");
+    command->add_flag(
+        "--digest-always", l.digest_always,
+        "With --no-sync too, answer an upload when its digest is known, however large "
+        "it is");
     command->add_flag("--discard", s->discard, "Count what is streamed, and drop it");
     command->add_flag("--no-sync", s->no_sync, "Do not wait for the disk");
     command->add_flag("--stats", s->stats, "Print the counters at the end");

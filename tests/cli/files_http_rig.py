@@ -33,10 +33,10 @@ def digest_of(data):
 class HttpServer(Program):
     """On a port of the kernel's choice."""
 
-    def __init__(self, directory, *flags, http="127.0.0.1:0", **options):
-        super().__init__(
-            SLUICE, "files", "serve", directory, "--http", http, "--no-sync", *flags, **options
-        )
+    def __init__(self, directory, *flags, http="127.0.0.1:0", sync=False, **options):
+        if not sync:
+            flags = ("--no-sync", *flags)
+        super().__init__(SLUICE, "files", "serve", directory, "--http", http, *flags, **options)
         try:
             found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         except Ended:

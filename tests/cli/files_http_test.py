@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import email.utils
+import hashlib
 import json
 import os
 import pathlib
@@ -246,6 +247,42 @@ class Files(HttpTest):
             )
             self.assertEqual(statuses(said), [wanted])
             (self.folder / "c").unlink(missing_ok=True)
+
+    def test_the_answer_to_a_large_upload_has_its_digest(self):
+        large = DATA * 25
+        self.assertGreater(len(large), 64 << 20)
+        for flags, sync, has_it in (
+            ((), True, True),
+            (("--model", "fork"), True, True),
+            (("--digest-always",), False, True),
+            ((), False, False),
+        ):
+            with self.subTest(flags=flags, sync=sync), HttpServer(
+                self.folder, *flags, sync=sync
+            ) as server:
+                _, fields, _ = server.put("/large", large)
+                self.assertEqual(fields["Repr-Digest"], digest_of(large) if has_it else None)
+                if has_it:
+                    self.assertEqual(server.get("/large")[1]["Repr-Digest"], digest_of(large))
+                    self.assertIn(f"(sha256 {hashlib.sha256(large).hexdigest()})", server.hear())
+                wanted = "sha-256=1"
+                _, fields, _ = server.put("/large", large, Want_Repr_Digest=wanted)
+                self.assertEqual(fields["Repr-Digest"], digest_of(large))
+                status, _, _ = server.put("/large", large, Repr_Digest=digest_of(b"other"))
+                self.assertEqual(status, 422)
+
+    def test_a_large_part_that_ends_an_upload_has_the_digest_of_all(self):
+        large = DATA * 25
+        with HttpServer(self.folder, sync=True) as server:
+            half, end = len(large) // 2, len(large) - 1
+            for first, last, status in ((0, half, 308), (half + 1, end, 201)):
+                answer = server.put(
+                    "/a",
+                    large[first : last + 1],
+                    Content_Range=f"bytes {first}-{last}/{len(large)}",
+                )
+                self.assertEqual(answer[0], status)
+            self.assertEqual(answer[1]["Repr-Digest"], digest_of(large))
 
     def test_the_digest_of_a_file_that_somebody_else_put_there_is_made_when_asked_for(self):
         (self.folder / "a").write_bytes(DATA)

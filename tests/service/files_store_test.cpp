@@ -7,16 +7,20 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <list>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "sluice/service/files/digest.hpp"
-#include "sluice/service/files/digest_later.hpp"
+#include "sluice/service/files/digest_crew.hpp"
 #include "sluice/service/files/store.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/sockets.hpp"
@@ -25,6 +29,8 @@ namespace sluice::test {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using service::files::digest_crew;
 using service::files::digest_follower;
 using service::files::digest_of;
 using service::files::file_state;
@@ -336,8 +342,9 @@ TEST(digest, is_taken_along_while_a_file_grows) {
     const std::string text = pattern(3'000'000);
     const temporary_file file;
     transfer::moved told;
+    digest_crew crew;
     write_all(file.fd(), std::string_view{text}.substr(0, 1000));
-    digest_follower follower{file.fd(), 1000, told};
+    digest_follower follower{crew, file.fd(), 1000, told};
     follower.start();
     for (std::size_t at = 1000; at < text.size(); at += 500'000) {
         const auto piece = std::string_view{text}.substr(at, 500'000);
@@ -345,9 +352,53 @@ TEST(digest, is_taken_along_while_a_file_grows) {
         told.add(piece.size());
     }
     EXPECT_EQ(follower.finish(text.size()).value(), digest_of(file.fd()).value());
-    // Without a thread of its own, too.
-    digest_follower late{file.fd(), 0, told};
+    // Without anybody who goes along, too.
+    digest_follower late{crew, file.fd(), 0, told};
+    EXPECT_EQ(late.left(text.size()), text.size());
     EXPECT_EQ(late.finish(text.size()).value(), digest_of(file.fd()).value());
+    digest_follower unwanted{crew, file.fd(), 0, told};
+    unwanted.give_up();
+    EXPECT_EQ(unwanted.finish(text.size()).error(), fault::cancelled);
+}
+
+TEST(digest, is_taken_of_many_files_by_few_threads) {
+    constexpr std::size_t many = 32;
+    const auto threads = [] {
+        return std::distance(fs::directory_iterator{"/proc/self/task"}, fs::directory_iterator{});
+    };
+    const auto before = threads();
+    const std::string text = pattern(5'000'000);
+    const temporary_file file{text};
+    const auto wanted = digest_of(file.fd()).value();
+    transfer::moved told;
+    digest_crew crew;
+    std::list<digest_follower> followers;
+    for (std::size_t i = 0; i < many; ++i) {
+        followers.emplace_back(crew, file.fd(), 1'000'000, told).start();
+    }
+    EXPECT_LE(threads() - before, 4);
+    told.add(text.size() - 1'000'000);
+    // Some are taken back before anybody was there, some in the middle of a piece.
+    for (auto& each : followers) EXPECT_EQ(each.finish(text.size()).value(), wanted);
+}
+
+TEST(digest, crew_reads_what_has_come) {
+    const std::string text = pattern(5'000'000);
+    const temporary_file file{text};
+    transfer::moved told;
+    digest_crew crew;
+    told.add(text.size());
+    // Each gives the crew longer.
+    for (auto time = 1ms; time < 60s; time *= 2) {
+        digest_follower follower{crew, file.fd(), 0, told};
+        follower.start();
+        std::this_thread::sleep_for(time);
+        if (follower.left(text.size()) < 200'000) {
+            EXPECT_EQ(follower.finish(text.size()).value(), digest_of(file.fd()).value());
+            return;
+        }
+    }
+    FAIL() << "nobody went along";
 }
 
 TEST(digest, is_that_of_fips_180_2) {

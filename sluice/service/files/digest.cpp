@@ -67,6 +67,11 @@ running_digest::~running_digest() {
     EVP_MD_CTX_free(state_);
 }
 
+bool running_digest::become(const running_digest& other) noexcept {
+    place_ = other.place_;
+    return EVP_MD_CTX_copy_ex(state_, other.state_) == 1;
+}
+
 result<void> running_digest::go_to(int file, std::uint64_t end) {
     while (place_ < end) {
         const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - place_, step));

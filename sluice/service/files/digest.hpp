@@ -28,6 +28,8 @@ class running_digest {
     /// Takes in what lies between where it is and `end`, or the end of the file. Holds the thread
     /// for about half a second a gigabyte. EIO and the like; ENOMEM.
     [[nodiscard]] result<void> go_to(int file, std::uint64_t end);
+    /// Goes on from where `other` is. False without memory: then it is of no more use.
+    [[nodiscard]] bool become(const running_digest& other) noexcept;
     /// How much it has taken in.
     [[nodiscard]] std::uint64_t place() const noexcept { return place_; }
     /// Of what it has taken in. Once.

@@ -18,6 +18,7 @@
 #include "sluice/io/offload.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/service/files/digest_crew.hpp"
 #include "sluice/service/files/digest_later.hpp"
 #include "sluice/service/files/store.hpp"
 #include "sluice/transfer/to_file.hpp"
@@ -36,8 +37,8 @@ struct http_options {
     io::duration idle_time = std::chrono::seconds{60};  ///< between two requests
     io::duration body_time = std::chrono::seconds{30};  ///< in which something of a body must move
     std::uint64_t min_rate = 256;  ///< bytes a second of an upload, over each body_time
-    /// Answers wait for the digest of every file. Else that of a large one for which nobody asked
-    /// is made after the answer.
+    /// Answers wait for the digest of every file. Else, where nobody waits for the disk either,
+    /// that of a large one for which nobody asked is made after the answer.
     bool digest_always = false;
     /// Takes a line for people about what came of an upload, without its end. Any thread, any
     /// forked process; must not throw.
@@ -89,6 +90,7 @@ class http_door {
     [[nodiscard]] const http_options& options() const noexcept { return options_; }
     [[nodiscard]] http_counters& counting() noexcept { return *counters_; }
     [[nodiscard]] digest_later& later() noexcept { return later_; }
+    [[nodiscard]] digest_crew& crew() noexcept { return crew_; }
     void report(std::string_view what) noexcept {
         if (options_.report) options_.report(what);
     }
@@ -100,6 +102,7 @@ class http_door {
     http_options options_;
     shared_object<http_counters> counters_;
     digest_later later_;
+    digest_crew crew_;
     std::mutex mutex_;
     std::unique_ptr<io::offload_pool> disk_;
 };

@@ -10,14 +10,18 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
+#include "sluice/coro/context.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
 #include "sluice/service/files/digest.hpp"
+#include "sluice/service/files/digest_crew.hpp"
 #include "sluice/service/files/digest_later.hpp"
 #include "sluice/service/files/http_exchange.hpp"
 #include "sluice/service/files/pace.hpp"
+#include "sluice/service/files/quiet_thread.hpp"
 #include "sluice/wire/chunked.hpp"
 #include "sluice/wire/http_range.hpp"
 #include "sluice/wire/percent.hpp"
@@ -35,7 +39,7 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::uint64_t small_body = std::uint64_t{256} * 1024;
 // Up to here a digest is taken when all has come; for more, a thread goes along.
 constexpr std::uint64_t small_digest = std::uint64_t{1} << 20;
-// Up to here the answer waits for a digest that nobody asked for.
+// Up to here the answer waits for a digest that nobody asked for, though it waits for no disk.
 constexpr std::uint64_t quick_digest = std::uint64_t{64} << 20;
 // Room for a body of unknown length.
 constexpr std::uint64_t room_step = std::uint64_t{64} << 20;
@@ -243,16 +247,17 @@ class upload {
         return false;
     }
 
-    /// Whether the answer tells the digest.
+    /// Whether the answer tells the digest. Where the disk is waited for, it is
+    /// made meanwhile.
     [[nodiscard]] bool digest_is_wanted(std::uint64_t size) const noexcept {
-        return promised_ || options().digest_always || size <= quick_digest ||
+        return promised_ || x_.files().syncs() || options().digest_always || size <= quick_digest ||
                wire::wants_sha256(request().field(http_field::want_repr_digest));
     }
 
     coro::task<void> receive(incoming& file) {
         transfer::moved told;
         const auto length = total().value_or(0);
-        digest_follower digest{file.fd(), base_, told};
+        digest_follower digest{x_.door().crew(), file.fd(), base_, told};
         const bool ends_here = !range_ || range_->part->last() + 1 == *range_->total;
         const bool worth_a_thread = length > small_digest || request().chunked;
         if (ends_here && worth_a_thread && digest_is_wanted(length)) digest.start();
@@ -395,6 +400,37 @@ class upload {
         co_return;
     }
 
+    /// The digest, while the disk writes: whoever waits for both waits for the longer of the two.
+    static result<wire::sha256_value> finish_digest(incoming& file, digest_follower& digest,
+                                                    std::uint64_t size) {
+        result<void> written;
+        std::optional<std::thread> disk;
+        if (digest.left(size) > small_digest) {
+            start_quietly(disk, [&] { written = file.write_out(); });
+        }
+        auto value = digest.finish(size);
+        if (disk) disk->join();
+        // The disk tells its trouble once (fsync(2)).
+        if (!written) return failure(written.error());
+        return value;
+    }
+
+    /// When everything is to end, a digest that nobody asked for is not waited for.
+    struct impatience : coro::cancel_hook {
+        impatience(digest_follower& d, coro::context& within) noexcept
+            : cancel_hook{[](cancel_hook& h) noexcept {
+                  static_cast<impatience&>(h).digest.give_up();
+              }},
+              digest{d} {
+            if (!within.cancelled()) within.watch(*this);
+        }
+        impatience(const impatience&) = delete;
+        impatience& operator=(const impatience&) = delete;
+        ~impatience() { unlink(); }
+
+        digest_follower& digest;
+    };
+
     struct kept {
         bool replaced = false;
         struct stat now{};
@@ -406,10 +442,13 @@ class upload {
         const auto work = [&]() -> result<kept> {
             kept k;
             if (wanted) {
-                const auto value = digest.finish(size);
-                if (!value) return failure(value.error());
-                if (promised_ && *promised_ != *value) return failure_of(EBADMSG);
-                k.digest = rule_.digest = *value;
+                const auto value = finish_digest(file, digest, size);
+                if (value) {
+                    if (promised_ && *promised_ != *value) return failure_of(EBADMSG);
+                    k.digest = rule_.digest = *value;
+                } else if (value.error() != fault::cancelled) {
+                    return failure(value.error());
+                }
             }
             const auto replaced = file.keep(path_, rule_);
             if (!replaced) return failure(replaced.error());
@@ -417,6 +456,9 @@ class upload {
             if (::fstat(file.fd(), &k.now) < 0) return failure_of(errno);
             return k;
         };
+        auto& within = co_await coro::this_context();
+        std::optional<impatience> end;
+        if (!promised_) end.emplace(digest, within);
         const bool quick = !x_.files().syncs() && size <= small_digest;
         result<kept> done = failure(fault::cancelled);
         if (quick) {
@@ -429,7 +471,7 @@ class upload {
             co_return;
         }
         answer(*done, size);
-        if (!wanted) x_.door().later().add(file.fd());
+        if (!done->digest) x_.door().later().add(file.fd());
     }
 
     void refuse_keeping(incoming& file, error why) {

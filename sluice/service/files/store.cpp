@@ -318,6 +318,11 @@ result<void> incoming::make_room(std::uint64_t bytes, bool on_disk) {
     return disk.cover(bytes, false);
 }
 
+result<void> incoming::write_out() noexcept {
+    if (owner_->options_.sync && ::fdatasync(file_.get()) < 0) return failure_of(errno);
+    return {};
+}
+
 result<void> incoming::finish_file(const std::optional<wire::sha256_value>& digest) {
     if (digest) {
         struct stat now{};

@@ -55,6 +55,9 @@ class incoming {
     /// Room for a file of `bytes` in all: within the quota, and on the disk (fallocate(2)) where
     /// `on_disk`. ENOSPC, EDQUOT (the quota of the store, too), EFBIG.
     [[nodiscard]] result<void> make_room(std::uint64_t bytes, bool on_disk);
+    /// Where the store waits for the disk, what has come so far is on it afterwards (fdatasync(2)),
+    /// and keep() has little left to do. Any thread, while nobody else writes. EIO and the like.
+    [[nodiscard]] result<void> write_out() noexcept;
     /// Writes the file to the disk, then gives it the name at `path`, then writes the directory: in
     /// this order (fsync(2)). What had the name before is replaced in one step; directories that
     /// are missing are made. Blocks for as long as the disk takes: offload it from a loop. Whether

@@ -1,0 +1,153 @@
+// A crew reads a piece at a time, and gives up what it has read when the owner is faster.
+#include "sluice/service/files/digest_crew.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "sluice/service/files/quiet_thread.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Read at a time: about half a millisecond.
+constexpr std::uint64_t piece = std::uint64_t{1} << 20;
+// Less is not worth a turn.
+constexpr std::uint64_t least = std::uint64_t{128} << 10;
+// While nothing comes: longer and longer.
+constexpr auto shortest_pause = 1ms;
+constexpr auto longest_pause = 32ms;
+// More would only share the cores and the disk.
+constexpr unsigned most_workers = 4;
+// Between two looks whether anybody still wants it: a few milliseconds.
+constexpr std::uint64_t stride = std::uint64_t{8} << 20;
+
+std::size_t useful_workers() noexcept {
+    return std::clamp(std::thread::hardware_concurrency(), 1U, most_workers);
+}
+
+}  // namespace
+
+digest_crew::~digest_crew() {
+    {
+        const std::lock_guard lock{mutex_};
+        stopping_ = true;
+        news_.notify_all();
+    }
+    for (auto& each : workers_) each->join();
+}
+
+void digest_crew::add(const std::shared_ptr<followed>& one) noexcept {
+    const std::lock_guard lock{mutex_};
+    followed_.push_back(one);
+    if (workers_.size() < std::min(useful_workers(), followed_.size())) {
+        if (!start_quietly(workers_.emplace_back(), [this] { work(); })) workers_.pop_back();
+    }
+    news_.notify_one();
+}
+
+void digest_crew::take_back(followed& one) noexcept {
+    const std::lock_guard lock{mutex_};
+    one.taken = true;
+    drop(one);
+}
+
+void digest_crew::drop(const followed& one) noexcept {
+    std::erase_if(followed_, [&one](const auto& each) { return each.get() == &one; });
+}
+
+// Whoever had a turn goes to the end.
+std::shared_ptr<digest_crew::followed> digest_crew::next() noexcept {
+    const auto found = std::ranges::find_if(followed_, [](const auto& each) {
+        return !each->busy && each->there() >= each->digest.place() + least;
+    });
+    if (found == followed_.end()) return nullptr;
+    auto one = *found;
+    followed_.erase(found);
+    followed_.push_back(one);
+    return one;
+}
+
+void digest_crew::work() noexcept {
+    let_others_go_first();
+    running_digest ours;
+    std::chrono::milliseconds pause = shortest_pause;
+    std::unique_lock lock{mutex_};
+    while (!stopping_) {
+        const auto one = next();
+        if (!one) {
+            if (followed_.empty()) {
+                news_.wait(lock);
+            } else {
+                news_.wait_for(lock, pause);
+                pause = std::min(2 * pause, longest_pause);
+            }
+            continue;
+        }
+        pause = shortest_pause;
+        one->busy = true;
+        const auto end = std::min(one->there(), one->digest.place() + piece);
+        bool good = ours.become(one->digest);
+        lock.unlock();
+        // The owner must not wait for a thread that may be waiting for a core: it goes on from
+        // what stood here before.
+        good = good && ours.go_to(one->file.get(), end) && ours.place() == end;
+        lock.lock();
+        one->busy = false;
+        if (one->taken) continue;
+        if (!good || !one->digest.become(ours)) drop(*one);
+    }
+}
+
+digest_follower::digest_follower(digest_crew& crew, int file, std::uint64_t base,
+                                 const transfer::moved& told)
+    : crew_{crew},
+      file_{file},
+      base_{base},
+      told_{told},
+      state_{std::make_shared<digest_crew::followed>()} {}
+
+digest_follower::~digest_follower() {
+    stop();
+}
+
+void digest_follower::start() noexcept {
+    // The owner's may be closed while a piece is being read; a duplicate would keep its lock.
+    state_->file.reset(
+        ::open(fmt::format("/proc/self/fd/{}", file_).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!state_->file) return;
+    state_->base = base_;
+    state_->told = &told_;
+    started_ = true;
+    crew_.add(state_);
+}
+
+void digest_follower::stop() noexcept {
+    if (std::exchange(started_, false)) crew_.take_back(*state_);
+}
+
+std::uint64_t digest_follower::left(std::uint64_t size) noexcept {
+    stop();
+    return size - std::min(size, state_->digest.place());
+}
+
+result<wire::sha256_value> digest_follower::finish(std::uint64_t size) {
+    stop();
+    auto& digest = state_->digest;
+    while (digest.place() < size) {
+        if (given_up_) return failure(fault::cancelled);
+        const auto end = std::min(size, digest.place() + stride);
+        auto read = digest.go_to(file_, end);
+        if (!read) return failure(read.error());
+        if (digest.place() < end) break;
+    }
+    return digest.finish();
+}
+
+}  // namespace sluice::service::files

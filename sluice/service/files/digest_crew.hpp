@@ -1,0 +1,93 @@
+// Digests of files that are still coming in: a few threads read behind those who write.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/service/files/digest.hpp"
+#include "sluice/transfer/moved.hpp"
+#include "sluice/wire/digest_field.hpp"
+
+namespace sluice::service::files {
+
+/// Goes along with any number of files, a piece of this and a piece of that, on a few threads that
+/// run only where nobody else wants to: what was just written is still in the cache, and whoever
+/// writes is not slowed. Threads are started when there is something to do, never by fork.
+class digest_crew {
+ public:
+    digest_crew() noexcept = default;
+    digest_crew(const digest_crew&) = delete;
+    digest_crew& operator=(const digest_crew&) = delete;
+    ~digest_crew();
+
+ private:
+    friend class digest_follower;
+    /// One file. What changes does so under the lock.
+    struct followed {
+        unique_fd file;
+        std::uint64_t base = 0;
+        const transfer::moved* told = nullptr;
+        running_digest digest;
+        bool busy = false;   // somebody reads a piece of it
+        bool taken = false;  // the digest is its owner's again
+
+        [[nodiscard]] std::uint64_t there() const noexcept { return base + told->bytes(); }
+    };
+
+    void add(const std::shared_ptr<followed>& one) noexcept;
+    /// From here on nobody touches its digest; a piece that is being read is read for nothing.
+    void take_back(followed& one) noexcept;
+    void drop(const followed& one) noexcept;
+    void work() noexcept;
+    [[nodiscard]] std::shared_ptr<followed> next() noexcept;
+
+    std::mutex mutex_;
+    std::condition_variable news_;
+    std::deque<std::shared_ptr<followed>> followed_;
+    bool stopping_ = false;
+    std::deque<std::optional<std::thread>> workers_;
+};
+
+/// The digest of one file that is being written.
+class digest_follower {
+ public:
+    /// `file` holds `base` bytes already; `told` counts what comes behind them. All three outlive
+    /// this. Throws std::bad_alloc.
+    digest_follower(digest_crew& crew, int file, std::uint64_t base, const transfer::moved& told);
+    digest_follower(const digest_follower&) = delete;
+    digest_follower& operator=(const digest_follower&) = delete;
+    ~digest_follower();
+
+    /// The crew goes along from now on. Where it cannot, everything is left to finish().
+    void start() noexcept;
+    /// The crew lets go of it, at once.
+    void stop() noexcept;
+    /// How much of the first `size` bytes is left to finish(), which is over at once for little.
+    /// Stops.
+    [[nodiscard]] std::uint64_t left(std::uint64_t size) noexcept;
+    /// The digest of the first `size` bytes, which are all there. Blocks, at the caller's priority:
+    /// offload it from a loop. EIO and the like; fault::cancelled after give_up().
+    [[nodiscard]] result<wire::sha256_value> finish(std::uint64_t size);
+    /// Nobody needs it any more: finish() gives up soon. Any thread.
+    void give_up() noexcept { given_up_ = true; }
+
+ private:
+    digest_crew& crew_;
+    int file_;
+    std::uint64_t base_;
+    const transfer::moved& told_;
+    std::shared_ptr<digest_crew::followed> state_;
+    bool started_ = false;
+    std::atomic<bool> given_up_ = false;
+};
+
+}  // namespace sluice::service::files
