@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import email.utils
+import fcntl
 import hashlib
 import json
 import os
@@ -12,7 +13,9 @@ import socket
 import time
 import unittest
 
-from files_http_rig import DATA, SMALL, HttpServer, HttpTest, ask, digest_of, receive_to_end, statuses
+from files_http_rig import (
+    DATA, PATIENCE, SMALL, HttpServer, HttpTest, ask, digest_of, receive_to_end, statuses,
+)  # fmt: skip
 
 
 class EveryModel(HttpTest):
@@ -228,6 +231,57 @@ class Files(HttpTest):
                 self.assertEqual(statuses(peer.recv(4096)), [status])
             self.assertEqual((self.folder / "b").read_bytes(), b"mine")
             self.server.ask("DELETE", "/b")
+
+    def test_of_two_conditional_uploads_one_wins(self):
+        for flags, sync in (((), False), ((), True), (("--model", "fork"), False),
+                            (("--model", "thread"), True)):  # fmt: skip
+            with self.subTest(flags=flags, sync=sync), HttpServer(
+                self.folder, *flags, sync=sync
+            ) as server:
+                for _ in range(5):
+                    tag = server.put("/b", b"before")[1]["ETag"]
+                    for name, condition in (("b", f"If-Match: {tag}"), ("new", "If-None-Match: *")):
+                        (self.folder / "new").unlink(missing_ok=True)
+                        self.race(server, name, condition)
+
+    def race(self, server, name, condition):
+        head = (
+            f"PUT /{name} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+            f"Expect: 100-continue\r\n{condition}\r\n\r\n"
+        )
+        with server.dial() as one, server.dial() as other:
+            for peer in (one, other):
+                peer.sendall(head.encode())
+                self.assertEqual(peer.recv(25), b"HTTP/1.1 100 Continue\r\n\r\n")
+                peer.sendall(b"mine")
+            one.sendall(b"1")
+            other.sendall(b"2")
+            said = [statuses(peer.recv(4096))[0] for peer in (one, other)]
+        winner = said.index(min(said))
+        self.assertEqual(said[1 - winner], 412)
+        self.assertIn(said[winner], (201, 204))
+        self.assertEqual((self.folder / name).read_bytes(), (b"mine1", b"mine2")[winner])
+
+    def test_a_directory_that_somebody_locks_is_waited_for(self):
+        tag = self.server.put("/b", b"before")[1]["ETag"]
+        held = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with self.server.dial() as peer:
+                peer.sendall(
+                    b"PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nIf-Match: "
+                    + tag.encode() + b"\r\n\r\nafter"
+                )
+                # Others are served meanwhile.
+                self.assertEqual(self.server.get("/b")[2], b"before")
+                peer.settimeout(0.2)
+                self.assertRaises(TimeoutError, peer.recv, 4096)
+                fcntl.flock(held, fcntl.LOCK_UN)
+                peer.settimeout(PATIENCE)
+                self.assertEqual(statuses(peer.recv(4096)), [204])
+        finally:
+            os.close(held)
+        self.assertEqual((self.folder / "b").read_bytes(), b"after")
 
     def test_digests_are_checked_before_a_file_gets_its_name(self):
         status, fields, _ = self.server.put("/a", DATA, Repr_Digest=digest_of(DATA))

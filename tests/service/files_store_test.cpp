@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <barrier>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -40,6 +42,7 @@ using service::files::remembered_digest;
 using service::files::sha256_of;
 using service::files::store;
 using service::files::why_no_file_name;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -228,6 +231,9 @@ TEST_F(store_test, rules_say_what_may_be_replaced) {
     store s = open();
     put(s, "a", "first");
     const auto known = file_state::of(*s.look("a"));
+    const auto over_known = [&known](const struct stat* there) {
+        return there != nullptr && file_state::of(*there) == known;
+    };
     const auto keep = [&s](std::string_view text, const keep_rule& rule) {
         auto file = s.receive();
         write_all(file->fd(), text);
@@ -235,13 +241,65 @@ TEST_F(store_test, rules_say_what_may_be_replaced) {
         return kept ? std::string{*kept ? "replaced" : "new"} : kept.error().message();
     };
     EXPECT_EQ(keep("x", {.only_new = true}), error::system(EEXIST).message());
-    EXPECT_EQ(keep("second", {.only_over = known}), "replaced");
-    EXPECT_EQ(keep("x", {.only_over = known}), error::system(EEXIST).message());
+    EXPECT_EQ(keep("second", {.holds = over_known}), "replaced");
+    EXPECT_EQ(keep("x", {.holds = over_known}), error::system(EEXIST).message());
     EXPECT_TRUE(!s.remove("a", known));
     EXPECT_EQ(content("a"), "second");
     EXPECT_TRUE(s.remove("a", file_state::of(*s.look("a"))));
-    EXPECT_EQ(keep("x", {.only_over = known}), error::system(EEXIST).message());
+    EXPECT_EQ(keep("x", {.holds = over_known}), error::system(EEXIST).message());
     EXPECT_EQ(keep("third", {.only_new = true}), "new");
+}
+
+TEST_F(store_test, what_has_a_name_stays_while_a_rule_looks_at_it) {
+    store s = open();
+    put(s, "dir/a", "first");
+    auto one = s.receive();
+    auto other = s.receive();
+    ASSERT_TRUE(one && other);
+    std::vector<std::string> happened;
+    const keep_rule looks{.holds = [&](const struct stat* there) {
+        EXPECT_NE(there, nullptr);
+        for (const bool with_rule : {false, true}) {
+            keep_rule at_once{.may_wait = false};
+            if (with_rule) at_once.holds = [](const struct stat*) { return true; };
+            const auto kept = other->keep("dir/a", at_once);
+            happened.push_back(kept ? "kept" : kept.error().message());
+        }
+        return true;
+    }};
+    ASSERT_TRUE(one->keep("dir/a", looks));
+    EXPECT_THAT(happened, Each(error::system(EAGAIN).message()));
+    EXPECT_EQ(happened.size(), 2);
+    EXPECT_TRUE(other->keep("dir/a", {.may_wait = false}));
+}
+
+TEST_F(store_test, of_many_who_replace_one_state_one_does) {
+    constexpr int many = 8;
+    for (int round = 0; round < 50; ++round) {
+        store s = open();
+        put(s, "a", "known");
+        const auto known = file_state::of(*s.look("a"));
+        std::atomic<int> done = 0;
+        std::barrier begin{many};
+        std::vector<std::thread> all;
+        for (int i = 0; i < many; ++i) {
+            all.emplace_back([&] {
+                auto file = s.receive();
+                begin.arrive_and_wait();
+                const auto kept =
+                    file->keep("a", {.holds = [&](const struct stat* there) {
+                                   return there != nullptr && file_state::of(*there) == known;
+                               }});
+                if (kept) {
+                    ++done;
+                } else {
+                    EXPECT_TRUE(kept.error().is(EEXIST));
+                }
+            });
+        }
+        for (auto& each : all) each.join();
+        EXPECT_EQ(done, 1);
+    }
 }
 
 TEST_F(store_test, a_directory_shows_files_and_directories_alone) {

@@ -338,7 +338,8 @@ void http_exchange::refuse_for(error why) {
         return refuse(413, "the server may not make files as large as this");
     }
     counters.failed.fetch_add(1, relaxed);
-    if (why.is(EMFILE) || why.is(ENFILE) || why.is(ENOMEM) || why == fault::queue_full) {
+    if (why.is(EBUSY) || why.is(EMFILE) || why.is(ENFILE) || why.is(ENOMEM) ||
+        why == fault::queue_full) {
         reply(503).field("Retry-After", 1);
         return end_with("the server has too much to do at the moment; try again");
     }

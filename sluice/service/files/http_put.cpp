@@ -139,11 +139,24 @@ class upload {
         if (judge_conditions(request(), found, false) != condition::holds) {
             return no(412, "the file is not in the state that was asked for");
         }
-        if (request().has(http_field::if_match) || request().has(http_field::if_unmodified_since)) {
-            if (there) rule_.only_over = file_state::of(*there);
+        if (request().has(http_field::if_match) || request().has(http_field::if_unmodified_since) ||
+            request().has(http_field::if_none_match)) {
+            judge_again_of(found);
         }
-        if (request().has(http_field::if_none_match) && !there) rule_.only_new = true;
         return true;
+    }
+
+    /// What held before the body came is to hold when the file gets its name.
+    void judge_again_of(const struct stat* found) {
+        // A date does not tell two states within its second apart.
+        std::optional<file_state> known;
+        if (found != nullptr && request().has(http_field::if_unmodified_since)) {
+            known = file_state::of(*found);
+        }
+        rule_.holds = [this, known](const struct stat* there) {
+            if (known && (there == nullptr || file_state::of(*there) != *known)) return false;
+            return judge_conditions(request(), there, false) == condition::holds;
+        };
     }
 
     bool no(unsigned status, std::string_view why) {
@@ -441,15 +454,16 @@ class upload {
         const bool wanted = digest_is_wanted(size);
         const auto work = [&]() -> result<kept> {
             kept k;
-            if (wanted) {
+            if (wanted && !rule_.digest) {
                 const auto value = finish_digest(file, digest, size);
                 if (value) {
                     if (promised_ && *promised_ != *value) return failure_of(EBADMSG);
-                    k.digest = rule_.digest = *value;
+                    rule_.digest = *value;
                 } else if (value.error() != fault::cancelled) {
                     return failure(value.error());
                 }
             }
+            k.digest = rule_.digest;
             const auto replaced = file.keep(path_, rule_);
             if (!replaced) return failure(replaced.error());
             k.replaced = *replaced;
@@ -462,8 +476,11 @@ class upload {
         const bool quick = !x_.files().syncs() && size <= small_digest;
         result<kept> done = failure(fault::cancelled);
         if (quick) {
+            rule_.may_wait = false;
             done = work();
-        } else {
+            rule_.may_wait = true;
+        }
+        if (!quick || (!done && done.error().is(EAGAIN))) {
             done = co_await on_disk(x_.door(), home(), work);
         }
         if (!done) {
@@ -475,7 +492,8 @@ class upload {
     }
 
     void refuse_keeping(incoming& file, error why) {
-        file.forget();
+        // Tried again, what has come of a part need not come again.
+        if (!why.is(EBUSY)) file.forget();
         if (why.is(EBADMSG)) {
             counting().wrong_digests.fetch_add(1, relaxed);
             x_.door().report(

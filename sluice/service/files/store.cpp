@@ -6,15 +6,18 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,6 +29,9 @@ namespace {
 
 constexpr std::string_view half_done = ".sluice-";
 constexpr std::string_view partial = ".sluice-part-";
+// Somebody may keep the names of a directory for himself for so long; asked again and again.
+constexpr auto name_lock_time = std::chrono::seconds{5};
+constexpr auto name_lock_pause = std::chrono::milliseconds{1};
 constexpr mode_t mode_of_files = 0644;
 constexpr mode_t mode_of_folders = 0755;
 
@@ -73,11 +79,9 @@ result<struct stat> look_at(int folder, const char* name) noexcept {
 }
 
 /// Whether a file may take the place of what is there.
-result<void> may_be_replaced(const struct stat& there, const keep_rule& rule) noexcept {
+result<void> may_be_replaced(const struct stat& there) noexcept {
     if (S_ISDIR(there.st_mode)) return failure_of(EISDIR);
     if (!S_ISREG(there.st_mode)) return failure_of(EINVAL);
-    if (rule.only_new) return failure_of(EEXIST);
-    if (rule.only_over && *rule.only_over != file_state::of(there)) return failure_of(EEXIST);
     return {};
 }
 
@@ -105,11 +109,58 @@ bool file_state::operator==(const file_state& other) const noexcept {
            modified.tv_nsec == other.modified.tv_nsec;
 }
 
+/// The names of one directory. Who gives or takes one shares them with others who do; who first
+/// looks at what has a name has them `alone`, so that it is still so when he gives it.
+class store::name_lock {
+ public:
+    name_lock(store& owner, bool alone) noexcept : names_{*owner.names_}, alone_{alone} {}
+    name_lock(const name_lock&) = delete;
+    name_lock& operator=(const name_lock&) = delete;
+    ~name_lock() { release(); }
+
+    /// `folder` is open for the caller only: then this is between processes as well as between
+    /// threads. EAGAIN, or EBUSY where it `may_wait`, and has for long.
+    [[nodiscard]] result<void> take(int folder, bool may_wait) noexcept {
+        const auto until = std::chrono::steady_clock::now() + name_lock_time;
+        while (::flock(folder, (alone_ ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+            if (errno == EINTR) continue;
+            // Not every file system has locks for directories; its threads have the other one.
+            if (errno != EWOULDBLOCK) break;
+            if (!may_wait) return failure_of(EAGAIN);
+            if (std::chrono::steady_clock::now() >= until) return failure_of(EBUSY);
+            std::this_thread::sleep_for(name_lock_pause);
+        }
+        folder_ = folder;
+        // Held for a few calls that wait for nobody, so that waiting for it is no matter.
+        if (alone_) {
+            names_.lock();
+        } else {
+            names_.lock_shared();
+        }
+        return {};
+    }
+    void release() noexcept {
+        if (folder_ < 0) return;
+        if (alone_) {
+            names_.unlock();
+        } else {
+            names_.unlock_shared();
+        }
+        ::flock(std::exchange(folder_, -1), LOCK_UN);
+    }
+
+ private:
+    std::shared_mutex& names_;
+    bool alone_;
+    int folder_ = -1;
+};
+
 store::store(unique_fd directory, options o)
     : directory_{std::move(directory)},
       options_{o},
       room_{std::make_unique<quota>(o.quota)},
-      last_{std::make_unique<std::atomic<std::uint64_t>>(0)} {}
+      last_{std::make_unique<std::atomic<std::uint64_t>>(0)},
+      names_{std::make_unique<std::shared_mutex>()} {}
 
 result<store> store::open(const std::string& path, options o) {
     if (::mkdir(path.c_str(), mode_of_folders) < 0 && errno != EEXIST) return failure_of(errno);
@@ -263,11 +314,15 @@ result<void> store::remove(std::string_view path, const std::optional<file_state
     auto folder = folder_of(path, false);
     if (!folder) return failure(folder.error());
     const std::string name{split(path).name};
+    name_lock names{*this, only || room_->is_limited()};
+    if (auto locked = names.take(folder->get(), true); !locked) return locked;
     const auto there = look_at(folder->get(), name.c_str());
     if (!there) return failure(there.error());
-    if (auto may = may_be_replaced(*there, {.only_over = only}); !may) return may;
+    if (auto may = may_be_replaced(*there); !may) return may;
+    if (only && *only != file_state::of(*there)) return failure_of(EEXIST);
     if (::unlinkat(folder->get(), name.c_str(), 0) < 0) return failure_of(errno);
     room_->remove(size_of(*there));
+    names.release();
     if (options_.sync) return sync(folder->get());
     return {};
 }
@@ -345,26 +400,46 @@ result<void> incoming::give_hidden_name() {
 }
 
 result<bool> incoming::give_name(int folder, const char* name, const keep_rule& rule) {
-    const auto there = look_at(folder, name);
-    if (there) {
-        if (auto may = may_be_replaced(*there, rule); !may) return failure(may.error());
-    } else if (rule.only_over) {
-        return failure_of(EEXIST);
-    } else if (hidden_.empty()) {
-        if (::linkat(AT_FDCWD, path_of(file_.get()).c_str(), folder, name, AT_SYMLINK_FOLLOW) ==
-            0) {
-            return false;
+    // Where all bytes are counted, nobody else may replace what is found here and counted off.
+    store::name_lock names{*owner_, rule.holds != nullptr || owner_->room_->is_limited()};
+    if (auto locked = names.take(folder, rule.may_wait); !locked) return failure(locked.error());
+    for (;;) {
+        const auto there = look_at(folder, name);
+        if (there) {
+            if (auto may = may_be_replaced(*there); !may) return failure(may.error());
+            if (rule.only_new) return failure_of(EEXIST);
+        } else if (!there.error().is(ENOENT)) {
+            return failure(there.error());
         }
-        if (errno != EEXIST || rule.only_new) return failure_of(errno);
+        if (rule.holds && !rule.holds(there ? &*there : nullptr)) return failure_of(EEXIST);
+        const auto named = there || !hidden_.empty()
+                               ? replace(folder, name, rule, there.has_value())
+                               : give_free_name(folder, name);
+        if (named) {
+            if (there) owner_->room_->remove(size_of(*there));
+            return there.has_value();
+        }
+        // Somebody else was faster, one who shares the names or knows nothing of locks.
+        if (!named.error().is(EEXIST) || rule.only_new) return failure(named.error());
     }
-    if (auto named = give_hidden_name(); !named) return failure(named.error());
-    const unsigned flags = rule.only_new ? RENAME_NOREPLACE : 0;
+}
+
+result<void> incoming::give_free_name(int folder, const char* name) {
+    if (::linkat(AT_FDCWD, path_of(file_.get()).c_str(), folder, name, AT_SYMLINK_FOLLOW) < 0) {
+        return failure_of(errno);
+    }
+    return {};
+}
+
+result<void> incoming::replace(int folder, const char* name, const keep_rule& rule, bool found) {
+    if (auto named = give_hidden_name(); !named) return named;
+    const bool only_free = rule.only_new || (rule.holds && !found);
+    const unsigned flags = only_free ? RENAME_NOREPLACE : 0;
     if (::renameat2(owner_->directory(), hidden_.c_str(), folder, name, flags) < 0) {
         return failure_of(errno);
     }
     hidden_.clear();
-    if (there) owner_->room_->remove(size_of(*there));
-    return there.has_value();
+    return {};
 }
 
 result<bool> incoming::keep(std::string_view path, const keep_rule& rule) {

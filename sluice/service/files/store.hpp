@@ -6,8 +6,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,9 +37,13 @@ struct file_state {
 
 /// What must hold of what has the name already when a file is to get it.
 struct keep_rule {
-    bool only_new = false;                          ///< nothing has it
-    std::optional<file_state> only_over = {};       ///< this file has it
+    bool only_new = false;  ///< nothing has it
+    /// Asked of what has the name, nullptr for nothing, at the moment it is to be given: until then
+    /// nobody else gives or takes a name in this directory by way of a store, in this process or
+    /// another.
+    std::function<bool(const struct stat* there)> holds = {};
     std::optional<wire::sha256_value> digest = {};  ///< of the file, kept beside it
+    bool may_wait = true;  ///< for others who give or take names; else EAGAIN
 };
 
 /// A file that is being received. It is not seen under any name that could be asked for, and it is
@@ -62,8 +68,10 @@ class incoming {
     /// this order (fsync(2)). What had the name before is replaced in one step; directories that
     /// are missing are made. Blocks for as long as the disk takes: offload it from a loop. Whether
     /// something was replaced. Errno of fsync(2), linkat(2), renameat2(2); EEXIST where `rule`
-    /// forbids; ENOTDIR or EISDIR where a file is in the way of a directory or the other way,
-    /// EINVAL where something else has the name. The name is not given then.
+    /// forbids; EBUSY where somebody keeps all names of the directory for himself (flock(2)) for
+    /// long, EAGAIN where `rule` does not wait for that; ENOTDIR or EISDIR where a file is in the
+    /// way of a directory or the other way, EINVAL where something else has the name. The name is
+    /// not given then.
     [[nodiscard]] result<bool> keep(std::string_view path, const keep_rule& rule = {});
     /// The same in the store itself, under a name made of the time and a number, which it gives.
     [[nodiscard]] result<std::string> keep_under_new_name();
@@ -78,6 +86,9 @@ class incoming {
     incoming(store& owner, unique_fd file, std::string hidden) noexcept;
     [[nodiscard]] result<void> finish_file(const std::optional<wire::sha256_value>& digest);
     [[nodiscard]] result<bool> give_name(int folder, const char* name, const keep_rule& rule);
+    [[nodiscard]] result<void> give_free_name(int folder, const char* name);
+    [[nodiscard]] result<void> replace(int folder, const char* name, const keep_rule& rule,
+                                       bool found);
     [[nodiscard]] result<void> give_hidden_name();
     void close_partial() noexcept;
     [[nodiscard]] std::uint64_t size() const noexcept;
@@ -133,7 +144,7 @@ class store {
     /// What may be seen in a directory; the store itself for an empty path. ENOENT, ENOTDIR ...
     [[nodiscard]] result<std::vector<listing_entry>> list(std::string_view path) const;
     /// Takes a regular file's name away, for good when it returns. ENOENT, EISDIR, EEXIST where
-    /// `only` is given and something else has the name by now.
+    /// `only` is given and something else has the name by now; EBUSY as for incoming::keep().
     [[nodiscard]] result<void> remove(std::string_view path,
                                       const std::optional<file_state>& only = {});
 
@@ -143,6 +154,7 @@ class store {
 
  private:
     friend class incoming;
+    class name_lock;
     store(unique_fd directory, options o);
     [[nodiscard]] result<void> remove_leftovers() const;
     void count_files() noexcept;
@@ -154,6 +166,7 @@ class store {
     options options_;
     std::unique_ptr<quota> room_;
     std::unique_ptr<std::atomic<std::uint64_t>> last_;
+    std::unique_ptr<std::shared_mutex> names_;  // of all directories, where these have no locks
 };
 
 }  // namespace sluice::service::files
