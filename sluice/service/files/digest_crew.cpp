@@ -137,17 +137,22 @@ std::uint64_t digest_follower::left(std::uint64_t size) noexcept {
     return size - std::min(size, state_->digest.place());
 }
 
-result<wire::sha256_value> digest_follower::finish(std::uint64_t size) {
+result<void> digest_follower::catch_up(std::uint64_t size) {
     stop();
     auto& digest = state_->digest;
     while (digest.place() < size) {
         if (given_up_) return failure(fault::cancelled);
         const auto end = std::min(size, digest.place() + stride);
         auto read = digest.go_to(file_, end);
-        if (!read) return failure(read.error());
+        if (!read) return read;
         if (digest.place() < end) break;
     }
-    return digest.finish();
+    return {};
+}
+
+result<wire::sha256_value> digest_follower::finish(std::uint64_t size) {
+    if (auto read = catch_up(size); !read) return failure(read.error());
+    return state_->digest.finish();
 }
 
 }  // namespace sluice::service::files

@@ -60,8 +60,8 @@ class digest_crew {
 /// The digest of one file that is being written.
 class digest_follower {
  public:
-    /// `file` holds `base` bytes already; `told` counts what comes behind them. All three outlive
-    /// this. Throws std::bad_alloc.
+    /// `file` holds `base` bytes before what `told` counts; both may count over 2^64, and only
+    /// their sum matters. Crew, file and count outlive this. Throws std::bad_alloc.
     digest_follower(digest_crew& crew, int file, std::uint64_t base, const transfer::moved& told);
     digest_follower(const digest_follower&) = delete;
     digest_follower& operator=(const digest_follower&) = delete;
@@ -74,6 +74,9 @@ class digest_follower {
     /// How much of the first `size` bytes is left to finish(), which is over at once for little.
     /// Stops.
     [[nodiscard]] std::uint64_t left(std::uint64_t size) noexcept;
+    /// Takes in what is left of the first `size` bytes, so that less is left to finish(). Blocks,
+    /// as that does, and fails as that.
+    [[nodiscard]] result<void> catch_up(std::uint64_t size);
     /// The digest of the first `size` bytes, which are all there. Blocks, at the caller's priority:
     /// offload it from a loop. EIO and the like; fault::cancelled after give_up().
     [[nodiscard]] result<wire::sha256_value> finish(std::uint64_t size);

@@ -10,7 +10,6 @@
 #include <limits>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "sluice/coro/context.hpp"
@@ -416,15 +415,11 @@ class upload {
     /// The digest, while the disk writes: whoever waits for both waits for the longer of the two.
     static result<wire::sha256_value> finish_digest(incoming& file, digest_follower& digest,
                                                     std::uint64_t size) {
-        result<void> written;
-        std::optional<std::thread> disk;
-        if (digest.left(size) > small_digest) {
-            start_quietly(disk, [&] { written = file.write_out(); });
-        }
+        side_job disk;
+        if (digest.left(size) > small_digest) disk.start([&file] { return file.write_out(); });
         auto value = digest.finish(size);
-        if (disk) disk->join();
         // The disk tells its trouble once (fsync(2)).
-        if (!written) return failure(written.error());
+        if (auto written = disk.wait(); !written) return failure(written.error());
         return value;
     }
 

@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "sluice/base/result.hpp"
+
 namespace sluice::service::files {
 
 /// Runs `f` on a thread of its own, which `into` then holds. False, and `into` is empty, where
@@ -25,6 +27,32 @@ bool start_quietly(std::optional<std::thread>& into, F f) noexcept {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return into.has_value();
 }
+
+/// Work that goes on beside other work.
+class side_job {
+ public:
+    side_job() noexcept = default;
+    side_job(const side_job&) = delete;
+    side_job& operator=(const side_job&) = delete;
+    ~side_job() { static_cast<void>(wait()); }
+
+    /// Runs `f`, which gives a result<void>, on a thread of its own; not at all where there is none
+    /// to be had. Once.
+    template <class F>
+    void start(F f) noexcept {
+        start_quietly(thread_, [this, f = std::move(f)] { outcome_ = f(); });
+    }
+    [[nodiscard]] bool started() const noexcept { return thread_.has_value(); }
+    /// Its outcome, when it is over; success if it never began. Blocks.
+    [[nodiscard]] result<void> wait() noexcept {
+        if (thread_ && thread_->joinable()) thread_->join();
+        return outcome_;
+    }
+
+ private:
+    result<void> outcome_;
+    std::optional<std::thread> thread_;
+};
 
 /// This thread runs only where nobody else wants to (sched(7), SCHED_IDLE).
 void let_others_go_first() noexcept;

@@ -2,16 +2,20 @@
 #include "sluice/service/files_client/download.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
+#include "sluice/service/files/digest_crew.hpp"
+#include "sluice/service/files/quiet_thread.hpp"
 #include "sluice/service/files_client/checksum.hpp"
 #include "sluice/service/files_client/stall.hpp"
 #include "sluice/wire/http_range.hpp"
@@ -44,6 +48,11 @@ coro::task<attempt<void>> finish(link& way, partial_file& into, bool sync) {
     if (!named) co_return of_disk("keeping the file", named.error());
     if (!*named) co_return of_disk("keeping the file", named->error());
     co_return attempt<void>{};
+}
+
+result<void> write_out(int file) noexcept {
+    if (::fdatasync(file) < 0) return failure_of(errno);
+    return {};
 }
 
 /// One file on its way by GET, into a file or into a stream.
@@ -196,6 +205,7 @@ class fetch {
             left_ = head.length;
             if (stream_ == nullptr) {
                 have_ = resumed_from_ = 0;
+                follower_.reset();
                 if (auto begun = file_->begin(is_strong(tag) ? tag : ""); !begun) {
                     our_disk_ = true;
                     return of_disk("making a file", begun.error());
@@ -205,10 +215,20 @@ class fetch {
         }
         digest_ = std::nullopt;
         take_digest(head);
+        if (stream_ == nullptr && (digest_ || head.chunked)) follow();
         told_.start_at(have_);
         told_.set_total(total.value_or(progress::unknown));
         told_.enter(phase::moving);
         return {};
+    }
+
+    /// Has somebody read along from here on, what was here before included; unless he does already.
+    void follow() {
+        const auto base = have_ - told_.moved();
+        if (follower_ && follower_base_ == base) return;
+        follower_.emplace(crew_, file_->fd(), base, told_.told());
+        follower_base_ = base;
+        follower_->start();
     }
 
     void take_digest(const http_response& head) {
@@ -319,6 +339,36 @@ class fetch {
         co_return attempt<void>{};
     }
 
+    /// What nobody has read along is read now, while the disk writes.
+    coro::task<result<wire::sha256_value>> digest_of_file() {
+        constexpr std::uint64_t slice = std::uint64_t{8} << 20;
+        const int file = file_->fd();
+        side_job disk;
+        auto left = follower_->left(have_);
+        told_.checked().add(have_ - left);
+        if (options_.sync && left > slice) disk.start([file] { return write_out(file); });
+        // By slices, so that it can be cancelled, and seen.
+        while (left > 0) {
+            const auto now = std::min(left, slice);
+            const auto work = [this, end = have_ - left + now] { return follower_->catch_up(end); };
+            auto read = co_await way_.readers().run(way_.home(), work);
+            if (!read) co_return failure(read.error());
+            if (!*read) co_return failure(read->error());
+            left -= now;
+            told_.checked().add(now);
+            // On the blocking engine nobody else would have a chance to cancel this.
+            if (!way_.home().blocks()) continue;
+            auto still = co_await io::sleep_until{way_.home(), io::clock::now()};
+            if (!still) co_return failure(still.error());
+        }
+        if (disk.started()) {
+            auto written = co_await way_.readers().run(way_.home(), [&] { return disk.wait(); });
+            if (!written) co_return failure(written.error());
+            if (!*written) co_return failure(written->error());
+        }
+        co_return follower_->finish(have_);
+    }
+
     coro::task<attempt<void>> verify() {
         if (!digest_) co_return attempt<void>{};
         told_.enter(phase::checking);
@@ -326,8 +376,7 @@ class fetch {
         if (stream_ != nullptr) {
             ours = sum_.finish();
         } else {
-            auto sum = co_await checksum_of(way_.home(), way_.readers(), file_->fd(), have_,
-                                            told_.checked());
+            auto sum = co_await digest_of_file();
             if (!sum) {
                 our_disk_ = true;
                 co_return of_disk("reading the file again", sum.error());
@@ -357,6 +406,9 @@ class fetch {
     std::optional<std::uint64_t> left_;  // bytes of the body, if that is known
     std::optional<wire::sha256_value> digest_;
     checksum sum_;  // of what went to the stream
+    digest_crew crew_;
+    std::optional<digest_follower> follower_;  // of what goes into the file
+    std::uint64_t follower_base_ = 0;
     bool our_disk_ = false;
 };
 
