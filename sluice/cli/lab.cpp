@@ -258,7 +258,9 @@ void add_plan(commands& all, CLI::App& lab, const std::string& name,
                     std::string{"a file of 0 bytes says nothing; write a size such as 256M"}};
             return size;
         },
-        "SIZE", "Bytes of each file (1G; 128M or 512M with --quick; less where memory is short)");
+        "SIZE",
+        "Bytes of each file (256M, 1G of downloads; half of it with --quick; less where memory is "
+        "short)");
     constexpr std::uint64_t most_rounds = 10'000;
     add_value(*command, "--repeat", s->what.repeat, count_from{1, most_rounds}, "N",
               "So many rounds exactly (until they are precise, or time is up)");
@@ -267,7 +269,7 @@ void add_plan(commands& all, CLI::App& lab, const std::string& name,
     add_value(*command, "--precision", s->what.precision, read_percent, "SHARE",
               "Stop when every median is known this well (2%)");
     add_value(*command, "--seconds", s->what.seconds, read_seconds, "S",
-              "What one sample of a rate measures (1; 0.15 with --quick, 2 with --full)");
+              "What one sample of a rate measures (0.5; 0.15 with --quick, 2 with --full)");
     command->add_option("--directory", s->what.directory, "Where files are made (.)")
         ->type_name("DIR");
     command->add_flag("--drop-caches", s->what.drop_caches,

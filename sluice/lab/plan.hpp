@@ -46,7 +46,6 @@ struct variant {
 struct planned_case {
     test_case about;  ///< without figures
     std::vector<variant> variants;
-    double weight = 1;  ///< the share of the time it gets, beside others
 };
 
 /// Where a case stands on the axis of a plot.

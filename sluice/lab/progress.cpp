@@ -40,25 +40,38 @@ void progress::clear() {
     drawn_ = false;
 }
 
-void progress::begin_case(const std::string& name) {
-    ++case_;
-    name_ = name;
-    if (bar_ || quiet_) return;
-    std::fputs(fmt::format("[{}/{}] {}\n", case_, cases_, name).c_str(), stderr);
+double progress::share() const {
+    const double by_time = std::chrono::duration<double>(clock::now() - begun_) /
+                           std::chrono::duration<double>(end_ - begun_);
+    return std::clamp(std::max(by_time, by_rounds_), 0.0, 1.0);
 }
 
-void progress::show(const std::string& doing, double done) {
+/// Empty until that can be said.
+std::string progress::time_left() const {
+    constexpr double enough = 0.02;
+    const double done = share();
+    if (done < enough) return {};
+    const double spent = std::chrono::duration<double>(clock::now() - begun_).count();
+    return fmt::format("; about {} left", in_words(spent / done * (1 - done)));
+}
+
+void progress::begin_round(std::size_t number, double done) {
+    by_rounds_ = done;
+    if (number <= round_) return;
+    round_ = number;
+    if (bar_ || quiet_) return;
+    std::fputs(fmt::format("round {} of {} case{}{}\n", round_, cases_, cases_ == 1 ? "" : "s",
+                           time_left())
+                   .c_str(),
+               stderr);
+}
+
+void progress::show(const std::string& doing) {
     if (!bar_) return;
     constexpr std::size_t width = 20;
-    const double share =
-        (static_cast<double>(case_ - 1) + std::clamp(done, 0.0, 1.0)) / static_cast<double>(cases_);
-    const double spent = std::chrono::duration<double>(clock::now() - begun_).count();
-    const double most = std::chrono::duration<double>(end_ - clock::now()).count();
-    // The time that is left can be no longer than the limit, and is shorter where cases end early.
-    const double left = share > 0.02 ? std::min(most, spent / share * (1 - share)) : most;
-    const auto filled = static_cast<std::size_t>(share * width);
-    auto line = fmt::format("[{:#<{}}{:.<{}}] {}/{} {}: {}; about {} left", "", filled, "",
-                            width - filled, case_, cases_, name_, doing, in_words(left));
+    const auto filled = static_cast<std::size_t>(share() * width);
+    auto line = fmt::format("[{:#<{}}{:.<{}}] round {}, {}{}", "", filled, "", width - filled,
+                            round_, doing, time_left());
     const auto room = columns() - 1;
     if (line.size() > room) line.resize(room);
     std::fputs(("\r" + line + "\033[K").c_str(), stderr);

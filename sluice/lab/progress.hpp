@@ -7,28 +7,31 @@
 
 namespace sluice::lab {
 
-/// A bar on a terminal; elsewhere a line a case.
+/// A bar on a terminal; elsewhere a line a round of all cases.
 class progress {
  public:
     using clock = std::chrono::steady_clock;
 
-    /// `end` is when all will be done at the latest.
+    /// `end` is when all will be done, unless the rounds are done before.
     progress(std::size_t cases, clock::time_point end, bool quiet);
     progress(const progress&) = delete;
     progress& operator=(const progress&) = delete;
     /// Takes the bar away.
     ~progress();
 
-    void begin_case(const std::string& name);
-    /// `done` is the share of this case.
-    void show(const std::string& doing, double done);
+    /// A case begins its round `number`, from 1; `done` is the share of all rounds that there may
+    /// be.
+    void begin_round(std::size_t number, double done);
+    void show(const std::string& doing);
 
  private:
     void clear();
+    [[nodiscard]] double share() const;
+    [[nodiscard]] std::string time_left() const;
 
     std::size_t cases_;
-    std::size_t case_ = 0;
-    std::string name_;
+    std::size_t round_ = 0;
+    double by_rounds_ = 0;
     clock::time_point begun_ = clock::now();
     clock::time_point end_;
     bool quiet_;

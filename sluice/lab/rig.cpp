@@ -87,10 +87,10 @@ double rig::seconds() const noexcept {
     if (asked.seconds) return *asked.seconds;
     switch (asked.how) {
         case effort::quick: return 0.15;
-        case effort::normal: return 1;
+        case effort::normal: return 0.5;
         case effort::full: return 2;
     }
-    return 1;
+    return 0.5;
 }
 
 double rig::warmup() const noexcept {
@@ -105,10 +105,11 @@ std::vector<std::string> rig::timing() const {
     return words;
 }
 
-std::uint64_t rig::file_size(std::uint64_t quick) const noexcept {
+std::uint64_t rig::file_size(const sizes& usual) const noexcept {
     if (asked.size) return *asked.size;
-    const std::uint64_t wanted = asked.how == effort::quick ? quick : 1024 * mebibyte;
-    // The source, the copy, and as much again that was touched are to fit.
+    std::uint64_t wanted = asked.how == effort::quick ? usual.quick : usual.normal;
+    if (asked.how == effort::full) wanted = std::min(4 * wanted, 1024 * mebibyte);
+    // The source, the copy, and what is touched before are to fit.
     return std::clamp(available_memory() / 4 / mebibyte * mebibyte, 16 * mebibyte, wanted);
 }
 

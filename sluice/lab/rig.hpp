@@ -2,6 +2,7 @@
 // cores.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <vector>
@@ -27,6 +28,12 @@ struct measured_run {
     double kept_off = 0;
 };
 
+/// Bytes that a plan moves in a sample where nobody asks for others.
+struct sizes {
+    std::uint64_t quick = 0;
+    std::uint64_t normal = 0;  ///< and with --full four times as much, up to 1 GiB
+};
+
 struct rig {
     const settings& asked;
     const interruption& stop;
@@ -49,7 +56,7 @@ struct rig {
     /// --seconds and --warmup as words of a load, and --sleep where it shares the only core.
     [[nodiscard]] std::vector<std::string> timing() const;
     /// Bytes of each file: what was asked for, or as much as suits the effort and fits into memory.
-    [[nodiscard]] std::uint64_t file_size(std::uint64_t quick) const noexcept;
+    [[nodiscard]] std::uint64_t file_size(const sizes& usual) const noexcept;
 };
 
 }  // namespace sluice::lab

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
+#include <deque>
 #include <random>
 #include <utility>
 
@@ -66,7 +66,12 @@ class case_run {
  public:
     case_run(planned_case& what, const settings& asked, progress& told, noise& around,
              results& into)
-        : what_{what}, asked_{asked}, told_{told}, noise_{around}, into_{into} {
+        : what_{what},
+          asked_{asked},
+          told_{told},
+          noise_{around},
+          into_{into},
+          name_{what.about.plan + ", " + what.about.name} {
         for (auto& each : what.variants) {
             rows_.push_back({.of = &each,
                              .found = {.variant = each.name,
@@ -80,23 +85,39 @@ class case_run {
         }
     }
 
-    /// Until it is precise, or `usual` has passed, or `last`, after which no round begins.
-    void run(const limits& within, clock::time_point usual, clock::time_point last,
-             std::mt19937& chance) {
-        begun_ = clock::now();
-        usual_ = usual;
-        most_ = within.most;
-        warm_up(chance);
-        while (!is_interrupted() && !is_enough(within, last)) {
-            auto one = take_round(chance);
-            if (one.taken.empty()) break;
-            const bool disturbed = one.disturbance > 1;
-            if (disturbed && aside_.size() < within.repeated && clock::now() < usual_) {
-                aside_.push_back(std::move(one));
-            } else {
-                count(one);
-            }
+    /// One round more, or the first after a warm-up. One that was disturbed is put aside if another
+    /// may be measured in place of it.
+    void go_on(const limits& within, clock::time_point last, std::mt19937& chance) {
+        if (measured() == 0) warm_up(chance);
+        const auto begun = clock::now();
+        auto one = take_round(chance);
+        const auto now = clock::now();
+        lasted_ = now - begun;
+        if (one.taken.empty()) {
+            stuck_ = true;
+        } else if (one.disturbance > 1 && aside_.size() < within.repeated && now < last) {
+            aside_.push_back(std::move(one));
+        } else {
+            count(one);
+            precise_ = rounds_.counted >= within.fewest && is_precise();
         }
+    }
+
+    [[nodiscard]] bool is_enough(const limits& within, clock::time_point usual,
+                                 clock::time_point last) const {
+        const auto now = clock::now();
+        if (stuck_ || rounds_.counted >= within.most) return true;
+        // A round that would end too late is not begun.
+        if (measured() > 0 && now + lasted_ >= last) return true;
+        return precise_ || (rounds_.counted >= within.fewest && now >= usual);
+    }
+
+    /// Rounds, whether they count or not.
+    [[nodiscard]] std::size_t measured() const noexcept { return rounds_.counted + aside_.size(); }
+    [[nodiscard]] std::size_t counted() const noexcept { return rounds_.counted; }
+
+    /// Writes it down.
+    void end(const limits& within) {
         fill_up(within.fewest);
         keep();
     }
@@ -119,7 +140,7 @@ class case_run {
     void warm_up(std::mt19937& chance) {
         const auto order = shuffled(chance);
         if (order.empty()) return;
-        told_.show("warming up", 0);
+        told_.show(name_ + ", warming up");
         if (auto taken = order.front()->of->take(); !taken)
             leave_out(*order.front(), taken.error());
     }
@@ -132,18 +153,11 @@ class case_run {
                  fmt::format("{}: {} was left out: {}.", what_.about.plan, which.of->name, why));
     }
 
-    [[nodiscard]] double done() const {
-        const double by_time = (clock::now() - begun_) /
-                               std::chrono::duration<double>(
-                                   usual_ - begun_ + in_ticks(std::chrono::duration<double>{1e-3}));
-        return std::max(by_time, static_cast<double>(rounds_.counted) / static_cast<double>(most_));
-    }
-
     /// One of each; nothing if none is left, or it was interrupted.
     round take_round(std::mt19937& chance) {
         round made;
         for (auto* each : shuffled(chance)) {
-            told_.show(fmt::format("round {}, {}", measured() + 1, each->of->name), done());
+            told_.show(fmt::format("{}: {}", name_, each->of->name));
             noise_.begin_sample();
             auto one = each->of->take();
             const auto seen = noise_.end_sample(one ? one->kept_off : 0);
@@ -159,9 +173,6 @@ class case_run {
         }
         return made;
     }
-
-    /// Rounds, whether they count or not.
-    [[nodiscard]] std::size_t measured() const noexcept { return rounds_.counted + aside_.size(); }
 
     void count(round& one) {
         for (auto& [which, taken] : one.taken) add(*which, std::move(taken));
@@ -184,14 +195,6 @@ class case_run {
             if (each.left_out || each.found.quantities.empty()) return true;
             return median_of(each.found.quantities.front().samples).spread() <= asked_.precision;
         });
-    }
-
-    [[nodiscard]] bool is_enough(const limits& within, clock::time_point last) const {
-        const auto now = clock::now();
-        if (rounds_.counted >= within.most) return true;
-        if (measured() > 0 && now >= last) return true;
-        if (measured() >= within.fewest && now >= usual_) return true;
-        return rounds_.counted >= within.fewest && is_precise();
     }
 
     void keep() {
@@ -217,11 +220,37 @@ class case_run {
     std::vector<row> rows_;
     std::vector<round> aside_;  // disturbed ones, each of which was repeated
     round_count rounds_;
-    std::size_t most_ = 1;
-    clock::time_point begun_;
-    clock::time_point usual_;
+    clock::duration lasted_{};  // the last round
+    bool stuck_ = false;        // it has nothing more to give
+    bool precise_ = false;
+    std::string name_;
     std::string complaint_;
 };
+
+/// The case that is to have the next round: one with the fewest, and of those one in which a round
+/// was disturbed; nullptr when all have enough. So what lasts a minute disturbs a round of each
+/// case and not every round of one, all of them have as many, however long a round of theirs
+/// takes, and what is repeated is seldom repeated in the same minute.
+case_run* next_of(std::deque<case_run>& runs, const limits& within, clock::time_point usual,
+                  clock::time_point last) {
+    case_run* next = nullptr;
+    const auto behind = [](const case_run& one, const case_run& other) {
+        return std::pair{one.measured(), one.counted()} <
+               std::pair{other.measured(), other.counted()};
+    };
+    for (auto& each : runs) {
+        if (each.is_enough(within, usual, last)) continue;
+        if (next == nullptr || behind(each, *next)) next = &each;
+    }
+    return next;
+}
+
+/// Of the rounds that there may be.
+double share_done(const std::deque<case_run>& runs, const limits& within) {
+    double counted = 0;
+    for (const auto& each : runs) counted += static_cast<double>(each.counted());
+    return counted / static_cast<double>(runs.size() * within.most);
+}
 
 /// What is to be said of rounds in which something else had the machine.
 void judge_rounds(results& found) {
@@ -285,14 +314,14 @@ limits limits_of(const settings& asked, std::size_t cases) {
                      .most = 9,
                      .repeated = 2,
                      .usual = seconds{std::min(90.0, many * 7)},
-                     .longest = seconds{100}};
+                     .longest = seconds{105}};
             break;
         case effort::normal:
             found = {.fewest = 5,
                      .most = 25,
-                     .repeated = 5,
-                     .usual = seconds{std::min(690.0, many * 25)},
-                     .longest = seconds{800}};
+                     .repeated = 4,
+                     .usual = seconds{std::min(780.0, many * 30)},
+                     .longest = seconds{840}};
             break;
         case effort::full:
             found = {.fewest = 9,
@@ -305,7 +334,7 @@ limits limits_of(const settings& asked, std::size_t cases) {
     if (asked.repeat) {
         found.fewest = *asked.repeat;
         found.most = *asked.repeat;
-        found.longest = seconds{std::chrono::hours{24 * 365}};
+        found.usual = found.longest = seconds{std::chrono::hours{24 * 365}};
     }
     return found;
 }
@@ -317,22 +346,19 @@ std::expected<void, std::string> measure(std::vector<planned_case>& cases, const
     const auto usual = begun + in_ticks(within.usual);
     const auto last = begun + in_ticks(within.longest);
     std::mt19937 chance{std::random_device{}()};
-    double weight_left = 0;
-    for (const auto& each : cases) weight_left += each.weight;
+    // Rows point into their cases' variants, and rounds into rows: neither may move.
+    std::deque<case_run> runs;
+    for (auto& each : cases) runs.emplace_back(each, asked, told, around, into);
+    while (interruption::signal() == 0) {
+        auto* next = next_of(runs, within, usual, last);
+        if (next == nullptr) break;
+        told.begin_round(next->measured() + 1, share_done(runs, within));
+        next->go_on(within, last, chance);
+    }
     std::string complaint;
-    for (auto& each : cases) {
-        if (interruption::signal() != 0) break;
-        const auto now = clock::now();
-        // No case takes from those after it: it may have its share of what is left, and no more.
-        const double share = each.weight / std::max(weight_left, each.weight);
-        const auto share_until = [&](clock::time_point end) {
-            return now + in_ticks(std::max(clock::duration::zero(), end - now) * share);
-        };
-        weight_left -= each.weight;
-        told.begin_case(each.about.plan + ", " + each.about.name);
-        case_run one{each, asked, told, around, into};
-        one.run(within, share_until(usual), share_until(last), chance);
-        if (!one.complaint().empty()) complaint = one.complaint();
+    for (auto& each : runs) {
+        each.end(within);
+        if (!each.complaint().empty()) complaint = each.complaint();
     }
     into.interrupted = interruption::signal() != 0;
     if (into.cases.empty() && !into.interrupted) return std::unexpected{complaint};

@@ -14,23 +14,24 @@
 
 namespace sluice::lab {
 
-/// How many rounds a case has, and how long they may take.
+/// How many rounds each case has, and how long all of them together may take.
 struct limits {
     std::size_t fewest = 3;  ///< rounds, unless time is up for good
     std::size_t most = 30;
     std::size_t repeated = 0;  ///< at most so many rounds of a case that were disturbed
-    std::chrono::duration<double> usual{60};    ///< for all cases together: what they share
-    std::chrono::duration<double> longest{90};  ///< after which no case gets a second round
+    std::chrono::duration<double> usual{60};    ///< after which no case gets more than the fewest
+    std::chrono::duration<double> longest{90};  ///< after which no round ends, but for the first
 };
 /// `cases` is how many there are; a plan alone gets less time than all of them together.
 [[nodiscard]] limits limits_of(const settings& asked, std::size_t cases);
 
-/// Each round measures every variant of a case once, in an order of its own. Before the first one
-/// variant is measured for nothing, which wakes cores and warms caches. A round that `around` says
-/// was disturbed is put aside and another measured, within the usual time; where too few others
-/// were to be had, the least disturbed of them count after all. Fills in cases and warnings of
-/// `into`, and whether it was interrupted (there is an `interruption`). The error, a sentence
-/// without its full stop, is why nothing at all could be measured.
+/// Each round measures every variant of a case once, in an order of its own. The cases take turns,
+/// a round each, until a case is precise or time is up. Before its first round one variant is
+/// measured for nothing, which wakes cores and warms caches. A round that `around` says was
+/// disturbed is put aside and another measured; where too few others were to be had, the least
+/// disturbed of them count after all. Fills in cases and warnings of `into`, and whether it was
+/// interrupted (there is an `interruption`). The error, a sentence without its full stop, is why
+/// nothing at all could be measured.
 [[nodiscard]] std::expected<void, std::string> measure(std::vector<planned_case>& cases,
                                                        const limits& within, const settings& asked,
                                                        progress& told, noise& around,

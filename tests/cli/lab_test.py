@@ -137,11 +137,11 @@ class Interrupted(LabTest):
         report = json.loads((self.work / "r.json").read_text(encoding="utf-8"))
         self.assertTrue(report["interrupted"])
         self.assertTrue(report["cases"])
-        rounds = {
-            len(figure["quantities"][0]["samples"])
-            for case in report["cases"] for figure in case["figures"]
-        }
-        self.assertEqual(len(rounds), 1, "rounds are whole")
+        rounds = [
+            {len(figure["quantities"][0]["samples"]) for figure in case["figures"]}
+            for case in report["cases"]
+        ]
+        self.assertEqual([len(each) for each in rounds], [1] * len(rounds), "rounds are whole")
 
     def test_at_once_there_is_nothing_to_keep_and_that_is_said(self):
         with self.running("models") as program:

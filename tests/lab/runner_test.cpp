@@ -156,7 +156,8 @@ TEST_F(runner, where_time_is_up_the_least_disturbed_count) {
                           return numbered(i);
                       }}});
     disturb([](std::size_t round) { return std::vector{0.4, 0.9, 0.6}.at(round); });
-    const auto found = run({.fewest = 2, .most = 5, .repeated = 2, .usual = 500ms, .longest = 90s});
+    const auto found =
+        run({.fewest = 2, .most = 5, .repeated = 2, .usual = 400ms, .longest = 500ms});
     const auto& about = found.cases.at(0);
     EXPECT_EQ(about.figures.at(0).quantities.at(0).samples, (std::vector<double>{3, 1}));
     EXPECT_EQ(about.rounds,
@@ -176,20 +177,61 @@ TEST_F(runner, a_sample_that_was_kept_off_its_core_disturbs_its_round) {
     EXPECT_EQ(found.cases.at(0).rounds.repeated, 1U);
 }
 
-TEST_F(runner, no_case_takes_the_time_of_those_after_it) {
-    const auto slow = [](std::size_t) -> taking {
-        std::this_thread::sleep_for(20ms);
-        return sample_of(1);
-    };
-    for (const char* name : {"one", "two", "three"}) add_case(name, {{"a", slow}});
-    const auto found =
-        run({.fewest = 3, .most = 1000, .repeated = 2, .usual = 0s, .longest = 90ms}, 0);
-    ASSERT_EQ(found.cases.size(), 3U);
-    for (const auto& each : found.cases) {
-        const auto rounds = each.figures.at(0).quantities.at(0).samples.size();
-        EXPECT_GE(rounds, 1U);
-        EXPECT_LE(rounds, 2U) << each.name;
+TEST_F(runner, what_was_disturbed_is_repeated_after_the_usual_time_too) {
+    add_case("one", {{"a", [](std::size_t i) {
+                          if (i == 1) std::this_thread::sleep_for(50ms);
+                          return numbered(i);
+                      }}});
+    disturb([](std::size_t round) { return round == 0 ? 0.4 : 0; });
+    const auto found = run({.fewest = 2, .most = 5, .repeated = 2, .usual = 50ms, .longest = 90s});
+    EXPECT_EQ(found.cases.at(0).figures.at(0).quantities.at(0).samples,
+              (std::vector<double>{2, 3}));
+    EXPECT_EQ(found.cases.at(0).rounds,
+              (sluice::lab::round_count{.counted = 2, .disturbed = 0, .repeated = 1}));
+}
+
+TEST_F(runner, cases_take_turns) {
+    for (const char* name : {"one", "two"}) {
+        add_case(name, {{std::string{"of "} + name, numbered}});
     }
+    run({.fewest = 3, .most = 3, .usual = 60s, .longest = 90s});
+    ASSERT_EQ(taken_.size(), 8U);
+    EXPECT_EQ(taken_, (std::vector<std::string>{"of one", "of one", "of two", "of two", "of one",
+                                                "of two", "of one", "of two"}))
+        << "each warms up, and then they have a round each";
+}
+
+TEST_F(runner, a_case_in_which_a_round_was_disturbed_comes_first_in_the_next_turn) {
+    for (const char* name : {"one", "two"}) {
+        add_case(name, {{std::string{"of "} + name, numbered}});
+    }
+    disturb([](std::size_t round) { return round == 1 ? 0.5 : 0; });
+    run({.fewest = 2, .most = 2, .repeated = 2, .usual = 60s, .longest = 90s});
+    EXPECT_EQ(taken_, (std::vector<std::string>{"of one", "of one", "of two", "of two", "of two",
+                                                "of one", "of two"}))
+        << "it is ahead of the other, and has a round more";
+}
+
+TEST_F(runner, all_cases_have_as_many_rounds_however_long_theirs_are) {
+    const auto lasting = [](std::chrono::milliseconds time) {
+        return [time](std::size_t) -> taking {
+            std::this_thread::sleep_for(time);
+            return sample_of(1);
+        };
+    };
+    add_case("slow", {{"a", lasting(30ms)}});
+    add_case("fast", {{"b", lasting(1ms)}});
+    add_case("also fast", {{"c", lasting(1ms)}});
+    const auto begun = std::chrono::steady_clock::now();
+    const auto found =
+        run({.fewest = 1000, .most = 1000, .repeated = 2, .usual = 0s, .longest = 300ms}, 0);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 2s);
+    ASSERT_EQ(found.cases.size(), 3U);
+    const auto slow = found.cases[0].rounds.counted;
+    EXPECT_GE(slow, 1U);
+    EXPECT_LE(slow, 10U);
+    // The last round of the slow one may be too long for the time that is left.
+    EXPECT_GE(found.cases[1].rounds.counted, slow);
 }
 
 TEST_F(runner, who_fails_is_left_out_with_the_reason_said_once) {
@@ -216,11 +258,13 @@ TEST_F(runner, an_interruption_keeps_whole_rounds_alone) {
         return sample_of(static_cast<double>(i));
     };
     add_case("one", {{"a", interrupts}, {"b", interrupts}});
-    add_case("two", {{"a", steady(1)}});
+    add_case("two", {{"c", steady(1)}});
     const auto found = run(plenty, 0);
     EXPECT_TRUE(found.interrupted);
-    ASSERT_EQ(found.cases.size(), 1U) << "nothing is begun after it";
-    const auto& rows = found.cases[0].figures;
+    EXPECT_NE(taken_.back(), "c") << "nothing is begun after it";
+    const auto after = std::ranges::find(taken_, "c");
+    ASSERT_NE(after, taken_.end()) << "the cases take turns";
+    const auto& rows = found.cases.at(0).figures;
     ASSERT_EQ(rows.size(), 2U);
     EXPECT_EQ(rows[0].quantities[0].samples.size(), rows[1].quantities[0].samples.size());
     EXPECT_GE(rows[0].quantities[0].samples.size(), 2U);

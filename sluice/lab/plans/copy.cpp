@@ -24,7 +24,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr std::uint64_t quick_size = std::uint64_t{128} << 20;
+constexpr sizes usual_sizes{.quick = std::uint64_t{128} << 20, .normal = std::uint64_t{256} << 20};
 
 using transfer::copy;
 
@@ -96,7 +96,7 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
     ::unlink(to.c_str());
     const unique_fd place{::open(where.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (place) ::syncfs(place.get());
-    where.memory.touch(2 * what.size);
+    where.memory.touch(what.cold ? 2 * what.size : what.size);
     auto ready = what.cold ? cool(where, what.from) : warm(what.from);
     if (!ready) return std::unexpected{std::move(ready.error())};
     auto run =
@@ -111,7 +111,7 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
 }  // namespace
 
 std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
-    const auto size = where.file_size(quick_size);
+    const auto size = where.file_size(usual_sizes);
     if (auto why = why_no_room(where, 2 * size); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
@@ -131,8 +131,7 @@ std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
                      : fmt::format("Which way copies a file of {} the fastest when it is in the "
                                    "page cache?",
                                    size_in_words(size))),
-            .variants = {},
-            .weight = cold ? 2.0 : 1.0};
+            .variants = {}};
         for (const auto& [name, how] : transfer::copy_names) {
             if (how == copy::automatic) continue;
             const auto copies = copies_of(how);

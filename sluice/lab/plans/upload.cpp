@@ -16,7 +16,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr std::uint64_t quick_size = std::uint64_t{128} << 20;
+constexpr sizes usual_sizes{.quick = std::uint64_t{128} << 20, .normal = std::uint64_t{256} << 20};
 
 using transfer::to_file;
 
@@ -26,7 +26,7 @@ std::expected<std::string, std::string> make_room(rig& where, std::uint64_t byte
     if (!directory) return directory;
     const unique_fd place{::open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (place) ::syncfs(place.get());
-    where.memory.touch(2 * bytes);
+    where.memory.touch(bytes);
     return directory;
 }
 
@@ -50,6 +50,10 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
                                   "--size",    std::to_string(size)};
     auto run =
         where.serve(std::move(server), {where.cores.server}, std::move(load), {where.cores.load});
+    // The kernel would write it to the disk while something else is measured.
+    if (auto gone = where.files.empty_directory("received"); !gone) {
+        return std::unexpected{std::move(gone.error())};
+    }
     if (!run) return std::unexpected{std::move(run.error())};
     const double whole = run->seen.whole_seconds;
     auto s = sample_of_bytes(std::move(*run), copies);
@@ -63,7 +67,7 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
 }  // namespace
 
 std::expected<std::vector<planned_case>, std::string> upload_plan(rig& where) {
-    const auto size = where.file_size(quick_size);
+    const auto size = where.file_size(usual_sizes);
     const auto numbers = clients_of(where);
     const auto most = *std::ranges::max_element(numbers);
     if (auto why = why_no_room(where, most * share_of(size, most)); !why.empty()) {
