@@ -49,7 +49,9 @@ result<unique_fd> listen_patiently(const net::address& where, const net::listen_
 
 std::string why_no_door(const net::address& where, error why) {
     std::string_view advice = "choose another address with --listen";
-    if (why.is(EADDRINUSE)) {
+    if (why.is(EADDRINUSE) && where.port() == 0) {
+        advice = "no port is free: end what has them, or widen net.ipv4.ip_local_port_range";
+    } else if (why.is(EADDRINUSE)) {
         advice = "end the program that has it, or choose another port with --listen";
     } else if (why.is(EACCES)) {
         advice = "ports below 1024 are root's, choose another with --listen";

@@ -41,10 +41,10 @@ class LabTest(unittest.TestCase):
         self.assertEqual(list(self.locks.iterdir()), [], "a lock was left behind")
         self.assertEqual(list(self.work.glob(".sluice-lab*")), [], "files were left behind")
 
-    def lab(self, *words, prepare=None):
-        """Status, stdout and stderr of a lab in self.work."""
+    def lab(self, *words, prepare=None, within=()):
+        """Status, stdout and stderr of a lab in self.work, which the words `within` start."""
         done = subprocess.run(
-            [SLUICE, "lab", *map(str, words)],
+            [*within, SLUICE, "lab", *map(str, words)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -30,7 +30,16 @@ dialer::dialer(const net::address& where) : where_{where} {
 }
 
 void dialer::refuse(int code) const {
-    give_up("cannot connect to " + where_.to_string(), code);
+    std::string advice;
+    if (here_ && code == EADDRNOTAVAIL) {
+        advice =
+            "; no port is left to come from: wait a minute for those of connections that have "
+            "ended, or widen net.ipv4.ip_local_port_range";
+    } else if (here_ && code == ENETUNREACH) {
+        advice = "; the loopback interface is down: `ip link set lo up` brings it up";
+    }
+    give_up(fmt::format("cannot connect to {}: {}{}", where_.to_string(),
+                        error::system(code).message(), advice));
 }
 
 unique_fd dialer::open(int flags) {
