@@ -27,8 +27,9 @@ namespace {
 constexpr std::string_view method = R"(<p class="method">
 Every variant of a case ran once a round, in random order, so that what
 disturbs the machine for a while disturbs all of them; cases took turns, a round each. Rounds in
-which something else had the machine were repeated where there was time, and dropped. Shown is the median of the rounds. The
-interval beside it holds the median with 95 % confidence; it comes from drawing the rounds
+which something else had the machine were repeated where there was time, and dropped. Shown is
+the median of the rounds. The interval beside it holds the median with 95 % confidence; it comes
+from drawing the rounds
 again with replacement (bootstrap, seeded), with wider percentiles where rounds are few.
 Ratios are taken round by round, and their intervals hold at 95 % for all comparisons of a
 case together. What lies within the noise, or below one per cent, is called a tie. Latencies
