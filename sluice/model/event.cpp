@@ -131,9 +131,8 @@ class event::share : io::letter {
         for (;;) {
             // Only while there is a seat, which is taken when somebody has come: a shard that waits
             // keeps none from the others.
-            auto seat = co_await owner_.seats_.take(door.home());
+            auto seat = co_await owner_.seats_.until_one_is_free(door.home());
             if (!seat) co_return seat;
-            owner_.seats_.give_back();
             auto socket = co_await door.accept();
             if (!socket) co_return failure(socket.error());
             seat = co_await owner_.seats_.take(door.home());

@@ -11,6 +11,7 @@ bool seats::take_or_wait(taking& who) noexcept {
         waiting_.push_back(who);
         return false;
     }
+    if (!who.keeps_) return true;
     --free_;
     least_free_ = std::min(least_free_, free_);
     return true;
@@ -41,6 +42,7 @@ std::size_t seats::most_taken() const noexcept {
 
 void seats::taking::arrive(letter& l) noexcept {
     auto& self = static_cast<taking&>(l);
+    self.handed_over_ = true;
     self.here_.ready().push(self);
 }
 

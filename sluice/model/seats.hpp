@@ -23,7 +23,11 @@ class seats {
     explicit seats(std::size_t most) noexcept : free_{most}, most_{most} {}
 
     /// `co_await s.take(e)` on the thread of `e`: fault::cancelled, or a seat to be given back.
-    [[nodiscard]] auto take(io::engine& here) noexcept { return taking{*this, here}; }
+    [[nodiscard]] auto take(io::engine& here) noexcept { return taking{*this, here, true}; }
+    /// The same, and takes none: waits until one is free, which another may take at once.
+    [[nodiscard]] auto until_one_is_free(io::engine& here) noexcept {
+        return taking{*this, here, false};
+    }
     void give_back() noexcept;
     /// The most seats that were taken at a time.
     [[nodiscard]] std::size_t most_taken() const noexcept;
@@ -31,8 +35,8 @@ class seats {
  private:
     class taking : public list_hook<seat_tag>, io::letter, coro::cancel_hook, coro::resumable {
      public:
-        taking(seats& owner, io::engine& here) noexcept
-            : letter{&arrive}, cancel_hook{&on_cancel}, owner_{owner}, here_{here} {}
+        taking(seats& owner, io::engine& here, bool keeps) noexcept
+            : letter{&arrive}, cancel_hook{&on_cancel}, owner_{owner}, here_{here}, keeps_{keeps} {}
 
         [[nodiscard]] static bool await_ready() noexcept { return false; }
         template <class Promise>
@@ -49,6 +53,8 @@ class seats {
         }
         [[nodiscard]] result<void> await_resume() noexcept {
             cancel_hook::unlink();
+            // What it was handed goes on to the next.
+            if (handed_over_ && !keeps_) owner_.give_back();
             return outcome_;
         }
 
@@ -59,6 +65,8 @@ class seats {
 
         seats& owner_;
         io::engine& here_;
+        bool keeps_;
+        bool handed_over_ = false;
         result<void> outcome_;
     };
 

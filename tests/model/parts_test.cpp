@@ -47,6 +47,33 @@ TEST(seats, whoever_waited_longest_gets_the_seat_that_is_given_back) {
     EXPECT_EQ(two.most_taken(), 2U);
 }
 
+coro::task<void> look(seats& at, io::engine& here, int& looked) {
+    auto free = co_await at.until_one_is_free(here);
+    if (free) ++looked;
+}
+
+TEST(seats, who_only_looks_takes_none) {
+    const auto here = make(io::engine_kind::epoll);
+    seats one{1};
+    std::vector<int> order;
+    int looked = 0;
+    coro::context root{here->ready()};
+    coro::scope all{root};
+    ASSERT_TRUE(all.spawn(look(one, *here, looked)));
+    EXPECT_EQ(looked, 1);
+    EXPECT_EQ(one.most_taken(), 0U);
+    ASSERT_TRUE(all.spawn(take(one, *here, order, 1)));
+    // Both wait, and the seat that one was handed goes on to the other.
+    ASSERT_TRUE(all.spawn(look(one, *here, looked)));
+    ASSERT_TRUE(all.spawn(take(one, *here, order, 2)));
+    EXPECT_EQ(looked, 1);
+    one.give_back();
+    while (all.size() > 0) here->run_once(io::never);
+    EXPECT_EQ(looked, 2);
+    EXPECT_EQ(order, (std::vector{1, 2}));
+    EXPECT_EQ(one.most_taken(), 1U);
+}
+
 TEST(seats, a_wait_that_is_cancelled_takes_no_seat) {
     const auto here = make(io::engine_kind::epoll);
     seats one{1};
