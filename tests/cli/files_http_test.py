@@ -125,6 +125,18 @@ class EveryModel(HttpTest):
                 self.assertEqual(server.end()[0], 0)
 
 
+    def test_the_summary_counts_those_who_were_here_at_a_time(self):
+        for flags, folder in self.on_every_model():
+            for many in (0, 1):
+                with HttpServer(folder, *flags) as server:
+                    for _ in range(many):
+                        self.assertEqual(server.put("/a", SMALL)[0], 201)
+                    server.signal(signal.SIGTERM)
+                    status, _, errors = server.end()
+                    self.assertEqual(status, 0)
+                    self.assertIn(f"served {many} clients, {many} at most at a time", errors)
+
+
 class Files(HttpTest):
     def setUp(self):
         super().setUp()
@@ -412,6 +424,29 @@ class Files(HttpTest):
         )
         self.assertEqual(fields["Content-Type"], "text/html; charset=utf-8")
         self.assertEqual(fields["X-Content-Type-Options"], "nosniff")
+
+    def test_what_was_uploaded_runs_no_scripts(self):
+        self.server.put("/page.html", b"<script>document.title = 1</script>")
+        for name in ("a.svg", "a.txt", "unknown"):
+            self.server.put(f"/{name}", SMALL)
+        for path, headers, wanted in (
+            ("/page.html", {}, 200), ("/a.svg", {}, 200), ("/a.txt", {}, 200), ("/unknown", {}, 200),
+            ("/page.html", {"Range": "bytes=0-1"}, 206), ("/page.html", {"Range": "bytes=0-1,4-5"}, 206),
+        ):  # fmt: skip
+            for method in ("GET", "HEAD"):
+                status, fields, _ = self.server.ask(method, path, None, headers)
+                self.assertEqual(status, wanted if method == "GET" else 200)
+                self.assertEqual(fields["Content-Security-Policy"], "sandbox", path)
+                self.assertEqual(fields["X-Content-Type-Options"], "nosniff", path)
+        # Browsers show these in a page of their own, which a sandbox would forbid.
+        self.server.put("/a.pdf", SMALL)
+        _, fields, _ = self.server.get("/a.pdf")
+        self.assertIsNone(fields["Content-Security-Policy"])
+        self.assertEqual(fields["X-Content-Type-Options"], "nosniff")
+        # The page of a directory has scripts, and a policy of its own.
+        status, fields, body = self.server.get("/", Accept="text/html")
+        self.assertEqual((status, fields["Content-Security-Policy"]), (200, None))
+        self.assertIn(b"Content-Security-Policy", body)
 
     def test_what_was_uploaded_last_wins_and_nobody_sees_a_mixture(self):
         texts = [bytes([65 + i]) * 2_000_000 for i in range(4)]

@@ -132,6 +132,11 @@ class file_answer {
         auto& to = x_.reply(status);
         add_validators(to, found_.now);
         to.add("X-Content-Type-Options: nosniff\r\n");
+        // Whoever uploaded a page is not to speak for this server. What shows a PDF in a browser is
+        // no page of this server's, and does not work in a sandbox.
+        if (wire::content_type_of(x_.path()) != "application/pdf") {
+            to.add("Content-Security-Policy: sandbox\r\n");
+        }
         if (digest_) to.field("Repr-Digest", wire::format_repr_digest(*digest_));
         if (wire::query_has(x_.query(), "download")) {
             to.field("Content-Disposition", wire::attachment_named(split(x_.path()).name));
