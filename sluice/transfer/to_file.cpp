@@ -30,7 +30,10 @@ std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
 class progress {
  public:
     progress(const file_space& into, moved& told) noexcept
-        : into_{into}, told_{told}, room_{into.file, into.reserve} {}
+        : into_{into},
+          told_{told},
+          own_{into.file, into.reserve},
+          room_{into.room != nullptr ? *into.room : own_} {}
 
     [[nodiscard]] result<void> begin() noexcept {
         if (into_.expected == 0) return {};
@@ -47,8 +50,15 @@ class progress {
         received_ += bytes;
         told_.add(bytes);
     }
+    [[nodiscard]] bool is_behind() const noexcept {
+        return into_.behind != nullptr && into_.behind->is_due(place());
+    }
+    [[nodiscard]] coro::task<result<void>> catch_up(io::engine& here) {
+        return into_.behind->go_to(here, place());
+    }
     [[nodiscard]] outcome finish() noexcept {
-        auto done = room_.finish(place());
+        if (into_.room != nullptr) return received_;
+        auto done = own_.finish(place());
         if (!done) return failure(done.error());
         return received_;
     }
@@ -56,7 +66,8 @@ class progress {
  private:
     const file_space& into_;
     moved& told_;
-    reservation room_;
+    reservation own_;
+    reservation& room_;
     std::uint64_t received_ = 0;
 };
 
@@ -88,6 +99,10 @@ coro::task<outcome> by_recv_write(net::connection& from, const file_space& into,
             co_await io::write_all_at{from.home(), into.file, room.first(held), so_far.place()};
         if (!written) co_return failure(written.error());
         so_far.add(held);
+        if (!so_far.is_behind()) continue;
+        if (auto caught_up = co_await so_far.catch_up(from.home()); !caught_up) {
+            co_return failure(caught_up.error());
+        }
     }
     co_return so_far.finish();
 }
@@ -126,6 +141,10 @@ coro::task<outcome> by_splice(net::connection& from, const file_space& into, boo
             if (*written == 0) co_return failure_of(EIO);
             left -= *written;
             so_far.add(*written);
+        }
+        if (!so_far.is_behind()) continue;
+        if (auto caught_up = co_await so_far.catch_up(from.home()); !caught_up) {
+            co_return failure(caught_up.error());
         }
     }
     co_return so_far.finish();
@@ -182,10 +201,11 @@ coro::task<outcome> by_uring_recv_write(net::connection& from, const file_space&
                                           so_far.place(), full->index()};
             if (!done) written = failure(done.error());
         }
+        if (written) so_far.add(held.bytes);
+        if (written && so_far.is_behind()) written = co_await so_far.catch_up(from.home());
         if (!written) receiving.cancel();
         co_await receiving.join();
         if (!written) co_return failure(written.error());
-        so_far.add(held.bytes);
         std::swap(full, next);
     }
     if (!got.said) co_return failure(got.said.error());

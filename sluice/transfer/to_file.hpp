@@ -11,6 +11,8 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/reservation.hpp"
+#include "sluice/transfer/write_behind.hpp"
 
 namespace sluice::transfer {
 
@@ -46,7 +48,10 @@ struct file_space {
     std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
     /// How many will come, if that is known: room for all of them is reserved first.
     std::uint64_t expected = 0;
-    bool reserve = true;  ///< room ahead (transfer::reservation)
+    bool reserve = true;  ///< room ahead, given back at the end (transfer::reservation)
+    /// The caller's, who also finishes it: for a file that is received in several calls.
+    reservation* room = nullptr;
+    write_behind* behind = nullptr;  ///< the caller's; has what arrives written meanwhile
 };
 
 /// Receives until the end of the stream, or until `most` bytes have come: how many. ENOSPC, EDQUOT,

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/offload.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/connection.hpp"
 #include "tests/support/engine_test.hpp"
@@ -73,6 +74,46 @@ TEST_P(to_file_test, all_that_is_sent_lies_in_the_file) {
         EXPECT_EQ(said, "5000003");
         EXPECT_TRUE(file.content() == text);
         EXPECT_EQ(told.bytes(), text.size());
+    });
+}
+
+TEST_P(to_file_test, what_arrives_is_handed_to_the_disk_meanwhile) {
+    const std::string text = pattern(5'000'003);
+    io::offload_pool workers{{.workers = 1}};
+    each_way([&](to_file how, bool reserve) {
+        const temporary_file file;
+        transfer::write_behind behind{file.fd(), 0, true, &workers};
+        ASSERT_TRUE(behind.is_due(text.size()));
+        moved told;
+        const auto said = receive(how, {.file = file.fd(), .reserve = reserve, .behind = &behind},
+                                  told, [&](unique_fd peer) { write_all(peer.get(), text); });
+        EXPECT_EQ(said, "5000003");
+        EXPECT_TRUE(file.content() == text);
+        EXPECT_FALSE(behind.is_due(text.size()));
+    });
+}
+
+TEST_P(to_file_test, room_of_the_callers_is_left_to_the_caller) {
+    const std::string text = pattern(300'007);
+    each_way([&](to_file how, bool reserve) {
+        const temporary_file file;
+        transfer::reservation room{file.fd(), reserve};
+        const auto is_ahead = [&] {
+            struct stat now{};
+            EXPECT_EQ(::fstat(file.fd(), &now), 0);
+            return static_cast<std::uint64_t>(now.st_blocks) * 512 >= transfer::reservation::step;
+        };
+        EXPECT_TRUE(room.cover(1, true));
+        // Some file systems reserve nothing.
+        const bool ahead = is_ahead();
+        moved told;
+        const auto said = receive(how, {.file = file.fd(), .room = &room}, told,
+                                  [&](unique_fd peer) { write_all(peer.get(), text); });
+        EXPECT_EQ(said, "300007");
+        EXPECT_EQ(is_ahead(), ahead);
+        EXPECT_TRUE(room.finish(text.size()));
+        EXPECT_FALSE(is_ahead());
+        EXPECT_TRUE(file.content() == text);
     });
 }
 

@@ -8,18 +8,16 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "sluice/base/shared_object.hpp"
 #include "sluice/coro/task.hpp"
-#include "sluice/io/offload.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/service/files/digest_crew.hpp"
 #include "sluice/service/files/digest_later.hpp"
+#include "sluice/service/files/late_pool.hpp"
 #include "sluice/service/files/store.hpp"
 #include "sluice/transfer/to_file.hpp"
 #include "sluice/transfer/to_socket.hpp"
@@ -94,8 +92,11 @@ class http_door {
     void report(std::string_view what) noexcept {
         if (options_.report) options_.report(what);
     }
-    /// Threads for what waits for the disk or burns the CPU, made when a loop first needs them.
-    [[nodiscard]] io::offload_pool& disk();
+    /// For what waits for the disk or burns the CPU.
+    [[nodiscard]] late_pool& disk() noexcept { return disk_; }
+    /// For what arrives faster than the disk takes it; what others ask for does not wait behind
+    /// that.
+    [[nodiscard]] late_pool& writers() noexcept { return writers_; }
 
  private:
     store& store_;
@@ -103,17 +104,14 @@ class http_door {
     shared_object<http_counters> counters_;
     digest_later later_;
     digest_crew crew_;
-    std::mutex mutex_;
-    std::unique_ptr<io::offload_pool> disk_;
+    late_pool disk_{disk_workers};
+    late_pool writers_{disk_workers};
 };
 
 /// What `f` returns, a result: in place where the engine blocks, else on a thread of the door's.
 template <class F>
 coro::task<std::invoke_result_t<F&>> on_disk(http_door& door, io::engine& here, F f) {
-    if (here.blocks()) co_return f();
-    auto done = co_await door.disk().run(here, std::move(f));
-    if (!done) co_return failure(done.error());
-    co_return std::move(*done);
+    co_return co_await door.disk().run(here, std::move(f));
 }
 
 }  // namespace sluice::service::files

@@ -273,6 +273,8 @@ class upload {
         const bool ends_here = !range_ || range_->part->last() + 1 == *range_->total;
         const bool worth_a_thread = length > small_digest || request().chunked;
         if (ends_here && worth_a_thread && digest_is_wanted(length)) digest.start();
+        transfer::write_behind behind{file.fd(), base_, x_.files().syncs(),
+                                      home().blocks() ? nullptr : x_.door().writers().get()};
         const std::uint64_t step = x_.client().roams() ? fair_step : whole_step;
         result<std::uint64_t> got{0};
         do {
@@ -283,7 +285,7 @@ class upload {
                 home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
                 [&] {
                     return request().chunked ? take_chunks(file, told)
-                                             : take_body(file, told, *got, until);
+                                             : take_body(file, behind, told, *got, until);
                 });
         } while (got && !request().chunked && *got < *request().length);
         counting().bytes_stored.fetch_add(told.bytes(), relaxed);
@@ -302,8 +304,9 @@ class upload {
     }
 
     /// Of as many bytes as the head promised, those from `done` to `until`: how many have come.
-    coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::moved& told,
-                                                std::uint64_t done, std::uint64_t until) {
+    coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::write_behind& behind,
+                                                transfer::moved& told, std::uint64_t done,
+                                                std::uint64_t until) {
         const std::uint64_t length = std::min(*request().length, until);
         while (done < length && (!x_.here().empty() || length - done <= small_body)) {
             if (x_.here().empty()) {
@@ -321,10 +324,13 @@ class upload {
             told.add(piece.size());
         }
         if (done == length) co_return done;
-        auto got = co_await transfer::receive_file(
-            options().receive, x_.client().peer(),
-            {.file = file.fd(), .offset = base_ + done, .most = length - done, .reserve = false},
-            told);
+        auto got = co_await transfer::receive_file(options().receive, x_.client().peer(),
+                                                   {.file = file.fd(),
+                                                    .offset = base_ + done,
+                                                    .most = length - done,
+                                                    .reserve = false,
+                                                    .behind = &behind},
+                                                   told);
         if (!got) co_return failure(got.error());
         if (*got < length - done) co_return failure(fault::ended);
         co_return length;

@@ -18,10 +18,6 @@
 namespace sluice::service::files {
 namespace {
 
-// Digests of large files take seconds each; more at a time would only share the disk and the cores.
-constexpr unsigned disk_workers = 2;
-constexpr std::size_t most_waiting = 100'000;
-
 // Room that is taken at a time, where there is a quota.
 constexpr std::uint64_t largest_step = std::uint64_t{64} << 20;
 
@@ -47,15 +43,6 @@ model::service raw_door::service() {
 
 void raw_door::report(std::string_view what) noexcept {
     if (options_.report) options_.report(what);
-}
-
-io::offload_pool& raw_door::disk() {
-    const std::lock_guard lock{mutex_};
-    if (!disk_) {
-        disk_ = std::make_unique<io::offload_pool>(
-            io::offload_pool::options{.workers = disk_workers, .queue = most_waiting});
-    }
-    return *disk_;
 }
 
 coro::task<void> raw_door::receive(model::guest& client) {
@@ -141,6 +128,9 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
 coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming& file,
                                                  std::uint64_t most, transfer::moved& told) {
     const bool limited = store_->room().is_limited();
+    transfer::write_behind behind{file.fd(), 0, store_->syncs(),
+                                  client.home().blocks() ? nullptr : disk_.get()};
+    transfer::reservation room{file.fd(), true};
     std::uint64_t received = 0;
     while (received < most) {
         // Where threads are shared, others have a turn.
@@ -157,12 +147,14 @@ coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming&
             break;
         }
         auto got = co_await transfer::receive_file(
-            options_.how, client.peer(), {.file = file.fd(), .offset = received, .most = step},
+            options_.how, client.peer(),
+            {.file = file.fd(), .offset = received, .most = step, .room = &room, .behind = &behind},
             told);
         if (!got) co_return failure(got.error());
         received += *got;
         if (*got < step) break;
     }
+    if (auto finished = room.finish(received); !finished) co_return failure(finished.error());
     co_return received;
 }
 
@@ -176,11 +168,7 @@ std::uint64_t raw_door::room_for(incoming& file, std::uint64_t received, std::ui
 }
 
 coro::task<result<std::string>> raw_door::keep(io::engine& here, incoming& file) {
-    const auto work = [&file] { return file.keep_under_new_name(); };
-    if (here.blocks()) co_return work();
-    auto done = co_await disk().run(here, work);
-    if (!done) co_return failure(done.error());
-    co_return std::move(*done);
+    co_return co_await disk_.run(here, [&file] { return file.keep_under_new_name(); });
 }
 
 // Of a file that has its name already, and is right whatever comes of this.
@@ -193,12 +181,7 @@ coro::task<std::string> raw_door::digest(io::engine& here, incoming& file) {
         keep_digest(file.fd(), now, *value);
         return wire::to_hex(*value);
     };
-    result<std::string> made = failure(fault::cancelled);
-    if (here.blocks()) {
-        made = work();
-    } else if (auto done = co_await disk().run(here, work)) {
-        made = std::move(*done);
-    }
+    auto made = co_await digests_.run(here, work);
     co_return made ? std::move(*made) : fmt::format("unknown: {}", made.error().message());
 }
 

@@ -4,8 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,8 +11,8 @@
 #include "sluice/base/result.hpp"
 #include "sluice/base/shared_object.hpp"
 #include "sluice/coro/task.hpp"
-#include "sluice/io/offload.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/service/files/late_pool.hpp"
 #include "sluice/service/files/store.hpp"
 #include "sluice/transfer/to_file.hpp"
 
@@ -64,14 +62,14 @@ class raw_door {
                                                 std::uint64_t step);
     coro::task<result<std::string>> keep(io::engine& here, incoming& file);
     coro::task<std::string> digest(io::engine& here, incoming& file);
-    io::offload_pool& disk();
     void report(std::string_view what) noexcept;
 
     store* store_;
     raw_options options_;
     shared_object<raw_counters> counters_;
-    std::mutex mutex_;
-    std::unique_ptr<io::offload_pool> disk_;  // made when a loop first needs it, so never by fork
+    late_pool disk_{disk_workers};
+    // Digests of large files take seconds each; more at a time would only share the cores.
+    late_pool digests_{2};
 };
 
 }  // namespace sluice::service::files

@@ -1,0 +1,53 @@
+// sync_file_range(2), away from the engine's thread.
+#include "sluice/transfer/write_behind.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+namespace sluice::transfer {
+namespace {
+
+result<void> sync_range(int file, std::uint64_t from, std::uint64_t to, unsigned how) noexcept {
+    int done = 0;
+    do {
+        done =
+            ::sync_file_range(file, static_cast<off_t>(from), static_cast<off_t>(to - from), how);
+    } while (done < 0 && errno == EINTR);
+    if (done < 0) return failure_of(errno);
+    return {};
+}
+
+}  // namespace
+
+result<void> write_behind::write(std::uint64_t end) noexcept {
+    if (auto begun = sync_range(file_, begun_, end, SYNC_FILE_RANGE_WRITE); !begun) return begun;
+    begun_ = end;
+    if (end <= done_ + window) return {};
+    if (auto done = sync_range(file_, done_, end - window, SYNC_FILE_RANGE_WAIT_BEFORE); !done) {
+        return done;
+    }
+    done_ = end - window;
+    return {};
+}
+
+coro::task<result<void>> write_behind::go_to(io::engine& here, std::uint64_t end) {
+    result<void> written;
+    if (here.blocks()) {
+        written = write(end);
+    } else if (workers_ == nullptr) {
+        on_ = false;
+    } else {
+        auto asked = co_await workers_->run(here, [this, end] { return write(end); });
+        if (!asked) co_return failure(asked.error());
+        written = *asked;
+    }
+    if (written) co_return written;
+    const error why = written.error();
+    if (why.is(EIO) || why.is(ENOSPC) || why.is(EDQUOT)) co_return written;
+    // Some file systems have no such call: the sync at the end has it all to do, as without this.
+    on_ = false;
+    co_return result<void>{};
+}
+
+}  // namespace sluice::transfer
