@@ -1,7 +1,6 @@
 // Moves files for a comparison: downloads that are dropped in the kernel, uploads that come from
 // memory, small files over kept connections; says in JSON how fast that was.
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -36,19 +35,8 @@ struct arguments {
     std::uint64_t size = 0;   ///< of each upload
     std::uint64_t files = 1;  ///< small ones, by the names PATH0, PATH1 ...
     double seconds = 2;       ///< for small files
-    std::uint64_t touch = 0;  ///< bytes of memory before it begins
     pid_t server = 0;
 };
-
-/// Memory as large as what is going to be used is touched and given back, so that the host of a
-/// virtual machine has it at hand.
-void touch(std::uint64_t bytes) {
-    if (bytes == 0) return;
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (memory == MAP_FAILED) load::fail_with_errno("cannot touch memory");
-    ::munmap(memory, bytes);
-}
 
 /// What uploads are made of: small enough to stay in the cache of the processor, so that sending
 /// costs less than receiving.
@@ -233,7 +221,7 @@ outcome ask_for_small(const arguments& a) {
 
 constexpr const char* usage =
     "usage: files_load get|take|put|raw|small PORT [--path PATH] [--clients N] [--size BYTES]\n"
-    "                  [--files N] [--seconds S] [--server-pid PID] [--touch BYTES]\n"
+    "                  [--files N] [--seconds S] [--server-pid PID]\n"
     "\n"
     "  get    each client downloads PATH by HTTP\n"
     "  take   each client connects and reads to the end\n"
@@ -275,8 +263,6 @@ arguments parse(std::span<char*> words) {
             a.seconds = number<double>(flag, value, 0, 3600);
         } else if (flag == "--server-pid") {
             a.server = number<pid_t>(flag, value, 1, 1 << 22);
-        } else if (flag == "--touch") {
-            a.touch = number<std::uint64_t>(flag, value, 0, largest);
         } else {
             show_usage();
         }
@@ -288,7 +274,6 @@ arguments parse(std::span<char*> words) {
 
 int main(int argc, char** argv) {
     const arguments a = parse({argv, static_cast<std::size_t>(argc)});
-    touch(a.touch);
     const double server_before = a.server == 0 ? 0 : load::cpu_seconds(a.server);
     const double load_before = load::cpu_seconds(0);
     const auto begin = load::clock_type::now();

@@ -44,11 +44,10 @@ def run(arguments):
             kind = "put" if "put" in name else "raw"
             size = arguments.size * files.GIB
             with start(name) as server:
-                said = comparison.load(
-                    kind, server, "--path", "/upload", "--clients", CASES[case], "--size", size,
-                    "--touch", size * CASES[case],
+                files.touch(files.TOUCHED * size * CASES[case])
+                return comparison.load(
+                    kind, server, "--path", "/upload", "--clients", CASES[case], "--size", size
                 )
-            return said
 
         comparison.measure(measure)
         comparison.show(["c-splice", "nginx-put"])
