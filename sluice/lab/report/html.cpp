@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <optional>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "sluice/lab/report/ranking.hpp"
 #include "sluice/lab/report/rounds.hpp"
 #include "sluice/lab/report/style.hpp"
+#include "sluice/lab/report/table.hpp"
 #include "sluice/lab/statistics.hpp"
 
 namespace sluice::lab {
@@ -66,13 +66,6 @@ std::string anchor_of(std::size_t plan) {
 struct group {
     std::string_view line;
     std::vector<const test_case*> cases;
-};
-
-/// A column of numbers: its head, and a cell a variant.
-struct column {
-    std::string title;
-    std::string unit;
-    std::vector<std::string> cells;
 };
 
 class page {
@@ -243,7 +236,7 @@ class page {
         add_remarks(in);
         add_latencies(in, false);
         add("<details><summary>Figures</summary>");
-        add_table(in);
+        out_ += table_of(in);
         add("</details>");
         add_commands(each);
         add("</article>");
@@ -276,107 +269,6 @@ class page {
             items += fmt::format("<li>{}</li>", told);
         }
         if (!items.empty()) add(R"(<ul class="remarks">{}</ul>)", items);
-    }
-
-    static std::string interval_of(const estimate& value, const scale& units) {
-        return value.count < 2 ? std::string{}
-                               : fmt::format("<small>{} to {}</small>", shown(value.low, units),
-                                             shown(value.high, units));
-    }
-
-    static column ratios_of(const ranking& in) {
-        column ratios{"ratio", in.rows[*in.base].row->variant, {}};
-        for (std::size_t i = 0; i < in.rows.size(); ++i) {
-            const auto& each = in.rows[i];
-            if (each.value.count == 0 || i == *in.base) {
-                ratios.cells.emplace_back(each.value.count == 0 ? "-" : "base");
-                continue;
-            }
-            const auto& to = each.to_base;
-            const auto* mark = to.outcome == verdict::tie       ? "tie, "
-                               : to.outcome == verdict::unknown ? "too few rounds, "
-                                                                : "";
-            ratios.cells.push_back(fmt::format("{} × <small>{}{} to {}</small>",
-                                               shown_ratio(to.ratio), mark, shown_ratio(to.low),
-                                               shown_ratio(to.high)));
-        }
-        return ratios;
-    }
-
-    static std::optional<column> column_of(const ranking& in, std::string_view name,
-                                           bool intervals) {
-        std::vector<estimate> values;
-        std::string unit;
-        double most = 0;
-        for (const auto& row : in.rows) {
-            const auto* each = find_series(*row.row, name);
-            values.push_back(each == nullptr ? estimate{} : median_of(each->samples));
-            if (each != nullptr) unit = each->unit;
-            most = std::max(most, std::abs(values.back().median));
-        }
-        if (std::ranges::all_of(values, [](const estimate& v) { return v.count == 0; })) {
-            return std::nullopt;
-        }
-        const auto units = scale_for(most, unit);
-        column made{std::string{name}, units.unit, {}};
-        for (const auto& each : values) {
-            made.cells.push_back(each.count == 0 ? "-"
-                                                 : fmt::format("{} {}", shown(each.median, units),
-                                                               intervals ? interval_of(each, units)
-                                                                         : std::string{}));
-        }
-        return made;
-    }
-
-    static void add_percentiles(const ranking& in, std::vector<column>& into) {
-        std::vector<double> shares;
-        for (const auto& row : in.rows) {
-            for (const auto& [share, seconds] : row.row->latencies) {
-                const bool known = std::ranges::find(shares, share) != shares.end();
-                if (!known && std::isfinite(share) && std::isfinite(seconds) && share >= 0.5) {
-                    shares.push_back(share);
-                }
-            }
-        }
-        std::ranges::sort(shares);
-        for (const auto share : shares) {
-            std::vector<double> values;
-            double most = 0;
-            for (const auto& row : in.rows) {
-                const auto each = std::ranges::find(row.row->latencies, share, &quantile::share);
-                const bool has = each != row.row->latencies.end() && std::isfinite(each->seconds);
-                values.push_back(has ? each->seconds : -1);
-                most = std::max(most, values.back());
-            }
-            const auto units = scale_for(most, "s");
-            column made{shown_share(share), units.unit, {}};
-            for (const auto each : values) {
-                made.cells.push_back(each < 0 ? "-" : shown(each, units));
-            }
-            into.push_back(std::move(made));
-        }
-    }
-
-    void add_table(const ranking& in) {
-        std::vector<column> columns;
-        if (auto ranked = column_of(in, in.quantity, true)) columns.push_back(std::move(*ranked));
-        if (in.base && in.rows.size() > 1) columns.push_back(ratios_of(in));
-        for (const auto& name : other_quantities(in)) {
-            if (auto other = column_of(in, name, false)) columns.push_back(std::move(*other));
-        }
-        add_percentiles(in, columns);
-        add(R"(<div class="wide-table"><table><thead><tr><th>variant</th>)");
-        for (const auto& each : columns) {
-            add("<th>{}<small>{}</small></th>", escaped(each.title), escaped(each.unit));
-        }
-        add("</tr></thead><tbody>");
-        for (std::size_t i = 0; i < in.rows.size(); ++i) {
-            add("<tr{}><td>{}</td>", in.rows[i].leads ? R"( class="lead")" : "",
-                escaped(in.rows[i].row->variant));
-            for (const auto& each : columns) add("<td>{}</td>", each.cells[i]);
-            add("</tr>");
-        }
-        add("</tbody></table></div>");
     }
 
     void add_commands(const test_case& each) {
@@ -502,40 +394,16 @@ class page {
             if (!line.points.empty()) lines.push_back(std::move(line));
         }
         out_ += lines_on(plane, lines);
-        add_matrix(points, lines, plane);
+        out_ += matrix_of(points, lines, plane);
         for (const auto& each : points) add_latencies(each, true);
         for (std::size_t i = 0; i < points.size(); ++i) {
             add("<details><summary>Figures and commands: {}</summary>", escaped(of.cases[i]->name));
-            add_table(points[i]);
+            out_ += table_of(points[i]);
             add_remarks(points[i]);
             add_commands(*of.cases[i]);
             add("</details>");
         }
         add("</article>");
-    }
-
-    /// Medians: a row for each line, a column for each place; who is ahead there stands out.
-    void add_matrix(const std::vector<ranking>& points, const std::vector<plot_line>& lines,
-                    const plot_plane& plane) {
-        add(R"(<div class="wide-table"><table><thead><tr><th>{}, {}</th>)",
-            escaped(points.front().quantity), escaped(plane.units.unit));
-        for (const auto& [x, label] : plane.ticks) add("<th>{}</th>", escaped(label));
-        add("</tr></thead><tbody>");
-        for (const auto& line : lines) {
-            add("<tr><td>{}</td>", escaped(line.name));
-            for (const auto& point : points) {
-                const auto row = point.find(line.name);
-                if (!row) {
-                    add("<td>-</td>");
-                    continue;
-                }
-                const auto& each = point.rows[*row];
-                add("<td{}>{}</td>", each.leads ? R"( class="ahead")" : "",
-                    shown(each.value.median, plane.units));
-            }
-            add("</tr>");
-        }
-        add("</tbody></table></div>");
     }
 
     void add_environment() {
