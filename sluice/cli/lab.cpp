@@ -269,7 +269,7 @@ void add_plan(commands& all, CLI::App& lab, const std::string& name,
     add_value(*command, "--precision", s->what.precision, read_percent, "SHARE",
               "Stop when every median is known this well (2%)");
     add_value(*command, "--seconds", s->what.seconds, read_seconds, "S",
-              "What one sample of a rate measures (0.5; 0.15 with --quick, 2 with --full)");
+              "What one sample of a rate measures (0.4; 0.15 with --quick, 2 with --full)");
     command->add_option("--directory", s->what.directory, "Where files are made (.)")
         ->type_name("DIR");
     command->add_flag("--drop-caches", s->what.drop_caches,

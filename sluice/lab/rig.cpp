@@ -87,10 +87,10 @@ double rig::seconds() const noexcept {
     if (asked.seconds) return *asked.seconds;
     switch (asked.how) {
         case effort::quick: return 0.15;
-        case effort::normal: return 0.5;
+        case effort::normal: return 0.4;
         case effort::full: return 2;
     }
-    return 0.5;
+    return 0.4;
 }
 
 double rig::warmup() const noexcept {
