@@ -8,6 +8,7 @@
 #include "sluice/base/fd.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/timer.hpp"
 #include "sluice/net/connection.hpp"
 
 namespace sluice::model {
@@ -40,25 +41,31 @@ class guest {
 
     /// True if turn() may give this thread to others.
     [[nodiscard]] bool roams() const noexcept { return roams_; }
-    /// `co_await g.turn()`: others may have this thread until the client has sent something. Hold
-    /// nothing of the engine's meanwhile, neither leases nor references: it may be another one
-    /// afterwards. Costs nothing where nobody would gain by it.
-    [[nodiscard]] auto turn() noexcept { return turn_awaiter{*this}; }
+    /// `co_await g.turn(until)`: others may have this thread until the client has sent something,
+    /// or the time has come. Hold nothing of the engine's meanwhile, neither leases nor references:
+    /// it may be another one afterwards. Costs nothing where nobody would gain by it.
+    [[nodiscard]] auto turn(io::time_point until = io::never) noexcept {
+        return turn_awaiter{*this, until};
+    }
 
     /// For the model: who waits for the client's next words, if anybody does.
     [[nodiscard]] std::coroutine_handle<> take_waiter() noexcept {
         return std::exchange(waiter_, nullptr);
     }
+    /// For the model: until when, if he is to go on without them then.
+    [[nodiscard]] io::time_point waits_until() const noexcept { return waits_until_; }
 
  private:
     struct turn_awaiter {
         guest& owner;
+        io::time_point until;
 
         [[nodiscard]] bool await_ready() const noexcept { return !owner.roams_; }
         template <class Promise>
         bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
             if (h.promise().current_context().cancelled()) return false;
             owner.waiter_ = h;
+            owner.waits_until_ = until;
             return true;
         }
         static void await_resume() noexcept {}
@@ -67,6 +74,7 @@ class guest {
     net::connection peer_;
     coro::context& patience_;
     std::coroutine_handle<> waiter_;
+    io::time_point waits_until_ = io::never;
     bool roams_;
 };
 

@@ -5,10 +5,13 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -21,10 +24,21 @@
 namespace sluice::model {
 namespace {
 
-// The room's events carry the number of a seat; that of the bell is nobody's.
+// The room's events carry the number of a seat; those of the bell and the alarm are nobody's.
 constexpr std::uint64_t bell_number = 0;
+constexpr std::uint64_t alarm_number = ~std::uint64_t{0};
 
 }  // namespace
+
+/// A client's stay in the room. Under the pool's lock.
+struct pool::stay : heap_hook<stay> {
+    explicit stay(seat& s) noexcept : who{s} {}
+    friend bool operator<(const stay& a, const stay& b) noexcept { return a.until < b.until; }
+
+    seat& who;
+    bool lasts = true;
+    io::time_point until = io::never;
+};
 
 /// One client, from the first time a thread takes it up to the last. Belongs to the thread that
 /// serves it, and to the room while it waits there.
@@ -69,10 +83,11 @@ class pool::seat : io::letter {
     }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+    [[nodiscard]] io::time_point waits_until() const noexcept { return client_->waits_until(); }
     [[nodiscard]] int fd() noexcept {
         return client_ ? client_->peer().fd() : arrived_.socket.get();
     }
-    bool parked = true;  // under the pool's lock
+    stay parked{*this};
 
  private:
     coro::task<void> visit() {
@@ -181,6 +196,9 @@ result<void> pool::open_room() noexcept {
     room_.emplace(std::move(*room));
     bell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!bell_) return failure_of(errno);
+    alarm_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (!alarm_) return failure_of(errno);
+    if (auto added = room_->add(alarm_.get(), EPOLLIN, alarm_number); !added) return added;
     return room_->add(bell_.get(), EPOLLIN, bell_number);
 }
 
@@ -219,30 +237,70 @@ pool::seat* pool::next() noexcept {
         std::array<epoll_event, 1> event{};
         const auto n = room_->wait(event, io::never);
         if (!n || *n == 0 || event[0].data.u64 == bell_number) continue;
-        if (seat* s = claim(event[0].data.u64)) return s;
+        const auto number = event[0].data.u64;
+        if (seat* s = number == alarm_number ? claim_late() : claim(number)) return s;
     }
 }
 
 pool::seat* pool::claim(std::uint64_t number) noexcept {
     const std::lock_guard lock{mutex_};
     const auto found = seats_.find(number);
-    // Whoever drains may have been faster, and the client gone since.
-    if (found == seats_.end() || !std::exchange(found->second->parked, false)) return nullptr;
+    // Whoever drains or was called by the alarm may have been faster, and the client gone since.
+    if (found == seats_.end() || !take_up(*found->second)) return nullptr;
     return found->second.get();
+}
+
+pool::seat* pool::claim_late() noexcept {
+    const std::lock_guard lock{mutex_};
+    std::uint64_t rung = 0;
+    static_cast<void>(::read(alarm_.get(), &rung, sizeof rung));
+    alarm_at_ = io::never;
+    seat* late = nullptr;
+    if (const stay* first = hurried_.least();
+        first != nullptr && first->until <= io::clock::now()) {
+        late = &first->who;
+        static_cast<void>(take_up(*late));
+    }
+    // The next may be late already, and is another thread's then.
+    if (const stay* next = hurried_.least()) set_alarm(next->until);
+    return late;
 }
 
 pool::seat* pool::claim_any() noexcept {
     const std::lock_guard lock{mutex_};
     for (auto& [number, s] : seats_) {
-        if (std::exchange(s->parked, false)) return s.get();
+        if (take_up(*s)) return s.get();
     }
     return nullptr;
+}
+
+bool pool::take_up(seat& s) noexcept {
+    hurried_.remove(s.parked);
+    return std::exchange(s.parked.lasts, false);
+}
+
+// It is not set later when who asked for it has gone on: it rings for nobody then, once.
+void pool::set_alarm(io::time_point when) noexcept {
+    using namespace std::chrono;
+    if (when >= alarm_at_) return;
+    alarm_at_ = when;
+    // All zeros would stop it.
+    const auto at = std::max(duration_cast<nanoseconds>(when.time_since_epoch()), nanoseconds{1});
+    const auto whole = duration_cast<seconds>(at);
+    const itimerspec once{.it_interval = {},
+                          .it_value = {.tv_sec = whole.count(), .tv_nsec = (at - whole).count()}};
+    ::timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &once, nullptr);
 }
 
 bool pool::park(seat& s) noexcept {
     const std::lock_guard lock{mutex_};
     if (shown_stage_ != stage::serving) return false;
-    s.parked = true;
+    s.parked.lasts = true;
+    s.parked.until = s.waits_until();
+    if (s.parked.until != io::never) {
+        hurried_.push(s.parked);
+        set_alarm(s.parked.until);
+    }
     const auto watched = room_->modify(s.fd(), EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, s.number());
     check(watched.has_value(), "a client cannot wait in the room");
     return true;

@@ -10,7 +10,9 @@
 #include <unordered_map>
 
 #include "sluice/base/fd.hpp"
+#include "sluice/base/intrusive_heap.hpp"
 #include "sluice/io/epoll.hpp"
+#include "sluice/io/timer.hpp"
 #include "sluice/model/model.hpp"
 
 namespace sluice::model {
@@ -18,13 +20,15 @@ namespace sluice::model {
 /// Home accepts. Clients who say nothing wait in one room, an epoll set, where they cost no thread;
 /// a free thread takes the one that has waited longest with something to read, serves it until it
 /// would wait for the client again (guest::turn), and leaves it in the room. So many clients share
-/// few threads, request by request, and none of them starves.
+/// few threads, request by request, and none of them starves. One whose time is up is taken, too:
+/// one timer in the room (timerfd_create(2)) stands for all who wait.
 class pool final : public server {
  public:
     pool(io::engine& home, std::vector<entrance> entrances, options o);
     ~pool() override;
 
  private:
+    struct stay;
     class seat;
     class worker;
 
@@ -37,14 +41,21 @@ class pool final : public server {
     /// Waits for the next client to be served; nullptr when there is none and will be none.
     [[nodiscard]] seat* next() noexcept;
     [[nodiscard]] seat* claim(std::uint64_t number) noexcept;
+    [[nodiscard]] seat* claim_late() noexcept;
     [[nodiscard]] seat* claim_any() noexcept;
+    // Under the lock.
+    [[nodiscard]] bool take_up(seat& s) noexcept;
+    void set_alarm(io::time_point when) noexcept;
     /// False if draining has begun: nobody waits in the room any more.
     [[nodiscard]] bool park(seat& s) noexcept;
     void leave(seat& s) noexcept;
 
     std::optional<io::epoll> room_;
     unique_fd bell_;
+    unique_fd alarm_;
     std::mutex mutex_;
+    intrusive_heap<stay> hurried_;         // of those in the room who do not wait for ever
+    io::time_point alarm_at_ = io::never;  // never later than the first of them would have it
     std::unordered_map<std::uint64_t, std::unique_ptr<seat>> seats_;
     std::uint64_t next_number_ = 1;
     std::atomic<stage> shown_stage_ = stage::serving;

@@ -62,8 +62,9 @@ coro::task<void> http_exchange::serve(http_door& door, model::guest& client, std
             x.room_.reset();
             if (x.is_draining()) co_return;
             // Idle: only here nothing is held, and draining ends the wait.
-            co_await client.turn();
-            auto read = x.first_bytes();
+            const auto until = io::after(io::clock::now(), door.options().idle_time);
+            co_await client.turn(until);
+            auto read = x.first_bytes(until);
             read.set_context(client.patience());
             auto got = co_await read;
             if (!x.take_up(got)) co_return;
@@ -95,8 +96,7 @@ void http_exchange::make_way() noexcept {
     in_ -= std::exchange(begin_, 0);
 }
 
-coro::task<result<std::size_t>> http_exchange::first_bytes() {
-    const auto until = io::after(io::clock::now(), door_.options().idle_time);
+coro::task<result<std::size_t>> http_exchange::first_bytes(io::time_point until) {
     co_return co_await io::with_deadline(client_.home(), client_.peer().recv_into(bytes_of(first_)),
                                          until);
 }

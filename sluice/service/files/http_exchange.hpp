@@ -85,7 +85,7 @@ class http_exchange {
 
     [[nodiscard]] bool take_up(const result<std::size_t>& got);
     void make_way() noexcept;
-    coro::task<result<std::size_t>> first_bytes();
+    coro::task<result<std::size_t>> first_bytes(io::time_point until);
     coro::task<bool> read_head();
     coro::task<result<std::size_t>> recv(io::time_point until);
     coro::task<void> answer();

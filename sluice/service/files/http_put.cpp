@@ -279,7 +279,9 @@ class upload {
         result<std::uint64_t> got{0};
         do {
             // Where threads are shared, others have a turn, until more has come.
-            if (*got > 0 && x_.here().empty()) co_await x_.client().turn();
+            if (*got > 0 && x_.here().empty()) {
+                co_await x_.client().turn(io::after(io::clock::now(), options().body_time));
+            }
             const auto until = step < whole_step ? *got + step : whole_step;
             got = co_await at_pace<std::uint64_t>(
                 home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
