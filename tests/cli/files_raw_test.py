@@ -5,6 +5,8 @@ import hashlib
 import os
 import pathlib
 import re
+import resource
+import shutil
 import socket
 import struct
 import subprocess
@@ -29,8 +31,8 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 class FileServer(Program):
     """A `sluice files` command on a port of the kernel's choice."""
 
-    def __init__(self, *words):
-        super().__init__(SLUICE, "files", *words)
+    def __init__(self, *words, program=SLUICE, **options):
+        super().__init__(program, "files", *words, **options)
         found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         self.port = int(found[1])
 
@@ -173,6 +175,53 @@ class Offer(TalkTest):
                 status, _, errors = program.end()
                 self.assertEqual(status, 1)
                 self.assertRegex(errors, f"cannot offer .*: {why}")
+
+
+def with_little_locked_memory(number):
+    """How to run a program that may pin what the rings of one shard need, and next to nothing more.
+
+    What is pinned is counted for each user, and for a while after its end: so `number` tells apart.
+    """
+    most = 512 << 10
+    limit = lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (most, most))  # noqa: E731
+    user = 100_000 + 2 * os.getpid() + number
+    nobody = {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
+    return {"preexec_fn": limit, **nobody}
+
+
+class LittleLockedMemory(TalkTest):
+    """Registered buffers are pinned, and how much may be is limited (RLIMIT_MEMLOCK)."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.folder.chmod(0o777)
+        # The one that was built may lie where only its owner looks.
+        self.program = self.folder / "sluice"
+        shutil.copy(SLUICE, self.program)
+        self.program.chmod(0o755)
+
+    def run_as_nobody(self, number, *words):
+        return FileServer(
+            *words, "--listen" if words[0] == "offer" else "--raw", "127.0.0.1:0",
+            "--engine", "uring", "--workers", "1", program=self.program,
+            **with_little_locked_memory(number),
+        )
+
+    def test_an_upload_and_a_download_are_whole_without_registered_buffers(self):
+        store = self.folder / "store"
+        with self.run_as_nobody(
+            0, "serve", store, "--strategy", "uring-recv-write"
+        ) as server:
+            self.assertEqual(upload(server.port, DATA), b"")
+            self.assertIn(SHA256, server.hear())
+        (kept,) = store.iterdir()
+        kept.chmod(0o644)
+        with self.run_as_nobody(
+            1, "offer", kept, "--strategy", "uring-read-send-zc"
+        ) as server:
+            self.assertTrue(download(server.port) == DATA)
 
 
 class PythonClients(TalkTest):

@@ -56,5 +56,8 @@ class side_job {
 
 /// This thread runs only where nobody else wants to (sched(7), SCHED_IDLE).
 void let_others_go_first() noexcept;
+/// This thread gets a tenth of what another gets that wants the same core (a nice value of 10), for
+/// work that has to come to an end on a busy machine, too.
+void stand_back() noexcept;
 
 }  // namespace sluice::service::files

@@ -13,6 +13,7 @@
 
 #include "sluice/base/mapping.hpp"
 #include "sluice/service/files/digest.hpp"
+#include "sluice/service/files/quiet_thread.hpp"
 #include "sluice/wire/size.hpp"
 
 namespace sluice::service::files {
@@ -171,9 +172,11 @@ coro::task<result<std::string>> raw_door::keep(io::engine& here, incoming& file)
     co_return co_await disk_.run(here, [&file] { return file.keep_under_new_name(); });
 }
 
-// Of a file that has its name already, and is right whatever comes of this.
+// Of a file that has its name already, and is right whatever comes of this: those who still stream
+// go first.
 coro::task<std::string> raw_door::digest(io::engine& here, incoming& file) {
     const auto work = [&file]() -> result<std::string> {
+        stand_back();
         struct stat now{};
         if (::fstat(file.fd(), &now) < 0) return failure_of(errno);
         auto value = digest_of(file.fd());
@@ -181,7 +184,19 @@ coro::task<std::string> raw_door::digest(io::engine& here, incoming& file) {
         keep_digest(file.fd(), now, *value);
         return wire::to_hex(*value);
     };
-    auto made = co_await digests_.run(here, work);
+    result<std::string> made;
+    if (here.blocks()) {
+        // This thread keeps its place for whom it serves next.
+        side_job aside;
+        aside.start([&]() -> result<void> {
+            made = work();
+            return {};
+        });
+        static_cast<void>(aside.wait());
+        if (!aside.started()) made = failure_of(EAGAIN);
+    } else {
+        made = co_await digests_.run(here, work);
+    }
     co_return made ? std::move(*made) : fmt::format("unknown: {}", made.error().message());
 }
 
