@@ -2,7 +2,6 @@
 #include "sluice/lab/only_lab.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "sluice/base/result.hpp"
+#include "sluice/lab/lock_soon.hpp"
 
 namespace sluice::lab {
 namespace {
@@ -43,7 +43,7 @@ std::expected<only_lab, std::string> only_lab::claim() {
                                    error::system(errno).message() +
                                    "): set TMPDIR to a directory that can be written"};
         }
-        if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (!lock_soon(file.get(), usual_patience)) {
             return std::unexpected{
                 std::string{"another lab is running, and two would measure each other: wait until "
                             "it has ended (it holds "} +

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "sluice/base/result.hpp"
+#include "sluice/lab/lock_soon.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::lab {
@@ -28,7 +28,7 @@ constexpr auto prefix = ".sluice-lab-";
 /// A lab locks its directory while it lives.
 unique_fd lock_of(const std::string& path) {
     unique_fd lock{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
-    if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return {};
+    if (!lock || !lock_soon(lock.get(), usual_patience)) return {};
     return lock;
 }
 
