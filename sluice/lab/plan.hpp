@@ -46,6 +46,8 @@ struct variant {
 struct planned_case {
     test_case about;  ///< without figures
     std::vector<variant> variants;
+    /// More than one for what is cheap and of which small differences are to be seen.
+    std::size_t rounds_a_turn = 1;
 };
 
 /// Where a case stands on the axis of a plot.

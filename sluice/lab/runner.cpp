@@ -115,6 +115,11 @@ class case_run {
     /// Rounds, whether they count or not.
     [[nodiscard]] std::size_t measured() const noexcept { return rounds_.counted + aside_.size(); }
     [[nodiscard]] std::size_t counted() const noexcept { return rounds_.counted; }
+    /// How many turns it has had whole, whether they count or not.
+    [[nodiscard]] std::size_t turns() const noexcept { return measured() / what_.rounds_a_turn; }
+    [[nodiscard]] std::size_t turns_counted() const noexcept {
+        return counted() / what_.rounds_a_turn;
+    }
 
     /// Writes it down.
     void end(const limits& within) {
@@ -235,8 +240,8 @@ case_run* next_of(std::deque<case_run>& runs, const limits& within, clock::time_
                   clock::time_point last) {
     case_run* next = nullptr;
     const auto behind = [](const case_run& one, const case_run& other) {
-        return std::pair{one.measured(), one.counted()} <
-               std::pair{other.measured(), other.counted()};
+        return std::pair{one.turns(), one.turns_counted()} <
+               std::pair{other.turns(), other.turns_counted()};
     };
     for (auto& each : runs) {
         if (each.is_enough(within, usual, last)) continue;

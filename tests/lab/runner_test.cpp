@@ -201,6 +201,15 @@ TEST_F(runner, cases_take_turns) {
         << "each warms up, and then they have a round each";
 }
 
+TEST_F(runner, a_case_may_have_several_rounds_a_turn) {
+    add_case("one", {{"of one", numbered}});
+    add_case("two", {{"of two", numbered}}).rounds_a_turn = 2;
+    run({.fewest = 2, .most = 4, .usual = 60s, .longest = 90s});
+    EXPECT_EQ(taken_, (std::vector<std::string>{"of one", "of one", "of two", "of two", "of two",
+                                                "of one", "of two", "of two", "of one", "of one"}))
+        << "each warms up, and then one has a round for two of the other";
+}
+
 TEST_F(runner, a_case_in_which_a_round_was_disturbed_comes_first_in_the_next_turn) {
     for (const char* name : {"one", "two"}) {
         add_case(name, {{std::string{"of "} + name, numbered}});
