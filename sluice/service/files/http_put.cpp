@@ -1,4 +1,4 @@
-// PUT and DELETE: a file is received, checked and given its name, or its name is taken away.
+// PUT: a file is received, checked and given its name.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -259,8 +259,7 @@ class upload {
         return false;
     }
 
-    /// Whether the answer tells the digest. Where the disk is waited for, it is
-    /// made meanwhile.
+    /// Whether the answer tells the digest. Where the disk is waited for, it is made meanwhile.
     [[nodiscard]] bool digest_is_wanted(std::uint64_t size) const noexcept {
         return promised_ || x_.files().syncs() || options().digest_always || size <= quick_digest ||
                wire::wants_sha256(request().field(http_field::want_repr_digest));
@@ -273,8 +272,10 @@ class upload {
         const bool ends_here = !range_ || range_->part->last() + 1 == *range_->total;
         const bool worth_a_thread = length > small_digest || request().chunked;
         if (ends_here && worth_a_thread && digest_is_wanted(length)) digest.start();
-        transfer::write_behind behind{file.fd(), base_, x_.files().syncs(),
-                                      home().blocks() ? nullptr : x_.door().writers().get()};
+        const bool written_behind = x_.files().syncs() && length >= transfer::write_behind::piece;
+        transfer::write_behind behind{
+            file.fd(), base_, written_behind,
+            written_behind && !home().blocks() ? x_.door().writers().get() : nullptr};
         const std::uint64_t step = x_.client().roams() ? fair_step : whole_step;
         result<std::uint64_t> got{0};
         do {
@@ -551,39 +552,6 @@ class upload {
 coro::task<void> answer_put(http_exchange& x) {
     upload one{x};
     co_await one.run();
-}
-
-coro::task<void> answer_delete(http_exchange& x) {
-    if (x.names_folder()) {
-        x.refuse(409, "only files are removed, not directories");
-        co_return;
-    }
-    auto& files = x.files();
-    const std::string path{x.path()};
-    const auto there = files.look(path);
-    if (!there) {
-        x.refuse_for(there.error());
-        co_return;
-    }
-    if (judge_conditions(x.request(), &*there, false) != condition::holds) {
-        x.refuse(412, "the file is not in the state that was asked for");
-        co_return;
-    }
-    const auto state = file_state::of(*there);
-    auto removed =
-        co_await on_disk(x.door(), x.client().home(), [&] { return files.remove(path, state); });
-    if (removed) {
-        x.door().counting().removed.fetch_add(1, relaxed);
-        x.door().report(fmt::format("Removed {} for [Client {}]", path, x.number()));
-        x.reply(204);
-        x.end_head();
-    } else if (removed.error().is(EISDIR) || removed.error().is(EINVAL)) {
-        x.refuse(409, "only files are removed");
-    } else if (removed.error().is(EEXIST)) {
-        x.refuse(412, "the file has changed meanwhile");
-    } else {
-        x.refuse_for(removed.error());
-    }
 }
 
 }  // namespace sluice::service::files

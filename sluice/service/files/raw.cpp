@@ -22,6 +22,9 @@ namespace {
 // Room that is taken at a time, where there is a quota.
 constexpr std::uint64_t largest_step = std::uint64_t{64} << 20;
 
+// A digest of so little is made at once.
+constexpr std::uint64_t quick_digest = std::uint64_t{1} << 20;
+
 // What is received before others have a turn, where threads are shared.
 constexpr std::uint64_t fair_step = std::uint64_t{8} << 20;
 
@@ -121,7 +124,7 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
     counters_->bytes.fetch_add(*got, relaxed);
     // The client need not wait for what only the operator wants to know.
     client.peer().finish_sending();
-    const std::string sha256 = co_await digest(client.home(), *file);
+    const std::string sha256 = co_await digest(client.home(), *file, *got);
     report(fmt::format("Received {} bytes from {} as {} (sha256 {})", *got, who, *kept, sha256));
 }
 
@@ -129,8 +132,9 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
 coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming& file,
                                                  std::uint64_t most, transfer::moved& told) {
     const bool limited = store_->room().is_limited();
-    transfer::write_behind behind{file.fd(), 0, store_->syncs(),
-                                  client.home().blocks() ? nullptr : disk_.get()};
+    const bool synced = store_->syncs();
+    transfer::write_behind behind{file.fd(), 0, synced,
+                                  synced && !client.home().blocks() ? disk_.get() : nullptr};
     transfer::reservation room{file.fd(), true};
     std::uint64_t received = 0;
     while (received < most) {
@@ -174,9 +178,8 @@ coro::task<result<std::string>> raw_door::keep(io::engine& here, incoming& file)
 
 // Of a file that has its name already, and is right whatever comes of this: those who still stream
 // go first.
-coro::task<std::string> raw_door::digest(io::engine& here, incoming& file) {
+coro::task<std::string> raw_door::digest(io::engine& here, incoming& file, std::uint64_t size) {
     const auto work = [&file]() -> result<std::string> {
-        stand_back();
         struct stat now{};
         if (::fstat(file.fd(), &now) < 0) return failure_of(errno);
         auto value = digest_of(file.fd());
@@ -185,18 +188,22 @@ coro::task<std::string> raw_door::digest(io::engine& here, incoming& file) {
         return wire::to_hex(*value);
     };
     result<std::string> made;
-    if (here.blocks()) {
+    side_job aside;
+    if (!here.blocks()) {
+        made = co_await digests_.run(here, [&work] {
+            stand_back();
+            return work();
+        });
+    } else if (size > quick_digest) {
         // This thread keeps its place for whom it serves next.
-        side_job aside;
         aside.start([&]() -> result<void> {
+            stand_back();
             made = work();
             return {};
         });
         static_cast<void>(aside.wait());
-        if (!aside.started()) made = failure_of(EAGAIN);
-    } else {
-        made = co_await digests_.run(here, work);
     }
+    if (here.blocks() && !aside.started()) made = work();
     co_return made ? std::move(*made) : fmt::format("unknown: {}", made.error().message());
 }
 

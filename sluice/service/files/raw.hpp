@@ -61,7 +61,7 @@ class raw_door {
     [[nodiscard]] static std::uint64_t room_for(incoming& file, std::uint64_t received,
                                                 std::uint64_t step);
     coro::task<result<std::string>> keep(io::engine& here, incoming& file);
-    coro::task<std::string> digest(io::engine& here, incoming& file);
+    coro::task<std::string> digest(io::engine& here, incoming& file, std::uint64_t size);
     void report(std::string_view what) noexcept;
 
     store* store_;

@@ -1,0 +1,46 @@
+// DELETE: a file that is in the state that was asked for loses its name.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <string>
+
+#include "sluice/service/files/http_door.hpp"
+#include "sluice/service/files/http_exchange.hpp"
+#include "sluice/service/files/store.hpp"
+
+namespace sluice::service::files {
+
+coro::task<void> answer_delete(http_exchange& x) {
+    if (x.names_folder()) {
+        x.refuse(409, "only files are removed, not directories");
+        co_return;
+    }
+    auto& files = x.files();
+    const std::string path{x.path()};
+    const auto there = files.look(path);
+    if (!there) {
+        x.refuse_for(there.error());
+        co_return;
+    }
+    if (judge_conditions(x.request(), &*there, false) != condition::holds) {
+        x.refuse(412, "the file is not in the state that was asked for");
+        co_return;
+    }
+    const auto state = file_state::of(*there);
+    auto removed =
+        co_await on_disk(x.door(), x.client().home(), [&] { return files.remove(path, state); });
+    if (removed) {
+        x.door().counting().removed.fetch_add(1, std::memory_order_relaxed);
+        x.door().report(fmt::format("Removed {} for [Client {}]", path, x.number()));
+        x.reply(204);
+        x.end_head();
+    } else if (removed.error().is(EISDIR) || removed.error().is(EINVAL)) {
+        x.refuse(409, "only files are removed");
+    } else if (removed.error().is(EEXIST)) {
+        x.refuse(412, "the file has changed meanwhile");
+    } else {
+        x.refuse_for(removed.error());
+    }
+}
+
+}  // namespace sluice::service::files
