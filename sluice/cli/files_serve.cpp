@@ -72,6 +72,7 @@ exit_status serve(const CLI::App& command, settings& s) {
             fmt::format("cannot store files in {}: {}; give a directory that can be written",
                         in_quotes(s.directory), place.error().message()));
     }
+    for (const auto& each : place->remarks()) log(log_level::info, each);
     const auto report = lines_to_stdout(s.common.quiet);
     files::raw_door raw{
         s.discard ? nullptr : &*place,

@@ -61,6 +61,7 @@ exit_status serve(const CLI::App& command, const settings& s) {
         return fail(fmt::format("cannot store files in {}: {}; name another directory with --files",
                                 in_quotes(s.directory), place.error().message()));
     }
+    for (const auto& each : place->remarks()) log(log_level::info, each);
     const unsigned shards = model::workers_of(s.common.workers);
     auto doors = open_shared_doors(s.chat, shards);
     if (!doors) return fail(doors.error());

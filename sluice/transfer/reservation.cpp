@@ -2,30 +2,50 @@
 #include "sluice/transfer/reservation.hpp"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace sluice::transfer {
 
-result<void> reservation::cover(std::uint64_t end, bool more) noexcept {
-    if (!on_ || end <= covered_) return {};
-    const std::uint64_t target = more ? (end / step + 1) * step : end;
+std::uint64_t reservation::ahead_of(std::uint64_t end) const noexcept {
+    const std::uint64_t left = limits_.most - std::min(limits_.most, end);
+    std::uint64_t ahead = std::min({step, left, end - std::min(end, limits_.begin)});
+    struct statvfs disk{};
+    if (on_ && ahead > 0 && ::fstatvfs(file_, &disk) == 0) {
+        ahead = std::min(ahead, std::uint64_t{disk.f_bavail} * disk.f_frsize / share);
+    }
+    return end + ahead;
+}
+
+result<void> reservation::take(std::uint64_t end) noexcept {
+    if (limits_.claim) {
+        if (auto claimed = limits_.claim(end); !claimed) return claimed;
+    }
     int done = 0;
-    do {
+    while (on_) {
         done = ::fallocate(file_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(covered_),
-                           static_cast<off_t>(target - covered_));
-    } while (done < 0 && errno == EINTR);
-    if (done < 0 && more && errno == ENOSPC) {
-        // There may be room for what comes, if not for what might.
-        return cover(end, false);
+                           static_cast<off_t>(end - covered_));
+        if (done == 0 || errno != EINTR) break;
     }
     if (done < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
         return failure_of(errno);
     }
     if (done < 0) on_ = false;
-    covered_ = target;
+    covered_ = end;
     return {};
+}
+
+result<void> reservation::cover(std::uint64_t end, bool more) noexcept {
+    if (end <= covered_ || (!on_ && !limits_.claim)) return {};
+    if (more) {
+        // There may be room for what comes, if not for what might.
+        const std::uint64_t target = ahead_of(end);
+        if (target > end && take(target)) return {};
+    }
+    return take(end);
 }
 
 result<void> reservation::finish(std::uint64_t end) noexcept {

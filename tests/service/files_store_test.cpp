@@ -324,26 +324,26 @@ TEST_F(store_test, a_directory_shows_files_and_directories_alone) {
 
 TEST_F(store_test, a_part_waits_to_be_resumed_by_one_at_a_time) {
     store s = open();
-    EXPECT_EQ(s.arrived("key"), 0U);
+    EXPECT_EQ(s.arrived("whole", "key"), 0U);
     {
-        auto part = s.resume("key");
+        auto part = s.resume("whole", "key");
         ASSERT_TRUE(part);
-        ASSERT_TRUE(part->make_room(1 << 20, true));
+        ASSERT_TRUE(part->claim(1 << 20));
         write_all(part->fd(), "half of a ");
-        EXPECT_TRUE(s.resume("key").error().is(EBUSY));
-        EXPECT_TRUE(s.resume("other"));
+        EXPECT_TRUE(s.resume("whole", "key").error().is(EBUSY));
+        EXPECT_TRUE(s.resume("whole", "other"));
     }
-    EXPECT_EQ(s.arrived("key"), 10U);
+    EXPECT_EQ(s.arrived("whole", "key"), 10U);
     EXPECT_THAT(s.list("").value(), IsEmpty());
     EXPECT_FALSE(s.read(names().front()));
-    auto part = s.resume("key");
+    auto part = s.resume("whole", "key");
     ASSERT_TRUE(part);
     ASSERT_EQ(::lseek(part->fd(), 0, SEEK_END), 10);
     write_all(part->fd(), "file");
     ASSERT_TRUE(part->keep("whole"));
     EXPECT_EQ(content("whole"), "half of a file");
     EXPECT_THAT(names(), ElementsAre("whole"));
-    auto unwanted = s.resume("key");
+    auto unwanted = s.resume("whole", "key");
     ASSERT_TRUE(unwanted);
     write_all(unwanted->fd(), "x");
     unwanted->forget();
@@ -360,13 +360,15 @@ TEST_F(store_test, a_quota_counts_what_is_there_and_what_is_coming) {
     {
         auto first = s.receive();
         auto second = s.receive();
-        ASSERT_TRUE(first->make_room(500, false));
-        EXPECT_TRUE(second->make_room(200, false).error().is(EDQUOT));
-        EXPECT_TRUE(second->make_room(100, false));
+        ASSERT_TRUE(first->claim(500));
+        EXPECT_TRUE(second->can_hold(200).error().is(EDQUOT));
+        EXPECT_TRUE(second->claim(200).error().is(EDQUOT));
+        EXPECT_TRUE(second->can_hold(100));
+        EXPECT_TRUE(second->claim(100));
     }
     EXPECT_EQ(s.room().taken(), 400U);
     auto file = s.receive();
-    ASSERT_TRUE(file->make_room(600, false));
+    ASSERT_TRUE(file->claim(600));
     write_all(file->fd(), std::string(300, 'y'));
     ASSERT_TRUE(file->keep("old"));
     EXPECT_EQ(s.room().taken(), 300U);

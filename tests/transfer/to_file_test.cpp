@@ -95,15 +95,16 @@ TEST_P(to_file_test, what_arrives_is_handed_to_the_disk_meanwhile) {
 
 TEST_P(to_file_test, room_of_the_callers_is_left_to_the_caller) {
     const std::string text = pattern(300'007);
+    constexpr std::uint64_t come = std::uint64_t{1} << 20;
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
         transfer::reservation room{file.fd(), reserve};
         const auto is_ahead = [&] {
             struct stat now{};
             EXPECT_EQ(::fstat(file.fd(), &now), 0);
-            return static_cast<std::uint64_t>(now.st_blocks) * 512 >= transfer::reservation::step;
+            return static_cast<std::uint64_t>(now.st_blocks) * 512 > come;
         };
-        EXPECT_TRUE(room.cover(1, true));
+        EXPECT_TRUE(room.cover(come, true));
         // Some file systems reserve nothing.
         const bool ahead = is_ahead();
         moved told;
@@ -115,6 +116,36 @@ TEST_P(to_file_test, room_of_the_callers_is_left_to_the_caller) {
         EXPECT_FALSE(is_ahead());
         EXPECT_TRUE(file.content() == text);
     });
+}
+
+TEST(reservation, is_never_more_than_has_come_and_than_the_whole_file) {
+    constexpr std::uint64_t mib = std::uint64_t{1} << 20;
+    const temporary_file file;
+    std::uint64_t claimed = 0;
+    std::uint64_t limit = 8 * mib;
+    transfer::reservation room{
+        file.fd(),
+        true,
+        {.begin = 100, .most = 4 * mib, .claim = [&](std::uint64_t end) -> result<void> {
+             if (end > limit) return failure_of(EDQUOT);
+             claimed = end;
+             return {};
+         }}};
+    EXPECT_TRUE(room.cover(101, true));
+    EXPECT_EQ(claimed, 102U);
+    EXPECT_TRUE(room.cover(mib + 100, true));
+    EXPECT_EQ(claimed, 2 * mib + 100);
+    EXPECT_TRUE(room.cover(2 * mib, true));
+    EXPECT_EQ(claimed, 2 * mib + 100);
+    EXPECT_TRUE(room.cover(3 * mib, true));
+    EXPECT_EQ(claimed, 4 * mib);
+    // Room for what has come, if not for what might.
+    limit = 5 * mib;
+    EXPECT_TRUE(room.cover(5 * mib, true));
+    EXPECT_TRUE(room.cover(6 * mib, true).error().is(EDQUOT));
+    struct stat now{};
+    ASSERT_EQ(::fstat(file.fd(), &now), 0);
+    EXPECT_LE(static_cast<std::uint64_t>(now.st_blocks) * 512, 5 * mib + 4096);
 }
 
 TEST_P(to_file_test, small_pieces_go_where_they_belong_behind_what_is_there) {

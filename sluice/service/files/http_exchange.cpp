@@ -328,6 +328,11 @@ void http_exchange::refuse_for(error why) {
     if (why.is(EACCES) || why.is(EPERM)) {
         return refuse(403, "the server may not do that: its user lacks the permission");
     }
+    if (why.is(E2BIG)) {
+        return refuse(409, fmt::format("an upload makes at most {} directories; make those above "
+                                       "them first, by uploads of their own",
+                                       store::most_new_folders));
+    }
     if (why.is(ENAMETOOLONG)) return refuse(414, "the path is too long");
     if (why.is(ENOSPC) || why.is(EDQUOT)) {
         counters.no_room.fetch_add(1, relaxed);

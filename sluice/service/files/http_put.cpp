@@ -40,8 +40,6 @@ constexpr std::uint64_t small_body = std::uint64_t{256} * 1024;
 constexpr std::uint64_t small_digest = std::uint64_t{1} << 20;
 // Up to here the answer waits for a digest that nobody asked for, though it waits for no disk.
 constexpr std::uint64_t quick_digest = std::uint64_t{64} << 20;
-// Room for a body of unknown length.
-constexpr std::uint64_t room_step = std::uint64_t{64} << 20;
 // What is received before others have a turn, where threads are shared; and where they are not.
 constexpr std::uint64_t fair_step = std::uint64_t{8} << 20;
 constexpr std::uint64_t whole_step = std::numeric_limits<std::uint64_t>::max();
@@ -83,7 +81,7 @@ class upload {
         }
         auto file = co_await open_file();
         if (!file) co_return;
-        if (!make_room(*file)) co_return;
+        if (!can_hold(*file)) co_return;
         auto invited = co_await x_.invite_body();
         if (!invited) co_return;
         co_await receive(*file);
@@ -189,7 +187,7 @@ class upload {
             no(400, "who asks how far an upload is sends nothing with it");
             co_return;
         }
-        const auto arrived = x_.files().arrived(key());
+        const auto arrived = x_.files().arrived(path_, key());
         if (promised_) {
             auto found = x_.files().read(path_);
             if (found && size_of(found->now) == *range_->total) {
@@ -218,12 +216,12 @@ class upload {
     /// The file that takes the bytes; none if that was refused.
     coro::task<std::optional<incoming>> open_file() {
         std::optional<result<incoming>> tried;
-        tried.emplace(range_ ? x_.files().resume(key()) : x_.files().receive());
+        tried.emplace(range_ ? x_.files().resume(path_, key()) : x_.files().receive(path_));
         const auto until = io::after(io::clock::now(), lock_time);
         while (!*tried && tried->error().is(EBUSY) && io::clock::now() < until) {
             auto slept = co_await io::sleep_for(home(), lock_pause);
             if (!slept) break;
-            tried.emplace(x_.files().resume(key()));
+            tried.emplace(x_.files().resume(path_, key()));
         }
         auto& opened = *tried;
         if (!opened && opened.error().is(EBUSY)) {
@@ -249,13 +247,14 @@ class upload {
         co_return std::move(*opened);
     }
 
-    bool make_room(incoming& file) {
+    /// Whether there can be room for all of it; what is free is taken as the body comes.
+    bool can_hold(incoming& file) {
         if (!total()) return true;
-        const auto made = file.make_room(*total(), true);
-        if (made) return true;
+        const auto fits = file.can_hold(*total());
+        if (fits) return true;
         // What has arrived of it would only be in the way of others.
         file.forget();
-        x_.refuse_for(made.error());
+        x_.refuse_for(fits.error());
         return false;
     }
 
@@ -276,6 +275,7 @@ class upload {
         transfer::write_behind behind{
             file.fd(), base_, written_behind,
             written_behind && !home().blocks() ? x_.door().writers().get() : nullptr};
+        auto room = file.room_from(base_, total());
         const std::uint64_t step = x_.client().roams() ? fair_step : whole_step;
         result<std::uint64_t> got{0};
         do {
@@ -287,8 +287,8 @@ class upload {
             got = co_await at_pace<std::uint64_t>(
                 home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
                 [&] {
-                    return request().chunked ? take_chunks(file, told)
-                                             : take_body(file, behind, told, *got, until);
+                    return request().chunked ? take_chunks(file, room, told)
+                                             : take_body(file, room, behind, told, *got, until);
                 });
         } while (got && !request().chunked && *got < *request().length);
         counting().bytes_stored.fetch_add(told.bytes(), relaxed);
@@ -307,7 +307,8 @@ class upload {
     }
 
     /// Of as many bytes as the head promised, those from `done` to `until`: how many have come.
-    coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::write_behind& behind,
+    coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::reservation& room,
+                                                transfer::write_behind& behind,
                                                 transfer::moved& told, std::uint64_t done,
                                                 std::uint64_t until) {
         const std::uint64_t length = std::min(*request().length, until);
@@ -319,6 +320,9 @@ class upload {
             }
             const auto piece = x_.here().substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(
                                                        length - done, x_.here().size())));
+            if (auto made = room.cover(base_ + done + piece.size(), true); !made) {
+                co_return failure(made.error());
+            }
             auto written =
                 co_await io::write_all_at{home(), file.fd(), as_bytes(piece), base_ + done};
             if (!written) co_return failure(written.error());
@@ -331,7 +335,7 @@ class upload {
                                                    {.file = file.fd(),
                                                     .offset = base_ + done,
                                                     .most = length - done,
-                                                    .reserve = false,
+                                                    .room = &room,
                                                     .behind = &behind},
                                                    told);
         if (!got) co_return failure(got.error());
@@ -339,16 +343,17 @@ class upload {
         co_return length;
     }
 
-    coro::task<result<std::uint64_t>> take_chunks(incoming& file, transfer::moved& told) {
+    coro::task<result<std::uint64_t>> take_chunks(incoming& file, transfer::reservation& room,
+                                                  transfer::moved& told) {
         wire::chunk_decoder decoder;
-        std::uint64_t room = 0;
         for (;;) {
             const auto step = decoder.next(x_.here());
             if (step.what == wire::chunk_decoder::found::mistake) {
                 mistake_ = "the body is not in chunks, or what frames them is too long";
                 co_return failure_of(EBADMSG);
             }
-            if (auto made = make_room_ahead(file, decoder.given(), room); !made) {
+            if (decoder.given() > options().max_size) co_return failure_of(EMSGSIZE);
+            if (auto made = room.cover(decoder.given(), true); !made) {
                 co_return failure(made.error());
             }
             auto written = co_await io::write_all_at{home(), file.fd(), as_bytes(step.data),
@@ -364,17 +369,6 @@ class upload {
         }
         if (auto ended = end_chunks(file, decoder); !ended) co_return failure(ended.error());
         co_return decoder.given();
-    }
-
-    /// For `bytes` of the file, and for some time to come; `room` is how much there is.
-    result<void> make_room_ahead(incoming& file, std::uint64_t bytes, std::uint64_t& room) {
-        if (bytes > options().max_size) return failure_of(EMSGSIZE);
-        if (bytes <= room) return {};
-        room = bytes + room_step;
-        if (file.make_room(room, true)) return {};
-        // There may be room for what has come, if not for what might.
-        room = bytes;
-        return file.make_room(room, true);
     }
 
     result<void> end_chunks(incoming& file, const wire::chunk_decoder& body) {
@@ -509,6 +503,8 @@ class upload {
             no(412, "the file has changed meanwhile; nothing was kept");
         } else if (why.is(EISDIR) || why.is(ENOTDIR) || why.is(EINVAL)) {
             no(409, "something that is no file has this name");
+        } else if (why.is(EXDEV)) {
+            no(409, "another file system was mounted here meanwhile; send the file again");
         } else {
             x_.door().report(fmt::format("Refused [Client {}] as {}: {}; nothing was kept",
                                          x_.number(), path_, why.message()));

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <utility>
@@ -18,9 +17,6 @@
 
 namespace sluice::service::files {
 namespace {
-
-// Room that is taken at a time, where there is a quota.
-constexpr std::uint64_t largest_step = std::uint64_t{64} << 20;
 
 // A digest of so little is made at once.
 constexpr std::uint64_t quick_digest = std::uint64_t{1} << 20;
@@ -128,29 +124,18 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
     report(fmt::format("Received {} bytes from {} as {} (sha256 {})", *got, who, *kept, sha256));
 }
 
-// Within a quota, room is taken step by step, for nobody says how much will come.
 coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming& file,
                                                  std::uint64_t most, transfer::moved& told) {
-    const bool limited = store_->room().is_limited();
     const bool synced = store_->syncs();
     transfer::write_behind behind{file.fd(), 0, synced,
                                   synced && !client.home().blocks() ? disk_.get() : nullptr};
-    transfer::reservation room{file.fd(), true};
+    auto room = file.room_from(0);
     std::uint64_t received = 0;
     while (received < most) {
         // Where threads are shared, others have a turn.
         if (received > 0) co_await client.turn();
         std::uint64_t step = most - received;
         if (client.roams()) step = std::min(step, fair_step);
-        if (limited) step = room_for(file, received, std::min(step, largest_step));
-        if (step == 0) {
-            // Full: that matters only if there is more.
-            std::array<std::byte, 1> more{};
-            auto peeked = co_await client.peer().recv_into(more);
-            if (!peeked) co_return failure(peeked.error());
-            if (*peeked > 0) co_return failure_of(EDQUOT);
-            break;
-        }
         auto got = co_await transfer::receive_file(
             options_.how, client.peer(),
             {.file = file.fd(), .offset = received, .most = step, .room = &room, .behind = &behind},
@@ -161,15 +146,6 @@ coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming&
     }
     if (auto finished = room.finish(received); !finished) co_return failure(finished.error());
     co_return received;
-}
-
-std::uint64_t raw_door::room_for(incoming& file, std::uint64_t received, std::uint64_t step) {
-    constexpr std::uint64_t least = 4096;
-    while (!file.make_room(received + step, false)) {
-        step /= 2;
-        if (step < least) return 0;
-    }
-    return step;
 }
 
 coro::task<result<std::string>> raw_door::keep(io::engine& here, incoming& file) {

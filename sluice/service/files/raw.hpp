@@ -58,8 +58,6 @@ class raw_door {
     coro::task<void> store_from(model::guest& client, std::string who);
     coro::task<result<std::uint64_t>> take(model::guest& client, incoming& file, std::uint64_t most,
                                            transfer::moved& told);
-    [[nodiscard]] static std::uint64_t room_for(incoming& file, std::uint64_t received,
-                                                std::uint64_t step);
     coro::task<result<std::string>> keep(io::engine& here, incoming& file);
     coro::task<std::string> digest(io::engine& here, incoming& file, std::uint64_t size);
     void report(std::string_view what) noexcept;

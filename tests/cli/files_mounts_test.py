@@ -1,0 +1,127 @@
+"""The store on file systems of every kind: mounted below it, without O_TMPFILE, links or /proc."""
+
+import os
+import pathlib
+import shutil
+import socket
+import stat
+import subprocess
+import unittest
+
+from files_http_rig import DATA, PATIENCE, SMALL, HttpServer, HttpTest, digest_of
+from talk_rig import SLUICE, Program
+
+
+def in_a_namespace(test):
+    """Runs the test with mounts of its own, which end with it; needs root."""
+
+    def run(self):
+        tried = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+        if os.geteuid() != 0 or tried.returncode != 0:
+            self.skipTest("mounting needs root")
+        test(self)
+
+    return run
+
+
+class Mounted(HttpServer):
+    """A server that was started behind `commands` of a shell, in mounts of its own."""
+
+    def __init__(self, commands, directory, *flags):
+        words = ["files", "serve", str(directory), "--http", "127.0.0.1:0", *flags]
+        Program.__init__(
+            self, "unshare", "-m", "sh", "-ec", f'{commands}\nexec "$0" "$@"', SLUICE, *words
+        )
+        self.port = int(self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+        self.files = pathlib.Path(f"/proc/{self.process.pid}/root{directory}")
+
+
+class Mounts(HttpTest):
+    @in_a_namespace
+    def test_another_file_system_below_takes_files(self):
+        below = self.folder / "disk"
+        below.mkdir()
+        mount = f"mount -t tmpfs -o size=16m none '{below}'; mkdir '{below}/sub'"
+        digest = digest_of(DATA)
+        for flags in (("--no-sync",), ("--model", "fork"), ("--quota", "16M")):
+            with self.subTest(flags=flags), Mounted(mount, self.folder, *flags) as server:
+                self.assertEqual(server.put("/disk/a", SMALL)[0], 201)
+                self.assertEqual(server.put("/disk/a", DATA)[0], 204)
+                self.assertEqual(server.put("/disk/a", SMALL, If_None_Match="*")[0], 412)
+                self.assertEqual(server.put("/disk/new/deep/b", DATA)[0], 201)
+                part = {"Content-Range": f"bytes 0-999999/{len(DATA)}", "Repr-Digest": digest}
+                rest = {"Content-Range": f"bytes 1000000-{len(DATA) - 1}/{len(DATA)}"}
+                rest["Repr-Digest"] = digest
+                self.assertEqual(server.ask("PUT", "/disk/sub/c", DATA[:1000000], part)[0], 308)
+                self.assertEqual(server.ask("PUT", "/disk/sub/c", DATA[1000000:], rest)[0], 201)
+                self.assertTrue(server.get("/disk/sub/c")[2] == DATA)
+                self.assertEqual(server.put("/here", SMALL)[0] // 100, 2)
+                self.assertEqual(
+                    sorted(os.listdir(server.files / "disk")), ["a", "new", "sub"]
+                )
+
+    @in_a_namespace
+    def test_two_mounts_of_one_file_system_are_two(self):
+        (self.folder / "disk").mkdir()
+        (self.folder / "elsewhere").mkdir()
+        mount = f"mount --bind '{self.folder}/elsewhere' '{self.folder}/disk'"
+        with Mounted(mount, self.folder) as server:
+            self.assertEqual(server.put("/disk/a", SMALL)[0], 201)
+            self.assertEqual(server.put("/disk/a", DATA)[0], 204)
+        self.assertEqual(os.listdir(self.folder / "elsewhere"), ["a"])
+
+    @in_a_namespace
+    def test_without_proc_files_are_kept_as_well(self):
+        # Linux before 6.10 links a file by its descriptor for those with this capability alone.
+        caps = "--bounding-set -dac_read_search --inh-caps -dac_read_search"
+        for more in ("", f'; exec setpriv {caps} "$0" "$@"'):
+            with self.subTest(more=more), Mounted("umount -l /proc" + more, self.folder) as server:
+                self.assertEqual(server.put("/a", SMALL)[0] // 100, 2)
+                self.assertEqual(server.put("/a", DATA)[0], 204)
+                self.assertEqual(server.put("/a", DATA, If_None_Match="*")[0], 412)
+                self.assertTrue(server.get("/a")[2] == DATA)
+        self.assertEqual(os.listdir(self.folder), ["a"])
+
+    @in_a_namespace
+    def test_a_file_system_without_the_newer_calls_keeps_what_comes(self):
+        if not shutil.which("bindfs") or not os.path.exists("/dev/fuse"):
+            self.skipTest("there is no FUSE here")
+        (self.folder / "under").mkdir()
+        (self.folder / "fuse").mkdir()
+        under, fuse = self.folder / "under", self.folder / "fuse"
+        mount = (
+            f"setpriv --pdeathsig KILL bindfs -f '{under}' '{fuse}' &\n"
+            f"until mountpoint -q '{fuse}'; do sleep 0.01; done"
+        )
+        with Mounted(mount, fuse, "--raw", "127.0.0.1:0") as server:
+            raw = int(server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+            self.assertIn("O_TMPFILE", "".join(server.err.seen))
+            with socket.create_connection(("127.0.0.1", raw), timeout=PATIENCE) as peer:
+                peer.sendall(SMALL)
+                peer.shutdown(socket.SHUT_WR)
+                self.assertEqual(peer.recv(1), b"")
+            self.assertIn("Received 13 bytes", server.hear())
+            self.assertEqual(server.put("/new", SMALL, If_None_Match="*")[0], 201)
+            self.assertEqual(server.put("/new", DATA, If_None_Match="*")[0], 412)
+            self.assertEqual(server.put("/new", DATA)[0], 204)
+            self.assertTrue(server.get("/new")[2] == DATA)
+            names = os.listdir(under)
+        self.assertEqual(len(names), 2)
+        self.assertEqual([name for name in names if name[0] == "."], [])
+
+
+class Modes(HttpTest):
+    def test_the_mask_of_the_process_decides(self):
+        for mask in (0o002, 0o077):
+            folder = self.folder / f"{mask:o}"
+            with HttpServer(folder, preexec_fn=lambda mask=mask: os.umask(mask)) as server:
+                self.assertEqual(server.put("/new/a", SMALL)[0], 201)
+                part = {"Content-Range": "bytes 0-12/13"}
+                self.assertEqual(server.ask("PUT", "/new/b", SMALL, part)[0], 201)
+            for name, mode in (("", 0o777), ("new", 0o777), ("new/a", 0o666), ("new/b", 0o666)):
+                found = stat.S_IMODE((folder / name).stat().st_mode)
+                self.assertEqual(oct(found), oct(mode & ~mask), name)
+
+
+if __name__ == "__main__":
+    unittest.main()
