@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "sluice/wire/line_editor_width.hpp"
+#include "sluice/wire/grapheme.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -53,22 +53,22 @@ void append_utf8(std::string& out, char32_t c) {
     byte(0x80 | (c & 0x3f));
 }
 
-void line_editor::feed(std::string_view bytes, std::vector<std::string>& lines) {
+void line_editor::feed(std::string_view bytes, std::vector<std::string>& entries) {
     keys_.clear();
     reader_.feed(bytes, keys_);
     for (const key& k : keys_) {
         if (ended_) return;
-        take(k, lines);
+        take(k, entries);
     }
 }
 
-void line_editor::take(const key& k, std::vector<std::string>& lines) {
+void line_editor::take(const key& k, std::vector<std::string>& entries) {
     if (searching_ && take_while_searching(k)) return;
     using enum key_kind;
     switch (k.kind) {
         case text:
         case pasted: return insert(k.text);
-        case enter: return this->enter(lines);
+        case enter: return this->enter(entries);
         case backspace: return remove(before_cursor(), cursor_);
         case erase: return remove(cursor_, after_cursor());
         case erase_or_end: ended_ = text_.empty(); return remove(cursor_, after_cursor());
@@ -108,7 +108,7 @@ bool line_editor::take_while_searching(const key& k) {
             look_for(std::min(at_ + 1, history_.size()));
             return true;
         case backspace:
-            if (!wanted_.empty()) wanted_.pop_back();
+            wanted_.resize(previous_grapheme(wanted_, wanted_.size()));
             look_for(history_.size());
             return true;
         case search: look_for(at_); return true;
@@ -136,21 +136,20 @@ void line_editor::look_for(std::size_t below) {
 }
 
 void line_editor::insert(char32_t c) {
-    if (bytes_ + utf8_length(c) > most_.line) return;
+    if (bytes_ + utf8_length(c) > most_.line) {
+        refused_ = true;
+        return;
+    }
     text_.insert(cursor_, 1, c);
     ++cursor_;
     bytes_ += utf8_length(c);
 }
 
-void line_editor::enter(std::vector<std::string>& lines) {
+void line_editor::enter(std::vector<std::string>& entries) {
     std::u32string_view rest = text_;
     // A paste mostly ends with the end of its last line, after which nobody wants an empty one.
     if (rest.size() > 1 && rest.ends_with('\n')) rest.remove_suffix(1);
-    for (auto at = rest.find('\n'); at != std::u32string_view::npos; at = rest.find('\n')) {
-        lines.push_back(encoded(rest.substr(0, at)));
-        rest.remove_prefix(at + 1);
-    }
-    lines.push_back(encoded(rest));
+    entries.push_back(encoded(rest));
     remember();
     set_text({});
     at_ = history_.size();
@@ -195,19 +194,11 @@ void line_editor::kill(std::size_t from, std::size_t to) {
 }
 
 std::size_t line_editor::before_cursor() const noexcept {
-    std::size_t at = cursor_;
-    while (at > 0) {
-        --at;
-        if (!joins_the_one_before(text_[at])) break;
-    }
-    return at;
+    return previous_grapheme(text_, cursor_);
 }
 
 std::size_t line_editor::after_cursor() const noexcept {
-    std::size_t at = cursor_;
-    if (at < text_.size()) ++at;
-    while (at < text_.size() && joins_the_one_before(text_[at])) ++at;
-    return at;
+    return cursor_ < text_.size() ? next_grapheme(text_, cursor_) : cursor_;
 }
 
 std::size_t line_editor::start_of_word() const noexcept {

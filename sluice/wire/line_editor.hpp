@@ -16,11 +16,12 @@ namespace sluice::wire {
 /// and draws nothing (line_editor_view does); any split of the same bytes gives the same lines and
 /// the same state.
 ///
-/// Moves by characters (Left, Right, Ctrl-B, Ctrl-F), words (Ctrl-Left, Ctrl-Right, Alt-B, Alt-F)
-/// and to the ends (Home, End, Ctrl-A, Ctrl-E); erases with Backspace, Delete, Ctrl-D, Ctrl-K,
-/// Ctrl-U, Ctrl-W, Alt-D and Alt-Backspace, of which the last five can be brought back with Ctrl-Y;
-/// Up, Down, Ctrl-P and Ctrl-N go through the lines before, Ctrl-R searches them. What is pasted
-/// (bracketed paste) is inserted with its line ends; Enter then gives each of its lines.
+/// Moves by characters (grapheme clusters: Left, Right, Ctrl-B, Ctrl-F), words (Ctrl-Left,
+/// Ctrl-Right, Alt-B, Alt-F) and to the ends (Home, End, Ctrl-A, Ctrl-E); erases with Backspace,
+/// Delete, Ctrl-D, Ctrl-K, Ctrl-U, Ctrl-W, Alt-D and Alt-Backspace, of which the last five can be
+/// brought back with Ctrl-Y; Up, Down, Ctrl-P and Ctrl-N go through the lines before, Ctrl-R
+/// searches them. What is pasted (bracketed paste) is inserted with its line ends, which stay in
+/// what Enter gives.
 class line_editor {
  public:
     struct limits {
@@ -32,14 +33,23 @@ class line_editor {
     line_editor() = default;
     explicit line_editor(limits most) : most_{most} {}
 
-    /// Takes what was typed and appends the lines that it completed, in UTF-8 and without their
-    /// ends. Nothing after the end of input. Throws std::bad_alloc.
-    void feed(std::string_view bytes, std::vector<std::string>& lines);
+    /// Takes what was typed and appends what it entered, in UTF-8: a string for each Enter, whose
+    /// lines, if there are several, are parted by '\n'. Nothing after the end of input. Throws
+    /// std::bad_alloc.
+    void feed(std::string_view bytes, std::vector<std::string>& entries);
 
     /// Ctrl-D was typed on an empty line: there will be no other line.
     [[nodiscard]] bool ended() const noexcept { return ended_; }
     /// Whether Ctrl-L was typed since the last call.
     [[nodiscard]] bool take_clear_screen() noexcept { return std::exchange(clear_screen_, false); }
+    /// Whether something was not taken since the last call, because the line is as long as it may
+    /// be.
+    [[nodiscard]] bool take_refused() noexcept { return std::exchange(refused_, false); }
+
+    /// Between the two marks of a paste, where keys are text.
+    [[nodiscard]] bool in_paste() const noexcept { return reader_.in_paste(); }
+    /// What comes next is typed: the end mark of a paste was lost.
+    void end_paste() noexcept { reader_.end_paste(); }
 
     /// What is to be shown: the line, the place of the cursor in it in characters, and what stands
     /// before it instead of the prompt, if anything. A '\n' stands between pasted lines.
@@ -49,10 +59,10 @@ class line_editor {
     [[nodiscard]] std::u32string_view wanted() const noexcept { return wanted_; }
 
  private:
-    void take(const key& k, std::vector<std::string>& lines);
+    void take(const key& k, std::vector<std::string>& entries);
     bool take_while_searching(const key& k);
     void insert(char32_t c);
-    void enter(std::vector<std::string>& lines);
+    void enter(std::vector<std::string>& entries);
     void remember();
     void browse(bool older);
     void look_for(std::size_t below);
@@ -79,6 +89,7 @@ class line_editor {
     std::u32string wanted_;  // what is searched for
     bool searching_ = false;
     bool clear_screen_ = false;
+    bool refused_ = false;
     bool ended_ = false;
 };
 

@@ -53,6 +53,8 @@ class key_reader {
     void feed(std::string_view bytes, std::vector<key>& keys);
 
     [[nodiscard]] bool in_paste() const noexcept { return pasting_; }
+    /// Keys are keys again, though no end mark has come.
+    void end_paste() noexcept { pasting_ = false; }
 
  private:
     enum class state : std::uint8_t {

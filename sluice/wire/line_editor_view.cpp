@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "sluice/wire/line_editor_width.hpp"
+#include "sluice/wire/grapheme.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::wire {
@@ -39,18 +39,20 @@ struct layout {
 layout lay_out(std::u32string_view text, std::size_t cursor, std::size_t width) {
     layout out;
     row now{.from = 0, .to = 0, .width = 0};
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const std::size_t columns = columns_of(text[i]);
+    for (std::size_t i = 0; i < text.size();) {
+        const std::size_t next = next_grapheme(text, i);
+        const std::size_t columns = columns_of(text.substr(i, next - i));
         if (now.width + columns > width) {
             out.rows.push_back(now);
             now = {.from = i, .to = i, .width = 0};
         }
-        if (i == cursor) {
+        // What is typed within a cluster may make the cursor stand there for a while.
+        if (i <= cursor && cursor < next) {
             out.cursor_row = out.rows.size();
             out.cursor_column = now.width;
         }
         now.width += columns;
-        now.to = i + 1;
+        now.to = i = next;
     }
     if (cursor == text.size()) {
         out.cursor_row = out.rows.size();

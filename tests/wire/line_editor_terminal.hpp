@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "sluice/base/check.hpp"
+#include "sluice/wire/grapheme.hpp"
 #include "sluice/wire/line_editor.hpp"
 #include "sluice/wire/line_editor_keys.hpp"
-#include "sluice/wire/line_editor_width.hpp"
 
 namespace sluice::wire {
 
@@ -32,6 +32,7 @@ class plain_terminal {
     void write(std::string_view bytes) {
         // The same decoder as for keys: a character is one, whichever way it goes.
         for (std::size_t i = 0; i < bytes.size();) {
+            if (static_cast<unsigned char>(bytes[i]) < 0x20) last_.clear();
             if (bytes[i] == '\x1b') {
                 i = obey(bytes, i + 1);
             } else if (bytes[i] == '\r') {
@@ -104,21 +105,36 @@ class plain_terminal {
     void put(char32_t c) {
         std::string bytes;
         append_utf8(bytes, c);
-        logical_line& here = lines_[line_];
-        const std::size_t width = columns_of(c);
-        if (width == 0) {
-            if (at_ == 0 || here.empty()) return;  // a mark without a character is not shown
-            std::size_t on = std::min(at_, here.size()) - 1;
-            while (on > 0 && here[on].empty()) --on;
-            here[on] += bytes;
+        // As terminals that know grapheme clusters do: the last one may grow, and become wide.
+        std::u32string grown = last_ + c;
+        if (!last_.empty() && next_grapheme(grown, 0) == grown.size()) {
+            const auto before = columns_of(last_);
+            last_ = std::move(grown);
+            append_to_last(bytes, columns_of(last_) - before);
             return;
         }
+        last_ = std::u32string(1, c);
+        logical_line& here = lines_[line_];
+        const std::size_t width = columns_of(c);
+        if (width == 0) return;  // a mark without a character is not shown
         full_ = false;
         if (at_ % columns_ + width > columns_) at_ += columns_ - at_ % columns_;
         if (here.size() < at_ + width) here.resize(at_ + width, " ");
         here[at_] = bytes;
         if (width == 2) here[at_ + 1] = "";
         at_ += width;
+        full_ = at_ % columns_ == 0;
+    }
+
+    void append_to_last(const std::string& bytes, std::size_t more_columns) {
+        logical_line& here = lines_[line_];
+        if (at_ == 0 || here.empty()) return;
+        std::size_t on = std::min(at_, here.size()) - 1;
+        while (on > 0 && here[on].empty()) --on;
+        here[on] += bytes;
+        if (more_columns == 0) return;
+        at_ += more_columns;
+        if (here.size() < at_) here.resize(at_);
         full_ = at_ % columns_ == 0;
     }
 
@@ -174,7 +190,8 @@ class plain_terminal {
     std::vector<logical_line> lines_{1};
     std::size_t line_ = 0;
     std::size_t at_ = 0;
-    bool full_ = false;  // the last column is written, and nothing has wrapped yet
+    std::u32string last_;  // the cluster before the cursor, if it was written last
+    bool full_ = false;    // the last column is written, and nothing has wrapped yet
 };
 
 }  // namespace sluice::wire

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/wire/line_editor_width.hpp"
+#include "sluice/wire/grapheme.hpp"
 
 namespace sluice::wire {
 namespace {
@@ -225,9 +225,9 @@ TEST(line_editor, keeps_a_paste_together_until_enter) {
     const auto pasted = typed("a\x1b[200~one\rtwo\r\nthree\x01\x7f\x04\t.\x1b[201~");
     EXPECT_THAT(pasted.lines, IsEmpty()) << "a paste sends nothing and obeys nothing";
     EXPECT_EQ(pasted.text, "aone\ntwo\nthree\t.|");
-    EXPECT_THAT(lines_after("\x1b[200~one\rtwo\x1b[201~!\r"), ElementsAre("one", "two!"));
-    EXPECT_THAT(lines_after("\x1b[200~one\rtwo\r\x1b[201~\r"), ElementsAre("one", "two"));
-    EXPECT_THAT(lines_after("\x1b[200~one\r\rtwo\x1b[201~\r"), ElementsAre("one", "", "two"));
+    EXPECT_THAT(lines_after("\x1b[200~one\rtwo\x1b[201~!\r"), ElementsAre("one\ntwo!"));
+    EXPECT_THAT(lines_after("\x1b[200~one\rtwo\r\x1b[201~\r"), ElementsAre("one\ntwo"));
+    EXPECT_THAT(lines_after("\x1b[200~one\r\rtwo\x1b[201~\r"), ElementsAre("one\n\ntwo"));
     EXPECT_EQ(text_after("\x1b[200~\x1b[31mred\x1b[0m\x1b[201~"), "red|");
 }
 
@@ -286,14 +286,81 @@ TEST(line_editor, says_once_that_the_screen_is_to_be_cleared) {
     EXPECT_EQ(outcome_of(editor, {}).text, "abc|");
 }
 
-TEST(line_editor_width, knows_narrow_wide_and_joining_characters) {
+TEST(line_editor, reads_keys_again_when_the_end_of_a_paste_was_lost) {
+    for (const std::string_view lost : {"", "\x1b", "\x1b[20", "\x1b[201"}) {
+        line_editor editor;
+        std::vector<std::string> lines;
+        editor.feed(all_of({"\x1b[200~one\r", lost}), lines);
+        EXPECT_TRUE(editor.in_paste());
+        editor.end_paste();
+        EXPECT_FALSE(editor.in_paste());
+        editor.feed("\r", lines);
+        EXPECT_THAT(lines, ElementsAre("one")) << lost;
+    }
+}
+
+TEST(line_editor, says_once_that_something_was_not_taken) {
+    line_editor editor{{.line = 2}};
+    std::vector<std::string> lines;
+    editor.feed("ab", lines);
+    EXPECT_FALSE(editor.take_refused());
+    editor.feed("cd", lines);
+    EXPECT_TRUE(editor.take_refused());
+    EXPECT_FALSE(editor.take_refused());
+}
+
+TEST(line_editor, erases_emoji_and_other_clusters_as_a_whole) {
+    for (const std::string cluster :
+         {"\u2764\ufe0f", "1\ufe0f\u20e3", "\U0001f44d\U0001f3fd", "\U0001f1e9\U0001f1ea",
+          "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466",
+          "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+          "\U0001f3f3\ufe0f\u200d\U0001f308", "\u1112\u1161\u11ab", "a\u0301\u0323"}) {
+        EXPECT_EQ(text_after("x" + cluster + "\x7f"), "x|") << cluster;
+        EXPECT_EQ(text_after("x" + cluster + cluster + "\x7f"), "x" + cluster + "|") << cluster;
+        EXPECT_EQ(text_after(cluster + "x\x01\x1b[3~"), "|x") << cluster;
+        EXPECT_EQ(text_after("x" + cluster + "\x02\x02\x06!"), "x!|" + cluster) << cluster;
+    }
+    EXPECT_EQ(text_after("\U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7\U0001f1ee\x7f\x7f"),
+              "\U0001f1e9\U0001f1ea|")
+        << "flags go in pairs from the left";
+}
+
+TEST(grapheme, ends_and_begins_where_the_standard_says) {
+    const std::u32string text =
+        U"a\u0301\u65e5\U0001f44d\U0001f3fd\U0001f468\u200d\U0001f469\u200d\U0001f466b";
+    const std::vector<std::size_t> boundaries{0, 2, 3, 5, 10, 11};
+    for (std::size_t i = 1; i < boundaries.size(); ++i) {
+        EXPECT_EQ(next_grapheme(text, boundaries[i - 1]), boundaries[i]);
+        EXPECT_EQ(previous_grapheme(text, boundaries[i]), boundaries[i - 1]);
+    }
+    std::u32string marks(1000, U'\u0301');
+    marks.insert(0, 1, 'e');
+    EXPECT_EQ(next_grapheme(marks + U"x", 0), 1001U) << "longer than any window";
+    EXPECT_EQ(previous_grapheme(marks, marks.size()), 0U);
+    EXPECT_EQ(next_grapheme(U"\xd800", 0), 1U);
+    EXPECT_EQ(next_grapheme(U"\u0601x", 0), 2U) << "what is prepended";
+}
+
+TEST(grapheme, takes_columns_as_terminals_give_them) {
     EXPECT_EQ(columns_of('a'), 1U);
     EXPECT_EQ(columns_of(U'\u00fc'), 1U);
     EXPECT_EQ(columns_of(U'\u65e5'), 2U);
     EXPECT_EQ(columns_of(U'\U0001f642'), 2U);
     EXPECT_EQ(columns_of(U'\u0301'), 0U);
+    EXPECT_EQ(columns_of(U'\u200d'), 0U);
+    EXPECT_EQ(columns_of(U'\u1161'), 0U) << "a vowel of Hangul joins its consonant";
     EXPECT_EQ(columns_of(U'\ufffd'), 1U);
     EXPECT_EQ(columns_of(0x10ffff), 1U) << "of what it does not know, one";
+    EXPECT_EQ(columns_of(U"\u2764"), 1U);
+    for (const std::u32string_view emoji :
+         {U"\u2764\ufe0f", U"1\ufe0f\u20e3", U"\U0001f44d\U0001f3fd", U"\u261d\U0001f3fd",
+          U"\U0001f1e9\U0001f1ea", U"\U0001f468\u200d\U0001f469\u200d\U0001f466",
+          U"\U0001f3f3\ufe0f\u200d\U0001f308",
+          U"\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+          U"\u1112\u1161\u11ab"}) {
+        EXPECT_EQ(columns_of(emoji), 2U);
+    }
+    EXPECT_EQ(columns_of(U"e\u0301\u0323"), 1U);
 }
 
 }  // namespace

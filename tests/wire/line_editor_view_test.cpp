@@ -123,6 +123,20 @@ TEST(line_editor_view, puts_marks_on_their_characters) {
     EXPECT_EQ(d.seen(), "> abcdefe\u0301\ng\n");
 }
 
+TEST(line_editor_view, breaks_no_emoji_and_knows_how_wide_it_is) {
+    desk d{10, 10};
+    const std::string family = "\U0001f468\u200d\U0001f469\u200d\U0001f466";
+    d.type("a" + family + "\u2764\ufe0f!");
+    EXPECT_EQ(d.seen(), "> a" + family + "\u2764\ufe0f!\n");
+    EXPECT_EQ(d.column(), 8U);
+    d.type("\U0001f1e9\U0001f1ea");
+    EXPECT_EQ(d.seen(), "> a" + family + "\u2764\ufe0f!\n\U0001f1e9\U0001f1ea\n");
+    EXPECT_EQ(d.column(), 2U);
+    d.type("\x7f\x7f\x7f\x7f");
+    EXPECT_EQ(d.seen(), "> a\n");
+    EXPECT_EQ(d.column(), 3U);
+}
+
 TEST(line_editor_view, shows_the_part_around_the_cursor_of_what_the_window_cannot_hold) {
     desk d{10, 4};
     d.arrive("[bob]: hi");
