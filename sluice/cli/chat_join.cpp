@@ -102,6 +102,7 @@ exit_status chat_on_terminal(io::engine& home, std::vector<net::address> where,
     const auto raw = raw_terminal::enter(
         home,
         {.resized = [&desk](std::size_t columns, std::size_t rows) { desk.resize(columns, rows); },
+         .suspending = [&desk] { return desk.take_away(); },
          .resumed = [&desk] { desk.draw_again(); }});
     if (!raw) return fail(fmt::format("cannot use the terminal: {}", raw.error().message()));
     return chat(home, std::move(where), desk, s);

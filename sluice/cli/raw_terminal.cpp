@@ -93,10 +93,15 @@ void raw_terminal::on_fatal_signal(int number) noexcept {
     ::raise(number);
 }
 
-void raw_terminal::hear(int number) noexcept {
+unsigned raw_terminal::bit_of(int number) noexcept {
     for (std::size_t i = 0; i < heard_signals.size(); ++i) {
-        if (heard_signals[i] == number) heard_ |= 1U << i;
+        if (heard_signals[i] == number) return 1U << i;
     }
+    return 0;
+}
+
+void raw_terminal::hear(int number) noexcept {
+    heard_ |= bit_of(number);
     if (!posted_.exchange(true)) home_.post(*this);
 }
 
@@ -105,13 +110,13 @@ void raw_terminal::deliver() noexcept {
     posted_ = false;
     const unsigned heard = heard_.exchange(0);
     if (closing_) return;
-    const auto came = [heard](int number) {
-        for (std::size_t i = 0; i < heard_signals.size(); ++i) {
-            if (heard_signals[i] == number) return (heard & (1U << i)) != 0;
-        }
-        return false;
-    };
-    if (came(SIGTSTP)) suspend();
+    const auto came = [heard](int number) { return (heard & bit_of(number)) != 0; };
+    if (came(SIGTSTP)) {
+        suspend();
+    } else if (came(SIGCONT) && std::exchange(own_stop_, false)) {
+        // suspend() has returned, and all is done.
+        return;
+    }
     if (came(SIGTSTP) || came(SIGCONT)) {
         // In the background the terminal is somebody else's; asking for it would stop us.
         if (::tcgetpgrp(STDIN_FILENO) != ::getpgrp()) return;
@@ -126,13 +131,16 @@ void raw_terminal::deliver() noexcept {
 /// Stops the program as SIGTSTP would have, and returns when it goes on.
 void raw_terminal::suspend() noexcept {
     restore();
-    tell("\r\n");
+    tell(listener_.suspending());
     struct sigaction ours{};
     struct sigaction usual{};
     usual.sa_handler = SIG_DFL;
     ::sigaction(SIGTSTP, &usual, &ours);
     ::raise(SIGTSTP);
     ::sigaction(SIGTSTP, &ours, nullptr);
+    // The SIGCONT that ended the stop is part of it; mostly it has been heard by now.
+    const unsigned cont = bit_of(SIGCONT);
+    own_stop_ = (heard_.fetch_and(~cont) & cont) == 0;
 }
 
 void raw_terminal::measure() const {

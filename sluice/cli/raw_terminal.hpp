@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "sluice/base/result.hpp"
 #include "sluice/io/engine.hpp"
@@ -28,6 +29,9 @@ class raw_terminal : io::letter {
     struct listener {
         /// The window has this many columns and rows; also called once at the beginning.
         std::function<void(std::size_t columns, std::size_t rows)> resized;
+        /// The program is about to be suspended: what leaves the terminal's cursor at the beginning
+        /// of a free row.
+        std::function<std::string()> suspending;
         /// The program goes on after it was suspended.
         std::function<void()> resumed;
     };
@@ -47,6 +51,7 @@ class raw_terminal : io::letter {
     raw_terminal(io::engine& home, listener whom, const termios& before);
     static void on_signal(int number) noexcept;
     static void on_fatal_signal(int number) noexcept;
+    [[nodiscard]] static unsigned bit_of(int number) noexcept;
     void hear(int number) noexcept;
     void deliver() noexcept;
     void suspend() noexcept;
@@ -60,6 +65,7 @@ class raw_terminal : io::letter {
     std::atomic<unsigned> heard_ = 0;  // a bit each of heard_signals
     std::atomic<bool> posted_ = false;
     bool closing_ = false;
+    bool own_stop_ = false;  // the SIGCONT that ended a stop of ours has not been heard yet
     std::array<struct sigaction, heard_signals.size()> heard_before_{};
     std::array<struct sigaction, fatal_signals.size()> fatal_before_{};
 };

@@ -227,12 +227,6 @@ void conversation::explain(parting how) const {
                             "the conversation is over",
                             name_, options_.max_line));
         case parting::keyboard_failed:
-            if (trouble_ == fault::message_too_long) {
-                return desk_.complain(
-                    fmt::format("your line is longer than {} bytes, the limit (--max-line): the "
-                                "conversation is over",
-                                options_.max_line));
-            }
             return desk_.complain(fmt::format(
                 "cannot read your input ({}): the conversation is over", trouble_.message()));
         case parting::screen_failed:

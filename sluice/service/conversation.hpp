@@ -26,7 +26,7 @@ enum class parting : std::uint8_t {
     input_ended,      ///< our input was at its end when it was our turn: the same as our exit
     they_went_away,   ///< closed or reset without an exit
     they_talk_long,   ///< a message of theirs was over the limit
-    keyboard_failed,  ///< a line of ours was over the limit, or could not be read
+    keyboard_failed,  ///< a line of ours could not be read
     screen_failed,    ///< what they said could not be shown
     interrupted,      ///< the turns were cancelled
 };

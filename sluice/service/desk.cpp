@@ -1,6 +1,8 @@
 // Lines in, lines out.
 #include "sluice/service/desk.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "sluice/wire/text.hpp"
@@ -8,17 +10,46 @@
 namespace sluice::service {
 
 desk::desk(net::console* keyboard, net::console& screen, remarks beside, std::size_t max_line)
-    : screen_{screen}, beside_{std::move(beside)} {
-    if (keyboard != nullptr) lines_.emplace(*keyboard, wire::framing::line, max_line);
-}
+    : keyboard_{keyboard}, screen_{screen}, beside_{std::move(beside)}, max_line_{max_line} {}
 
 coro::task<result<std::optional<std::string_view>>> desk::next_line() {
-    if (!lines_) co_return std::nullopt;
-    auto found = co_await lines_->next();
-    if (!found) co_return failure(found.error());
-    if (!*found) co_return std::nullopt;
-    if (beside_.answered) beside_.answered();
-    co_return (*found)->text;
+    for (;;) {
+        if (const auto line = take_line()) {
+            if (beside_.answered) beside_.answered();
+            co_return line;
+        }
+        if (keyboard_ == nullptr || ended_) co_return std::nullopt;
+        const auto chunk = co_await keyboard_->recv();
+        if (!chunk) co_return failure(chunk.error());
+        ended_ = chunk->empty();
+        if (!ended_) {
+            typed_ += chunk->text();
+        } else if (!typed_.empty()) {
+            typed_ += '\n';
+        }
+    }
+}
+
+/// The next line of what has been read, if all of it is there.
+std::optional<std::string_view> desk::take_line() {
+    for (;;) {
+        const auto end = typed_.find('\n', begin_);
+        auto line = std::string_view{typed_}.substr(begin_, end - begin_);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (line.size() > max_line_ && !std::exchange(too_long_, true)) {
+            complain(
+                fmt::format("your line is longer than {} bytes, the limit (--max-line): it is "
+                            "left out",
+                            max_line_));
+        }
+        if (end == std::string::npos) {
+            typed_.erase(0, too_long_ ? typed_.size() : begin_);
+            begin_ = 0;
+            return std::nullopt;
+        }
+        begin_ = end + 1;
+        if (!std::exchange(too_long_, false)) return line;
+    }
 }
 
 coro::task<result<void>> desk::show(std::string_view before, std::string_view text) {

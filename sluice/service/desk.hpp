@@ -10,7 +10,6 @@
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/net/console.hpp"
-#include "sluice/net/framed.hpp"
 
 namespace sluice::service {
 
@@ -32,8 +31,8 @@ class desk {
     desk(net::console* keyboard, net::console& screen, remarks beside, std::size_t max_line);
 
     /// The next line without its end, or none at the end of input, for good. A last line that
-    /// nobody ended is one too. Valid until the next call. fault::message_too_long, after which
-    /// there is no other line; fault::cancelled, which loses nothing; the errno of read(2).
+    /// nobody ended is one too. One that is too long is left out, and that is said. Valid until the
+    /// next call. fault::cancelled, which loses nothing; the errno of read(2).
     [[nodiscard]] coro::task<result<std::optional<std::string_view>>> next_line();
 
     /// Writes `before`, then `text` as a terminal may show it (wire::printable), and ends the line.
@@ -45,9 +44,16 @@ class desk {
     void prompt() const;
 
  private:
-    std::optional<net::framed<net::console>> lines_;
+    [[nodiscard]] std::optional<std::string_view> take_line();
+
+    net::console* keyboard_;
     net::console& screen_;
     remarks beside_;
+    std::size_t max_line_;
+    std::string typed_;  // read and not given yet, from begin_ on
+    std::size_t begin_ = 0;
+    bool too_long_ = false;  // what is typed up to the next line end belongs to such a line
+    bool ended_ = false;
     std::string shown_;
 };
 

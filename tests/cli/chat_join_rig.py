@@ -56,8 +56,8 @@ class Screen:
             self.column = 0
         elif character == "\n":
             self.feed()
-        elif unicodedata.combining(character):
-            self.rows[self.row][self.column - 1] += character
+        elif self.joins(character):
+            self.join(character)
         else:
             width = 2 if unicodedata.east_asian_width(character) in "WF" else 1
             if self.column + width > self.columns:
@@ -67,6 +67,31 @@ class Screen:
             row.extend(" " * (self.column + width - len(row)))
             row[self.column : self.column + width] = [character] + [""] * (width - 1)
             self.column += width
+
+    def last(self):
+        """What stands before the cursor."""
+        return "".join(self.rows[self.row][max(self.column - 2, 0) : self.column])[-8:]
+
+    def joins(self, character):
+        """Whether it goes to the character before, as in terminals that know grapheme clusters."""
+        if unicodedata.combining(character) or character in "\u200d\ufe0f\u20e3":
+            return True
+        last = self.last()
+        flags = [c for c in last if "\U0001f1e6" <= c <= "\U0001f1ff"]
+        if "\U0001f1e6" <= character <= "\U0001f1ff":
+            return len(flags) == 1 and last.endswith(flags[0])
+        return "\U0001f3fb" <= character <= "\U0001f3ff" or last.endswith("\u200d")
+
+    def join(self, character):
+        row = self.rows[self.row]
+        at = self.column - 1
+        while at > 0 and row[at] == "":
+            at -= 1
+        row[at] += character
+        narrow = at == self.column - 1
+        if narrow and (character == "\ufe0f" or "\U0001f1e6" <= character <= "\U0001f1ff"):
+            row[self.column : self.column + 1] = [""]
+            self.column += 1
 
     def feed(self):
         self.row += 1

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import termios
+import time
 import unittest
 
 from chat_join_rig import Typist
@@ -86,6 +87,70 @@ class OnATerminal(TalkTest):
                 me.see(["[bob]: hi", "[bob]: だ", "> 日本語", "テe\u0301🙂"])
                 me.type("\x7f\x7f\r")
                 self.assertEqual(server.receive(13), "日本語テ\n".encode())
+
+    @on_every_loop
+    def test_emoji_are_as_wide_as_they_look_and_erased_as_a_whole(self, engine):
+        family, heart, flag, thumb = "👨\u200d👩\u200d👧", "❤\ufe0f", "🇩🇪", "👍🏽"
+        with door() as (port, accept), Typist(engine, port, columns=12) as me:
+            with self.begin_narrow(me, accept) as server:
+                me.type(f"{family}{heart}{flag}{thumb}1\ufe0f\u20e3")
+                me.see(["[bob]: hi", f"> {family}{heart}{flag}{thumb}", "1\ufe0f\u20e3"])
+                self.assertEqual(me.screen.column, 2)
+                server.send(b"[bob]: ho\n")
+                me.see(["[bob]: ho", f"> {family}{heart}{flag}{thumb}", "1\ufe0f\u20e3"])
+                me.type("\x7f\x7f\x7f")
+                me.see(["[bob]: hi", "[bob]: ho", f"> {family}{heart}"])
+                self.assertEqual(me.screen.column, 6)
+                me.type("\x7f\x7f.\r")
+                self.assertEqual(server.receive(2), b".\n")
+
+    @on_every_loop
+    def test_a_paste_without_its_end_does_not_lock_the_keyboard(self, engine):
+        with door() as (port, accept), Typist(engine, port) as me, self.begin(me, accept) as server:
+            me.type("\x1b[200~one")
+            me.see([WELCOME, "> one"])
+            time.sleep(0.3)  # a pause is what this is about
+            me.type("\x15two\r")
+            self.assertEqual(server.receive(4), b"two\n")
+            # The end mark may still come, late or torn, and a long piece is a piece of the paste.
+            me.type("\x1b[200~three")
+            me.see("> three")
+            time.sleep(0.3)
+            me.type("\rand a piece that no key sends\r")
+            me.see("three↵and a piece that no key sends↵")
+            time.sleep(0.3)
+            me.type("four\r\x1b[201~")
+            me.see("sends↵four↵")
+            me.type("\r")
+            whole = b"three\nand a piece that no key sends\nfour\n"
+            self.assertEqual(server.receive(len(whole)), whole)
+            me.type("\x1b[200~")
+            time.sleep(0.3)
+            me.type("\x04")
+            self.assertEqual(server.receive_to_end(), b"")
+
+    @on_every_loop
+    def test_leaving_is_no_word_of_a_paste(self, engine):
+        with door() as (port, accept), Typist(engine, port) as me, self.begin(me, accept) as server:
+            me.type("\x1b[200~exit\r/quit now\rexit 3\r//x\r\x1b[201~\r")
+            said = b"/say exit\n/say /quit now\nexit 3\n//x\n"
+            self.assertEqual(server.receive(len(said)), said)
+            me.see(["> exit", "> /quit now", "> exit 3", "> //x", ">"])
+            me.type("/quit now\r")
+            self.assertEqual(server.receive_to_end(), b"/quit now\n")
+            server.socket.close()
+            self.assertEqual(me.end(), 0)
+
+    def test_a_line_that_is_full_says_so(self):
+        with door() as (port, accept), Typist("epoll", port, "--max-line", "10", columns=100) as me:
+            with accept() as server:
+                server.send(b"[bob]: hi\n")
+                me.see(["[bob]: hi", ">"])
+                me.type("0123456789abc")
+                me.see(["sluice: a line has at most 10 bytes (--max-line): the rest was not taken",
+                        "> 0123456789"])  # fmt: skip
+                me.type("\r")
+                self.assertEqual(server.receive(11), b"0123456789\n")
 
     def begin_narrow(self, typist, accept):
         server = accept()
@@ -176,7 +241,9 @@ class OnATerminal(TalkTest):
                 self.assertEqual(job.report(), "stopped canonical")
                 server.send(b"[bob]: ho\n")
                 job.go_on()
-                job.read_until(b"[bob]: ho\n> hel")
+                shown = job.read_until(b"[bob]: ho\n> hel")
+                # The line that was typed is taken away, and drawn once.
+                self.assertEqual(shown.count(b"> hel") - shown.count(b"> hel\x1b[J"), 1, shown)
             job.type(b"lo\r")
             self.assertEqual(server.receive(6), b"hello\n")
             # A stop that cannot be caught: whoever has the terminal meanwhile changes it.
@@ -366,7 +433,8 @@ class Job:
         while wanted not in self.seen:
             self.wait_for(self.master)
             self.seen += os.read(self.master, 65536).replace(b"\r", b"")
-        self.seen = self.seen.partition(wanted)[2]
+        before, _, self.seen = self.seen.partition(wanted)
+        return before + wanted
 
 
 if __name__ == "__main__":

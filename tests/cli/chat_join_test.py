@@ -205,9 +205,13 @@ class OnPipes(TalkTest):
                 server.send(b"0123456789a\n")
                 self.assert_ends(member, 1, None, r"sent a line longer than 10 bytes")
         with door() as (port, accept), Member(engine, port, "--max-line", "10") as member:
-            with accept():
-                member.type("0123456789a\n")
-                self.assert_ends(member, 1, None, r"your line is longer than 10 bytes")
+            with accept() as server:
+                member.type("0123456789a\nshorter\n")
+                self.assertEqual(server.receive(8), b"shorter\n")
+                member.end_input()
+                self.assertEqual(server.receive_to_end(), b"")
+                server.socket.close()
+                self.assert_ends(member, 0, None, r"your line is longer than 10 bytes.*left out")
 
     @on_every_loop
     def test_nobody_reads_the_output(self, engine):

@@ -352,13 +352,15 @@ TEST_P(conversation, a_message_of_exactly_the_limit_is_none_too_many) {
     EXPECT_EQ(read_to_end(theirs.get()), "54321\n");
 }
 
-TEST_P(conversation, our_own_line_over_the_limit_ends_it_with_an_exit) {
+TEST_P(conversation, our_own_line_over_the_limit_is_left_out_and_that_is_said) {
     auto [ours, theirs] = local_pair();
     desk_rig desk{engine(), 20};
     write_all(theirs.get(), "hello\n");
-    desk.type(std::string(21, 'x') + "\n");
-    EXPECT_EQ(talk(desk, std::move(ours), {.max_line = 20}), parting::keyboard_failed);
-    EXPECT_EQ(read_to_end(theirs.get()), "exit\n");
+    desk.type(std::string(50'000, 'x') + "\n" + std::string(21, 'y') + "\r\n" +
+              std::string(20, 'z') + "\r\n");
+    write_all(theirs.get(), "exit\n");
+    EXPECT_EQ(talk(desk, std::move(ours), {.max_line = 20}), parting::they_said_exit);
+    EXPECT_EQ(read_to_end(theirs.get()), std::string(20, 'z') + "\n");
     EXPECT_THAT(desk.complaints, ::testing::HasSubstr("longer than 20 bytes"));
 }
 

@@ -39,9 +39,11 @@ constexpr std::size_t most_cautious = 25;
 
 constexpr std::string_view ask_for_name = "/nick ";
 constexpr std::string_view ask_for_room = "/join ";
+// What follows is said, whatever it begins with.
+constexpr std::string_view say_as_it_is = "/say ";
 
 bool is_farewell(std::string_view line) noexcept {
-    return line == "exit" || line == "/quit";
+    return line == "exit" || line == "/quit" || line.starts_with("/quit ");
 }
 
 /// The server's word that a name is not to be had.
@@ -417,6 +419,10 @@ coro::task<void> chat_client::type() {
         if (!line || !*line) break;
         // One who types may press Enter once too often; in a file an empty line is a line.
         if ((*line)->empty() && desk_.is_typed()) continue;
+        // In the middle of what was pasted nobody leaves, here or at the server.
+        if (desk_.is_one_of_several() && is_farewell(**line)) {
+            (*line)->insert(0, say_as_it_is);
+        }
         const auto next = co_await enter(std::move(**line));
         if (next == after::cancelled) co_return;
         if (next == after::leave) break;
@@ -506,11 +512,7 @@ chat_end chat_client::conclude(cut how) {
     if (stops_ > 0) return chat_end::stopped;
     if (keyboard_trouble_) {
         desk_.complain(
-            *keyboard_trouble_ == fault::message_too_long
-                ? fmt::format("your line is longer than {} bytes, the limit (--max-line): leaving",
-                              options_.max_line)
-                : fmt::format("cannot read your input ({}): leaving",
-                              keyboard_trouble_->message()));
+            fmt::format("cannot read your input ({}): leaving", keyboard_trouble_->message()));
         return chat_end::failed;
     }
     if (const auto reason = why(how); !reason.empty()) desk_.complain(reason);

@@ -48,10 +48,11 @@ struct chat_client_options {
 /// Talks in a chat until somebody ends it. Everything it waits for (keyboard, server, pauses) it
 /// waits for at a time, so its engine is one that does not block. Thread of that engine.
 ///
-/// `exit` and `/quit`, as lines, and the end of input leave: what is left is sent, then our side is
-/// closed, and what the server still says is shown, until it closes or is silent for a second.
-/// Cut off, it calls again if it is to, after pauses that grow, with the name and the room that the
-/// server last granted; what is typed meanwhile is kept, up to a bound, and sent then.
+/// `exit` and `/quit`, as lines (not among several that were pasted), and the end of input leave:
+/// what is left is sent, then our side is closed, and what the server still says is shown, until it
+/// closes or is silent for a second. Cut off, it calls again if it is to, after pauses that grow,
+/// with the name and the room that the server last granted; what is typed meanwhile is kept, up to
+/// a bound, and sent then.
 class chat_client {
  public:
     /// Tries `where`, the addresses of one host, in order. `here` outlives the client.

@@ -18,9 +18,8 @@ class chat_desk {
     chat_desk& operator=(const chat_desk&) = delete;
     virtual ~chat_desk() = default;
 
-    /// The next line without its end, or none at the end of input, for good. One at a time.
-    /// fault::message_too_long, after which there is no other; fault::cancelled; the errno of
-    /// read(2).
+    /// The next line without its end, or none at the end of input, for good. One that is too long
+    /// is left out, and that is said. One at a time. fault::cancelled; the errno of read(2).
     [[nodiscard]] virtual coro::task<result<std::optional<std::string>>> next_line() = 0;
 
     /// Shows one line, which may hold anything; it is escaped as wire::printable does. One at a
@@ -35,6 +34,10 @@ class chat_desk {
     [[nodiscard]] virtual coro::task<void> run() = 0;
     /// Returns when all is shown that is to be shown, or after a short while.
     [[nodiscard]] virtual coro::task<void> finish() = 0;
+
+    /// Whether the line that next_line() gave last is one of several that were entered at once, as
+    /// pasted text is: then it is text, whatever it says.
+    [[nodiscard]] virtual bool is_one_of_several() const noexcept { return false; }
 
     /// Whether somebody types, who looks at the answers, rather than a file or a pipe.
     [[nodiscard]] virtual bool is_typed() const noexcept = 0;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,11 @@ std::string_view colour_of(std::string_view name) noexcept {
     return colours[sum % colours.size()];
 }
 
+// The end mark of a paste may be lost on its way; these tell a key from the rest of a paste.
+constexpr auto pause_in_paste = 250ms;
+constexpr std::size_t longest_key = 16;
+constexpr std::string_view paste_end = "\x1b[201~";
+
 constexpr std::string_view dim = "\x1b[2m";
 constexpr std::string_view plain = "\x1b[0m";
 
@@ -58,21 +64,41 @@ coro::task<result<std::optional<std::string>>> typing_desk::next_line() {
         const auto chunk = co_await keyboard_.recv();
         if (!chunk) co_return failure(chunk.error());
         if (chunk->empty()) co_return std::nullopt;
-        std::vector<std::string> lines;
-        editor_.feed(chunk->text(), lines);
-        for (auto& line : lines) {
+        take(chunk->text());
+    }
+    auto next = std::move(typed_.front());
+    typed_.pop_front();
+    given_is_one_of_several_ = next.is_one_of_several;
+    co_return std::move(next.text);
+}
+
+void typing_desk::take(std::string_view chunk) {
+    const auto now = io::clock::now();
+    const bool paused = now - std::exchange(last_key_, now) >= pause_in_paste;
+    // The rest of a paste comes with its end mark, or in a piece that is longer than a key.
+    if (editor_.in_paste() && paused && chunk.size() <= longest_key &&
+        chunk.find(paste_end) == std::string_view::npos) {
+        editor_.end_paste();
+    }
+    std::vector<std::string> entries;
+    editor_.feed(chunk, entries);
+    for (const std::string_view entry : entries) {
+        const bool several = entry.find('\n') != std::string_view::npos;
+        for (const auto part : std::views::split(entry, '\n')) {
+            std::string line{std::string_view{part}};
             // What was entered stays on the screen, as the server sends it to all others only.
             news_ += prompt;
             wire::append_printable(news_, line);
             news_ += "\r\n";
-            typed_.push_back(std::move(line));
+            typed_.push_back({.text = std::move(line), .is_one_of_several = several});
         }
-        changed_ = true;
-        ring();
     }
-    auto line = std::move(typed_.front());
-    typed_.pop_front();
-    co_return line;
+    if (editor_.take_refused()) {
+        complain(fmt::format("a line has at most {} bytes (--max-line): the rest was not taken",
+                             options_.max_line));
+    }
+    changed_ = true;
+    ring();
 }
 
 coro::task<result<void>> typing_desk::show(std::string_view line) {
@@ -117,6 +143,17 @@ void typing_desk::resize(std::size_t columns, std::size_t rows) {
     ring();
 }
 
+std::string typing_desk::take_away() {
+    std::string out;
+    // Where the cursor is in the middle of a write is not known.
+    if (writing_now_) {
+        out = "\r\n";
+    } else {
+        view_.erase(out);
+    }
+    return out;
+}
+
 void typing_desk::draw_again() {
     view_.forget();
     changed_ = true;
@@ -132,7 +169,9 @@ coro::task<void> typing_desk::run() {
     while (!failed_) {
         compose();
         if (!writing_.empty()) {
+            writing_now_ = true;
             const auto written = co_await screen_.send_all(writing_);
+            writing_now_ = false;
             if (!written) {
                 failed_ = true;
                 trouble_ = written.error();

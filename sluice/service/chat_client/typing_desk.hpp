@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "sluice/coro/channel.hpp"
+#include "sluice/io/timer.hpp"
 #include "sluice/net/console.hpp"
 #include "sluice/service/chat_client/chat_desk.hpp"
 #include "sluice/wire/line_editor.hpp"
@@ -39,14 +40,20 @@ class typing_desk final : public chat_desk {
     [[nodiscard]] coro::task<void> run() override;
     [[nodiscard]] coro::task<void> finish() override;
     [[nodiscard]] bool is_typed() const noexcept override { return true; }
+    [[nodiscard]] bool is_one_of_several() const noexcept override {
+        return given_is_one_of_several_;
+    }
 
     /// The window has changed.
     void resize(std::size_t columns, std::size_t rows);
+    /// What takes the typed line off the terminal, for somebody else to use it until draw_again().
+    [[nodiscard]] std::string take_away();
     /// Somebody else has used the terminal meanwhile: draws the line anew, on a row of its own.
     void draw_again();
 
  private:
     void remark(std::string_view before, std::string_view what);
+    void take(std::string_view chunk);
     void ring() noexcept;
     void compose();
     coro::task<result<void>> all_is_out() noexcept;
@@ -56,12 +63,19 @@ class typing_desk final : public chat_desk {
     options options_;
     wire::line_editor editor_;
     wire::line_editor_view view_;
-    std::deque<std::string> typed_;
+    struct entered {
+        std::string text;
+        bool is_one_of_several = false;
+    };
+    std::deque<entered> typed_;
+    bool given_is_one_of_several_ = false;
+    io::time_point last_key_{};
     std::string news_;     // lines to be shown, with their ends
     std::string writing_;  // what is being written
     error trouble_ = fault::ended;
     bool failed_ = false;
     bool finishing_ = false;
+    bool writing_now_ = false;
     bool changed_ = true;  // the typed line is not as it is drawn
     coro::channel<char> bell_{1};
     coro::channel<char> room_{1};
