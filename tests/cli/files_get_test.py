@@ -128,7 +128,36 @@ class Get(TalkTest):
                 self.assert_ends(program, 3)
             self.assertEqual(len(fake.requests), 2)
 
-    def test_the_rest_of_another_version_is_refused(self):
+    def test_what_is_not_the_rest_of_the_same_version_comes_anew(self):
+        rest = f"bytes 1000-{len(DATA) - 1}/{len(DATA)}"
+        for name, fields in {
+            "another tag": {"Content_Range": rest, "ETag": '"v2"'},
+            "a weak tag": {"Content_Range": rest, "ETag": "W/" + TAG},
+            "no tag": {"Content_Range": rest},
+            "another place": {"Content_Range": f"bytes 999-{len(DATA) - 2}/{len(DATA)}", "ETag": TAG},
+            "no place": {"ETag": TAG},
+            "another length": {"Content_Range": rest, "ETag": TAG, "Content_Length": 999},
+            "chunks": {"Content_Range": rest, "ETag": TAG, "Content_Length": None,
+                       "Transfer_Encoding": "chunked"},
+        }.items():  # fmt: skip
+
+            def other(request, fields=fields):
+                body = DATA[1000:1999]
+                if "Transfer_Encoding" in fields:
+                    body = b"3e7\r\n" + body + b"\r\n0\r\n\r\n"
+                request.reply("206 Partial Content", body, **fields)
+
+            with self.subTest(name), Fake(give_and_cut(1000), other, give()) as fake:
+                with get(fake.url("/x.bin"), "-o", self.target) as program:
+                    if name == "chunks":
+                        self.assert_ends(program, 1, err="a part of another length than it announced")
+                        continue
+                    self.assert_ends(program, 0)
+                self.assert_got()
+                self.assertEqual([r["range"] for r in fake.requests], [None, "bytes=1000-", None])
+            self.target.unlink(missing_ok=True)
+
+    def test_parts_that_were_not_asked_for_are_refused(self):
         def other(request):
             where = f"bytes 1000-{len(DATA) - 1}/{len(DATA)}"
             request.reply("206 Partial Content", DATA[1000:], Content_Range=where, ETag='"v2"')
@@ -137,6 +166,15 @@ class Get(TalkTest):
             with get(fake.url("/x.bin"), "-o", self.target) as program:
                 self.assert_ends(program, 1, err="another part of the file than was asked for")
         self.assertFalse(self.target.exists())
+
+    def test_a_stream_does_not_go_on_with_another_version(self):
+        def other(request):
+            where = f"bytes 1000-{len(DATA) - 1}/{len(DATA)}"
+            request.reply("206 Partial Content", DATA[1000:], Content_Range=where)
+
+        with Fake(give_and_cut(1000), other) as fake:
+            with get(fake.url("/x.bin"), "-o", "-") as program:
+                self.assert_ends(program, 1, err="has changed on the server in the middle")
 
     def test_a_stream_goes_on_where_the_server_knows_no_ranges(self):
         def whole(tag):

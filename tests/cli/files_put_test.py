@@ -10,11 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
-from files_rig import Fake, digest_of, put
+from files_rig import Fake, Plain, digest_of, put
 from talk_rig import ENVIRONMENT, INTERRUPT, KILL, PATIENCE, PEERS, SLUICE, Program, TalkTest
-from talk_rig import door, free_port, on_every_engine
+from talk_rig import door, free_port, on_every_engine, on_every_loop
 
 DATA = os.urandom(3_000_001)
 SMALL = b"a small file\n"
@@ -127,22 +128,38 @@ class Put(TalkTest):
         self.assertIn("; all of it was there", out)
         self.assertEqual(len(fake.requests), 1)
 
-    def test_a_server_that_knows_no_parts_gets_a_whole_file(self):
-        def plain(request):
-            body = request.read_body()
-            request.reply("201 Created" if body else "204 No Content")
+    @on_every_engine
+    def test_a_server_that_takes_every_put_for_a_file_keeps_what_it_has(self, engine):
+        with Plain(cuts=2) as plain:
+            plain.files["/big.bin"] = b"what was here before"
+            with put(self.file, plain.url(), "--retry", 1, engine=engine) as program:
+                self.assert_ends(program, 3, out="", err="trying again")
+            self.assertEqual(plain.files["/big.bin"], b"what was here before")
+            self.assertEqual(plain.stored, [])
+            with put(self.file, plain.url(), engine=engine) as program:
+                status, out, err = program.end()
+            self.assertEqual(status, 0, err)
+            self.assertIn("not confirmed by the other side", out)
+            self.assertTrue(plain.files["/big.bin"] == DATA)
+            self.assertEqual(plain.stored, [len(DATA)])
+        self.assertTrue(all(r["content-range"] is None for r in plain.requests))
 
-        def refuse(request):
-            request.reply("501 Not Implemented")
+    def test_a_server_that_does_not_say_that_it_takes_parts_gets_a_whole_file(self):
+        for options in ("405 No", "200 OK", "204 No Content", "501 Not Implemented", "404 No", None):
+            with self.subTest(options), Plain(options=options) as plain:
+                with put(self.file, plain.url()) as program:
+                    self.assert_ends(program, 0)
+                self.assertTrue(plain.files["/big.bin"] == DATA)
+                self.assertEqual(plain.stored, [len(DATA)])
 
-        for name, first in {"refuses": refuse, "takes the question for an empty file": plain}.items():
-            with self.subTest(name), Fake(first, plain) as fake:
-                with put(self.file, fake.url()) as program:
-                    status, out, err = program.end()
-                self.assertEqual(status, 0, err)
-                self.assertIn("not confirmed by the other side", out)
-                self.assertIsNone(fake.requests[1]["content-range"])
-                self.assertTrue(fake.requests[1].body == DATA)
+    def test_a_question_that_was_taken_for_an_empty_file_is_made_good(self):
+        def store(request):
+            request.reply("201 Created" if request.read_body() else "204 No Content")
+
+        with Fake(store) as fake, put(self.file, fake.url()) as program:
+            self.assert_ends(program, 0)
+        self.assertIsNone(fake.requests[1]["content-range"])
+        self.assertTrue(fake.requests[1].body == DATA)
 
     def test_bytes_that_changed_on_the_way_end_with_4(self):
         def other(request):
@@ -182,6 +199,51 @@ class Put(TalkTest):
         with Fake(nothing_there, full) as fake:
             with put(self.file, fake.url(), "--retry", 0) as program:
                 self.assert_ends(program, 1, err="507 Insufficient Storage: the disk is full$")
+
+    @on_every_loop
+    def test_a_refusal_is_heard_while_the_body_is_sent(self, engine):
+        """By a server that takes no more of it, and does not hang up either."""
+        fifo = self.folder / "fifo"
+        if not fifo.exists():
+            os.mkfifo(fifo)
+        for status, words in (("413 Content Too Large", "413 Content Too Large: enough$"),
+                              ("307 Temporary Redirect", "put it at http://other.example/$")):  # fmt: skip
+
+            def refuse(request, status=status):
+                request.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
+                request.connection.recv(1000)
+                request.reply(status, b"enough\n", Content_Type="text/plain",
+                              Location="http://other.example/")  # fmt: skip
+                self.assertTrue(done.wait(PATIENCE))
+                return "close"
+
+            large = self.make("large.bin", b"")
+            os.truncate(large, 64 << 20)
+            for file in (large, fifo):
+                done = threading.Event()
+                with self.subTest(status, file=file), Fake(nothing_there, refuse) as fake:
+                    if file == fifo:
+                        fake.answers.pop(0)
+                    with put(file, fake.url("/x"), "--retry", 0, engine=engine) as program:
+                        writer = fifo.open("wb", buffering=0) if file == fifo else None
+                        if writer:
+                            writer.write(b"some")
+                        self.assert_ends(program, 1, out="", err=words)
+                        done.set()
+                        if writer:
+                            writer.close()
+
+    def test_a_stream_that_may_not_be_asked_about_goes_without(self):
+        def expectation_failed(request):
+            request.reply("417 Expectation Failed", Connection="close")
+            return "close"
+
+        with Fake(expectation_failed, take_it) as fake, put("-", fake.url("/x")) as program:
+            program.process.stdin.write(SMALL)
+            program.end_input()
+            self.assert_ends(program, 0)
+        self.assertEqual([request["expect"] for request in fake.requests], ["100-continue", None])
+        self.assertEqual(fake.requests[1].body, SMALL)
 
     def test_a_conflict_is_asked_about_again(self):
         def less_than_it_said(request):

@@ -73,10 +73,13 @@ class Request:
 
 
 class Fake:
-    """Each request is answered by the next of `answers`, the last of them again and again."""
+    """Each request is answered by the next of `answers`, the last of them again and again. OPTIONS
+    is answered as our server does, and not counted, unless `takes_parts` is false: then it is a
+    request like all others."""
 
-    def __init__(self, *answers):
+    def __init__(self, *answers, takes_parts=True):
         self.answers = list(answers)
+        self.takes_parts = takes_parts
         self.requests = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -119,12 +122,45 @@ class Fake:
         with connection.makefile("rb") as lines:
             while lines.peek(1):
                 request = Request(connection, lines)
+                if self.takes_parts and request.method == "OPTIONS":
+                    request.reply("204 No Content", Content_Length=None, Accept_Content_Range="bytes")
+                    continue
                 self.requests.append(request)
                 answer = self.answers[0]
                 if len(self.answers) > 1:
                     self.answers.pop(0)
                 if answer(request) == "close":
                     return
+
+
+class Plain(Fake):
+    """A server that takes every PUT for a whole file, as nginx's dav module and Apache do: into
+    `files`, when all of the body has come. Cuts the first `cuts` bodies after a million bytes."""
+
+    def __init__(self, cuts=0, options="405 Method Not Allowed"):
+        super().__init__(self.answer, takes_parts=False)
+        self.files = {}
+        self.cuts = cuts
+        self.options = options
+        self.stored = []
+
+    def answer(self, request):
+        if request.method == "OPTIONS":
+            if self.options is None:
+                request.cut()
+            request.reply(self.options, b"<html>no</html>", Content_Type="text/html")
+            return None
+        if self.cuts and int(request["content-length"]) > 1_000_000:
+            self.cuts -= 1
+            request.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.read(1_000_000)
+            request.cut()
+        body = request.read_body()
+        there = request.target in self.files
+        self.files[request.target] = body
+        self.stored.append(len(body))
+        request.reply("204 No Content" if there else "201 Created", Content_Length=None if there else 0)
+        return None
 
 
 def put(*words, engine="epoll", **options):

@@ -254,7 +254,11 @@ coro::task<void> http_exchange::answer() {
             end_with("this cannot be done to files here");
             break;
         case http_method::options:
-            reply(204).field("Allow", methods()).field("Accept-Ranges", "bytes");
+            // Whoever sees the last one may send a PUT with Content-Range (docs/files.md).
+            reply(204)
+                .field("Allow", methods())
+                .field("Accept-Ranges", "bytes")
+                .field("Accept-Content-Range", "bytes");
             end_head();
             break;
         case http_method::unknown: refuse(501, "there is no such method here"); break;

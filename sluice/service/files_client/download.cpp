@@ -114,6 +114,13 @@ class fetch {
             auto heard = co_await ask();
             if (!heard) co_return std::unexpected{heard.error()};
             const unsigned status = heard->head().status;
+            if (status == 206 && file_ != nullptr && have_ > 0 && !goes_on(heard->head())) {
+                // Of another version, or another part: all of it once more, in one piece.
+                have_ = resumed_from_ = 0;
+                tag_.clear();
+                way_.drop();
+                continue;
+            }
             if (status == 200 || status == 206) co_return co_await take(*heard);
             auto another = co_await look_for_another(*heard);
             if (!another) co_return another;
@@ -183,18 +190,28 @@ class fetch {
             "back; get it again");
     }
 
+    /// Whether a 206 brings what follows what is here, of the same version: with the tag that was
+    /// asked for (RFC 9110, section 15.3.7, wants it in the answer), and with a body as long as the
+    /// part it announces.
+    [[nodiscard]] bool goes_on(const http_response& head) const {
+        const auto range = wire::parse_content_range(head.field("content-range").value_or(""));
+        return have_ > 0 && range && range->part && range->part->offset == have_ &&
+               (!range->total || have_ + range->part->length == *range->total) &&
+               (!head.length || *head.length == range->part->length) &&
+               head.field("etag").value_or("") == tag_;
+    }
+
     /// Settles what comes: from which place on, how much, and where to.
     attempt<void> take_head(const http_response& head) {
         const auto tag = head.field("etag").value_or("");
         std::optional<std::uint64_t> total = head.length;
         skip_ = 0;
         if (head.status == 206) {
-            const auto range = wire::parse_content_range(head.field("content-range").value_or(""));
-            if (have_ == 0 || !range || !range->part || range->part->offset != have_ ||
-                (range->total && have_ + range->part->length != *range->total) ||
-                (is_strong(tag) && tag != tag_)) {
+            if (!goes_on(head)) {
+                if (have_ > 0 && head.field("etag").value_or("") != tag_) return changed();
                 return failed("the server sent another part of the file than was asked for");
             }
+            const auto range = wire::parse_content_range(head.field("content-range").value_or(""));
             left_ = range->part->length;
             total = range->total;
         } else {
@@ -291,11 +308,13 @@ class fetch {
         std::vector<std::byte> room(step);
         std::string piece;
         std::string_view came;
+        std::uint64_t arrived = 0;
         for (;;) {
             piece.clear();
             if (auto fed = heard.feed_body(came, piece); !fed) {
                 co_return failed("what the server sends makes no sense: " + fed.error());
             }
+            arrived += piece.size();
             auto written = co_await deliver(piece);
             if (!written) co_return written;
             if (heard.done()) break;
@@ -309,6 +328,9 @@ class fetch {
                 break;
             }
             came = as_text(const_bytes{room}.first(*got));
+        }
+        if (left_ && arrived != *left_) {
+            co_return failed("the server sent a part of another length than it announced");
         }
         // A trailer may bring it.
         take_digest(heard.head());

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/coro/context.hpp"
+#include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/dial.hpp"
 #include "sluice/wire/text.hpp"
@@ -52,25 +54,31 @@ coro::task<attempt<void>> link::say(std::string_view what) {
     co_return attempt<void>{};
 }
 
-coro::task<attempt<wire::http_response_reader>> link::answer(io::duration limit, bool no_body,
-                                                             bool or_continue, bool* silent) {
-    wire::http_response_reader reader{no_body};
+coro::task<attempt<wire::http_response_reader>> link::answer(io::duration limit, bool or_continue,
+                                                             bool* silent) {
+    wire::http_response_reader reader;
+    auto heard = co_await hear(reader, io::after(io::clock::now(), limit), or_continue, silent);
+    if (!heard) co_return std::unexpected{heard.error()};
+    co_return std::move(reader);
+}
+
+coro::task<attempt<void>> link::hear(wire::http_response_reader& into, io::time_point until,
+                                     bool or_continue, bool* silent) {
     std::array<std::byte, read_size> room{};
-    const auto deadline = io::after(io::clock::now(), limit);
     bool heard = false;
     for (;;) {
-        if (reader.has_head()) {
-            const unsigned status = reader.head().status;
-            if (status >= 200 || (status == 100 && or_continue)) co_return std::move(reader);
-            wire::http_response_reader next{no_body};
-            const auto rest = reader.take_rest();
-            reader = std::move(next);
-            if (auto fed = reader.feed(rest); !fed) {
+        if (into.has_head()) {
+            if (is_final(into) || (into.head().status == 100 && or_continue)) {
+                co_return attempt<void>{};
+            }
+            const auto rest = into.take_rest();
+            into = wire::http_response_reader{};
+            if (auto fed = into.feed(rest); !fed) {
                 co_return failed("the answer of " + server() + " makes no sense: " + fed.error());
             }
             continue;
         }
-        auto got = co_await io::with_deadline(home_, peer_->recv_into(room), deadline);
+        auto got = co_await io::with_deadline(home_, peer_->recv_into(room), until);
         if (silent != nullptr) *silent = !heard && !got && got.error() == fault::timed_out;
         if (!got) {
             co_return of_connection("waiting for the answer of " + server(), got.error());
@@ -80,10 +88,30 @@ coro::task<attempt<wire::http_response_reader>> link::answer(io::duration limit,
         }
         heard = true;
         fresh_ = true;
-        if (auto fed = reader.feed(as_text(const_bytes{room}.first(*got))); !fed) {
+        if (auto fed = into.feed(as_text(const_bytes{room}.first(*got))); !fed) {
             co_return failed("the answer of " + server() + " makes no sense: " + fed.error());
         }
     }
+}
+
+coro::task<result<void>> link::send_and_hear(coro::task<result<void>> sending,
+                                             wire::http_response_reader& into) {
+    if (home_.blocks()) co_return co_await std::move(sending);
+    coro::scope both{co_await coro::this_context()};
+    result<void> sent = failure(fault::cancelled);
+    const auto send = [&]() -> coro::task<void> {
+        sent = co_await std::move(sending);
+        both.cancel();
+    };
+    const auto listen = [&]() -> coro::task<void> {
+        // Why a connection broke is for whoever sends to find out.
+        static_cast<void>(co_await hear(into, io::never));
+        if (is_final(into) && into.head().status >= 300) both.cancel();
+    };
+    if (auto begun = both.spawn(send()); !begun) co_return begun;
+    if (!both.inner().cancelled()) static_cast<void>(both.spawn(listen()));
+    co_await both.join();
+    co_return sent;
 }
 
 coro::task<attempt<std::string>> link::body_of(wire::http_response_reader& answer,
@@ -119,6 +147,10 @@ void link::settle(const wire::http_response_reader& answer) noexcept {
     } else {
         drop();
     }
+}
+
+bool is_final(const wire::http_response_reader& answer) noexcept {
+    return answer.has_head() && answer.head().status >= 200;
 }
 
 coro::task<std::string> why_refused(link& way, wire::http_response_reader& answer) {

@@ -67,17 +67,26 @@ class link {
 
     /// Sends a head, or a piece of a body.
     [[nodiscard]] coro::task<attempt<void>> say(std::string_view what);
-    /// Reads up to the end of an answer's head; `no_body` where it answers HEAD. Interim answers
-    /// (1xx) are passed over, but for 100 with `or_continue`. When nothing at all came within
-    /// `limit`, that is a trouble that may_pass, with `silent` set.
+    /// Reads up to the end of an answer's head. Interim answers (1xx) are passed over, but for 100
+    /// with `or_continue`. When nothing at all came within `limit`, that is a trouble that
+    /// may_pass, with `silent` set.
     [[nodiscard]] coro::task<attempt<wire::http_response_reader>> answer(io::duration limit,
-                                                                         bool no_body = false,
                                                                          bool or_continue = false,
                                                                          bool* silent = nullptr);
+    /// The same into `into`, which keeps what has come of an answer when this is cancelled: called
+    /// again, it goes on there. `until` is a deadline, `never` if there is none.
+    [[nodiscard]] coro::task<attempt<void>> hear(wire::http_response_reader& into,
+                                                 io::time_point until, bool or_continue = false,
+                                                 bool* silent = nullptr);
     /// Reads the body to its end, as far as `most` bytes, and keeps the connection if it can be
     /// used again; otherwise drops it.
     [[nodiscard]] coro::task<attempt<std::string>> body_of(wire::http_response_reader& answer,
                                                            std::size_t most);
+    /// Sends a body with `sending` and listens meanwhile: a final answer that is no success (RFC
+    /// 9110, section 9.3: 300 and above) cancels `sending`. What has come of an answer is in
+    /// `into`; its head may be complete, or not. On the blocking engine nobody listens.
+    [[nodiscard]] coro::task<result<void>> send_and_hear(coro::task<result<void>> sending,
+                                                         wire::http_response_reader& into);
     /// The answer is over: keeps the connection, or drops it.
     void settle(const wire::http_response_reader& answer) noexcept;
 
@@ -91,6 +100,9 @@ class link {
     bool reached_ = false;
     bool fresh_ = true;
 };
+
+/// A head with a status that ends the request: neither 1xx, nor still on its way.
+[[nodiscard]] bool is_final(const wire::http_response_reader& answer) noexcept;
 
 /// "413 Payload Too Large: a file has at most 1 MiB here", from an answer that refuses; its body is
 /// read for that.

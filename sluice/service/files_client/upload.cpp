@@ -10,6 +10,7 @@
 #include <chrono>
 #include <utility>
 
+#include "sluice/coro/context.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/service/files_client/checksum.hpp"
 #include "sluice/service/files_client/stall.hpp"
@@ -30,6 +31,9 @@ constexpr io::duration wait_for_continue = 1s;
 // A server that has everything may have gigabytes to sync and to check.
 constexpr int times_longer_to_keep = 10;
 
+// Two connections that broke on a question are its answer.
+constexpr unsigned most_asked_for_parts = 2;
+
 constexpr std::string_view agent = "User-Agent: sluice\r\n";
 
 std::optional<wire::sha256_value> digest_in(const http_response& head) {
@@ -43,6 +47,31 @@ trouble damaged(const std::string& why) {
     return {.kind = trouble_kind::corrupted,
             .what = "what arrived is not what was sent: " + why +
                     "; if the file was not written to meanwhile, look for bad memory or disks"};
+}
+
+/// Whether a file is kept now: a success (2xx), but neither "later" (202) nor a list of several
+/// (207, RFC 4918, section 11.1).
+bool is_stored(unsigned status) noexcept {
+    return status / 100 == 2 && status != 202 && status != 207;
+}
+
+/// An answer that refuses an upload, in words.
+coro::task<trouble> refusal(link& way, http_response_reader& heard) {
+    const unsigned status = heard.head().status;
+    std::string elsewhere;
+    if (const auto where = heard.head().field("location"); where && status / 100 == 3) {
+        elsewhere = *where;
+    }
+    auto why = co_await why_refused(way, heard);
+    if (status == 422) co_return damaged("the server says " + why);
+    if (!elsewhere.empty()) {
+        co_return trouble{.kind = trouble_kind::failed,
+                          .what = "the server sends us elsewhere; put it at " +
+                                  wire::printable(wire::truncate_utf8(elsewhere, 200))};
+    }
+    co_return trouble{.kind = trouble_kind::failed,
+                      .what = "the server refused it: " + why,
+                      .may_pass = may_pass(status)};
 }
 
 /// One file on its way by PUT.
@@ -72,9 +101,15 @@ class put {
  private:
     coro::task<attempt<uploaded>> once() {
         if (auto open = co_await way_.open(); !open) co_return std::unexpected{open.error()};
+        if (what_.size >= worth_resuming && !takes_parts_) {
+            if (auto asked = co_await ask_for_parts(); !asked) {
+                co_return std::unexpected{asked.error()};
+            }
+            if (auto open = co_await way_.open(); !open) co_return std::unexpected{open.error()};
+        }
         std::uint64_t from = 0;
-        if (in_parts_ && what_.size >= worth_resuming) {
-            auto there = co_await ask();
+        if (in_parts()) {
+            auto there = co_await ask_how_far();
             if (!there) co_return std::unexpected{there.error()};
             if (complete_) {
                 if (!from_before_) from_before_ = what_.size;
@@ -89,14 +124,42 @@ class put {
         co_return co_await send_from(from);
     }
 
+    [[nodiscard]] bool in_parts() const noexcept { return takes_parts_.value_or(false); }
+
     [[nodiscard]] std::string head(std::uint64_t length) const {
         return fmt::format(
             "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Content-Length: {}\r\nRepr-Digest: {}\r\n", path_,
             way_.options().authority, agent, length, wire::format_repr_digest(digest_));
     }
 
+    /// Learns whether the server says that it takes files in parts, by a request that is safe (RFC
+    /// 9110, section 9.2.1): to any other server a PUT with Content-Range may be a whole file, and
+    /// replaces what is there (section 14.5).
+    coro::task<attempt<void>> ask_for_parts() {
+        ++asked_for_parts_;
+        auto said = co_await way_.say(fmt::format("OPTIONS {} HTTP/1.1\r\nHost: {}\r\n{}\r\n",
+                                                  path_, way_.options().authority, agent));
+        attempt<http_response_reader> heard = std::unexpected{said ? trouble{} : said.error()};
+        if (said) heard = co_await way_.answer(way_.options().timeout);
+        if (!heard) {
+            if (heard.error().kind == trouble_kind::cancelled) {
+                co_return std::unexpected{heard.error()};
+            }
+            // A server that answers OPTIONS by hanging up may still take a PUT.
+            if (asked_for_parts_ < most_asked_for_parts) co_return std::unexpected{heard.error()};
+            takes_parts_ = false;
+            way_.drop();
+            co_return attempt<void>{};
+        }
+        const auto& answer = heard->head();
+        takes_parts_ = answer.status / 100 == 2 && answer.field("accept-content-range") == "bytes";
+        auto body = co_await way_.body_of(*heard, worth_asking);
+        if (!body) way_.drop();
+        co_return attempt<void>{};
+    }
+
     /// How many bytes are there.
-    coro::task<attempt<std::uint64_t>> ask() {
+    coro::task<attempt<std::uint64_t>> ask_how_far() {
         const auto question =
             head(0) + "Content-Range: " +
             wire::format_content_range({.part = std::nullopt, .total = what_.size}) + "\r\n\r\n";
@@ -114,29 +177,27 @@ class put {
             const std::uint64_t there = arrived.value_or(0);
             co_return there > what_.size ? 0 : there;
         }
-        if (status >= 200 && status < 300 && digest_in(answer) == digest_) {
+        if (status / 100 == 2 && digest_in(answer) == digest_) {
             complete_ = true;
             verified_ = true;
             auto body = co_await way_.body_of(*heard, worth_asking);
             if (!body) co_return std::unexpected{body.error()};
             co_return what_.size;
         }
-        constexpr std::array not_understood{400U, 404U, 405U, 411U, 412U, 416U, 501U};
-        const bool strange = (status >= 200 && status < 300) ||
-                             std::ranges::find(not_understood, status) != not_understood.end();
-        if (strange) {
-            in_parts_ = false;
+        if (status / 100 == 2) {
+            // It took the question for a file; the whole one replaces that.
+            takes_parts_ = false;
             static_cast<void>(co_await why_refused(way_, *heard));
             co_return std::uint64_t{0};
         }
-        co_return std::unexpected{co_await refusal(*heard)};
+        co_return std::unexpected{co_await refusal(way_, *heard)};
     }
 
     coro::task<attempt<uploaded>> send_from(std::uint64_t from) {
         const std::uint64_t length = what_.size - from;
         const bool expects = expects_ && length >= worth_asking;
         std::string request = head(length);
-        if (in_parts_ && what_.size >= worth_resuming) {
+        if (in_parts()) {
             request += "Content-Range: " +
                        wire::format_content_range(
                            {.part = wire::byte_part{.offset = from, .length = length},
@@ -150,7 +211,7 @@ class put {
         }
         if (expects) {
             bool silent = false;
-            auto heard = co_await way_.answer(wait_for_continue, false, true, &silent);
+            auto heard = co_await way_.answer(wait_for_continue, true, &silent);
             if (!heard && !silent) co_return std::unexpected{heard.error()};
             if (heard && heard->head().status != 100) {
                 if (heard->head().status == 417) {
@@ -166,31 +227,44 @@ class put {
         }
         told_.start_at(from);
         told_.enter(phase::moving);
-        auto sent = co_await unless_stalled<void>{
+        http_response_reader heard;
+        const auto sent = co_await way_.send_and_hear(send_body(from, length), heard);
+        if (!sent) co_return co_await why_not_sent(sent.error(), heard, from);
+        told_.enter(phase::keeping);
+        auto answered = co_await way_.hear(
+            heard, io::after(io::clock::now(), way_.options().timeout * times_longer_to_keep));
+        if (!answered) co_return std::unexpected{answered.error()};
+        co_return co_await judge(heard, from);
+    }
+
+    coro::task<result<void>> send_body(std::uint64_t from, std::uint64_t length) {
+        co_return co_await unless_stalled<void>{
             way_.home(),
             transfer::send_file(way_.options().sends, way_.peer(),
                                 {.file = what_.file, .offset = from, .length = length},
                                 told_.told()),
             told_.told(), way_.options().timeout};
-        if (!sent) {
-            if (sent.error() == fault::ended) {
-                co_return failed("the file became shorter while it was sent; nothing was kept");
-            }
-            if (is_of_disk(sent.error())) co_return of_disk("reading the file", sent.error());
-            if (sent.error() == fault::cancelled || sent.error() == fault::timed_out) {
-                co_return of_connection("sending the file", sent.error());
-            }
-            // Whoever refuses in the middle says why before he hangs up.
-            auto last_words = co_await way_.answer(wait_for_continue);
-            if (last_words && last_words->head().status >= 400) {
-                co_return co_await judge(*last_words, from);
-            }
-            co_return of_connection("sending the file", sent.error());
+    }
+
+    /// What is to be said of a body that did not go out whole: the server's reason, if it gave one.
+    coro::task<attempt<uploaded>> why_not_sent(error why, http_response_reader& heard,
+                                               std::uint64_t from) {
+        if (why == fault::ended) {
+            co_return failed("the file became shorter while it was sent; nothing was kept");
         }
-        told_.enter(phase::keeping);
-        auto heard = co_await way_.answer(way_.options().timeout * times_longer_to_keep);
-        if (!heard) co_return std::unexpected{heard.error()};
-        co_return co_await judge(*heard, from);
+        if (!is_final(heard) && is_of_disk(why)) co_return of_disk("reading the file", why);
+        const auto& here = co_await coro::this_context();
+        if (!is_final(heard) && !here.cancelled()) {
+            static_cast<void>(
+                co_await way_.hear(heard, io::after(io::clock::now(), wait_for_continue)));
+        }
+        if (is_final(heard) && heard.head().status >= 300) {
+            auto outcome = co_await judge(heard, from);
+            // A body was begun that never came to its end.
+            way_.drop();
+            co_return outcome;
+        }
+        co_return of_connection("sending the file", why);
     }
 
     coro::task<attempt<uploaded>> reopened_send_from(std::uint64_t from) {
@@ -201,7 +275,7 @@ class put {
     coro::task<attempt<uploaded>> judge(http_response_reader& heard, std::uint64_t from) {
         const auto& answer = heard.head();
         const unsigned status = answer.status;
-        if (status == 200 || status == 201 || status == 204) {
+        if (is_stored(status)) {
             const auto theirs = digest_in(answer);
             auto body = co_await way_.body_of(heard, worth_asking);
             if (!body) co_return std::unexpected{body.error()};
@@ -214,7 +288,8 @@ class put {
             co_return receipt();
         }
         // Less is there than either side thought: the next attempt asks again.
-        if ((status == 308 && !answer.field("location")) || (status == 409 && from > 0)) {
+        if (in_parts() &&
+            ((status == 308 && !answer.field("location")) || (status == 409 && from > 0))) {
             auto why = co_await why_refused(way_, heard);
             way_.drop();
             co_return std::unexpected{trouble{
@@ -222,25 +297,7 @@ class put {
                 .what = "the server has another part of the file than was sent (" + why + ")",
                 .may_pass = true}};
         }
-        co_return std::unexpected{co_await refusal(heard)};
-    }
-
-    coro::task<trouble> refusal(http_response_reader& heard) {
-        const unsigned status = heard.head().status;
-        std::string elsewhere;
-        if (const auto where = heard.head().field("location"); where && status / 100 == 3) {
-            elsewhere = *where;
-        }
-        auto why = co_await why_refused(way_, heard);
-        if (status == 422) co_return damaged("the server says " + why);
-        if (!elsewhere.empty()) {
-            co_return trouble{
-                .kind = trouble_kind::failed,
-                .what = "the server sends us elsewhere; put it at " + wire::printable(elsewhere)};
-        }
-        co_return trouble{.kind = trouble_kind::failed,
-                          .what = "the server refused it: " + why,
-                          .may_pass = may_pass(status)};
+        co_return std::unexpected{co_await refusal(way_, heard)};
     }
 
     [[nodiscard]] uploaded receipt() const {
@@ -258,7 +315,8 @@ class put {
     wire::sha256_value digest_{};
     std::uint64_t ahead_ = 0;                   // the most that the server ever said to have
     std::optional<std::uint64_t> from_before_;  // what it had when it was asked first
-    bool in_parts_ = true;
+    std::optional<bool> takes_parts_;           // whether the server said so, once it was asked
+    unsigned asked_for_parts_ = 0;
     bool expects_ = true;
     bool complete_ = false;
     bool verified_ = false;
@@ -279,39 +337,38 @@ coro::task<attempt<void>> connect(link& way, progress& told) {
     }
 }
 
-/// Why the server ended a body in the middle: its answer, if it gave one, or else `broken`.
-coro::task<trouble> last_words(link& way, trouble broken) {
-    if (broken.kind != trouble_kind::unreachable) co_return broken;
-    auto heard = co_await way.answer(wait_for_continue);
-    if (!heard || heard->head().status < 400) co_return broken;
-    auto why = co_await why_refused(way, *heard);
-    co_return trouble{.kind = trouble_kind::failed, .what = "the server refused it: " + why};
-}
-
-/// Sends all that `from` brings as chunks (RFC 9112, section 7.1), and the digest behind them.
-coro::task<attempt<uploaded>> send_chunks(link& way, net::console& from, progress& told) {
+/// Sends all that `from` brings as chunks (RFC 9112, section 7.1), and the digest behind them;
+/// `done` says what was sent. What went wrong is in `broken`: then the connection is cancelled,
+/// too.
+coro::task<result<void>> send_chunks(link& way, net::console& from, progress& told, uploaded& done,
+                                     std::optional<trouble>& broken) {
     checksum sum;
     std::string chunk;
-    uploaded done;
     for (;;) {
         auto piece = co_await from.recv();
-        if (!piece) co_return of_disk("reading what is to be sent", piece.error());
-        if (piece->empty()) break;
+        if (!piece) {
+            broken = of_disk("reading what is to be sent", piece.error()).error();
+            co_return failure(piece.error());
+        }
         const auto text = piece->text();
-        sum.add(as_bytes(text));
         chunk = fmt::format("{:x}\r\n", text.size());
-        chunk += text;
-        chunk += "\r\n";
+        if (text.empty()) {
+            done.sha256 = sum.finish();
+            chunk += "Repr-Digest: " + wire::format_repr_digest(*done.sha256) + "\r\n\r\n";
+        } else {
+            sum.add(as_bytes(text));
+            chunk += text;
+            chunk += "\r\n";
+        }
         auto said = co_await way.say(chunk);
-        if (!said) co_return std::unexpected{co_await last_words(way, said.error())};
+        if (!said) {
+            broken = said.error();
+            co_return failure(fault::ended);
+        }
+        if (text.empty()) co_return result<void>{};
         done.bytes += text.size();
         told.told().add(text.size());
     }
-    done.sha256 = sum.finish();
-    auto said = co_await way.say("0\r\nRepr-Digest: " + wire::format_repr_digest(*done.sha256) +
-                                 "\r\n\r\n");
-    if (!said) co_return std::unexpected{co_await last_words(way, said.error())};
-    co_return done;
 }
 
 /// Until everything is sent, the end of this process, too, is a reset: less than all would look
@@ -377,47 +434,68 @@ coro::task<attempt<uploaded>> put_file(link& way, upload_source what, std::strin
 
 coro::task<attempt<uploaded>> put_stream(link& way, net::console& from, std::string path,
                                          progress& told) {
-    auto open = co_await connect(way, told);
-    if (!open) co_return std::unexpected{open.error()};
-    auto said = co_await way.say(
-        fmt::format("PUT {} HTTP/1.1\r\nHost: {}\r\n{}Transfer-Encoding: chunked\r\n"
-                    "Trailer: Repr-Digest\r\nExpect: 100-continue\r\n\r\n",
-                    path, way.options().authority, agent));
-    if (!said) co_return std::unexpected{said.error()};
-    bool silent = false;
-    auto early = co_await way.answer(wait_for_continue, false, true, &silent);
-    if (!early && !silent) co_return std::unexpected{early.error()};
-    if (early && early->head().status != 100) {
-        auto why = co_await why_refused(way, *early);
+    for (bool expects = true;; expects = false) {
+        auto open = co_await connect(way, told);
+        if (!open) co_return std::unexpected{open.error()};
+        auto said = co_await way.say(fmt::format(
+            "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Transfer-Encoding: chunked\r\n"
+            "Trailer: Repr-Digest\r\n{}\r\n",
+            path, way.options().authority, agent, expects ? "Expect: 100-continue\r\n" : ""));
+        if (!said) co_return std::unexpected{said.error()};
+        if (!expects) break;
+        bool silent = false;
+        auto early = co_await way.answer(wait_for_continue, true, &silent);
+        if (!early && !silent) co_return std::unexpected{early.error()};
+        if (!early || early->head().status == 100) break;
+        // Nothing has been read yet, so that it can be tried without the question.
+        if (early->head().status == 417) continue;
+        auto why = co_await refusal(way, *early);
         way.drop();
-        co_return failed("the server refused it: " + why);
+        why.may_pass = false;
+        co_return std::unexpected{why};
     }
     told.start_at(0);
     told.enter(phase::moving);
-    auto sent = co_await send_chunks(way, from, told);
-    if (!sent) {
+    uploaded done;
+    std::optional<trouble> broken;
+    http_response_reader heard;
+    const auto sent = co_await way.send_and_hear(send_chunks(way, from, told, done, broken), heard);
+    const auto& here = co_await coro::this_context();
+    attempt<void> answered;
+    const bool of_server = !broken || broken->kind == trouble_kind::unreachable;
+    if (!is_final(heard) && of_server && !here.cancelled()) {
+        told.enter(phase::keeping);
+        answered = co_await way.hear(
+            heard, io::after(io::clock::now(), sent ? way.options().timeout * times_longer_to_keep
+                                                    : io::duration{wait_for_continue}));
+    }
+    const bool refused = is_final(heard) && heard.head().status >= 300;
+    if (!sent && !refused) {
         way.drop();
-        co_return sent;
+        if (broken) co_return std::unexpected{*broken};
+        co_return of_connection("sending", sent.error());
     }
-    told.enter(phase::keeping);
-    auto heard = co_await way.answer(way.options().timeout * times_longer_to_keep);
-    if (!heard) {
+    if (!answered) {
         way.drop();
-        co_return std::unexpected{heard.error()};
+        co_return std::unexpected{answered.error()};
     }
-    const unsigned status = heard->head().status;
-    const auto theirs = digest_in(heard->head());
-    auto why = co_await why_refused(way, *heard);
-    if (status == 422) co_return std::unexpected{damaged("the server says " + why)};
-    if (status != 200 && status != 201 && status != 204) {
-        co_return failed("the server refused it: " + why);
+    if (!is_stored(heard.head().status)) {
+        auto why = co_await refusal(way, heard);
+        // What was read is gone.
+        way.drop();
+        why.may_pass = false;
+        co_return std::unexpected{why};
     }
-    if (theirs && *theirs != *sent->sha256) {
+    const unsigned status = heard.head().status;
+    const auto theirs = digest_in(heard.head());
+    auto body = co_await way.body_of(heard, worth_asking);
+    if (!body) way.drop();
+    if (theirs && *theirs != *done.sha256) {
         co_return std::unexpected{damaged("the server has sha256 " + wire::to_hex(*theirs))};
     }
-    sent->verified = theirs.has_value();
-    sent->replaced = status == 204;
-    co_return sent;
+    done.verified = theirs.has_value();
+    done.replaced = status == 204;
+    co_return done;
 }
 
 coro::task<attempt<uploaded>> stream_file(link& way, upload_source what, progress& told) {
