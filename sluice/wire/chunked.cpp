@@ -62,12 +62,9 @@ bool chunk_decoder::take_size(char c) noexcept {
     }
     if (digits_ == 0) return false;
     place_ = place::extension;
+    ext_ = ext::none;
     passed_over_ = 0;
-    if (c == '\r') {
-        carriage_return_ = true;
-        return true;
-    }
-    return c == ';' || c == ' ' || c == '\t';
+    return take_extension(c);
 }
 
 bool chunk_decoder::take_extension(char c) noexcept {
@@ -76,8 +73,51 @@ bool chunk_decoder::take_extension(char c) noexcept {
         end_size_line();
         return true;
     }
-    carriage_return_ = c == '\r';
-    return carriage_return_ || (!is_control(c) && ++passed_over_ <= most_extensions);
+    if (c == '\r') {
+        carriage_return_ = true;
+        return extension_may_end();
+    }
+    return ++passed_over_ <= most_extensions && !is_control(c) && take_extension_character(c);
+}
+
+bool chunk_decoder::extension_may_end() const noexcept {
+    return ext_ == ext::none || ext_ == ext::name || ext_ == ext::token;
+}
+
+bool chunk_decoder::take_extension_character(char c) noexcept {
+    const bool blank = c == ' ' || c == '\t';
+    const auto go_to = [this](ext next) {
+        ext_ = next;
+        return true;
+    };
+    switch (ext_) {
+        case ext::none:
+            if (c == ';') return go_to(ext::semicolon);
+            return blank;
+        case ext::semicolon:
+            if (is_token_character(c)) return go_to(ext::name);
+            return blank;
+        case ext::name:
+        case ext::name_blank:
+            if (c == ';') return go_to(ext::semicolon);
+            if (c == '=') return go_to(ext::equals);
+            if (blank) return go_to(ext::name_blank);
+            return ext_ == ext::name && is_token_character(c);
+        case ext::equals:
+            if (c == '"') return go_to(ext::quoted);
+            if (is_token_character(c)) return go_to(ext::token);
+            return blank;
+        case ext::token:
+            if (c == ';') return go_to(ext::semicolon);
+            if (blank) return go_to(ext::none);
+            return is_token_character(c);
+        case ext::quoted:
+            if (c == '"') return go_to(ext::none);
+            if (c == '\\') return go_to(ext::escaped);
+            return true;
+        case ext::escaped: return go_to(ext::quoted);
+    }
+    return false;
 }
 
 void chunk_decoder::end_size_line() noexcept {
@@ -123,6 +163,8 @@ bool chunk_decoder::take_trailer_line() {
     if (line.substr(0, colon).find_first_of(" \t") != std::string_view::npos) return false;
     if (same_word(line.substr(0, colon), "repr-digest")) {
         repr_digest_ = trim_blanks(line.substr(colon + 1));
+    } else if (same_word(line.substr(0, colon), "content-digest")) {
+        content_digest_ = trim_blanks(line.substr(colon + 1));
     }
     line_.clear();
     return true;

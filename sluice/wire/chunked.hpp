@@ -9,8 +9,9 @@
 namespace sluice::wire {
 
 /// Given the bytes of a chunked body as they come, gives what they hold. Any split of the same
-/// bytes gives the same. What frames them costs no memory: extensions are passed over, and of the
-/// trailers only Repr-Digest is kept.
+/// bytes gives the same. What frames them costs no memory: extensions are checked (RFC 9112,
+/// section 7.1.1) and passed over, and of the trailers only Repr-Digest and Content-Digest are
+/// kept.
 class chunk_decoder {
  public:
     enum class found : std::uint8_t {
@@ -32,18 +33,32 @@ class chunk_decoder {
     [[nodiscard]] std::uint64_t given() const noexcept { return given_; }
     /// The trailer of that name; empty if there is none.
     [[nodiscard]] const std::string& repr_digest() const noexcept { return repr_digest_; }
+    [[nodiscard]] const std::string& content_digest() const noexcept { return content_digest_; }
 
  private:
     enum class place : std::uint8_t {
         size,       // before or among the digits of a size
-        extension,  // behind them, up to the line's end
+        extension,  // behind them, up to the line's end: where in it, ext_ says
         data,       // in a chunk
         data_end,   // behind it: its line's end is due
         trailer,    // in the lines behind the last chunk
         end,
         lost,
     };
+    /// Within the extensions: `;` NAME, or `;` NAME `=` VALUE, blanks before and behind each sign.
+    enum class ext : std::uint8_t {
+        none,        // behind the size, or behind a value and blanks: a semicolon or the end
+        semicolon,   // behind it: a name
+        name,        // in it
+        name_blank,  // behind it and blanks
+        equals,      // behind the sign: a value
+        token,       // in a value
+        quoted,      // in one in quotes
+        escaped,     // behind a backslash in it
+    };
     [[nodiscard]] bool take_size(char c) noexcept;
+    [[nodiscard]] bool take_extension_character(char c) noexcept;
+    [[nodiscard]] bool extension_may_end() const noexcept;
     [[nodiscard]] bool take_extension(char c) noexcept;
     [[nodiscard]] bool take_data_end(char c) noexcept;
     [[nodiscard]] bool take_trailer(char c);
@@ -51,6 +66,7 @@ class chunk_decoder {
     void end_size_line() noexcept;
 
     place place_ = place::size;
+    ext ext_ = ext::none;
     bool carriage_return_ = false;
     unsigned digits_ = 0;
     std::uint64_t left_ = 0;  // of the chunk
@@ -58,6 +74,7 @@ class chunk_decoder {
     std::size_t passed_over_ = 0;  // bytes of this chunk's extensions, or of all trailers
     std::string line_;             // of the trailers
     std::string repr_digest_;
+    std::string content_digest_;
 };
 
 }  // namespace sluice::wire

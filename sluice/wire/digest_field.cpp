@@ -118,8 +118,8 @@ std::expected<std::optional<sha256_value>, std::string_view> parse_repr_digest(
     return found;
 }
 
-bool wants_sha256(std::string_view field) noexcept {
-    bool wanted = false;
+std::optional<bool> wants_sha256(std::string_view field) noexcept {
+    std::optional<bool> wanted;
     while (const auto element = next_element(field)) {
         const auto [key, value] = split(*element);
         if (key == "sha-256") wanted = parse_digits(value).value_or(0) > 0;

@@ -26,7 +26,8 @@ using sha256_value = std::array<std::byte, 32>;
 [[nodiscard]] std::expected<std::optional<sha256_value>, std::string_view> parse_repr_digest(
     std::string_view field) noexcept;
 
-/// Whether a Want-Repr-Digest field asks for SHA-256: a preference above 0.
-[[nodiscard]] bool wants_sha256(std::string_view field) noexcept;
+/// Whether a Want-Repr-Digest field asks for SHA-256, with a preference above 0, or says by one of
+/// 0 that it is not to be sent. None where it says nothing of it.
+[[nodiscard]] std::optional<bool> wants_sha256(std::string_view field) noexcept;
 
 }  // namespace sluice::wire

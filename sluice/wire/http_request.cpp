@@ -5,12 +5,13 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <string>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/none.hpp>
 
-#include "sluice/base/check.hpp"
+#include "sluice/wire/authority.hpp"
 #include "sluice/wire/http_text.hpp"
 
 namespace sluice::wire {
@@ -39,8 +40,10 @@ std::optional<http_field> field_of(http::field which) noexcept {
     switch (which) {
         case http::field::accept: return http_field::accept;
         case http::field::connection: return http_field::connection;
+        case http::field::content_encoding: return http_field::content_encoding;
         case http::field::content_length: return http_field::content_length;
         case http::field::content_range: return http_field::content_range;
+        case http::field::content_type: return http_field::content_type;
         case http::field::expect: return http_field::expect;
         case http::field::host: return http_field::host;
         case http::field::if_match: return http_field::if_match;
@@ -56,6 +59,7 @@ std::optional<http_field> field_of(http::field which) noexcept {
 
 /// Those that Beast has no number for.
 std::optional<http_field> field_named(std::string_view name) noexcept {
+    if (same_word(name, "content-digest")) return http_field::content_digest;
     if (same_word(name, "repr-digest")) return http_field::repr_digest;
     if (same_word(name, "want-repr-digest")) return http_field::want_repr_digest;
     return std::nullopt;
@@ -66,6 +70,8 @@ bool may_be_said_once(http_field which) noexcept {
     switch (which) {
         case http_field::accept:
         case http_field::connection:
+        case http_field::content_digest:
+        case http_field::content_encoding:
         case http_field::if_match:
         case http_field::if_none_match:
         case http_field::repr_digest:
@@ -122,20 +128,23 @@ class collector final : public http::basic_parser<true> {
     http_refusal refusal_;
 };
 
-/// Whether the first line ends in a version as HTTP writes them, though not in one of ours.
-bool has_other_version(std::string_view head) noexcept {
-    constexpr std::size_t length = 8;  // HTTP/1.1
+/// Where in `head` the digits of a version as HTTP writes them stand (`1.1`), at the end of the
+/// first line; none where there are none.
+std::optional<std::size_t> find_version(std::string_view head) noexcept {
+    constexpr std::string_view form = " HTTP/1.1";
     const auto line = head.substr(0, head.find('\r'));
-    if (line.size() < length) return false;
-    const auto version = line.substr(line.size() - length);
+    if (line.size() < form.size()) return std::nullopt;
+    const auto version = line.substr(line.size() - form.size());
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (version == "HTTP/1.1" || version == "HTTP/1.0") return false;
-    return version.starts_with("HTTP/") && digit(version[5]) && version[6] == '.' &&
-           digit(version[7]);
+    if (!version.starts_with(" HTTP/") || !digit(version[6]) || version[7] != '.' ||
+        !digit(version[8])) {
+        return std::nullopt;
+    }
+    return line.size() - 3;
 }
 
 http_refusal of_parser(const beast::error_code& ec, std::string_view head) noexcept {
-    if (ec == http::error::bad_version && has_other_version(head)) {
+    if (ec == http::error::bad_version && find_version(head)) {
         return {.status = 505, .why = "this server speaks HTTP/1.1 and HTTP/1.0"};
     }
     if (ec == http::error::bad_method) return {400, "the request does not begin with a method"};
@@ -165,6 +174,27 @@ bool lists_word(const http_request& request, http_field which, std::string_view 
     });
 }
 
+/// Which transfer codings the body has (RFC 9112, section 6.1): chunked alone is known. Where it is
+/// not the last, or said twice, the body's end cannot be told.
+http_refusal settle_codings(http_request& r) noexcept {
+    std::string_view list = r.field(http_field::transfer_encoding);
+    std::size_t all = 0;
+    std::size_t chunked = 0;
+    bool last_is_chunked = false;
+    while (const auto coding = next_element(list)) {
+        if (coding->empty()) continue;
+        last_is_chunked = same_word(*coding, "chunked");
+        chunked += last_is_chunked ? 1 : 0;
+        ++all;
+    }
+    r.chunked = all == 1 && chunked == 1;
+    if (r.chunked) return {};
+    if (all == 0 || chunked > 1 || (chunked == 1 && !last_is_chunked)) {
+        return {400, "of transfer codings, chunked is the last and is said once"};
+    }
+    return {501, "of transfer codings, only chunked is known here"};
+}
+
 /// How the body comes (RFC 9112, section 6.3), more strictly than it must be read.
 http_refusal settle_body(http_request& r) noexcept {
     if (r.has(http_field::transfer_encoding)) {
@@ -172,29 +202,47 @@ http_refusal settle_body(http_request& r) noexcept {
             return {400, "a length and chunks at once: which of them counts is not known"};
         }
         if (r.is_old) return {400, "HTTP/1.0 has no Transfer-Encoding"};
-        if (!same_word(r.field(http_field::transfer_encoding), "chunked")) {
-            return {501, "of transfer codings, only chunked is known here"};
-        }
-        r.chunked = true;
+        if (const auto bad = settle_codings(r); bad.status != 0) return bad;
     }
     if (r.has(http_field::content_length)) {
         r.length = parse_digits(r.field(http_field::content_length));
         if (!r.length) return {400, "Content-Length is one number"};
+        if (*r.length > std::numeric_limits<std::int64_t>::max()) {
+            return {413, "Content-Length is more than any file can have, 2^63 - 1 bytes"};
+        }
     }
     return {};
 }
 
 http_refusal settle(http_request& r) noexcept {
-    if (!r.is_old && !r.has(http_field::host)) return {400, "HTTP/1.1 has a Host field"};
+    if (r.has(http_field::host)) {
+        if (!is_authority(r.field(http_field::host))) {
+            return {400, "Host is one host and, behind a colon, a port, and nothing else"};
+        }
+    } else if (!r.is_old) {
+        return {400, "HTTP/1.1 has a Host field"};
+    }
     if (const auto bad = settle_body(r); bad.status != 0) return bad;
-    if (r.has(http_field::expect) && !r.is_old) {
-        if (!same_word(r.field(http_field::expect), "100-continue")) {
+    if (const auto expected = r.field(http_field::expect); !expected.empty() && !r.is_old) {
+        if (!same_word(expected, "100-continue")) {
             return {417, "only 100-continue can be expected here"};
         }
         r.expects_go_ahead = true;
     }
     const bool close = lists_word(r, http_field::connection, "close");
     r.keeps_alive = !close && (!r.is_old || lists_word(r, http_field::connection, "keep-alive"));
+    return {};
+}
+
+/// Heads of the versions that Beast knows.
+std::expected<void, http_refusal> parse_known(std::string_view head, http_request& into) {
+    collector parser{into};
+    beast::error_code ec;
+    parser.put(boost::asio::const_buffer{head.data(), head.size()}, ec);
+    if (parser.refusal().status != 0) return std::unexpected{parser.refusal()};
+    if (ec) return std::unexpected{of_parser(ec, head)};
+    if (!parser.is_header_done()) return std::unexpected{http_refusal{400, "the head is not HTTP"}};
+    if (const auto bad = settle(into); bad.status != 0) return std::unexpected{bad};
     return {};
 }
 
@@ -211,24 +259,44 @@ bool http_request::has(http_field which) const noexcept {
     return std::ranges::any_of(fields, [which](const auto& each) { return each.first == which; });
 }
 
-std::optional<http_target> split_target(std::string_view target) noexcept {
+void http_request::clear() noexcept {
+    method = http_method::unknown;
+    target = {};
+    keeps_alive = is_old = expects_go_ahead = chunked = false;
+    length.reset();
+    fields.clear();
+}
+
+void http_request::move_views(const char* from, const char* to) noexcept {
+    const auto moved = [from, to](std::string_view view) {
+        return view.data() == nullptr ? view
+                                      : std::string_view{to + (view.data() - from), view.size()};
+    };
+    target = moved(target);
+    for (auto& each : fields) each.second = moved(each.second);
+}
+
+std::expected<http_target, std::string_view> split_target(std::string_view target) noexcept {
     if (target == "*") return http_target{.path = target, .query = {}};
+    if (target.find('#') != std::string_view::npos) {
+        return std::unexpected{"a request's target has no fragment: leave # and what follows out"};
+    }
     constexpr std::string_view schemes[] = {"http://", "https://"};
     for (const auto scheme : schemes) {
-        if (target.size() < scheme.size() || !same_word(target.substr(0, scheme.size()), scheme)) {
-            continue;
-        }
+        if (!same_word(target.substr(0, scheme.size()), scheme)) continue;
         target.remove_prefix(scheme.size());
-        const auto end = target.find_first_of("/?");
-        if (end == 0) return std::nullopt;
-        target = end == std::string_view::npos ? std::string_view{} : target.substr(end);
+        const auto end = std::min(target.find_first_of("/?"), target.size());
+        if (!is_authority(target.substr(0, end))) {
+            return std::unexpected{"the URL's authority is one host and, behind a colon, a port"};
+        }
+        target.remove_prefix(end);
         if (target.empty()) return http_target{.path = "/", .query = {}};
         if (target.front() == '?') return http_target{.path = "/", .query = target.substr(1)};
         break;
     }
-    if (target.empty() || target.front() != '/') return std::nullopt;
-    // Nobody sends a fragment; a target with one is none.
-    if (target.find('#') != std::string_view::npos) return std::nullopt;
+    if (target.empty() || target.front() != '/') {
+        return std::unexpected{"the request's target is neither a path nor a URL"};
+    }
     const auto mark = target.find('?');
     if (mark == std::string_view::npos) return http_target{.path = target, .query = {}};
     return http_target{.path = target.substr(0, mark), .query = target.substr(mark + 1)};
@@ -287,18 +355,18 @@ std::expected<std::optional<std::size_t>, http_refusal> http_head_scanner::scan(
 }
 
 std::expected<void, http_refusal> parse_request(std::string_view head, http_request& into) {
-    into.fields.clear();
-    into.chunked = into.expects_go_ahead = into.keeps_alive = into.is_old = false;
-    into.length.reset();
+    into.clear();
     while (head.starts_with("\r\n")) head.remove_prefix(2);
-    collector parser{into};
-    beast::error_code ec;
-    parser.put(boost::asio::const_buffer{head.data(), head.size()}, ec);
-    if (parser.refusal().status != 0) return std::unexpected{parser.refusal()};
-    if (ec) return std::unexpected{of_parser(ec, head)};
-    if (!parser.is_header_done()) return std::unexpected{http_refusal{400, "the head is not HTTP"}};
-    if (const auto bad = settle(into); bad.status != 0) return std::unexpected{bad};
-    return {};
+    // A later HTTP/1 is answered as if it were 1.1 (RFC 9110, section 2.5). Beast knows none.
+    const auto version = find_version(head);
+    if (!version || head[*version] != '1' || head[*version + 2] <= '1') {
+        return parse_known(head, into);
+    }
+    std::string known{head};
+    known[*version + 2] = '1';
+    const auto parsed = parse_known(known, into);
+    into.move_views(known.data(), head.data());
+    return parsed;
 }
 
 }  // namespace sluice::wire

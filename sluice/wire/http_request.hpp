@@ -17,8 +17,11 @@ enum class http_method : std::uint8_t { get, head, put, remove, options, other, 
 enum class http_field : std::uint8_t {
     accept,
     connection,
+    content_digest,
+    content_encoding,
     content_length,
     content_range,
+    content_type,
     expect,
     host,
     if_match,
@@ -43,7 +46,7 @@ struct http_request {
     http_method method = http_method::unknown;
     std::string_view target;        ///< as it came: `/a%20b?x`, `http://host/a`, `*`
     bool keeps_alive = false;       ///< the connection may carry another request
-    bool is_old = false;            ///< HTTP/1.0: knows neither chunks nor 100 (Continue)
+    bool is_old = false;            ///< HTTP/1.0: no chunks, no 100 (Continue); later is as 1.1
     bool expects_go_ahead = false;  ///< Expect: 100-continue
     bool chunked = false;
     std::optional<std::uint64_t> length;  ///< of the body; none where it has none or is chunked
@@ -52,15 +55,22 @@ struct http_request {
     /// The first one's value; empty where there is none.
     [[nodiscard]] std::string_view field(http_field which) const noexcept;
     [[nodiscard]] bool has(http_field which) const noexcept;
+
+    /// Forgets what it says, and keeps its memory.
+    void clear() noexcept;
+    /// The bytes it was parsed from have moved from `from` to `to`.
+    void move_views(const char* from, const char* to) noexcept;
 };
 
-/// The path and the query of a request's target, still encoded. The path of `*` is `*`; none where
-/// the target is neither a path nor a URL with one.
+/// The path and the query of a request's target, still encoded. The path of `*` is `*`. The error
+/// is a sentence without its full stop: the target is neither a path nor an http URL, its authority
+/// is none, or it has a fragment.
 struct http_target {
     std::string_view path;
     std::string_view query;
 };
-[[nodiscard]] std::optional<http_target> split_target(std::string_view target) noexcept;
+[[nodiscard]] std::expected<http_target, std::string_view> split_target(
+    std::string_view target) noexcept;
 /// Whether a query (`a=1&b`) has a parameter of that name, with that value where one is given.
 [[nodiscard]] bool query_has(std::string_view query, std::string_view name,
                              std::optional<std::string_view> value = {}) noexcept;

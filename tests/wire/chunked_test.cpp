@@ -52,6 +52,19 @@ TEST(chunked, gives_what_the_chunks_hold) {
     EXPECT_EQ(decode("5\r\nhel"), "hel more");
 }
 
+TEST(chunked, extensions_are_names_and_values) {
+    for (const auto* good : {";a", ";a=b", "; a = b", " ; a=b;c", "\t;a=\"b c\"", ";a=\"\\\"\"",
+                             ";a=\"[;=\";b", ";a;b=\"\"", " "}) {
+        EXPECT_EQ(decode("5" + std::string{good} + "\r\nhello\r\n0\r\n\r\n"), "hello left=0")
+            << good;
+    }
+    for (const auto* bad : {";", ";;", ";=b", ";a=", ";bad[=x", ";a=[", ";a b", ";a=b c", ";a=\"b",
+                            ";a=\"b\\", ";a=\"b\"c", "; ", ";a=b;", " a", "=a", ";a,b"}) {
+        const auto said = decode("5" + std::string{bad} + "\r\nhello\r\n0\r\n\r\n");
+        EXPECT_TRUE(said.ends_with(" bad")) << bad << ": " << said;
+    }
+}
+
 TEST(chunked, keeps_one_trailer) {
     EXPECT_EQ(decode("0\r\nA: b\r\nrepr-DIGEST:  sha-256=:x: \r\nC:\r\n\r\n."),
               " left=1sha-256=:x:");

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/wire/accept.hpp"
 #include "sluice/wire/content_disposition.hpp"
 #include "sluice/wire/content_type.hpp"
 #include "sluice/wire/digest_field.hpp"
@@ -207,11 +208,40 @@ TEST(digest_field, what_it_writes_it_reads_among_others) {
     }
 }
 
-TEST(digest_field, who_wants_it_says_so_with_more_than_zero) {
-    EXPECT_TRUE(wants_sha256("sha-256=1"));
-    EXPECT_TRUE(wants_sha256("sha-512=3, sha-256=10"));
-    for (const auto* not_wanted : {"", "sha-256=0", "sha-512=1", "sha-256", "sha-256=x"}) {
-        EXPECT_FALSE(wants_sha256(not_wanted)) << not_wanted;
+TEST(digest_field, whether_it_is_wanted_or_not_to_be_sent) {
+    for (const auto* wanted : {"sha-256=1", "sha-512=3, sha-256=10", "sha-256=0, sha-256=2"}) {
+        EXPECT_EQ(wants_sha256(wanted), true) << wanted;
+    }
+    for (const auto* unwanted : {"sha-256=0", "sha-512=1, sha-256=0", "sha-256", "sha-256=x"}) {
+        EXPECT_EQ(wants_sha256(unwanted), false) << unwanted;
+    }
+    for (const auto* silent : {"", "sha-512=1", "sha-512=0"}) {
+        EXPECT_EQ(wants_sha256(silent), std::nullopt) << silent;
+    }
+}
+
+std::string_view best(std::string_view accepted) {
+    constexpr std::array<std::string_view, 2> offers{"text/html", "application/json"};
+    return offers[best_of(accepted, offers)];
+}
+
+TEST(accept, weights_decide_then_closeness_then_order) {
+    for (const auto* html :
+         {"", "*/*", "text/html", "text/*", "image/png", "text/html, application/json",
+          "application/json;q=0.5, text/html;q=0.7", "application/json;q=0", "*/*;q=0.1",
+          "application/json;q=0, */*", "application/*;q=0.2, */*;q=0.3", "garbage,,;q=,",
+          "application/json;version=1", "text/html;q=0, application/json;q=0",
+          "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}) {
+        EXPECT_EQ(best(html), "text/html") << html;
+    }
+    for (const auto* json :
+         {"application/json", "APPLICATION/JSON", "application/json, text/plain, */*",
+          "text/html;q=0.5, application/json;q=0.7", "text/html;q=0, */*", "text/html;q=0",
+          "application/json, text/html", "application/json;q=0.001, text/html;q=0",
+          "application/*, text/html;q=0.999", "text/*;q=0.1, */*;q=0.2",
+          "application/json; charset=utf-8", "application/json ; Q=1.000 , text/html;q=0.9",
+          "text/html;q=2, application/json;q=0.1", "text/html;level=1, application/json;q=0.1"}) {
+        EXPECT_EQ(best(json), "application/json") << json;
     }
 }
 
@@ -229,9 +259,25 @@ TEST(entity_tag, is_found_in_lists) {
 TEST(content_type, goes_by_the_extension) {
     EXPECT_EQ(content_type_of("a.HTML"), "text/html; charset=utf-8");
     EXPECT_EQ(content_type_of("dir.txt/a.tar.gz"), "application/gzip");
-    for (const auto* unknown : {"", "a", "a.", "dir.txt/a", "a.thisislong", "a.txt2"}) {
+    // Of Debian's list, of ours, and of ours where Debian has another.
+    EXPECT_EQ(content_type_of("a.odt"), "application/vnd.oasis.opendocument.text");
+    EXPECT_EQ(content_type_of("a.toml"), "application/toml");
+    EXPECT_EQ(content_type_of("a.cpp"), "text/plain; charset=utf-8");
+    for (const auto* unknown : {"", "a", "a.", "dir.txt/a", "a.thisislongerthanany", "a.txt2"}) {
         EXPECT_EQ(content_type_of(unknown), "application/octet-stream") << unknown;
     }
+}
+
+TEST(content_type, is_told_from_what_is_none) {
+    for (const auto* good : {"text/html", "text/html; charset=utf-8", "a/b;c=\"d \\\" e\"",
+                             "a/b ; c=d", "application/vnd.x+json", "a/b;", "a/b;;c=d"}) {
+        EXPECT_TRUE(is_media_type(good)) << good;
+    }
+    for (const auto* bad : {"", "text", "text/", "/html", "a/b c", "a/b;c", "a/b;c=", "a/b;c=\"d",
+                            "a/b;c=\"\x01\"", "a /b", "a/b\r\nX: y", "a/b, c/d"}) {
+        EXPECT_FALSE(is_media_type(bad)) << bad;
+    }
+    EXPECT_FALSE(is_media_type("a/" + std::string(longest_media_type, 'b')));
 }
 
 TEST(content_disposition, gives_every_name) {

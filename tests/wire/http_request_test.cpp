@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/wire/authority.hpp"
+
 namespace sluice::test {
 namespace {
 
@@ -98,15 +100,23 @@ TEST(http_request, what_is_ambiguous_is_refused) {
     EXPECT_EQ(with("Transfer-Encoding: chunked", "Content-Length: 5"), "400");
     EXPECT_EQ(with("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), "400");
     EXPECT_EQ(with("Transfer-Encoding: gzip, chunked"), "501");
-    EXPECT_EQ(with("Transfer-Encoding: chunked, identity"), "501");
+    EXPECT_EQ(with("Transfer-Encoding: gzip"), "501");
+    for (const auto* codings : {"", ",", "chunked, identity", "chunked, gzip", "chunked, chunked",
+                                "chunked, gzip, chunked", "gzip, chunked, chunked"}) {
+        EXPECT_EQ(with(std::string{"Transfer-Encoding: "} + codings), "400") << codings;
+    }
     EXPECT_EQ(read(lines("PUT /a HTTP/1.0", "Transfer-Encoding: chunked")), "400");
     for (const auto* length :
          {"", "+5", "-5", "0x5", "5 5", "5;", "18446744073709551616", "five"}) {
         EXPECT_EQ(with(std::string{"Content-Length: "} + length), "400") << length;
     }
+    EXPECT_EQ(with("Content-Length: 9223372036854775807"),
+              "/a keeps length=9223372036854775807 left=0");
+    EXPECT_EQ(with("Content-Length: 9223372036854775808"), "413");
     EXPECT_EQ(with("Host: y"), "400");
     EXPECT_EQ(with("Range: bytes=0-1", "Range: bytes=2-3"), "400");
     EXPECT_EQ(with("Expect: 200-ok"), "417");
+    EXPECT_EQ(with("Expect: "), with());
     EXPECT_EQ(read(lines("GET /a HTTP/1.1")), "400");
 }
 
@@ -171,6 +181,70 @@ std::string target(std::string_view text) {
     return std::string{found->path} + " | " + std::string{found->query};
 }
 
+TEST(http_request, a_host_is_one_host_and_a_port) {
+    for (const auto* good : {"x", "a.example", "a.example:80", "a.example:", "127.0.0.1:8080",
+                             "[::1]", "[::1]:80", "[2001:db8::a]:", "a%20b", "_x-~!$&'()*+;="}) {
+        EXPECT_TRUE(is_authority(good)) << good;
+        EXPECT_EQ(read(lines("GET / HTTP/1.1", std::string{"Host: "} + good)), "/ keeps left=0")
+            << good;
+        EXPECT_EQ(target(std::string{"http://"} + good + "/a"), "/a | ") << good;
+    }
+    for (const auto* bad : {"",
+                            "user@localhost",
+                            "localhost/path",
+                            "###",
+                            "a.example, b.example",
+                            "a,b",
+                            "abc\\foo",
+                            "localhost:80x",
+                            "localhost:-1",
+                            "localhost:65536",
+                            "localhost:80:80",
+                            ":80",
+                            "[::1",
+                            "::1",
+                            "[]",
+                            "[127.0.0.1]",
+                            "[::1]x",
+                            "[::1%25lo]",
+                            "a b",
+                            "a%2",
+                            "a%zz",
+                            "a?b",
+                            "<a>",
+                            "\xc3\xa4"}) {
+        EXPECT_FALSE(is_authority(bad)) << bad;
+        EXPECT_EQ(read(lines("GET / HTTP/1.1", std::string{"Host: "} + bad)), "400") << bad;
+        EXPECT_EQ(read(lines("GET / HTTP/1.0", std::string{"Host: "} + bad)), "400") << bad;
+    }
+}
+
+TEST(http_request, a_later_version_is_read_as_one_of_ours) {
+    const auto head = lines("GET /a HTTP/1.2", "Host: x", "Range: bytes=0-1");
+    http_request r;
+    ASSERT_TRUE(parse_request(head, r));
+    EXPECT_FALSE(r.is_old);
+    EXPECT_TRUE(r.keeps_alive);
+    // Views of the head itself, though it was not what was parsed.
+    EXPECT_EQ(r.target.data(), head.data() + 4);
+    EXPECT_EQ(r.field(http_field::range), "bytes=0-1");
+    EXPECT_GE(r.field(http_field::range).data(), head.data());
+    EXPECT_LT(r.field(http_field::range).data(), head.data() + head.size());
+    EXPECT_EQ(read(lines("GET / HTTP/1.9", "Host: x")), "/ keeps left=0");
+    EXPECT_EQ(read(lines("GET / HTTP/0.9", "Host: x")), "505");
+    EXPECT_EQ(read(lines("GET / HTTP/1.10", "Host: x")), "400");
+}
+
+TEST(http_request, what_a_request_said_is_not_said_by_the_next) {
+    http_request r;
+    const auto head = lines("HEAD /a HTTP/1.1", "Host: x", "Expect: 100-continue");
+    ASSERT_TRUE(parse_request(head, r));
+    EXPECT_EQ(r.method, http_method::head);
+    EXPECT_FALSE(parse_request("BAD\r\n\r\n", r));
+    EXPECT_EQ(r.method, http_method::unknown);
+    EXPECT_TRUE(r.target.empty() && r.fields.empty() && !r.expects_go_ahead && !r.keeps_alive);
+}
+
 TEST(http_request, targets_are_paths_or_urls) {
     EXPECT_EQ(target("/a%20b"), "/a%20b | ");
     EXPECT_EQ(target("/a?b=c?d"), "/a | b=c?d");
@@ -178,7 +252,10 @@ TEST(http_request, targets_are_paths_or_urls) {
     EXPECT_EQ(target("http://host:80/a?b"), "/a | b");
     EXPECT_EQ(target("HTTP://host"), "/ | ");
     EXPECT_EQ(target("http://host?q"), "/ | q");
-    for (const auto* bad : {"", "a", "host:80", "http:///a", "ftp://host/a", "/a#b", "?a"}) {
+    for (const auto* bad :
+         {"", "a", "host:80", "http:///a", "ftp://host/a", "/a#b", "?a", "http://host#a",
+          "http://host/a#b", "http://host?a#b", "*#a", "#", "http://host:80x/a",
+          "http://foo@host/a", "http://a:80:80/a", "http://a,b/"}) {
         EXPECT_EQ(target(bad), "none") << bad;
     }
 }

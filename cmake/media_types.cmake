@@ -1,0 +1,35 @@
+# Makes generated/media_types.inc of Debian's list of media types: the initializers of a table that
+# is sorted by extension (sluice/wire/content_type.cpp).
+set(SLUICE_MIME_TYPES /etc/mime.types CACHE FILEPATH
+  "Media types and their extensions, as Debian's package media-types has them")
+if(NOT EXISTS ${SLUICE_MIME_TYPES})
+  message(FATAL_ERROR "There is no ${SLUICE_MIME_TYPES}. Install Debian's package media-types "
+    "(script/bootstrap does), or say -DSLUICE_MIME_TYPES=FILE.")
+endif()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${SLUICE_MIME_TYPES})
+
+file(STRINGS ${SLUICE_MIME_TYPES} lines REGEX "^[a-z]+/[^\t ]+[\t ]+[^\t ]")
+set(pairs "")
+foreach(line IN LISTS lines)
+  string(REGEX MATCHALL "[^\t ]+" words "${line}")
+  list(POP_FRONT words type)
+  foreach(extension IN LISTS words)
+    if(extension MATCHES "^[a-z0-9+_-]+$")
+      # The mark sorts before every character that an extension has.
+      list(APPEND pairs "${extension}!${type}")
+    endif()
+  endforeach()
+endforeach()
+list(SORT pairs)
+set(table "// Made of ${SLUICE_MIME_TYPES} by cmake/media_types.cmake.\n")
+set(last "")
+foreach(pair IN LISTS pairs)
+  string(REGEX MATCH "^[^!]+" extension "${pair}")
+  if(NOT extension STREQUAL last)
+    string(REGEX REPLACE "^([^!]+)!(.*)$" "known{\"\\1\", \"\\2\"},\n" entry "${pair}")
+    string(APPEND table "${entry}")
+    set(last "${extension}")
+  endif()
+endforeach()
+string(REGEX REPLACE "\"(text/[^\"]+)\"" "\"\\1; charset=utf-8\"" table "${table}")
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/media_types.inc CONTENT "${table}" @ONLY)
