@@ -2,14 +2,17 @@
 #include "sluice/transfer/to_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include "sluice/base/mapping.hpp"
 #include "sluice/base/pipe.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/ops/file.hpp"
+#include "sluice/io/ops/poll.hpp"
 #include "sluice/io/ops/splice.hpp"
 #include "sluice/transfer/non_blocking.hpp"
 #include "sluice/transfer/reservation.hpp"
@@ -107,16 +110,60 @@ coro::task<outcome> by_recv_write(net::connection& from, const file_space& into,
     co_return so_far.finish();
 }
 
+/// A pipe that a transfer has while bytes go through it. An empty one is for the next transfer on
+/// this thread, so that a peer that says nothing holds none.
+class shared_pipe {
+ public:
+    shared_pipe() noexcept = default;
+    shared_pipe(const shared_pipe&) = delete;
+    shared_pipe& operator=(const shared_pipe&) = delete;
+    /// Closes it: there may be bytes in it.
+    ~shared_pipe() = default;
+
+    /// Errno of pipe2(2). Nothing if it has one.
+    [[nodiscard]] result<void> take() noexcept {
+        if (pipe_) return {};
+        if (idle_ > 0) {
+            pipe_ = std::exchange(shelf_[--idle_], std::nullopt);
+            return {};
+        }
+        auto made = pipe_ends::create(large_step);
+        if (!made) return failure(made.error());
+        pipe_ = std::move(*made);
+        return {};
+    }
+    /// It is empty.
+    void give_back() noexcept {
+        if (pipe_ && idle_ < shelf_.size()) shelf_[idle_++] = std::move(pipe_);
+        pipe_.reset();
+    }
+    [[nodiscard]] const pipe_ends* operator->() const noexcept { return &*pipe_; }
+
+ private:
+    static thread_local std::array<std::optional<pipe_ends>, 4> shelf_;
+    static thread_local std::size_t idle_;
+
+    std::optional<pipe_ends> pipe_;
+};
+
+thread_local std::array<std::optional<pipe_ends>, 4> shared_pipe::shelf_;
+thread_local std::size_t shared_pipe::idle_ = 0;
+
 /// One copy by the CPU, from the socket's pages to those of the cache; the pipe between them holds
-/// references. Two calls a megabyte.
+/// references. Three calls a megabyte.
 coro::task<outcome> by_splice(net::connection& from, const file_space& into, bool in_kernel,
                               moved& told) {
-    auto pipe = pipe_ends::create(large_step);
-    if (!pipe) co_return failure(pipe.error());
+    shared_pipe pipe;
     const auto to_file = in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::nobody;
     progress so_far{into, told};
     if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
     while (so_far.left() > 0) {
+        if (io::poll::look(from.fd(), io::interest::in) == -EAGAIN) {
+            pipe.give_back();
+            auto ready = co_await io::poll{from.home(), from.fd(), io::interest::in};
+            if (!ready) co_return failure(ready.error());
+        }
+        if (auto taken = pipe.take(); !taken) co_return failure(taken.error());
         auto filled = co_await io::splice{from.home(),
                                           io::splice::waits_for::source,
                                           from.fd(),
@@ -147,6 +194,7 @@ coro::task<outcome> by_splice(net::connection& from, const file_space& into, boo
             co_return failure(caught_up.error());
         }
     }
+    pipe.give_back();
     co_return so_far.finish();
 }
 

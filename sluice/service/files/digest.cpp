@@ -55,8 +55,10 @@ std::string attribute_for(const struct stat& now, std::string_view hex) {
 
 }  // namespace
 
-running_digest::running_digest()
-    : state_{EVP_MD_CTX_new()}, room_{std::make_unique_for_overwrite<std::byte[]>(step)} {
+running_digest::running_digest(std::uint64_t from)
+    : state_{EVP_MD_CTX_new()},
+      room_{std::make_unique_for_overwrite<std::byte[]>(step)},
+      place_{from} {
     if (state_ == nullptr || EVP_DigestInit_ex(state_, EVP_sha256(), nullptr) != 1) {
         EVP_MD_CTX_free(state_);
         throw std::bad_alloc{};

@@ -16,11 +16,11 @@ struct evp_md_ctx_st;
 
 namespace sluice::service::files {
 
-/// The SHA-256 of the beginning of a file, taken further as the file grows.
+/// The SHA-256 of a file from its beginning, or another place, taken further as the file grows.
 class running_digest {
  public:
     /// Throws std::bad_alloc.
-    running_digest();
+    explicit running_digest(std::uint64_t from = 0);
     running_digest(const running_digest&) = delete;
     running_digest& operator=(const running_digest&) = delete;
     ~running_digest();
@@ -30,7 +30,7 @@ class running_digest {
     [[nodiscard]] result<void> go_to(int file, std::uint64_t end);
     /// Goes on from where `other` is. False without memory: then it is of no more use.
     [[nodiscard]] bool become(const running_digest& other) noexcept;
-    /// How much it has taken in.
+    /// Up to where it has taken it in.
     [[nodiscard]] std::uint64_t place() const noexcept { return place_; }
     /// Of what it has taken in. Once.
     [[nodiscard]] result<wire::sha256_value> finish();

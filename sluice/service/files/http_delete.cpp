@@ -4,6 +4,7 @@
 #include <atomic>
 #include <string>
 
+#include "sluice/service/files/http_conditions.hpp"
 #include "sluice/service/files/http_door.hpp"
 #include "sluice/service/files/http_exchange.hpp"
 #include "sluice/service/files/store.hpp"

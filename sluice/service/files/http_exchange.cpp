@@ -3,20 +3,22 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <optional>
+#include <new>
 #include <span>
 #include <utility>
 
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/ops/poll.hpp"
+#include "sluice/io/ops/recv_now.hpp"
+#include "sluice/net/lingering_close.hpp"
+#include "sluice/service/files/http_conditions.hpp"
+#include "sluice/service/files/pace.hpp"
 #include "sluice/service/files/path.hpp"
-#include "sluice/wire/entity_tag.hpp"
-#include "sluice/wire/http_date.hpp"
 #include "sluice/wire/percent.hpp"
 
 namespace sluice::service::files {
@@ -32,15 +34,6 @@ constexpr auto relaxed = std::memory_order_relaxed;
 constexpr std::size_t batch = std::size_t{16} * 1024;
 // A body nobody wants, up to which reading it costs less than a new connection.
 constexpr std::uint64_t small_body = std::uint64_t{64} * 1024;
-// After a refusal we wait for the client to close: what would still come makes the kernel answer
-// with a reset, which could overtake the refusal.
-constexpr auto parting_time = 5s;
-constexpr std::uint64_t most_dropped = std::uint64_t{1} << 30;
-std::chrono::sys_seconds now() noexcept {
-    timespec t{};
-    ::clock_gettime(CLOCK_REALTIME_COARSE, &t);
-    return std::chrono::sys_seconds{std::chrono::seconds{t.tv_sec}};
-}
 
 mutable_bytes bytes_of(std::span<char> room) noexcept {
     return std::as_writable_bytes(room);
@@ -85,6 +78,7 @@ bool http_exchange::take_up(const result<std::size_t>& got) {
     if (!got && got.error() == fault::timed_out) door_.counting().idle.fetch_add(1, relaxed);
     if (!got || *got == 0) return false;
     room_ = lend_room();
+    if (room_ == nullptr) return false;
     out_ = reply_text{room_->out};
     std::memcpy(room_->in.data(), first_.data(), *got);
     in_ = *got;
@@ -96,23 +90,82 @@ void http_exchange::make_way() noexcept {
     in_ -= std::exchange(begin_, 0);
 }
 
+void http_exchange::step_out() noexcept {
+    if (room_ == nullptr || out_.size() > 0) return;
+    std::unique_ptr<http_stub> stub{new (std::nothrow) http_stub};
+    if (stub == nullptr) return;
+    stub->in.reset(new (std::nothrow) char[in_]);
+    if (stub->in == nullptr) return;
+    std::memcpy(stub->in.get(), room_->in.data(), in_);
+    if (head_ > 0) {
+        std::swap(stub->request, room_->request);
+        std::swap(stub->path, room_->path);
+        move_views(room_->in.data(), stub->in.get(), stub->request);
+    }
+    room_.reset();
+    out_ = reply_text{{}};
+    stub_ = std::move(stub);
+}
+
+bool http_exchange::step_in() noexcept {
+    if (stub_ == nullptr) return room_ != nullptr;
+    room_ = lend_room();
+    if (room_ == nullptr) {
+        lost_ = true;
+        return false;
+    }
+    std::memcpy(room_->in.data(), stub_->in.get(), in_);
+    std::swap(stub_->request, room_->request);
+    std::swap(stub_->path, room_->path);
+    move_views(stub_->in.get(), room_->in.data(), room_->request);
+    out_ = reply_text{room_->out};
+    stub_.reset();
+    return true;
+}
+
+void http_exchange::move_views(const char* from, const char* to, wire::http_request& r) noexcept {
+    r.move_views(from, to);
+    if (query_.data() != nullptr) query_ = {to + (query_.data() - from), query_.size()};
+}
+
 coro::task<result<std::size_t>> http_exchange::first_bytes(io::time_point until) {
     co_return co_await io::with_deadline(client_.home(), client_.peer().recv_into(bytes_of(first_)),
                                          until);
 }
 
 coro::task<result<std::size_t>> http_exchange::recv(io::time_point until) {
-    auto got = co_await io::with_deadline(
-        client_.home(), client_.peer().recv_into(bytes_of(std::span{room_->in}.subspan(in_))),
-        until);
-    if (got) in_ += *got;
-    co_return got;
+    for (;;) {
+        if (room_ == nullptr) co_return failure_of(ENOMEM);
+        const int got =
+            io::recv_now(client_.peer().fd(), bytes_of(std::span{room_->in}.subspan(in_)));
+        if (got >= 0) {
+            in_ += static_cast<std::size_t>(got);
+            co_return static_cast<std::size_t>(got);
+        }
+        if (got != -EAGAIN) co_return failure(error::system(-got));
+        if (auto ready = co_await await_bytes(until); !ready) co_return failure(ready.error());
+    }
+}
+
+coro::task<result<void>> http_exchange::await_bytes(io::time_point until) {
+    if (const bool sent = co_await flush(); !sent) co_return failure(fault::cancelled);
+    step_out();
+    auto ready = co_await io::with_deadline(
+        client_.home(), io::poll{client_.home(), client_.peer().fd(), io::interest::in}, until);
+    if (!step_in()) co_return failure_of(ENOMEM);
+    co_return ready;
 }
 
 coro::task<bool> http_exchange::read_head() {
     const auto& options = door_.options();
     wire::http_head_scanner scanner{{.line = options.max_line, .head = options.max_head}};
     const auto until = io::after(io::clock::now(), options.head_time);
+    // Nothing of the request before stays, be it this client's or another's (http_room).
+    room_->request.clear();
+    room_->path.clear();
+    query_ = {};
+    names_folder_ = false;
+    keep_ = false;
     head_ = 0;
     for (;;) {
         const auto found = scanner.scan(here());
@@ -124,8 +177,6 @@ coro::task<bool> http_exchange::read_head() {
             head_ = **found;
             break;
         }
-        auto sent = co_await flush();
-        if (!sent) co_return false;
         auto got = co_await recv(until);
         if (!got && got.error() == fault::timed_out) {
             door_.counting().slow_heads.fetch_add(1, relaxed);
@@ -133,10 +184,8 @@ coro::task<bool> http_exchange::read_head() {
             refuse(408, "the head of a request did not come in time");
             co_return false;
         }
-        if (!got || *got == 0) {
-            lost_ = true;
-            co_return false;
-        }
+        if (!got) lost_ = true;
+        if (!got || *got == 0) co_return false;
     }
     const auto parsed = wire::parse_request(here().substr(0, head_), room_->request);
     if (!parsed) {
@@ -154,6 +203,8 @@ void http_exchange::refuse_head(const wire::http_refusal& why) {
     // Where this request ends is not known.
     body_done_ = false;
     room_->request.is_old = false;
+    // What answers a HEAD has no body, also where the rest of the request is none.
+    if (here().starts_with("HEAD ")) room_->request.method = http_method::head;
     refuse(why.status, why.why);
 }
 
@@ -168,21 +219,18 @@ coro::task<result<std::size_t>> http_exchange::read_more() {
     co_return co_await recv(io::after(io::clock::now(), door_.options().body_time));
 }
 
-coro::task<bool> http_exchange::invite_body() {
-    if (!request().expects_go_ahead || !here().empty()) co_return true;
-    out_.add("HTTP/1.1 100 Continue\r\n\r\n");
-    co_return co_await flush();
+coro::task<result<void>> http_exchange::await_body() {
+    if (request().expects_go_ahead) out_.add("HTTP/1.1 100 Continue\r\n\r\n");
+    co_return co_await await_bytes(io::after(io::clock::now(), door_.options().body_time));
 }
 
 bool http_exchange::settle_path() {
     const auto target = wire::split_target(request().target);
     if (!target) {
-        refuse(400, "the request's target is neither a path nor a URL");
+        refuse(400, target.error());
         return false;
     }
     query_ = target->query;
-    names_folder_ = false;
-    room_->path.clear();
     if (target->path == "*") {
         if (request().method == http_method::options) return true;
         refuse(400, "the target * is for OPTIONS alone");
@@ -204,7 +252,7 @@ bool http_exchange::settle_path() {
     room_->path = std::move(*decoded);
     if (names_folder_ && room_->path.empty()) {
         if (target->path == "/") return true;
-        refuse(400, "a file has a name");
+        refuse(400, judge_path("/").why);
         return false;
     }
     const auto verdict = judge_path(room_->path);
@@ -236,8 +284,7 @@ coro::task<void> http_exchange::answer() {
     body_done_ = !r.chunked && r.length.value_or(0) == 0;
     if (!settle_path()) co_return;
     if (r.method != http_method::put) {
-        co_await drop_small_body();
-        if (lost_) co_return;
+        if (const bool dropped = co_await drop_small_body(); !dropped) co_return;
     }
     switch (r.method) {
         case http_method::get:
@@ -265,32 +312,48 @@ coro::task<void> http_exchange::answer() {
     }
 }
 
-/// Of what has no use for one.
-coro::task<void> http_exchange::drop_small_body() {
+/// Of what has no use for one. False if that was the end of the request.
+coro::task<bool> http_exchange::drop_small_body() {
     if (body_done_ || request().chunked || *request().length > small_body ||
         request().expects_go_ahead) {
-        co_return;
+        co_return true;
     }
+    const auto& options = door_.options();
+    transfer::moved told;
+    auto dropped = co_await at_pace<void>(
+        client_.home(), {.window = options.body_time, .bytes_a_second = options.min_rate}, told,
+        [&] { return drop_body(told); });
+    if (dropped) {
+        body_done_ = true;
+    } else if (dropped.error() == fault::timed_out) {
+        door_.counting().slow_bodies.fetch_add(1, relaxed);
+        refuse(408, "the body of the request did not come in time");
+    } else if (dropped.error() == fault::ended) {
+        hang_up();
+    } else {
+        lost_ = true;
+    }
+    co_return body_done_;
+}
+
+coro::task<result<void>> http_exchange::drop_body(transfer::moved& told) {
     for (auto left = *request().length; left > 0;) {
         if (here().empty()) {
-            auto sent = co_await flush();
-            if (!sent) co_return;
             auto got = co_await read_more();
-            if (!got || *got == 0) {
-                lost_ = true;
-                co_return;
-            }
+            if (!got) co_return failure(got.error());
+            if (*got == 0) co_return failure(fault::ended);
         }
         const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(left, here().size()));
         take(now);
+        told.add(now);
         left -= now;
     }
-    body_done_ = true;
+    co_return result<void>{};
 }
 
 reply_text& http_exchange::reply(unsigned status) {
     out_.add("HTTP/1.1 ").add(status_line(status)).add("\r\nServer: sluice\r\nDate: ");
-    return out_.add(remembered_date(now())).add("\r\n");
+    return out_.add(remembered_date(wall_clock())).add("\r\n");
 }
 
 void http_exchange::end_head(std::uint64_t length) {
@@ -311,6 +374,10 @@ void http_exchange::end_head() {
 
 void http_exchange::end_with(std::string_view sentence) {
     out_.field("Content-Type", "text/plain; charset=utf-8");
+    // Some sentences repeat what the client wrote: no browser is to take them for a page.
+    out_.add(
+        "X-Content-Type-Options: nosniff\r\n"
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n");
     // A newline more, for those who look at it in a terminal.
     end_head(sentence.size() + 1);
     if (request().method != http_method::head) out_.add(sentence).add("\n");
@@ -370,6 +437,12 @@ coro::task<void> http_exchange::send_body(std::string body) {
 
 coro::task<bool> http_exchange::flush(bool more) {
     if (lost_) co_return false;
+    if (out_.outgrown()) {
+        // Part of an answer is missing, so that where the next begins could not be told.
+        door_.counting().failed.fetch_add(1, relaxed);
+        lost_ = true;
+        co_return false;
+    }
     if (room_ == nullptr || out_.size() == 0) co_return true;
     const auto until = io::after(io::clock::now(), door_.options().body_time);
     for (auto left = as_bytes(out_.text()); !left.empty();) {
@@ -390,75 +463,9 @@ coro::task<bool> http_exchange::flush(bool more) {
 }
 
 coro::task<void> http_exchange::leave() {
-    auto sent = co_await flush();
-    if (!sent || (body_done_ && here().empty())) co_return;
-    client_.peer().finish_sending();
-    auto rest = drop_the_rest();
-    rest.set_context(client_.patience());
-    co_await rest;
-}
-
-coro::task<void> http_exchange::drop_the_rest() {
-    const auto until = io::after(io::clock::now(), parting_time);
-    for (std::uint64_t dropped = 0; dropped < most_dropped;) {
-        // The kernel drops it without a copy (tcp(7), MSG_TRUNC).
-        auto got = co_await io::with_deadline(
-            client_.home(), client_.peer().recv_into(bytes_of(room_->in), MSG_TRUNC), until);
-        if (!got || *got == 0) co_return;
-        dropped += *got;
-    }
-}
-
-condition judge_conditions(const wire::http_request& request, const struct stat* there,
-                           bool is_read) {
-    const std::string tag = there != nullptr ? entity_tag_of(*there) : std::string{};
-    const auto lists = [&request, &tag, there](http_field which, auto compare) {
-        return std::ranges::any_of(request.fields, [&](const auto& each) {
-            return each.first == which && there != nullptr && compare(each.second, tag);
-        });
-    };
-    // A file without a date is none; one that changed within the second counts as unchanged.
-    const auto changed_since = [&request, there](http_field which) -> std::optional<bool> {
-        const auto date = wire::parse_http_date(request.field(which));
-        if (!date || there == nullptr) return std::nullopt;
-        return std::chrono::seconds{there->st_mtim.tv_sec} > date->time_since_epoch();
-    };
-    if (request.has(http_field::if_match)) {
-        if (!lists(http_field::if_match, wire::lists_strongly)) return condition::failed;
-    } else if (request.has(http_field::if_unmodified_since)) {
-        if (there == nullptr || changed_since(http_field::if_unmodified_since).value_or(false)) {
-            return condition::failed;
-        }
-    }
-    if (request.has(http_field::if_none_match)) {
-        if (lists(http_field::if_none_match, wire::lists_weakly)) {
-            return is_read ? condition::not_modified : condition::failed;
-        }
-    } else if (is_read && request.has(http_field::if_modified_since)) {
-        if (!changed_since(http_field::if_modified_since).value_or(true)) {
-            return condition::not_modified;
-        }
-    }
-    return condition::holds;
-}
-
-void add_entity_tag(reply_text& to, const struct stat& file) noexcept {
-    constexpr std::uint64_t billion = 1'000'000'000;
-    to.add("\"")
-        .add_hex(file.st_ino)
-        .add("-")
-        .add_hex(static_cast<std::uint64_t>(file.st_size))
-        .add("-")
-        .add_hex((static_cast<std::uint64_t>(file.st_mtim.tv_sec) * billion) +
-                 static_cast<std::uint64_t>(file.st_mtim.tv_nsec))
-        .add("\"");
-}
-
-std::string entity_tag_of(const struct stat& file) {
-    std::array<char, 64> room{};
-    reply_text text{room};
-    add_entity_tag(text, file);
-    return std::string{text.text()};
+    if (const bool sent = co_await flush(); !sent) co_return;
+    room_.reset();
+    co_await net::lingering_close(client_.peer(), client_.patience());
 }
 
 }  // namespace sluice::service::files

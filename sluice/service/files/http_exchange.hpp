@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -34,10 +35,14 @@ class http_exchange {
     [[nodiscard]] model::guest& client() noexcept { return client_; }
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
-    [[nodiscard]] const wire::http_request& request() const noexcept { return room_->request; }
+    [[nodiscard]] const wire::http_request& request() const noexcept {
+        return stub_ != nullptr ? stub_->request : room_->request;
+    }
     /// What is asked for, decoded, below the store: `dir/a b.txt`. A folder's has no slash at its
     /// end, and the store's own is empty.
-    [[nodiscard]] std::string_view path() const noexcept { return room_->path; }
+    [[nodiscard]] std::string_view path() const noexcept {
+        return stub_ != nullptr ? stub_->path : room_->path;
+    }
     /// Whether it was asked for with a slash at its end.
     [[nodiscard]] bool names_folder() const noexcept { return names_folder_; }
     [[nodiscard]] std::string_view query() const noexcept { return query_; }
@@ -62,21 +67,38 @@ class http_exchange {
     coro::task<void> send_body(std::string body);
     /// What was answered leaves; with `more` the last segment waits for what follows.
     coro::task<bool> flush(bool more = false);
-    /// The connection is of no more use: nothing else is answered on it.
+    /// The connection is broken: nothing else is sent on it.
     void give_up() noexcept { lost_ = true; }
-    [[nodiscard]] bool lost() const noexcept { return lost_; }
+    /// This request is not answered, or not to its end. What was answered before still leaves, then
+    /// the connection is closed.
+    void hang_up() noexcept {
+        keep_ = false;
+        hung_up_ = true;
+    }
+    /// Nothing can be added to the answer any more.
+    [[nodiscard]] bool lost() const noexcept { return lost_ || hung_up_; }
 
     // The request's body.
 
     /// What of it came with the head, or was read since and not taken.
     [[nodiscard]] std::string_view here() const noexcept {
-        return {room_->in.data() + begin_, in_ - begin_};
+        const char* const in = stub_ != nullptr ? stub_->in.get() : room_->in.data();
+        return {in + begin_, in_ - begin_};
     }
     void take(std::size_t bytes) noexcept;
-    /// Reads more behind it. 0 at the end of the stream; fault::timed_out where nothing came.
+    /// Reads more behind it; what was answered leaves before that is waited for. 0 at the end of
+    /// the stream; fault::timed_out where nothing came.
     coro::task<result<std::size_t>> read_more();
-    /// Says that the body may come, if that was asked and it has not come already.
-    coro::task<bool> invite_body();
+    /// Whether something of the body has been read already, or there is none to wait for.
+    [[nodiscard]] bool body_is_here() const noexcept { return body_done_ || !here().empty(); }
+    /// Says that the body may come, if that was asked, and waits until something of it, or the end
+    /// of the stream, can be read. Nothing is held meanwhile. fault::timed_out where nothing came.
+    coro::task<result<void>> await_body();
+    /// Gives the room back while the client is waited for. What was answered must have left, else
+    /// nothing happens; until step_in() nothing can be answered.
+    void step_out() noexcept;
+    /// False without memory: the connection is of no more use then.
+    [[nodiscard]] bool step_in() noexcept;
     /// All of it has been received: the connection may carry another request.
     void body_is_done() noexcept { body_done_ = true; }
 
@@ -85,13 +107,15 @@ class http_exchange {
 
     [[nodiscard]] bool take_up(const result<std::size_t>& got);
     void make_way() noexcept;
+    void move_views(const char* from, const char* to, wire::http_request& r) noexcept;
     coro::task<result<std::size_t>> first_bytes(io::time_point until);
     coro::task<bool> read_head();
     coro::task<result<std::size_t>> recv(io::time_point until);
+    coro::task<result<void>> await_bytes(io::time_point until);
     coro::task<void> answer();
-    coro::task<void> drop_small_body();
+    coro::task<bool> drop_small_body();
+    coro::task<result<void>> drop_body(transfer::moved& told);
     coro::task<void> leave();
-    coro::task<void> drop_the_rest();
     [[nodiscard]] bool settle_path();
     [[nodiscard]] bool is_draining() const noexcept { return client_.patience().cancelled(); }
     [[nodiscard]] std::string_view methods() const noexcept;
@@ -101,6 +125,7 @@ class http_exchange {
     model::guest& client_;
     std::uint64_t number_;
     lent_room room_;
+    std::unique_ptr<http_stub> stub_;
     reply_text out_{{}};
     // In the room: the head up to head_, what nobody has taken from begin_ to in_.
     std::size_t head_ = 0;
@@ -110,6 +135,7 @@ class http_exchange {
     bool names_folder_ = false;
     bool keep_ = false;
     bool lost_ = false;
+    bool hung_up_ = false;
     bool body_done_ = true;
     // Most heads fit; what waits for one has no other memory.
     std::array<char, 96> first_;
@@ -119,14 +145,5 @@ class http_exchange {
 coro::task<void> answer_get(http_exchange& x);
 coro::task<void> answer_put(http_exchange& x);
 coro::task<void> answer_delete(http_exchange& x);
-
-/// Whether the request's conditions let it go on (RFC 9110, section 13.2.2); `there` is what has
-/// the name, nullptr if nothing has.
-enum class condition : std::uint8_t { holds, not_modified, failed };
-[[nodiscard]] condition judge_conditions(const wire::http_request& request,
-                                         const struct stat* there, bool is_read);
-/// `"INODE-SIZE-TIME"`: another file, or the same one changed, has another.
-void add_entity_tag(reply_text& to, const struct stat& file) noexcept;
-[[nodiscard]] std::string entity_tag_of(const struct stat& file);
 
 }  // namespace sluice::service::files

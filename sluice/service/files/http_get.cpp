@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -12,11 +13,14 @@
 #include <vector>
 
 #include "sluice/service/files/digest.hpp"
+#include "sluice/service/files/http_conditions.hpp"
 #include "sluice/service/files/http_exchange.hpp"
 #include "sluice/service/files/listing.hpp"
 #include "sluice/service/files/listing_page.hpp"
+#include "sluice/service/files/media_type.hpp"
 #include "sluice/service/files/pace.hpp"
 #include "sluice/transfer/to_socket.hpp"
+#include "sluice/wire/accept.hpp"
 #include "sluice/wire/content_disposition.hpp"
 #include "sluice/wire/content_type.hpp"
 #include "sluice/wire/entity_tag.hpp"
@@ -41,10 +45,6 @@ std::uint64_t size_of(const struct stat& file) noexcept {
     return static_cast<std::uint64_t>(file.st_size);
 }
 
-std::chrono::sys_seconds time_of(const struct stat& file) noexcept {
-    return std::chrono::sys_seconds{std::chrono::seconds{file.st_mtim.tv_sec}};
-}
-
 bool has_body(const http_exchange& x) noexcept {
     return x.request().method == wire::http_method::get;
 }
@@ -57,15 +57,16 @@ bool range_is_of_this(const wire::http_request& r, const struct stat& file) {
     if (wire::is_entity_tag(known)) return known == entity_tag_of(file);
     // A date tells one state from another only where nothing changed within its second.
     const auto date = wire::parse_http_date(known);
-    return date && *date == time_of(file) &&
-           std::chrono::system_clock::now() - time_of(file) > std::chrono::seconds{2};
+    const std::chrono::sys_seconds changed{std::chrono::seconds{file.st_mtim.tv_sec}};
+    return date && *date == changed && wall_clock() - changed > std::chrono::seconds{2};
 }
 
-/// The fields that say which file it is, in which state.
+/// The fields that say which file it is, in which state. Its name may stand for another one at any
+/// time, so a cache asks before it gives what it has.
 void add_validators(reply_text& to, const struct stat& file) {
-    to.field("Last-Modified", remembered_date(time_of(file)));
+    to.field("Last-Modified", remembered_date(last_modified(file)));
     add_entity_tag(to.add("ETag: "), file);
-    to.add("\r\nAccept-Ranges: bytes\r\n");
+    to.add("\r\nAccept-Ranges: bytes\r\nCache-Control: no-cache\r\n");
 }
 
 /// One answer with a file, from what was asked to its last byte.
@@ -85,10 +86,10 @@ class file_answer {
                 co_return;
             case condition::holds: break;
         }
-        digest_ = remembered_digest(found_.file.get(), found_.now);
-        if (!digest_ && wire::wants_sha256(r.field(http_field::want_repr_digest))) {
-            co_await make_digest();
-        }
+        const auto wanted = wire::wants_sha256(r.field(http_field::want_repr_digest));
+        if (wanted.value_or(true)) digest_ = remembered_digest(found_.file.get(), found_.now);
+        if (!digest_ && wanted.value_or(false)) co_await make_digest();
+        type_ = media_type_of(found_.file.get(), found_.now, x_.path());
         wire::asked_range asked;
         // RFC 9110, section 14.2: defined for GET alone.
         if (has_body(x_) && r.has(http_field::range) && range_is_of_this(r, found_.now)) {
@@ -134,7 +135,7 @@ class file_answer {
         to.add("X-Content-Type-Options: nosniff\r\n");
         // Whoever uploaded a page is not to speak for this server. What shows a PDF in a browser is
         // no page of this server's, and does not work in a sandbox.
-        if (wire::content_type_of(x_.path()) != "application/pdf") {
+        if (!is_pdf(type_)) {
             to.add("Content-Security-Policy: sandbox\r\n");
         }
         if (digest_) to.field("Repr-Digest", wire::format_repr_digest(*digest_));
@@ -146,7 +147,7 @@ class file_answer {
 
     coro::task<void> send_one(unsigned status, wire::byte_part part) {
         auto& to = begin(status);
-        to.field("Content-Type", wire::content_type_of(x_.path()));
+        to.field("Content-Type", type_);
         if (status == 206) {
             to.field("Content-Range", wire::format_content_range({.part = part, .total = size()}));
         }
@@ -165,7 +166,7 @@ class file_answer {
             std::string head = heads.empty() ? "--" : "\r\n--";
             head += boundary;
             head += "\r\nContent-Type: ";
-            head += wire::content_type_of(x_.path());
+            head += type_;
             head += "\r\nContent-Range: ";
             head += wire::format_content_range({.part = part, .total = size()});
             head += "\r\n\r\n";
@@ -177,10 +178,18 @@ class file_answer {
         x_.end_head(length + end.size());
         x_.door().counting().fetched.fetch_add(1, relaxed);
         for (std::size_t i = 0; i < parts.size() && !x_.lost(); ++i) {
+            // What stands there leaves before the next head outgrows the room.
+            if (x_.out().left() < heads[i].size() + end.size()) {
+                if (const bool sent = co_await x_.flush(true); !sent) co_return;
+            }
             x_.out().add(heads[i]);
             co_await send(parts[i]);
         }
-        if (!x_.lost()) x_.out().add(end);
+        if (x_.lost()) co_return;
+        if (x_.out().left() < end.size()) {
+            if (const bool sent = co_await x_.flush(true); !sent) co_return;
+        }
+        x_.out().add(end);
     }
 
     /// Bytes of the file, behind what stands in the room.
@@ -204,17 +213,19 @@ class file_answer {
         auto& counters = x_.door().counting();
         counters.bytes_fetched.fetch_add(told.bytes(), relaxed);
         if (sent) co_return;
-        // The client was promised more. Reset, it hears of that even if it reads nothing.
-        peer.reset_on_close();
-        x_.give_up();
+        // The client was promised more, and sees that the connection ends before. What it was
+        // answered before arrives. Only a client that reads nothing would never hear of a mere end.
         if (sent.error() == fault::ended) {
             counters.cut_files.fetch_add(1, relaxed);
-        } else if (sent.error() == fault::timed_out) {
-            counters.slow_bodies.fetch_add(1, relaxed);
+            x_.hang_up();
         } else if (sent.error().is(EIO)) {
             tell_unreadable(told.bytes(), sent.error());
+            x_.hang_up();
         } else {
-            counters.lost.fetch_add(1, relaxed);
+            auto& kind = sent.error() == fault::timed_out ? counters.slow_bodies : counters.lost;
+            kind.fetch_add(1, relaxed);
+            peer.reset_on_close();
+            x_.give_up();
         }
     }
 
@@ -236,7 +247,7 @@ class file_answer {
                 } else {
                     x_.door().counting().cut_files.fetch_add(1, relaxed);
                 }
-                x_.give_up();
+                x_.hang_up();
                 return;
             }
             const auto count = static_cast<std::size_t>(n);
@@ -250,24 +261,27 @@ class file_answer {
     http_exchange& x_;
     found_file found_;
     std::optional<wire::sha256_value> digest_;
+    std::string type_;
 };
 
 void redirect_to_folder(http_exchange& x) {
     std::string where = "/" + wire::percent_encode_path(x.path()) + "/";
     if (!x.query().empty()) where.append("?").append(x.query());
-    x.reply(301).field("Location", where);
+    // A file may have the name tomorrow.
+    x.reply(301).field("Location", where).field("Cache-Control", "no-cache");
     x.end_with("this is a directory: its path ends in a slash");
 }
 
-bool wants_json(const http_exchange& x) noexcept {
+/// The form of a listing: `?format=` decides, else what the client prefers.
+bool wants_json(const http_exchange& x) {
     if (wire::query_has(x.query(), "format", "json")) return true;
-    std::string_view accepted = x.request().field(http_field::accept);
-    while (const auto each = wire::next_element(accepted)) {
-        const auto type = wire::trim_blanks(each->substr(0, each->find(';')));
-        if (wire::same_word(type, "text/html")) return false;
-        if (wire::same_word(type, "application/json")) return true;
+    if (wire::query_has(x.query(), "format", "html")) return false;
+    std::string accepted;
+    for (const auto& [name, value] : x.request().fields) {
+        if (name == http_field::accept) accepted.append(value).append(",");
     }
-    return false;
+    static constexpr std::array<std::string_view, 2> forms{"text/html", "application/json"};
+    return wire::best_of(accepted, forms) == 1;
 }
 
 coro::task<void> answer_folder(http_exchange& x) {
@@ -279,6 +293,18 @@ coro::task<void> answer_folder(http_exchange& x) {
         // A file has no slash at its end.
         x.refuse_for(entries.error());
         co_return;
+    }
+    // It has neither a tag nor a date: the files in it change without it.
+    static const validators none;
+    switch (judge_conditions(x.request(), &none, true)) {
+        case condition::failed:
+            x.refuse(412, "the directory is not in the state that was asked for");
+            co_return;
+        case condition::not_modified:
+            x.reply(304).field("Cache-Control", "no-cache").field("Vary", "Accept");
+            x.end_head();
+            co_return;
+        case condition::holds: break;
     }
     const listing what{.path = path.empty() ? "/" : "/" + path + "/",
                        .entries = std::move(*entries),

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <limits>
 #include <optional>
 #include <string>
@@ -18,11 +19,15 @@
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/digest_crew.hpp"
 #include "sluice/service/files/digest_later.hpp"
+#include "sluice/service/files/http_conditions.hpp"
 #include "sluice/service/files/http_exchange.hpp"
+#include "sluice/service/files/media_type.hpp"
 #include "sluice/service/files/pace.hpp"
 #include "sluice/service/files/quiet_thread.hpp"
 #include "sluice/wire/chunked.hpp"
+#include "sluice/wire/content_type.hpp"
 #include "sluice/wire/http_range.hpp"
+#include "sluice/wire/http_text.hpp"
 #include "sluice/wire/percent.hpp"
 #include "sluice/wire/size.hpp"
 
@@ -47,19 +52,16 @@ constexpr std::uint64_t whole_step = std::numeric_limits<std::uint64_t>::max();
 constexpr auto lock_time = 5s;
 constexpr auto lock_pause = 20ms;
 
-/// The answer's view of a file's digest, and where it comes from.
-struct promised {
-    std::optional<wire::sha256_value> digest;
-    bool good = true;
-};
+using told_digest = std::expected<std::optional<wire::sha256_value>, std::string_view>;
 
-promised promise_of(const wire::http_request& r) {
-    promised found;
+/// The SHA-256 that fields of one name tell, the last of them if they tell several.
+told_digest digest_told_by(const wire::http_request& r, http_field which) {
+    std::optional<wire::sha256_value> found;
     for (const auto& [name, value] : r.fields) {
-        if (name != http_field::repr_digest) continue;
+        if (name != which) continue;
         const auto digest = wire::parse_repr_digest(value);
-        if (!digest) return {.digest = {}, .good = false};
-        if (*digest) found.digest = *digest;
+        if (!digest) return std::unexpected{digest.error()};
+        if (*digest) found = *digest;
     }
     return found;
 }
@@ -79,11 +81,16 @@ class upload {
             co_await tell_progress();
             co_return;
         }
+        if (!x_.body_is_here()) {
+            if (const bool may_come = co_await could_receive(); !may_come) co_return;
+            if (auto came = co_await x_.await_body(); !came) {
+                no_body(came.error());
+                co_return;
+            }
+        }
         auto file = co_await open_file();
         if (!file) co_return;
         if (!can_hold(*file)) co_return;
-        auto invited = co_await x_.invite_body();
-        if (!invited) co_return;
         co_await receive(*file);
     }
 
@@ -97,9 +104,13 @@ class upload {
     bool look_at_head() {
         const auto& r = request();
         if (x_.names_folder()) return no(409, "a file's path does not end in a slash");
-        const auto said = promise_of(r);
-        if (!said.good) return no(400, "Repr-Digest says sha-256=:BASE64: of 32 bytes");
-        promised_ = said.digest;
+        if (!look_at_type()) return false;
+        const auto whole = digest_told_by(r, http_field::repr_digest);
+        if (!whole) return no(400, fmt::format("Repr-Digest: {}", whole.error()));
+        const auto content = digest_told_by(r, http_field::content_digest);
+        if (!content) return no(400, fmt::format("Content-Digest: {}", content.error()));
+        promised_ = *whole;
+        content_ = *content;
         if (r.has(http_field::content_range)) {
             range_ = wire::parse_content_range(r.field(http_field::content_range));
             if (!range_ || !range_->total) {
@@ -113,7 +124,25 @@ class upload {
         } else if (!r.length && !r.chunked) {
             return no(411, "an upload has a Content-Length, or comes in chunks");
         }
-        if (total().value_or(0) > options().max_size) return too_large();
+        constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
+        if (total().value_or(0) > std::min(options().max_size, largest)) return too_large();
+        return true;
+    }
+
+    /// What kind of content comes: what cannot be kept is refused, for it would be told wrongly.
+    bool look_at_type() {
+        const auto& r = request();
+        for (const auto& [name, value] : r.fields) {
+            if (name != http_field::content_encoding || value.empty()) continue;
+            if (wire::same_word(value, "identity")) continue;
+            x_.reply(415).field("Accept-Encoding", "identity");
+            x_.end_with("files are kept as they are: send it without a Content-Encoding");
+            return false;
+        }
+        const auto type = r.field(http_field::content_type);
+        if (!type.empty() && !wire::is_media_type(type)) {
+            return no(400, "Content-Type is TYPE/SUBTYPE and its parameters, 255 bytes at most");
+        }
         return true;
     }
 
@@ -213,6 +242,23 @@ class upload {
         co_return *made;
     }
 
+    /// Whether the body would be taken if it came now, told before it travels. Nothing is held
+    /// while it is waited for.
+    coro::task<bool> could_receive() {
+        auto file = co_await open_file();
+        co_return file && can_hold(*file);
+    }
+
+    void no_body(error why) {
+        if (why == fault::timed_out) {
+            counting().slow_bodies.fetch_add(1, relaxed);
+            no(408, "the body of the request did not come in time");
+        } else {
+            counting().lost.fetch_add(1, relaxed);
+            x_.hang_up();
+        }
+    }
+
     /// The file that takes the bytes; none if that was refused.
     coro::task<std::optional<incoming>> open_file() {
         std::optional<result<incoming>> tried;
@@ -260,8 +306,11 @@ class upload {
 
     /// Whether the answer tells the digest. Where the disk is waited for, it is made meanwhile.
     [[nodiscard]] bool digest_is_wanted(std::uint64_t size) const noexcept {
-        return promised_ || x_.files().syncs() || options().digest_always || size <= quick_digest ||
-               wire::wants_sha256(request().field(http_field::want_repr_digest));
+        return promised_ || (content_ && !range_) || x_.files().syncs() ||
+               options().digest_always || size <= quick_digest || wish().value_or(false);
+    }
+    [[nodiscard]] std::optional<bool> wish() const noexcept {
+        return wire::wants_sha256(request().field(http_field::want_repr_digest));
     }
 
     coro::task<void> receive(incoming& file) {
@@ -298,12 +347,37 @@ class upload {
             co_return;
         }
         x_.body_is_done();
+        if (range_ && content_) {
+            if (const bool same = co_await is_as_told(file, *got); !same) co_return;
+        }
         if (!ends_here) {
             add_arrived(x_.reply(308), base_ + *got);
             x_.end_head(0);
             co_return;
         }
         co_await finish(file, digest, base_ + *got);
+    }
+
+    /// Whether a part is what its Content-Digest tells (RFC 9530, section 2). What is not is given
+    /// up, from where it began.
+    coro::task<bool> is_as_told(incoming& file, std::uint64_t length) {
+        const int fd = file.fd();
+        const auto end = base_ + length;
+        auto made =
+            co_await on_disk(x_.door(), home(), [this, fd, end]() -> result<wire::sha256_value> {
+                running_digest part{base_};
+                if (auto read = part.go_to(fd, end); !read) return failure(read.error());
+                return part.finish();
+            });
+        if (!made) {
+            x_.refuse_for(made.error());
+            co_return false;
+        }
+        if (*made == *content_) co_return true;
+        counting().wrong_digests.fetch_add(1, relaxed);
+        if (::ftruncate(fd, static_cast<off_t>(base_)) < 0) file.forget();
+        no(422, "the part that arrived has another SHA-256 than Content-Digest tells");
+        co_return false;
     }
 
     /// Of as many bytes as the head promised, those from `done` to `until`: how many have come.
@@ -331,6 +405,10 @@ class upload {
             told.add(piece.size());
         }
         if (done == length) co_return done;
+        // Nothing is held of the room, nor is anything left unsaid, while the kernel moves the
+        // rest.
+        if (const bool sent = co_await x_.flush(); !sent) co_return failure(fault::cancelled);
+        x_.step_out();
         auto got = co_await transfer::receive_file(options().receive, x_.client().peer(),
                                                    {.file = file.fd(),
                                                     .offset = base_ + done,
@@ -338,6 +416,7 @@ class upload {
                                                     .room = &room,
                                                     .behind = &behind},
                                                    told);
+        if (!x_.step_in()) co_return failure_of(ENOMEM);
         if (!got) co_return failure(got.error());
         if (*got < length - done) co_return failure(fault::ended);
         co_return length;
@@ -374,13 +453,15 @@ class upload {
     result<void> end_chunks(incoming& file, const wire::chunk_decoder& body) {
         // What was reserved beyond its end is given back.
         if (::ftruncate(file.fd(), static_cast<off_t>(body.given())) < 0) return failure_of(errno);
-        if (body.repr_digest().empty()) return {};
-        const auto digest = wire::parse_repr_digest(body.repr_digest());
-        if (!digest) {
-            mistake_ = "Repr-Digest says sha-256=:BASE64: of 32 bytes";
-            return failure_of(EBADMSG);
+        for (const auto& [told, into] : {std::pair{&body.repr_digest(), &promised_},
+                                         std::pair{&body.content_digest(), &content_}}) {
+            const auto digest = wire::parse_repr_digest(*told);
+            if (!digest) {
+                mistake_ = digest.error();
+                return failure_of(EBADMSG);
+            }
+            if (*digest) *into = *digest;
         }
-        if (*digest) promised_ = *digest;
         return {};
     }
 
@@ -406,7 +487,8 @@ class upload {
                    why.is(EPIPE) || why.is(ETIMEDOUT)) {
             counting().lost.fetch_add(1, relaxed);
             say("Lost");
-            x_.give_up();
+            // It may have ended its side alone, and wait for what it was answered before.
+            x_.hang_up();
         } else {
             file.forget();
             say("Refused");
@@ -456,12 +538,14 @@ class upload {
                 const auto value = finish_digest(file, digest, size);
                 if (value) {
                     if (promised_ && *promised_ != *value) return failure_of(EBADMSG);
+                    if (content_ && !range_ && *content_ != *value) return failure_of(EBADMSG);
                     rule_.digest = *value;
                 } else if (value.error() != fault::cancelled) {
                     return failure(value.error());
                 }
             }
             k.digest = rule_.digest;
+            if (auto typed = keep_type(file); !typed) return failure(typed.error());
             const auto replaced = file.keep(path_, rule_);
             if (!replaced) return failure(replaced.error());
             k.replaced = *replaced;
@@ -470,7 +554,7 @@ class upload {
         };
         auto& within = co_await coro::this_context();
         std::optional<impatience> end;
-        if (!promised_) end.emplace(digest, within);
+        if (!promised_ && !content_) end.emplace(digest, within);
         const bool quick = !x_.files().syncs() && size <= small_digest;
         result<kept> done = failure(fault::cancelled);
         if (quick) {
@@ -489,6 +573,13 @@ class upload {
         if (!done->digest) x_.door().later().add(file.fd());
     }
 
+    /// The type that came with it, where it is not what the name says anyway.
+    [[nodiscard]] result<void> keep_type(incoming& file) const {
+        const auto type = request().field(http_field::content_type);
+        if (type.empty() || type == wire::content_type_of(path_)) return {};
+        return keep_media_type(file.fd(), type);
+    }
+
     void refuse_keeping(incoming& file, error why) {
         // Tried again, what has come of a part need not come again.
         if (!why.is(EBUSY)) file.forget();
@@ -498,7 +589,9 @@ class upload {
                 fmt::format("Refused [Client {}] as {}: its digest is not the one that "
                             "was told; nothing was kept",
                             x_.number(), path_));
-            no(422, "what arrived has another SHA-256 than Repr-Digest tells; nothing was kept");
+            no(422, "what arrived has another SHA-256 than was told with it; nothing was kept");
+        } else if (why.is(ENOTSUP)) {
+            no(415, "this directory's file system cannot keep a Content-Type: send none");
         } else if (why.is(EEXIST)) {
             no(412, "the file has changed meanwhile; nothing was kept");
         } else if (why.is(EISDIR) || why.is(ENOTDIR) || why.is(EINVAL)) {
@@ -521,7 +614,7 @@ class upload {
         to.add("\r\n");
         std::string digest;
         if (k.digest) {
-            to.field("Repr-Digest", wire::format_repr_digest(*k.digest));
+            if (wish().value_or(true)) to.field("Repr-Digest", wire::format_repr_digest(*k.digest));
             digest = fmt::format(" (sha256 {})", wire::to_hex(*k.digest));
         }
         if (k.replaced) {
@@ -535,7 +628,8 @@ class upload {
 
     http_exchange& x_;
     std::string path_;
-    std::optional<wire::sha256_value> promised_;
+    std::optional<wire::sha256_value> promised_;  // of the whole file
+    std::optional<wire::sha256_value> content_;   // of what this request carries
     std::optional<wire::content_range> range_;
     keep_rule rule_;
     std::uint64_t base_ = 0;  // where in the file the body begins

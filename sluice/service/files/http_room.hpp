@@ -22,13 +22,22 @@ struct http_room {
     std::string path;
 };
 
+/// What a connection keeps of a room while it waits in the middle of a request: what came and was
+/// not taken, in as many bytes, and what its head says, if that has come.
+struct http_stub {
+    std::unique_ptr<char[]> in;
+    wire::http_request request;
+    std::string path;
+};
+
 /// Puts a room back where the next on this thread finds it.
 struct room_keeper {
     void operator()(http_room* room) const noexcept;
 };
 using lent_room = std::unique_ptr<http_room, room_keeper>;
 
-/// A room, the one used last on this thread if there is one. Throws std::bad_alloc.
-[[nodiscard]] lent_room lend_room();
+/// A room, the one used last on this thread if there is one; nullptr without memory. What another
+/// request left in it is still there.
+[[nodiscard]] lent_room lend_room() noexcept;
 
 }  // namespace sluice::service::files

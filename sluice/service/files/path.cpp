@@ -31,8 +31,18 @@ path_verdict judge_path(std::string_view path) {
     for (std::string_view left = path;;) {
         const auto slash = left.find('/');
         const auto name = left.substr(0, slash);
+        if (name.empty()) {
+            return {.fault = path_fault::no_name,
+                    .why =
+                        "a path is names with one slash between each two: leave the second of "
+                        "two slashes out"};
+        }
+        if (name == "." || name == "..") {
+            return {.fault = path_fault::no_name,
+                    .why = "a path is taken as it is written: . and .. are not resolved here"};
+        }
         if (auto why = why_no_file_name(name); !why.empty()) {
-            const bool only_hidden = name.starts_with('.') && name != "." && name != ".." &&
+            const bool only_hidden = name.starts_with('.') &&
                                      why_no_file_name("_" + std::string{name.substr(1)}).empty();
             if (!only_hidden) return {.fault = path_fault::no_name, .why = std::move(why)};
             hidden = true;

@@ -7,13 +7,13 @@
 #include <limits>
 #include <string>
 
-#include "sluice/base/check.hpp"
 #include "sluice/wire/http_date.hpp"
 
 namespace sluice::service::files {
 
 reply_text& reply_text::add(std::string_view text) noexcept {
-    check(text.size() <= left(), "an answer's head has outgrown its room");
+    outgrown_ = outgrown_ || text.size() > left();
+    if (outgrown_) return *this;
     std::ranges::copy(text, room_.data() + used_);
     used_ += text.size();
     return *this;
@@ -50,6 +50,7 @@ std::string_view status_line(unsigned status) noexcept {
         case 412: return "412 Precondition Failed";
         case 413: return "413 Content Too Large";
         case 414: return "414 URI Too Long";
+        case 415: return "415 Unsupported Media Type";
         case 416: return "416 Range Not Satisfiable";
         case 417: return "417 Expectation Failed";
         case 422: return "422 Unprocessable Content";

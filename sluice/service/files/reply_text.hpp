@@ -9,7 +9,7 @@
 
 namespace sluice::service::files {
 
-/// Writes from the front of `room`; whoever writes sees to it that it is large enough.
+/// Writes from the front of `room`. What does not fit is left out, with all that follows.
 class reply_text {
  public:
     explicit reply_text(std::span<char> room) noexcept : room_{room} {}
@@ -32,11 +32,14 @@ class reply_text {
     [[nodiscard]] std::span<char> space() const noexcept { return room_.subspan(used_); }
     void advance(std::size_t bytes) noexcept { used_ += bytes; }
     void cut(std::size_t size) noexcept { used_ = size; }
+    /// True if something was left out: the text is of no use.
+    [[nodiscard]] bool outgrown() const noexcept { return outgrown_; }
     [[nodiscard]] std::string_view text() const noexcept { return {room_.data(), used_}; }
 
  private:
     std::span<char> room_;
     std::size_t used_ = 0;
+    bool outgrown_ = false;
 };
 
 /// `200 OK`

@@ -1,0 +1,67 @@
+// An extended attribute, and a memory of the files that have none.
+#include "sluice/service/files/media_type.hpp"
+
+#include <sys/xattr.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+
+#include "sluice/base/mapping.hpp"
+#include "sluice/wire/content_type.hpp"
+#include "sluice/wire/http_text.hpp"
+
+namespace sluice::service::files {
+namespace {
+
+constexpr const char* attribute = "user.mime_type";
+
+/// A file that has no type of its own. An attribute that is set later moves its time of change.
+struct plain_file {
+    ino_t inode;
+    dev_t device;
+    timespec changed;
+};
+constexpr std::size_t many = 4096;
+
+/// The place for this file among what this thread remembers; nullptr where there is no memory.
+plain_file* place_for(const struct stat& now) noexcept {
+    // Pages of it that are not used cost nothing.
+    thread_local const result<mapping> memory = mapping::create(many * sizeof(plain_file));
+    if (!memory) return nullptr;
+    return static_cast<plain_file*>(memory->data()) + (now.st_ino % many);
+}
+
+bool is_of(const plain_file& known, const struct stat& now) noexcept {
+    return known.inode == now.st_ino && known.device == now.st_dev &&
+           known.changed.tv_sec == now.st_ctim.tv_sec &&
+           known.changed.tv_nsec == now.st_ctim.tv_nsec;
+}
+
+}  // namespace
+
+result<void> keep_media_type(int file, std::string_view type) noexcept {
+    if (::fsetxattr(file, attribute, type.data(), type.size(), 0) < 0) return failure_of(errno);
+    return {};
+}
+
+std::string media_type_of(int file, const struct stat& now, std::string_view path) {
+    plain_file* const place = place_for(now);
+    if (place == nullptr || !is_of(*place, now)) {
+        std::array<char, wire::longest_media_type> room{};
+        const auto length = ::fgetxattr(file, attribute, room.data(), room.size());
+        const std::string_view kept{room.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
+        // Other programs write it, too: into an answer goes what is a type, and nothing else.
+        if (wire::is_media_type(kept)) return std::string{kept};
+        if (place != nullptr) {
+            *place = {.inode = now.st_ino, .device = now.st_dev, .changed = now.st_ctim};
+        }
+    }
+    return std::string{wire::content_type_of(path)};
+}
+
+bool is_pdf(std::string_view type) noexcept {
+    return wire::same_word(wire::trim_blanks(type.substr(0, type.find(';'))), "application/pdf");
+}
+
+}  // namespace sluice::service::files

@@ -1,0 +1,67 @@
+"""The HTTP door under a client that says almost the right thing: it lives, and gives all back.
+
+SLUICE_MUTATION_SECONDS says for how long each engine is tried, SLUICE_MUTATION_SEED how."""
+
+import os
+import pathlib
+import time
+import unittest
+
+import mutating_client
+from compute_rig import sanitized
+from files_http_rig import SMALL, HttpServer, HttpTest, engines
+
+SECONDS = float(os.environ.get("SLUICE_MUTATION_SECONDS", "2"))
+SEED = int(os.environ.get("SLUICE_MUTATION_SEED", time.time_ns() % 1_000_000))
+CORPUS = pathlib.Path(os.environ["SLUICE_SOURCE"], "fuzz", "corpus", "http_door")
+
+
+def descriptors(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
+def memory(server):
+    """In KiB, of the process alone (proc(5))."""
+    rollup = pathlib.Path(f"/proc/{server.process.pid}/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private"))
+
+
+class Mutation(HttpTest):
+    def test_the_server_lives_answers_and_gives_back_what_it_held(self):
+        seeds = []
+        for file in sorted(CORPUS.iterdir()):
+            data = file.read_bytes()
+            seeds.append(data[1 + (data[0] & 7) :])
+        for engine in ("epoll", "uring"):
+            if engine not in engines():
+                continue
+            store = self.folder / engine
+            (store / "d").mkdir(parents=True)
+            (store / "a").write_bytes(b"hello\n")
+            (store / "large").write_bytes(bytes(200_000))
+            with self.subTest(engine=engine, seed=SEED), HttpServer(
+                store, "--engine", engine, "--head-time", "200ms", "--body-time", "200ms",
+                "--idle-time", "200ms", "--allow-delete", "--quota", "64M", "--quiet",
+            ) as server:
+                self.talk(server, seeds, SECONDS / 4)
+                before = descriptors(server), memory(server)
+                made = self.talk(server, seeds, SECONDS)
+                self.assertGreater(made, 10)
+                self.assertEqual(server.put("/alive", SMALL)[0], 201)
+                self.assertEqual(server.get("/alive")[2], SMALL)
+                until = time.monotonic() + 10
+                while descriptors(server) > before[0] + 4 and time.monotonic() < until:
+                    time.sleep(0.05)
+                self.assertLessEqual(descriptors(server), before[0] + 4)
+                if not sanitized():
+                    self.assertLess(memory(server) - before[1], 16 * 1024)
+
+    def talk(self, server, seeds, seconds):
+        def look(answer):
+            self.assertTrue(b"HTTP/1.1 ".startswith(answer[:9]) or answer.startswith(b"HTTP/1.1 "), answer)
+
+        return mutating_client.talk(server.port, seeds, seconds, SEED, look)
+
+
+if __name__ == "__main__":
+    unittest.main()
