@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -68,16 +69,26 @@ class folder {
     fs::path path_;
 };
 
+service::files::http_options options() {
+    service::files::http_options o;
+    o.max_size = 1U << 20U;
+    o.allow_delete = true;
+    o.max_line = 512;
+    o.max_head = 2048;
+    return o;
+}
+
 struct house {
     folder files;
     service::files::store store =
-        service::files::store::open(files.path(), {.sync = false, .quota = 16U << 20U}).value();
-    service::files::http_door door{
-        store, {.max_size = 1U << 20U, .allow_delete = true, .max_line = 512, .max_head = 2048}};
+        service::files::store::open(files.path(), {.sync = false}).value();
+    service::files::http_door door{store, options()};
     model::service serve = door.service();
     std::vector<std::unique_ptr<io::engine>> engines;
 
     house() {
+        // As the program does: the kernel signals what is sent to a client that is gone.
+        std::signal(SIGPIPE, SIG_IGN);
         for (const auto kind : {io::engine_kind::epoll, io::engine_kind::uring}) {
             // Not every machine has io_uring.
             if (auto made = io::make_engine(kind)) engines.push_back(std::move(*made));

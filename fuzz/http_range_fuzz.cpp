@@ -6,6 +6,9 @@
 #include <vector>
 
 #include "sluice/base/check.hpp"
+#include "sluice/wire/accept.hpp"
+#include "sluice/wire/authority.hpp"
+#include "sluice/wire/content_type.hpp"
 #include "sluice/wire/digest_field.hpp"
 #include "sluice/wire/entity_tag.hpp"
 #include "sluice/wire/http_date.hpp"
@@ -61,5 +64,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(!lists_strongly(text, "\"tag\"") || lists_weakly(text, "\"tag\""),
           "strong, and not weak");
     static_cast<void>(wants_sha256(text));
+    check(!is_authority(text) || text.find_first_of("@/\\?#, \r\n") == std::string_view::npos,
+          "a host with something else in it");
+    check(!is_media_type(text) || text.find_first_of("\r\n") == std::string_view::npos,
+          "a type of several lines");
+    check(rank_of(text, "text/html").closeness <= 3, "closer than its name");
     return 0;
 }

@@ -187,9 +187,10 @@ http_refusal settle_codings(http_request& r) noexcept {
         chunked += last_is_chunked ? 1 : 0;
         ++all;
     }
-    r.chunked = all == 1 && chunked == 1;
+    r.chunked = same_word(r.field(http_field::transfer_encoding), "chunked");
     if (r.chunked) return {};
-    if (all == 0 || chunked > 1 || (chunked == 1 && !last_is_chunked)) {
+    // Empty elements hide it from others.
+    if (chunked == all || chunked > 1 || (chunked == 1 && !last_is_chunked)) {
         return {400, "of transfer codings, chunked is the last and is said once"};
     }
     return {501, "of transfer codings, only chunked is known here"};

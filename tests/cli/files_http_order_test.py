@@ -24,9 +24,10 @@ def receive_answer(peer):
     said = b""
     while b"\r\n\r\n" not in said:
         said += peer.recv(1)
-    length = int(said.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    while not said.partition(b"\r\n\r\n")[2] and length or len(said.partition(b"\r\n\r\n")[2]) < length:
-        said += peer.recv(65536)
+    left = int(said.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    while left > 0:
+        more = peer.recv(left)
+        said, left = said + more, left - len(more)
     return said
 
 

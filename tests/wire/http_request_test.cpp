@@ -101,8 +101,9 @@ TEST(http_request, what_is_ambiguous_is_refused) {
     EXPECT_EQ(with("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), "400");
     EXPECT_EQ(with("Transfer-Encoding: gzip, chunked"), "501");
     EXPECT_EQ(with("Transfer-Encoding: gzip"), "501");
-    for (const auto* codings : {"", ",", "chunked, identity", "chunked, gzip", "chunked, chunked",
-                                "chunked, gzip, chunked", "gzip, chunked, chunked"}) {
+    for (const auto* codings :
+         {"", ",", ", chunked", "chunked,", "chunked, identity", "chunked, gzip",
+          "chunked, chunked", "chunked, gzip, chunked", "gzip, chunked, chunked"}) {
         EXPECT_EQ(with(std::string{"Transfer-Encoding: "} + codings), "400") << codings;
     }
     EXPECT_EQ(read(lines("PUT /a HTTP/1.0", "Transfer-Encoding: chunked")), "400");

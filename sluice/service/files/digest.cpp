@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <new>
 #include <string_view>
 
@@ -55,10 +56,7 @@ std::string attribute_for(const struct stat& now, std::string_view hex) {
 
 }  // namespace
 
-running_digest::running_digest(std::uint64_t from)
-    : state_{EVP_MD_CTX_new()},
-      room_{std::make_unique_for_overwrite<std::byte[]>(step)},
-      place_{from} {
+running_digest::running_digest(std::uint64_t from) : state_{EVP_MD_CTX_new()}, place_{from} {
     if (state_ == nullptr || EVP_DigestInit_ex(state_, EVP_sha256(), nullptr) != 1) {
         EVP_MD_CTX_free(state_);
         throw std::bad_alloc{};
@@ -75,13 +73,16 @@ bool running_digest::become(const running_digest& other) noexcept {
 }
 
 result<void> running_digest::go_to(int file, std::uint64_t end) {
+    // The thread's, and not this digest's, of which there is one for each upload that stands still.
+    thread_local const std::unique_ptr<std::byte[]> room{new (std::nothrow) std::byte[step]};
+    if (room == nullptr) return failure_of(ENOMEM);
     while (place_ < end) {
         const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - place_, step));
-        const auto n = ::pread(file, room_.get(), wanted, static_cast<off_t>(place_));
+        const auto n = ::pread(file, room.get(), wanted, static_cast<off_t>(place_));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failure_of(errno);
         if (n == 0) break;
-        if (EVP_DigestUpdate(state_, room_.get(), static_cast<std::size_t>(n)) != 1) {
+        if (EVP_DigestUpdate(state_, room.get(), static_cast<std::size_t>(n)) != 1) {
             return failure_of(ENOMEM);
         }
         place_ += static_cast<std::uint64_t>(n);

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,7 +36,6 @@ class running_digest {
 
  private:
     evp_md_ctx_st* state_;
-    std::unique_ptr<std::byte[]> room_;
     std::uint64_t place_ = 0;
 };
 

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -43,13 +45,16 @@ digest_crew::~digest_crew() {
     for (auto& each : workers_) each->join();
 }
 
-void digest_crew::add(const std::shared_ptr<followed>& one) noexcept {
+bool digest_crew::add(const std::shared_ptr<followed>& one) noexcept try {
     const std::lock_guard lock{mutex_};
-    followed_.push_back(one);
-    if (workers_.size() < std::min(useful_workers(), followed_.size())) {
+    if (workers_.size() < std::min(useful_workers(), followed_.size() + 1)) {
         if (!start_quietly(workers_.emplace_back(), [this] { work(); })) workers_.pop_back();
     }
+    followed_.push_back(one);
     news_.notify_one();
+    return true;
+} catch (const std::bad_alloc&) {
+    return false;
 }
 
 void digest_crew::take_back(followed& one) noexcept {
@@ -68,15 +73,19 @@ std::shared_ptr<digest_crew::followed> digest_crew::next() noexcept {
         return !each->busy && each->there() >= each->digest.place() + least;
     });
     if (found == followed_.end()) return nullptr;
-    auto one = *found;
-    followed_.erase(found);
-    followed_.push_back(one);
-    return one;
+    std::ranges::rotate(found, found + 1, followed_.end());
+    return followed_.back();
 }
 
 void digest_crew::work() noexcept {
     let_others_go_first();
-    running_digest ours;
+    std::optional<running_digest> own;
+    try {
+        own.emplace();
+    } catch (const std::bad_alloc&) {
+        return;  // each owner makes its digest itself
+    }
+    auto& ours = *own;
     std::chrono::milliseconds pause = shortest_pause;
     std::unique_lock lock{mutex_};
     while (!stopping_) {
@@ -105,27 +114,29 @@ void digest_crew::work() noexcept {
     }
 }
 
-digest_follower::digest_follower(digest_crew& crew, int file, std::uint64_t base,
-                                 const transfer::moved& told)
-    : crew_{crew},
-      file_{file},
-      base_{base},
-      told_{told},
-      state_{std::make_shared<digest_crew::followed>()} {}
-
 digest_follower::~digest_follower() {
     stop();
 }
 
+bool digest_follower::has_state() noexcept {
+    try {
+        if (state_ == nullptr) state_ = std::make_shared<digest_crew::followed>();
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
 void digest_follower::start() noexcept {
+    if (started_ || !has_state()) return;
     // The owner's may be closed while a piece is being read; a duplicate would keep its lock.
-    state_->file.reset(
-        ::open(fmt::format("/proc/self/fd/{}", file_).c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 32> path{};
+    fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", file_);
+    state_->file.reset(::open(path.data(), O_RDONLY | O_CLOEXEC));
     if (!state_->file) return;
     state_->base = base_;
     state_->told = &told_;
-    started_ = true;
-    crew_.add(state_);
+    started_ = crew_.add(state_);
 }
 
 void digest_follower::stop() noexcept {
@@ -134,11 +145,12 @@ void digest_follower::stop() noexcept {
 
 std::uint64_t digest_follower::left(std::uint64_t size) noexcept {
     stop();
-    return size - std::min(size, state_->digest.place());
+    return size - std::min(size, state_ == nullptr ? 0 : state_->digest.place());
 }
 
 result<void> digest_follower::catch_up(std::uint64_t size) {
     stop();
+    if (!has_state()) return failure_of(ENOMEM);
     auto& digest = state_->digest;
     while (digest.place() < size) {
         if (given_up_) return failure(fault::cancelled);

@@ -43,7 +43,8 @@ class digest_crew {
         [[nodiscard]] std::uint64_t there() const noexcept { return base + told->bytes(); }
     };
 
-    void add(const std::shared_ptr<followed>& one) noexcept;
+    /// False without memory.
+    [[nodiscard]] bool add(const std::shared_ptr<followed>& one) noexcept;
     /// From here on nobody touches its digest; a piece that is being read is read for nothing.
     void take_back(followed& one) noexcept;
     void drop(const followed& one) noexcept;
@@ -61,13 +62,16 @@ class digest_crew {
 class digest_follower {
  public:
     /// `file` holds `base` bytes before what `told` counts; both may count over 2^64, and only
-    /// their sum matters. Crew, file and count outlive this. Throws std::bad_alloc.
-    digest_follower(digest_crew& crew, int file, std::uint64_t base, const transfer::moved& told);
+    /// their sum matters. Crew, file and count outlive this. Holds nothing until it is started or
+    /// finished.
+    digest_follower(digest_crew& crew, int file, std::uint64_t base,
+                    const transfer::moved& told) noexcept
+        : crew_{crew}, file_{file}, base_{base}, told_{told} {}
     digest_follower(const digest_follower&) = delete;
     digest_follower& operator=(const digest_follower&) = delete;
     ~digest_follower();
 
-    /// The crew goes along from now on. Where it cannot, everything is left to finish().
+    /// The crew goes along from now on, once. Where it cannot, everything is left to finish().
     void start() noexcept;
     /// The crew lets go of it, at once.
     void stop() noexcept;
@@ -84,6 +88,9 @@ class digest_follower {
     void give_up() noexcept { given_up_ = true; }
 
  private:
+    /// False without memory.
+    [[nodiscard]] bool has_state() noexcept;
+
     digest_crew& crew_;
     int file_;
     std::uint64_t base_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include "sluice/service/files/digest.hpp"
@@ -31,7 +32,7 @@ digest_later::~digest_later() {
     if (worker_) worker_->join();
 }
 
-void digest_later::add(int file) noexcept {
+void digest_later::add(int file) noexcept try {
     unique_fd ours{::fcntl(file, F_DUPFD_CLOEXEC, 0)};
     if (!ours) return;
     const std::lock_guard lock{mutex_};
@@ -39,6 +40,8 @@ void digest_later::add(int file) noexcept {
     if (!worker_ && !start_quietly(worker_, [this] { work(); })) return;
     files_.push_back(std::move(ours));
     news_.notify_one();
+} catch (const std::bad_alloc&) {
+    // Made when it is asked for.
 }
 
 void digest_later::work() noexcept {
@@ -50,7 +53,11 @@ void digest_later::work() noexcept {
         const unique_fd next = std::move(files_.front());
         files_.pop_front();
         lock.unlock();
-        keep_digest_of(next.get());
+        try {
+            keep_digest_of(next.get());
+        } catch (const std::bad_alloc&) {
+            // Made when it is asked for.
+        }
         lock.lock();
     }
 }

@@ -219,6 +219,11 @@ coro::task<result<std::size_t>> http_exchange::read_more() {
     co_return co_await recv(io::after(io::clock::now(), door_.options().body_time));
 }
 
+bool http_exchange::body_is_here() const noexcept {
+    return body_done_ || !here().empty() ||
+           io::poll::look(client_.peer().fd(), io::interest::in) == 0;
+}
+
 coro::task<result<void>> http_exchange::await_body() {
     if (request().expects_go_ahead) out_.add("HTTP/1.1 100 Continue\r\n\r\n");
     co_return co_await await_bytes(io::after(io::clock::now(), door_.options().body_time));
@@ -279,14 +284,15 @@ std::string_view http_exchange::methods() const noexcept {
 
 coro::task<void> http_exchange::answer() {
     door_.counting().requests.fetch_add(1, relaxed);
-    const auto& r = request();
-    keep_ = r.keeps_alive;
-    body_done_ = !r.chunked && r.length.value_or(0) == 0;
+    // The request itself may move while its body is waited for.
+    const auto method = request().method;
+    keep_ = request().keeps_alive;
+    body_done_ = !request().chunked && request().length.value_or(0) == 0;
     if (!settle_path()) co_return;
-    if (r.method != http_method::put) {
+    if (method != http_method::put) {
         if (const bool dropped = co_await drop_small_body(); !dropped) co_return;
     }
-    switch (r.method) {
+    switch (method) {
         case http_method::get:
         case http_method::head: co_await answer_get(*this); break;
         case http_method::put: co_await answer_put(*this); break;

@@ -35,6 +35,7 @@ class http_exchange {
     [[nodiscard]] model::guest& client() noexcept { return client_; }
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
+    /// Moves while more is waited for: not to be referred to across such a wait, nor are its views.
     [[nodiscard]] const wire::http_request& request() const noexcept {
         return stub_ != nullptr ? stub_->request : room_->request;
     }
@@ -89,8 +90,8 @@ class http_exchange {
     /// Reads more behind it; what was answered leaves before that is waited for. 0 at the end of
     /// the stream; fault::timed_out where nothing came.
     coro::task<result<std::size_t>> read_more();
-    /// Whether something of the body has been read already, or there is none to wait for.
-    [[nodiscard]] bool body_is_here() const noexcept { return body_done_ || !here().empty(); }
+    /// Whether something of the body can be taken without waiting, or there is none.
+    [[nodiscard]] bool body_is_here() const noexcept;
     /// Says that the body may come, if that was asked, and waits until something of it, or the end
     /// of the stream, can be read. Nothing is held meanwhile. fault::timed_out where nothing came.
     coro::task<result<void>> await_body();

@@ -246,7 +246,7 @@ class upload {
     /// while it is waited for.
     coro::task<bool> could_receive() {
         auto file = co_await open_file();
-        co_return file && can_hold(*file);
+        co_return file&& can_hold(*file);
     }
 
     void no_body(error why) {
@@ -319,7 +319,7 @@ class upload {
         digest_follower digest{x_.door().crew(), file.fd(), base_, told};
         const bool ends_here = !range_ || range_->part->last() + 1 == *range_->total;
         const bool worth_a_thread = length > small_digest || request().chunked;
-        if (ends_here && worth_a_thread && digest_is_wanted(length)) digest.start();
+        if (ends_here && worth_a_thread && digest_is_wanted(length)) follower_ = &digest;
         const bool written_behind = x_.files().syncs() && length >= transfer::write_behind::piece;
         transfer::write_behind behind{
             file.fd(), base_, written_behind,
@@ -409,17 +409,29 @@ class upload {
         // rest.
         if (const bool sent = co_await x_.flush(); !sent) co_return failure(fault::cancelled);
         x_.step_out();
-        auto got = co_await transfer::receive_file(options().receive, x_.client().peer(),
-                                                   {.file = file.fd(),
-                                                    .offset = base_ + done,
-                                                    .most = length - done,
-                                                    .room = &room,
-                                                    .behind = &behind},
-                                                   told);
+        result<std::uint64_t> got{0};
+        while (got && done < length) {
+            // A thread follows, with a descriptor of its own, when enough has come.
+            const auto end = follower_ != nullptr ? std::min(length, done + small_digest) : length;
+            got = co_await transfer::receive_file(options().receive, x_.client().peer(),
+                                                  {.file = file.fd(),
+                                                   .offset = base_ + done,
+                                                   .most = end - done,
+                                                   .room = &room,
+                                                   .behind = &behind},
+                                                  told);
+            if (got && *got < end - done) got = failure(fault::ended);
+            done = end;
+            follow();
+        }
         if (!x_.step_in()) co_return failure_of(ENOMEM);
         if (!got) co_return failure(got.error());
-        if (*got < length - done) co_return failure(fault::ended);
         co_return length;
+    }
+
+    /// Enough has come that a thread reads it for its digest while more comes.
+    void follow() noexcept {
+        if (follower_ != nullptr) std::exchange(follower_, nullptr)->start();
     }
 
     coro::task<result<std::uint64_t>> take_chunks(incoming& file, transfer::reservation& room,
@@ -439,6 +451,7 @@ class upload {
                                                      decoder.given() - step.data.size()};
             if (!written) co_return failure(written.error());
             told.add(step.data.size());
+            if (told.bytes() > small_digest) follow();
             x_.take(step.taken);
             if (step.what == wire::chunk_decoder::found::end) break;
             if (!x_.here().empty()) continue;
@@ -632,7 +645,8 @@ class upload {
     std::optional<wire::sha256_value> content_;   // of what this request carries
     std::optional<wire::content_range> range_;
     keep_rule rule_;
-    std::uint64_t base_ = 0;  // where in the file the body begins
+    digest_follower* follower_ = nullptr;  // that is to be started when enough has come
+    std::uint64_t base_ = 0;               // where in the file the body begins
     bool resumed_ = false;
     std::string_view mistake_;
 };

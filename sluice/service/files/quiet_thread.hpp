@@ -2,8 +2,8 @@
 #pragma once
 
 #include <csignal>
+#include <exception>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -21,7 +21,7 @@ bool start_quietly(std::optional<std::thread>& into, F f) noexcept {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
         into.emplace(std::move(f));
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // std::system_error or std::bad_alloc
         into.reset();
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
