@@ -110,15 +110,19 @@ coro::task<outcome> by_recv_write(net::connection& from, const file_space& into,
     co_return so_far.finish();
 }
 
-/// A pipe that a transfer has while bytes go through it. An empty one is for the next transfer on
-/// this thread, so that a peer that says nothing holds none.
+/// A pipe that a transfer has while bytes go through it. Between two of them another transfer on
+/// this thread may have it, so that a peer that says nothing holds none; the last transfer on the
+/// thread leaves none.
 class shared_pipe {
  public:
-    shared_pipe() noexcept = default;
+    shared_pipe() noexcept { ++users_; }
     shared_pipe(const shared_pipe&) = delete;
     shared_pipe& operator=(const shared_pipe&) = delete;
     /// Closes it: there may be bytes in it.
-    ~shared_pipe() = default;
+    ~shared_pipe() {
+        if (--users_ > 0) return;
+        while (idle_ > 0) shelf_[--idle_].reset();
+    }
 
     /// Errno of pipe2(2). Nothing if it has one.
     [[nodiscard]] result<void> take() noexcept {
@@ -142,12 +146,14 @@ class shared_pipe {
  private:
     static thread_local std::array<std::optional<pipe_ends>, 4> shelf_;
     static thread_local std::size_t idle_;
+    static thread_local std::size_t users_;
 
     std::optional<pipe_ends> pipe_;
 };
 
 thread_local std::array<std::optional<pipe_ends>, 4> shared_pipe::shelf_;
 thread_local std::size_t shared_pipe::idle_ = 0;
+thread_local std::size_t shared_pipe::users_ = 0;
 
 /// One copy by the CPU, from the socket's pages to those of the cache; the pipe between them holds
 /// references. Three calls a megabyte.

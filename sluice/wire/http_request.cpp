@@ -144,7 +144,9 @@ std::optional<std::size_t> find_version(std::string_view head) noexcept {
 }
 
 http_refusal of_parser(const beast::error_code& ec, std::string_view head) noexcept {
-    if (ec == http::error::bad_version && find_version(head)) {
+    const auto version = find_version(head);
+    const bool is_ours = version && head.substr(*version, 2) == "1.";
+    if (ec == http::error::bad_version && version && !is_ours) {
         return {.status = 505, .why = "this server speaks HTTP/1.1 and HTTP/1.0"};
     }
     if (ec == http::error::bad_method) return {400, "the request does not begin with a method"};

@@ -136,6 +136,8 @@ coro::task<result<std::size_t>> http_exchange::first_bytes(io::time_point until)
 coro::task<result<std::size_t>> http_exchange::recv(io::time_point until) {
     for (;;) {
         if (room_ == nullptr) co_return failure_of(ENOMEM);
+        // All that was read was taken, or a part of something small is waited for.
+        if (in_ == room_->in.size()) co_return failure(fault::message_too_long);
         const int got =
             io::recv_now(client_.peer().fd(), bytes_of(std::span{room_->in}.subspan(in_)));
         if (got >= 0) {
@@ -214,9 +216,7 @@ void http_exchange::take(std::size_t bytes) noexcept {
 }
 
 coro::task<result<std::size_t>> http_exchange::read_more() {
-    // All that was read was taken, or a part of something small is waited for.
-    if (in_ == room_->in.size()) co_return failure(fault::message_too_long);
-    co_return co_await recv(io::after(io::clock::now(), door_.options().body_time));
+    return recv(io::after(io::clock::now(), door_.options().body_time));
 }
 
 bool http_exchange::body_is_here() const noexcept {
@@ -226,7 +226,7 @@ bool http_exchange::body_is_here() const noexcept {
 
 coro::task<result<void>> http_exchange::await_body() {
     if (request().expects_go_ahead) out_.add("HTTP/1.1 100 Continue\r\n\r\n");
-    co_return co_await await_bytes(io::after(io::clock::now(), door_.options().body_time));
+    return await_bytes(io::after(io::clock::now(), door_.options().body_time));
 }
 
 bool http_exchange::settle_path() {

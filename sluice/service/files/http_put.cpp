@@ -73,28 +73,33 @@ std::uint64_t size_of(const struct stat& file) noexcept {
 /// One upload, from its head to its answer.
 class upload {
  public:
-    explicit upload(http_exchange& x) : x_{x}, path_{x.path()} {}
-
-    coro::task<void> run() {
-        if (!look_at_head() || !look_at_place()) co_return;
-        if (range_ && !range_->part) {
-            co_await tell_progress();
+    // One coroutine, whose frame is held while the body is waited for.
+    static coro::task<void> run(http_exchange& x) {
+        upload one{x};
+        if (!one.look_at_head() || !one.look_at_place()) co_return;
+        if (one.range_ && !one.range_->part) {
+            co_await one.tell_progress();
             co_return;
         }
-        if (!x_.body_is_here()) {
-            if (const bool may_come = co_await could_receive(); !may_come) co_return;
-            if (auto came = co_await x_.await_body(); !came) {
-                no_body(came.error());
+        if (!x.body_is_here()) {
+            if (const bool may_come = co_await one.could_receive(); !may_come) co_return;
+            if (auto came = co_await x.await_body(); !came) {
+                one.no_body(came.error());
                 co_return;
             }
         }
-        auto file = co_await open_file();
-        if (!file) co_return;
-        if (!can_hold(*file)) co_return;
-        co_await receive(*file);
+        co_await one.receive_whole();
     }
 
  private:
+    explicit upload(http_exchange& x) : x_{x}, path_{x.path()} {}
+
+    coro::task<void> receive_whole() {
+        auto file = co_await open_file();
+        if (!file || !can_hold(*file)) co_return;
+        co_await receive(*file);
+    }
+
     [[nodiscard]] const wire::http_request& request() const noexcept { return x_.request(); }
     [[nodiscard]] const http_options& options() const noexcept { return x_.door().options(); }
     [[nodiscard]] http_counters& counting() noexcept { return x_.door().counting(); }
@@ -654,8 +659,7 @@ class upload {
 }  // namespace
 
 coro::task<void> answer_put(http_exchange& x) {
-    upload one{x};
-    co_await one.run();
+    return upload::run(x);
 }
 
 }  // namespace sluice::service::files
