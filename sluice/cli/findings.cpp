@@ -333,12 +333,15 @@ finding judge_cores(const machine& here) {
             .value = value,
             .shown = shown,
             .meaning = throttled
-                           ? "Once the quota is spent all threads stand still for the rest of its "
-                             "period, and so does every client: take fewer workers."
+                           ? fmt::format("So many workers as the quota grants are started, {}, "
+                                         "unless --workers says otherwise: once it is spent all "
+                                         "threads stand still for the rest of its period, and so "
+                                         "does every client.",
+                                         fewer)
                            : "So many workers are started, unless --workers says otherwise.",
             .change = throttled
-                          ? fmt::format("--workers {}, docker run --cpus, or CPUQuota= in the "
-                                        "systemd unit",
+                          ? fmt::format("docker run --cpus, or CPUQuota= in the systemd unit, for "
+                                        "more than --workers {}",
                                         fewer)
                           : "--workers N, or taskset -c 0 sluice ... for fewer"};
 }

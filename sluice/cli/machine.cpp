@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/base/cgroup.hpp"
 #include "sluice/cli/text_file.hpp"
 
 namespace sluice::cli {
@@ -52,6 +53,9 @@ class file_tree {
         auto text = read_text(root_ / path.relative_path());
         if (!text || text->empty()) return std::nullopt;
         return std::move(*text);
+    }
+    [[nodiscard]] text_reader reader() const {
+        return [this](const std::filesystem::path& path) { return try_text(path); };
     }
     [[nodiscard]] std::vector<std::string> try_words(const std::filesystem::path& path) const {
         return words_in(try_text(path).value_or(""));
@@ -93,93 +97,17 @@ class file_tree {
     std::vector<std::string>& unreadable_;
 };
 
-/// The directories of the cgroups around this process that `controller` rules in, the innermost
-/// first: version 1 where the controller is mounted so, else version 2. Sources: cgroups(7),
-/// proc_pid_mountinfo(5).
-std::vector<std::filesystem::path> cgroups_of(const file_tree& files, std::string_view controller) {
-    const auto has_controller = [&](std::string_view list) {
-        return ("," + std::string{list} + ",").contains("," + std::string{controller} + ",");
-    };
-    std::optional<std::string> path;
-    bool second_version = false;
-    std::istringstream own{files.try_text("/proc/self/cgroup").value_or("")};
-    for (std::string line; std::getline(own, line);) {
-        const auto first = line.find(':');
-        const auto second = line.find(':', first + 1);
-        if (second == std::string::npos) continue;
-        const auto controllers = line.substr(first + 1, second - first - 1);
-        if (has_controller(controllers)) {
-            path = line.substr(second + 1);
-            second_version = false;
-            break;
-        }
-        if (controllers.empty()) {
-            path = line.substr(second + 1);
-            second_version = true;
-        }
-    }
-    if (!path) return {};
-
-    std::istringstream mounts{files.try_text("/proc/self/mountinfo").value_or("")};
-    for (std::string line; std::getline(mounts, line);) {
-        const auto words = words_in(line);
-        const auto dash = std::ranges::find(words, "-");
-        if (words.size() < 5 || std::distance(dash, words.end()) < 4) continue;
-        const bool fits =
-            second_version ? dash[1] == "cgroup2" : dash[1] == "cgroup" && has_controller(dash[3]);
-        if (!fits) continue;
-        // In a container the mount may show a part of the tree only, from `mount_root` on.
-        const auto& mount_root = words[3];
-        const std::filesystem::path mount_point{words[4]};
-        std::string_view below{*path};
-        if (mount_root != "/") {
-            if (below.starts_with(mount_root)) {
-                below.remove_prefix(mount_root.size());
-            } else {
-                below = "";
-            }
-        }
-        while (below.starts_with('/')) below.remove_prefix(1);
-        std::vector<std::filesystem::path> found;
-        for (std::filesystem::path each{below}; !each.empty(); each = each.parent_path()) {
-            found.push_back(mount_point / each);
-        }
-        found.push_back(mount_point);
-        return found;
-    }
-    return {};
-}
-
 /// The least of a limit over the cgroups around us; unlimited where none sets it.
 amount least_in(const file_tree& files, std::string_view controller,
                 std::initializer_list<const char*> names) {
     amount least{0, true};
-    for (const auto& directory : cgroups_of(files, controller)) {
+    for (const auto& directory : cgroups_of(files.reader(), controller)) {
         for (const auto* name : names) {
             const auto words = files.try_words(directory / name);
             const auto found = words.empty() ? std::nullopt : to_amount(words.front());
             if (found && !found->unlimited && (least.unlimited || found->value < least.value)) {
                 least = *found;
             }
-        }
-    }
-    return least;
-}
-
-double read_quota(const file_tree& files) {
-    double least = std::numeric_limits<double>::infinity();
-    for (const auto& directory : cgroups_of(files, "cpu")) {
-        auto words = files.try_words(directory / "cpu.max");
-        if (words.empty()) {
-            words = files.try_words(directory / "cpu.cfs_quota_us");
-            std::ranges::move(files.try_words(directory / "cpu.cfs_period_us"),
-                              std::back_inserter(words));
-        }
-        // "max" and -1 are no numbers, and no limits.
-        const auto time = words.size() < 2 ? std::nullopt : to_number(words[0]);
-        const auto period = words.size() < 2 ? std::nullopt : to_number(words[1]);
-        if (time && period.value_or(0) > 0) {
-            least = std::min(least, static_cast<double>(*time) / static_cast<double>(*period));
         }
     }
     return least;
@@ -253,7 +181,7 @@ machine read_machine(const std::filesystem::path& root) {
     if (!files.words("/proc/self/cgroup").empty()) {
         found.cgroup_processes = least_in(files, "pids", {"pids.max"});
         found.cgroup_memory = least_in(files, "memory", {"memory.max", "memory.limit_in_bytes"});
-        found.quota = read_quota(files);
+        found.quota = cpu_quota(files.reader());
     }
     found.pipe_size = files.number("/proc/sys/fs/pipe-max-size");
     found.backlog = files.number("/proc/sys/net/core/somaxconn");

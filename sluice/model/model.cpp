@@ -8,12 +8,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <exception>
 #include <iterator>
 #include <list>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include "sluice/base/cgroup.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/epoll.hpp"
@@ -108,14 +110,30 @@ std::string_view to_text(kind k) noexcept {
     return "unknown";
 }
 
-unsigned workers_of(unsigned workers) noexcept {
-    if (workers > 0) return workers;
+namespace {
+
+unsigned usable_cores() noexcept {
     cpu_set_t usable;
     CPU_ZERO(&usable);
     if (::sched_getaffinity(0, sizeof usable, &usable) != 0) {
         return std::max(1U, std::thread::hardware_concurrency());
     }
     return static_cast<unsigned>(std::max(1, CPU_COUNT(&usable)));
+}
+
+}  // namespace
+
+unsigned workers_of(unsigned workers) noexcept {
+    if (workers > 0) return workers;
+    const unsigned cores = usable_cores();
+    try {
+        // Once a quota is spent, all threads stand still for the rest of its period.
+        const double quota = cpu_quota(read_small_file);
+        if (quota < cores) return std::max(1U, static_cast<unsigned>(quota));
+    } catch (const std::exception&) {
+        return cores;
+    }
+    return cores;
 }
 
 void tell_shortage(troubles& told, error why) noexcept {
