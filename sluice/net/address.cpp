@@ -95,6 +95,10 @@ bool could_be_name(std::string_view host) {
 /// Reads the host alone into `into.name` or `into.literal`.
 std::expected<void, problem> read_host(std::string_view host, bool bracketed, named& into) {
     if (host.empty() && !bracketed) return std::unexpected{problem::no_host};
+    if (host == "*" && !bracketed) {
+        into.literal = address::any(0);
+        return {};
+    }
     if (bracketed || all_of(host, "0123456789.")) {
         const auto literal = bracketed ? read_v6(host) : read_v4(host);
         if (!literal) return std::unexpected{literal.error()};
@@ -286,7 +290,7 @@ std::string why_no_address(std::string_view text) {
             return fmt::format("{} has no port; write HOST:PORT, as in 127.0.0.1:5000", given);
         case problem::no_host:
             return fmt::format(
-                "{} has no host; write PORT alone for this machine, or 0.0.0.0:PORT for every "
+                "{} has no host; write PORT alone for this machine, or *:PORT for every "
                 "network it is on",
                 given);
         case problem::odd_port:

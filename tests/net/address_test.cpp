@@ -148,6 +148,12 @@ TEST(address, resolves_a_literal_to_itself) {
     EXPECT_EQ(found->front(), address::parse("[::1]:5000"));
 }
 
+TEST(address, a_star_is_every_interface) {
+    EXPECT_EQ(address::parse("*:5000"), address::any(5000));
+    EXPECT_EQ(address::parse("*.example:5000"), failure(fault::bad_address)) << "a name";
+    EXPECT_EQ(address::parse("[*]:5000"), failure(fault::bad_address));
+}
+
 TEST(address, a_name_that_does_not_exist_is_the_resolvers_error) {
     const auto found = resolve("no-such-host.invalid:5000");  // RFC 6761, section 6.4
     ASSERT_FALSE(found);
