@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -118,9 +120,20 @@ std::string features_as_text(const io::uring_support& uring, bool colour) {
 std::string as_text(const finding& each, bool colour) {
     std::string label{each.key};
     std::ranges::replace(label, '_', ' ');
-    return fmt::format("  {}  {:<21} {}\n", coloured(each.verdict, colour), label, each.shown) +
-           wrapped(each.meaning, indent, columns) +
-           wrapped("Change: " + each.change, indent, columns);
+    auto text =
+        fmt::format("  {}  {:<21} {}\n", coloured(each.verdict, colour), label, each.shown) +
+        wrapped(each.meaning, indent, columns);
+    if (each.verdict != mark::ok) text += wrapped("Change: " + each.change, indent, columns);
+    return text;
+}
+
+/// What is to be changed or could not be seen, the worst first.
+std::vector<finding> problems_of(const std::vector<finding>& all) {
+    std::vector<finding> found;
+    std::ranges::copy_if(all, std::back_inserter(found),
+                         [](const finding& each) { return each.verdict != mark::ok; });
+    std::ranges::stable_sort(found, std::ranges::greater{}, &finding::verdict);
+    return found;
 }
 
 void print_text(const diagnosis& found) {
@@ -128,11 +141,17 @@ void print_text(const diagnosis& found) {
     std::string text =
         fmt::format("sluice " SLUICE_VERSION " on Linux {} {}: --engine auto takes {}\n",
                     found.here.release, found.here.architecture, found.engine());
+    const auto problems = problems_of(found.findings);
+    if (!problems.empty()) text += "\nto look at\n";
+    for (const auto& each : problems) text += as_text(each, colour);
     std::string_view section;
     for (const auto& each : found.findings) {
+        // io_uring has its features to show in any case.
+        const bool fine = each.verdict == mark::ok;
+        if (!fine && each.section != "io_uring") continue;
         if (each.section != section) text += fmt::format("\n{}\n", each.section);
         section = each.section;
-        text += as_text(each, colour);
+        if (fine) text += as_text(each, colour);
         if (section == "io_uring") text += features_as_text(found.uring, colour);
     }
     text += '\n';
