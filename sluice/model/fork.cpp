@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -25,6 +26,10 @@ namespace sluice::model {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Children that are told to end at once may say what they have done: a file that was stored is
+// reported.
+constexpr auto time_to_end = std::chrono::milliseconds{250};
 
 std::ptrdiff_t threads_here() {
     std::error_code ignored;
@@ -99,7 +104,15 @@ std::expected<std::unique_ptr<server>, std::string> fork::make(io::engine& home,
 }
 
 fork::fork(io::engine& home, std::vector<entrance> entrances, options o)
-    : server{home, std::move(entrances), std::move(o)} {}
+    : server{home, std::move(entrances), std::move(o)}, kill_timer_{*this} {}
+
+fork::~fork() {
+    home().timers().disarm(kill_timer_);
+}
+
+fork::kill_timer::kill_timer(fork& f) noexcept
+    : timer{[](timer& t) noexcept { static_cast<kill_timer&>(t).owner.kill_all(SIGKILL); }},
+      owner{f} {}
 
 coro::task<result<void>> fork::serve() {
     const on_signal children_end{home(), SIGCHLD, [this] { reap(); }};
@@ -146,6 +159,8 @@ void fork::live_as_child(arrival client, pid_t parent) noexcept {
     std::signal(SIGCHLD, SIG_DFL);
     // Ctrl-C goes to all processes of the terminal; the parent passes it on.
     std::signal(SIGINT, SIG_IGN);
+    // What the parent does at these is not the child's to do, nor to end by.
+    for (const int parents : {SIGHUP, SIGUSR1, SIGUSR2}) std::signal(parents, [](int) {});
     auto here = make_small_engine();
     if (!here) ::_exit(EXIT_FAILURE);
     coro::context everything{(*here)->ready()};
@@ -157,7 +172,11 @@ void fork::live_as_child(arrival client, pid_t parent) noexcept {
             waiting.cancel();
             last.set(settings().grace);
         };
-        const on_signal stop{**here, SIGTERM, drain};
+        unsigned asked = 0;
+        const on_signal stop{**here, SIGTERM, [&] {
+                                 if (++asked > 1) return everything.cancel();
+                                 drain();
+                             }};
         sigset_t none{};
         sigemptyset(&none);
         pthread_sigmask(SIG_SETMASK, &none, nullptr);
@@ -206,7 +225,13 @@ void fork::bury(pid_t child, int status) noexcept {
 }
 
 void fork::pass_on(stage now) noexcept {
-    const int number = now == stage::draining ? SIGTERM : SIGKILL;
+    kill_all(SIGTERM);
+    if (now == stage::ending) {
+        home().timers().arm(kill_timer_, io::after(io::clock::now(), time_to_end));
+    }
+}
+
+void fork::kill_all(int number) noexcept {
     for (const pid_t each : children_) ::kill(each, number);
 }
 

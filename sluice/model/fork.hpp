@@ -21,8 +21,17 @@ class fork final : public server {
     /// Refused where the process has threads or io_uring rings, which a child would inherit broken.
     [[nodiscard]] static std::expected<std::unique_ptr<server>, std::string> make(
         io::engine& home, std::vector<entrance> entrances, options o);
+    fork(const fork&) = delete;
+    fork& operator=(const fork&) = delete;
+    ~fork() override;
 
  private:
+    /// When children that were told to end at once are killed.
+    struct kill_timer : io::timer {
+        explicit kill_timer(fork& f) noexcept;
+        fork& owner;
+    };
+
     fork(io::engine& home, std::vector<entrance> entrances, options o);
 
     coro::task<result<void>> serve() override;
@@ -30,10 +39,12 @@ class fork final : public server {
     coro::task<void> receive(arrival client);
     [[noreturn]] void live_as_child(arrival client, pid_t parent) noexcept;
     void close_what_is_not_ours(int socket) const noexcept;
+    void kill_all(int number) noexcept;
     void reap() noexcept;
     void bury(pid_t child, int status) noexcept;
 
     std::unordered_set<pid_t> children_;
+    kill_timer kill_timer_;
 };
 
 }  // namespace sluice::model

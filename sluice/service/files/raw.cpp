@@ -2,15 +2,21 @@
 #include "sluice/service/files/raw.hpp"
 
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <utility>
 
+#include "sluice/base/fd.hpp"
 #include "sluice/base/mapping.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/io/ops/poll.hpp"
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/quiet_thread.hpp"
 #include "sluice/wire/size.hpp"
@@ -25,6 +31,45 @@ constexpr std::uint64_t quick_digest = std::uint64_t{1} << 20;
 constexpr std::uint64_t fair_step = std::uint64_t{8} << 20;
 
 constexpr auto relaxed = std::memory_order_relaxed;
+
+// Between two looks whether a digest is still wanted: some milliseconds.
+constexpr std::uint64_t digest_step = std::uint64_t{4} << 20;
+
+/// Hears on another thread that a context is cancelled.
+struct giving_up : coro::cancel_hook {
+    explicit giving_up(coro::context& within) noexcept
+        : cancel_hook{[](cancel_hook& h) noexcept { static_cast<giving_up&>(h).asked = true; }},
+          asked{within.cancelled()} {
+        if (!asked) within.watch(*this);
+    }
+    giving_up(const giving_up&) = delete;
+    giving_up& operator=(const giving_up&) = delete;
+    ~giving_up() { unlink(); }
+
+    std::atomic<bool> asked;
+};
+
+/// Runs `f` on a thread of its own that stands back, for this one keeps its place for the client
+/// that it serves next; what is cancelled meanwhile hears of it, and `f` is waited for. False where
+/// there is no thread to be had.
+template <class F>
+coro::task<bool> beside(io::engine& here, F f) {
+    const unique_fd bell{::eventfd(0, EFD_CLOEXEC)};
+    if (!bell || !here.attach(bell.get())) co_return false;
+    side_job job;
+    job.start([&]() -> result<void> {
+        stand_back();
+        f();
+        const std::uint64_t one = 1;
+        static_cast<void>(::write(bell.get(), &one, sizeof one));
+        return {};
+    });
+    const bool started = job.started();
+    if (started) static_cast<void>(co_await io::poll{here, bell.get(), io::interest::in});
+    static_cast<void>(job.wait());
+    here.detach(bell.get());
+    co_return started;
+}
 
 /// The peer hears that its file was not kept.
 void refuse(model::guest& client) noexcept {
@@ -153,33 +198,35 @@ coro::task<result<std::string>> raw_door::keep(io::engine& here, incoming& file)
 }
 
 // Of a file that has its name already, and is right whatever comes of this: those who still stream
-// go first.
+// go first, and where everything ends, it is given up.
 coro::task<std::string> raw_door::digest(io::engine& here, incoming& file, std::uint64_t size) {
-    const auto work = [&file]() -> result<std::string> {
+    const giving_up end{co_await coro::this_context()};
+    const auto work = [&file, &end, size]() -> result<std::string> {
         struct stat now{};
         if (::fstat(file.fd(), &now) < 0) return failure_of(errno);
-        auto value = digest_of(file.fd());
-        if (!value) return failure(value.error());
-        keep_digest(file.fd(), now, *value);
-        return wire::to_hex(*value);
+        running_digest value;
+        while (value.place() < size) {
+            if (end.asked) return failure(fault::cancelled);
+            const auto from = value.place();
+            auto read = value.go_to(file.fd(), std::min(size, from + digest_step));
+            if (!read) return failure(read.error());
+            if (value.place() == from) break;
+        }
+        auto whole = value.finish();
+        if (!whole) return failure(whole.error());
+        keep_digest(file.fd(), now, *whole);
+        return wire::to_hex(*whole);
     };
-    result<std::string> made;
-    side_job aside;
+    result<std::string> made = failure(fault::cancelled);
     if (!here.blocks()) {
         made = co_await digests_.run(here, [&work] {
             stand_back();
             return work();
         });
-    } else if (size > quick_digest) {
-        // This thread keeps its place for whom it serves next.
-        aside.start([&]() -> result<void> {
-            stand_back();
-            made = work();
-            return {};
-        });
-        static_cast<void>(aside.wait());
+    } else if (size <= quick_digest || !co_await beside(here, [&] { made = work(); })) {
+        made = work();
     }
-    if (here.blocks() && !aside.started()) made = work();
+    if (!made && made.error() == fault::cancelled) co_return "not made: the server stops";
     co_return made ? std::move(*made) : fmt::format("unknown: {}", made.error().message());
 }
 
