@@ -1,14 +1,10 @@
 // Names each counter once.
 #include "sluice/cli/chat_counters.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
-
-#include <nlohmann/json.hpp>
 
 namespace sluice::cli {
 namespace {
@@ -45,17 +41,12 @@ constexpr std::array names{
 
 }  // namespace
 
-void announce_counters(const counters& c, log_format format) {
-    if (format == log_format::json) {
-        nlohmann::ordered_json all;
-        for (const auto& n : names) all[std::string{n.name}] = c.*n.value;
-        return announce(all.dump());
+void announce_counters(const counters& c) {
+    std::array<counter, names.size()> all;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        all[i] = {names[i].name, c.*names[i].value, names[i].words};
     }
-    std::string text = "counters";
-    for (const auto& n : names) {
-        text += fmt::format("\n  {:<14}{:>16}  {}", n.name, c.*n.value, n.words);
-    }
-    announce(text);
+    announce_counters("chat", all);
 }
 
 }  // namespace sluice::cli

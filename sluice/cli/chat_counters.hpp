@@ -6,7 +6,7 @@
 
 namespace sluice::cli {
 
-/// Writes them to stderr: a line each, or one object of JSON.
-void announce_counters(const service::chat::counters& c, log_format format);
+/// Announces every counter (log.hpp).
+void announce_counters(const service::chat::counters& c);
 
 }  // namespace sluice::cli

@@ -2,29 +2,25 @@
 #include "sluice/cli/chat_serve.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <csignal>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sluice/cli/chat_counters.hpp"
-#include "sluice/cli/line_printer.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/server_signals.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/io/run.hpp"
-#include "sluice/io/signals.hpp"
 #include "sluice/service/chat/server.hpp"
 #include "sluice/wire/size.hpp"
 
@@ -57,23 +53,6 @@ std::string why_no_window(const chat::limits& l) {
                        wire::format_size(least));
 }
 
-coro::task<void> report_when_asked(io::signals& asked, chat::server& server, log_format format) {
-    while (co_await asked.next()) {
-        server.count([format](const chat::counters& c) { announce_counters(c, format); });
-    }
-}
-
-coro::task<result<void>> serve_and_report(io::engine& home, io::signals& asked,
-                                          chat::server& server, log_format format,
-                                          std::function<void()> ready) {
-    coro::scope reporter{co_await coro::this_context()};
-    if (!reporter.spawn(report_when_asked(asked, server, format))) co_return failure_of(ENOMEM);
-    auto served = co_await server.run(home, std::move(ready));
-    reporter.cancel();
-    co_await reporter.join();
-    co_return served;
-}
-
 exit_status serve(const CLI::App& command, settings s) {
     const auto& given = settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
@@ -85,7 +64,7 @@ exit_status serve(const CLI::App& command, settings s) {
                                     to_text(pair->model)));
     }
     if (const auto why = why_no_window(s.allowed); !why.empty()) return complain(command, why);
-    set_up_log(s.common.level, s.common.format);
+    set_up_output(s.common, pair->model);
     raise_open_files();
     auto home = open_engine(pair->engine);
     if (!home) return fail(home.error());
@@ -93,33 +72,31 @@ exit_status serve(const CLI::App& command, settings s) {
     auto doors = open_shared_doors(s.common.listen, shards);
     if (!doors) return fail(doors.error());
     const auto where = net::address::local_of(doors->front().get());
-    // Before there are other threads: one that does not block it would take it.
-    auto asked = io::signals::watch(**home, {SIGUSR1});
-    if (!asked) return fail(fmt::format("cannot watch signals: {}", asked.error().message()));
 
     s.allowed.max_clients = s.common.max_clients;
     s.allowed.write_deadline = s.write_deadline;
     s.allowed.rate = static_cast<double>(s.rate);
     s.allowed.burst = static_cast<double>(s.burst);
-    std::optional<line_printer> printer;
-    if (!s.common.quiet && given.out) printer.emplace(STDOUT_FILENO);
+    transcript_on_stdout shown;
     chat::server server{std::move(*doors),
                         {.allowed = s.allowed,
                          .shards = shards,
                          .engine = {},
                          .grace = s.common.grace,
-                         .seen = printer ? &*printer : nullptr,
+                         .seen = s.common.quiet || !given.out ? nullptr : &shown,
                          .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
     const stop_signals stops{**home, [&server] { server.stop(); }};
-    const auto served =
-        io::run(**home, serve_and_report(**home, *asked, server, s.common.format, [&] {
-            announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
-        }));
+    const server_signals others{
+        **home, [&server] { server.stop(); },
+        [&server] { server.count([](const chat::counters& c) { announce_counters(c); }); }};
+    const auto served = io::run(**home, server.run(**home, [&] {
+        announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
+    }));
     if (!served) {
         return fail(fmt::format("cannot start {} shards: {}; use fewer with --workers", shards,
                                 served.error().message()));
     }
-    if (s.stats) announce_counters(server.counted(), s.common.format);
+    if (s.stats) announce_counters(server.counted());
     return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 #include <utility>
 
@@ -154,7 +153,7 @@ std::string path_of(const CLI::App& command) {
 exit_status complain(const CLI::App& command, std::string_view mistake) {
     const auto path = path_of(command);
     const auto help = path.empty() ? "sluice --help" : fmt::format("sluice help {}", path);
-    std::fputs(fmt::format("sluice: {} (more: {})\n", mistake, help).c_str(), stderr);
+    show_on_stderr(fmt::format("sluice: {} (more: {})\n", mistake, help));
     return exit_status::usage;
 }
 

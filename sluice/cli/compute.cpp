@@ -19,6 +19,7 @@
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
@@ -105,7 +106,7 @@ exit_status serve(CLI::App& command, settings& s) {
     if (auto mistake = why_no_program(command, s)) return complain(command, *mistake);
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
-    set_up_log(s.common.level, s.common.format);
+    set_up_output(s.common, pair->model);
     s.compute.workers = s.common.workers;
     if (s.deadline > 0ms) s.compute.deadline = s.deadline;
     std::unique_ptr<service::programs> programs;
@@ -125,7 +126,8 @@ exit_status serve(CLI::App& command, settings& s) {
     return run_server(command, s.common, *pair,
                       {.doors = {{.where = s.common.listen, .serve = answers.service()}},
                        .on_stage = on_stage,
-                       .after = after});
+                       .after = after,
+                       .count = [&answers] { announce_counters(answers.counted()); }});
 }
 
 reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {

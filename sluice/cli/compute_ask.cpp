@@ -50,7 +50,7 @@ class bar {
     bar(const bar&) = delete;
     bar& operator=(const bar&) = delete;
     ~bar() {
-        if (drawn_) std::fputs("\r\033[K", stderr);
+        if (drawn_) show_on_stderr("\r\033[K");
     }
 
     [[nodiscard]] bool shown() const noexcept { return shown_; }
@@ -58,10 +58,8 @@ class bar {
         constexpr std::size_t width = 40;
         const auto filled = static_cast<std::size_t>(done * width / all_);
         const double rate = static_cast<double>(done) / seconds_since(begun_);
-        std::fputs(fmt::format("\r[{:#<{}}{:.<{}}] {} of {}, {:.0f} a second ", "", filled, "",
-                               width - filled, grouped(done), grouped(all_), rate)
-                       .c_str(),
-                   stderr);
+        show_on_stderr(fmt::format("\r[{:#<{}}{:.<{}}] {} of {}, {:.0f} a second ", "", filled, "",
+                                   width - filled, grouped(done), grouped(all_), rate));
         drawn_ = true;
     }
 

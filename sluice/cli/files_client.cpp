@@ -14,6 +14,7 @@
 
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/words.hpp"
@@ -95,7 +96,7 @@ exit_status say_trouble(const progress_display& display, const std::string& file
         j["error"] = t.what;
         j["status"] = static_cast<int>(status);
         const auto line = in_one_line(j);
-        std::fwrite(line.data(), 1, line.size(), stderr);
+        show_on_stderr(line);
     } else {
         announce(fmt::format("sluice: {}: {}", in_quotes(file), t.what));
     }

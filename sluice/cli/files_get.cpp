@@ -147,10 +147,10 @@ class receiver {
                               : fmt::format("Received {} bytes of {} as {}{}\n", done.bytes,
                                             end.file, in_quotes(to_.name), details_of(end));
         if (to_.name == "-") {
-            std::fwrite(line.data(), 1, line.size(), stderr);
+            show_on_stderr(line);
         } else {
             print(line);
-            std::fflush(stdout);
+            flush_results();
         }
     }
 

@@ -13,6 +13,7 @@
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/words.hpp"
@@ -34,7 +35,7 @@ exit_status offer_file(const CLI::App& command, const settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
-    set_up_log(s.common.level, s.common.format);
+    set_up_output(s.common, pair->model);
     // The first process is the one that was asked to stop after so many, whichever serves the last.
     const auto us = ::getpid();
     files::offer given{
@@ -47,9 +48,10 @@ exit_status offer_file(const CLI::App& command, const settings& s) {
                                           in_quotes(s.file), size.error().message()));
         return exit_status::failed;
     }
-    return run_server(
-        command, s.common, *pair,
-        {.doors = {{.where = s.common.listen, .serve = given.service()}}, .spread_evenly = true});
+    return run_server(command, s.common, *pair,
+                      {.doors = {{.where = s.common.listen, .serve = given.service()}},
+                       .count = [&given] { announce_counters(given.counted()); },
+                       .spread_evenly = true});
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/output.hpp"
 #include "sluice/cli/terminal.hpp"
 #include "sluice/wire/size.hpp"
 #include "sluice/wire/text.hpp"
@@ -194,7 +195,7 @@ void progress_display::say_retry(const service::files::trouble& why, io::duratio
         j["error"] = why.what;
         j["pause"] = seconds;
         const auto line = j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
-        std::fwrite(line.data(), 1, line.size(), stderr);
+        show_on_stderr(line);
         return;
     }
     clear();
@@ -215,16 +216,16 @@ void progress_display::draw() {
     const auto report = look();
     if (in_json()) {
         const auto line = as_json(report);
-        std::fwrite(line.data(), 1, line.size(), stderr);
+        show_on_stderr(line);
         return;
     }
     const auto line = "\r" + as_bar(report, columns() - 1, colour_) + "\033[K";
-    std::fwrite(line.data(), 1, line.size(), stderr);
+    show_on_stderr(line);
     drawn_ = true;
 }
 
 void progress_display::clear() {
-    if (drawn_) std::fputs("\r\033[K", stderr);
+    if (drawn_) show_on_stderr("\r\033[K");
     drawn_ = false;
 }
 

@@ -225,7 +225,7 @@ class sender {
             print(fmt::format("Sent {} bytes of {} to {}{}\n", done.bytes, in_quotes(what.file),
                               end.other, details_of(end)));
         }
-        std::fflush(stdout);
+        flush_results();
     }
 
     const wire::url& to_;

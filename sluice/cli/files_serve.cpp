@@ -5,10 +5,12 @@
 
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "sluice/cli/http_counters.hpp"
@@ -16,6 +18,7 @@
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/words.hpp"
@@ -43,6 +46,7 @@ struct settings {
     milliseconds head_time{std::chrono::seconds{10}};
     milliseconds idle_time{std::chrono::seconds{60}};
     milliseconds body_time{std::chrono::seconds{30}};
+    bool create = false;
     bool discard = false;
     bool no_sync = false;
     bool stats = false;
@@ -57,7 +61,7 @@ exit_status serve(const CLI::App& command, settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
-    set_up_log(s.common.level, s.common.format);
+    set_up_output(s.common, pair->model);
     // A file beyond the limit of the process is an error like others (setrlimit(2), RLIMIT_FSIZE).
     std::signal(SIGXFSZ, SIG_IGN);
     if (s.http.empty() && s.raw.empty()) {
@@ -65,6 +69,12 @@ exit_status serve(const CLI::App& command, settings& s) {
         s.raw = default_raw;
     }
     const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
+    if (std::error_code unseen; !s.create && !std::filesystem::exists(s.directory, unseen)) {
+        return fail(
+            fmt::format("there is no directory {}; name one that exists, or make it with "
+                        "--create",
+                        in_quotes(s.directory)));
+    }
     auto place = files::store::open(
         s.directory, {.sync = !s.no_sync, .quota = s.quota, .keep_partial = part_time});
     if (!place) {
@@ -84,15 +94,21 @@ exit_status serve(const CLI::App& command, settings& s) {
     files::http_door http{*place, s.allowed};
     served what;
     if (!s.http.empty()) {
-        what.doors.push_back({.where = s.http, .serve = http.service(), .what = "HTTP"});
+        what.doors.push_back(
+            {.where = s.http, .serve = http.service(), .what = "HTTP", .flag = "--http"});
     }
     if (!s.raw.empty()) {
-        what.doors.push_back({.where = s.raw, .serve = raw.service(), .what = "streams"});
+        what.doors.push_back(
+            {.where = s.raw, .serve = raw.service(), .what = "streams", .flag = "--raw"});
     }
     what.keep = {place->directory()};
     what.spread_evenly = true;
+    what.count = [&] {
+        announce_counters(http.counted());
+        announce_counters(raw.counted());
+    };
     if (s.stats) {
-        what.after = [&] { announce_counters(http.counted(), s.common.format); };
+        what.after = [&] { announce_counters(http.counted()); };
     }
     return run_server(command, s.common, *pair, std::move(what));
 }
@@ -130,9 +146,7 @@ void add_files_serve(commands& all, CLI::App& files) {
     auto* command = files.add_subcommand("serve", "A directory, by HTTP and by plain streams");
     auto s = std::make_shared<settings>();
     auto& l = s->allowed;
-    command->add_option("DIR", s->directory, "Where files are kept; made if need be")
-        ->required()
-        ->type_name("");
+    command->add_option("DIR", s->directory, "Where files are kept")->required()->type_name("");
     add_value(*command, "--http,--listen", s->http, read_address, "ADDRESS",
               fmt::format("Where browsers and curl find it ({})", default_http));
     add_value(*command, "--raw", s->raw, read_address, "ADDRESS",
@@ -150,11 +164,12 @@ void add_files_serve(commands& all, CLI::App& files) {
         "--digest-always", l.digest_always,
         "With --no-sync too, answer an upload when its digest is known, however large "
         "it is");
+    command->add_flag("--create", s->create, "Make DIR if it does not exist");
     command->add_flag("--discard", s->discard, "Count what is streamed, and drop it");
     command->add_flag("--no-sync", s->no_sync, "Do not wait for the disk");
     command->add_flag("--stats", s->stats, "Print the counters at the end");
     add_limits(*command, *s);
-    add_serve_options_of_many_doors(*command, s->common);
+    add_serve_options_of_many_doors(*command, s->common, "SLUICE_LISTEN");
     all.on(*command, [command, s] { return serve(*command, *s); });
 }
 

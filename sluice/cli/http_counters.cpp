@@ -1,15 +1,11 @@
 // Names each counter once.
 #include "sluice/cli/http_counters.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
-
-#include <nlohmann/json.hpp>
 
 namespace sluice::cli {
 namespace {
@@ -50,17 +46,12 @@ constexpr std::array names{
 
 }  // namespace
 
-void announce_counters(const http_counters& c, log_format format) {
-    if (format == log_format::json) {
-        nlohmann::ordered_json all;
-        for (const auto& n : names) all[std::string{n.name}] = (c.*n.value).load();
-        return announce(all.dump());
+void announce_counters(const http_counters& c) {
+    std::array<counter, names.size()> all;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        all[i] = {names[i].name, (c.*names[i].value).load(), names[i].words};
     }
-    std::string text = "counters";
-    for (const auto& n : names) {
-        text += fmt::format("\n  {:<14}{:>16}  {}", n.name, (c.*n.value).load(), n.words);
-    }
-    announce(text);
+    announce_counters("files over HTTP", all);
 }
 
 }  // namespace sluice::cli

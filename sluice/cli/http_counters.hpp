@@ -6,7 +6,7 @@
 
 namespace sluice::cli {
 
-/// Announces every counter: a line each, or all in one as JSON.
-void announce_counters(const service::files::http_counters& c, log_format format);
+/// Announces every counter (log.hpp).
+void announce_counters(const service::files::http_counters& c);
 
 }  // namespace sluice::cli

@@ -126,7 +126,12 @@ std::expected<void, std::string> tune(CLI::App& root, const lab::results& found,
 }
 
 exit_status tell(CLI::App& root, const lab::results& found, const settings& s, int signal) {
-    print(lab::as_text(found, form_of_stdout(s.base)));
+    const auto text = lab::as_text(found, form_of_stdout(s.base));
+    if (uses_stdout(s.reports)) {
+        show_on_stderr(text);
+    } else {
+        print(text);
+    }
     if (auto written = write_reports(found, s.reports, s.base); !written) {
         return fail(written.error());
     }
@@ -274,10 +279,14 @@ void add_plan(commands& all, CLI::App& lab, const std::string& name,
         ->type_name("DIR");
     command->add_flag("--drop-caches", s->what.drop_caches,
                       "Before cold copies empty all caches of the machine, too; for root");
-    command->add_option("--html", s->reports.html, "Write a page, with plots")->type_name("FILE");
-    command->add_option("--json", s->reports.json, "Write everything, for `lab compare` too")
+    command->add_option("--html", s->reports.html, "Write a page, with plots (- is stdout)")
         ->type_name("FILE");
-    command->add_option("--csv", s->reports.csv, "Write a row a sample")->type_name("FILE");
+    command
+        ->add_option("--json", s->reports.json,
+                     "Write everything, for `lab compare` too (- is stdout)")
+        ->type_name("FILE");
+    command->add_option("--csv", s->reports.csv, "Write a row a sample (- is stdout)")
+        ->type_name("FILE");
     constexpr std::array<std::pair<std::string_view, lab::baseline>, 2> baselines{
         {{"first", lab::baseline::first}, {"best", lab::baseline::best}}};
     add_value(*command, "--baseline", s->base, one_of{baselines}, "WHICH",

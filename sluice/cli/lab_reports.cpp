@@ -13,10 +13,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/cli/output.hpp"
 #include "sluice/cli/terminal.hpp"
 #include "sluice/cli/words.hpp"
 #include "sluice/lab/report/csv.hpp"
@@ -48,9 +50,13 @@ unique_fd open_for(const std::string& path) {
     return unique_fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
 }
 
+// The path that is no file of that name, but stdout.
+constexpr std::string_view stdout_path = "-";
+
 attempt try_path(const std::string& path) {
-    if (path.empty()) return {};
-    if (std::filesystem::is_directory(path)) return complaint(path, EISDIR);
+    if (path.empty() || path == stdout_path) return {};
+    std::error_code unseen;  // what may not be looked at is told by open(2)
+    if (std::filesystem::is_directory(path, unseen)) return complaint(path, EISDIR);
     const auto fresh = beside(path);
     const auto file = open_for(fresh);
     if (!file) return complaint(path, errno);
@@ -59,6 +65,10 @@ attempt try_path(const std::string& path) {
 }
 
 attempt write(const std::string& path, std::string_view text) {
+    if (path == stdout_path) {
+        print(text);
+        return {};
+    }
     const auto fresh = beside(path);
     const auto file = open_for(fresh);
     if (!file) return complaint(path, errno);
@@ -73,6 +83,11 @@ attempt write(const std::string& path, std::string_view text) {
     }
     if (fresh != path && ::rename(fresh.c_str(), path.c_str()) != 0) return complaint(path, errno);
     return {};
+}
+
+int on_stdout(const report_paths& where) {
+    return (where.html == stdout_path ? 1 : 0) + (where.json == stdout_path ? 1 : 0) +
+           (where.csv == stdout_path ? 1 : 0);
 }
 
 bool speaks_utf8() {
@@ -91,10 +106,18 @@ bool speaks_utf8() {
 }  // namespace
 
 std::expected<void, std::string> try_paths(const report_paths& where) {
+    if (on_stdout(where) > 1) {
+        return std::unexpected{
+            "only one of --json, --csv and --html can go to stdout; name a file for the others"};
+    }
     for (const auto* each : {&where.html, &where.json, &where.csv}) {
         if (auto can = try_path(*each); !can) return can;
     }
     return {};
+}
+
+bool uses_stdout(const report_paths& where) {
+    return on_stdout(where) > 0;
 }
 
 std::expected<void, std::string> write_reports(const lab::results& found, const report_paths& where,

@@ -9,7 +9,7 @@
 
 namespace sluice::cli {
 
-/// Paths; empty: not asked for.
+/// Paths; empty: not asked for; `-`: stdout.
 struct report_paths {
     std::string html;
     std::string json;
@@ -19,6 +19,9 @@ struct report_paths {
 /// Whether each can be written, before hours are spent on what it is to hold. The error is a
 /// sentence without its full stop.
 [[nodiscard]] std::expected<void, std::string> try_paths(const report_paths& where);
+
+/// Whether one of them goes to stdout, where nothing else may stand then.
+[[nodiscard]] bool uses_stdout(const report_paths& where);
 
 /// Writes them, each whole or not at all.
 [[nodiscard]] std::expected<void, std::string> write_reports(const lab::results& found,

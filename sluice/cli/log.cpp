@@ -1,18 +1,24 @@
-// Writes the log with spdlog.
+// Writes the log: text with spdlog, JSON as documents of a line each.
 #include "sluice/cli/log.hpp"
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "sluice/cli/output_queue.hpp"
 #include "sluice/cli/terminal.hpp"
 
 namespace sluice::cli {
@@ -30,39 +36,55 @@ spdlog::level::level_enum of(log_level level) {
     return levels[static_cast<std::size_t>(level)].second;
 }
 
-/// The message as a JSON string.
-class json_message final : public spdlog::custom_flag_formatter {
+constexpr std::string_view name_of(log_level level) {
+    constexpr std::array<std::string_view, 6> names{"trace",   "debug", "info",
+                                                    "warning", "error", "off"};
+    return names[static_cast<std::size_t>(level)];
+}
+
+/// Gives the lines of a logger to the output queue.
+class queue_sink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-    void format(const spdlog::details::log_msg& message, const std::tm& /*when*/,
-                spdlog::memory_buf_t& into) override {
-        const nlohmann::json text = std::string{message.payload.data(), message.payload.size()};
-        const auto line = text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-        into.append(line.data(), line.data() + line.size());
+    explicit queue_sink(bool colour) noexcept : colour_{colour} {}
+
+ private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        const std::string_view text{line.data(), line.size()};
+        const auto from = message.color_range_start;
+        const auto to = message.color_range_end;
+        if (!colour_ || to <= from) return output().add(stream::err, text);
+        output().add(stream::err,
+                     fmt::format("{}{}{}\033[m{}", text.substr(0, from), colour_of(message.level),
+                                 text.substr(from, to - from), text.substr(to)));
     }
-    [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
-        return std::make_unique<json_message>();
+    void flush_() override {}
+
+    static std::string_view colour_of(spdlog::level::level_enum level) noexcept {
+        switch (level) {
+            case spdlog::level::warn: return "\033[33m\033[1m";
+            case spdlog::level::err: return "\033[31m\033[1m";
+            case spdlog::level::info: return "\033[32m";
+            default: return "\033[36m";
+        }
     }
+
+    bool colour_;
 };
 
-std::shared_ptr<spdlog::logger> make_logger(log_level least, log_format format) {
-    auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(
-        may_colour(stderr) ? spdlog::color_mode::always : spdlog::color_mode::never);
-    auto made = std::make_shared<spdlog::logger>("sluice", std::move(sink));
+std::shared_ptr<spdlog::logger> make_logger(log_level least) {
+    auto made = std::make_shared<spdlog::logger>("sluice",
+                                                 std::make_shared<queue_sink>(may_colour(stderr)));
     made->set_level(of(least));
-    if (format == log_format::json) {
-        auto lines = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-        lines->add_flag<json_message>('*').set_pattern(
-            R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%*})");
-        made->set_formatter(std::move(lines));
-    } else {
-        made->set_pattern("%H:%M:%S.%e %^%l%$: %v");
-    }
+    made->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$: %v");
     return made;
 }
 
 struct state {
     log_format format = log_format::text;
-    std::shared_ptr<spdlog::logger> logger = make_logger(log_level::info, log_format::text);
+    std::atomic<log_level> least = log_level::info;
+    std::shared_ptr<spdlog::logger> logger = make_logger(log_level::info);
 };
 
 state& current() {
@@ -70,25 +92,67 @@ state& current() {
     return only;
 }
 
+/// A line of the log in JSON, with `more` fields behind the message.
+std::string json_line(log_level level, std::string_view message,
+                      const nlohmann::ordered_json& more = nlohmann::ordered_json::object()) {
+    const auto now =
+        std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    nlohmann::ordered_json line;
+    line["time"] =
+        fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
+                    now.time_since_epoch().count() % 1000);
+    line["level"] = name_of(level);
+    line["message"] = message;
+    line.update(more);
+    return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+std::string notice_of_lost_lines(std::uint64_t lines) {
+    const auto words = fmt::format("{} lines of the log were not written: it was not read", lines);
+    if (current().format == log_format::json) return json_line(log_level::warn, words);
+    return fmt::format("warning: {}\n", words);
+}
+
 }  // namespace
 
 void set_up_log(log_level least, log_format format) {
-    current() = {format, make_logger(least, format)};
+    current().format = format;
+    current().logger = make_logger(least);
+    set_log_level(least);
+    output().set_notice(stream::err, notice_of_lost_lines);
+}
+
+void set_log_level(log_level least) noexcept {
+    current().least = least;
+    current().logger->set_level(of(least));
 }
 
 void log(log_level level, std::string_view message) {
-    current().logger->log(of(level), spdlog::string_view_t{message.data(), message.size()});
+    if (current().format == log_format::text) {
+        return current().logger->log(of(level),
+                                     spdlog::string_view_t{message.data(), message.size()});
+    }
+    if (level >= current().least) output().add(stream::err, json_line(level, message));
 }
 
 void announce(std::string_view message) {
+    const bool json = current().format == log_format::json;
+    output().add(stream::err,
+                 json ? json_line(log_level::info, message) : std::string{message} + '\n');
+}
+
+void announce_counters(std::string_view what, std::span<const counter> counters) {
     if (current().format == log_format::json) {
-        make_logger(log_level::info, log_format::json)
-            ->info(spdlog::string_view_t{message.data(), message.size()});
-        return;
+        nlohmann::ordered_json more;
+        more["of"] = what;
+        for (const auto& c : counters) more["counters"][std::string{c.name}] = c.value;
+        return output().add(stream::err, json_line(log_level::info, "counters", more));
     }
-    // One write, so that the line stays whole beside those of other threads.
-    const auto line = std::string{message} + '\n';
-    std::fwrite(line.data(), 1, line.size(), stderr);
+    std::string text = fmt::format("counters\n  {}", what);
+    for (const auto& c : counters) {
+        text += fmt::format("\n  {:<14}{:>16}  {}", c.name, c.value, c.words);
+    }
+    announce(text);
 }
 
 }  // namespace sluice::cli

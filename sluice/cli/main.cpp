@@ -1,7 +1,6 @@
 // The program: puts the commands together, runs the chosen one, and sees its output through.
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <exception>
 #include <string>
 #include <vector>
@@ -33,8 +32,8 @@ exit_status see_output_through(exit_status status) {
     const int code = sluice::cli::finish_output();
     if (code == 0) return status;
     if (code != EPIPE) {
-        std::fprintf(stderr, "sluice: cannot write to standard output: %s\n",
-                     sluice::error::system(code).message().c_str());
+        sluice::cli::show_on_stderr("sluice: cannot write to standard output: " +
+                                    sluice::error::system(code).message() + '\n');
     }
     return status == exit_status::done ? exit_status::failed : status;
 }
@@ -48,7 +47,7 @@ int main(int count, char** words) {
         const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
         return static_cast<int>(see_output_through(run(arguments)));
     } catch (const std::exception& problem) {
-        std::fprintf(stderr, "sluice: %s\n", problem.what());
+        sluice::cli::show_on_stderr(std::string{"sluice: "} + problem.what() + '\n');
         return static_cast<int>(exit_status::failed);
     }
 }

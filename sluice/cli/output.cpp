@@ -1,39 +1,76 @@
-// Writes to stdout and remembers the first failure.
+// Writes results to stdout, and gives what servers say to the output queue.
 #include "sluice/cli/output.hpp"
 
+#include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <climits>
 #include <string>
+
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/output_queue.hpp"
+#include "sluice/cli/stop_signals.hpp"
 
 namespace sluice::cli {
 namespace {
 
+constexpr std::size_t most_kept = std::size_t{64} << 10;
+
+std::string results;
 int first_error = 0;
 
-void keep(bool written) {
-    if (!written && first_error == 0) first_error = errno == 0 ? EIO : errno;
+/// Writes the pieces that a pipe with room takes without blocking (pipe(7)). While it waits, it
+/// looks whether the program is to stop: a handler that restarts write(2) would let it wait on.
+int write_results(std::string_view text) {
+    constexpr int tick_ms = 100;
+    while (!text.empty()) {
+        pollfd room{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+        const int ready = ::poll(&room, 1, tick_ms);
+        if (stop_was_asked() && ready <= 0) return EINTR;
+        if (ready <= 0) continue;
+        const auto n =
+            ::write(STDOUT_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+        if (n < 0 && errno != EINTR && errno != EAGAIN) return errno;
+        if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return 0;
 }
 
 }  // namespace
 
 void print(std::string_view text) {
-    errno = 0;
-    keep(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
+    results += text;
+    if (results.size() > most_kept) flush_results();
+}
+
+void flush_results() {
+    const int error = write_results(results);
+    results.clear();
+    if (first_error == 0) first_error = error;
+}
+
+void show_on_stderr(std::string_view text) noexcept {
+    output().add(stream::err, text);
 }
 
 std::function<void(std::string_view)> lines_to_stdout(bool quiet) {
     if (quiet) return [](std::string_view) {};
-    return [](std::string_view what) {
-        const std::string line = std::string{what} + '\n';
-        if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) return;
-    };
+    return [](std::string_view what) { output().add(stream::out, std::string{what} + '\n'); };
+}
+
+void transcript_on_stdout::add(std::string_view lines) noexcept {
+    output().add(stream::out, lines);
 }
 
 int finish_output() {
-    errno = 0;
-    keep(std::fflush(stdout) == 0);
+    flush_results();
+    if (const auto unread = output().finish(); unread > 0) {
+        log(log_level::warn,
+            fmt::format("{} lines were not shown: nothing reads standard output", unread));
+    }
     return first_error;
 }
 

@@ -4,16 +4,31 @@
 #include <functional>
 #include <string_view>
 
+#include "sluice/service/chat/transcript.hpp"
+
 namespace sluice::cli {
 
-/// Writes `text` to stdout, buffered. An error is kept for finish_output().
+/// Adds `text` to what flush_results() writes to stdout; a large rest is written at once. An error
+/// is kept for finish_output(). Main thread, in commands that nobody else waits for: it waits for
+/// the reader, until a signal asks the program to stop (stop_was_asked()).
 void print(std::string_view text);
+void flush_results();
 
-/// Gives lines to stdout, each whole and at once, from any thread or process; one that nobody is
-/// left to read is lost. With `quiet`, drops them.
+/// Writes text to stderr as it is, such as a progress bar. Any thread; never waits (output_queue).
+void show_on_stderr(std::string_view text) noexcept;
+
+/// Gives lines to stdout, each whole and at once, from any thread or process, none of which waits
+/// for a reader (output_queue). With `quiet`, drops them.
 [[nodiscard]] std::function<void(std::string_view)> lines_to_stdout(bool quiet);
 
-/// Flushes stdout. The errno of the first write that failed since the program began, or 0.
+/// The same for a chat.
+class transcript_on_stdout final : public service::chat::transcript {
+ public:
+    void add(std::string_view lines) noexcept override;
+};
+
+/// Flushes stdout and stderr, a moment at most where they are not read. The errno of the first
+/// write of a result that failed since the program began, or 0.
 [[nodiscard]] int finish_output();
 
 }  // namespace sluice::cli

@@ -1,23 +1,29 @@
 // `sluice serve`: chat, files and compute in one process, on the shards of one event model.
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "sluice/cli/line_printer.hpp"
+#include "sluice/cli/chat_counters.hpp"
+#include "sluice/cli/http_counters.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
+#include "sluice/coro/scope.hpp"
+#include "sluice/io/ops/poll.hpp"
 #include "sluice/service/chat/server.hpp"
 #include "sluice/service/compute/compute.hpp"
 #include "sluice/service/files/http_door.hpp"
@@ -43,6 +49,29 @@ exit_status fail(std::string_view why) {
     return exit_status::failed;
 }
 
+coro::task<void> count_when_asked(service::chat::server& chat, io::engine& shard, int bell) {
+    for (;;) {
+        auto rung = co_await io::poll{shard, bell, io::interest::in};
+        if (!rung) co_return;
+        std::uint64_t rings = 0;
+        static_cast<void>(::read(bell, &rings, sizeof rings));
+        chat.count([](const service::chat::counters& c) { announce_counters(c); });
+    }
+}
+
+/// A shard of the chat. Who wants its counters from another thread rings `bell`, an eventfd, for
+/// they are asked for on the chat's first shard.
+coro::task<void> live_and_count(service::chat::server& chat, io::engine& shard, std::size_t number,
+                                coro::context& patience, int bell) {
+    coro::scope counting{co_await coro::this_context()};
+    const bool counts = number == 0 && shard.attach(bell).has_value();
+    if (counts) static_cast<void>(counting.spawn(count_when_asked(chat, shard, bell)));
+    co_await chat.live_on(shard, number, patience);
+    counting.cancel();
+    co_await counting.join();
+    if (counts) shard.detach(bell);
+}
+
 exit_status serve(const CLI::App& command, const settings& s) {
     const auto& given = settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
@@ -53,7 +82,7 @@ exit_status serve(const CLI::App& command, const settings& s) {
                                     "it out, or serve each by its own command",
                                     to_text(pair->model)));
     }
-    set_up_log(s.common.level, s.common.format);
+    set_up_output(s.common, pair->model);
     // A file beyond the limit of the process is an error like others (setrlimit(2), RLIMIT_FSIZE).
     std::signal(SIGXFSZ, SIG_IGN);
     auto place = files::store::open(s.directory, {});
@@ -63,12 +92,11 @@ exit_status serve(const CLI::App& command, const settings& s) {
     }
     for (const auto& each : place->remarks()) log(log_level::info, each);
     const unsigned shards = model::workers_of(s.common.workers);
-    auto doors = open_shared_doors(s.chat, shards);
+    auto doors = open_shared_doors(s.chat, shards, "--chat");
     if (!doors) return fail(doors.error());
     const auto chat_place = net::address::local_of(doors->front().get());
 
-    std::optional<line_printer> printer;
-    if (!s.common.quiet && given.out) printer.emplace(STDOUT_FILENO);
+    transcript_on_stdout shown;
     service::chat::limits allowed;
     allowed.max_clients = s.common.max_clients;
     service::chat::server chat{
@@ -77,7 +105,7 @@ exit_status serve(const CLI::App& command, const settings& s) {
          .shards = shards,
          .engine = {},
          .grace = s.common.grace,
-         .seen = printer ? &*printer : nullptr,
+         .seen = s.common.quiet || !given.out ? nullptr : &shown,
          .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
     files::raw_door raw{&*place, {.how = {}, .report = lines_to_stdout(s.common.quiet)}};
     files::http_options over_http;
@@ -85,20 +113,35 @@ exit_status serve(const CLI::App& command, const settings& s) {
     files::http_door http{*place, over_http};
     service::compute compute{service::make_fib(34), {}};
 
+    const unique_fd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    constexpr std::uint64_t one = 1;
     bool all_here = false;
     return run_server(
         command, s.common, *pair,
-        {.doors = {{.where = s.http, .serve = http.service(), .what = "files over HTTP"},
-                   {.where = s.raw, .serve = raw.service(), .what = "raw files"},
-                   {.where = s.compute, .serve = compute.service(), .what = "compute"}},
+        {.doors = {{.where = s.http,
+                    .serve = http.service(),
+                    .what = "files over HTTP",
+                    .flag = "--http"},
+                   {.where = s.raw, .serve = raw.service(), .what = "raw files", .flag = "--raw"},
+                   {.where = s.compute,
+                    .serve = compute.service(),
+                    .what = "compute",
+                    .flag = "--compute"}},
          .on_ready = [&all_here] { all_here = true; },
          .on_stage =
              [&](model::stage) {
                  if (!all_here) chat.give_up();
              },
+         .count =
+             [&] {
+                 static_cast<void>(::write(bell.get(), &one, sizeof one));
+                 announce_counters(http.counted());
+                 announce_counters(raw.counted());
+                 announce_counters(compute.counted());
+             },
          .lives_here =
-             [&chat](io::engine& shard, std::size_t number, coro::context& patience) {
-                 return chat.live_on(shard, number, patience);
+             [&](io::engine& shard, std::size_t number, coro::context& patience) {
+                 return live_and_count(chat, shard, number, patience, bell.get());
              },
          .spread_evenly = true,
          .also = {{chat_place.value_or(net::address{}), "chat"}}});
@@ -121,7 +164,7 @@ void add_serve(commands& all) {
         ->add_option("--files", s->directory,
                      "Where files are kept; made if need be (sluice-files)")
         ->type_name("DIR");
-    add_serve_options_of_many_doors(*command, s->common);
+    add_serve_options_of_many_doors(*command, s->common, "SLUICE_HTTP");
     all.on(*command, [command, s] { return serve(*command, *s); });
 }
 

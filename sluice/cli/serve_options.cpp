@@ -6,6 +6,7 @@
 #include <array>
 
 #include "sluice/cli/options.hpp"
+#include "sluice/cli/sources.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -68,6 +69,16 @@ std::expected<pairing, std::string> pair_up(std::optional<engine_request> engine
     return pairing{*engine, *model};
 }
 
+std::expected<log_level, std::string> log_level_now() {
+    constexpr auto flag = "log-level";
+    const auto text = value_now(flag);
+    if (!text) return std::unexpected{text.error()};
+    if (!*text) return serve_options{}.level;
+    auto level = one_of{levels}(**text);
+    if (!level) return std::unexpected{fmt::format("{}: {}", flag, level.error())};
+    return *level;
+}
+
 CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>& into) {
     return add_value(command, "--engine", into, one_of{engines}, "NAME",
                      "auto, blocking, epoll, uring (auto)");
@@ -80,13 +91,15 @@ constexpr auto group = "Common to every serve";
 }  // namespace
 
 void add_serve_options(CLI::App& serve, serve_options& into) {
+    constexpr auto variable = "SLUICE_LISTEN";
     add_value(serve, "--listen", into.listen, read_address, "ADDRESS",
               fmt::format("HOST:PORT or PORT; port 0 picks one ({})", into.listen))
         ->group(group);
-    add_serve_options_of_many_doors(serve, into);
+    add_serve_options_of_many_doors(serve, into, variable);
 }
 
-void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into) {
+void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into,
+                                     std::string_view variable) {
     constexpr std::uint64_t most_workers = 1024;
     constexpr std::uint64_t most_clients = 10'000'000;
     add_engine_option(serve, into.engine)->group(group);
@@ -112,7 +125,8 @@ void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into) {
     serve.add_option("--config", into.config, "Settings, as in: listen = 5000")
         ->type_name("FILE")
         ->group(group);
-    serve.footer("Flags beat SLUICE_LISTEN, SLUICE_ENGINE and so on, which beat --config.");
+    serve.footer(
+        fmt::format("Flags beat {}, SLUICE_ENGINE and so on, which beat --config.", variable));
 }
 
 }  // namespace sluice::cli

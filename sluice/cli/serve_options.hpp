@@ -48,13 +48,19 @@ struct serve_options {
     std::chrono::milliseconds grace{5000};  ///< how long a stop may drain
 };
 
+/// What --log-level would be if the program began now: a flag or the environment, else what the
+/// configuration file says, else `info`. The error is a sentence without its full stop.
+[[nodiscard]] std::expected<log_level, std::string> log_level_now();
+
 /// Adds --engine alone, for a command that is no server. `into` must outlive the parsing.
 CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>& into);
 
 /// Adds the common options to `serve`, in a group of their own in its help. `into` must outlive the
 /// parsing; its fields are the defaults that the help shows.
 void add_serve_options(CLI::App& serve, serve_options& into);
-/// The same without --listen, for a command that has several doors.
-void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into);
+/// The same without --listen, for a command that has several doors. `variable` stands in its help
+/// for those that say where: that of one of its flags.
+void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into,
+                                     std::string_view variable);
 
 }  // namespace sluice::cli

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -18,6 +19,8 @@
 
 #include "sluice/cli/commands.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/output_queue.hpp"
+#include "sluice/cli/server_signals.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/words.hpp"
 #include "sluice/io/engines/uring_probe.hpp"
@@ -47,16 +50,16 @@ result<unique_fd> listen_patiently(const net::address& where, const net::listen_
     }
 }
 
-std::string why_no_door(const net::address& where, error why) {
-    std::string_view advice = "choose another address with --listen";
+std::string why_no_door(const net::address& where, error why, std::string_view flag) {
+    std::string advice = fmt::format("choose another address with {}", flag);
     if (why.is(EADDRINUSE) && where.port() == 0) {
         advice = "no port is free: end what has them, or widen net.ipv4.ip_local_port_range";
     } else if (why.is(EADDRINUSE)) {
-        advice = "end the program that has it, or choose another port with --listen";
+        advice = fmt::format("end the program that has it, or choose another port with {}", flag);
     } else if (why.is(EACCES)) {
-        advice = "ports below 1024 are root's, choose another with --listen";
+        advice = fmt::format("ports below 1024 are root's, choose another with {}", flag);
     } else if (why.is(EADDRNOTAVAIL)) {
-        advice = "it is no address of this machine, choose another with --listen";
+        advice = fmt::format("it is no address of this machine, choose another with {}", flag);
     }
     return fmt::format("cannot listen on {}: {}; {}", where.to_string(), why.message(), advice);
 }
@@ -91,7 +94,7 @@ std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_reque
         fmt::format("cannot set up the engine {}: {}", io::to_text(kind), made.error().message())};
 }
 
-std::expected<unique_fd, std::string> open_door(const std::string& where,
+std::expected<unique_fd, std::string> open_door(const std::string& where, std::string_view flag,
                                                 const net::listen_options& o) {
     const auto addresses = net::resolve(where);
     if (!addresses) {
@@ -104,7 +107,7 @@ std::expected<unique_fd, std::string> open_door(const std::string& where,
     for (const auto& address : *addresses) {
         auto socket = listen_patiently(address, o);
         if (socket) return std::move(*socket);
-        if (!first_refusal) first_refusal = why_no_door(address, socket.error());
+        if (!first_refusal) first_refusal = why_no_door(address, socket.error(), flag);
     }
     return std::unexpected{*first_refusal};
 }
@@ -128,8 +131,8 @@ struct open_doors {
 std::expected<open_doors, std::string> open_all(std::vector<served_at> wanted, model_kind model) {
     open_doors all;
     for (auto& each : wanted) {
-        auto door =
-            model == model_kind::event ? open_first_door(each.where) : open_door(each.where);
+        auto door = model == model_kind::event ? open_first_door(each.where, each.flag)
+                                               : open_door(each.where, each.flag);
         if (!door) return std::unexpected{door.error()};
         const auto where = net::address::local_of(door->get());
         all.places.push_back({where.value_or(net::address{}), std::move(each.what)});
@@ -170,7 +173,23 @@ void report(const model::server& server, model_kind model) {
     log(log_level::info, fmt::format("clients by shard: {}", shares));
 }
 
+void announce_clients(const model::server& server) {
+    const auto& c = server.counted();
+    announce_counters("clients",
+                      std::array{counter{"accepted", c.accepted, "connections"},
+                                 counter{"here", c.accepted - c.ended, "now"},
+                                 counter{"most", c.most, "at a time"},
+                                 counter{"shed", c.shed, "closed at once: no descriptor for them"},
+                                 counter{"crashed", c.crashed, "processes that ended by a signal"},
+                                 counter{"retries", c.retries, "waits for a thread or process"}});
+}
+
 }  // namespace
+
+void set_up_output(const serve_options& common, model_kind model) {
+    if (model == model_kind::fork) output().go_without_thread();
+    set_up_log(common.level, common.format);
+}
 
 exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
                        served what) {
@@ -182,6 +201,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     auto opened = open_all(std::move(what.doors), pair.model);
     if (!opened) return fail(opened.error());
     std::ranges::move(what.also, std::back_inserter(opened->places));
+    std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
     auto server =
         model::make(pair.model, **home, std::move(opened->entrances),
                     {.engine = *engine,
@@ -205,6 +225,11 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                  if (++asked_to_stop > 2) ::_exit(EXIT_FAILURE);
                                  (*server)->stop();
                              }};
+    const server_signals others{**home, [&server] { (*server)->stop(); },
+                                [&server, &what] {
+                                    announce_clients(**server);
+                                    if (what.count) what.count();
+                                }};
     const auto ended = (*server)->run();
     if (!common.quiet) report(**server, pair.model);
     if (what.after) what.after();
@@ -221,18 +246,20 @@ void raise_open_files() noexcept {
     static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
-std::expected<unique_fd, std::string> open_first_door(const std::string& where) {
-    if (auto alone = open_door(where); !alone) return alone;
-    return open_door(where, {.share_port = true});
+std::expected<unique_fd, std::string> open_first_door(const std::string& where,
+                                                      std::string_view flag) {
+    if (auto alone = open_door(where, flag); !alone) return alone;
+    return open_door(where, flag, {.share_port = true});
 }
 
 std::expected<std::vector<unique_fd>, std::string> open_shared_doors(const std::string& where,
-                                                                     unsigned count) {
+                                                                     unsigned count,
+                                                                     std::string_view flag) {
     std::vector<unique_fd> doors;
     std::string here = where;
     for (unsigned i = 0; i < count; ++i) {
-        auto door = i > 0 || count == 1 ? open_door(here, {.share_port = count > 1})
-                                        : open_first_door(here);
+        auto door = i > 0 || count == 1 ? open_door(here, flag, {.share_port = count > 1})
+                                        : open_first_door(here, flag);
         if (!door) return std::unexpected{door.error()};
         doors.push_back(std::move(*door));
         if (auto first = net::address::local_of(doors.front().get())) here = first->to_string();

@@ -27,8 +27,8 @@ std::map<std::string, CLI::Option*, std::less<>> settable(CLI::App& command) {
     std::map<std::string, CLI::Option*, std::less<>> found;
     for (auto* option : command.get_options()) {
         const bool asks = option == command.get_help_ptr() || option == command.get_version_ptr();
-        if (!asks && !option->get_lnames().empty())
-            found.emplace(option->get_lnames().front(), option);
+        if (asks) continue;
+        for (const auto& name : option->get_lnames()) found.emplace(name, option);
     }
     return found;
 }
@@ -123,37 +123,60 @@ bool leads_to(std::string_view section, std::string_view path) {
            (path.starts_with(section) && path[section.size()] == ' ');
 }
 
-attempt fill_in_from_file(CLI::App& root, CLI::App& command, const std::string& path) {
+using settings = std::map<std::string, config_entry, std::less<>>;
+
+/// What the file at `path` says of `command`, by the names of its flags.
+std::expected<settings, std::string> read_settings(CLI::App& root, const CLI::App& command,
+                                                   const std::string& path) {
     const auto text = read_text(path);
     if (!text) {
         return std::unexpected{fmt::format("cannot read the configuration {}: {}", in_quotes(path),
                                            text.error().message())};
     }
-    const auto place = [&](std::size_t line) { return fmt::format("{}:{}", path, line); };
     const auto entries = parse_config(*text);
     if (!entries) {
         const auto& mistake = entries.error();
-        return std::unexpected{fmt::format("{}: {}", place(mistake.line), mistake.what)};
+        return std::unexpected{fmt::format("{}:{}: {}", path, mistake.line, mistake.what)};
     }
-
     const auto own_path = path_of(command);
-    std::map<std::string, const config_entry*> best;
+    settings best;
     for (const auto& entry : *entries) {
         if (const auto what = unknown_name(root, entry); !what.empty()) {
-            return std::unexpected{fmt::format("{}: {}", place(entry.line), what)};
+            return std::unexpected{fmt::format("{}:{}: {}", path, entry.line, what)};
         }
         if (!leads_to(entry.section, own_path)) continue;
-        auto& known = best[entry.key];
-        if (known == nullptr || entry.section.size() >= known->section.size()) known = &entry;
+        const auto known = best.find(entry.key);
+        if (known == best.end() || entry.section.size() >= known->second.section.size()) {
+            best[entry.key] = entry;
+        }
     }
+    return best;
+}
+
+attempt fill_in_from_file(CLI::App& root, CLI::App& command, const std::string& path) {
+    const auto found = read_settings(root, command, path);
+    if (!found) return std::unexpected{found.error()};
     for (const auto& [flag, option] : settable(command)) {
-        const auto found = best.find(flag);
-        if (found == best.end() || option->count() > 0) continue;
-        const auto& entry = *found->second;
-        const auto source = fmt::format("{}: {}", place(entry.line), entry.key);
+        const auto setting = found->find(flag);
+        if (setting == found->end() || option->count() > 0) continue;
+        const auto& entry = setting->second;
+        const auto source = fmt::format("{}:{}: {}", path, entry.line, entry.key);
         if (auto done = give(*option, entry.value, source); !done) return done;
     }
     return {};
+}
+
+/// The command that was filled in, and what a file cannot change of it.
+struct filled_in {
+    CLI::App* root = nullptr;
+    CLI::App* command = nullptr;
+    std::string path;  // of the configuration, if there is one
+    std::map<std::string, std::string, std::less<>> fixed;
+};
+
+filled_in& last() {
+    static filled_in only;
+    return only;
 }
 
 }  // namespace
@@ -168,9 +191,27 @@ std::vector<std::string> flags_of(const CLI::App& command) {
 
 std::expected<void, std::string> fill_in(CLI::App& root, CLI::App& command) {
     if (auto done = fill_in_from_environment(command); !done) return done;
-    const auto* config = command.get_option_no_throw(std::string{"--"} + config_flag);
-    if (config == nullptr || config->count() == 0) return {};
-    return fill_in_from_file(root, command, config->results().back());
+    last() = {.root = &root, .command = &command, .path = {}, .fixed = {}};
+    for (const auto& [flag, option] : settable(command)) {
+        if (option->count() > 0) last().fixed[flag] = option->results().back();
+    }
+    const auto path = last().fixed.find(config_flag);
+    if (path == last().fixed.end()) return {};
+    last().path = path->second;
+    return fill_in_from_file(root, command, last().path);
+}
+
+std::expected<std::optional<std::string>, std::string> value_now(std::string_view flag) {
+    const auto& known = last();
+    if (const auto fixed = known.fixed.find(flag); fixed != known.fixed.end()) {
+        return fixed->second;
+    }
+    if (known.path.empty()) return std::nullopt;
+    const auto found = read_settings(*known.root, *known.command, known.path);
+    if (!found) return std::unexpected{found.error()};
+    const auto setting = found->find(flag);
+    if (setting == found->end()) return std::nullopt;
+    return setting->second.value;
 }
 
 }  // namespace sluice::cli

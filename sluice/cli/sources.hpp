@@ -3,7 +3,9 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -20,5 +22,11 @@ namespace sluice::cli {
 /// Settings of other commands are passed over; what no command knows is a mistake. The error is a
 /// sentence without its full stop, which names the variable, or the file and the line.
 [[nodiscard]] std::expected<void, std::string> fill_in(CLI::App& root, CLI::App& command);
+
+/// What the option --`flag` of the command that fill_in() filled in would be given now: what a flag
+/// or the environment gave it then, else what the configuration file says now, else nothing. The
+/// error is one of fill_in().
+[[nodiscard]] std::expected<std::optional<std::string>, std::string> value_now(
+    std::string_view flag);
 
 }  // namespace sluice::cli

@@ -11,10 +11,12 @@ namespace {
 
 constexpr std::array<int, 2> heard_signals{SIGINT, SIGTERM};
 std::atomic<stop_signals*> only = nullptr;
+std::atomic<bool> asked = false;
 
 // What a handler may use (signal-safety(7)): neither locks nor memory.
 static_assert(std::atomic<stop_signals*>::is_always_lock_free);
 static_assert(std::atomic<unsigned>::is_always_lock_free);
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 }  // namespace
 
@@ -47,7 +49,12 @@ void stop_signals::on_signal(int number) noexcept {
     errno = interrupted;
 }
 
+bool stop_was_asked() noexcept {
+    return asked;
+}
+
 void stop_signals::hear(int number) noexcept {
+    asked = true;
     int none = 0;
     first_.compare_exchange_strong(none, number);
     ++unheeded_;

@@ -39,4 +39,7 @@ class stop_signals : io::letter {
     std::array<struct sigaction, 2> before_{};
 };
 
+/// Whether a signal has asked this program to stop, since it began. Any thread.
+[[nodiscard]] bool stop_was_asked() noexcept;
+
 }  // namespace sluice::cli

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <csignal>
-#include <cstdio>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -17,7 +16,9 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/server_signals.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
@@ -71,7 +72,7 @@ class voice {
     void prompt() {
         // No prompt for a line that was typed ahead.
         if (!prompts_ || io::poll::look(STDIN_FILENO, io::interest::in) == 0) return;
-        std::fputs("> ", stderr);
+        show_on_stderr("> ");
         prompted_ = true;
     }
     /// The line that was typed has ended the line of the prompt.
@@ -79,7 +80,7 @@ class voice {
 
  private:
     void leave_prompt() {
-        if (std::exchange(prompted_, false)) std::fputc('\n', stderr);
+        if (std::exchange(prompted_, false)) show_on_stderr("\n");
     }
 
     log_format format_;
@@ -111,6 +112,11 @@ class own_desk {
             new own_desk{std::move(*keyboard), std::move(*screen), v, max_line}};
     }
 
+    /// Of a server that answers by itself: nobody types, and no client waits for its stdout.
+    static std::expected<std::unique_ptr<own_desk>, std::string> of_echo(voice& v) {
+        return std::unique_ptr<own_desk>{new own_desk{v}};
+    }
+
     [[nodiscard]] service::desk& get() noexcept { return desk_; }
 
  private:
@@ -119,6 +125,8 @@ class own_desk {
         : keyboard_{std::move(keyboard)},
           screen_{std::move(screen)},
           desk_{keyboard_.get(), *screen_, remarks_of(v), max_line} {}
+
+    explicit own_desk(voice& v) : desk_{lines_to_stdout(false), remarks_of(v)} {}
 
     static service::remarks remarks_of(voice& v) {
         return {.note = [&v](std::string_view what) { v.note(what); },
@@ -145,9 +153,8 @@ exit_status status_of(talk_end end, int signal) noexcept {
 
 /// Runs a talk_server or a talk_client with the signals that stop it.
 template <class Talk>
-exit_status run_until_stopped(io::engine& home, Talk& talk, const auto& ready) {
+exit_status run_until_stopped(io::engine& home, Talk& talk) {
     const stop_signals stops{home, [&talk] { talk.stop(); }};
-    ready();
     const talk_end end = io::run(home, talk.run());
     return status_of(end, stops.first());
 }
@@ -159,23 +166,20 @@ exit_status fail(voice& v, std::string_view why) {
 
 /// Echoes to one client, and shows what it says as anybody's desk does.
 coro::task<void> echo_to(model::guest& client, conversation_options o, voice& v) {
-    auto screen = net::console::open(client.home(), STDOUT_FILENO);
     const auto who = client.peer().peer();
-    if (!screen || !who) co_return;
-    service::desk place{nullptr,
-                        **screen,
+    if (!who) co_return;
+    service::desk place{lines_to_stdout(false),
                         {.note = [&v](std::string_view what) { v.note(what); },
                          .complaint = [&v](std::string_view what) { v.complain(what); },
                          .prompt = {},
-                         .answered = {}},
-                        o.max_line};
+                         .answered = {}}};
     service::conversation talk{client.peer(), fmt::format("Client {}", who->to_string()), place, o};
     static_cast<void>(co_await talk.run(service::beginner::they, client.patience()));
 }
 
 /// Many at once, which nobody could answer by hand.
 exit_status serve_echoes(const CLI::App& command, const serve_settings& s, const pairing& pair) {
-    set_up_log(s.common.level, s.common.format);
+    set_up_output(s.common, pair.model);
     voice v{s.common.format, s.common.quiet};
     const auto serve_one = [&](model::guest& client) { return echo_to(client, s.conversation, v); };
     return run_server(command, s.common, pair,
@@ -194,11 +198,12 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
                                     "it answer many by itself with --echo --keep",
                                     to_text(pair->model)));
     }
-    set_up_log(s.common.level, s.common.format);
+    set_up_output(s.common, pair->model);
     voice v{s.common.format, s.common.quiet};
     auto home = open_engine(pair->engine);
     if (!home) return fail(v, home.error());
-    auto place = own_desk::open(**home, v, s.conversation.max_line);
+    auto place = s.conversation.echo ? own_desk::of_echo(v)
+                                     : own_desk::open(**home, v, s.conversation.max_line);
     if (!place) return fail(v, place.error());
     auto socket = open_door(s.common.listen);
     if (!socket) return fail(v, socket.error());
@@ -207,9 +212,14 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
         door,
         (*place)->get(),
         {.conversation = s.conversation, .keep = s.keep, .grace = s.common.grace}};
-    return run_until_stopped(**home, server, [&] {
-        announce_listening(door.local().value_or(net::address{}), pair->model, (*home)->which());
-    });
+    const server_signals others{
+        **home, [&server] { server.stop(); },
+        [&server] {
+            announce_counters("talk", std::array{counter{"conversations", server.conversations(),
+                                                         "that have begun"}});
+        }};
+    announce_listening(door.local().value_or(net::address{}), pair->model, (*home)->which());
+    return run_until_stopped(**home, server);
 }
 
 exit_status join(const join_settings& s) {
@@ -226,7 +236,7 @@ exit_status join(const join_settings& s) {
     auto place = own_desk::open(**home, v, s.conversation.max_line);
     if (!place) return fail(v, place.error());
     service::talk_client client{**home, std::move(*where), (*place)->get(), s.conversation};
-    return run_until_stopped(**home, client, [] {});
+    return run_until_stopped(**home, client);
 }
 
 void add_conversation_options(CLI::App& command, conversation_options& into) {

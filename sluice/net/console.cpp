@@ -2,34 +2,21 @@
 #include "sluice/net/console.hpp"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <string>
 #include <utility>
 
+#include "sluice/base/open_again.hpp"
+
 namespace sluice::net {
-namespace {
-
-// A terminal takes a part of what is written and then waits for somebody to read, where a pipe with
-// room takes the piece. Opened once more it has flags of its own (open(2), "open file
-// description"), so that it need not wait. None if it may not be opened, as after su(1).
-unique_fd open_own(int fd, int flags) {
-    if (::isatty(fd) == 0) return {};
-    // The far side of a terminal would come back as that of a new one (pts(4)).
-    unsigned number = 0;
-    if (::ioctl(fd, TIOCGPTN, &number) == 0) return {};
-    const auto name = "/proc/self/fd/" + std::to_string(fd);
-    return unique_fd{::open(name.c_str(), (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
-}
-
-}  // namespace
 
 result<std::unique_ptr<console>> console::open(io::engine& home, int fd) {
-    const int flags = ::fcntl(fd, F_GETFL);
-    if (flags < 0) return failure_of(errno);
-    unique_fd own = open_own(fd, flags);
+    if (::fcntl(fd, F_GETFL) < 0) return failure_of(errno);
+    // A terminal takes a part of what is written and then waits for somebody to read, where a pipe
+    // with room takes the piece.
+    unique_fd own;
+    if (::isatty(fd) == 1) own = open_again_nonblocking(fd);
     if (own) fd = own.get();
     if (auto attached = home.attach(fd, true); !attached) return failure(attached.error());
     return std::unique_ptr<console>{new console{home, fd, std::move(own)}};

@@ -10,7 +10,10 @@
 namespace sluice::service {
 
 desk::desk(net::console* keyboard, net::console& screen, remarks beside, std::size_t max_line)
-    : keyboard_{keyboard}, screen_{screen}, beside_{std::move(beside)}, max_line_{max_line} {}
+    : keyboard_{keyboard}, screen_{&screen}, beside_{std::move(beside)}, max_line_{max_line} {}
+
+desk::desk(std::function<void(std::string_view)> screen, remarks beside)
+    : lines_out_{std::move(screen)}, beside_{std::move(beside)} {}
 
 coro::task<result<std::optional<std::string_view>>> desk::next_line() {
     for (;;) {
@@ -55,8 +58,12 @@ std::optional<std::string_view> desk::take_line() {
 coro::task<result<void>> desk::show(std::string_view before, std::string_view text) {
     shown_.assign(before);
     wire::append_printable(shown_, text);
+    if (screen_ == nullptr) {
+        lines_out_(shown_);
+        co_return result<void>{};
+    }
     shown_ += '\n';
-    auto written = co_await screen_.send_all(shown_);
+    auto written = co_await screen_->send_all(shown_);
     if (!written) co_return failure(written.error());
     co_return result<void>{};
 }

@@ -29,6 +29,9 @@ class desk {
     /// The consoles outlive the desk. Without a keyboard the input is at its end. `max_line`: the
     /// longest line taken, in bytes, its end not counted.
     desk(net::console* keyboard, net::console& screen, remarks beside, std::size_t max_line);
+    /// Nobody types here, and `screen` takes whole lines without their ends and never waits: for a
+    /// server that answers by itself, whose clients do not wait for a reader of its stdout.
+    desk(std::function<void(std::string_view)> screen, remarks beside);
 
     /// The next line without its end, or none at the end of input, for good. A last line that
     /// nobody ended is one too. One that is too long is left out, and that is said. Valid until the
@@ -46,10 +49,11 @@ class desk {
  private:
     [[nodiscard]] std::optional<std::string_view> take_line();
 
-    net::console* keyboard_;
-    net::console& screen_;
+    net::console* keyboard_ = nullptr;
+    net::console* screen_ = nullptr;
+    std::function<void(std::string_view)> lines_out_;
     remarks beside_;
-    std::size_t max_line_;
+    std::size_t max_line_ = 0;
     std::string typed_;  // read and not given yet, from begin_ on
     std::size_t begin_ = 0;
     bool too_long_ = false;  // what is typed up to the next line end belongs to such a line

@@ -117,6 +117,7 @@ coro::task<talk_end> talk_server::serve() {
             continue;
         }
         turns_.emplace(*everything_);
+        ++conversations_;
         const auto end = co_await talk_with(client, *who);
         turns_.reset();
         if (end) co_return *end;

@@ -53,6 +53,9 @@ class talk_server {
     /// everything ends at once.
     void stop() noexcept;
 
+    /// Conversations that have begun. The engine's thread.
+    [[nodiscard]] std::uint64_t conversations() const noexcept { return conversations_; }
+
  private:
     struct grace_timer : io::timer {
         explicit grace_timer(talk_server& s) noexcept;
@@ -67,6 +70,7 @@ class talk_server {
     options options_;
     grace_timer grace_;
     unsigned stops_ = 0;
+    std::uint64_t conversations_ = 0;
     std::optional<coro::context> everything_;
     std::optional<coro::context> arrivals_;
     std::optional<coro::context> turns_;  // of the conversation that goes on

@@ -229,7 +229,7 @@ class Counters(TalkTest):
                 ann.until("in lobby")
             server.signal(TERMINATE)
             remarks = [json.loads(line) for line in server.end()[2].splitlines()]
-            counted = json.loads(remarks[-1]["message"])
+            counted = remarks[-1]["counters"]
             self.assertEqual(counted["messages"], 1)
             self.assertEqual(counted["connected"], 1)
             self.assertEqual(counted["members"], 0)

@@ -323,8 +323,9 @@ class Fork(ComputeTest):
                 client.receive(2)
             for child in server.children():
                 kinds = sorted(link.partition(":")[0] for fd, link in server.descriptors(child).items() if fd > 2)
-                # Its client, and the bell of its engine.
-                self.assertEqual(kinds, ["anon_inode", "socket"])
+                # Its client, the bell of its engine, and the ways to stdout and stderr that do not
+                # block.
+                self.assertEqual(kinds, ["anon_inode", "pipe", "pipe", "socket"])
 
     def test_a_child_that_is_killed_costs_its_client_only(self):
         with Server("fork", "--work", "sleep") as server:

@@ -55,7 +55,7 @@ class Power(HttpTest):
         files = {f"dir{i % 3}/file{i}": os.urandom(200_000 + i) for i in range(200)}
         acknowledged = []
         with Program(
-            SLUICE, "files", "serve", disk.where / "store", "--http", "127.0.0.1:0", "--quiet"
+            SLUICE, "files", "serve", disk.where / "store", "--create", "--http", "127.0.0.1:0", "--quiet"
         ) as program:
             server = HttpServer.__new__(HttpServer)
             server.port = int(program.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) ")[1])

@@ -36,7 +36,7 @@ class HttpServer(Program):
     def __init__(self, directory, *flags, http="127.0.0.1:0", sync=False, **options):
         if not sync:
             flags = ("--no-sync", *flags)
-        super().__init__(SLUICE, "files", "serve", directory, "--http", http, *flags, **options)
+        super().__init__(SLUICE, "files", "serve", directory, "--create", "--http", http, *flags, **options)
         try:
             found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         except Ended:

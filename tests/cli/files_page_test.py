@@ -150,7 +150,7 @@ class Page(TalkTest):
 
     def serve(self, *flags):
         server = Program(
-            SLUICE, "files", "serve", self.there, "--http", "127.0.0.1:0", *flags
+            SLUICE, "files", "serve", self.there, "--create", "--http", "127.0.0.1:0", *flags
         )  # fmt: skip
         port = server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)")[1]
         return server, f"http://127.0.0.1:{port}/"

@@ -59,7 +59,7 @@ class Raw(TalkTest):
     def test_what_is_streamed_is_stored_and_told(self):
         for flags, folder in self.on_every_model():
             where = folder / "made"
-            with FileServer("serve", where, "--raw", "127.0.0.1:0", *flags) as server:
+            with FileServer("serve", where, "--create", "--raw", "127.0.0.1:0", *flags) as server:
                 self.assertEqual(upload(server.port, DATA), b"")
                 line = server.hear()
                 found = re.fullmatch(
@@ -125,6 +125,17 @@ class Raw(TalkTest):
             (folder / "mine").write_bytes(b"whole")
             with FileServer("serve", folder, "--raw", "127.0.0.1:0"):
                 self.assertEqual([path.name for path in folder.iterdir()], ["mine"])
+
+    def test_a_directory_that_is_not_there_is_made_if_that_is_asked_for(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name, "new")
+            with Program(SLUICE, "files", "serve", folder, "--raw", "0") as program:
+                status, _, errors = program.end()
+                self.assertEqual(status, 1)
+                self.assertRegex(errors, "there is no directory '.*/new'; .* --create")
+            self.assertFalse(folder.exists())
+            with FileServer("serve", folder, "--create", "--raw", "127.0.0.1:0"):
+                self.assertTrue(folder.is_dir())
 
     def test_a_directory_that_cannot_be_is_refused(self):
         with tempfile.NamedTemporaryFile() as file, Program(
@@ -212,7 +223,7 @@ class LittleLockedMemory(TalkTest):
     def test_an_upload_and_a_download_are_whole_without_registered_buffers(self):
         store = self.folder / "store"
         with self.run_as_nobody(
-            0, "serve", store, "--strategy", "uring-recv-write"
+            0, "serve", store, "--create", "--strategy", "uring-recv-write"
         ) as server:
             self.assertEqual(upload(server.port, DATA), b"")
             self.assertIn(SHA256, server.hear())
@@ -236,7 +247,7 @@ class PythonClients(TalkTest):
             source = pathlib.Path(name, "source")
             source.write_bytes(DATA)
             store = pathlib.Path(name, "store")
-            with FileServer("serve", store, "--raw", "127.0.0.1:0") as server:
+            with FileServer("serve", store, "--create", "--raw", "127.0.0.1:0") as server:
                 said = self.run_peer("upload_client.py", source, server.port)
                 self.assertRegex(said, rf"^{len(DATA)} bytes in ")
                 self.assertIn(SHA256, server.hear())

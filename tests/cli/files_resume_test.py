@@ -101,7 +101,7 @@ class Killed(TalkTest):
 
     def serve(self, relay, engine):
         server = Program(
-            SLUICE, "files", "serve", self.there, "--http", "127.0.0.1:0", "--engine", engine
+            SLUICE, "files", "serve", self.there, "--create", "--http", "127.0.0.1:0", "--engine", engine
         )
         relay.target = int(server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)")[1])
         return server

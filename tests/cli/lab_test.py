@@ -40,6 +40,23 @@ class Errors(LabTest):
         self.fails(1, "cannot write the report", "echo", "--full", "--html", self.work)
         self.assertLess(time.monotonic() - begun, PATIENCE)
 
+    @unittest.skipIf(os.geteuid() != 0, "becoming another user is root's")
+    def test_a_report_that_may_not_be_written_is_told_in_a_sentence(self):
+        closed = self.work / "closed"
+        closed.mkdir(mode=0o700)
+        self.work.chmod(0o755)
+        nobody = lambda: os.setuid(65534)
+        self.fails(1, "cannot write the report '.*/closed/r.csv': permission denied", "echo",
+                   "--full", "--csv", closed / "r.csv", prepare=nobody)
+
+    def test_one_report_can_go_to_stdout(self):
+        self.fails(1, "only one of --json, --csv and --html", "echo", "--json", "-", "--csv", "-")
+        status, out, err = self.lab("echo", *LITTLE, "--json", "-")
+        self.assertEqual(status, 0, err)
+        self.assertEqual(json.loads(out)["command"].split()[:3], ["sluice", "lab", "echo"])
+        self.assertIn("event epoll", err, "the text for people")
+        self.assertFalse((self.work / "-").exists())
+
     def test_no_space(self):
         self.fails(1, "has room for .* needs .*--size", "copy", "--size", "900000G")
         self.fails(1, "has room for .* needs .*--size", "upload", "--size", "900000G")

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -17,6 +18,8 @@
 #include <vector>
 
 #include "sluice/cli/commands.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/output_queue.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -105,6 +108,7 @@ class sources : public ::testing::Test {
         add_serve_options(*serve, options_);
         all.on(*serve, [this] {
             ran_ = true;
+            if (while_it_runs_) while_it_runs_();
             return exit_status::done;
         });
         auto* join = talk->add_subcommand("join");
@@ -112,17 +116,25 @@ class sources : public ::testing::Test {
         join->add_flag("--loud", ignored);
         all.on(*join, [] { return exit_status::done; });
         auto* files = all.root().add_subcommand("files");
+        auto* files_serve = files->add_subcommand("serve");
         serve_options other;
-        add_serve_options(*files->add_subcommand("serve"), other);
+        add_value(*files_serve, "--http,--listen", other.listen, read_address, "ADDRESS", "Where");
+        add_serve_options_of_many_doors(*files_serve, other, "SLUICE_LISTEN");
+        all.on(*files_serve, [&] {
+            options_ = other;
+            return exit_status::done;
+        });
 
         ::testing::internal::CaptureStderr();
         const auto status = all.run(std::move(arguments));
+        output().flush(30s);
         said_ = ::testing::internal::GetCapturedStderr();
         return status;
     }
 
     serve_options options_;
     bool ran_ = false;
+    std::function<void()> while_it_runs_;
     std::string said_;
 
  private:
@@ -165,6 +177,37 @@ TEST_F(sources, variables_stand_in_for_flags) {
     EXPECT_EQ(options_.listen, "7000");
     EXPECT_EQ(options_.max_clients, 13U) << "a flag beats a variable";
     EXPECT_TRUE(options_.quiet);
+}
+
+TEST_F(sources, each_name_of_a_flag_has_its_variable) {
+    set("SLUICE_LISTEN", "7000");
+    EXPECT_EQ(run({"files", "serve"}), exit_status::done) << said_;
+    EXPECT_EQ(options_.listen, "7000");
+    set("SLUICE_HTTP", "7001");
+    EXPECT_EQ(run({"files", "serve"}), exit_status::done) << said_;
+    EXPECT_EQ(options_.listen, "7001");
+    EXPECT_EQ(run({"files", "serve", "--listen", "7002"}), exit_status::done) << said_;
+    EXPECT_EQ(options_.listen, "7002");
+}
+
+TEST_F(sources, a_level_is_read_again_where_nothing_stronger_gave_it) {
+    const auto file = configure("log-level = debug\n");
+    while_it_runs_ = [this] {
+        EXPECT_EQ(log_level_now(), log_level::debug);
+        configure("log-level = warn\n[talk.serve]\nlog-level = error\n");
+        EXPECT_EQ(log_level_now(), log_level::error);
+        configure("");
+        EXPECT_EQ(log_level_now(), log_level::info);
+        configure("log-level = much\n");
+        EXPECT_FALSE(log_level_now());
+    };
+    EXPECT_EQ(run({"talk", "serve", "--config", file}), exit_status::done) << said_;
+    while_it_runs_ = [this] {
+        configure("log-level = debug\n");
+        EXPECT_EQ(log_level_now(), log_level::trace);
+    };
+    EXPECT_EQ(run({"talk", "serve", "--config", configure(""), "--log-level", "trace"}),
+              exit_status::done);
 }
 
 TEST_F(sources, an_empty_variable_is_none) {

@@ -85,6 +85,7 @@ class Serve(unittest.TestCase):
                     status, _, errors = program.end()
                     self.assertEqual(status, 1)
                     self.assertIn(f"127.0.0.1:{port}", errors)
+                    self.assertIn(f"with {door}", errors)
 
     def test_other_models_are_refused_in_words(self):
         for model in ("sync", "fork", "thread", "pool"):

@@ -1,0 +1,317 @@
+// Implements output_queue: a poll(2) loop over two descriptors, and writes that never block.
+#include "sluice/cli/output_queue.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <condition_variable>
+#include <csignal>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "sluice/base/open_again.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A reader that takes nothing for so long at the end of the program does not come back.
+constexpr milliseconds patience_at_end{1000};
+// What a forked child, which has one client only, waits for a reader that is behind.
+constexpr int patience_of_child = 100;
+// What a burst leaves of a buffer.
+constexpr std::size_t small_buffer = std::size_t{64} << 10;
+
+std::uint64_t lines_of(std::string_view text) noexcept {
+    return static_cast<std::uint64_t>(std::ranges::count(text, '\n'));
+}
+
+/// A pipe, or a terminal: what has one reader.
+bool are_one(int a, int b) noexcept {
+    struct stat first{};
+    struct stat second{};
+    if (::fstat(a, &first) != 0 || ::fstat(b, &second) != 0 || S_ISREG(first.st_mode)) return false;
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+bool is_socket(int fd) noexcept {
+    struct stat found{};
+    return ::fstat(fd, &found) == 0 && S_ISSOCK(found.st_mode);
+}
+
+void ring(int bell) noexcept {
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(bell, &one, sizeof one));
+}
+
+constexpr std::size_t index_of(stream where) noexcept {
+    return static_cast<std::size_t>(where);
+}
+
+std::string usual_notice(std::uint64_t lines) {
+    return fmt::format("<< {} lines were not shown here >>\n", lines);
+}
+
+}  // namespace
+
+/// What the thread and its owner share. It lives as long as the longer of the two.
+struct output_queue::state {
+    struct lane {
+        int fd = -1;
+        std::string waiting;      // under the mutex, as all here but `writing` and `written`
+        std::string writing;      // the thread's
+        std::size_t written = 0;  // of that
+        std::uint64_t dropped = 0;
+        std::uint64_t progress = 0;  // writes that took something
+        bool busy = false;           // the thread has something to write
+        bool broken = false;         // nobody is left to read it
+        drop_notice notice = usual_notice;
+
+        [[nodiscard]] std::uint64_t unwritten_lines() const noexcept {
+            return lines_of(waiting) + dropped + (busy ? lines_of(writing) : 0);
+        }
+    };
+
+    std::mutex mutex;
+    std::condition_variable news;  // for those who flush
+    std::array<lane, 2> lanes;
+    unique_fd bell;
+    bool ending = false;
+    bool ended = false;
+
+    [[nodiscard]] bool is_empty() const noexcept {
+        return std::ranges::none_of(
+            lanes, [](const lane& l) { return l.busy || !l.waiting.empty() || l.dropped > 0; });
+    }
+    void take_waiting(lane& l) {
+        if (l.busy || (l.waiting.empty() && l.dropped == 0)) return;
+        if (l.writing.capacity() > small_buffer) std::string{}.swap(l.writing);
+        l.writing.clear();
+        l.written = 0;
+        std::swap(l.writing, l.waiting);
+        if (l.dropped > 0) l.writing += l.notice(std::exchange(l.dropped, 0));
+        l.busy = true;
+    }
+    void write_some(lane& l) {
+        const auto rest = std::string_view{l.writing}.substr(l.written);
+        // Where there is room in a pipe that blocks, there is room for this much (pipe(7)).
+        const auto n = ::write(l.fd, rest.data(), std::min<std::size_t>(rest.size(), PIPE_BUF));
+        if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+        const std::lock_guard lock{mutex};
+        ++l.progress;
+        if (n >= 0) l.written += static_cast<std::size_t>(n);
+        if (n < 0 && errno == EPIPE) l.broken = true;
+        // What a full disk does not take now, it may take later.
+        if (n < 0 && !l.broken) l.dropped += lines_of(rest);
+        if (l.broken) l.waiting.clear();
+        if (n < 0 || l.written == l.writing.size()) l.busy = false;
+    }
+};
+
+output_queue::output_queue(std::array<int, 2> descriptors, std::size_t most)
+    : descriptors_{descriptors}, most_{most}, first_process_{::getpid()} {}
+
+output_queue::~output_queue() {
+    finish();
+}
+
+void output_queue::set_notice(stream where, drop_notice notice) {
+    const std::lock_guard starting{starting_};
+    notices_[index_of(where)] = notice;
+    if (!state_) return;
+    const std::lock_guard lock{state_->mutex};
+    state_->lanes[index_of(where)].notice = std::move(notice);
+}
+
+void output_queue::go_without_thread() {
+    direct_ = true;
+    for (std::size_t i = 0; i < descriptors_.size(); ++i) {
+        own_[i] = open_again_nonblocking(descriptors_[i]);
+    }
+}
+
+std::vector<int> output_queue::descriptors() const {
+    std::vector<int> all;
+    for (const auto& each : own_) {
+        if (each) all.push_back(each.get());
+    }
+    return all;
+}
+
+bool output_queue::start() noexcept {
+    const std::lock_guard starting{starting_};
+    if (direct_) return false;
+    if (state_) return true;
+    if (are_one(descriptors_[0], descriptors_[1])) err_lane_ = 0;
+    auto s = std::make_shared<state>();
+    s->bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    for (std::size_t i = 0; i < descriptors_.size(); ++i) {
+        s->lanes[i].fd = descriptors_[i];
+        if (notices_[i]) s->lanes[i].notice = notices_[i];
+    }
+    // Signals belong to the threads that wait for them.
+    sigset_t all{};
+    sigset_t before{};
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        if (s->bell) thread_ = std::thread{[s] { work(*s); }};
+    } catch (const std::system_error&) {
+        s->bell.reset();
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (s->bell) state_ = std::move(s);
+    started_ = state_ != nullptr;
+    direct_ = !started_;
+    return started_;
+}
+
+void output_queue::add(stream where, std::string_view text) noexcept {
+    if (text.empty()) return;
+    if (direct_ || (!started_ && !start())) return write_now(where, text);
+    state& s = *state_;
+    bool wake = false;
+    {
+        const std::lock_guard lock{s.mutex};
+        auto& lane = s.lanes[lane_of(where)];
+        if (lane.broken) return;
+        if (lane.waiting.size() + text.size() > most_) {
+            lane.dropped += lines_of(text);
+            return;
+        }
+        wake = !lane.busy && lane.waiting.empty();
+        try {
+            lane.waiting.append(text);
+        } catch (const std::bad_alloc&) {
+            lane.dropped += lines_of(text);
+            return;
+        }
+    }
+    if (wake) ring(s.bell.get());
+}
+
+void output_queue::work(state& s) noexcept {
+    for (;;) {
+        std::array<pollfd, 3> watched{
+            {{s.bell.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLOUT, 0}}};
+        {
+            const std::lock_guard lock{s.mutex};
+            for (std::size_t i = 0; i < s.lanes.size(); ++i) {
+                s.take_waiting(s.lanes[i]);
+                if (s.lanes[i].busy) watched[i + 1].fd = s.lanes[i].fd;
+            }
+            s.news.notify_all();
+            if (s.ending && s.is_empty()) {
+                s.ended = true;
+                s.news.notify_all();
+                return;
+            }
+        }
+        if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+        if (watched[0].revents != 0) {
+            std::uint64_t rings = 0;
+            static_cast<void>(::read(s.bell.get(), &rings, sizeof rings));
+        }
+        for (std::size_t i = 0; i < s.lanes.size(); ++i) {
+            if (watched[i + 1].revents != 0) s.write_some(s.lanes[i]);
+        }
+    }
+}
+
+bool output_queue::write_piece(std::size_t lane, std::string_view& text, int wait_ms) noexcept {
+    const int fd = own_[lane] ? own_[lane].get() : descriptors_[lane];
+    pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
+    const int ready = ::poll(&room, 1, wait_ms);
+    if (ready <= 0) return ready < 0;
+    const auto size = std::min<std::size_t>(text.size(), PIPE_BUF);
+    const auto n = is_socket(fd) ? ::send(fd, text.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                 : ::write(fd, text.data(), size);
+    if (n < 0 && errno == EINTR) return true;
+    if (n < 0 && errno == EAGAIN) return false;
+    // Lost for good where nobody is left to read it.
+    text.remove_prefix(n < 0 ? text.size() : static_cast<std::size_t>(n));
+    return true;
+}
+
+void output_queue::write_now(stream where, std::string_view text) noexcept {
+    const std::size_t lane = index_of(where);
+    shared_counts& all = *shared_;
+    const auto lines = lines_of(text);
+    const auto missing = all.dropped[lane].exchange(0);
+    std::string with_notice;
+    if (missing > 0 || all.torn[lane]) {
+        if (all.torn[lane].exchange(false)) with_notice += '\n';
+        if (missing > 0) {
+            with_notice += notices_[lane] ? notices_[lane](missing) : usual_notice(missing);
+        }
+        with_notice += text;
+        text = with_notice;
+    }
+    const bool waits = ::getpid() != first_process_ && !all.stuck[lane];
+    const std::size_t size = text.size();
+    while (!text.empty()) {
+        if (write_piece(lane, text, waits ? patience_of_child : 0)) continue;
+        all.dropped[lane] += missing + lines;
+        all.stuck[lane] = true;
+        all.torn[lane] = text.size() < size;
+        return;
+    }
+    all.stuck[lane] = false;
+}
+
+bool output_queue::flush(milliseconds patience) noexcept {
+    if (!state_) return true;
+    state& s = *state_;
+    std::unique_lock lock{s.mutex};
+    const auto progress = [&s] { return s.lanes[0].progress + s.lanes[1].progress; };
+    const auto last = std::chrono::steady_clock::now() + 3 * patience;
+    while (!s.is_empty()) {
+        const auto before = progress();
+        const auto until = std::min(last, std::chrono::steady_clock::now() + patience);
+        const bool moved =
+            s.news.wait_until(lock, until, [&] { return s.is_empty() || progress() != before; });
+        if (!moved || std::chrono::steady_clock::now() >= last) return s.is_empty();
+    }
+    return true;
+}
+
+std::uint64_t output_queue::finish() noexcept {
+    constexpr auto out = index_of(stream::out);
+    if (!started_) return shared_->dropped[out].exchange(0);
+    if (!thread_.joinable()) return 0;
+    direct_ = true;
+    const bool all = flush(patience_at_end);
+    std::uint64_t unread = 0;
+    bool ended = false;
+    {
+        std::unique_lock lock{state_->mutex};
+        unread = state_->lanes[out].unwritten_lines();
+        state_->ending = true;
+        ring(state_->bell.get());
+        // Another thread may have added something since.
+        ended =
+            all && state_->news.wait_for(lock, patience_at_end, [this] { return state_->ended; });
+    }
+    if (ended) {
+        thread_.join();
+    } else {
+        thread_.detach();
+    }
+    return unread;
+}
+
+output_queue& output() {
+    static output_queue only{{STDOUT_FILENO, STDERR_FILENO}};
+    return only;
+}
+
+}  // namespace sluice::cli

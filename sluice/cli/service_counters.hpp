@@ -1,0 +1,15 @@
+// The counters of a raw door, of an offer and of a compute service, for people and programs.
+#pragma once
+
+#include "sluice/service/compute/tally.hpp"
+#include "sluice/service/files/offer.hpp"
+#include "sluice/service/files/raw.hpp"
+
+namespace sluice::cli {
+
+/// Announce every counter (log.hpp).
+void announce_counters(const service::files::raw_counters& c);
+void announce_counters(const service::files::offer_counters& c);
+void announce_counters(const service::tally& c);
+
+}  // namespace sluice::cli

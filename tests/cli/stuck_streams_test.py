@@ -1,0 +1,251 @@
+"""Servers and clients whose stdout and stderr are full pipes that are not read."""
+
+import contextlib
+import fcntl
+import http.client
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, engines, wait_until
+
+PAGE = 4096  # the smallest pipe (pipe(7))
+TIMES = 60  # lines, of some 70 bytes each: more than the smallest pipe takes
+LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
+
+
+def models(*names):
+    return [("--model", name) for name in names] + LOOPS
+
+
+def small_pipe():
+    reads, writes = os.pipe()
+    fcntl.fcntl(writes, fcntl.F_SETPIPE_SZ, PAGE)
+    return reads, writes
+
+
+def fill(pipe):
+    """Through a description of its own: the flags of this one are those of the program's stdout."""
+    own = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(own, b".")
+    os.close(own)
+
+
+class Stuck:
+    """A server with `doors`, whose streams take nothing from when it listens."""
+
+    def __init__(self, *words, doors=1):
+        self.out, out = small_pipe()
+        self.err, err = small_pipe()
+        self.filled = [out, err]
+        self.process = subprocess.Popen(
+            [SLUICE, *map(str, words), "--grace", "1s"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=ENVIRONMENT,
+        )
+        said = b""
+        # A line a door, and one that tells them all apart.
+        while said.count(b"\n") < (doors if doors == 1 else doors + 1):
+            said += os.read(self.err, PAGE)
+        self.ports = [int(p) for p in re.findall(r"listening on 127\.0\.0\.1:(\d+)", said.decode())]
+        self.places = dict(re.findall(r"(\w[\w ]*) on 127\.0\.0\.1:(\d+)", said.decode()))
+        for each in self.filled:
+            fill(each)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        self.process.kill()
+        self.process.wait()
+        for each in (self.out, self.err, *self.filled):
+            os.close(each)
+
+    def dial(self, port=None):
+        return socket.create_connection(("127.0.0.1", port or self.ports[0]), timeout=PATIENCE)
+
+    def converse(self, port=None, question=b"1\n", answer=b"1\n"):
+        """Asks and hears once more than the pipe of a server that reports it would take."""
+        for _ in range(TIMES):
+            with self.dial(port) as peer:
+                peer.sendall(question)
+                heard = b""
+                while not heard.endswith(answer):
+                    heard += peer.recv(PAGE) or self.process.kill()
+
+    def put(self, port=None):
+        for number in range(TIMES):
+            connection = http.client.HTTPConnection(
+                "127.0.0.1", port or self.ports[0], timeout=PATIENCE
+            )
+            with contextlib.closing(connection):
+                connection.request("PUT", f"/{number}", b"hello")
+                assert connection.getresponse().status in (201, 204)
+
+    def stream(self, port=None):
+        for _ in range(TIMES):
+            with self.dial(port) as peer:
+                peer.sendall(b"hello")
+                peer.shutdown(socket.SHUT_WR)
+                assert peer.recv(1) == b""
+
+    def chat(self, port=None):
+        for _ in range(TIMES):
+            with self.dial(port) as peer:
+                assert b"welcome" in peer.makefile("rb").readline()
+
+
+class Servers(unittest.TestCase):
+    """Each serves on, whatever it would say, and a signal ends it."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def check(self, variants, command, use, doors=1):
+        for variant in variants:
+            with self.subTest(variant), Stuck(*command, *variant, doors=doors) as server:
+                use(server)
+                # What they say goes to stderr.
+                for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2):
+                    server.process.send_signal(number)
+                use(server)
+                server.process.send_signal(signal.SIGTERM)
+                self.assertEqual(server.process.wait(PATIENCE), 0)
+
+    def test_talk(self):
+        command = ("talk", "serve", "--listen", "127.0.0.1:0", "--echo", "--keep")
+        self.check(models("sync", "fork", "thread", "pool"), command, Stuck.converse)
+
+    def test_chat(self):
+        self.check(LOOPS, ("chat", "serve", "--listen", "127.0.0.1:0"), Stuck.chat)
+
+    def test_files(self):
+        command = ("files", "serve", self.folder, "--no-sync", "--http")
+        command += ("127.0.0.1:0", "--raw", "127.0.0.1:0")
+
+        def use(server):
+            server.put(int(server.places["HTTP"]))
+            server.stream(int(server.places["streams"]))
+
+        self.check(models("sync", "fork", "thread", "pool"), command, use, doors=2)
+
+    def test_offer(self):
+        file = self.folder / "file"
+        file.write_bytes(b"hello")
+
+        def use(server):
+            for _ in range(TIMES):
+                with server.dial() as peer:
+                    self.assertEqual(peer.recv(PAGE), b"hello")
+
+        command = ("files", "offer", file, "--listen", "127.0.0.1:0")
+        self.check(models("fork", "thread"), command, use)
+
+    def test_compute(self):
+        command = ("compute", "serve", "--listen", "127.0.0.1:0")
+        self.check(models("fork"), command, Stuck.converse)
+
+    def test_a_program_that_says_much_on_stderr(self):
+        script = self.folder / "script"
+        script.write_text(
+            "#!/bin/sh\nwhile read -r line; do\n"
+            "    echo 'a remark that is as long as many a line of a log' >&2\n"
+            "    echo $line\ndone\n"
+        )
+        script.chmod(0o700)
+        for variant in models("fork", "thread"):
+            command = ("compute", "serve", "--listen", "127.0.0.1:0", "--grace", "1s", *variant)
+            with self.subTest(variant), Stuck(*command, *("--exec", script)) as server:
+                server.converse()
+                server.process.send_signal(signal.SIGTERM)
+                self.assertEqual(server.process.wait(PATIENCE), 0)
+
+    def test_all_in_one(self):
+        command = ["serve", "--files", self.folder]
+        for door in ("--chat", "--http", "--raw", "--compute"):
+            command += (door, "127.0.0.1:0")
+
+        def use(server):
+            server.chat(int(server.places["chat"]))
+            server.converse(int(server.places["compute"]))
+            server.stream(int(server.places["raw files"]))
+
+        self.check(LOOPS, command, use, doors=4)
+
+
+class Told(unittest.TestCase):
+    """What a reader hears that comes late: each line, or that it was not shown."""
+
+    def test_files(self):
+        for variant in models("fork"):
+            with self.subTest(variant), tempfile.TemporaryDirectory() as folder:
+                command = ("files", "serve", folder, "--no-sync", "--http", "127.0.0.1:0", *variant)
+                with Stuck(*command) as server:
+                    server.put()
+                    os.read(server.out, PAGE)
+                    server.put()
+                    heard = b""
+                    while told(heard) < 2 * TIMES:
+                        heard += os.read(server.out, PAGE)
+                    self.assertEqual(told(heard), 2 * TIMES)
+                    lost = b"not shown" in heard
+                    self.assertEqual(lost, variant == ("--model", "fork"))
+                    server.process.send_signal(signal.SIGTERM)
+                    self.assertEqual(server.process.wait(PATIENCE), 0)
+
+
+def told(heard):
+    lost = re.findall(rb"^<< (\d+) lines were not shown here >>\n", heard, re.MULTILINE)
+    return heard.count(b"Received ") + sum(int(number) for number in lost)
+
+
+class Clients(unittest.TestCase):
+    """They wait for their reader, until Ctrl-C."""
+
+    def interrupt(self, *words, stuck="stdout", waits=()):
+        reads, writes = small_pipe()
+        fill(writes)
+        try:
+            pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stuck: writes}
+            with subprocess.Popen([SLUICE, *map(str, words)], env=ENVIRONMENT, **pipes) as client:
+                for each in waits:
+                    each()
+                client.send_signal(signal.SIGINT)
+                return client.wait(PATIENCE)
+        finally:
+            os.close(reads)
+            os.close(writes)
+
+    def test_get(self):
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            port = door.getsockname()[1]
+
+            def answer():
+                peer = self.enterContext(door.accept()[0])
+                peer.recv(PAGE)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+                wait_until(lambda: unsent(peer) == 0, "the client has the answer")
+
+            status = self.interrupt(
+                "files", "get", f"http://127.0.0.1:{port}/a", "-o", "-", waits=(answer,)
+            )
+            self.assertEqual(status, 130)
+
+
+def unsent(peer):
+    """Bytes that the other side has not acknowledged (tcp(7), SIOCOUTQ)."""
+    siocoutq = 0x5411
+    return int.from_bytes(fcntl.ioctl(peer, siocoutq, bytes(4)), "little")
+
+
+if __name__ == "__main__":
+    unittest.main()
