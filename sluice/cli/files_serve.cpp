@@ -84,9 +84,13 @@ exit_status serve(const CLI::App& command, settings& s) {
     }
     for (const auto& each : place->remarks()) log(log_level::info, each);
     const auto report = lines_to_stdout(s.common.quiet);
-    files::raw_door raw{
-        s.discard ? nullptr : &*place,
-        {.how = s.allowed.receive, .max_size = s.allowed.max_size, .report = report}};
+    if (!s.common.quiet)
+        s.allowed.remark = [](std::string_view line) { log(log_level::info, line); };
+    files::raw_door raw{s.discard ? nullptr : &*place,
+                        {.how = s.allowed.receive,
+                         .max_size = s.allowed.max_size,
+                         .report = report,
+                         .remark = s.allowed.remark}};
     s.allowed.report = report;
     s.allowed.head_time = s.head_time;
     s.allowed.idle_time = s.idle_time;
@@ -103,6 +107,11 @@ exit_status serve(const CLI::App& command, settings& s) {
     }
     what.keep = {place->directory()};
     what.spread_evenly = true;
+    what.on_stage = [&](model::stage now) {
+        const auto going = http.counted().transfers + raw.counted().transfers;
+        if (now == model::stage::draining && going > 0)
+            say_what_is_waited_for(going, s.common.grace);
+    };
     what.count = [&] {
         announce_counters(http.counted());
         announce_counters(raw.counted());

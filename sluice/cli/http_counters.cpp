@@ -21,6 +21,7 @@ struct name_of_counter {
 constexpr std::array names{
     name_of_counter{"clients", &http_counters::clients, "connections"},
     name_of_counter{"requests", &http_counters::requests, "whose heads were whole"},
+    name_of_counter{"transfers", &http_counters::transfers, "uploads and downloads, now"},
     name_of_counter{"stored", &http_counters::stored, "files that were put"},
     name_of_counter{"bytes_stored", &http_counters::bytes_stored, "of uploads, kept or not"},
     name_of_counter{"resumed", &http_counters::resumed, "uploads that went on after a cut"},

@@ -107,9 +107,13 @@ exit_status serve(const CLI::App& command, const settings& s) {
          .grace = s.common.grace,
          .seen = s.common.quiet || !given.out ? nullptr : &shown,
          .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
-    files::raw_door raw{&*place, {.how = {}, .report = lines_to_stdout(s.common.quiet)}};
     files::http_options over_http;
     over_http.report = lines_to_stdout(s.common.quiet);
+    if (!s.common.quiet) {
+        over_http.remark = [](std::string_view line) { log(log_level::info, line); };
+    }
+    files::raw_door raw{&*place,
+                        {.how = {}, .report = over_http.report, .remark = over_http.remark}};
     files::http_door http{*place, over_http};
     service::compute compute{service::make_fib(34), {}};
 
@@ -129,8 +133,12 @@ exit_status serve(const CLI::App& command, const settings& s) {
                     .flag = "--compute"}},
          .on_ready = [&all_here] { all_here = true; },
          .on_stage =
-             [&](model::stage) {
+             [&](model::stage now) {
                  if (!all_here) chat.give_up();
+                 const auto going = http.counted().transfers + raw.counted().transfers;
+                 if (now == model::stage::draining && going > 0) {
+                     say_what_is_waited_for(going, s.common.grace);
+                 }
              },
          .count =
              [&] {

@@ -11,6 +11,7 @@ void announce_counters(const service::files::raw_counters& c) {
     announce_counters(
         "raw files",
         std::array{counter{"clients", c.clients, "connections"},
+                   counter{"transfers", c.transfers, "that go on now"},
                    counter{"stored", c.stored, "files, those that were only counted included"},
                    counter{"bytes", c.bytes, "of them"},
                    counter{"lost", c.lost, "clients that left before the end"},

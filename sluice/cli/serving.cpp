@@ -267,6 +267,13 @@ std::expected<std::vector<unique_fd>, std::string> open_shared_doors(const std::
     return doors;
 }
 
+void say_what_is_waited_for(std::uint64_t transfers, std::chrono::milliseconds grace) {
+    log(log_level::info,
+        fmt::format("stopping: {} {} may go on for {} s, and {} at once if you stop again",
+                    grouped(transfers), transfers == 1 ? "transfer" : "transfers",
+                    std::chrono::duration<double>{grace}.count(), transfers == 1 ? "ends" : "end"));
+}
+
 void announce_listening(const net::address& where, model_kind model, io::engine_kind engine) {
     announce(fmt::format("listening on {} ({}, {})", where.to_string(), to_text(model),
                          io::to_text(engine)));

@@ -2,6 +2,8 @@
 // how a service is run under the model that was asked for.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -83,6 +85,9 @@ void set_up_output(const serve_options& common, model_kind model);
 
 /// Lets the process open as many files as the system allows it (RLIMIT_NOFILE's hard limit).
 void raise_open_files() noexcept;
+
+/// Logs that a stop waits for so many transfers, and for how long.
+void say_what_is_waited_for(std::uint64_t transfers, std::chrono::milliseconds grace);
 
 /// Announces `listening on 127.0.0.1:5000 (event, uring)`.
 void announce_listening(const net::address& where, model_kind model, io::engine_kind engine);

@@ -1,5 +1,6 @@
 """What SIGHUP, SIGUSR1 and SIGUSR2 do to every server, on a terminal and without one."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -184,6 +185,29 @@ class Terminal(unittest.TestCase):
         self.ask(port)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(PATIENCE), 0)
+
+
+class Transfers(TalkTest):
+    def test_what_lasts_is_said_and_what_a_stop_waits_for(self):
+        put = b"PUT /late HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhello"
+        doors = (("--http", put, " late"), ("--raw", b"hello", ""))
+        with contextlib.ExitStack() as all:
+            running = []
+            # All of them at a time, for each takes two seconds to be said.
+            for variant in ALL:
+                for door, words, name in doors:
+                    folder = all.enter_context(tempfile.TemporaryDirectory())
+                    command = ("files", "serve", folder, door, "127.0.0.1:0", "--no-sync", *variant)
+                    server = all.enter_context(Server(*command, "--grace", "100ms"))
+                    client = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+                    all.enter_context(client).sendall(words)
+                    running.append((variant, server, name))
+            for variant, server, name in running:
+                with self.subTest(variant, name=name):
+                    server.hear_remark(rf"info: \[Client 1\] goes on sending{name}: 5\S* so far")
+                    server.signal(signal.SIGTERM)
+                    server.hear_remark(r"info: stopping: 1 transfer may go on for 0.1 s")
+                    self.assert_ends(server, 0)
 
 
 class Reports(TalkTest):

@@ -113,7 +113,6 @@ class Servers(unittest.TestCase):
     def check(self, variants, command, use, doors=1):
         for variant in variants:
             with self.subTest(variant), Stuck(*command, *variant, doors=doors) as server:
-                use(server)
                 # What they say goes to stderr.
                 for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2):
                     server.process.send_signal(number)

@@ -41,6 +41,8 @@ struct http_options {
     /// Takes a line for people about what came of an upload, without its end. Any thread, any
     /// forked process; must not throw.
     std::function<void(std::string_view)> report;
+    /// Takes a line for people about what goes on, for the log; otherwise as `report`.
+    std::function<void(std::string_view)> remark = {};
 
     static constexpr std::size_t largest_head = std::size_t{32} * 1024;
 };
@@ -49,6 +51,7 @@ struct http_options {
 struct http_counters {
     std::atomic<std::uint64_t> clients = 0;
     std::atomic<std::uint64_t> requests = 0;
+    std::atomic<std::uint64_t> transfers = 0;      ///< uploads and downloads that go on now
     std::atomic<std::uint64_t> stored = 0;         ///< files that were put
     std::atomic<std::uint64_t> bytes_stored = 0;   ///< of them, as they came
     std::atomic<std::uint64_t> fetched = 0;        ///< files, or parts of them, that were sent
@@ -91,6 +94,9 @@ class http_door {
     [[nodiscard]] digest_crew& crew() noexcept { return crew_; }
     void report(std::string_view what) noexcept {
         if (options_.report) options_.report(what);
+    }
+    void remark(std::string_view what) noexcept {
+        if (options_.remark) options_.remark(what);
     }
     /// For what waits for the disk or burns the CPU.
     [[nodiscard]] late_pool& disk() noexcept { return disk_; }

@@ -15,6 +15,7 @@
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/http_conditions.hpp"
 #include "sluice/service/files/http_exchange.hpp"
+#include "sluice/service/files/lasting_transfer.hpp"
 #include "sluice/service/files/listing.hpp"
 #include "sluice/service/files/listing_page.hpp"
 #include "sluice/service/files/media_type.hpp"
@@ -202,6 +203,7 @@ class file_answer {
         if (!headed) co_return;
         auto& peer = x_.client().peer();
         transfer::moved told;
+        const lasting_transfer going{x_.door().counting().transfers, nullptr};
         const auto& options = x_.door().options();
         auto sent =
             co_await at_pace<void>(x_.client().home(), {.window = options.body_time}, told, [&] {

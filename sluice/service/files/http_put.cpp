@@ -21,6 +21,7 @@
 #include "sluice/service/files/digest_later.hpp"
 #include "sluice/service/files/http_conditions.hpp"
 #include "sluice/service/files/http_exchange.hpp"
+#include "sluice/service/files/lasting_transfer.hpp"
 #include "sluice/service/files/media_type.hpp"
 #include "sluice/service/files/pace.hpp"
 #include "sluice/service/files/quiet_thread.hpp"
@@ -332,12 +333,18 @@ class upload {
         auto room = file.room_from(base_, total());
         const std::uint64_t step = x_.client().roams() ? fair_step : whole_step;
         result<std::uint64_t> got{0};
+        lasting_transfer going{
+            counting().transfers, [this, &told] {
+                x_.door().remark(fmt::format("[Client {}] goes on sending {}: {} so far",
+                                             x_.number(), path_, wire::format_size(told.bytes())));
+            }};
         do {
             // Where threads are shared, others have a turn, until more has come.
             if (*got > 0 && x_.here().empty()) {
                 co_await x_.client().turn(io::after(io::clock::now(), options().body_time));
             }
             const auto until = step < whole_step ? *got + step : whole_step;
+            const lasting_transfer::watch clock{going, home()};
             got = co_await at_pace<std::uint64_t>(
                 home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
                 [&] {

@@ -18,6 +18,7 @@
 #include "sluice/coro/context.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/service/files/digest.hpp"
+#include "sluice/service/files/lasting_transfer.hpp"
 #include "sluice/service/files/quiet_thread.hpp"
 #include "sluice/wire/size.hpp"
 
@@ -132,11 +133,16 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
         co_return;
     }
     transfer::moved told;
+    lasting_transfer going{counters_->transfers, [&] {
+                               if (!options_.remark) return;
+                               options_.remark(fmt::format("{} goes on sending: {} so far", who,
+                                                           wire::format_size(told.bytes())));
+                           }};
     // One byte more than the limit says that there are too many.
     const std::uint64_t limit = options_.max_size;
     const std::uint64_t most =
         limit == std::numeric_limits<std::uint64_t>::max() ? limit : limit + 1;
-    auto got = co_await take(client, *file, most, told);
+    auto got = co_await take(client, *file, most, told, going);
     if (!got) {
         const bool disk = got.error().is(ENOSPC) || got.error().is(EDQUOT) ||
                           got.error().is(EFBIG) || got.error().is(EIO);
@@ -170,7 +176,8 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
 }
 
 coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming& file,
-                                                 std::uint64_t most, transfer::moved& told) {
+                                                 std::uint64_t most, transfer::moved& told,
+                                                 lasting_transfer& going) {
     const bool synced = store_->syncs();
     transfer::write_behind behind{file.fd(), 0, synced,
                                   synced && !client.home().blocks() ? disk_.get() : nullptr};
@@ -181,6 +188,7 @@ coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming&
         if (received > 0) co_await client.turn();
         std::uint64_t step = most - received;
         if (client.roams()) step = std::min(step, fair_step);
+        const lasting_transfer::watch clock{going, client.home()};
         auto got = co_await transfer::receive_file(
             options_.how, client.peer(),
             {.file = file.fd(), .offset = received, .most = step, .room = &room, .behind = &behind},

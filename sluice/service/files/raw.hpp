@@ -24,17 +24,22 @@ struct raw_options {
     /// Takes a line for people about what came of a client, without its end. Any thread, any forked
     /// process; must not throw.
     std::function<void(std::string_view)> report;
+    /// Takes a line for people about what goes on, for the log; otherwise as `report`.
+    std::function<void(std::string_view)> remark = {};
 };
 
 /// What a raw door has counted, in all threads and forked processes.
 struct raw_counters {
     std::atomic<std::uint64_t> clients = 0;
-    std::atomic<std::uint64_t> stored = 0;  ///< files, those that were only counted included
-    std::atomic<std::uint64_t> bytes = 0;   ///< of them
-    std::atomic<std::uint64_t> lost = 0;    ///< clients that went away before the end
+    std::atomic<std::uint64_t> transfers = 0;  ///< that go on now
+    std::atomic<std::uint64_t> stored = 0;     ///< files, those that were only counted included
+    std::atomic<std::uint64_t> bytes = 0;      ///< of them
+    std::atomic<std::uint64_t> lost = 0;       ///< clients that went away before the end
     std::atomic<std::uint64_t> too_large = 0;
     std::atomic<std::uint64_t> failed = 0;  ///< the disk did not take it
 };
+
+class lasting_transfer;
 
 /// Each client's stream becomes a file under a name of the store's choice, once it has ended in
 /// order: then the connection is closed in order, too. A client that goes away in the middle leaves
@@ -57,7 +62,7 @@ class raw_door {
     static coro::task<result<std::uint64_t>> drop(model::guest& client);
     coro::task<void> store_from(model::guest& client, std::string who);
     coro::task<result<std::uint64_t>> take(model::guest& client, incoming& file, std::uint64_t most,
-                                           transfer::moved& told);
+                                           transfer::moved& told, lasting_transfer& going);
     coro::task<result<std::string>> keep(io::engine& here, incoming& file);
     coro::task<std::string> digest(io::engine& here, incoming& file, std::uint64_t size);
     void report(std::string_view what) noexcept;
