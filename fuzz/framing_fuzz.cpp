@@ -16,11 +16,13 @@ namespace {
 using namespace sluice::wire;
 using sluice::check;
 
-/// The input: a byte for the mode, one for the limit, one for the number of pieces in the plan,
-/// then a byte for each piece (its length, and in the top bit whether a pause follows), and the
-/// rest is what the peer sends. The plan is repeated until all is sent.
+/// The input: a byte for the mode and the sender, one for the limit, one for the number of pieces
+/// in the plan, then a byte for each piece (its length, and in the top bits whether a pause
+/// follows, and whether that lasts), and the rest is what the peer sends. The plan is repeated
+/// until all is sent.
 struct script {
     framing mode = framing::line;
+    sender from = sender::program;
     std::size_t limit = 0;
     std::vector<std::size_t> cuts;
     stream sent;
@@ -35,7 +37,10 @@ script script_of(std::string_view input) {
     };
     constexpr framing modes[] = {framing::automatic, framing::line, framing::raw};
     script out;
-    out.mode = modes[take() % std::size(modes)];
+    constexpr sender senders[] = {sender::program, sender::client, sender::person};
+    const auto which = take();
+    out.mode = modes[which % std::size(modes)];
+    out.from = senders[which / std::size(modes) % std::size(senders)];
     out.limit = take();
     std::vector<std::uint8_t> plan(take() % 32);
     for (auto& piece : plan) piece = take();
@@ -45,12 +50,13 @@ script script_of(std::string_view input) {
     std::size_t at = 0;
     std::size_t idle = 0;  // pieces since the last byte: a plan of empty pieces must end too
     for (std::size_t i = 0; at <= input.size() && idle < plan.size(); i = (i + 1) % plan.size()) {
-        const std::size_t length = plan[i] & 0x7fU;
+        const std::size_t length = plan[i] & 0x3fU;
         idle = length == 0 ? idle + 1 : 0;
         at += length;
         if (at > input.size()) break;
         out.cuts.push_back(at);
         if ((plan[i] & 0x80U) != 0) out.sent.pauses.push_back(at);
+        if ((plan[i] & 0xc0U) == 0xc0U) out.sent.pauses.push_back(at);
     }
     return out;
 }
@@ -58,7 +64,7 @@ script script_of(std::string_view input) {
 /// A reader, and all that it gave.
 class listener {
  public:
-    explicit listener(const script& s) : reader_{s.mode, s.limit}, limit_{s.limit} {}
+    explicit listener(const script& s) : reader_{s.mode, s.limit, s.from}, limit_{s.limit} {}
 
     void feed(std::string_view chunk) {
         // In memory of its own, so that a look beyond its ends or after its time is seen.
@@ -67,8 +73,8 @@ class listener {
         drain({lent.data(), lent.size()});
     }
     void pause() {
-        reader_.pause();
-        check(!reader_.awaits_pause() || reader_.held_bytes() > 0, "it waits for nothing");
+        reader_.end_pause();
+        check(reader_.awaited() == pause::none || reader_.held_bytes() > 0, "it waits for nothing");
         drain({});
     }
     void finish() {
@@ -166,7 +172,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (s.mode == framing::raw) {
         check(split == pieces(s), "raw is not what each chunk brought");
     } else {
-        check(split == plain_parse(s.mode, s.limit, s.sent), "not what the plainest parser reads");
+        check(split == plain_parse(s.mode, s.limit, s.sent, s.from),
+              "not what the plainest parser reads");
         check(split == parse(s, false), "the split changed the messages");
     }
     send_again(split.messages);

@@ -33,7 +33,7 @@ def chat(server):
             break
         if message:
             server.sendall(message.encode("utf-8", "replace"))
-            time.sleep(0.05)  # without ends, only time keeps two messages apart
+            time.sleep(0.1)  # without ends, only time keeps two messages apart
     server.shutdown(socket.SHUT_WR)
     over.wait(5)  # for what is still on its way to us
 

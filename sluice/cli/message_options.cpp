@@ -31,7 +31,7 @@ void add_framing_option(CLI::App& command, wire::framing& into) {
     constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
         {{"auto", automatic}, {"line", line}, {"raw", raw}}};
     add_value(command, "--framing", into, one_of{framings}, "HOW",
-              "What ends a message: auto, line or raw (auto)");
+              "What ends a message: auto, line or raw (auto); raw to measure unterminated clients");
 }
 
 void add_max_line_option(CLI::App& command, std::size_t& into, const std::string& what) {

@@ -7,6 +7,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/net/pause.hpp"
 #include "sluice/wire/framing.hpp"
 
 namespace sluice::net {
@@ -18,8 +19,9 @@ template <class Source>
 class framed {
  public:
     /// `max_message` in bytes. `source` outlives this.
-    framed(Source& source, wire::framing mode, std::size_t max_message) noexcept
-        : source_{source}, reader_{mode, max_message} {}
+    framed(Source& source, wire::framing mode, std::size_t max_message,
+           wire::sender from = wire::sender::program) noexcept
+        : source_{source}, reader_{mode, max_message, from} {}
 
     /// The next message, or none at the end of the stream. Valid until the next call.
     /// fault::message_too_long, after which there is no other message; what recv() reports.
@@ -40,27 +42,25 @@ class framed {
     /// is lost.
     [[nodiscard]] coro::task<result<void>> more() noexcept {
         let_go();
-        result<typename Source::chunk> got;
-        if (reader_.awaits_pause()) {
-            got = co_await io::with_timeout(source_.home(), source_.recv(), wire::auto_pause);
-        } else {
-            if constexpr (requires { source_.turn(); }) co_await source_.turn();
-            got = co_await source_.recv();
-        }
-        co_return take(std::move(got));
+        const auto until = end_of_pause();
+        if constexpr (requires { source_.turn(until); }) co_await source_.turn(until);
+        if (until == io::never) co_return take(co_await source_.recv());
+        co_return take(co_await io::with_deadline(source_.home(), source_.recv(), until));
     }
     /// For who reads the source himself: what more() does before and after, without the coroutine
-    /// that it is. A read may wait as long as it likes unless the peer awaits_pause(); one that
-    /// timed out is then such a pause.
+    /// that it is. A read may wait as long as it likes unless a pause of the peer is awaited; one
+    /// that timed out is then such a pause.
     void let_go() noexcept {
         // Drained: an idle connection holds no buffer.
         chunk_ = {};
     }
-    [[nodiscard]] bool awaits_pause() const noexcept { return reader_.awaits_pause(); }
+    [[nodiscard]] bool awaits_pause() const noexcept {
+        return reader_.awaited() != wire::pause::none;
+    }
     [[nodiscard]] result<void> take(result<typename Source::chunk> got) noexcept {
         if (!got) {
             if (got.error() != fault::timed_out) return failure(got.error());
-            reader_.pause();
+            reader_.end_pause();
         } else if (got->empty()) {
             ended_ = true;
             reader_.finish();
@@ -79,6 +79,16 @@ class framed {
     [[nodiscard]] bool answers_terminated() const noexcept { return reader_.answers_terminated(); }
 
  private:
+    [[nodiscard]] io::time_point end_of_pause() const noexcept {
+        return net::end_of_pause(reader_.awaited(), socket_of(source_));
+    }
+    /// -1 for a console, which has no round trip.
+    static int socket_of(Source& source) noexcept {
+        if constexpr (requires { source.peer().fd(); }) return source.peer().fd();
+        if constexpr (requires { source.fd(); }) return source.fd();
+        return -1;
+    }
+
     Source& source_;
     typename Source::chunk chunk_;
     wire::frame_reader reader_;

@@ -49,7 +49,7 @@ conversation::conversation(net::connection& peer, std::string name, desk& here,
       name_{std::move(name)},
       desk_{here},
       options_{o},
-      messages_{peer, o.framing, o.max_line} {
+      messages_{peer, o.framing, o.max_line, wire::sender::person} {
     peer_.send_promptly();
 }
 
@@ -147,20 +147,40 @@ coro::task<void> conversation::read_ahead(coro::scope& turn) {
 }
 
 coro::task<bool> conversation::keep_next() {
-    auto found = co_await messages_.next();
-    if (!found && found.error() == fault::cancelled) co_return false;
-    if (found && *found) {
-        kept_.emplace_back((*found)->text);
-        kept_bytes_ += kept_.back().size();
-    } else {
-        ended_ = found ? result<void>{} : failure(found.error());
+    for (;;) {
+        auto found = messages_.here();
+        if (!ours_) {
+            // Why it cannot be sent, the next read tells.
+            const auto due = late_end();
+            if (!due.empty()) static_cast<void>(co_await peer_.send_all(due));
+        }
+        if (found && !*found && !messages_.ended()) {
+            auto more = co_await messages_.more();
+            if (!more && more.error() == fault::cancelled) co_return false;
+            if (more) continue;
+            found = failure(more.error());
+        }
+        if (found && *found) {
+            kept_.emplace_back((*found)->text);
+            kept_bytes_ += kept_.back().size();
+        } else {
+            ended_ = found ? result<void>{} : failure(found.error());
+        }
+        co_return true;
     }
-    co_return true;
+}
+
+/// The end that our last message lacks, once the peer turns out to end its own.
+std::string_view conversation::late_end() noexcept {
+    const bool due = is_open_ && messages_.answers_terminated();
+    if (due) is_open_ = false;
+    return wire::message_end(due);
 }
 
 coro::task<conversation::outcome> conversation::say(std::string_view text, bool terminated) {
-    out_.clear();
+    out_.assign(late_end());
     wire::append_framed(out_, text, terminated);
+    is_open_ = !terminated;
     mid_message_ = true;
     auto sent = co_await peer_.send_all(out_);
     mid_message_ = !sent;
@@ -175,7 +195,7 @@ coro::task<void> conversation::say_goodbye(parting how) {
     const bool gone = how == parting::they_said_exit || how == parting::they_went_away;
     // A word glued to a piece of another message would not be understood.
     if (gone || mid_message_) co_return;
-    out_.clear();
+    out_.assign(late_end());
     wire::append_framed(
         out_,
         patient ? fmt::format("error: message longer than {} bytes", options_.max_line) : exit_word,

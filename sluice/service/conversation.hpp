@@ -71,6 +71,7 @@ class conversation {
     coro::task<void> read_line(coro::scope& turn);
     coro::task<void> read_ahead(coro::scope& turn);
     coro::task<bool> keep_next();
+    [[nodiscard]] std::string_view late_end() noexcept;
     coro::task<outcome> say(std::string_view text, bool terminated);
     coro::task<void> say_goodbye(parting how);
     coro::task<void> drain(bool patient);
@@ -94,6 +95,7 @@ class conversation {
     error trouble_ = fault::ended;  // what the desk, or sending, ran into
     bool ours_ = false;             // whose turn it is
     bool mid_message_ = false;      // a part of a message may have gone out
+    bool is_open_ = false;          // our last message went out without an end
 };
 
 }  // namespace sluice::service

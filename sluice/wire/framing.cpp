@@ -11,10 +11,28 @@ namespace sluice::wire {
 namespace {
 
 // Every connection has one, also an idle one, whose whole budget is half a KiB.
-static_assert(sizeof(frame_reader) <= 64);
+static_assert(sizeof(frame_reader) <= 56);
+
+constexpr std::string_view mark{"\xff"};
+
+// Unterminated messages in a row after which no newline is expected any more.
+constexpr std::uint8_t several = 3;
 
 bool ends_in_return(std::string_view bytes) noexcept {
     return !bytes.empty() && bytes.back() == '\r';
+}
+
+/// Whether the rest of a character of UTF-8 (RFC 3629) is still to come.
+bool ends_within_character(std::string_view text) noexcept {
+    constexpr std::size_t longest = 4;
+    for (std::size_t back = 1; back < longest && back <= text.size(); ++back) {
+        const auto byte = static_cast<std::uint8_t>(text[text.size() - back]);
+        if (byte >= 0x80 && byte < 0xc0) continue;
+        if (byte < 0xc2 || byte > 0xf4) return false;
+        const std::size_t length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+        return back < length;
+    }
+    return false;
 }
 
 }  // namespace
@@ -39,7 +57,11 @@ void frame_reader::feed(std::string_view chunk) noexcept {
     check(chunk_.empty(), "a chunk is fed before the one before it is drained");
     check(!finished_, "a chunk is fed after the end of the stream");
     forget_handed_out();
-    if (trouble_ == trouble::none) chunk_ = chunk;
+    if (trouble_ != trouble::none) return;
+    chunk_ = chunk;
+    decodes_ = from_ != sender::program &&
+               (telnet_.in_use() || chunk.find(mark) != std::string_view::npos ||
+                chunk.find('\0') != std::string_view::npos);
 }
 
 result<std::optional<message>> frame_reader::next() noexcept {
@@ -47,22 +69,29 @@ result<std::optional<message>> frame_reader::next() noexcept {
     forget_handed_out();
     if (mode_ == framing::raw) return next_chunk();
     if (cut_) return hand_out_rest();
-    return next_line();
+    return decodes_ ? next_decoded() : next_line();
 }
 
-bool frame_reader::awaits_pause() const noexcept {
-    return mode_ == framing::automatic && !handed_out_ && !stash_.empty();
+pause frame_reader::awaited() const noexcept {
+    if (ends_lines_ || handed_out_ || stash_.empty()) return pause::none;
+    if (unterminated_ == several) return pause::usual;
+    const bool waits = hesitation_ != hesitation::none && fresh_ == fresh::nothing;
+    return waits ? pause::typed : pause::first;
 }
 
-void frame_reader::pause() noexcept {
+void frame_reader::end_pause() noexcept {
     check(chunk_.empty(), "a pause is told before the chunk is drained");
-    if (awaits_pause()) cut_ = true;
+    if (awaited() == pause::none) return;
+    if (!hesitates()) cut_ = true;
 }
 
 void frame_reader::finish() noexcept {
     check(chunk_.empty(), "the end is told before the chunk is drained");
     finished_ = true;
-    if (!handed_out_ && !stash_.empty()) cut_ = true;
+    forget_handed_out();
+    if (trouble_ != trouble::none) return;
+    if (telnet_.take_mark() && !stash_.append(mark)) trouble_ = trouble::no_memory;
+    cut_ = !stash_.empty();
 }
 
 frame_reader::outcome frame_reader::next_line() noexcept {
@@ -83,12 +112,30 @@ frame_reader::outcome frame_reader::next_line() noexcept {
             handed_out_ = true;
         }
         if (returned) text.remove_suffix(1);
-
-        const bool belongs_to_last = late_end_ && text.empty();
-        late_end_ = false;
-        if (!belongs_to_last) return message{.text = text, .terminated = true};
-        forget_handed_out();
+        if (const auto line = end_line(text)) return line;
     }
+}
+
+frame_reader::outcome frame_reader::next_decoded() noexcept {
+    while (!chunk_.empty()) {
+        const bool returned = ends_in_return(stash_.view());
+        const auto what = telnet_.take(chunk_.front(), returned);
+        const auto byte = chunk_.substr(0, 1);
+        if (what != telnet_decoder::part::mark) chunk_.remove_prefix(1);
+        if (telnet_.known()) learn_lines();
+        if (what == telnet_decoder::part::nothing) continue;
+        if (what != telnet_decoder::part::line_end) {
+            const auto kept = keep(what == telnet_decoder::part::text ? byte : mark);
+            if (kept != trouble::none) return fail(kept);
+            continue;
+        }
+        auto text = stash_.view();
+        if (returned) text.remove_suffix(1);
+        if (text.size() > max_message_) return fail(trouble::too_long);
+        handed_out_ = true;
+        if (const auto line = end_line(text)) return line;
+    }
+    return keep_rest();
 }
 
 frame_reader::outcome frame_reader::next_chunk() noexcept {
@@ -99,25 +146,94 @@ frame_reader::outcome frame_reader::next_chunk() noexcept {
 
 frame_reader::outcome frame_reader::keep_rest() noexcept {
     const auto rest = std::exchange(chunk_, {});
-    if (rest.empty()) {
-        if (stash_.empty()) stash_.release();
-        return std::nullopt;
+    if (!rest.empty()) {
+        if (const auto kept = keep(rest); kept != trouble::none) return fail(kept);
+    } else if (stash_.empty()) {
+        stash_.release();
     }
+    return std::nullopt;
+}
+
+/// Adds bytes whose line has not ended yet.
+frame_reader::trouble frame_reader::keep(std::string_view bytes) noexcept {
     // A '\r' at the end may still turn out to be half of the line's end, which does not count.
-    if (stash_.size() + rest.size() - (ends_in_return(rest) ? 1 : 0) > max_message_) {
-        return fail(trouble::too_long);
+    if (stash_.size() + bytes.size() - (ends_in_return(bytes) ? 1 : 0) > max_message_) {
+        return trouble::too_long;
     }
-    if (!stash_.append(rest)) return fail(trouble::no_memory);
+    if (!stash_.append(bytes)) return trouble::no_memory;
+    note_fresh(bytes);
+    return trouble::none;
+}
+
+/// The line that `text` is; none if its end is the late one of the message before.
+std::optional<message> frame_reader::end_line(std::string_view text) noexcept {
+    learn_lines();
+    const bool is_late = late_end_ && text.empty();
+    late_end_ = false;
+    if (!is_late) return message{.text = text, .terminated = true};
+    forget_handed_out();
     return std::nullopt;
 }
 
 frame_reader::outcome frame_reader::hand_out_rest() noexcept {
     cut_ = false;
-    if (stash_.size() > max_message_) return fail(trouble::too_long);
-    if (mode_ == framing::automatic) answers_terminated_ = false;
-    late_end_ = true;
+    const bool entered = returned_;
+    returned_ = false;
+    auto text = stash_.view();
+    if (entered) text.remove_suffix(1);
+    if (text.size() > max_message_) return fail(trouble::too_long);
     handed_out_ = true;
-    return message{.text = stash_.view(), .terminated = false};
+    late_end_ = !entered;
+    if (!ends_lines_) {
+        answers_terminated_ = false;
+        if (unterminated_ < several) ++unterminated_;
+    }
+    return message{.text = text, .terminated = entered};
+}
+
+/// What came before a first_pause may be a key, or half a character: whether that has to wait.
+bool frame_reader::hesitates() noexcept {
+    if (from_ != sender::person || unterminated_ == several) return false;
+    const auto since = fresh_;
+    fresh_ = fresh::nothing;
+    const bool in_character = ends_within_character(stash_.view());
+    if (hesitation_ == hesitation::none) {
+        if (in_character) {
+            hesitation_ = hesitation::in_character;
+        } else if (since == fresh::character) {
+            hesitation_ = hesitation::after_key;
+        }
+        return hesitation_ != hesitation::none;
+    }
+    if (since == fresh::nothing) return false;
+    if (hesitation_ == hesitation::in_character) return in_character;
+    returned_ = ends_in_return(stash_.view());
+    if (since == fresh::character || returned_) {
+        learn_lines();
+        telnet_.assume(returned_);
+        cut_ = returned_;
+    }
+    return true;
+}
+
+/// Counts the characters, as far as it matters, by those of their bytes that begin one.
+void frame_reader::note_fresh(std::string_view bytes) noexcept {
+    if (from_ != sender::person || ends_lines_) return;
+    for (const char byte : bytes) {
+        if (fresh_ == fresh::text) return;
+        const bool begins = (static_cast<std::uint8_t>(byte) & 0xc0U) != 0x80U;
+        if (fresh_ == fresh::nothing) {
+            fresh_ = fresh::character;
+        } else if (begins) {
+            fresh_ = fresh::text;
+        }
+    }
+}
+
+void frame_reader::learn_lines() noexcept {
+    if (ends_lines_) return;
+    ends_lines_ = true;
+    answers_terminated_ = true;
 }
 
 frame_reader::outcome frame_reader::fail(trouble what) noexcept {
@@ -125,12 +241,15 @@ frame_reader::outcome frame_reader::fail(trouble what) noexcept {
     chunk_ = {};
     stash_.release();
     handed_out_ = false;
+    cut_ = false;
     return what == trouble::too_long ? failure(fault::message_too_long) : failure_of(ENOMEM);
 }
 
 void frame_reader::forget_handed_out() noexcept {
     if (!handed_out_) return;
     handed_out_ = false;
+    hesitation_ = hesitation::none;
+    fresh_ = fresh::nothing;
     stash_.clear();
 }
 

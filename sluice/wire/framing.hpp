@@ -10,12 +10,13 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/wire/stash.hpp"
+#include "sluice/wire/telnet.hpp"
 
 namespace sluice::wire {
 
 /// How a stream of bytes is cut into messages.
 enum class framing : std::uint8_t {
-    automatic,  ///< at a newline, or where the peer pauses after bytes without one
+    automatic,  ///< at a newline, or at the pauses of a peer that has sent none yet
     line,       ///< at a newline
     raw,        ///< what one read brought is one message, with nothing added or removed
 };
@@ -25,9 +26,25 @@ enum class framing : std::uint8_t {
 /// The word that framing_from_text() takes.
 [[nodiscard]] std::string_view to_text(framing mode) noexcept;
 
-/// How long a peer must be silent after bytes without a newline for `automatic` to take them for
-/// a message.
-inline constexpr std::chrono::milliseconds auto_pause{20};
+/// What may send the bytes, in `line` and `automatic`.
+enum class sender : std::uint8_t {
+    program,  ///< all bytes are content
+    client,   ///< perhaps a telnet: its commands are skipped and its returns end lines
+    person,   ///< the same, who perhaps sends keys as they are typed
+};
+
+/// For how long a peer must be silent for `automatic` to take unterminated bytes for a message.
+enum class pause : std::uint8_t {
+    none,   ///< no pause ends a message
+    first,  ///< first_pause and two round trips of the connection
+    usual,  ///< usual_pause: several messages in a row were unterminated
+    typed,  ///< typed_pause: a single character waits for its neighbours
+};
+/// Nagle's algorithm beside a delayed acknowledgement holds a newline back for 40 ms and a round
+/// trip (RFC 896, tcp(7)).
+inline constexpr std::chrono::milliseconds first_pause{50};
+inline constexpr std::chrono::milliseconds usual_pause{20};
+inline constexpr std::chrono::milliseconds typed_pause{1000};
 
 /// One message, on loan.
 struct message {
@@ -35,37 +52,44 @@ struct message {
     bool terminated;        ///< whether a newline ended it; never in `raw`
 };
 
-/// Cuts what arrives on one connection into messages. Does no I/O and knows no clock: whoever reads
+/// Cuts what arrives on one connection into messages. Does no I/O and knows no clock: the caller
 /// tells it of chunks, pauses and the end, and after each takes messages from next() until there is
 /// none.
 ///
-///     reader.feed(chunk);                                  // or pause(), or finish()
+///     reader.feed(chunk);                                  // or end_pause(), or finish()
 ///     while (auto found = reader.next()) {                 // false on an error
-///         if (!*found) break;                              // nothing more: read again, and
-///         handle((*found)->text);                          // if awaits_pause(), for auto_pause
+///         if (!*found) break;                              // nothing more: read again, and if
+///         handle((*found)->text);                          // awaited() is some pause, for so long
 ///     }
 ///
 /// What is a message:
-/// - `line` and `automatic`: every newline ends one, also an empty one. One '\r' right before the
-///   newline goes with it; every other '\r' is content.
-/// - `automatic`: bytes without a newline are one when pause() is told. If the next thing to come
-///   is a line end after all ("\n" or "\r\n"), it belongs to that message, which was slow, and is
-///   no empty message.
+/// - `line`: every newline ends one, also an empty one. One '\r' right before the newline goes with
+///   it; every other '\r' is content. From a telnet, also '\r' '\0' and '\r' end one.
+/// - `automatic`: the same, and from the first newline on nothing else. Before it, bytes that are
+///   followed by a pause are a message, unterminated. If the next thing to come is a line end after
+///   all, it belongs to that message, which was slow, and is no empty message.
+///   Of a `person`, a single character, or half a character, waits for typed_pause; when another
+///   one follows alone, keys are sent as they are typed, and only newlines and returns end
+///   messages.
 /// - `raw`: every chunk is one; an empty chunk is none.
 /// - Where the stream ends, bytes without a newline are one in every mode.
 /// The same bytes give the same messages however they are split into chunks, in `line` always and
 /// in `automatic` where the pauses fall on the same bytes.
 ///
 /// A line that lies within one chunk is handed out where it lies: no copy, no allocation. One that
-/// straddles chunks is joined in a buffer of at most twice its length. A reader with nothing
-/// stashed holds no memory but its own 56 bytes.
+/// straddles chunks, or comes from a telnet, is joined in a buffer of at most twice its length. A
+/// reader with nothing stashed holds no memory but its own 56 bytes.
 ///
 /// Not thread-safe. Movable: views of joined messages stay valid.
 class frame_reader {
  public:
     /// `max_message`: the longest message accepted, in bytes, its line end not counted.
-    frame_reader(framing mode, std::size_t max_message) noexcept
-        : max_message_{max_message}, mode_{mode}, answers_terminated_{mode != framing::raw} {}
+    frame_reader(framing mode, std::size_t max_message, sender from = sender::program) noexcept
+        : max_message_{max_message},
+          mode_{mode},
+          from_{from},
+          answers_terminated_{mode != framing::raw},
+          ends_lines_{mode != framing::automatic} {}
 
     /// Lends `chunk`, one read's worth, until next() says that there is nothing more. The chunk
     /// before must be drained, and the stream not finished. Does nothing after an error.
@@ -78,12 +102,11 @@ class frame_reader {
     /// long as the chunk is.
     [[nodiscard]] result<std::optional<message>> next() noexcept;
 
-    /// True if a pause of the peer would now complete a message: `automatic`, and bytes without a
-    /// newline are waiting.
-    [[nodiscard]] bool awaits_pause() const noexcept;
-    /// The peer was silent for auto_pause: what waits is a message, which next() gives. Nothing if
-    /// none waits. The chunk must be drained.
-    void pause() noexcept;
+    /// The pause of the peer that would now be a reason for end_pause().
+    [[nodiscard]] pause awaited() const noexcept;
+    /// The peer was silent for as long as awaited() said: what waits is a message, which next()
+    /// gives, or waits for a longer pause. Nothing if none is awaited. The chunk must be drained.
+    void end_pause() noexcept;
     /// The peer sent its last byte: what waits is a message, which next() gives. The chunk must be
     /// drained; nothing may be fed after.
     void finish() noexcept;
@@ -92,7 +115,8 @@ class frame_reader {
     [[nodiscard]] bool drained() const noexcept { return chunk_.empty() && !cut_; }
 
     /// How this peer wants to be answered: in `line` with a newline, in `raw` without, in
-    /// `automatic` with one until a message of its own came without.
+    /// `automatic` with one, except after a message of its own that came without, until its first
+    /// newline.
     [[nodiscard]] bool answers_terminated() const noexcept { return answers_terminated_; }
     [[nodiscard]] framing mode() const noexcept { return mode_; }
     /// Heap memory held, in bytes.
@@ -100,25 +124,46 @@ class frame_reader {
 
  private:
     enum class trouble : std::uint8_t { none, too_long, no_memory };
+    enum class hesitation : std::uint8_t {
+        none,
+        in_character,  // it paused within a character
+        after_key,     // it paused after a single one, the first of its message
+    };
+    enum class fresh : std::uint8_t { nothing, character, text };
     using outcome = result<std::optional<message>>;
 
     outcome next_line() noexcept;
+    outcome next_decoded() noexcept;
     outcome next_chunk() noexcept;
     outcome keep_rest() noexcept;
     outcome hand_out_rest() noexcept;
     outcome fail(trouble what) noexcept;
+    [[nodiscard]] trouble keep(std::string_view bytes) noexcept;
+    std::optional<message> end_line(std::string_view text) noexcept;
     void forget_handed_out() noexcept;
+    void learn_lines() noexcept;
+    [[nodiscard]] bool hesitates() noexcept;
+    void note_fresh(std::string_view bytes) noexcept;
 
     stash stash_;
     std::string_view chunk_;  // what of the chunk is still to be looked at
     std::size_t max_message_;
     framing mode_;
-    bool answers_terminated_;
-    bool handed_out_ = false;  // the stash holds a message that the caller has seen
-    bool cut_ = false;         // the stash holds a message that ends here, unterminated
-    bool late_end_ = false;    // a line end now would belong to the message before
-    bool finished_ = false;
+    sender from_;
     trouble trouble_ = trouble::none;
+    telnet_decoder telnet_;
+    // Small: an idle connection holds one of these.
+    std::uint8_t unterminated_ : 2 = 0;  // messages in a row, up to `several`
+    hesitation hesitation_ : 2 = hesitation::none;
+    fresh fresh_ : 2 = fresh::nothing;  // what of the stash has come since the last pause
+    bool answers_terminated_ : 1;
+    bool ends_lines_ : 1;          // a newline has come, or must
+    bool decodes_ : 1 = false;     // the chunk is for telnet_ to look at
+    bool handed_out_ : 1 = false;  // the stash holds a message that the caller has seen
+    bool cut_ : 1 = false;         // the stash holds a message that ends here
+    bool returned_ : 1 = false;    // by a return
+    bool late_end_ : 1 = false;    // a line end now would belong to the message before
+    bool finished_ : 1 = false;
 };
 
 /// What follows a message's text on the wire: a newline, or nothing. For whoever sends the two

@@ -29,7 +29,7 @@ std::optional<std::size_t> drain(frame_reader& reader) {
 TEST(framing_allocations, are_none_for_whole_lines) {
     std::string chunk;
     for (int i = 0; i < 100; ++i) append_framed(chunk, "a line that fits no small string", true);
-    frame_reader reader{framing::automatic, 4096};
+    frame_reader reader{framing::automatic, 4096, sender::person};
     const auto before = test::allocations();
     for (int i = 0; i < 100; ++i) {
         reader.feed(chunk);

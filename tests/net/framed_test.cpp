@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "sluice/coro/scope.hpp"
@@ -16,6 +17,7 @@ namespace sluice::test {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using messages = net::framed<net::connection>;
 
 std::string shown(const result<std::optional<wire::message>>& found) {
@@ -76,19 +78,54 @@ TEST_P(framed_contract, a_pause_ends_a_message_without_an_end) {
     run([&]() -> coro::task<> {
         net::connection c{engine(), std::move(ours)};
         messages m{c, wire::framing::automatic, 100};
-        write_all(theirs.get(), "with\nwithout");
-        auto with = co_await m.next();
-        EXPECT_EQ(shown(with), "with\\n");
-        EXPECT_TRUE(m.answers_terminated());
-        const auto before = io::clock::now();
-        auto without = co_await m.next();
-        EXPECT_EQ(shown(without), "without");
-        EXPECT_GE(io::clock::now() - before, wire::auto_pause);
-        EXPECT_FALSE(m.answers_terminated());
+        for (int i = 0; i < 4; ++i) {
+            write_all(theirs.get(), "without");
+            const auto before = io::clock::now();
+            auto without = co_await m.next();
+            EXPECT_EQ(shown(without), "without");
+            const auto least = i < 3 ? wire::first_pause : wire::usual_pause;
+            EXPECT_GE(io::clock::now() - before, least);
+            EXPECT_FALSE(m.answers_terminated());
+        }
         // What comes after the pause is the next message, whole.
         write_all(theirs.get(), "next\n");
         auto next = co_await m.next();
         EXPECT_EQ(shown(next), "next\\n");
+        EXPECT_TRUE(m.answers_terminated());
+        co_await c.close();
+    });
+}
+
+TEST_P(framed_contract, a_line_may_pause_once_a_newline_has_come) {
+    auto [ours, theirs] = local_pair();
+    steps later{engine()};
+    run([&]() -> coro::task<> {
+        net::connection c{engine(), std::move(ours)};
+        messages m{c, wire::framing::automatic, 100};
+        write_all(theirs.get(), "one\ntw");
+        auto one = co_await m.next();
+        EXPECT_EQ(shown(one), "one\\n");
+        later.begin({[] {}, [&] { EXPECT_EQ(engine().timers().next(), io::never); },
+                     [&] { write_all(theirs.get(), "o\n"); }});
+        auto two = co_await m.next();
+        EXPECT_EQ(shown(two), "two\\n");
+        co_await c.close();
+    });
+}
+
+TEST_P(framed_contract, keys_as_they_are_typed_are_a_line) {
+    auto [ours, theirs] = local_pair();
+    std::jthread person{[fd = theirs.get()] {
+        for (const char& key : "hi\r\n"s) {
+            write_all(fd, {&key, 1});
+            std::this_thread::sleep_for(wire::first_pause + 10ms);
+        }
+    }};
+    run([&]() -> coro::task<> {
+        net::connection c{engine(), std::move(ours)};
+        messages m{c, wire::framing::automatic, 100, wire::sender::person};
+        auto found = co_await m.next();
+        EXPECT_EQ(shown(found), "hi\\n");
         co_await c.close();
     });
 }

@@ -475,6 +475,40 @@ TEST_P(chat_test, who_ends_no_lines_is_answered_without_ends) {
     EXPECT_TRUE(all[0].hears("* you are Client 1; /nick NAME changes that"));
 }
 
+TEST_P(chat_test, a_late_line_end_brings_the_one_that_was_left_out) {
+    auto all = meet(2);
+    all[0].send("hello");
+    EXPECT_EQ(all[1].line(), "[Client 1]: hello");
+    all[1].say("hi");
+    EXPECT_TRUE(all[0].hears("[Client 2]: hi"));
+    all[0].send("\n");
+    EXPECT_TRUE(all[0].hears("\n"));
+    all[1].say("ho");
+    EXPECT_TRUE(all[0].hears("[Client 2]: ho\n"));
+    all[0].send("a li");
+    std::this_thread::sleep_for(2 * wire::first_pause);
+    all[0].send("ne\n");
+    EXPECT_EQ(all[1].line(), "[Client 1]: a line");
+}
+
+TEST_P(chat_test, keys_as_they_are_typed_are_a_line) {
+    auto all = meet(2);
+    for (const char key : std::string_view{"d\xc3\xa9j\xc3\xa0\r"}) {
+        all[0].send({&key, 1});
+        std::this_thread::sleep_for(wire::first_pause + std::chrono::milliseconds{10});
+    }
+    EXPECT_EQ(all[1].line(), "[Client 1]: d\xc3\xa9j\xc3\xa0");
+}
+
+TEST_P(chat_test, the_commands_of_a_telnet_are_said_to_nobody) {
+    auto all = meet(2);
+    all[0].send("\xff\xf4\xff\xfd\x06");
+    all[0].send({"hello\r\0", 7});
+    EXPECT_EQ(all[1].line(), "[Client 1]: hello");
+    all[0].send("\r\n/nick\r");
+    EXPECT_EQ(all[0].line(), "* you are Client 1; /nick NAME changes that");
+}
+
 TEST_P(chat_test, a_pause_of_the_servers_own_is_none_of_the_peers) {
     auto all = meet(2);
     guest fence = come(0);
@@ -486,7 +520,7 @@ TEST_P(chat_test, a_pause_of_the_servers_own_is_none_of_the_peers) {
     // The time is over and the rest is there when the thread looks again.
     host().call([&](server&) {
         all[0].send("lo\n");
-        std::this_thread::sleep_for(3 * wire::auto_pause);
+        std::this_thread::sleep_for(2 * wire::first_pause);
     });
     EXPECT_EQ(all[1].line(), "[Client 1]: hello");
 }

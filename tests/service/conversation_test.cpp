@@ -131,14 +131,34 @@ TEST_P(conversation, answers_without_a_line_end_who_speaks_without) {
     std::thread peer{[fd = theirs.get()] {
         write_all(fd, "hello");
         EXPECT_EQ(read_exactly(fd, 2), "hi");
-        write_all(fd, "line after all\n");
-        EXPECT_EQ(read_exactly(fd, 7), "and now") << "the habit stays";
+        write_all(fd, "still so");
+        EXPECT_EQ(read_exactly(fd, 7), "and now");
         write_all(fd, "exit");
     }};
     EXPECT_EQ(talk(desk, std::move(ours)), parting::they_said_exit);
     peer.join();
-    EXPECT_EQ(desk.shown(),
-              "[Client 1] connected\n[Client 1]: hello\n[Client 1]: line after all\n");
+    EXPECT_EQ(desk.shown(), "[Client 1] connected\n[Client 1]: hello\n[Client 1]: still so\n");
+    EXPECT_EQ(read_to_end(theirs.get()), "");
+}
+
+TEST_P(conversation, a_late_line_end_is_answered_with_the_one_that_is_due) {
+    auto [ours, theirs] = local_pair();
+    desk_rig desk{engine()};
+    desk.type("hi\nand now\n");
+    std::thread peer{[fd = theirs.get()] {
+        write_all(fd, "hello");
+        EXPECT_EQ(read_exactly(fd, 2), "hi");
+        write_all(fd, "\n");
+        EXPECT_EQ(read_exactly(fd, 1), "\n");
+        write_all(fd, "a li");
+        std::this_thread::sleep_for(2 * wire::first_pause);
+        write_all(fd, "ne\n");
+        EXPECT_EQ(read_exactly(fd, 8), "and now\n");
+        write_all(fd, "exit\n");
+    }};
+    EXPECT_EQ(talk(desk, std::move(ours)), parting::they_said_exit);
+    peer.join();
+    EXPECT_EQ(desk.shown(), "[Client 1] connected\n[Client 1]: hello\n[Client 1]: a line\n");
     EXPECT_EQ(read_to_end(theirs.get()), "");
 }
 

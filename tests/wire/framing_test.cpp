@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -69,8 +70,8 @@ bool feed(frame_reader& reader, std::string_view chunk, transcript& seen) {
 
 /// Reads `sent`, split into chunks before each position in `cuts`, which ascend.
 transcript parse(framing mode, std::size_t limit, const stream& sent,
-                 const std::vector<std::size_t>& cuts) {
-    frame_reader reader{mode, limit};
+                 const std::vector<std::size_t>& cuts, sender who = sender::program) {
+    frame_reader reader{mode, limit, who};
     transcript seen;
     std::string_view bytes = sent.bytes;
     std::size_t from = 0;
@@ -85,9 +86,8 @@ transcript parse(framing mode, std::size_t limit, const stream& sent,
         const bool pauses = pause != sent.pauses.end() && *pause == at;
         const bool splits = cut != cuts.end() && *cut == at;
         if ((pauses || splits || at == bytes.size()) && !feed_up_to(at)) return seen;
-        if (pauses) {
-            reader.pause();
-            ++pause;
+        for (; pause != sent.pauses.end() && *pause == at; ++pause) {
+            reader.end_pause();
             if (!drain(reader, seen)) return seen;
         }
         if (splits) ++cut;
@@ -129,32 +129,93 @@ std::vector<stream> samples() {
         {"12345678\r\n", {9}},
         {"12345678\n", {8}},
         {"1234567812345678", {8}},
+        {"one\ntwo three", {5, 7}},
+        {"1", {1}},
+        {"12", {1, 2}},
+        {"1\n2", {1, 3}},
+        // Of a telnet: returns, commands, parameters, and what only looks like them.
+        {{"one\r\0two\r\0", 10}},
+        {{"one\r\0two\rthree\r\nfour\r\r\0\n", 27}},
+        {"a\xff\xf4\xff\xfd\x06"
+         "b\rc\r\nd"},
+        {"\xff\xfb\x01"
+         "a\xff\xffz\r",
+         {1, 3, 5}},
+        {"\xff\xfa\x18\x00\xff\xff\n\xff\xf0ok\r"},
+        {"\xff\xfa\x1f\xff\xfb\xff"
+         "a\n\xff\xf9"
+         "b\n"},
+        {"\xff\xf4\xff"
+         "a\r\xff"},
+        {"\xff"
+         "a\xff\xfb\r\n\xff"},
+        {"\xff\r\nb\xff"},
+        {"\xff\xff\n\xff"},
+        {"1234567\xff"},
+        {"12345678\xff"},
+        {{"12345678\r\0", 10}},
+        {{"123456789\r\0", 11}},
+        // Keys, and halves of characters.
+        {"hi\r\n", {1, 2, 3}},
+        {"hi\rab\rc", {1, 2, 3, 5, 6}},
+        {"hello\r\n", {1, 4, 4}},
+        {"hello\rab\r", {1, 3, 6, 9}},
+        {"y\rn\r\n", {1, 2, 3}},
+        {"yes", {1, 1, 3}},
+        {"gr\xc3\xbcn", {3, 4, 5}},
+        {"gr\xc3\xbcn", {3, 3, 5}},
+        {"\xd0\xb4\xd0\xb0\r\n", {1, 2, 3, 4, 5}},
+        {"aabbcc"
+         "d",
+         {2, 4, 6, 7}},
     };
 }
 
-std::string show(framing mode, const stream& sent) {
-    return std::string{to_text(mode)} + " " + ::testing::PrintToString(sent.bytes) + " pauses " +
+std::string show(const stream& sent) {
+    return ::testing::PrintToString(sent.bytes) + " pauses " +
            ::testing::PrintToString(sent.pauses);
 }
 
-class line_framings : public ::testing::TestWithParam<framing> {};
-INSTANTIATE_TEST_SUITE_P(mode, line_framings, ::testing::Values(framing::line, framing::automatic),
-                         [](const auto& mode) { return std::string{to_text(mode.param)}; });
+constexpr const char* name_of(sender from) {
+    switch (from) {
+        case sender::program: return "program";
+        case sender::client: return "client";
+        case sender::person: return "person";
+    }
+    return "";
+}
+
+class line_framings : public ::testing::TestWithParam<std::tuple<framing, sender>> {
+ protected:
+    static framing mode() { return std::get<0>(GetParam()); }
+    static sender from() { return std::get<1>(GetParam()); }
+    static transcript parse_split(std::size_t limit, const stream& sent,
+                                  const std::vector<std::size_t>& cuts) {
+        return parse(mode(), limit, sent, cuts, from());
+    }
+};
+INSTANTIATE_TEST_SUITE_P(mode, line_framings,
+                         ::testing::Combine(::testing::Values(framing::line, framing::automatic),
+                                            ::testing::Values(sender::program, sender::client,
+                                                              sender::person)),
+                         [](const auto& which) {
+                             return std::string{to_text(std::get<0>(which.param))} + "_of_a_" +
+                                    name_of(std::get<1>(which.param));
+                         });
 
 TEST_P(line_framings, reads_samples_as_the_plainest_parser_does) {
     for (const auto& sent : samples()) {
-        EXPECT_EQ(parse(GetParam(), 8, sent, {}), plain_parse(GetParam(), 8, sent))
-            << show(GetParam(), sent);
+        EXPECT_EQ(parse_split(8, sent, {}), plain_parse(mode(), 8, sent, from())) << show(sent);
     }
 }
 
 TEST_P(line_framings, split_anywhere_once_or_twice_the_same_bytes_parse_the_same) {
     for (const auto& sent : samples()) {
-        const auto whole = parse(GetParam(), 8, sent, {});
+        const auto whole = parse_split(8, sent, {});
         for (std::size_t first = 0; first <= sent.bytes.size(); ++first) {
             for (std::size_t second = first; second <= sent.bytes.size(); ++second) {
-                ASSERT_EQ(parse(GetParam(), 8, sent, {first, second}), whole)
-                    << show(GetParam(), sent) << " split at " << first << " and " << second;
+                ASSERT_EQ(parse_split(8, sent, {first, second}), whole)
+                    << show(sent) << " split at " << first << " and " << second;
             }
         }
     }
@@ -164,30 +225,31 @@ TEST_P(line_framings, a_byte_at_a_time_the_same_bytes_parse_the_same) {
     for (const auto& sent : samples()) {
         std::vector<std::size_t> everywhere(sent.bytes.size());
         for (std::size_t i = 0; i < everywhere.size(); ++i) everywhere[i] = i;
-        EXPECT_EQ(parse(GetParam(), 8, sent, everywhere), parse(GetParam(), 8, sent, {}))
-            << show(GetParam(), sent);
+        EXPECT_EQ(parse_split(8, sent, everywhere), parse_split(8, sent, {})) << show(sent);
     }
 }
 
 TEST_P(line_framings, random_streams_parse_the_same_however_they_are_split) {
-    constexpr std::string_view alphabet = "ab\r\n";
+    constexpr std::string_view plain = "ab\r\n";
+    constexpr std::string_view of_a_telnet{"ab\xc3\xbc\r\n\0\xff\xff\xff\xfa\xf0\xfb\xf4", 14};
     for (std::uint32_t seed = 0; seed < 3000; ++seed) {
         std::mt19937 random{seed};
         const auto one_in = [&](unsigned n) { return random() % n == 0; };
+        const auto alphabet = seed % 2 == 0 ? plain : of_a_telnet;
         stream sent;
         std::vector<std::size_t> cuts;
         const std::size_t length = random() % 60;
         for (std::size_t i = 0; i < length; ++i) {
-            if (GetParam() == framing::automatic && one_in(8)) sent.pauses.push_back(i);
+            while (mode() == framing::automatic && one_in(6)) sent.pauses.push_back(i);
             if (one_in(4)) cuts.push_back(i);
             sent.bytes.push_back(alphabet[random() % alphabet.size()]);
         }
         const std::size_t limit = random() % 12;
-        const auto whole = parse(GetParam(), limit, sent, {});
-        ASSERT_EQ(whole, plain_parse(GetParam(), limit, sent))
-            << "seed " << seed << " limit " << limit << ": " << show(GetParam(), sent);
-        ASSERT_EQ(parse(GetParam(), limit, sent, cuts), whole)
-            << "seed " << seed << " limit " << limit << ": " << show(GetParam(), sent);
+        const auto whole = parse_split(limit, sent, {});
+        ASSERT_EQ(whole, plain_parse(mode(), limit, sent, from()))
+            << "seed " << seed << " limit " << limit << ": " << show(sent);
+        ASSERT_EQ(parse_split(limit, sent, cuts), whole)
+            << "seed " << seed << " limit " << limit << ": " << show(sent);
     }
 }
 
@@ -218,8 +280,8 @@ TEST(line_framing, knows_no_pauses) {
     frame_reader reader{framing::line, no_limit};
     transcript seen;
     feed(reader, "half", seen);
-    EXPECT_FALSE(reader.awaits_pause());
-    reader.pause();
+    EXPECT_EQ(reader.awaited(), pause::none);
+    reader.end_pause();
     feed(reader, " and half\n", seen);
     EXPECT_THAT(seen.messages, ElementsAre(with_end("half and half")));
 }
@@ -266,7 +328,7 @@ TEST(line_framing, may_be_told_what_comes_next_right_after_the_last_message) {
         then(reader);
         return *reader.next();
     };
-    EXPECT_EQ(after_a_joined_line([](frame_reader& r) { r.pause(); }), std::nullopt);
+    EXPECT_EQ(after_a_joined_line([](frame_reader& r) { r.end_pause(); }), std::nullopt);
     EXPECT_EQ(after_a_joined_line([](frame_reader& r) { r.finish(); }), std::nullopt);
     EXPECT_EQ(after_a_joined_line([](frame_reader& r) { r.feed("x\n"); })->text, "x");
 }
@@ -287,23 +349,52 @@ TEST(auto_framing, takes_a_pause_for_the_end_of_a_message) {
     frame_reader reader{framing::automatic, no_limit};
     transcript seen;
     EXPECT_TRUE(reader.answers_terminated());
-    EXPECT_FALSE(reader.awaits_pause());
-    feed(reader, "a\n", seen);
-    EXPECT_FALSE(reader.awaits_pause());
-    feed(reader, "b", seen);
-    EXPECT_TRUE(reader.awaits_pause());
+    EXPECT_EQ(reader.awaited(), pause::none);
+    feed(reader, "a", seen);
+    EXPECT_EQ(reader.awaited(), pause::first);
     EXPECT_TRUE(reader.answers_terminated());
-    reader.pause();
+    reader.end_pause();
     drain(reader, seen);
-    EXPECT_FALSE(reader.awaits_pause());
+    EXPECT_EQ(reader.awaited(), pause::none);
     EXPECT_FALSE(reader.answers_terminated());
-    EXPECT_THAT(seen.messages, ElementsAre(with_end("a"), without_end("b")));
+    EXPECT_THAT(seen.messages, ElementsAre(without_end("a")));
 }
 
-TEST(auto_framing, answers_without_end_from_then_on) {
-    const auto seen = parse(framing::automatic, no_limit, {"b c\nd\n", {1}}, {});
-    EXPECT_THAT(seen.messages, ElementsAre(without_end("b"), with_end(" c"), with_end("d")));
-    EXPECT_FALSE(seen.answers_terminated);
+TEST(auto_framing, knows_no_pause_after_the_first_newline) {
+    const auto seen = parse(framing::automatic, no_limit, {"b c\nd e\n", {1, 5, 6}}, {});
+    EXPECT_THAT(seen.messages, ElementsAre(without_end("b"), with_end(" c"), with_end("d e")));
+    EXPECT_TRUE(seen.answers_terminated) << "it ends its lines after all";
+    frame_reader reader{framing::automatic, no_limit};
+    transcript last;
+    feed(reader, "a\nb", last);
+    EXPECT_EQ(reader.awaited(), pause::none);
+    reader.finish();
+    drain(reader, last);
+    EXPECT_THAT(last.messages, ElementsAre(with_end("a"), without_end("b")));
+    EXPECT_TRUE(last.answers_terminated);
+}
+
+TEST(auto_framing, waits_less_for_a_peer_that_ends_nothing_several_times_in_a_row) {
+    frame_reader reader{framing::automatic, no_limit, sender::person};
+    transcript seen;
+    for (int i = 0; i < 3; ++i) {
+        feed(reader, "10", seen);
+        EXPECT_EQ(reader.awaited(), pause::first) << i;
+        reader.end_pause();
+        drain(reader, seen);
+    }
+    // A single character, too, is a message of such a peer.
+    for (const auto* text : {"10", "1"}) {
+        feed(reader, text, seen);
+        EXPECT_EQ(reader.awaited(), pause::usual);
+        reader.end_pause();
+        drain(reader, seen);
+    }
+    EXPECT_EQ(seen.messages.size(), 5U);
+    EXPECT_EQ(seen.messages.back(), without_end("1"));
+    feed(reader, "\nand a line", seen);
+    EXPECT_EQ(reader.awaited(), pause::none);
+    EXPECT_TRUE(reader.answers_terminated());
 }
 
 TEST(auto_framing, takes_what_remains_at_the_end_for_a_message_without_end) {
@@ -319,12 +410,130 @@ TEST(auto_framing, takes_a_late_line_end_for_the_end_of_the_slow_message) {
                 ElementsAre(without_end("a"), with_end(""), without_end("b")));
     EXPECT_THAT(parse(framing::automatic, no_limit, {"ab\n\n", {1}}, {}).messages,
                 ElementsAre(without_end("a"), with_end("b"), with_end("")));
+    EXPECT_TRUE(parse(framing::automatic, no_limit, {"a\n", {1}}, {}).answers_terminated);
 }
 
 TEST(auto_framing, ignores_a_pause_when_nothing_waits) {
     const auto seen = parse(framing::automatic, no_limit, {"a\n\nb\n", {0, 2, 3}}, {});
     EXPECT_THAT(seen.messages, ElementsAre(with_end("a"), with_end(""), with_end("b")));
     EXPECT_TRUE(seen.answers_terminated);
+}
+
+/// What a person sends who uses a telnet, or types into a terminal that sends each key.
+transcript from_person(const stream& sent) {
+    return parse(framing::automatic, no_limit, sent, {}, sender::person);
+}
+
+TEST(person_framing, a_single_character_waits_for_its_neighbours) {
+    for (const auto* key : {"h", "\xc3\xbc"}) {
+        frame_reader reader{framing::automatic, no_limit, sender::person};
+        transcript seen;
+        feed(reader, key, seen);
+        EXPECT_EQ(reader.awaited(), pause::first);
+        reader.end_pause();
+        EXPECT_TRUE(drain(reader, seen));
+        EXPECT_THAT(seen.messages, IsEmpty());
+        EXPECT_EQ(reader.awaited(), pause::typed);
+        reader.end_pause();
+        drain(reader, seen);
+        EXPECT_THAT(seen.messages, ElementsAre(without_end(key)));
+    }
+}
+
+TEST(person_framing, keys_one_by_one_are_a_line) {
+    EXPECT_THAT(from_person({"hi\r\nyou\r\n", {1, 2, 3, 4, 5, 5, 6}}).messages,
+                ElementsAre(with_end("hi"), with_end("you")));
+    EXPECT_THAT(from_person({"hi\ryou\r", {1, 2, 3, 4, 4, 5}}).messages,
+                ElementsAre(with_end("hi"), with_end("you")));
+    EXPECT_THAT(from_person({"y\rno\r", {1, 2, 3, 4}}).messages,
+                ElementsAre(with_end("y"), with_end("no")));
+    // Some of them fast.
+    EXPECT_THAT(from_person({"hello you\r\n", {1, 3, 7, 8, 8}}).messages,
+                ElementsAre(with_end("hello you")));
+    EXPECT_THAT(from_person({"hello\ryou\r", {1, 6}}).messages,
+                ElementsAre(with_end("hello"), with_end("you")));
+}
+
+TEST(person_framing, a_character_is_not_cut_in_two) {
+    EXPECT_THAT(from_person({"gr\xc3\xbcn\n", {3}}).messages, ElementsAre(with_end("gr\xc3\xbcn")));
+    EXPECT_THAT(from_person({"gr\xc3\xbcn", {3, 4}}).messages,
+                ElementsAre(without_end("gr\xc3\xbc"), without_end("n")));
+    EXPECT_THAT(from_person({"gr\xc3n", {3, 3}}).messages,
+                ElementsAre(without_end("gr\xc3"), without_end("n")));
+}
+
+TEST(person_framing, who_says_a_word_at_a_time_is_heard_soon) {
+    EXPECT_THAT(from_person({"ok then", {2}}).messages,
+                ElementsAre(without_end("ok"), without_end(" then")));
+}
+
+/// The same from a program that may be a telnet.
+std::vector<owned_message> from_client(const stream& sent) {
+    return parse(framing::automatic, no_limit, sent, {}, sender::client).messages;
+}
+
+TEST(telnet_framing, a_return_ends_a_line_alone_or_with_what_belongs_to_it) {
+    EXPECT_THAT(from_client({{"one\r\0two\rthree\r\n\r\r\nfour", 23}}),
+                ElementsAre(with_end("one"), with_end("two"), with_end("three"), with_end(""),
+                            with_end(""), without_end("four")));
+    EXPECT_THAT(from_client({"one\rtwo\n"}), ElementsAre(with_end("one\rtwo"))) << "of no telnet";
+    EXPECT_THAT(from_client({"one\rtwo\n\xff\xf1three\rfour\r\n"}),
+                ElementsAre(with_end("one\rtwo"), with_end("three"), with_end("four")));
+    EXPECT_THAT(from_client({{"on\0e\n", 5}}), ElementsAre(with_end({"on\0e", 4})));
+}
+
+TEST(telnet_framing, commands_are_no_text) {
+    EXPECT_THAT(from_client({"\xff\xf4\xff\xfd\x06", {5}}), IsEmpty());
+    EXPECT_THAT(from_client({"a\xff\xfb\x03"
+                             "b\xff\xfe\xff"
+                             "c\xff\xf0"
+                             "d\n"}),
+                ElementsAre(with_end("abcd")));
+    EXPECT_THAT(from_client({"a\xff\xfa\x1f\n\r\xff\xff\n\xff\xf0"
+                             "b\n"}),
+                ElementsAre(with_end("ab")));
+    EXPECT_THAT(from_client({"a\xff\xff"
+                             "b\n"}),
+                ElementsAre(with_end("a\xff"
+                                     "b")));
+    // The data mark of a telnet's interrupt travels out of band.
+    EXPECT_THAT(from_client({"\xff\xf4\xff"
+                             "hello\n"}),
+                ElementsAre(with_end("hello")));
+}
+
+TEST(telnet_framing, who_sends_commands_ends_its_lines) {
+    EXPECT_THAT(from_client({"\xff\xfd\x03"
+                             "abc\n",
+                             {3, 4, 5}}),
+                ElementsAre(with_end("abc")));
+}
+
+TEST(telnet_framing, an_0xff_that_begins_no_command_is_text_for_good) {
+    EXPECT_THAT(from_client({"\xff"
+                             "a\xff\xfb\x01\n\xff\xff\n"}),
+                ElementsAre(with_end("\xff"
+                                     "a\xff\xfb\x01"),
+                            with_end("\xff\xff")));
+    EXPECT_THAT(from_client({"a\xff"}), ElementsAre(without_end("a\xff")));
+    EXPECT_THAT(from_client({"\xff"}), ElementsAre(without_end("\xff")));
+    const stream text{
+        "a\xff\xfb\x01"
+        "b\rc\n"};
+    EXPECT_THAT(parse(framing::automatic, no_limit, text, {}).messages,
+                ElementsAre(with_end(text.bytes.substr(0, 7))))
+        << "of a program that is no client";
+}
+
+TEST(telnet_framing, a_flood_of_commands_holds_no_memory) {
+    frame_reader reader{framing::line, no_limit, sender::client};
+    transcript seen;
+    feed(reader, "\xff\xfa", seen);
+    for (int i = 0; i < 1000; ++i) {
+        feed(reader, std::string(100, 'x'), seen);
+        ASSERT_EQ(reader.held_bytes(), 0U);
+    }
+    EXPECT_THAT(seen.messages, IsEmpty());
 }
 
 TEST(raw_framing, takes_every_chunk_as_it_is) {
@@ -340,8 +549,8 @@ TEST(raw_framing, takes_every_chunk_as_it_is) {
     feed(reader, "", seen);
     feed(reader, "\n", seen);
     feed(reader, "end", seen);
-    EXPECT_FALSE(reader.awaits_pause());
-    reader.pause();
+    EXPECT_EQ(reader.awaited(), pause::none);
+    reader.end_pause();
     reader.finish();
     drain(reader, seen);
     EXPECT_THAT(seen.messages, ElementsAre(without_end("\n"), without_end("end")));
@@ -395,8 +604,8 @@ TEST(framing_limit, once_passed_the_error_stays_and_nothing_is_kept) {
         reader.feed("need not ask for it again");
         EXPECT_FALSE(drain(reader, seen));
         EXPECT_EQ(reader.held_bytes(), 0U);
-        EXPECT_FALSE(reader.awaits_pause());
-        reader.pause();
+        EXPECT_EQ(reader.awaited(), pause::none);
+        reader.end_pause();
         EXPECT_FALSE(drain(reader, seen));
         reader.finish();
         EXPECT_FALSE(drain(reader, seen));
@@ -411,14 +620,14 @@ TEST(framing_memory, grows_to_at_most_twice_what_waits) {
         feed(reader, "x", seen);
         ASSERT_LE(reader.held_bytes(), std::max<std::size_t>(2 * waiting, stash::small));
     }
-    reader.pause();
+    reader.end_pause();
     drain(reader, seen);
     EXPECT_EQ(seen.messages.at(0).text, std::string(10'000, 'x'));
     EXPECT_EQ(reader.held_bytes(), 0U);
 }
 
 TEST(framing_memory, does_not_grow_under_a_flood_of_empty_lines_and_empty_chunks) {
-    frame_reader reader{framing::automatic, no_limit};
+    frame_reader reader{framing::automatic, no_limit, sender::person};
     transcript seen;
     for (int i = 0; i < 10'000; ++i) {
         feed(reader, "\r", seen);
@@ -453,7 +662,7 @@ TEST(framing_contract, a_chunk_must_be_drained_and_nothing_comes_after_the_end) 
     frame_reader reader{framing::line, no_limit};
     reader.feed("a\nb\n");
     EXPECT_DEATH(reader.feed("c\n"), "before the one before it is drained");
-    EXPECT_DEATH(reader.pause(), "pause is told before the chunk is drained");
+    EXPECT_DEATH(reader.end_pause(), "pause is told before the chunk is drained");
     EXPECT_DEATH(reader.finish(), "end is told before the chunk is drained");
     frame_reader done{framing::line, no_limit};
     done.finish();

@@ -10,6 +10,7 @@
 
 #include "sluice/io/ops/socket_call.hpp"
 #include "sluice/service/chat/room.hpp"
+#include "sluice/wire/framing.hpp"
 
 namespace sluice::service::chat {
 namespace {
@@ -40,6 +41,14 @@ void member::call(member_id id, std::string name) noexcept {
 member::private_lines& member::outbox() {
     if (!outbox_) outbox_ = std::make_unique<private_lines>();
     return *outbox_;
+}
+
+void member::want_newlines(bool wanted) {
+    terminated_ = wanted;
+    if (!wanted || !std::exchange(open_, false)) return;
+    // Nothing is in the middle of being sent, so that this is what is sent next.
+    outbox().text.insert(0, wire::message_end(true));
+    host_.deliver_later(*this);
 }
 
 void member::tell(std::string_view line) {
@@ -80,7 +89,8 @@ void member::keep_rest_of_line() {
 }
 
 member::piece member::without_last_newline(piece p) const noexcept {
-    if (!terminated_ && p.bytes.size() > 1 && p.bytes.back() == '\n') p.bytes.remove_suffix(1);
+    p.open = !terminated_ && p.bytes.size() > 1 && p.bytes.back() == '\n';
+    if (p.open) p.bytes.remove_suffix(1);
     return p;
 }
 
@@ -190,6 +200,7 @@ int member::attempt(op& o) noexcept {
     self.sending_ = static_cast<std::uint32_t>(p.bytes.size());
     self.sending_to_ = p.to;
     self.sending_own_ = p.own;
+    self.sending_open_ = p.open;
     if (p.bytes.empty()) return 0;
     const auto n = io::call_send(o.fd(), as_bytes(p.bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
     return n < 0 ? -errno : static_cast<int>(n);
@@ -211,6 +222,7 @@ io::verdict member::complete(op& o, const io::completion& c) noexcept {
     self.host_.counted().sent_bytes += n;
     const bool whole = n == self.sending_;
     self.full_ = !whole;
+    self.open_ = whole && self.sending_open_;
     if (!self.sending_own_) {
         self.cursor_ = whole ? self.sending_to_ : self.cursor_ + n;
     } else if (whole) {

@@ -58,8 +58,9 @@ class member final : public io::op,
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     void call(member_id id, std::string name) noexcept;
     void rename(std::string name) noexcept { name_ = std::move(name); }
-    /// Whether this peer wants a newline after each message.
-    void want_newlines(bool wanted) noexcept { terminated_ = wanted; }
+    /// Whether this peer wants a newline after each message. One that the last message lacks is
+    /// sent when the peer turns out to want it.
+    void want_newlines(bool wanted);
 
     /// A line for this member alone, which gets its newline here. Beyond the limit it is dropped
     /// and counted.
@@ -126,6 +127,7 @@ class member final : public io::op,
         std::string_view bytes;
         position to = 0;
         bool own = false;
+        bool open = false;  // the newline at its end is left out
     };
 
     [[nodiscard]] piece next_piece();
@@ -156,6 +158,8 @@ class member final : public io::op,
     bool sending_own_ = false;
     bool full_ = false;  // the kernel has just taken less than it was given
     bool terminated_ = true;
+    bool sending_open_ = false;  // without the newline at its end
+    bool open_ = false;          // the last message has gone out so
     bool broken_ = false;
     bool dismissed_ = false;
     bool moved_ = false;

@@ -15,6 +15,7 @@
 
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/net/pause.hpp"
 #include "sluice/service/chat/commands.hpp"
 #include "sluice/service/chat/throttle.hpp"
 #include "sluice/wire/framing.hpp"
@@ -45,13 +46,15 @@ void keep_alive(int fd) noexcept {
 class ear {
  public:
     ear(hub& h, member& m)
-        : hub_{h}, member_{m}, reader_{h.allowed().framing, h.allowed().max_line} {
+        : hub_{h},
+          member_{m},
+          reader_{h.allowed().framing, h.allowed().max_line, wire::sender::person} {
         if (h.allowed().rate > 0) throttle_ = std::make_unique<throttle>(h.allowed(), now());
     }
 
     /// When to take what has come for a message although its end has not.
     [[nodiscard]] io::time_point patience() const noexcept {
-        return reader_.awaits_pause() ? io::after(io::clock::now(), wire::auto_pause) : io::never;
+        return net::end_of_pause(reader_.awaited(), member_.fd());
     }
     /// How long the member has to wait before it is listened to again.
     [[nodiscard]] io::duration held_back() const noexcept {
@@ -70,7 +73,7 @@ class ear {
             ended_ = true;
             reader_.finish();
         } else if (got.error() == fault::timed_out) {
-            reader_.pause();
+            reader_.end_pause();
         } else {
             return false;
         }
@@ -86,6 +89,7 @@ class ear {
         }
         for (;;) {
             const auto found = reader_.next();
+            member_.want_newlines(reader_.answers_terminated());
             if (!found) {
                 ++hub_.counted().too_long;
                 member_.dismiss(fmt::format("* you have to go: a line has at most {} here",
@@ -93,7 +97,6 @@ class ear {
                 return false;
             }
             if (!*found) return !ended_ && !member_.dismissed();
-            member_.want_newlines(reader_.answers_terminated());
             const auto text = (*found)->text;
             if (!may_speak(text)) return !member_.dismissed();
             if (!hear_lines(text)) return leave();

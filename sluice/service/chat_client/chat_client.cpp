@@ -34,7 +34,7 @@ constexpr auto stop_patience = 300ms;
 // The answer to our name comes before the lines that were kept.
 constexpr auto naming_time = 2s;
 // Messages without ends are told apart by time.
-constexpr auto gap = 2 * wire::auto_pause;
+constexpr auto gap = 2 * wire::first_pause;
 constexpr std::size_t most_cautious = 25;
 
 constexpr std::string_view ask_for_name = "/nick ";
@@ -100,7 +100,7 @@ void notice_death(int fd) noexcept {
 
 struct chat_client::visit {
     visit(net::connection& s, coro::context& outer, const chat_client_options& o)
-        : server{s}, messages{s, o.framing, o.max_line}, parts{outer} {}
+        : server{s}, messages{s, o.framing, o.max_line, wire::sender::person}, parts{outer} {}
 
     net::connection& server;
     net::framed<net::connection> messages;
@@ -111,6 +111,7 @@ struct chat_client::visit {
     bool asking_again = false;
     bool name_is_due = false;
     bool said_goodbye = false;
+    bool is_open = false;          // our last line went out without an end
     coro::channel<char> named{1};  // the server has answered to our name
 };
 
@@ -265,7 +266,13 @@ coro::task<chat_client::cut> chat_client::stay(unique_fd socket) {
 
 coro::task<void> chat_client::hear(visit& v) {
     for (;;) {
-        const auto found = co_await v.messages.next();
+        auto found = v.messages.here();
+        if (v.is_open && v.messages.answers_terminated()) ring();
+        if (found && !*found && !v.messages.ended()) {
+            const auto more = co_await v.messages.more();
+            if (more) continue;
+            found = failure(more.error());
+        }
         if (!found && found.error() == fault::cancelled) co_return;
         if (!found) {
             trouble_ = found.error();
@@ -331,7 +338,11 @@ coro::task<void> chat_client::say(visit& v) {
     auto going = co_await introduce(v);
     // Why a connection broke, and what came before it broke, is heard by the one who hears.
     while (going) {
-        if (std::exchange(v.name_is_due, false)) {
+        if (v.is_open && v.messages.answers_terminated()) {
+            v.is_open = false;
+            const auto sent = co_await v.server.send_all(wire::message_end(true));
+            if (!sent) going = failure(sent.error());
+        } else if (std::exchange(v.name_is_due, false)) {
             going = co_await send_line(v, fmt::format("{}{}", ask_for_name, nick_));
         } else if (!unsent_.empty()) {
             // The server may close in answer before we hear that all is sent.
@@ -385,6 +396,7 @@ coro::task<result<void>> chat_client::send_line(visit& v, std::string_view line)
     wire::append_framed(framed, line, terminated);
     const auto sent = co_await v.server.send_all(framed);
     if (!sent) co_return failure(sent.error());
+    v.is_open = !terminated;
     co_return result<void>{};
 }
 

@@ -69,10 +69,16 @@ model::service compute::service() {
 }
 
 coro::task<void> compute::converse(model::guest& client) {
-    messages questions{client, options_.framing, options_.max_line};
+    messages questions{client, options_.framing, options_.max_line, wire::sender::client};
     std::string out;
+    bool is_open = false;  // the last answer has no end
     for (;;) {
         const auto question = questions.here();
+        if (is_open && questions.answers_terminated()) {
+            // The client ends its lines after all, and reads lines.
+            out += wire::message_end(true);
+            is_open = false;
+        }
         if (!question) {
             co_await refuse_too_long(client, out, questions.answers_terminated());
             co_return;
@@ -86,6 +92,7 @@ coro::task<void> compute::converse(model::guest& client) {
                 tally_->at_once.fetch_add(1, std::memory_order_relaxed);
             }
             out += wire::message_end(questions.answers_terminated());
+            is_open = !questions.answers_terminated();
             if (out.size() < batch) continue;
         }
         if (!out.empty()) {
