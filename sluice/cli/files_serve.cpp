@@ -146,7 +146,7 @@ void add_limits(CLI::App& command, settings& s) {
     add_value(command, "--body-time", s.body_time, read_duration, "TIME",
               "How long a body may stand still, either way (30s)");
     add_value(command, "--min-rate", l.min_rate, read_size, "SIZE",
-              "Slowest upload, a second, over each --body-time (256)");
+              "Slowest body of a request, a second, over each --body-time (256)");
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ import unittest
 from compute_rig import sanitized
 from files_http_rig import HttpServer, HttpTest, engines
 
-MANY = 1500
+MANY = 600
 MOST = 2048  # bytes a connection
 MOST_BEGUN = 4608  # with a file that takes what comes
 
@@ -27,7 +27,7 @@ class Memory(HttpTest):
         for engine in ("epoll", "uring"):
             if engine not in engines():
                 continue
-            for name, sent, files in (
+            for index, (name, sent, files) in enumerate((
                 ("half a word", b"GET ", 0),
                 ("half a head", b"GET /some/where HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nA", 0),
                 ("the head of an upload", b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n", 0),
@@ -39,7 +39,9 @@ class Memory(HttpTest):
                  b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", 0),
                 ("one that has begun",
                  b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\nx", 1),
-            ):
+            )):
+                if engine == "uring" and index % 3 != 0:
+                    continue  # it differs in little, and connections cost time
                 with self.subTest(name, engine=engine), HttpServer(
                     self.folder, "--engine", engine, "--workers", "1", "--quiet"
                 ) as server, contextlib.ExitStack() as peers:

@@ -90,7 +90,7 @@ class file_answer {
         const auto wanted = wire::wants_sha256(r.field(http_field::want_repr_digest));
         if (wanted.value_or(true)) digest_ = remembered_digest(found_.file.get(), found_.now);
         if (!digest_ && wanted.value_or(false)) co_await make_digest();
-        type_ = media_type_of(found_.file.get(), found_.now, x_.path());
+        type_ = media_type_of(found_.file.get(), found_.now, x_.path(), kept_type_);
         wire::asked_range asked;
         // RFC 9110, section 14.2: defined for GET alone.
         if (has_body(x_) && r.has(http_field::range) && range_is_of_this(r, found_.now)) {
@@ -263,7 +263,8 @@ class file_answer {
     http_exchange& x_;
     found_file found_;
     std::optional<wire::sha256_value> digest_;
-    std::string type_;
+    std::string kept_type_;
+    std::string_view type_;  // of it, or of the name
 };
 
 void redirect_to_folder(http_exchange& x) {

@@ -3,7 +3,6 @@
 
 #include <sys/xattr.h>
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
 
@@ -45,19 +44,20 @@ result<void> keep_media_type(int file, std::string_view type) noexcept {
     return {};
 }
 
-std::string media_type_of(int file, const struct stat& now, std::string_view path) {
+std::string_view media_type_of(int file, const struct stat& now, std::string_view path,
+                               std::string& room) {
     plain_file* const place = place_for(now);
     if (place == nullptr || !is_of(*place, now)) {
-        std::array<char, wire::longest_media_type> room{};
+        room.resize(wire::longest_media_type);
         const auto length = ::fgetxattr(file, attribute, room.data(), room.size());
-        const std::string_view kept{room.data(), length < 0 ? 0 : static_cast<std::size_t>(length)};
+        room.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
         // Other programs write it, too: into an answer goes what is a type, and nothing else.
-        if (wire::is_media_type(kept)) return std::string{kept};
+        if (wire::is_media_type(room)) return room;
         if (place != nullptr) {
             *place = {.inode = now.st_ino, .device = now.st_dev, .changed = now.st_ctim};
         }
     }
-    return std::string{wire::content_type_of(path)};
+    return wire::content_type_of(path);
 }
 
 bool is_pdf(std::string_view type) noexcept {

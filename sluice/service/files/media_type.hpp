@@ -16,8 +16,9 @@ namespace sluice::service::files {
 [[nodiscard]] result<void> keep_media_type(int file, std::string_view type) noexcept;
 
 /// The type that is kept, if it is one, else that of the extension of `path`. Costs no call for a
-/// file that this thread has found without one in this state.
-[[nodiscard]] std::string media_type_of(int file, const struct stat& now, std::string_view path);
+/// file that this thread has found without one in this state. Views `room`, or what stays.
+[[nodiscard]] std::string_view media_type_of(int file, const struct stat& now,
+                                             std::string_view path, std::string& room);
 
 /// Whether a media type is that of a PDF, whatever its parameters.
 [[nodiscard]] bool is_pdf(std::string_view type) noexcept;
