@@ -216,15 +216,13 @@ class Reports(TalkTest):
         piece = bytes(1 << 20)
         for variant in ALL:
             with self.subTest(variant), tempfile.TemporaryDirectory() as folder:
-                with Server(
-                    "files", "serve", folder, "--raw", "127.0.0.1:0", "--no-sync", *variant
-                ) as server:
+                command = ("files", "serve", folder, "--raw", "127.0.0.1:0", "--no-sync", *variant)
+                with Server(*command, "--grace", "10ms") as server:
                     with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
                         for _ in range(size // len(piece)):
                             client.sendall(piece)
                         client.shutdown(socket.SHUT_WR)
                         self.assertEqual(client.recv(1), b"")
-                    server.signal(signal.SIGTERM)
                     server.signal(signal.SIGTERM)
                     status, out, _ = server.end()
                     self.assertEqual(status, 0)
