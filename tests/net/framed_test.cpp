@@ -116,7 +116,7 @@ TEST_P(framed_contract, a_line_may_pause_once_a_newline_has_come) {
 TEST_P(framed_contract, keys_as_they_are_typed_are_a_line) {
     auto [ours, theirs] = local_pair();
     std::jthread person{[fd = theirs.get()] {
-        for (const char& key : "hi\r\n"s) {
+        for (const char& key : "hi\r"s) {
             write_all(fd, {&key, 1});
             std::this_thread::sleep_for(wire::first_pause + 10ms);
         }
