@@ -270,7 +270,7 @@ TEST_P(conversation, one_that_only_stops_sending_still_reads_what_we_answer) {
     desk.type("hi\nfarewell\n");
     EXPECT_EQ(talk(desk, std::move(ours)), parting::they_went_away);
     EXPECT_EQ(desk.shown(), "[Client 1] connected\n[Client 1]: hello\n[Client 1]: bye\n");
-    EXPECT_EQ(read_to_end(theirs.get()), "hi\nfarewell");
+    EXPECT_EQ(read_to_end(theirs.get()), "hi\nfarewell\n");
     EXPECT_EQ(desk.complaints, "[Client 1] went away during its own turn, without 'exit'\n");
 }
 
