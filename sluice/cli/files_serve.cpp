@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -34,6 +36,8 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view default_http = "127.0.0.1:8080";
 constexpr std::string_view default_raw = "127.0.0.1:5001";
+constexpr std::uint64_t most_partial = 1'000'000;
+constexpr std::size_t most_listed = 10'000'000;
 
 struct settings {
     serve_options common;
@@ -43,6 +47,7 @@ struct settings {
     files::http_options allowed;
     std::uint64_t quota = files::quota::unlimited;
     milliseconds keep_partial{std::chrono::hours{24}};
+    std::uint64_t max_partial = files::parts::limits{}.count;
     milliseconds head_time{std::chrono::seconds{10}};
     milliseconds idle_time{std::chrono::seconds{60}};
     milliseconds body_time{std::chrono::seconds{30}};
@@ -55,6 +60,13 @@ struct settings {
 exit_status fail(std::string_view why) {
     log(log_level::error, why);
     return exit_status::failed;
+}
+
+/// How often expired parts of uploads are looked for.
+milliseconds pause_for(milliseconds keep_partial) {
+    constexpr milliseconds shortest{100};
+    constexpr milliseconds longest{std::chrono::minutes{1}};
+    return std::clamp(keep_partial / 4, shortest, longest);
 }
 
 exit_status serve(const CLI::App& command, settings& s) {
@@ -75,14 +87,21 @@ exit_status serve(const CLI::App& command, settings& s) {
                         "--create",
                         in_quotes(s.directory)));
     }
-    auto place = files::store::open(
-        s.directory, {.sync = !s.no_sync, .quota = s.quota, .keep_partial = part_time});
+    auto place =
+        files::store::open(s.directory, {.sync = !s.no_sync,
+                                         .quota = s.quota,
+                                         .partial = {.age = part_time, .count = s.max_partial}});
     if (!place) {
         return fail(
             fmt::format("cannot store files in {}: {}; give a directory that can be written",
                         in_quotes(s.directory), place.error().message()));
     }
     for (const auto& each : place->remarks()) log(log_level::info, each);
+    // No process with threads is forked: there the children look after the parts.
+    std::optional<files::part_sweeper> sweeper;
+    if (pair->model != model_kind::fork) {
+        sweeper.emplace(place->partials(), pause_for(s.keep_partial));
+    }
     const auto report = lines_to_stdout(s.common.quiet);
     if (!s.common.quiet)
         s.allowed.remark = [](std::string_view line) { log(log_level::info, line); };
@@ -137,6 +156,10 @@ void add_limits(CLI::App& command, settings& s) {
     add_value(command, "--quota", s.quota, read_size, "SIZE", "All files together (no limit)");
     add_value(command, "--keep-partial", s.keep_partial, read_duration, "TIME",
               "How long a part of an upload waits to be resumed (24h)");
+    add_value(command, "--max-partial", s.max_partial, count_from{1, most_partial}, "N",
+              "Uploads that wait to be resumed; the oldest go first (1000)");
+    add_value(command, "--max-listing", l.listing.entries, count_from{1, most_listed}, "N",
+              "Names of one directory that a listing shows (100000)");
     add_value(command, "--max-head", l.max_head, read_head_size, "SIZE",
               "Largest head of a request (16K)");
     add_value(command, "--head-time", s.head_time, read_duration, "TIME",

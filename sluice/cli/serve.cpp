@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -91,6 +92,7 @@ exit_status serve(const CLI::App& command, const settings& s) {
                                 in_quotes(s.directory), place.error().message()));
     }
     for (const auto& each : place->remarks()) log(log_level::info, each);
+    const files::part_sweeper sweeper{place->partials(), std::chrono::minutes{1}};
     const unsigned shards = model::workers_of(s.common.workers);
     auto doors = open_shared_doors(s.chat, shards, "--chat");
     if (!doors) return fail(doors.error());

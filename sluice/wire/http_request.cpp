@@ -319,6 +319,19 @@ bool query_has(std::string_view query, std::string_view name,
     return false;
 }
 
+std::optional<std::string_view> query_value(std::string_view query,
+                                            std::string_view name) noexcept {
+    while (!query.empty()) {
+        const auto end = std::min(query.find('&'), query.size());
+        const auto each = query.substr(0, end);
+        query.remove_prefix(std::min(end + 1, query.size()));
+        const auto equals = std::min(each.find('='), each.size());
+        if (each.substr(0, equals) != name) continue;
+        return each.substr(std::min(equals + 1, each.size()));
+    }
+    return std::nullopt;
+}
+
 std::expected<std::optional<std::size_t>, http_refusal> http_head_scanner::scan(
     std::string_view so_far) noexcept {
     const auto refuse = [](unsigned status, std::string_view why) {

@@ -75,6 +75,10 @@ struct http_target {
 [[nodiscard]] bool query_has(std::string_view query, std::string_view name,
                              std::optional<std::string_view> value = {}) noexcept;
 
+/// The value of the first parameter of that name, still encoded; none where there is none.
+[[nodiscard]] std::optional<std::string_view> query_value(std::string_view query,
+                                                          std::string_view name) noexcept;
+
 /// Finds where a head ends, byte for byte as it grows, and refuses at once what no head may have: a
 /// line that ends without a carriage return, one that goes on on the next (RFC 9112, section 5.2),
 /// a NUL. The parser after it is given whole heads alone, so any split of the same bytes is the

@@ -1,9 +1,14 @@
 // A directory as JSON and as a page, with names that try to be more than names.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "sluice/service/files/listing.hpp"
 #include "sluice/service/files/listing_page.hpp"
@@ -17,20 +22,50 @@ using testing::Not;
 
 constexpr std::chrono::sys_seconds noon{std::chrono::seconds{1'795'341'600}};
 
+listing of(std::string path, std::vector<listing_entry> entries) {
+    auto holds = std::make_shared<folder_contents>();
+    holds->entries = std::move(entries);
+    put_in_order(*holds);
+    return {.path = std::move(path), .holds = std::move(holds)};
+}
+
 listing some() {
-    return {.path = "/a b/",
-            .entries = {{.name = "z.bin", .directory = false, .size = 1'048'576, .modified = noon},
-                        {.name = "sub", .directory = true, .size = 4096, .modified = noon},
-                        {.name = "b.txt", .directory = false, .size = 3, .modified = noon}},
-            .may_upload = true,
-            .may_delete = false};
+    auto what =
+        of("/a b/", {{.name = "z.bin", .directory = false, .size = 1'048'576, .modified = noon},
+                     {.name = "sub", .directory = true, .size = 4096, .modified = noon},
+                     {.name = "b.txt", .directory = false, .size = 3, .modified = noon}});
+    what.may_upload = true;
+    return what;
 }
 
 listing of_name(const std::string& name) {
-    return {.path = "/",
-            .entries = {{.name = name, .directory = false, .size = 1, .modified = noon}},
-            .may_upload = false,
-            .may_delete = true};
+    auto what = of("/", {{.name = name, .directory = false, .size = 1, .modified = noon}});
+    what.may_delete = true;
+    return what;
+}
+
+listing of_many(std::size_t count) {
+    std::vector<listing_entry> entries;
+    for (std::size_t i = 0; i < count; ++i) {
+        entries.push_back({.name = fmt::format("n{:05}", i), .modified = noon});
+    }
+    return of("/", std::move(entries));
+}
+
+std::string written(const listing& what, listing_writer::form how, std::size_t piece = 100) {
+    std::string all;
+    listing_writer writer{what, how};
+    for (std::string text; writer.next(text, piece); text.clear()) all += text;
+    EXPECT_EQ(listing_writer::length(what, how), all.size());
+    return all;
+}
+
+std::string listing_json(const listing& what) {
+    return written(what, listing_writer::form::json);
+}
+
+std::string listing_page(const listing& what) {
+    return written(what, listing_writer::form::page);
 }
 
 TEST(listing, is_one_line_of_json_in_order) {
@@ -40,8 +75,7 @@ TEST(listing, is_one_line_of_json_in_order) {
               R"({"name":"b.txt","type":"file","size":3,"modified":"2026-11-22T10:00:00Z"},)"
               R"({"name":"z.bin","type":"file","size":1048576,"modified":"2026-11-22T10:00:00Z"}]})"
               "\n");
-    EXPECT_EQ(listing_json({.path = "/", .entries = {}, .may_upload = false, .may_delete = false}),
-              "{\"path\":\"/\",\"entries\":[]}\n");
+    EXPECT_EQ(listing_json(of("/", {})), "{\"path\":\"/\",\"entries\":[]}\n");
 }
 
 TEST(listing, quotes_what_json_cannot_hold) {
@@ -68,8 +102,7 @@ TEST(listing_page, shows_names_sizes_dates_and_the_way_back) {
 }
 
 TEST(listing_page, links_each_directory_above) {
-    const auto page = listing_page(
-        {.path = "/a&b/c d/e/", .entries = {}, .may_upload = false, .may_delete = false});
+    const auto page = listing_page(of("/a&b/c d/e/", {}));
     EXPECT_THAT(page, AllOf(HasSubstr("<a href=\"/a%26b/\"><bdi>a&amp;b</bdi></a>"),
                             HasSubstr("<a href=\"/a%26b/c%20d/\"><bdi>c d</bdi></a>"),
                             HasSubstr("Nothing is here yet")));
@@ -84,8 +117,7 @@ TEST(listing_page, escapes_names_for_html_and_for_urls) {
     EXPECT_THAT(page, HasSubstr("aria-label=\"Delete &lt;script&gt;&quot;"));
     EXPECT_THAT(page, Not(HasSubstr("<script>\"")));
     EXPECT_EQ(page.find('\xff'), std::string::npos);
-    const auto below =
-        listing_page({.path = "/<i>/", .entries = {}, .may_upload = false, .may_delete = false});
+    const auto below = listing_page(of("/<i>/", {}));
     EXPECT_THAT(below, AllOf(HasSubstr("<title>/&lt;i&gt;/</title>"), Not(HasSubstr("<i>"))));
 }
 
@@ -94,6 +126,45 @@ TEST(listing_page, offers_only_what_is_allowed) {
     const std::string remove = "class=\"plain remove\"";
     EXPECT_THAT(listing_page(some()), AllOf(HasSubstr(drop), Not(HasSubstr(remove))));
     EXPECT_THAT(listing_page(of_name("a")), AllOf(Not(HasSubstr(drop)), HasSubstr(remove)));
+}
+
+TEST(listing, is_written_in_pieces_of_a_size) {
+    const auto what = of_many(5000);
+    constexpr std::size_t piece = 4096;
+    for (const auto how : {listing_writer::form::json, listing_writer::form::page}) {
+        listing_writer writer{what, how};
+        std::size_t largest = 0;
+        for (std::string text; writer.next(text, piece); text.clear()) {
+            largest = std::max(largest, text.size());
+        }
+        EXPECT_LE(largest, piece + listing_writer::longest_addition);
+        EXPECT_EQ(written(what, how, 1), written(what, how, 1'000'000));
+    }
+}
+
+TEST(listing, has_pages) {
+    auto what = of_many(2 * listing::page_size + 1);
+    EXPECT_EQ(what.pages(), 3U);
+    EXPECT_EQ(of("/", {}).pages(), 1U);
+    what.page = 3;
+    EXPECT_THAT(listing_json(what), AllOf(HasSubstr("[{\"name\":\"n02000\""),
+                                          HasSubstr("}],\"page\":3,\"pages\":3}\n")));
+    EXPECT_THAT(listing_page(what), AllOf(HasSubstr("Page 3 of 3"), HasSubstr("href=\"?page=2\""),
+                                          Not(HasSubstr("href=\"?page=4\"")),
+                                          HasSubstr("2001 files"), Not(HasSubstr("n01999"))));
+    what.page = 1;
+    EXPECT_THAT(listing_page(what), AllOf(HasSubstr("n00999"), Not(HasSubstr("n01000")),
+                                          HasSubstr("href=\"?page=2\"")));
+}
+
+TEST(listing, tells_what_it_does_not_show) {
+    auto what = of("/", {});
+    auto holds = std::make_shared<folder_contents>();
+    holds->unlisted = 2;
+    holds->omitted = 1;
+    what.holds = holds;
+    EXPECT_EQ(listing_json(what), "{\"path\":\"/\",\"entries\":[],\"unlisted\":2,\"omitted\":1}\n");
+    EXPECT_THAT(listing_page(what), HasSubstr("2 names not shown"));
 }
 
 TEST(listing_page, lets_nothing_else_run_or_load) {

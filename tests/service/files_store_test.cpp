@@ -23,6 +23,9 @@
 
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/digest_crew.hpp"
+#include "sluice/service/files/folder.hpp"
+#include "sluice/service/files/listing_cache.hpp"
+#include "sluice/service/files/shared_digests.hpp"
 #include "sluice/service/files/store.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/sockets.hpp"
@@ -35,11 +38,16 @@ using namespace std::chrono_literals;
 using service::files::digest_crew;
 using service::files::digest_follower;
 using service::files::digest_of;
+using service::files::digest_request;
 using service::files::file_state;
 using service::files::keep_rule;
 using service::files::kept_digest;
+using service::files::listing_cache;
+using service::files::parts;
+using service::files::read_folder;
 using service::files::remembered_digest;
 using service::files::sha256_of;
+using service::files::shared_digests;
 using service::files::store;
 using service::files::why_no_file_name;
 using ::testing::Each;
@@ -309,46 +317,174 @@ TEST_F(store_test, a_directory_shows_files_and_directories_alone) {
     fs::create_symlink("a", folder_ / "link");
     ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
     std::ofstream{folder_ / ".hidden"} << "x";
+    std::ofstream{folder_ / "\xff"} << "x";
     std::vector<std::string> found;
-    const auto entries = s.list("");
-    ASSERT_TRUE(entries);
-    for (const auto& each : *entries) {
+    const auto all = read_folder(s.folder("").value(), 100);
+    ASSERT_TRUE(all);
+    for (const auto& each : all->entries) {
         found.push_back(each.name + (each.directory ? "/" : " " + std::to_string(each.size)));
     }
-    EXPECT_THAT(found, UnorderedElementsAre("dir/", "a 1"));
-    EXPECT_EQ(s.list("a").error().code(), ENOTDIR);
-    EXPECT_EQ(s.list("link").error().code(), ELOOP);
-    EXPECT_EQ(s.list("none").error().code(), ENOENT);
-    EXPECT_EQ(s.list("..").error().code(), EINVAL);
+    EXPECT_THAT(found, ElementsAre("dir/", "a 1"));
+    EXPECT_EQ(all->unlisted, 1U);
+    EXPECT_EQ(all->omitted, 0U);
+    EXPECT_EQ(all->folders, 1U);
+    EXPECT_EQ(all->bytes, 1U);
+    EXPECT_GE(read_folder(s.folder("").value(), 1)->omitted, 1U);
+    EXPECT_EQ(s.folder("a").error().code(), ENOTDIR);
+    EXPECT_EQ(s.folder("link").error().code(), ELOOP);
+    EXPECT_EQ(s.folder("none").error().code(), ENOENT);
+    EXPECT_EQ(s.folder("..").error().code(), EINVAL);
 }
 
 TEST_F(store_test, a_part_waits_to_be_resumed_by_one_at_a_time) {
     store s = open();
     EXPECT_EQ(s.arrived("whole", "key"), 0U);
     {
-        auto part = s.resume("whole", "key");
+        auto part = s.resume("whole", "key", 14);
         ASSERT_TRUE(part);
         ASSERT_TRUE(part->claim(1 << 20));
         write_all(part->fd(), "half of a ");
-        EXPECT_TRUE(s.resume("whole", "key").error().is(EBUSY));
-        EXPECT_TRUE(s.resume("whole", "other"));
+        EXPECT_TRUE(s.resume("whole", "key", 14).error().is(EBUSY));
+        EXPECT_TRUE(s.resume("whole", "other", 14));
     }
     EXPECT_EQ(s.arrived("whole", "key"), 10U);
-    EXPECT_THAT(s.list("").value(), IsEmpty());
+    EXPECT_THAT(read_folder(s.folder("").value(), 100)->entries, IsEmpty());
     EXPECT_FALSE(s.read(names().front()));
-    auto part = s.resume("whole", "key");
+    auto part = s.resume("whole", "key", 14);
     ASSERT_TRUE(part);
     ASSERT_EQ(::lseek(part->fd(), 0, SEEK_END), 10);
     write_all(part->fd(), "file");
     ASSERT_TRUE(part->keep("whole"));
     EXPECT_EQ(content("whole"), "half of a file");
     EXPECT_THAT(names(), ElementsAre("whole"));
-    auto unwanted = s.resume("whole", "key");
+    auto unwanted = s.resume("whole", "key", 14);
     ASSERT_TRUE(unwanted);
     write_all(unwanted->fd(), "x");
     unwanted->forget();
     unwanted->stop();
     EXPECT_THAT(names(), ElementsAre("whole"));
+}
+
+TEST_F(store_test, parts_beyond_their_number_or_age_go_and_are_counted_off) {
+    auto opened = store::open(folder_.string(),
+                              {.sync = false, .quota = 1000, .partial = {.age = 1h, .count = 3}});
+    ASSERT_TRUE(opened);
+    store& s = *opened;
+    const auto leave = [&s](std::string_view key, std::chrono::hours age) {
+        auto part = s.resume("dir/whole", key, 500);
+        ASSERT_TRUE(part) << part.error().message();
+        ASSERT_TRUE(part->claim(100));
+        write_all(part->fd(), std::string(100, 'x'));
+        const timespec then{.tv_sec = ::time(nullptr) - std::chrono::seconds{age}.count(),
+                            .tv_nsec = 0};
+        const std::array<timespec, 2> times{then, then};
+        ::futimens(part->fd(), times.data());
+    };
+    const auto ids = [&s] {
+        std::vector<std::string> found;
+        for (const auto& each : s.partials().list()) found.push_back(each.id);
+        return found;
+    };
+    leave("a1", 0h);
+    leave("a2", 3h);
+    leave("a3", 2h);
+    EXPECT_EQ(s.room().taken(), 300U);
+    EXPECT_EQ(s.partials().counted().waiting, 3U);
+    leave("a4", 0h);
+    EXPECT_THAT(ids(), UnorderedElementsAre("a1", "a3", "a4"));
+    EXPECT_EQ(s.partials().counted().crowded_out, 1U);
+    s.partials().expire();
+    EXPECT_THAT(ids(), UnorderedElementsAre("a1", "a4"));
+    EXPECT_EQ(s.partials().counted().expired, 1U);
+    EXPECT_EQ(s.room().taken(), 200U);
+    {
+        const auto active = s.resume("dir/whole", "a1", 500);
+        EXPECT_TRUE(s.partials().remove("a1").error().is(EBUSY));
+        for (const auto& each : s.partials().list()) EXPECT_EQ(each.active, each.id == "a1");
+    }
+    EXPECT_TRUE(s.partials().remove("a1"));
+    EXPECT_TRUE(s.partials().remove("a1").error().is(ENOENT));
+    EXPECT_TRUE(s.partials().remove("../a4").error().is(ENOENT));
+    EXPECT_EQ(s.room().taken(), 100U);
+    const auto left = s.partials().list();
+    ASSERT_EQ(left.size(), 1U);
+    EXPECT_EQ(left[0].size, 100U);
+    // Where the file system keeps what it is a part of.
+    if (!left[0].path.empty()) {
+        EXPECT_EQ(left[0].path, "dir/whole");
+        EXPECT_EQ(left[0].total, 500U);
+    }
+}
+
+TEST_F(store_test, one_file_makes_no_more_directories_than_it_may) {
+    store s = open();
+    std::string path;
+    for (std::size_t i = 0; i < store::most_new_folders; ++i) path += "d/";
+    put(s, path + "file", "text");
+    EXPECT_EQ(content(path + "file"), "text");
+    EXPECT_TRUE(s.receive("e/" + path + "file").error().is(E2BIG));
+    auto file = s.receive();
+    ASSERT_TRUE(file);
+    EXPECT_TRUE(file->keep("e/" + path + "file").error().is(E2BIG));
+    EXPECT_FALSE(fs::exists(folder_ / "e"));
+}
+
+TEST_F(store_test, a_directory_is_read_once_for_its_version) {
+    store s = open();
+    put(s, "a", "text");
+    listing_cache cache{s, {.entries = 100, .memory = 4000}};
+    const auto first = cache.get("");
+    ASSERT_TRUE(first);
+    EXPECT_GT(cache.memory(), 0U);
+    // The kernel's clock has to have gone on since the last change.
+    std::shared_ptr<const service::files::folder_contents> same;
+    for (int i = 0; i < 1000 && same == nullptr; ++i) {
+        const auto one = cache.get("");
+        const auto other = cache.get("");
+        if (*one == *other) same = *one;
+    }
+    ASSERT_NE(same, nullptr);
+    put(s, "b", "text");
+    const auto second = cache.get("");
+    EXPECT_EQ((*second)->entries.size(), 2U);
+    EXPECT_NE((*second)->hash, same->hash);
+    EXPECT_EQ(cache.get("none").error().code(), ENOENT);
+    // What is being sent counts, and nothing beyond it is taken.
+    for (int i = 0; i < 50; ++i) put(s, "dir/" + std::string(60, 'n') + std::to_string(i), "");
+    EXPECT_TRUE(cache.get("dir").error().is(ENOBUFS));
+}
+
+TEST_F(store_test, a_digest_is_made_once_for_all_who_ask_and_given_up_with_the_last) {
+    store s = open();
+    const std::string text = pattern(3'000'000);
+    put(s, "a", text);
+    const auto found = s.read("a");
+    ASSERT_TRUE(found);
+    shared_digests all;
+    constexpr std::uint64_t piece = 1'000'000;
+    {
+        digest_request first{all, found->file.get(), found->now};
+        EXPECT_EQ(first.go_on(piece).value(), std::nullopt);
+        std::optional<digest_request> second;
+        second.emplace(all, found->file.get(), found->now);
+        EXPECT_EQ(second->go_on(piece).value(), std::nullopt);
+        second.reset();
+        // What the other one has taken in is not taken in again.
+        EXPECT_EQ(first.go_on(piece).value(), digest_of(found->file.get()).value());
+    }
+    digest_request later{all, found->file.get(), found->now};
+    EXPECT_TRUE(later.go_on(1).value());
+    std::ofstream{folder_ / "a", std::ios::app} << "more";
+    const auto changed = s.read("a");
+    {
+        digest_request one{all, changed->file.get(), changed->now};
+        EXPECT_EQ(one.go_on(piece).value(), std::nullopt);
+    }
+    // Nobody was left.
+    digest_request again{all, changed->file.get(), changed->now};
+    std::ofstream{folder_ / "a", std::ios::app} << "and more";
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(again.go_on(piece).value(), std::nullopt);
+    EXPECT_TRUE(again.go_on(piece).error().is(ESTALE));
 }
 
 TEST_F(store_test, a_quota_counts_what_is_there_and_what_is_coming) {

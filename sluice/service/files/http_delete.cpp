@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cerrno>
 #include <string>
+#include <utility>
 
 #include "sluice/service/files/http_conditions.hpp"
 #include "sluice/service/files/http_door.hpp"
@@ -11,7 +13,34 @@
 
 namespace sluice::service::files {
 
+namespace {
+
+coro::task<void> delete_part(http_exchange& x, std::string id) {
+    auto& partials = x.files().partials();
+    auto removed =
+        co_await on_disk(x.door(), x.client().home(), [&] { return partials.remove(id); });
+    if (removed) {
+        x.door().counting().removed.fetch_add(1, std::memory_order_relaxed);
+        x.door().report(
+            fmt::format("Removed the partial upload {} for [Client {}]", id, x.number()));
+        x.reply(204);
+        x.end_head();
+    } else if (removed.error().is(EBUSY)) {
+        x.refuse(409, "this upload is being received");
+    } else if (removed.error().is(ENOENT)) {
+        x.refuse(404, "no upload of this id waits to be resumed");
+    } else {
+        x.refuse_for(removed.error());
+    }
+}
+
+}  // namespace
+
 coro::task<void> answer_delete(http_exchange& x) {
+    if (const auto id = wire::query_value(x.query(), "part"); id && x.path().empty()) {
+        co_await delete_part(x, std::string{*id});
+        co_return;
+    }
     if (x.names_folder()) {
         x.refuse(409, "only files are removed, not directories");
         co_return;

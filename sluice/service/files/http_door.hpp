@@ -18,6 +18,8 @@
 #include "sluice/service/files/digest_crew.hpp"
 #include "sluice/service/files/digest_later.hpp"
 #include "sluice/service/files/late_pool.hpp"
+#include "sluice/service/files/listing_cache.hpp"
+#include "sluice/service/files/shared_digests.hpp"
 #include "sluice/service/files/store.hpp"
 #include "sluice/transfer/to_file.hpp"
 #include "sluice/transfer/to_socket.hpp"
@@ -43,6 +45,7 @@ struct http_options {
     std::function<void(std::string_view)> report;
     /// Takes a line for people about what goes on, for the log; otherwise as `report`.
     std::function<void(std::string_view)> remark = {};
+    listing_cache::limits listing = {};
 
     static constexpr std::size_t largest_head = std::size_t{32} * 1024;
 };
@@ -68,6 +71,10 @@ struct http_counters {
     std::atomic<std::uint64_t> no_room = 0;        ///< uploads that the disk or the quota had no
                                                    ///< room for
     std::atomic<std::uint64_t> wrong_digests = 0;  ///< uploads that were not what was sent
+    std::atomic<std::uint64_t> listed = 0;         ///< directories that were shown
+    std::atomic<std::uint64_t> parts_waiting = 0;  ///< uploads that wait to be resumed, at present
+    std::atomic<std::uint64_t> parts_expired = 0;  ///< of them, removed by age
+    std::atomic<std::uint64_t> parts_crowded_out = 0;  ///< removed for newer ones
     std::atomic<std::uint64_t> cut_files = 0;      ///< that became shorter while they were sent
     std::atomic<std::uint64_t> failed = 0;         ///< answers of 500 and 503, and files that
                                                    ///< the disk did not give whole
@@ -84,7 +91,7 @@ class http_door {
 
     /// For a model. This object outlives it.
     [[nodiscard]] model::service service();
-    [[nodiscard]] const http_counters& counted() const noexcept { return *counters_; }
+    [[nodiscard]] const http_counters& counted() const noexcept;
 
     /// For those who answer.
     [[nodiscard]] store& files() noexcept { return store_; }
@@ -103,6 +110,14 @@ class http_door {
     /// For what arrives faster than the disk takes it; what others ask for does not wait behind
     /// that.
     [[nodiscard]] late_pool& writers() noexcept { return writers_; }
+    /// For directories that are read and written out.
+    [[nodiscard]] late_pool& listers() noexcept { return listers_; }
+    [[nodiscard]] listing_cache& listings() noexcept { return listings_; }
+    /// For digests that clients ask for, which may take seconds each.
+    [[nodiscard]] late_pool& digests() noexcept { return digests_; }
+    [[nodiscard]] shared_digests& shared() noexcept { return shared_; }
+    /// For the rest of the digest of an upload that has come.
+    [[nodiscard]] late_pool& upload_digests() noexcept { return upload_digests_; }
 
  private:
     store& store_;
@@ -112,6 +127,11 @@ class http_door {
     digest_crew crew_;
     late_pool disk_{disk_workers};
     late_pool writers_{disk_workers};
+    listing_cache listings_;
+    late_pool listers_{cpu_workers};
+    shared_digests shared_;
+    late_pool digests_{cpu_workers};
+    late_pool upload_digests_{cpu_workers};
 };
 
 /// What `f` returns, a result: in place where the engine blocks, else on a thread of the door's.

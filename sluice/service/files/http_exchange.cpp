@@ -224,6 +224,16 @@ bool http_exchange::body_is_here() const noexcept {
            io::poll::look(client_.peer().fd(), io::interest::in) == 0;
 }
 
+coro::task<result<std::size_t>> http_exchange::read_ahead() {
+    return recv(io::never);
+}
+
+bool http_exchange::has_ended() noexcept {
+    char byte = 0;
+    const auto n = ::recv(client_.peer().fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 coro::task<result<void>> http_exchange::await_body() {
     if (request().expects_go_ahead) out_.add("HTTP/1.1 100 Continue\r\n\r\n");
     return await_bytes(io::after(io::clock::now(), door_.options().body_time));
@@ -450,8 +460,8 @@ coro::task<bool> http_exchange::flush(bool more) {
         co_return false;
     }
     if (room_ == nullptr || out_.size() == 0) co_return true;
-    const auto until = io::after(io::clock::now(), door_.options().body_time);
     for (auto left = as_bytes(out_.text()); !left.empty();) {
+        const auto until = io::after(io::clock::now(), door_.options().body_time);
         auto sent = co_await io::with_deadline(
             client_.home(), client_.peer().send(left, more ? MSG_MORE : 0), until);
         if (!sent) {

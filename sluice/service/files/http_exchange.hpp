@@ -100,6 +100,12 @@ class http_exchange {
     void step_out() noexcept;
     /// False without memory: the connection is of no more use then.
     [[nodiscard]] bool step_in() noexcept;
+    /// Reads what comes behind the request, whenever that is: as read_more(), without a deadline.
+    /// What request() gave before is not valid any more.
+    coro::task<result<std::size_t>> read_ahead();
+    /// Whether the client has ended its stream, or is gone, and nothing is left to be read. Does
+    /// not wait.
+    [[nodiscard]] bool has_ended() noexcept;
     /// All of it has been received: the connection may carry another request.
     void body_is_done() noexcept { body_done_ = true; }
 

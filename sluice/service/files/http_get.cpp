@@ -14,10 +14,10 @@
 
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/http_conditions.hpp"
+#include "sluice/service/files/http_digest.hpp"
 #include "sluice/service/files/http_exchange.hpp"
+#include "sluice/service/files/http_listing.hpp"
 #include "sluice/service/files/lasting_transfer.hpp"
-#include "sluice/service/files/listing.hpp"
-#include "sluice/service/files/listing_page.hpp"
 #include "sluice/service/files/media_type.hpp"
 #include "sluice/service/files/pace.hpp"
 #include "sluice/transfer/to_socket.hpp"
@@ -76,8 +76,7 @@ class file_answer {
     file_answer(http_exchange& x, found_file found) : x_{x}, found_{std::move(found)} {}
 
     coro::task<void> run() {
-        const auto& r = x_.request();
-        switch (judge_conditions(r, &found_.now, true)) {
+        switch (judge_conditions(x_.request(), &found_.now, true)) {
             case condition::failed:
                 x_.refuse(412, "the file is not in the state that was asked for");
                 co_return;
@@ -87,10 +86,15 @@ class file_answer {
                 co_return;
             case condition::holds: break;
         }
-        const auto wanted = wire::wants_sha256(r.field(http_field::want_repr_digest));
+        const auto wanted = wire::wants_sha256(x_.request().field(http_field::want_repr_digest));
         if (wanted.value_or(true)) digest_ = remembered_digest(found_.file.get(), found_.now);
-        if (!digest_ && wanted.value_or(false)) co_await make_digest();
+        if (!digest_ && wanted.value_or(false)) {
+            digest_ = co_await make_digest_for(x_, found_.file.get(), found_.now);
+            if (x_.lost()) co_return;
+        }
         type_ = media_type_of(found_.file.get(), found_.now, x_.path(), kept_type_);
+        // Where a digest was waited for, the request lies elsewhere now.
+        const auto& r = x_.request();
         wire::asked_range asked;
         // RFC 9110, section 14.2: defined for GET alone.
         if (has_body(x_) && r.has(http_field::range) && range_is_of_this(r, found_.now)) {
@@ -113,16 +117,6 @@ class file_answer {
 
  private:
     [[nodiscard]] std::uint64_t size() const noexcept { return size_of(found_.now); }
-
-    coro::task<void> make_digest() {
-        const int file = found_.file.get();
-        auto made =
-            co_await on_disk(x_.door(), x_.client().home(),
-                             [file]() -> result<wire::sha256_value> { return digest_of(file); });
-        if (!made) co_return;
-        digest_ = *made;
-        keep_digest(file, found_.now, *made);
-    }
 
     void refuse_range() {
         x_.reply(416).field("Content-Range",
@@ -287,47 +281,15 @@ bool wants_json(const http_exchange& x) {
     return wire::best_of(accepted, forms) == 1;
 }
 
-coro::task<void> answer_folder(http_exchange& x) {
-    auto& files = x.files();
-    const std::string path{x.path()};
-    auto entries =
-        co_await on_disk(x.door(), x.client().home(), [&files, &path] { return files.list(path); });
-    if (!entries) {
-        // A file has no slash at its end.
-        x.refuse_for(entries.error());
-        co_return;
-    }
-    // It has neither a tag nor a date: the files in it change without it.
-    static const validators none;
-    switch (judge_conditions(x.request(), &none, true)) {
-        case condition::failed:
-            x.refuse(412, "the directory is not in the state that was asked for");
-            co_return;
-        case condition::not_modified:
-            x.reply(304).field("Cache-Control", "no-cache").field("Vary", "Accept");
-            x.end_head();
-            co_return;
-        case condition::holds: break;
-    }
-    const listing what{.path = path.empty() ? "/" : "/" + path + "/",
-                       .entries = std::move(*entries),
-                       .may_upload = true,
-                       .may_delete = x.door().options().allow_delete};
-    const bool json = wants_json(x);
-    std::string body = json ? listing_json(what) : listing_page(what);
-    x.reply(200)
-        .field("Content-Type", json ? "application/json" : "text/html; charset=utf-8")
-        .field("Cache-Control", "no-cache")
-        .field("Vary", "Accept");
-    x.end_head(body.size());
-    if (has_body(x)) co_await x.send_body(std::move(body));
-}
-
 }  // namespace
 
 coro::task<void> answer_get(http_exchange& x) {
     if (x.names_folder()) {
-        co_await answer_folder(x);
+        if (x.path().empty() && wire::query_has(x.query(), "parts")) {
+            co_await answer_parts(x);
+        } else {
+            co_await answer_folder(x, wants_json(x));
+        }
         co_return;
     }
     auto found = x.files().read(x.path());

@@ -20,6 +20,7 @@
 #include "sluice/service/files/digest_crew.hpp"
 #include "sluice/service/files/digest_later.hpp"
 #include "sluice/service/files/http_conditions.hpp"
+#include "sluice/service/files/http_digest.hpp"
 #include "sluice/service/files/http_exchange.hpp"
 #include "sluice/service/files/lasting_transfer.hpp"
 #include "sluice/service/files/media_type.hpp"
@@ -227,7 +228,10 @@ class upload {
             auto found = x_.files().read(path_);
             if (found && size_of(found->now) == *range_->total) {
                 auto digest = kept_digest(found->file.get(), found->now);
-                if (!digest) digest = co_await digest_now(found->file.get());
+                if (!digest) {
+                    digest = co_await make_digest_for(x_, found->file.get(), found->now);
+                    if (x_.lost()) co_return;
+                }
                 if (digest == promised_) {
                     add_entity_tag(x_.reply(204).add("ETag: "), found->now);
                     x_.out().add("\r\n").field("Repr-Digest", wire::format_repr_digest(*digest));
@@ -239,13 +243,6 @@ class upload {
         // Of a file that is all there, the last byte is sent again: that ends the upload.
         add_arrived(x_.reply(308), std::min(arrived, *range_->total - 1));
         x_.end_head(0);
-    }
-
-    coro::task<std::optional<wire::sha256_value>> digest_now(int file) {
-        auto made = co_await on_disk(
-            x_.door(), home(), [file]() -> result<wire::sha256_value> { return digest_of(file); });
-        if (!made) co_return std::nullopt;
-        co_return *made;
     }
 
     /// Whether the body would be taken if it came now, told before it travels. Nothing is held
@@ -268,12 +265,13 @@ class upload {
     /// The file that takes the bytes; none if that was refused.
     coro::task<std::optional<incoming>> open_file() {
         std::optional<result<incoming>> tried;
-        tried.emplace(range_ ? x_.files().resume(path_, key()) : x_.files().receive(path_));
+        tried.emplace(range_ ? x_.files().resume(path_, key(), *range_->total)
+                             : x_.files().receive(path_));
         const auto until = io::after(io::clock::now(), lock_time);
         while (!*tried && tried->error().is(EBUSY) && io::clock::now() < until) {
             auto slept = co_await io::sleep_for(home(), lock_pause);
             if (!slept) break;
-            tried.emplace(x_.files().resume(path_, key()));
+            tried.emplace(x_.files().resume(path_, key(), *range_->total));
         }
         auto& opened = *tried;
         if (!opened && opened.error().is(EBUSY)) {
@@ -375,8 +373,8 @@ class upload {
     coro::task<bool> is_as_told(incoming& file, std::uint64_t length) {
         const int fd = file.fd();
         const auto end = base_ + length;
-        auto made =
-            co_await on_disk(x_.door(), home(), [this, fd, end]() -> result<wire::sha256_value> {
+        auto made = co_await x_.door().upload_digests().run(
+            home(), [this, fd, end]() -> result<wire::sha256_value> {
                 running_digest part{base_};
                 if (auto read = part.go_to(fd, end); !read) return failure(read.error());
                 return part.finish();
@@ -580,6 +578,10 @@ class upload {
         auto& within = co_await coro::this_context();
         std::optional<impatience> end;
         if (!promised_ && !content_) end.emplace(digest, within);
+        // A long digest does not stand before those who wait for the disk alone.
+        const bool is_long = wanted && digest.left(size) > small_digest;
+        auto& door = x_.door();
+        late_pool& workers = is_long ? door.upload_digests() : door.disk();
         const bool quick = !x_.files().syncs() && size <= small_digest;
         result<kept> done = failure(fault::cancelled);
         if (quick) {
@@ -588,7 +590,7 @@ class upload {
             rule_.may_wait = true;
         }
         if (!quick || (!done && done.error().is(EAGAIN))) {
-            done = co_await on_disk(x_.door(), home(), work);
+            done = co_await workers.run(home(), work);
         }
         if (!done) {
             refuse_keeping(file, done.error());

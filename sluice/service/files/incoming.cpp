@@ -36,6 +36,7 @@ incoming::incoming(incoming&& other) noexcept
       file_{std::move(other.file_)},
       beside_{std::move(other.beside_)},
       hidden_{std::exchange(other.hidden_, {})},
+      is_part_{other.is_part_},
       resumable_{std::exchange(other.resumable_, false)},
       kept_{other.kept_},
       counted_{other.counted_},
@@ -54,6 +55,7 @@ void incoming::stop() noexcept {
         // disk is free now, and not only then.
         static_cast<void>(::ftruncate(file_.get(), 0));
         if (!hidden_.empty()) ::unlinkat(hidden_in(), hidden_.c_str(), 0);
+        if (is_part_) owner_->parts_->ended();
         owner_->room_->remove(counted_);
     }
     hidden_.clear();
@@ -118,6 +120,7 @@ result<void> incoming::write_out() noexcept {
 }
 
 result<void> incoming::finish_file(const std::optional<wire::sha256_value>& digest) {
+    if (is_part_) parts::forget_description(file_.get());
     if (digest) {
         struct stat now{};
         if (::fstat(file_.get(), &now) == 0) keep_digest(file_.get(), now, *digest);
@@ -196,6 +199,7 @@ result<bool> incoming::keep(std::string_view path, const keep_rule& rule) {
     const auto replaced = give_name(folder->get(), std::string{split(path).name}.c_str(), rule);
     if (!replaced) return replaced;
     kept_ = true;
+    if (is_part_) owner_->parts_->ended();
     const auto now = size();
     room_.settle(now > counted_ ? now - counted_ : 0);
     if (owner_->options_.sync) {

@@ -92,7 +92,8 @@ class incoming {
     unique_fd file_;
     unique_fd beside_;        // the directory of the hidden name, where it is not the topmost
     std::string hidden_;      // the name it has until it gets its own, if it needs one
-    bool resumable_ = false;  // the hidden name is that of a partial upload
+    bool is_part_ = false;    // the hidden name is that of a partial upload
+    bool resumable_ = false;  // it stays when it is not whole
     bool kept_ = false;
     std::uint64_t counted_ = 0;  // bytes of a partial that the quota knew when it was opened
     room_claim room_;

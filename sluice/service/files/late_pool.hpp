@@ -55,5 +55,7 @@ class late_pool {
 
 /// Who waits for a disk needs no core; a few keep it busy.
 inline constexpr std::size_t disk_workers = 4;
+/// Who burns a core for seconds: more would only share the cores.
+inline constexpr std::size_t cpu_workers = 2;
 
 }  // namespace sluice::service::files

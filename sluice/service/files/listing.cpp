@@ -1,4 +1,4 @@
-// Sorts the entries, and writes them as JSON.
+// Writes JSON, and goes through the entries for both forms.
 #include "sluice/service/files/listing.hpp"
 
 #include <fmt/format.h>
@@ -6,13 +6,39 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
+#include "sluice/service/files/listing_page.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::service::files {
 namespace {
 
-void append_quoted(std::string& out, std::string_view text) {
+void append_json_entry(std::string& out, const listing_entry& entry) {
+    out += R"({"name":)";
+    append_json_string(out, entry.name);
+    if (entry.directory) {
+        out += R"(,"type":"directory")";
+    } else {
+        fmt::format_to(std::back_inserter(out), R"(,"type":"file","size":{})", entry.size);
+    }
+    fmt::format_to(std::back_inserter(out), R"(,"modified":"{}"}})", timestamp(entry.modified));
+}
+
+void append_json_end(std::string& out, const listing& what) {
+    out += ']';
+    auto to = std::back_inserter(out);
+    if (what.page > 0) {
+        fmt::format_to(to, R"(,"page":{},"pages":{})", what.page, what.pages());
+    }
+    if (what.holds->unlisted > 0) fmt::format_to(to, R"(,"unlisted":{})", what.holds->unlisted);
+    if (what.holds->omitted > 0) fmt::format_to(to, R"(,"omitted":{})", what.holds->omitted);
+    out += "}\n";
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
     out += '"';
     for (const char c : wire::replace_invalid_utf8(text)) {
         if (c == '"' || c == '\\') {
@@ -27,27 +53,16 @@ void append_quoted(std::string& out, std::string_view text) {
     out += '"';
 }
 
-void append_entry(std::string& out, const listing_entry& entry) {
-    out += R"({"name":)";
-    append_quoted(out, entry.name);
-    if (entry.directory) {
-        out += R"(,"type":"directory")";
-    } else {
-        fmt::format_to(std::back_inserter(out), R"(,"type":"file","size":{})", entry.size);
-    }
-    fmt::format_to(std::back_inserter(out), R"(,"modified":"{}"}})", timestamp(entry.modified));
+std::size_t listing::pages() const noexcept {
+    return std::max<std::size_t>((holds->entries.size() + page_size - 1) / page_size, 1);
 }
 
-}  // namespace
+std::size_t listing::first() const noexcept {
+    return page == 0 ? 0 : std::min((page - 1) * page_size, holds->entries.size());
+}
 
-std::vector<const listing_entry*> in_order(const listing& what) {
-    std::vector<const listing_entry*> sorted;
-    sorted.reserve(what.entries.size());
-    for (const auto& entry : what.entries) sorted.push_back(&entry);
-    std::ranges::sort(sorted, [](const listing_entry* a, const listing_entry* b) {
-        return a->directory != b->directory ? a->directory : a->name < b->name;
-    });
-    return sorted;
+std::size_t listing::last() const noexcept {
+    return page == 0 ? holds->entries.size() : std::min(page * page_size, holds->entries.size());
 }
 
 std::string timestamp(std::chrono::sys_seconds when) {
@@ -59,18 +74,48 @@ std::string timestamp(std::chrono::sys_seconds when) {
                        time.hours().count(), time.minutes().count(), time.seconds().count());
 }
 
-std::string listing_json(const listing& what) {
-    std::string out = R"({"path":)";
-    append_quoted(out, what.path);
-    out += R"(,"entries":[)";
-    bool first = true;
-    for (const auto* entry : in_order(what)) {
-        if (!first) out += ',';
-        first = false;
-        append_entry(out, *entry);
+listing_writer::listing_writer(listing what, form how)
+    : what_{std::move(what)}, form_{how}, at_{what_.first()} {}
+
+bool listing_writer::next(std::string& out, std::size_t piece) {
+    if (stage_ == stage::done) return false;
+    const std::size_t goal = out.size() + piece;
+    const bool json = form_ == form::json;
+    if (stage_ == stage::beginning) {
+        stage_ = stage::entries;
+        if (json) {
+            out += R"({"path":)";
+            append_json_string(out, what_.path);
+            out += R"(,"entries":[)";
+        } else {
+            append_page_beginning(out, what_);
+        }
     }
-    out += "]}\n";
-    return out;
+    for (; at_ < what_.last() && out.size() < goal; ++at_) {
+        const auto& entry = what_.holds->entries[at_];
+        if (json) {
+            if (at_ > what_.first()) out += ',';
+            append_json_entry(out, entry);
+        } else {
+            append_page_entry(out, entry, what_.may_delete);
+        }
+    }
+    if (at_ < what_.last()) return true;
+    stage_ = stage::done;
+    if (json) {
+        append_json_end(out, what_);
+    } else {
+        append_page_end(out, what_);
+    }
+    return true;
+}
+
+std::uint64_t listing_writer::length(const listing& what, form how) {
+    constexpr std::size_t piece = std::size_t{64} * 1024;
+    listing_writer all{what, how};
+    std::uint64_t bytes = 0;
+    for (std::string text; all.next(text, piece); text.clear()) bytes += text.size();
+    return bytes;
 }
 
 }  // namespace sluice::service::files

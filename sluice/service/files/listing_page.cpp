@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <iterator>
 #include <string_view>
 
@@ -98,7 +99,67 @@ void append_breadcrumbs(std::string& out, std::string_view path) {
     out += "</ol></nav>\n";
 }
 
-void append_row(std::string& out, const listing_entry& entry, bool may_delete) {
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
+    return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+void append_table_head(std::string& out, bool may_delete) {
+    out += R"(<table role="table"><caption class="unseen">What is in this directory</caption>
+<thead role="rowgroup"><tr role="row">
+<th role="columnheader" scope="col" data-key="name" data-title="Name">Name</th>
+<th role="columnheader" scope="col" class="number" data-key="size" data-title="Size">Size</th>
+<th role="columnheader" scope="col" class="time" data-key="time" data-title="Modified">)"
+           "Modified (UTC)</th>\n";
+    if (may_delete) {
+        out += R"(<th role="columnheader" scope="col" class="act"><span class="unseen">Actions)"
+               "</span></th>\n";
+    }
+    out += "</tr></thead>\n<tbody role=\"rowgroup\">\n";
+}
+
+/// How much there is in all, and what of it cannot be shown.
+void append_counts(std::string& out, const folder_contents& all) {
+    const auto files = all.entries.size() - all.folders;
+    out += "<footer><span>";
+    if (all.folders > 0) out += counted(all.folders, "folder", "folders");
+    if (all.folders > 0 && files > 0) out += ", ";
+    if (files > 0) {
+        out += fmt::format("{}, {}", counted(files, "file", "files"), wire::format_size(all.bytes));
+    }
+    out += "</span>";
+    if (all.omitted > 0) {
+        out += fmt::format("<span>{} beyond the limit of this list</span>",
+                           counted(all.omitted, "more", "more"));
+    }
+    if (all.unlisted > 0) {
+        out += fmt::format("<span>{} not shown: not UTF-8 text, or with control characters</span>",
+                           counted(all.unlisted, "name", "names"));
+    }
+    out += "</footer>\n";
+}
+
+void append_page_links(std::string& out, const listing& what) {
+    const auto link = [&out](std::string_view rel, std::size_t page, std::string_view words) {
+        fmt::format_to(std::back_inserter(out), R"(<a rel="{}" href="?page={}">{}</a> )", rel, page,
+                       words);
+    };
+    const std::size_t pages = what.pages();
+    out += R"(<footer><nav aria-label="Pages">)";
+    if (what.page > 1) {
+        link("first", 1, "First");
+        link("prev", what.page - 1, "Previous");
+    }
+    out += fmt::format("<span>Page {} of {}</span> ", what.page, pages);
+    if (what.page < pages) {
+        link("next", what.page + 1, "Next");
+        link("last", pages, "Last");
+    }
+    out += "</nav></footer>\n";
+}
+
+}  // namespace
+
+void append_page_entry(std::string& out, const listing_entry& entry, bool may_delete) {
     const auto name = html(entry.name);
     const auto when = timestamp(entry.modified);
     const std::string_view slash = entry.directory ? "/" : "";
@@ -126,49 +187,13 @@ void append_row(std::string& out, const listing_entry& entry, bool may_delete) {
     out += "</tr>\n";
 }
 
-std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
-    return fmt::format("{} {}", count, count == 1 ? one : many);
+std::size_t page_form_hash() noexcept {
+    static const std::size_t value =
+        std::hash<std::string_view>{}(page_style) ^ std::hash<std::string_view>{}(page_script);
+    return value;
 }
 
-void append_list(std::string& out, const listing& what) {
-    out += "<div id=\"list\"><div class=\"card\">\n";
-    if (what.entries.empty()) {
-        out += "<p class=\"empty\">Nothing is here yet.</p>\n</div></div>\n";
-        return;
-    }
-    out += R"(<table role="table"><caption class="unseen">What is in this directory</caption>
-<thead role="rowgroup"><tr role="row">
-<th role="columnheader" scope="col" data-key="name" data-title="Name">Name</th>
-<th role="columnheader" scope="col" class="number" data-key="size" data-title="Size">Size</th>
-<th role="columnheader" scope="col" class="time" data-key="time" data-title="Modified">)"
-           "Modified (UTC)</th>\n";
-    if (what.may_delete) {
-        out += R"(<th role="columnheader" scope="col" class="act"><span class="unseen">Actions)"
-               "</span></th>\n";
-    }
-    out += "</tr></thead>\n<tbody role=\"rowgroup\">\n";
-    std::uint64_t directories = 0;
-    std::uint64_t bytes = 0;
-    for (const auto* entry : in_order(what)) {
-        append_row(out, *entry, what.may_delete);
-        directories += entry->directory ? 1 : 0;
-        bytes += entry->directory ? 0 : entry->size;
-    }
-    const auto files = what.entries.size() - directories;
-    out += "</tbody></table></div>\n<footer><span>";
-    if (directories > 0) out += counted(directories, "folder", "folders");
-    if (directories > 0 && files > 0) out += ", ";
-    if (files > 0) {
-        out += fmt::format("{}, {}", counted(files, "file", "files"), wire::format_size(bytes));
-    }
-    out += "</span></footer></div>\n";
-}
-
-}  // namespace
-
-std::string listing_page(const listing& what) {
-    std::string out;
-    out.reserve(page_style.size() + page_script.size() + 4096 + what.entries.size() * 512);
+void append_page_beginning(std::string& out, const listing& what) {
     out += "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
     out += fmt::format("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n", policy());
     out +=
@@ -190,12 +215,25 @@ std::string listing_page(const listing& what) {
 )";
     }
     out += "<p class=\"unseen\" id=\"said\" role=\"status\"></p>\n";
-    append_list(out, what);
+    out += fmt::format("<div id=\"list\"{}><div class=\"card\">\n",
+                       what.page > 0 && what.pages() > 1 ? " data-paged=\"1\"" : "");
+    if (what.holds->entries.empty()) {
+        out += "<p class=\"empty\">Nothing is here yet.</p>\n</div>\n";
+    } else {
+        append_table_head(out, what.may_delete);
+    }
+}
+
+void append_page_end(std::string& out, const listing& what) {
+    const auto& all = *what.holds;
+    if (!all.entries.empty()) out += "</tbody></table></div>\n";
+    if (!all.entries.empty() || all.unlisted > 0) append_counts(out, all);
+    if (what.page > 0 && what.pages() > 1) append_page_links(out, what);
+    out += "</div>\n";
     if (what.may_upload) {
         out += "<footer><code id=\"command\"></code></footer>\n";
     }
     out += fmt::format("</main>\n<script>{}</script>\n</body>\n</html>\n", page_script);
-    return out;
 }
 
 }  // namespace sluice::service::files

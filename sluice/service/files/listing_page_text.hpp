@@ -101,6 +101,7 @@ td.number, td.time { color: var(--faint); font-variant-numeric: tabular-nums; }
 .remove { color: var(--faint); font-size: .875rem; }
 .remove:hover { color: var(--bad); }
 .empty { padding: 2.5rem 1rem; color: var(--faint); text-align: center; }
+nav a, nav span { margin-right: .75rem; }
 footer { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .25rem 1.5rem;
   padding: .75rem 1.25rem 0; color: var(--faint); font-size: .875rem; }
 code { font: .8125rem/1.6 ui-monospace, monospace; overflow-wrap: anywhere; }
@@ -197,7 +198,8 @@ const enliven = () => {
 
 const refresh = async () => {
   try {
-    const answer = await fetch(here, { headers: { Accept: "text/html" }, cache: "no-store" });
+    const answer = await fetch(here + location.search,
+      { headers: { Accept: "text/html" }, cache: "no-store" });
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     byId("list").replaceWith(page.getElementById("list"));
@@ -294,10 +296,16 @@ const send = (file, view, request) => new Promise((resolve) => {
   request.send(file);
 });
 
-const upload = (files) => {
-  const known = new Set([...document.querySelectorAll("tbody tr")].map((r) => r.dataset.name));
+// A page of several does not show all names.
+const isThere = async (name) => {
+  if ([...document.querySelectorAll("tbody tr")].some((r) => r.dataset.name === name)) return true;
+  if (!byId("list").dataset.paged) return false;
+  return (await fetch(here + encoded(name), { method: "HEAD" }).catch(() => ({}))).ok === true;
+};
+
+const upload = async (files) => {
   for (const file of files) {
-    if (known.has(file.name) && !confirm("Replace " + file.name + "?")) continue;
+    if (await isThere(file.name) && !confirm("Replace " + file.name + "?")) continue;
     const view = makeItem(file);
     const request = new XMLHttpRequest();
     view.button.onclick = () => {

@@ -7,7 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
+#include <cstdlib>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -17,27 +18,22 @@
 namespace sluice::service::files {
 namespace {
 
-constexpr std::string_view partial = ".sluice-part-";
 // The process's file creation mask takes from these what it has (umask(2)).
 constexpr mode_t mode_of_files = 0666;
 constexpr mode_t mode_of_folders = 0777;
 
-/// Removes what an earlier process left half done in `top` and what cannot be resumed any more. A
-/// hidden file that a process still works on is locked.
-void remove_leftovers(int top, std::chrono::seconds keep_partial) {
+/// Removes what an earlier process left half done in `top`, but what can be resumed. A hidden file
+/// that a process still works on is locked.
+void remove_leftovers(int top) {
     auto again = open_folder(top, ".");
     if (!again) return;
     const auto reader = read_directory(std::move(*again));
     if (!reader) return;
-    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     while (const dirent* entry = ::readdir(reader->get())) {
         const std::string_view name{entry->d_name};
-        if (!name.starts_with(hidden_prefix)) continue;
+        if (!name.starts_with(hidden_prefix) || name.starts_with(parts::name_of(""))) continue;
         const auto found = look_at(top, entry->d_name);
         if (!found || !S_ISREG(found->st_mode)) continue;
-        if (name.starts_with(partial) && now - found->st_mtim.tv_sec < keep_partial.count()) {
-            continue;
-        }
         const unique_fd file{
             ::openat(top, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
         if (file) {
@@ -91,7 +87,7 @@ result<store> store::open(const std::string& path, options o) {
     if (!on) return failure(on.error());
     store made{std::move(*on), o};
     for (const auto& each : made.volumes_->find_all(path)) {
-        remove_leftovers(each->top.get(), o.keep_partial);
+        remove_leftovers(each->top.get());
         for (auto& remark : each->can.remarks()) {
             if (std::ranges::find(made.remarks_, remark) == made.remarks_.end()) {
                 made.remarks_.push_back(std::move(remark));
@@ -99,6 +95,11 @@ result<store> store::open(const std::string& path, options o) {
         }
     }
     if (made.room_->is_limited()) made.count_files();
+    const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
+                                                           &std::free};
+    made.parts_ =
+        std::make_unique<parts>(real ? real.get() : path, *made.volumes_, *made.room_, o.partial);
+    made.parts_->expire();
     return made;
 }
 
@@ -163,33 +164,22 @@ result<incoming> store::receive(std::string_view path) {
     }
 }
 
-result<incoming> store::resume(std::string_view path, std::string_view key) {
+result<incoming> store::resume(std::string_view path, std::string_view key, std::uint64_t total) {
     auto where = place_for(path);
     if (!where) return failure(where.error());
-    const int top = where->on->top.get();
-    std::string name = std::string{partial} + std::string{key};
-    for (;;) {
-        unique_fd file{
-            ::openat(top, name.c_str(), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode_of_files)};
-        if (!file) return failure_of(errno);
-        if (auto locked = lock_file(file.get()); !locked) return failure(locked.error());
-        struct stat ours{};
-        if (::fstat(file.get(), &ours) < 0) return failure_of(errno);
-        // Whoever had the lock may have finished it meanwhile: then the name is another file's.
-        const auto there = look_at(top, name.c_str());
-        if (!there || there->st_ino != ours.st_ino) continue;
-        incoming found{*this, where->on, std::move(file), std::move(name)};
-        found.resumable_ = true;
-        found.counted_ = size_of(ours);
-        return found;
-    }
+    auto file = parts_->open(*where->on, key);
+    if (!file) return failure(file.error());
+    incoming found{*this, where->on, std::move(*file), parts::name_of(key)};
+    found.is_part_ = found.resumable_ = true;
+    found.counted_ = found.size();
+    if (found.counted_ == 0) parts::describe(found.fd(), path, total);
+    return found;
 }
 
 std::uint64_t store::arrived(std::string_view path, std::string_view key) const {
     const auto where = place_for(path);
     if (!where) return 0;
-    const std::string name = std::string{partial} + std::string{key};
-    const auto found = look_at(where->on->top.get(), name.c_str());
+    const auto found = look_at(where->on->top.get(), parts::name_of(key).c_str());
     return found ? size_of(*found) : 0;
 }
 
@@ -213,28 +203,9 @@ result<struct stat> store::look(std::string_view path) const {
     return look_at(folder->get(), std::string{split(path).name}.c_str());
 }
 
-result<std::vector<listing_entry>> store::list(std::string_view path) const {
+result<unique_fd> store::folder(std::string_view path) const {
     if (!path.empty() && judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
-    const std::string text = path.empty() ? "." : std::string{path};
-    auto folder = open_folder(directory(), text.c_str());
-    if (!folder) return failure(folder.error());
-    const auto reader = read_directory(std::move(*folder));
-    if (!reader) return failure(reader.error());
-    std::vector<listing_entry> entries;
-    while (const dirent* entry = ::readdir(reader->get())) {
-        const std::string_view name{entry->d_name};
-        if (!why_no_file_name(name).empty()) continue;
-        const auto found = look_at(::dirfd(reader->get()), entry->d_name);
-        if (!found) continue;
-        const bool is_folder = S_ISDIR(found->st_mode);
-        if (!is_folder && !S_ISREG(found->st_mode)) continue;
-        entries.push_back(
-            {.name = std::string{name},
-             .directory = is_folder,
-             .size = is_folder ? 0 : size_of(*found),
-             .modified = std::chrono::sys_seconds{std::chrono::seconds{found->st_mtim.tv_sec}}});
-    }
-    return entries;
+    return open_folder(directory(), path.empty() ? "." : std::string{path}.c_str());
 }
 
 result<void> store::remove(std::string_view path, const std::optional<file_state>& only) {

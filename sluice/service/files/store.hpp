@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,7 +15,7 @@
 #include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/service/files/incoming.hpp"
-#include "sluice/service/files/listing.hpp"
+#include "sluice/service/files/parts.hpp"
 #include "sluice/service/files/path.hpp"
 #include "sluice/service/files/quota.hpp"
 #include "sluice/service/files/volume.hpp"
@@ -46,8 +45,7 @@ class store {
     struct options {
         bool sync = true;                        ///< a file that was kept is on the disk (fsync(2))
         std::uint64_t quota = quota::unlimited;  ///< bytes of all files
-        /// How long a part of a file waits to be resumed; looked at when the store is opened.
-        std::chrono::seconds keep_partial = std::chrono::hours{24};
+        parts::limits partial = {};              ///< of files that wait to be resumed
     };
 
     /// Directories that one file may make on its way.
@@ -68,8 +66,10 @@ class store {
     [[nodiscard]] result<incoming> receive(std::string_view path = {});
 
     /// The part of the file for `path` that `key` names and that has arrived before; empty if there
-    /// is none. Locked: EBUSY where another receives it at the moment. Errors as of receive().
-    [[nodiscard]] result<incoming> resume(std::string_view path, std::string_view key);
+    /// is none; the whole file has `total` bytes. Locked: EBUSY where another receives it at the
+    /// moment. Errors as of receive().
+    [[nodiscard]] result<incoming> resume(std::string_view path, std::string_view key,
+                                          std::uint64_t total);
     /// How much of that has arrived.
     [[nodiscard]] std::uint64_t arrived(std::string_view path, std::string_view key) const;
 
@@ -78,8 +78,8 @@ class store {
     [[nodiscard]] result<found_file> read(std::string_view path) const;
     /// What has the name at `path`, a symbolic link as itself. ENOENT, ENOTDIR ...
     [[nodiscard]] result<struct stat> look(std::string_view path) const;
-    /// What may be seen in a directory; the store itself for an empty path. ENOENT, ENOTDIR ...
-    [[nodiscard]] result<std::vector<listing_entry>> list(std::string_view path) const;
+    /// A directory, for reading; the store itself for an empty path. ENOENT, ENOTDIR ...
+    [[nodiscard]] result<unique_fd> folder(std::string_view path) const;
     /// Takes a regular file's name away, for good when it returns. ENOENT, EISDIR, EEXIST where
     /// `only` is given and something else has the name by now; EBUSY as for incoming::keep().
     [[nodiscard]] result<void> remove(std::string_view path,
@@ -88,6 +88,8 @@ class store {
     [[nodiscard]] int directory() const noexcept { return volumes_->root()->top.get(); }
     /// What the file systems here do not offer, and what is used in its place: sentences.
     [[nodiscard]] const std::vector<std::string>& remarks() const noexcept { return remarks_; }
+    /// Those that wait to be resumed.
+    [[nodiscard]] parts& partials() const noexcept { return *parts_; }
     [[nodiscard]] const quota& room() const noexcept { return *room_; }
     [[nodiscard]] bool syncs() const noexcept { return options_.sync; }
 
@@ -108,6 +110,7 @@ class store {
     std::unique_ptr<volumes> volumes_;
     std::vector<std::string> remarks_;
     std::unique_ptr<quota> room_;
+    std::unique_ptr<parts> parts_;
     std::unique_ptr<std::shared_mutex> names_;  // of all directories, where these have no locks
 };
 

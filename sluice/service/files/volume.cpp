@@ -244,6 +244,16 @@ std::vector<std::shared_ptr<const volume>> volumes::find_all(const std::string& 
     return found;
 }
 
+std::vector<unique_fd> volumes::tops(const std::string& path) const {
+    std::vector<unique_fd> found;
+    if (auto own = open_folder(root_->top.get(), ".")) found.push_back(std::move(*own));
+    for (const auto& where : mounted_below(path)) {
+        if (auto one = open_folder(root_->top.get(), where.c_str()))
+            found.push_back(std::move(*one));
+    }
+    return found;
+}
+
 std::string next_hidden_name() {
     static std::atomic<std::uint64_t> last = 0;
     return fmt::format("{}{}-{}", hidden_prefix, ::getpid(),

@@ -79,6 +79,8 @@ class volumes {
     /// Those of `path` and below that are mounted at the moment (/proc/self/mountinfo), the store's
     /// own first; `path` is that of the store's directory. Only that where there is no /proc.
     [[nodiscard]] std::vector<std::shared_ptr<const volume>> find_all(const std::string& path);
+    /// The topmost directories of the same. Takes no lock.
+    [[nodiscard]] std::vector<unique_fd> tops(const std::string& path) const;
 
  private:
     struct known {
