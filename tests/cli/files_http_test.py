@@ -445,7 +445,8 @@ class Files(HttpTest):
         self.assertEqual(fields["X-Content-Type-Options"], "nosniff")
         # The page of a directory has scripts, and a policy of its own.
         status, fields, body = self.server.get("/", Accept="text/html")
-        self.assertEqual((status, fields["Content-Security-Policy"]), (200, None))
+        policy = fields["Content-Security-Policy"]
+        self.assertEqual((status, policy), (200, "frame-ancestors 'none'"))
         self.assertIn(b"Content-Security-Policy", body)
 
     def test_what_was_uploaded_last_wins_and_nobody_sees_a_mixture(self):
