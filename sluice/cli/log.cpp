@@ -150,7 +150,7 @@ void announce_counters(std::string_view what, std::span<const counter> counters)
     }
     std::string text = fmt::format("counters\n  {}", what);
     for (const auto& c : counters) {
-        text += fmt::format("\n  {:<14}{:>16}  {}", c.name, c.value, c.words);
+        text += fmt::format("\n  {:<18}{:>16}  {}", c.name, c.value, c.words);
     }
     announce(text);
 }
