@@ -18,7 +18,11 @@ telnet_decoder::part telnet_decoder::take(char byte, bool after_return) noexcept
     switch (state_) {
         case state::text: return take_text(byte, after_return);
         case state::command: return take_command(byte, after_return);
-        case state::option: state_ = state::text; break;
+        case state::option:
+            state_ = state::text;
+            // Options of 1974 that no telnet has (RFC 652, 653): rather the end of a line.
+            if (byte == '\n' || byte == '\r') return take_text(byte, after_return);
+            break;
         case state::parameters:
             if (value == interpret_as_command) state_ = state::end_of_parameters;
             break;

@@ -90,7 +90,9 @@ class plain_reader {
         telnet_ = true;
         learn_lines();
         if (value(second) == 250) return go_on_with_parameters();
+        const char third = command_.size() == 3 ? command_[2] : '\0';
         if (value(second) < 250 || command_.size() == 3) command_.clear();
+        if (third == '\n' || third == '\r') take_text(third);
     }
 
     void go_on_with_parameters() {
