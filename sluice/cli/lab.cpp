@@ -178,11 +178,17 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
     const auto within = lab::limits_of(s.what, all->size());
     {
         lab::noise around;
+        if (!s.quiet) {
+            constexpr std::chrono::milliseconds look{300};
+            if (const auto busy = around.look_around(look); !busy.empty()) {
+                announce(fmt::format("sluice: {}", busy));
+            }
+        }
         lab::progress told{
             all->size(),
             std::chrono::steady_clock::now() +
                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(within.usual),
-            s.quiet};
+            s.quiet, within.fewest, within.most};
         const auto done = lab::measure(*all, within, s.what, told, around, found);
         if (!done) return fail(done.error());
     }

@@ -127,7 +127,7 @@ std::string row_of(const lab::change& each, double threshold, bool colour) {
                        : word == "better" ? "32"
                        : word == "worse"  ? "33"
                                           : "2";
-    const auto interval = each.found.outcome == verdict::unknown
+    const auto interval = !each.found.has_interval
                               ? std::string{}
                               : fmt::format(" ({} to {})", lab::shown_ratio(each.found.low),
                                             lab::shown_ratio(each.found.high));
@@ -168,7 +168,7 @@ void print_sum(const lab::changes& found, const settings& s) {
         of(verdict::better), found.all.size(), of(verdict::worse), regressed, s.threshold * 100,
         of(verdict::tie));
     if (const auto unknown = of(verdict::unknown); unknown > 0) {
-        sum += fmt::format(", {} with too few rounds to tell", unknown);
+        sum += fmt::format(", {} cannot be told (too noisy, or too few rounds)", unknown);
     }
     print(wrapped(sum + '.', 0, columns));
     for (const auto& [names, where] :

@@ -136,6 +136,7 @@ std::expected<void, std::string> write_reports(const lab::results& found, const 
 
 lab::text_form form_of_stdout(lab::baseline base) {
     lab::text_form form{.unicode = speaks_utf8(), .colour = may_colour(stdout), .base = base};
+    form.answers_last = ::isatty(STDOUT_FILENO) == 1;
     winsize size{};
     constexpr unsigned short least = 40;
     if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= least) {

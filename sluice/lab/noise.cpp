@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace sluice::lab {
@@ -51,6 +52,13 @@ noise::clocks read_clocks() {
     return found;
 }
 
+disturbance between(const noise::clocks& before, const noise::clocks& now, double kept_off) {
+    const double elapsed = now.now - before.now;
+    return {.others = std::max(0.0, now.busy - before.busy - (now.ours - before.ours)) / elapsed,
+            .stolen = std::max(0.0, now.stolen - before.stolen) / elapsed,
+            .kept_off = kept_off};
+}
+
 }  // namespace
 
 double disturbance::size() const noexcept {
@@ -75,10 +83,7 @@ disturbance noise::end_sample(double kept_off) {
     look_at_frequencies();
     if (elapsed < shortest) return {};
     ++samples_;
-    const disturbance found{
-        .others = std::max(0.0, now.busy - before_.busy - (now.ours - before_.ours)) / elapsed,
-        .stolen = std::max(0.0, now.stolen - before_.stolen) / elapsed,
-        .kept_off = kept_off};
+    const auto found = between(before_, now, kept_off);
     if (found.others > much_of_a_core) ++disturbed_;
     if (found.stolen > much_stolen) ++robbed_;
     if (found.kept_off > long_kept_off) ++kept_off_;
@@ -86,6 +91,27 @@ disturbance noise::end_sample(double kept_off) {
              .stolen = std::max(most_.stolen, found.stolen),
              .kept_off = std::max(most_.kept_off, found.kept_off)};
     return found;
+}
+
+std::string noise::look_around(std::chrono::milliseconds time) {
+    const auto before = read_();
+    std::this_thread::sleep_for(time);
+    const auto now = read_();
+    if (now.now <= before.now) return {};
+    const auto found = between(before, now, 0);
+    if (found.others > much_of_a_core) {
+        return fmt::format(
+            "other programs use {:.1f} cores at the moment: end them (top shows which), or the "
+            "figures are noisy and few differences can be told",
+            found.others);
+    }
+    if (found.stolen > much_stolen) {
+        return fmt::format(
+            "the host of this virtual machine takes {:.2f} cores away at the moment: measure at "
+            "another time or elsewhere, or few differences can be told",
+            found.stolen);
+    }
+    return {};
 }
 
 void noise::look_at_frequencies() {

@@ -1,6 +1,7 @@
 // What else the machine did while something was measured.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -37,6 +38,9 @@ class noise {
     /// Just after it; `kept_off` is what the sample itself knows. What was too short to tell is not
     /// disturbed.
     disturbance end_sample(double kept_off = 0);
+    /// Looks for `time` at a machine that should be at rest: a sentence on what keeps it busy and
+    /// what to do about it, or nothing. No sample.
+    [[nodiscard]] std::string look_around(std::chrono::milliseconds time);
     /// Sentences, most important first; none on a quiet machine.
     [[nodiscard]] std::vector<std::string> warnings() const;
 

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "sluice/wire/text.hpp"
+
 namespace sluice::lab {
 namespace {
 
@@ -26,8 +28,14 @@ std::string in_words(double seconds) {
 
 }  // namespace
 
-progress::progress(std::size_t cases, clock::time_point end, bool quiet)
-    : cases_{cases}, end_{end}, quiet_{quiet}, bar_{!quiet && ::isatty(STDERR_FILENO) == 1} {}
+progress::progress(std::size_t cases, clock::time_point end, bool quiet, std::size_t fewest,
+                   std::size_t most)
+    : cases_{cases},
+      fewest_{fewest},
+      most_{most},
+      end_{end},
+      quiet_{quiet},
+      bar_{!quiet && ::isatty(STDERR_FILENO) == 1} {}
 
 progress::~progress() {
     clear();
@@ -52,7 +60,14 @@ std::string progress::time_left() const {
     const double done = share();
     if (done < enough) return {};
     const double spent = std::chrono::duration<double>(clock::now() - begun_).count();
-    return fmt::format("; about {} left", in_words(spent / done * (1 - done)));
+    return fmt::format(", about {} left", in_words(spent / done * (1 - done)));
+}
+
+/// "round 3 of 5 to 25": a case ends when its figures are precise. Repeated ones may be beyond.
+std::string progress::rounds() const {
+    if (round_ > most_) return fmt::format("round {}", round_);
+    if (fewest_ == most_) return fmt::format("round {} of {}", round_, most_);
+    return fmt::format("round {} of {} to {}", round_, fewest_, most_);
 }
 
 void progress::begin_round(std::size_t number, double done) {
@@ -60,21 +75,20 @@ void progress::begin_round(std::size_t number, double done) {
     if (number <= round_) return;
     round_ = number;
     if (bar_ || quiet_) return;
-    std::fputs(fmt::format("round {} of {} case{}{}\n", round_, cases_, cases_ == 1 ? "" : "s",
-                           time_left())
-                   .c_str(),
-               stderr);
+    std::fputs(
+        fmt::format("{}, {} case{}{}\n", rounds(), cases_, cases_ == 1 ? "" : "s", time_left())
+            .c_str(),
+        stderr);
 }
 
 void progress::show(const std::string& doing) {
     if (!bar_) return;
-    constexpr std::size_t width = 20;
+    constexpr std::size_t width = 12;
     const auto filled = static_cast<std::size_t>(share() * width);
-    auto line = fmt::format("[{:#<{}}{:.<{}}] round {}, {}{}", "", filled, "", width - filled,
-                            round_, doing, time_left());
-    const auto room = columns() - 1;
-    if (line.size() > room) line.resize(room);
-    std::fputs(("\r" + line + "\033[K").c_str(), stderr);
+    const auto line = fmt::format("[{:#<{}}{:.<{}}] {}{}: {}", "", filled, "", width - filled,
+                                  rounds(), time_left(), doing);
+    // What is said last is what a narrow window can do without.
+    std::fputs(fmt::format("\r{}\033[K", wire::truncate_utf8(line, columns() - 1)).c_str(), stderr);
     std::fflush(stderr);
     drawn_ = true;
 }

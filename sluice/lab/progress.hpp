@@ -12,8 +12,10 @@ class progress {
  public:
     using clock = std::chrono::steady_clock;
 
-    /// `end` is when all will be done, unless the rounds are done before.
-    progress(std::size_t cases, clock::time_point end, bool quiet);
+    /// `end` is when all will be done, unless the rounds are done before, of which each case has
+    /// between `fewest` and `most`.
+    progress(std::size_t cases, clock::time_point end, bool quiet, std::size_t fewest = 1,
+             std::size_t most = 1);
     progress(const progress&) = delete;
     progress& operator=(const progress&) = delete;
     /// Takes the bar away.
@@ -29,7 +31,11 @@ class progress {
     [[nodiscard]] double share() const;
     [[nodiscard]] std::string time_left() const;
 
+    [[nodiscard]] std::string rounds() const;
+
     std::size_t cases_;
+    std::size_t fewest_;
+    std::size_t most_;
     std::size_t round_ = 0;
     double by_rounds_ = 0;
     clock::time_point begun_ = clock::now();

@@ -27,6 +27,8 @@ struct series {
 struct quantile {
     double share = 0;    ///< 0 to 1: 0.99 is the 99th percentile
     double seconds = 0;  ///< as long or less it took for that share
+    double low = 0;      ///< the interval that it lies in (95 %); both 0: not known
+    double high = 0;
 
     friend bool operator==(const quantile&, const quantile&) = default;
 };

@@ -21,10 +21,6 @@ std::vector<std::string> with_address(std::vector<std::string> words, const std:
     return words;
 }
 
-std::string command_of(const std::vector<std::string>& words, const std::vector<int>& cores) {
-    return fmt::format("taskset -c {} sluice {}", to_text(cores), shell_words(words));
-}
-
 bool share_cores(const std::vector<int>& one, const std::vector<int>& other) {
     return std::ranges::any_of(one, [&](int core) { return std::ranges::count(other, core) > 0; });
 }
@@ -43,6 +39,27 @@ std::expected<outcome, std::string> await(child& load, int stop) {
 }
 
 }  // namespace
+
+/// As it can be typed anywhere: files of the workspace, which is gone by then, are made before.
+std::string rig::command_of(std::vector<std::string> words,
+                            const std::vector<int>& on_cores) const {
+    constexpr std::string_view file = "file-";
+    std::string before;
+    for (auto& word : words) {
+        if (!word.starts_with(files.path() + '/')) continue;
+        const auto name = word.substr(files.path().size() + 1);
+        word = "sluice-lab-" + name;
+        if (name.starts_with(file)) {
+            before += fmt::format("[ -e {0} ] || head -c {1} /dev/urandom > {0}; ", word,
+                                  name.substr(file.size()));
+        } else if (name == copied_name) {
+            before += fmt::format("rm -f {}; ", word);
+        } else {
+            before += fmt::format("mkdir -p {}; ", word);
+        }
+    }
+    return fmt::format("{}taskset -c {} sluice {}", before, to_text(on_cores), shell_words(words));
+}
 
 std::expected<measured_run, std::string> rig::serve(std::vector<std::string> server,
                                                     const std::vector<int>& server_cores,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/lab/cores.hpp"
@@ -18,6 +19,8 @@ namespace sluice::lab {
 
 /// Stands in the words of a server and of a load for the address that the one listens at.
 inline constexpr auto address_word = "ADDRESS";
+/// What a plan that copies calls the copy, in the workspace.
+inline constexpr std::string_view copied_name = "copy";
 
 struct measured_run {
     outcome seen;
@@ -57,6 +60,10 @@ struct rig {
     [[nodiscard]] std::vector<std::string> timing() const;
     /// Bytes of each file: what was asked for, or as much as suits the effort and fits into memory.
     [[nodiscard]] std::uint64_t file_size(const sizes& usual) const noexcept;
+
+ private:
+    [[nodiscard]] std::string command_of(std::vector<std::string> words,
+                                         const std::vector<int>& on_cores) const;
 };
 
 }  // namespace sluice::lab

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sluice/lab/interruption.hpp"
+#include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/statistics.hpp"
 
 namespace sluice::lab {
@@ -26,7 +27,7 @@ clock::duration in_ticks(std::chrono::duration<double> d) {
 struct row {
     variant* of = nullptr;
     figure found;
-    histogram latencies;
+    std::vector<histogram> latencies;  // a round each
     std::size_t rounds = 0;
     bool left_out = false;
 };
@@ -47,13 +48,30 @@ void add(row& to, sample taken) {
         }
         known->samples.push_back(q.value);
     }
-    to.latencies.add(taken.latencies);
+    to.latencies.push_back(std::move(taken.latencies));
     f.errors += taken.errors;
     for (auto& remark : taken.remarks) add_once(f.remarks, std::move(remark));
     if (f.load_command.empty()) {
         f.server_command = std::move(taken.server_command);
         f.load_command = std::move(taken.load_command);
     }
+}
+
+/// Of all rounds together; with its interval the one that the variants are ranked by, if they are.
+std::vector<quantile> quantiles_of_rounds(const row& of) {
+    histogram all;
+    for (const auto& each : of.latencies) all.add(each);
+    auto found = quantiles_of(all);
+    for (auto& each : found) {
+        if (of.found.quantities.empty() ||
+            of.found.quantities.front().name != shown_share(each.share)) {
+            continue;
+        }
+        const auto known = pooled_quantile(of.latencies, each.share);
+        each.low = known.low;
+        each.high = known.high;
+    }
+    return found;
 }
 
 /// One sample of each variant.
@@ -211,7 +229,7 @@ class case_run {
             // What could not be had every time is no series.
             std::erase_if(f.quantities,
                           [&](const series& s) { return s.samples.size() != each.rounds; });
-            f.latencies = quantiles_of(each.latencies);
+            f.latencies = quantiles_of_rounds(each);
             about.figures.push_back(std::move(f));
         }
         if (!about.figures.empty()) into_.cases.push_back(std::move(about));

@@ -6,6 +6,8 @@
 #include <limits>
 #include <numbers>
 #include <numeric>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace sluice::lab {
@@ -147,10 +149,12 @@ double ratio_of(double logarithm) {
     return std::exp(std::clamp(logarithm, -widest, widest));
 }
 
-verdict judge(const comparison& found, better which, double least) {
+verdict judge(const comparison& found, better which, const comparison_rules& rules) {
     const bool sure = found.low > 1 || found.high < 1;
-    const bool large = found.ratio >= 1 + least || found.ratio <= 1 / (1 + least);
-    if (!sure || !large) return verdict::tie;
+    const bool large = found.ratio >= 1 + rules.least || found.ratio <= 1 / (1 + rules.least);
+    if (!sure || !large) {
+        return found.within() <= rules.same ? verdict::tie : verdict::unknown;
+    }
     const bool more = found.ratio > 1;
     return more == (which != better::lower) ? verdict::better : verdict::worse;
 }
@@ -171,7 +175,122 @@ comparison compare_plainly(std::span<const double> one, std::span<const double> 
 
 constexpr std::size_t fewest = 3;
 
+/// Of as many resamples, sorted, those that lie at the two ends of the interval, which is wider
+/// for few samples.
+std::pair<double, double> interval_of(const std::vector<double>& sorted, std::size_t samples) {
+    const auto n = static_cast<double>(samples);
+    const auto share =
+        normal_below(-std::sqrt(n / (n - 1)) * student_quantile((1 - confidence) / 2, n - 1));
+    const auto skipped = static_cast<std::size_t>(share * static_cast<double>(sorted.size()));
+    return {sorted[skipped], sorted[sorted.size() - 1 - skipped]};
+}
+
+/// A ratio by its logarithm, with the error and the degrees of freedom that this is known by.
+struct log_ratio {
+    double centre = 0;
+    double error = 0;
+    double freedom = 1;
+};
+
+/// The difference of two logarithms, each known by its error from so many samples (Welch and
+/// Satterthwaite: how much the two together are known by).
+log_ratio difference_of(double centre, double one, std::size_t ones, double other,
+                        std::size_t others) {
+    const auto mine = one * one;
+    const auto yours = other * other;
+    const auto parts = mine * mine / static_cast<double>(ones - 1) +
+                       yours * yours / static_cast<double>(others - 1);
+    return {.centre = centre,
+            .error = std::sqrt(mine + yours),
+            .freedom = parts > 0 ? (mine + yours) * (mine + yours) / parts : 1};
+}
+
+comparison judged(log_ratio of, better which, const comparison_rules& rules) {
+    const auto tail =
+        (1 - confidence) / 2 / static_cast<double>(std::max<std::size_t>(1, rules.side_by_side));
+    comparison found;
+    found.has_interval = true;
+    found.error = of.error;
+    if (rules.usual_error > 0) {
+        constexpr double weight = 4;
+        of.error = std::sqrt(
+            (of.freedom * of.error * of.error + weight * rules.usual_error * rules.usual_error) /
+            (of.freedom + weight));
+        of.freedom += weight;
+    }
+    const auto reach = of.error > 0 ? student_quantile(tail, of.freedom) * of.error : 0;
+    found.ratio = ratio_of(of.centre);
+    found.low = ratio_of(of.centre - reach);
+    found.high = ratio_of(of.centre + reach);
+    found.outcome = judge(found, which, rules);
+    return found;
+}
+
+/// One value of one round's histogram.
+struct counted_value {
+    std::uint64_t value = 0;
+    std::uint64_t count = 0;
+    std::size_t round = 0;
+};
+
+/// All of them, the largest first.
+std::vector<counted_value> values_of(std::span<const histogram> rounds) {
+    std::vector<counted_value> all;
+    for (std::size_t i = 0; i < rounds.size(); ++i) {
+        for (const auto& cell : rounds[i].cells()) {
+            all.push_back({std::min(cell.most, rounds[i].max()), cell.count, i});
+        }
+    }
+    std::ranges::sort(all, std::ranges::greater{}, &counted_value::value);
+    return all;
+}
+
+/// The quantile where each round counts `times` its number.
+double quantile_of(const std::vector<counted_value>& falling, std::span<const histogram> rounds,
+                   const std::vector<std::uint64_t>& times, double share) {
+    double all = 0;
+    for (std::size_t i = 0; i < rounds.size(); ++i) {
+        all += static_cast<double>(rounds[i].count() * times[i]);
+    }
+    const auto above = all - std::ceil(share * all);
+    double seen = 0;
+    for (const auto& each : falling) {
+        seen += static_cast<double>(each.count * times[each.round]);
+        if (seen > above) return static_cast<double>(each.value) * 1e-9;
+    }
+    return 0;
+}
+
 }  // namespace
+
+double comparison::within() const noexcept {
+    return std::max(high - 1, 1 - low);
+}
+
+estimate pooled_quantile(std::span<const histogram> rounds, double share) {
+    std::vector<histogram> full;
+    std::ranges::copy_if(rounds, std::back_inserter(full),
+                         [](const histogram& each) { return !each.empty(); });
+    if (full.empty()) return {};
+    const auto falling = values_of(full);
+    std::vector<std::uint64_t> times(full.size(), 1);
+    estimate found{.median = quantile_of(falling, full, times, share),
+                   .low = 0,
+                   .high = 0,
+                   .count = full.size()};
+    found.low = found.high = found.median;
+    if (full.size() < fewest) return found;
+    dice roll{seed};
+    std::vector<double> drawn(fewer_resamples);
+    for (auto& each : drawn) {
+        std::ranges::fill(times, 0);
+        for (std::size_t i = 0; i < full.size(); ++i) ++times[roll.below(full.size())];
+        each = quantile_of(falling, full, times, share);
+    }
+    std::ranges::sort(drawn);
+    std::tie(found.low, found.high) = interval_of(drawn, full.size());
+    return found;
+}
 
 double estimate::spread() const noexcept {
     return median == 0 ? 0 : (high - low) / 2 / std::abs(median);
@@ -197,59 +316,49 @@ estimate median_of(std::span<const double> samples) {
     found.high = most;
     // Of one or two, what was seen is all that can be shown.
     if (kept.size() < fewest) return found;
-    const auto n = static_cast<double>(kept.size());
-    const auto share =
-        normal_below(-std::sqrt(n / (n - 1)) * student_quantile((1 - confidence) / 2, n - 1));
     auto medians = medians_of_resamples(kept, resamples);
     std::ranges::sort(medians);
-    const auto skipped = static_cast<std::size_t>(share * resamples);
-    found.low = medians[skipped];
-    found.high = medians[resamples - 1 - skipped];
+    std::tie(found.low, found.high) = interval_of(medians, kept.size());
     return found;
 }
 
 comparison compare(std::span<const double> one, std::span<const double> other, better which,
                    const comparison_rules& rules) {
-    const auto tail =
-        (1 - confidence) / 2 / static_cast<double>(std::max<std::size_t>(1, rules.side_by_side));
-    comparison found;
-    double centre = 0;
-    double error = 0;
-    double freedom = 0;
     if (rules.may_pair && one.size() == other.size()) {
         const auto logs = log_ratios_of(one, other);
         if (logs.size() < fewest) return compare_plainly(one, other);
+        auto found = judged({.centre = median(logs),
+                             .error = standard_error(logs),
+                             .freedom = static_cast<double>(logs.size() - 1)},
+                            which, rules);
         found.paired = true;
-        centre = median(logs);
-        error = standard_error(logs);
-        freedom = static_cast<double>(logs.size() - 1);
-    } else {
-        const auto ours = logarithms_of(one);
-        const auto theirs = logarithms_of(other);
-        if (std::min(ours.size(), theirs.size()) < fewest) return compare_plainly(one, other);
-        centre = median(ours) - median(theirs);
-        const auto mine = std::pow(standard_error(ours), 2);
-        const auto yours = std::pow(standard_error(theirs), 2);
-        error = std::sqrt(mine + yours);
-        // Welch and Satterthwaite: how much the two together are known by.
-        const auto parts = mine * mine / static_cast<double>(ours.size() - 1) +
-                           yours * yours / static_cast<double>(theirs.size() - 1);
-        freedom = parts > 0 ? (mine + yours) * (mine + yours) / parts : 1;
+        return found;
     }
-    found.error = error;
-    if (rules.usual_error > 0) {
-        constexpr double weight = 4;
-        error =
-            std::sqrt((freedom * error * error + weight * rules.usual_error * rules.usual_error) /
-                      (freedom + weight));
-        freedom += weight;
-    }
-    const auto reach = error > 0 ? student_quantile(tail, freedom) * error : 0;
-    found.ratio = ratio_of(centre);
-    found.low = ratio_of(centre - reach);
-    found.high = ratio_of(centre + reach);
-    found.outcome = judge(found, which, rules.least);
-    return found;
+    const auto ours = logarithms_of(one);
+    const auto theirs = logarithms_of(other);
+    if (std::min(ours.size(), theirs.size()) < fewest) return compare_plainly(one, other);
+    return judged(difference_of(median(ours) - median(theirs), standard_error(ours), ours.size(),
+                                standard_error(theirs), theirs.size()),
+                  which, rules);
+}
+
+comparison compare(const estimate& one, const estimate& other, better which,
+                   const comparison_rules& rules) {
+    const auto can_divide = [](const estimate& each) {
+        return each.count >= fewest && each.low > 0 && std::isfinite(each.high);
+    };
+    if (!can_divide(one) || !can_divide(other)) return {};
+    // Of an interval that reaches further to one side, what counts is the side of the other one.
+    const auto error_of = [](const estimate& each, bool downwards) {
+        const auto t = student_quantile((1 - confidence) / 2, static_cast<double>(each.count - 1));
+        return (downwards ? std::log(each.median) - std::log(each.low)
+                          : std::log(each.high) - std::log(each.median)) /
+               t;
+    };
+    const bool above = one.median > other.median;
+    return judged(difference_of(std::log(one.median) - std::log(other.median), error_of(one, above),
+                                one.count, error_of(other, !above), other.count),
+                  which, rules);
 }
 
 }  // namespace sluice::lab

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "sluice/lab/histogram.hpp"
 #include "sluice/lab/results.hpp"
 
 namespace sluice::lab {
@@ -26,9 +27,13 @@ struct estimate {
 /// intervals. Takes well under a millisecond for tens of samples.
 [[nodiscard]] estimate median_of(std::span<const double> samples);
 
+/// The same of the quantile `share` of all rounds together: of each a histogram. The rounds are
+/// what is drawn again. In seconds; `count` is the number of rounds.
+[[nodiscard]] estimate pooled_quantile(std::span<const histogram> rounds, double share);
+
 enum class verdict : std::uint8_t {
-    unknown,  ///< fewer than three samples, or none that can be divided: nothing can be said
-    tie,      ///< no difference that is larger than the noise
+    unknown,  ///< cannot tell: the interval holds no difference and a large one, or there is none
+    tie,      ///< no difference within comparison::within(), which is small
     better,   ///< more of what is good, or less of what is bad; for better::neither: more
     worse,
 };
@@ -39,17 +44,24 @@ struct comparison {
     double low = 1;    ///< the interval of the ratio, at the confidence asked for
     double high = 1;
     verdict outcome = verdict::unknown;
-    bool paired = false;  ///< the ratio is the median of the ratios round by round
-    double error = 0;     ///< standard error of the ratio's logarithm, as its own samples tell it
+    bool has_interval = false;  ///< else there were too few samples, or none that can be divided
+    bool paired = false;        ///< the ratio is the median of the ratios round by round
+    double error = 0;  ///< standard error of the ratio's logarithm, as its own samples tell it
+
+    /// The largest difference that the interval holds, as a share: 0.04 for 0.97 to 1.04.
+    [[nodiscard]] double within() const noexcept;
 };
 
 struct comparison_rules {
     /// How many comparisons are made side by side: the chance that any of them finds a difference
     /// where there is none is kept at 5 % (Bonferroni).
     std::size_t side_by_side = 1;
-    /// A smaller difference is called a tie, however sure it is: that much the placement of code
+    /// A smaller difference is called none, however sure it is: that much the placement of code
     /// and memory changes alone. A share: 0.01 is one per cent.
     double least = 0.01;
+    /// "No difference" is said where the interval holds none that is larger than this share; where
+    /// it holds larger ones, too, nothing is known.
+    double same = 0.1;
     /// False for series of different runs, whose rounds have nothing in common.
     bool may_pair = true;
     /// The error that comparisons like this one have; 0: not known. A few rounds tell little of
@@ -63,6 +75,10 @@ struct comparison_rules {
 /// bootstrap standard error of the median, times Student's t, so that it holds for few rounds, too.
 [[nodiscard]] comparison compare(std::span<const double> one, std::span<const double> other,
                                  better which, const comparison_rules& rules = {});
+
+/// Compares two estimates of which no samples are left to pair.
+[[nodiscard]] comparison compare(const estimate& one, const estimate& other, better which,
+                                 const comparison_rules& rules = {});
 
 /// Student's t: what a variable with `freedom` degrees of freedom exceeds with the probability
 /// `tail`, which lies between 0 and 1/2. `freedom` is above 0 and need not be whole.

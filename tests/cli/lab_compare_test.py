@@ -154,7 +154,7 @@ class Compare(unittest.TestCase):
                 for one in each["quantities"]:
                     one["samples"] = one["samples"][:1]
 
-        self.compare(REPORT, changed(once), out=["4 with\ntoo few rounds to tell"])
+        self.compare(REPORT, changed(once), out=["4\ncannot be told"])
 
     def test_other_conditions_are_warned_of(self):
         def newer(report):

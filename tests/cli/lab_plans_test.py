@@ -1,6 +1,7 @@
 """`sluice lab`: every plan end to end with next to nothing to do, and what it writes."""
 
 import json
+import re
 import signal
 import subprocess
 
@@ -35,7 +36,7 @@ class Plans(LabTest):
                     self.assertEqual(case["plan"], plan)
                     self.assertGreaterEqual(len(case["figures"]) + len(left_out), 2)
                     for figure in case["figures"]:
-                        self.assertRegex(figure["load_command"], r"^taskset -c [0-9,]+ sluice lab load ")
+                        self.assertRegex(figure["load_command"], r"(^|; )taskset -c [0-9,]+ sluice lab load ")
                         self.assertNotIn("--watch", figure["load_command"])
                         self.assertNotIn("ADDRESS", figure["server_command"])
                         self.assertEqual(bool(figure["server_command"]), plan != "copy")
@@ -69,6 +70,33 @@ class Plans(LabTest):
             done = subprocess.run([SLUICE, *load], stdout=subprocess.PIPE, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0)
         self.assertRegex(done.stdout.decode(), r"(?s)^seconds 0\.0[2-9]\d+\namount [1-9].*\nend\n$")
+
+    def test_commands_run_as_they_stand_when_the_files_of_the_lab_are_gone(self):
+        bin_folder = self.work / "bin"
+        bin_folder.mkdir()
+        (bin_folder / "sluice").symlink_to(SLUICE)
+        path = f"PATH={bin_folder}:$PATH; "
+        for plan in ("copy", "download", "upload"):
+            with self.subTest(plan):
+                self.assertEqual(self.lab(plan, *LITTLE, "--json", "r.json")[0], 0)
+                report = json.loads((self.work / "r.json").read_text(encoding="utf-8"))
+                empty = self.work / f"elsewhere-{plan}"
+                empty.mkdir()
+                figure = report["cases"][0]["figures"][0]
+                shell = {"shell": True, "cwd": empty, "capture_output": True, "timeout": PATIENCE}
+                if not figure["server_command"]:
+                    for _ in range(2):
+                        done = subprocess.run(path + figure["load_command"], **shell)
+                        self.assertEqual(done.returncode, 0, done.stderr)
+                    continue
+                # Its port may have another owner by now.
+                command = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:0", figure["server_command"])
+                before, _, last = command.rpartition("; ")
+                with Program("sh", "-c", f"{path}{before}; exec {last}", cwd=empty) as server:
+                    found = server.hear_remark(r"^(?:raw: )?listening on (127\.0\.0\.1:\d+)")
+                    load = re.sub(r"127\.0\.0\.1:\d+", found[1], figure["load_command"])
+                    done = subprocess.run(path + load, **shell)
+                    self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_rounds_are_interleaved_and_as_many_as_asked_for(self):
         flags = ("--repeat", "3", "--seconds", "0.01", "--clients", "1", "--quick")

@@ -1,13 +1,17 @@
 """`sluice lab`: every error in a clear word, and nothing left behind by an interruption."""
 
+import fcntl
 import json
 import os
+import pty
 import pwd
 import re
 import resource
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -136,6 +140,32 @@ class Errors(LabTest):
         before = set(os.listdir("/proc/self/fd"))
         self.assertEqual(self.lab("echo", *LITTLE)[0], 0)
         self.assertEqual(set(os.listdir("/proc/self/fd")), before)
+
+
+class OnATerminal(LabTest):
+    def test_progress_fits_the_window_and_the_answers_come_last(self):
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        program = subprocess.Popen(
+            [SLUICE, "lab", "echo", *LITTLE], stdin=slave, stdout=slave, stderr=slave,
+            cwd=self.work, env=self.environment)  # fmt: skip
+        os.close(slave)
+        shown = b""
+        try:
+            while more := os.read(master, 65536):
+                shown += more
+        except OSError:  # the other end is closed
+            pass
+        self.assertEqual(program.wait(PATIENCE), 0, shown)
+        text = shown.decode()
+        drawn = re.findall(r"\r(\[[#.]+\][^\r\x1b]*)\x1b\[K", text)
+        self.assertTrue(drawn)
+        for line in drawn:
+            self.assertLess(len(line), 80, line)
+            self.assertRegex(line, r"^\[[#.]+\] round \d+( of 1)?(, about .* left)?: echo, ")
+        plain = re.sub(r"\x1b\[[\d;]*m", "", text)
+        self.assertLess(plain.index("Warnings"), plain.rindex("\necho\r\n"), "the answers are last")
 
 
 class Interrupted(LabTest):

@@ -65,6 +65,34 @@ TEST(html, says_which_rounds_were_disturbed) {
     EXPECT_THAT(as_html(quiet), Not(HasSubstr("Rounds that count")));
 }
 
+TEST(html, shows_what_is_unknown_in_a_look_of_its_own) {
+    auto run = sample_run();
+    const auto sure = as_html(run);
+    EXPECT_THAT(sure, HasSubstr(R"(class="bar lead")"));
+    EXPECT_THAT(sure, Not(HasSubstr(R"(class="bar unsure")")));
+    EXPECT_THAT(sure, HasSubstr(R"(<tr class="lead"><td>splice</td>)"));
+    EXPECT_THAT(sure, Not(HasSubstr("tie")));
+    run.cases[0].figures[2].quantities[0].samples = {1e9, 9e9, 3e9, 2e9, 8e9, 4e9, 3e9};
+    const auto unsure = as_html(run);
+    EXPECT_THAT(unsure, HasSubstr(R"(class="bar unsure")"));
+    EXPECT_THAT(unsure, HasSubstr(R"(<tr class="unsure"><td>splice</td>)"));
+    EXPECT_THAT(unsure, HasSubstr("cannot tell"));
+}
+
+TEST(html, draws_places_that_lie_far_apart_relative_to_the_base) {
+    auto run = sample_run();
+    EXPECT_THAT(as_html(run), HasSubstr(">rate, k/s</text>"));
+    double factor = 1;
+    for (auto& each : run.cases) {
+        if (!each.x) continue;
+        for (auto& row : each.figures) {
+            for (auto& sample : row.quantities[0].samples) sample *= factor;
+        }
+        factor /= 30;
+    }
+    EXPECT_THAT(as_html(run), HasSubstr(">rate, as a multiple of sync&#39;s, ×</text>"));
+}
+
 TEST(html, is_whole) {
     const auto page = as_html(sample_run());
     expect_balanced(page);

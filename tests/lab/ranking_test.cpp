@@ -23,8 +23,12 @@ TEST(ranking, a_noisy_best_one_hides_nobody_who_is_far_behind) {
     EXPECT_EQ(found.best, 0U);
     EXPECT_TRUE(found.rows[0].leads);
     EXPECT_TRUE(found.rows[1].leads);
-    EXPECT_EQ(found.rows[2].to_best.outcome, verdict::tie);
+    EXPECT_EQ(found.rows[2].to_best.outcome, verdict::unknown);
     EXPECT_FALSE(found.rows[2].leads);
+    EXPECT_EQ(found.rows[0].where, place::unsure) << "nobody can tell it from the steady one";
+    EXPECT_EQ(found.rows[1].where, place::unsure);
+    EXPECT_EQ(found.rows[2].where, place::behind);
+    EXPECT_FALSE(found.is_sure());
 }
 
 TEST(ranking, finds_base_best_and_whoever_shares_the_lead) {
@@ -35,6 +39,9 @@ TEST(ranking, finds_base_best_and_whoever_shares_the_lead) {
     EXPECT_TRUE(found.best == 1U || found.best == 2U);
     EXPECT_EQ(found.leaders(), 2U);
     EXPECT_TRUE(found.rows[1].leads && found.rows[2].leads);
+    EXPECT_EQ(found.rows[1].where, place::best);
+    EXPECT_EQ(found.rows[2].where, place::best);
+    EXPECT_EQ(found.rows[0].where, place::behind);
     EXPECT_EQ(found.rows[3].to_base.outcome, verdict::better);
     EXPECT_EQ(found.rows[3].to_best.outcome, verdict::worse);
     EXPECT_EQ(rank(run.cases[0], baseline::best).base, found.best);
@@ -91,9 +98,31 @@ TEST(ranking, three_rounds_of_many_variants_tell_a_third_more) {
     EXPECT_EQ(found.leaders(), 1U);
     EXPECT_TRUE(found.rows[3].leads);
     EXPECT_EQ(found.rows[3].to_base.outcome, verdict::better);
-    EXPECT_EQ(std::ranges::count_if(
-                  found.rows, [](const standing& s) { return s.to_base.outcome == verdict::tie; }),
-              6);
+    EXPECT_EQ(std::ranges::count_if(found.rows,
+                                    [](const standing& s) {
+                                        return s.to_base.outcome == verdict::better ||
+                                               s.to_base.outcome == verdict::worse;
+                                    }),
+              1);
+}
+
+TEST(ranking, a_p99_is_that_of_all_rounds_together) {
+    auto one = case_of("echo", "fixed rate", {moved_by("calm", 1, 1), moved_by("wild", 1, 1)});
+    for (auto& each : one.figures) {
+        each.quantities[0] = {"p99", "s", better::lower, around(0.0003)};
+        each.latencies = {{0.5, 0.0001}, {0.99, 0.0003, 0.00029, 0.00031}, {1, 0.01}};
+    }
+    one.figures[1].latencies[1] = {0.99, 0.0184, 0.0003, 0.02};
+    const auto found = rank(one, baseline::first);
+    EXPECT_TRUE(found.rows[1].pooled);
+    EXPECT_DOUBLE_EQ(found.rows[1].value.median, 0.0184);
+    EXPECT_DOUBLE_EQ(found.rows[1].value.low, 0.0003);
+    EXPECT_NEAR(found.rows[1].to_base.ratio, 0.0184 / 0.0003, 1e-6) << "of the two that are shown";
+    EXPECT_EQ(found.rows[1].to_base.outcome, verdict::unknown);
+    EXPECT_EQ(found.rows[0].where, place::unsure);
+    // A report of an earlier version knows no interval.
+    for (auto& each : one.figures) each.latencies[1].low = each.latencies[1].high = 0;
+    EXPECT_NEAR(rank(one, baseline::first).rows[1].value.median, 0.0003, 1e-5);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Rounds: interleaved, complete, until they are precise or time is up, and who fails is left out.
 #include "sluice/lab/runner.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -90,6 +91,26 @@ class runner : public testing::Test {
     std::size_t readings_ = 0;
     std::size_t samples_ = 0;
 };
+
+TEST(noise, says_at_the_start_what_keeps_the_machine_busy) {
+    noise::clocks now;
+    double busy = 0;
+    double stolen = 0;
+    noise around{[&] {
+        now.now += 1;
+        now.busy += busy;
+        now.stolen += stolen;
+        return now;
+    }};
+    EXPECT_EQ(around.look_around(0ms), "");
+    stolen = 0.1;
+    EXPECT_THAT(around.look_around(0ms), testing::HasSubstr("takes 0.10 cores away"));
+    busy = 1.5;
+    EXPECT_THAT(around.look_around(0ms), testing::HasSubstr("other programs use 1.5 cores"));
+    for (const auto& each : around.warnings()) {
+        EXPECT_THAT(each, testing::Not(testing::HasSubstr("samples"))) << "it was none";
+    }
+}
 
 constexpr limits plenty{.fewest = 3, .most = 10, .repeated = 2, .usual = 60s, .longest = 90s};
 

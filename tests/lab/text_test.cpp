@@ -44,7 +44,7 @@ TEST(text, says_which_rounds_were_disturbed) {
 
 TEST(text, has_answers_tables_and_warnings_in_this_order) {
     const auto text = as_text(sample_run(), {.columns = 300});
-    const auto answer = text.find("No difference between sendfile-cork and splice.");
+    const auto answer = text.find(" between sendfile-cork and splice.");
     const auto table = text.find("download: warm, 1 client");
     const auto warning = text.find("Somebody else was using the machine.");
     EXPECT_TRUE(text.starts_with("download\n"));
@@ -57,6 +57,26 @@ TEST(text, has_answers_tables_and_warnings_in_this_order) {
     EXPECT_THAT(text, HasSubstr("kernel: release 6.18.5"));
 }
 
+TEST(text, has_the_answers_last_where_the_end_is_what_one_sees) {
+    const auto text = as_text(sample_run(), {.columns = 300, .answers_last = true});
+    EXPECT_LT(text.find("Somebody else was using the machine."),
+              text.find(" between sendfile-cork and splice."));
+}
+
+TEST(text, has_one_p99_a_row) {
+    auto run = sample_run();
+    for (auto& each : run.cases[0].figures) {
+        each.quantities[0] = {"p99", "s", better::lower, around(0.0003)};
+        each.latencies = {{0.5, 0.0001}, {0.99, 0.0184, 0.0003, 0.02}, {1, 0.1}};
+    }
+    const auto lines = lines_of(as_text(run, {.columns = 200}));
+    const auto head =
+        std::ranges::find_if(lines, [](const std::string& line) { return line.contains("p99"); });
+    ASSERT_NE(head, lines.end());
+    EXPECT_EQ(head->find("p99"), head->rfind("p99")) << *head;
+    EXPECT_THAT(as_text(run, {.columns = 200}), HasSubstr("18.4"));
+}
+
 TEST(text, a_row_has_its_bar_its_interval_and_its_ratio) {
     const auto lines = lines_of(as_text(sample_run()));
     const auto row_of = [&lines](std::string_view variant) {
@@ -65,7 +85,7 @@ TEST(text, a_row_has_its_bar_its_interval_and_its_ratio) {
     };
     EXPECT_THAT(row_of("read-send  "), AllOf(ContainsRegex("  #+ +1\\.50  1\\.4.* to 1\\.5"),
                                              HasSubstr("base"), Not(HasSubstr("="))));
-    EXPECT_THAT(row_of("sendfile-cork  "),
+    EXPECT_THAT(row_of("sendfile-cork *  "),
                 ContainsRegex("  #+  +3\\.15  3.* to 3.* 2\\.[01][0-9]  "));
     const auto count = [](const std::string& line) { return std::ranges::count(line, '#'); };
     EXPECT_NEAR(static_cast<double>(count(row_of("sendfile-cork "))),
@@ -74,7 +94,11 @@ TEST(text, a_row_has_its_bar_its_interval_and_its_ratio) {
 
 TEST(text, marks_ties_with_the_base) {
     const auto text = as_text(sample_run(), {.base = baseline::best});
-    EXPECT_THAT(text, ContainsRegex("(splice|sendfile-cork) .* (1\\.00|0\\.99)="));
+    EXPECT_THAT(text, ContainsRegex("(splice|sendfile-cork) \\* .* (1\\.00|0\\.99)="));
+    EXPECT_THAT(text, Not(ContainsRegex("read-send [*?]")));
+    auto wild = sample_run();
+    wild.cases[0].figures[2].quantities[0].samples = {1e9, 9e9, 3e9, 2e9, 8e9, 4e9, 3e9};
+    EXPECT_THAT(as_text(wild), AllOf(HasSubstr("splice ?"), HasSubstr("sendfile-cork ?")));
 }
 
 TEST(text, fits_the_terminal) {

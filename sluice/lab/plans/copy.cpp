@@ -92,7 +92,7 @@ struct task {
 
 std::expected<sample, std::string> take(rig& where, std::string_view strategy, double copies,
                                         const task& what) {
-    const auto to = where.files.path_of("copy");
+    const auto to = where.files.path_of(std::string{copied_name});
     ::unlink(to.c_str());
     const unique_fd place{::open(where.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (place) ::syncfs(place.get());

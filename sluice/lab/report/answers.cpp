@@ -61,7 +61,9 @@ std::string told_cpu(const ranking& in, std::size_t row, std::size_t other) {
     const auto name = name_of_cpu(in, row);
     const auto cpu = name ? in.compare_rows(row, other, *name) : std::nullopt;
     if (!cpu || cpu->outcome == verdict::unknown) return {};
-    if (cpu->outcome == verdict::tie) return fmt::format(", at no different {}", *name);
+    if (cpu->outcome == verdict::tie) {
+        return fmt::format(", at the same {} within {}", *name, shown_within(cpu->within()));
+    }
     const std::string_view unit = find_series(*in.rows[row].row, *name)->unit;
     const auto slash = unit.find('/');
     const auto each = slash == std::string_view::npos ? std::string{}
@@ -88,7 +90,8 @@ std::size_t count_measured(const ranking& in) {
 
 bool knows_enough(const ranking& in) {
     return std::ranges::all_of(in.rows, [](const standing& each) {
-        return each.value.count == 0 || each.to_base.outcome != verdict::unknown;
+        return each.value.count == 0 || each.to_base.outcome != verdict::unknown ||
+               each.to_base.has_interval;
     });
 }
 
@@ -128,17 +131,37 @@ void add_pairs(const ranking& in, std::string_view place, std::string_view lead,
     }
 }
 
-/// Who shares the lead, if anybody does.
+/// "a is 0.29 to 3.45 x b", of the leader that is known least beside the best.
+std::string told_vaguest(const ranking& in) {
+    const standing* vaguest = nullptr;
+    for (const auto& each : in.rows) {
+        if (!each.leads || &each == &in.rows[*in.best] ||
+            each.to_best.outcome != verdict::unknown || !each.to_best.has_interval) {
+            continue;
+        }
+        if (vaguest == nullptr || each.to_best.within() > vaguest->to_best.within()) {
+            vaguest = &each;
+        }
+    }
+    if (vaguest == nullptr) return "there were too few rounds";
+    return fmt::format("{} had {} to {} x the {} of {}", vaguest->row->variant,
+                       shown_ratio(vaguest->to_best.low), shown_ratio(vaguest->to_best.high),
+                       in.quantity, in.rows[*in.best].row->variant);
+}
+
+/// Who shares the lead, if anybody does: whether there is no difference, or nobody can tell.
 std::optional<std::string> told_tie(const ranking& in) {
     const auto names = names_of_leaders(in);
     if (names.size() < 2) return std::nullopt;
-    if (names.size() > 2 || in.rows.size() > 2) {
-        return fmt::format("No difference between {}.", joined(names));
+    if (!in.is_sure()) {
+        return fmt::format("Cannot tell which of {} is ahead: {}.", joined(names),
+                           told_vaguest(in));
     }
-    const auto other = *in.best == 0 ? std::size_t{1} : std::size_t{0};
-    const auto& to = in.rows[other].to_best;
-    return fmt::format("No difference between {} ({} to {} x).", joined(names), shown_ratio(to.low),
-                       shown_ratio(to.high));
+    double within = 0;
+    for (const auto& each : in.rows) {
+        if (each.leads) within = std::max(within, each.to_best.within());
+    }
+    return fmt::format("No difference within {} between {}.", shown_within(within), joined(names));
 }
 
 void add_case(const ranking& in, std::vector<answer>& into) {
@@ -198,15 +221,20 @@ std::string told_place(const ranking& point) {
 }
 
 constexpr std::string_view nobody = "no difference";
-constexpr std::string_view unsure = "too few rounds to tell";
+constexpr std::string_view unsure = "cannot tell";
 
 /// Who is ahead at a place; empty where nobody has a rival.
 std::string told_leaders(const ranking& point) {
     if (count_measured(point) < 2) return {};
     const auto names = names_of_leaders(point);
     if (!knows_enough(point)) return std::string{unsure};
-    if (names.size() > 1 && names.size() == count_measured(point)) return std::string{nobody};
-    return joined(names);
+    if (names.size() == 1) return names.front();
+    if (!point.is_sure()) {
+        return names.size() == count_measured(point)
+                   ? std::string{unsure}
+                   : fmt::format("{} which of {}", unsure, joined(names));
+    }
+    return names.size() == count_measured(point) ? std::string{nobody} : joined(names);
 }
 
 /// What is said of one place on a line.
@@ -286,8 +314,9 @@ void add_warmth(const test_case& cold, const test_case& warm, baseline base,
     answer made{.plan = warm.plan, .place = {}, .sentence = {}, .headline = {}, .ratio = 1};
     const auto what = warm.name == "warm" ? std::string{} : fmt::format(", {}", warm.name);
     if (found.outcome == verdict::tie) {
-        made.sentence = fmt::format("No difference between a warm {0} and a cold one ({1}{2}).",
-                                    warm.plan, best.row->variant, what);
+        made.sentence =
+            fmt::format("No difference within {3} between a warm {0} and a cold one ({1}{2}).",
+                        warm.plan, best.row->variant, what, shown_within(found.within()));
     } else if (differs(found)) {
         const auto speed = ours.which == better::lower ? 1 / found.ratio : found.ratio;
         const auto low = ours.which == better::lower ? 1 / found.high : found.low;

@@ -20,8 +20,8 @@ struct answer {
 };
 
 /// In the order of the plans and their cases: who is ahead of the baseline and by how much, what
-/// makes no difference, what a warm cache is worth beside a cold one, and who wins where on an
-/// axis.
+/// makes no difference and within how much, what cannot be told, what a warm cache is worth beside
+/// a cold one, and who wins where on an axis.
 [[nodiscard]] std::vector<answer> answers_of(const results& found, baseline base);
 
 /// The plans of the cases, each once, in order of appearance; views of `found`.

@@ -62,8 +62,8 @@ std::string as_csv(const results& found) {
                     add({name, unit, i + 1, std::nullopt, samples[i]});
                 }
             }
-            for (const auto& [share, seconds] : each.latencies) {
-                add({"latency", "s", std::nullopt, share, seconds});
+            for (const auto& latency : each.latencies) {
+                add({"latency", "s", std::nullopt, latency.share, latency.seconds});
             }
             add({"errors", "", std::nullopt, std::nullopt, static_cast<double>(each.errors)});
         }

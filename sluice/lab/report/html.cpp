@@ -31,14 +31,22 @@ which something else had the machine were repeated where there was time, and dro
 the median of the rounds. The interval beside it holds the median with 95 % confidence; it comes
 from drawing the rounds
 again with replacement (bootstrap, seeded), with wider percentiles where rounds are few.
-Ratios are taken round by round, and their intervals hold at 95 % for all comparisons of a
-case together. What lies within the noise, or below one per cent, is called a tie. Latencies
+A p99 that variants are ranked by is that of all rounds together, and the rounds are what is
+drawn again. Ratios are taken round by round (of a p99, as they stand), and their intervals hold at
+95 % for all comparisons of a
+case together. A difference is one whose interval leaves out 1 and that is above one per cent; "no
+difference within X %" means that the interval holds none that is larger, and X is 10 at most;
+of all else nobody can tell. Latencies
 count from when a request was due, so a server that stalls is charged for everybody who had to
 wait. Client and server shared this machine: no card and no cable were involved, unless an
 address says otherwise, and only ratios travel to another machine.</p>)";
 
 constexpr std::string_view best_legend =
-    R"(; <span class="swatch"></span> the best, and what is no different from it)";
+    R"(; <span class="swatch"></span> the best, or no difference from it within 10 %; )"
+    R"(<span class="swatch unsure"></span> may be the best: cannot tell)";
+constexpr std::string_view line_legend =
+    R"(; <b class="lead">so</b>: the best, or no difference from it within 10 %; )"
+    R"(<b class="unsure">so</b>: may be the best, cannot tell)";
 
 /// "2.11 x" with the sign that is meant.
 std::string with_times(std::string text) {
@@ -250,7 +258,11 @@ class page {
         const auto base = in.base && in.rows.size() > 1
                               ? fmt::format("; ratios are to {}", in.rows[*in.base].row->variant)
                               : std::string{};
-        add(R"(<p class="rank">{}: {}{}{}</p>)", escaped(in.quantity), good, escaped(base), legend);
+        const bool pooled = std::ranges::any_of(in.rows, &standing::pooled);
+        add(R"(<p class="rank">{}{}: {}{}{}; <span class="whisker-key"></span> where the {} lies )"
+            R"(with 95 % confidence</p>)",
+            escaped(in.quantity), pooled ? " of all rounds together" : "", good, escaped(base),
+            legend, pooled ? "true value" : "median");
     }
 
     void add_remarks(const ranking& in) {
@@ -339,6 +351,7 @@ class page {
         constexpr double far = 30;
         plot_plane plane{.title = "Latencies by percentile",
                          .x_name = "percentile",
+                         .y_name = "latency",
                          .units = scale_for(most, "s"),
                          .log_x = false,
                          .log_y = most / least > far,
@@ -346,6 +359,28 @@ class page {
         add(R"(<p class="rank">latency by percentile{}, less is better</p>)",
             with_case ? ", " + escaped(in.from->name) : std::string{});
         out_ += lines_on(plane, lines);
+    }
+
+    /// The variant that a plot is relative to, where its places lie so far apart that the low ones
+    /// could not be told from each other; empty where they do not.
+    static std::string base_of_scale(const std::vector<ranking>& points) {
+        constexpr double far = 30;
+        double least = 0;
+        double most = 0;
+        std::string base;
+        for (const auto& point : points) {
+            if (!point.base) return {};
+            const auto& row = point.rows[*point.base];
+            if (!base.empty() && row.row->variant != base) return {};
+            base = row.row->variant;
+            least = least > 0 ? std::min(least, row.value.median) : row.value.median;
+            most = std::max(most, row.value.median);
+        }
+        return least > 0 && most / least >= far ? base : std::string{};
+    }
+
+    static double scale_of(const ranking& point, std::string_view relative) {
+        return relative.empty() ? 1 : point.rows[*point.base].value.median;
     }
 
     void add_line(const group& of) {
@@ -361,17 +396,23 @@ class page {
         if (one_question && !first.question.empty()) {
             add(R"(<p class="question">{}</p>)", escaped(first.question));
         }
-        add_rank(in, R"(; <b class="ahead">so</b>: the best, and what is no different from it)");
+        add_rank(in, line_legend);
+        const auto relative = base_of_scale(points);
         double most = 0;
         for (const auto& point : points) {
-            for (const auto& row : point.rows) most = std::max(most, row.value.high);
+            for (const auto& row : point.rows) {
+                most = std::max(most, row.value.high / scale_of(point, relative));
+            }
         }
         // From here on, equal factors are what people compare: 1, 4, 16 ...
         constexpr double wide = 8;
         const auto least_x = *of.cases.front()->x;
         plot_plane plane{.title = fmt::format("{} by {}", in.quantity, first.axis),
                          .x_name = first.axis,
-                         .units = scale_for(most, in.unit),
+                         .y_name = relative.empty() ? in.quantity
+                                                    : fmt::format("{}, as a multiple of {}'s",
+                                                                  in.quantity, relative),
+                         .units = relative.empty() ? scale_for(most, in.unit) : scale{1, "×"},
                          .log_x = least_x > 0 && *of.cases.back()->x / least_x >= wide,
                          .log_y = false,
                          .ticks = {}};
@@ -386,8 +427,9 @@ class page {
                 const auto row = point.find(variant);
                 if (!row) continue;
                 const auto& value = point.rows[*row].value;
+                const auto one = scale_of(point, relative);
                 line.points.push_back(
-                    {*point.from->x, value.median, value.low, value.high,
+                    {*point.from->x, value.median / one, value.low / one, value.high / one,
                      fmt::format("{}, {}: {}", variant, shown_place(*point.from->x, first.axis),
                                  shown_with_unit(value.median, in.unit))});
             }

@@ -48,8 +48,9 @@ json to_json(const figure& each) {
     json quantities = json::array();
     for (const auto& one : each.quantities) quantities.push_back(to_json(one));
     json latencies = json::array();
-    for (const auto& [share, seconds] : each.latencies) {
+    for (const auto& [share, seconds, low, high] : each.latencies) {
         latencies.push_back({{"share", share}, {"seconds", seconds}});
+        if (high > 0) latencies.back().update({{"low", low}, {"high", high}});
     }
     return {{"variant", each.variant},
             {"server_command", each.server_command},
@@ -172,7 +173,13 @@ series series_from(const place& from) {
 }
 
 quantile quantile_from(const place& from) {
-    return {.share = sample_from(from.at("share")), .seconds = sample_from(from.at("seconds"))};
+    quantile found{.share = sample_from(from.at("share")),
+                   .seconds = sample_from(from.at("seconds"))};
+    if (from.has("high")) {
+        found.low = from.at("low").number();
+        found.high = from.at("high").number();
+    }
+    return found;
 }
 
 figure figure_from(const place& from) {

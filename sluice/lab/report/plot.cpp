@@ -26,12 +26,10 @@ std::string bar_row(const standing& row, const scale& units, double most, int to
         return std::max(0.0, value / units.factor / most * 100);
     };
     const auto value = row.value.median;
-    const auto* kind = row.leads ? "lead" : is_base ? "base" : "other";
-    std::string_view stands = is_base ? "base" : "";
-    if (!is_base && row.to_base.outcome == verdict::tie) stands = "tie";
-    const auto ratio = is_base || row.to_base.outcome == verdict::unknown
-                           ? std::string{}
-                           : shown_ratio(row.to_base.ratio) + " ×";
+    const auto kind = row.where == place::behind && is_base ? "base" : name_of(row.where);
+    const auto stands = is_base ? std::string{"base"} : told_outcome(row.to_base);
+    const auto ratio = is_base || !row.to_base.has_interval ? std::string{}
+                                                            : shown_ratio(row.to_base.ratio) + " ×";
     auto out =
         fmt::format(R"(<g><title>{}: {} {} ({} to {})</title><rect class="hit" x="0" y="{}" )"
                     R"(width="100%" height="{}"/>)",
@@ -192,8 +190,9 @@ class drawing {
                 R"(class="tick y" x="{:.1f}" y="{:.1f}">{}</text>)",
                 on_.left, end, y, y, on_.left - 8, y + 4, fmt::format("{:.6g}", tick));
         }
-        out_ += fmt::format(R"(<text class="axis" x="{:.1f}" y="12">{}{}</text>)", 0.0,
-                            escaped(plane_.units.unit), plane_.log_y ? " (logarithmic)" : "");
+        out_ += fmt::format(R"(<text class="axis" x="{:.1f}" y="12">{}, {}{}</text>)", 0.0,
+                            escaped(plane_.y_name), escaped(plane_.units.unit),
+                            plane_.log_y ? " (logarithmic)" : "");
         const auto foot = on_.height - on_.bottom;
         // Labels that would touch are left out, but not the last, which says how far it goes.
         const auto half_of = [](const std::string& label) {
@@ -333,7 +332,7 @@ std::string bars_of(const ranking& in) {
     const auto foot = count * row_height;
     auto out = fmt::format(
         R"(<svg class="bars" width="100%" height="{}" role="img" aria-label="{}: {}, {}">)",
-        foot + 24, escaped(in.from->plan), escaped(in.from->name), escaped(in.quantity));
+        foot + 36, escaped(in.from->plan), escaped(in.from->name), escaped(in.quantity));
     for (const auto tick : ticks) {
         if (tick > end) continue;
         const auto place = tick / end * 100;
@@ -343,6 +342,8 @@ std::string bars_of(const ranking& in) {
                         R"(class="tick" text-anchor="{2}" x="{0:.2f}%" y="{3}">{4}</text>)",
                         place, foot, anchor, foot + 16, fmt::format("{:.6g}", tick));
     }
+    out += fmt::format(R"(<text class="axis" text-anchor="end" x="100%" y="{}">{}, {}</text>)",
+                       foot + 32, escaped(in.quantity), escaped(units.unit));
     int top = 0;
     for (std::size_t i = 0; i < in.rows.size(); ++i) {
         if (in.rows[i].value.count == 0) continue;

@@ -30,6 +30,7 @@ struct plot_line {
 struct plot_plane {
     std::string title;   ///< for those who cannot see it
     std::string x_name;  ///< below the axis
+    std::string y_name;  ///< above the other one, with its unit
     scale units;         ///< of y
     bool log_x = false;  ///< steps of a factor are equally wide
     bool log_y = false;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -96,6 +97,11 @@ std::string shown_ratio(double ratio) {
     // What is below one is read to the same accuracy, and no less than that is "0.00".
     if (ratio > 0 && ratio < 0.1) return digits(ratio);
     return fmt::format("{:.{}f}", ratio, ratio >= hundred ? 0 : ratio >= ten ? 1 : 2);
+}
+
+std::string shown_within(double share) {
+    constexpr double hair = 1e-9;
+    return fmt::format("{:.0f} %", std::max(1.0, std::ceil(share * 100 - hair)));
 }
 
 std::string shown_place(double x, std::string_view axis) {

@@ -27,6 +27,9 @@ struct scale {
 /// A ratio: "0.42", "2.11", "12.3", "118".
 [[nodiscard]] std::string shown_ratio(double ratio);
 
+/// A share of how far apart two are, rounded up to whole per cent: "4 %".
+[[nodiscard]] std::string shown_within(double share);
+
 /// A place on an axis: "64", "1 KiB" where the axis counts bytes, "0.5".
 [[nodiscard]] std::string shown_place(double x, std::string_view axis);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sluice/lab/report/quantity.hpp"
+
 namespace sluice::lab {
 namespace {
 
@@ -21,6 +23,17 @@ std::optional<std::size_t> best_of(const ranking& found) {
     return best;
 }
 
+/// The percentile that `quantity` names, of all rounds together, if its interval is known.
+std::optional<estimate> pooled_of(const figure& row, std::string_view quantity,
+                                  std::size_t rounds) {
+    for (const auto& each : row.latencies) {
+        if (each.high <= 0 || shown_share(each.share) != quantity) continue;
+        return estimate{
+            .median = each.seconds, .low = each.low, .high = each.high, .count = rounds};
+    }
+    return std::nullopt;
+}
+
 std::optional<std::size_t> first_of(const ranking& found) {
     const auto first =
         std::ranges::find_if(found.rows, [](const standing& each) { return each.value.count > 0; });
@@ -30,9 +43,39 @@ std::optional<std::size_t> first_of(const ranking& found) {
 
 }  // namespace
 
+std::string_view name_of(place where) noexcept {
+    switch (where) {
+        case place::behind: break;
+        case place::best: return "lead";
+        case place::unsure: return "unsure";
+    }
+    return "other";
+}
+
+std::string told_outcome(const comparison& of) {
+    switch (of.outcome) {
+        case verdict::better:
+        case verdict::worse: return {};
+        case verdict::tie: return "no difference within " + shown_within(of.within());
+        case verdict::unknown: break;
+    }
+    return of.has_interval ? "cannot tell" : "too few rounds: cannot tell";
+}
+
 const series* find_series(const figure& row, std::string_view name) {
     const auto found = std::ranges::find(row.quantities, name, &series::name);
     return found == row.quantities.end() ? nullptr : &*found;
+}
+
+bool ranking::is_sure() const noexcept {
+    return std::ranges::none_of(rows,
+                                [](const standing& each) { return each.where == place::unsure; });
+}
+
+comparison ranking::compare_ranked(const standing& one, const standing& other,
+                                   const comparison_rules& rules) const {
+    if (one.pooled && other.pooled) return compare(one.value, other.value, which, rules);
+    return compare(one.ranked->samples, other.ranked->samples, which, rules);
 }
 
 std::size_t ranking::leaders() const noexcept {
@@ -50,9 +93,12 @@ std::optional<comparison> ranking::compare_rows(std::size_t one, std::size_t oth
     const auto* a = find_series(*rows[one].row, name);
     const auto* b = find_series(*rows[other].row, name);
     if (a == nullptr || b == nullptr || a->unit != b->unit) return std::nullopt;
-    return compare(a->samples, b->samples, a->which,
-                   {.side_by_side = side_by_side(),
-                    .usual_error = name == quantity ? error : usual_error(name)});
+    const comparison_rules rules{.side_by_side = side_by_side(),
+                                 .usual_error = name == quantity ? error : usual_error(name)};
+    if (name == quantity && rows[one].ranked != nullptr && rows[other].ranked != nullptr) {
+        return compare_ranked(rows[one], rows[other], rules);
+    }
+    return compare(a->samples, b->samples, a->which, rules);
 }
 
 double ranking::usual_error(std::string_view name) const {
@@ -63,8 +109,10 @@ double ranking::usual_error(std::string_view name) const {
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto* one = i == *base ? nullptr : find_series(*rows[i].row, name);
         if (one == nullptr) continue;
-        const auto found = compare(one->samples, other->samples, one->which);
-        if (found.outcome != verdict::unknown) errors.push_back(found.error);
+        const bool ranked = name == quantity && rows[i].ranked != nullptr;
+        const auto found = ranked ? compare_ranked(rows[i], rows[*base], {})
+                                  : compare(one->samples, other->samples, one->which);
+        if (found.has_interval) errors.push_back(found.error);
     }
     return errors.size() < fewest ? 0 : median_of(errors).median;
 }
@@ -73,8 +121,7 @@ bool ranking::is_behind(std::size_t row) const {
     const auto pairs = side_by_side() * (side_by_side() + 1) / 2;
     return std::ranges::any_of(rows, [&](const standing& other) {
         return other.ranked != nullptr && &other != &rows[row] &&
-               compare(rows[row].ranked->samples, other.ranked->samples, which,
-                       {.side_by_side = pairs, .usual_error = error})
+               compare_ranked(rows[row], other, {.side_by_side = pairs, .usual_error = error})
                        .outcome == verdict::worse;
     });
 }
@@ -105,6 +152,10 @@ ranking rank(const test_case& from, baseline base) {
             ranked != nullptr && ranked->unit == found.unit) {
             row.ranked = ranked;
             row.value = median_of(ranked->samples);
+            if (const auto pooled = pooled_of(each, found.quantity, row.value.count)) {
+                row.value = *pooled;
+                row.pooled = true;
+            }
         }
         found.rows.push_back(row);
     }
@@ -120,6 +171,14 @@ ranking rank(const test_case& from, baseline base) {
         // A best one that is noisy hides who is far behind: others show it.
         row.leads =
             i == *found.best || (row.to_best.outcome != verdict::worse && !found.is_behind(i));
+    }
+    // One that may be ahead of the best, or far behind it, leaves open which one is the best.
+    const bool sure = std::ranges::all_of(found.rows, [&found](const standing& each) {
+        return !each.leads || &each == &found.rows[*found.best] ||
+               each.to_best.outcome == verdict::tie;
+    });
+    for (auto& row : found.rows) {
+        if (row.leads) row.where = sure ? place::best : place::unsure;
     }
     return found;
 }

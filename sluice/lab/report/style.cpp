@@ -38,6 +38,9 @@ nav a:hover{text-decoration:underline}
 .answers .card{break-inside:avoid;margin:0 0 16px}
 .swatch{display:inline-block;width:12px;height:12px;border-radius:2px;background:var(--lead);
 vertical-align:-1px}
+.swatch.unsure{background:none;border:1.5px dashed var(--lead)}
+.whisker-key{display:inline-block;width:18px;height:8px;border:solid var(--ink);
+border-width:0 1.5px;background:linear-gradient(var(--ink),var(--ink)) center/100% 1.5px no-repeat}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:18px 20px;
 min-width:0}
 .card>a{font-weight:600;text-decoration:none}
@@ -60,6 +63,7 @@ sans-serif;fill:var(--ink)}
 .bars .value{text-anchor:end;font-weight:600;font-variant-numeric:tabular-nums}
 svg .unit,svg .ratio,svg .mark{fill:var(--soft);font-weight:400}
 svg .ratio{font-variant-numeric:tabular-nums}
+.bar.unsure{fill:var(--card);stroke:var(--lead);stroke-width:1.5;stroke-dasharray:4 3}
 .bar.lead{fill:var(--lead)}.bar.other{fill:var(--other)}.bar.base{fill:var(--base)}
 .interval line{stroke:var(--ink);stroke-width:1.5}
 .grid{stroke:var(--faint);stroke-width:1}
@@ -95,7 +99,9 @@ td{text-align:right;padding:4px 0 4px 20px;border-top:1px solid var(--faint)}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 td small{color:var(--soft)}
 tr.lead td{font-weight:650}tr.lead td small{font-weight:400}
-.ahead{font-weight:700;color:var(--accent)}
+td.lead,b.lead{font-weight:700;color:var(--accent)}
+td.unsure,b.unsure{font-weight:400;text-decoration:underline dashed var(--accent);
+text-underline-offset:3px}
 details{margin:12px 0 0;font-size:14px}
 summary{cursor:pointer;color:var(--accent);width:fit-content}
 dl{margin:0}
@@ -121,6 +127,7 @@ main,header,footer{padding-left:14px;padding-right:14px}header{padding-top:24px}
 h1{font-size:25px}h2{font-size:21px;margin-top:40px}
 .case{padding:16px 14px 10px}.wide-table{margin:12px -14px 0;padding:0 14px}
 .big{font-size:36px}
+svg .mark{display:none}
 svg.wide{display:none}svg.narrow{display:block}}
 @media print{
 :root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb}

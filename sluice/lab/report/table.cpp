@@ -48,11 +48,10 @@ column ratios_of(const ranking& in) {
             continue;
         }
         const auto& to = each.to_base;
-        const auto* mark = to.outcome == verdict::tie       ? "tie, "
-                           : to.outcome == verdict::unknown ? "too few rounds, "
-                                                            : "";
-        ratios.cells.push_back(fmt::format("{} × <small>{}{} to {}</small>", shown_ratio(to.ratio),
-                                           mark, shown_ratio(to.low), shown_ratio(to.high)));
+        const auto mark = told_outcome(to);
+        ratios.cells.push_back(fmt::format("{} × <small>{}{}{} to {}</small>",
+                                           shown_ratio(to.ratio), mark, mark.empty() ? "" : ", ",
+                                           shown_ratio(to.low), shown_ratio(to.high)));
     }
     return ratios;
 }
@@ -84,7 +83,7 @@ std::optional<column> column_of(const ranking& in, std::string_view name, bool i
 void add_percentiles(const ranking& in, std::vector<column>& into) {
     std::vector<double> shares;
     for (const auto& row : in.rows) {
-        for (const auto& [share, seconds] : row.row->latencies) {
+        for (const auto& [share, seconds, low, high] : row.row->latencies) {
             const bool known = std::ranges::find(shares, share) != shares.end();
             if (!known && std::isfinite(share) && std::isfinite(seconds) && share >= 0.5) {
                 shares.push_back(share);
@@ -93,6 +92,8 @@ void add_percentiles(const ranking& in, std::vector<column>& into) {
     }
     std::ranges::sort(shares);
     for (const auto share : shares) {
+        // What is ranked by has a column with its interval.
+        if (shown_share(share) == in.quantity) continue;
         std::vector<double> values;
         double most = 0;
         for (const auto& row : in.rows) {
@@ -127,7 +128,7 @@ std::string table_of(const ranking& in) {
     }
     made.add("</tr></thead><tbody>");
     for (std::size_t i = 0; i < in.rows.size(); ++i) {
-        made.add("<tr{}><td>{}</td>", in.rows[i].leads ? R"( class="lead")" : "",
+        made.add(R"(<tr class="{}"><td>{}</td>)", name_of(in.rows[i].where),
                  escaped(in.rows[i].row->variant));
         for (const auto& each : columns) made.add("<td>{}</td>", each.cells[i]);
         made.add("</tr>");
@@ -139,8 +140,8 @@ std::string table_of(const ranking& in) {
 std::string matrix_of(const std::vector<ranking>& points, const std::vector<plot_line>& lines,
                       const plot_plane& plane) {
     markup made;
-    made.add(R"(<div class="wide-table"><table><thead><tr><th>{}, {}</th>)",
-             escaped(points.front().quantity), escaped(plane.units.unit));
+    made.add(R"(<div class="wide-table"><table><thead><tr><th>{} by {}</th>)",
+             escaped(points.front().quantity), escaped(points.front().from->axis));
     for (const auto& [x, label] : plane.ticks) made.add("<th>{}</th>", escaped(label));
     made.add("</tr></thead><tbody>");
     for (const auto& line : lines) {
@@ -152,8 +153,9 @@ std::string matrix_of(const std::vector<ranking>& points, const std::vector<plot
                 continue;
             }
             const auto& each = point.rows[*row];
-            made.add("<td{}>{}</td>", each.leads ? R"( class="ahead")" : "",
-                     shown(each.value.median, plane.units));
+            // In a unit that suits its own column: places may lie far apart.
+            made.add(R"(<td class="{}">{}</td>)", name_of(each.where),
+                     escaped(shown_with_unit(each.value.median, point.unit)));
         }
         made.add("</tr>");
     }

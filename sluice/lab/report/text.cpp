@@ -59,9 +59,10 @@ class page {
     }
 
     std::string write() {
-        add_answers();
+        if (!form_.answers_last) add_answers();
         for (const auto& each : found_.cases) add_case(each);
         add_end();
+        if (form_.answers_last) add_answers();
         return std::move(out_);
     }
 
@@ -169,6 +170,9 @@ class page {
             if (width_of(name) > widest_name) {
                 name = std::string{wire::truncate_utf8(name, widest_name - 2)} + "..";
             }
+            if (each.where != place::behind && in.rows.size() > 1) {
+                name += each.where == place::best ? " *" : " ?";
+            }
             names.cells.push_back(std::move(name));
         }
         return names;
@@ -193,7 +197,7 @@ class page {
         return values;
     }
 
-    /// Ratios to the base, with a mark where that is a tie.
+    /// Ratios to the base, with a mark where that is no difference, or cannot be told.
     static column ratios_of(const ranking& in) {
         column values{"ratio", "", {}};
         for (std::size_t i = 0; i < in.rows.size(); ++i) {
@@ -236,7 +240,7 @@ class page {
         std::vector<double> shares;
         double most = 0;
         for (const auto& row : in.rows) {
-            for (const auto& [share, seconds] : row.row->latencies) {
+            for (const auto& [share, seconds, low, high] : row.row->latencies) {
                 if (!std::isfinite(share) || !std::isfinite(seconds)) continue;
                 if (std::ranges::find(shares, share) == shares.end()) shares.push_back(share);
                 most = std::max(most, seconds);
@@ -244,6 +248,8 @@ class page {
         }
         std::ranges::sort(shares);
         for (const auto share : shares) {
+            // One p99 a row is enough.
+            if (shown_share(share) == in.quantity) continue;
             // A table has room for those that people speak of.
             if (share != 0.5 && share != 0.9 && share != 0.99 && share != 0.999 && share < 1)
                 continue;
@@ -281,13 +287,16 @@ class page {
         double most = 0;
         for (const auto& each : in.rows) most = std::max(most, each.value.median);
         for (std::size_t i = 0; i < in.rows.size(); ++i) {
-            const bool leads = in.rows[i].leads;
-            auto line = styled(padded(names.cells[i], name_width, false), leads ? "1" : "");
-            if (!leads) line = padded(names.cells[i], name_width, false);
+            const auto where = in.rows[i].where;
+            auto line = padded(names.cells[i], name_width, false);
+            if (where == place::best) line = styled(line, "1");
             if (bars > 0) {
                 const auto share = most > 0 ? in.rows[i].value.median / most : 0;
                 const auto drawn = bar(share, bars);
-                line += std::string{gap} + styled(drawn, leads ? "36" : "2") +
+                line += std::string{gap} +
+                        styled(drawn, where == place::best     ? "36"
+                                      : where == place::unsure ? "33"
+                                                               : "2") +
                         std::string(bars - std::min(bars, width_of(drawn)), ' ');
             }
             for (const auto& each : columns) {
@@ -367,8 +376,11 @@ class page {
             out_ += '\n';
             add_paragraph(
                 "",
-                "Medians with the intervals they lie in (95 %). = is a tie with the base: no "
-                "difference beyond the noise. ? is too few rounds to tell.");
+                "Medians of the rounds (p99: of all rounds together), with the intervals they lie "
+                "in "
+                "(95 %). * behind a name: the best, or no difference from it; ?: it may be the "
+                "best, and nobody can tell. = behind a ratio to the base: no difference within "
+                "10 %; ?: cannot tell.");
         }
         if (!found_.environment.empty()) {
             add_heading("Where");

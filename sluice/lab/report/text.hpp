@@ -21,10 +21,12 @@ struct text_form {
     bool unicode = false;      ///< bars of block elements; else of '#'
     bool colour = false;       ///< SGR sequences
     bool bars = true;
+    bool answers_last = false;  ///< where the end is what one sees; else they come first
     baseline base = baseline::first;
 };
 
-/// The answers, a table for each case, the environment in a line, and the warnings. What came from
+/// The answers, a table for each case, the environment in a line, and the warnings; or the answers
+/// behind all these. What came from
 /// outside is escaped for a terminal.
 [[nodiscard]] std::string as_text(const results& found, const text_form& form = {});
 
