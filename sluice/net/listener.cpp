@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -55,6 +56,19 @@ result<void> set_option(int fd, int level, int name, int value) noexcept {
     return {};
 }
 
+/// A peer that has silently gone is noticed within two minutes (tcp(7)). Accepted sockets inherit
+/// this. No TCP_USER_TIMEOUT: it also ends connections whose peer is there and reads nothing for
+/// that long (RFC 5482, section 4.2), which is for each service's own deadlines to judge.
+void keep_alive(int fd) noexcept {
+    constexpr int idle = 60;  // seconds
+    constexpr int interval = 15;
+    constexpr int probes = 4;
+    static_cast<void>(set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1));
+    static_cast<void>(set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle));
+    static_cast<void>(set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval));
+    static_cast<void>(set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, probes));
+}
+
 }  // namespace
 
 result<unique_fd> listen(const address& where, const listen_options& o) noexcept {
@@ -66,6 +80,7 @@ result<unique_fd> listen(const address& where, const listen_options& o) noexcept
         if (!r) return failure(r.error());
     }
     spare_pacing(fd.get(), where);
+    keep_alive(fd.get());
     if (::bind(fd.get(), where.data(), where.size()) < 0) return failure_of(errno);
     if (::listen(fd.get(), o.backlog) < 0) return failure_of(errno);
     return fd;
@@ -73,6 +88,11 @@ result<unique_fd> listen(const address& where, const listen_options& o) noexcept
 
 listener::listener(io::engine& home, unique_fd socket, io::accepting how)
     : socket_{std::move(socket)}, reserve_{open_reserve()}, incoming_{home, socket_.get(), how} {
+    // Not every engine makes it non-blocking (engine::attach).
+    if (how == io::accepting::one_by_one) {
+        const int flags = ::fcntl(fd(), F_GETFL);
+        static_cast<void>(::fcntl(fd(), F_SETFL, flags | O_NONBLOCK));
+    }
     check(home.attach(fd()).has_value(), "a listener beyond the table of its engine");
 }
 

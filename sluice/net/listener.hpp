@@ -24,8 +24,9 @@ struct listen_options {
     bool share_port = false;
 };
 
-/// A socket that listens at `where`, with SO_REUSEADDR, closed on exec. Errno of socket(2), bind(2)
-/// or listen(2): EADDRINUSE, EACCES, EADDRNOTAVAIL ...
+/// A socket that listens at `where`, with SO_REUSEADDR, closed on exec. Connections accepted from
+/// it have TCP keepalive: a peer that does not answer for two minutes ends them (ETIMEDOUT). Errno
+/// of socket(2), bind(2) or listen(2): EADDRINUSE, EACCES, EADDRNOTAVAIL ...
 [[nodiscard]] result<unique_fd> listen(const address& where, const listen_options& o = {}) noexcept;
 
 /// Accepts connections. Thread of its engine.

@@ -92,6 +92,32 @@ TEST_P(listener_contract, accepts_everybody_of_a_crowd) {
     }
 }
 
+class listener_on_a_loop : public listener_contract {};
+INSTANTIATE_TEST_SUITE_P(on, listener_on_a_loop, ::testing::ValuesIn(every_loop()), engine_name);
+
+// A turn beside busy clients may take milliseconds, so that a connection per turn is a queue.
+TEST_P(listener_on_a_loop, accepts_more_than_one_connection_per_turn) {
+    constexpr std::uint64_t crowd = 48;  // less than one turn's budget
+    auto door = open(io::accepting::one_by_one);
+    std::vector<unique_fd> peers;
+    std::vector<unique_fd> accepted;
+    run([&]() -> coro::task<> {
+        // The first wait is over before they come, as it is in a server that is not new.
+        auto nobody = co_await io::with_timeout(engine(), door->accept(), 1ms);
+        EXPECT_FALSE(nobody);
+        for (std::uint64_t i = 0; i < crowd; ++i) peers.push_back(connect_to(port_of(*door)));
+        const auto before = engine().counters().turns;
+        while (accepted.size() < crowd) {
+            auto socket = co_await io::with_timeout(engine(), door->accept(), 5s);
+            EXPECT_TRUE(socket) << "after " << accepted.size();
+            if (!socket) break;
+            accepted.push_back(std::move(*socket));
+        }
+        EXPECT_LE(engine().counters().turns - before, 4U);
+        co_await door->close();
+    });
+}
+
 TEST_P(listener_contract, a_wait_given_up_loses_nobody) {
     auto door = open();
     std::vector<unique_fd> peers;

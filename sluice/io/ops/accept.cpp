@@ -26,8 +26,11 @@ const op_kind accept_stream::kind_{.want = interest::in,
                                    .prepare = &prepare,
                                    .complete = &complete};
 
+const op_kind accept_stream::one_by_one_{
+    .want = interest::in, .multishot = true, .attempt = &attempt, .complete = &complete};
+
 accept_stream::accept_stream(engine& home, int fd, accepting how)
-    : stream{kind_, home, fd}, how_{how} {
+    : stream{how == accepting::ahead ? kind_ : one_by_one_, home, fd} {
     accepted_.reserve(room_at_first);
 }
 
@@ -37,10 +40,6 @@ int accept_stream::attempt(op& o) noexcept {
 }
 
 void accept_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
-    if (static_cast<accept_stream&>(o).how_ == accepting::one_by_one) {
-        io_uring_prep_accept(&entry, o.fd(), nullptr, nullptr, SOCK_CLOEXEC);
-        return;
-    }
     // No address: all completions of a submission would write it to the same place.
     io_uring_prep_multishot_accept(&entry, o.fd(), nullptr, nullptr, SOCK_CLOEXEC);
 }
