@@ -2,10 +2,13 @@
 #include "sluice/io/buffer_pool.hpp"
 
 #include <liburing.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <new>
+#include <utility>
 
 #include "sluice/base/check.hpp"
 
@@ -51,7 +54,7 @@ int buffer_pool::take() noexcept {
     if (free_ < 0 && !grow()) return -1;
     const int id = free_;
     free_ = note_of(id).next;
-    ++lent_;
+    count_lent();
     return id;
 }
 
@@ -68,6 +71,23 @@ bool buffer_pool::grow() noexcept {
         in_use_ == 0 ? options_.at_first : std::min(in_use_ * 2, options_.count);
     for (; in_use_ < target; ++in_use_) offer(static_cast<int>(in_use_));
     return true;
+}
+
+void buffer_pool::shrink() noexcept {
+    const std::uint32_t needed =
+        std::max(options_.at_first, std::bit_ceil(std::exchange(most_lent_, lent_) * 2));
+    if (lent_ > 0 || needed >= in_use_) return;
+    std::uint32_t first = 0;
+    if (ring_ == nullptr) {
+        first = needed;
+        free_ = -1;
+        in_use_ = needed;
+        for (std::uint32_t id = 0; id < needed; ++id) offer(static_cast<int>(id));
+    }
+    // From the first page that is theirs alone.
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t from = ((std::size_t{first} * options_.size) + page - 1) / page * page;
+    ::madvise(static_cast<std::byte*>(memory_.data()) + from, memory_.size() - from, MADV_DONTNEED);
 }
 
 void buffer_pool::wait(coro::resumable& r) noexcept {

@@ -48,6 +48,15 @@ class buffer_pool {
     void give_back(int id) noexcept;
     /// Puts more buffers in use. False when all are in use already.
     bool grow() noexcept;
+    /// Whether shrink() may have memory to give back: more buffers are in use than at first, and
+    /// some were lent since the last call.
+    [[nodiscard]] bool has_grown() const noexcept {
+        return in_use_ > options_.at_first && most_lent_ > 0;
+    }
+    /// While none is lent, and if far fewer were needed since the last call than are in use: gives
+    /// the memory of the others back to the system (madvise(2), MADV_DONTNEED). Those that are
+    /// published stay so, with pages that come back when the kernel fills them.
+    void shrink() noexcept;
     /// Wakes one that waits if a buffer is at home: whoever was woken for it may have gone without.
     void wake_one() noexcept {
         if (!waiting_.empty() && lent_ < in_use_) woken_.push_back(waiting_.pop_front());
@@ -55,7 +64,7 @@ class buffer_pool {
     /// `r` waits until a buffer comes home.
     void wait(coro::resumable& r) noexcept;
     /// The kernel has taken buffer `id` out of its ring.
-    void taken_by_kernel() noexcept { ++lent_; }
+    void taken_by_kernel() noexcept { count_lent(); }
 
     /// The bytes of buffer `id`, all of them.
     [[nodiscard]] mutable_bytes bytes(int id) noexcept;
@@ -74,6 +83,9 @@ class buffer_pool {
 
  private:
     void offer(int id) noexcept;
+    void count_lent() noexcept {
+        if (++lent_ > most_lent_) most_lent_ = lent_;
+    }
 
     options options_;
     mapping memory_;
@@ -81,6 +93,7 @@ class buffer_pool {
     std::int32_t free_ = -1;  // first of the free list, linked by note::next
     std::uint32_t in_use_ = 0;
     std::uint32_t lent_ = 0;
+    std::uint32_t most_lent_ = 0;  // since the last shrink()
     std::uint64_t waits_ = 0;
     io_uring_buf_ring* ring_ = nullptr;
     coro::resumable_list waiting_;

@@ -2,13 +2,13 @@
 #include "sluice/io/engine.hpp"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <new>
+#include <chrono>
 #include <thread>
+#include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/io/engines/blocking.hpp"
@@ -19,20 +19,10 @@
 namespace sluice::io {
 namespace {
 
-// One slot for every descriptor the process may open. Untouched pages of it cost nothing.
-std::size_t descriptors_possible() noexcept {
-    constexpr std::size_t most = std::size_t{1} << 22;
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return most;
-    // A process may raise its own soft limit later, up to the hard one.
-    return std::min<std::size_t>(limit.rlim_max, most);
-}
+using namespace std::chrono_literals;
 
-mapping map_or_throw(std::size_t size) {
-    auto memory = mapping::create(size);
-    if (!memory) throw std::bad_alloc{};
-    return std::move(*memory);
-}
+// How long a burst is over before the memory of its buffers goes.
+constexpr auto buffer_look_interval = 2s;
 
 }  // namespace
 
@@ -47,12 +37,17 @@ std::string_view to_text(engine_kind k) noexcept {
 
 engine::engine(const engine_options& o)
     : options_{o},
-      buffers_{o.buffers, queued_},
-      slot_memory_{map_or_throw(descriptors_possible() * sizeof(fd_slot))},
-      slot_count_{slot_memory_.size() / sizeof(fd_slot)},
-      random_{std::random_device{}()} {}
+      own_buffers_{std::make_unique<buffer_pool>(o.buffers, queued_)},
+      buffers_{own_buffers_.get()},
+      own_slots_{std::in_place},
+      slots_{own_slots_->data()},
+      slot_count_{own_slots_->size()} {}
+
+engine::engine(const engine_options& o, slot_table& shared)
+    : options_{o}, slots_{shared.data()}, slot_count_{shared.size()} {}
 
 engine::~engine() {
+    timers_.disarm(buffer_watch_);
     check(in_flight_ == 0, "an engine dies with operations in flight");
     check(inbox_.empty(), "an engine dies with letters in its mailbox");
 }
@@ -257,7 +252,7 @@ void engine::tell_quiet(int fd) noexcept {
 void engine::starve(op& o) noexcept {
     ++counters_.buffer_waits;
     o.state_ = op::state::starved;
-    buffers_.wait(o);
+    buffers_->wait(o);
 }
 
 void engine::queue(op& o) noexcept {
@@ -270,11 +265,27 @@ void engine::run_due() noexcept {
     inbox_.deliver();
 }
 
+std::unique_ptr<buffer_pool> engine::lend_buffers(std::unique_ptr<buffer_pool> pool) noexcept {
+    own_buffers_.swap(pool);
+    buffers_ = own_buffers_.get();
+    return pool;
+}
+
+void engine::look_after_buffers() noexcept {
+    if (std::exchange(buffer_watch_.is_due, false)) {
+        buffer_watch_.is_armed = false;
+        buffers_->shrink();
+    }
+    if (buffer_watch_.is_armed || !buffers_->has_grown()) return;
+    buffer_watch_.is_armed = true;
+    timers_.arm(buffer_watch_, after(now_, buffer_look_interval));
+}
+
 void engine::run_once(time_point until) noexcept {
     ++counters_.turns;
-    buffers_.wake_one();
-    const bool busy = !ready_.empty() || !queued_.empty() || !inbox_.empty() || !turn_ends_.empty();
-    wait(busy ? time_point::min() : std::min(until, timers_.next()));
+    buffers_->wake_one();
+    look_after_buffers();
+    wait(is_busy() ? time_point::min() : std::min(until, timers_.next()));
     run_due();
     run_queued();
     for (std::uint32_t left = options_.turn_budget; left > 0 && !ready_.empty(); --left) {

@@ -6,12 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
 
 #include "sluice/base/intrusive_list.hpp"
-#include "sluice/base/mapping.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/ready_queue.hpp"
@@ -19,6 +19,7 @@
 #include "sluice/io/mailbox.hpp"
 #include "sluice/io/op.hpp"
 #include "sluice/io/registered_buffers.hpp"
+#include "sluice/io/slot_table.hpp"
 #include "sluice/io/timer.hpp"
 
 namespace sluice::io {
@@ -73,6 +74,8 @@ class turn_end : public list_hook<turn_end_tag> {
     friend class engine;
     void (*run_)(turn_end&) noexcept;
 };
+
+class session_engine;
 
 /// One thread's way of waiting. The virtual part is all that differs between engines: start,
 /// withdraw, wait, wake; everything else (timers, buffers, mail, the queue of coroutines that may
@@ -143,33 +146,32 @@ class engine {
     /// The time at the last look at the kernel; costs nothing, and is a turn old at most.
     [[nodiscard]] time_point now() const noexcept { return now_; }
     /// Randomness for services, so that a simulated engine can give them a seeded one.
-    [[nodiscard]] std::uint64_t random() noexcept { return random_(); }
+    [[nodiscard]] std::uint64_t random() {
+        if (random_ == nullptr) {
+            random_ = std::make_unique<std::mt19937_64>(std::random_device{}());
+        }
+        return (*random_)();
+    }
 
     [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
-    [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
+    [[nodiscard]] buffer_pool& buffers() noexcept { return *buffers_; }
     [[nodiscard]] coro::ready_queue& ready() noexcept { return ready_; }
     [[nodiscard]] const engine_counters& counters() const noexcept { return counters_; }
     /// Operations in flight.
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
     /// True if no operation ever suspends its coroutine.
     [[nodiscard]] bool blocks() const noexcept { return which() == engine_kind::blocking; }
+    /// True if work that burns CPU or waits for a disk is done on the calling thread, since nobody
+    /// else's session waits for it there: on the blocking engine, and for sessions of the pool
+    /// model.
+    [[nodiscard]] virtual bool works_in_place() const noexcept { return blocks(); }
     /// SOCK_NONBLOCK or 0: how this engine wants new sockets (socket(2), accept4(2)).
     [[nodiscard]] int socket_flags() const noexcept;
 
  protected:
     explicit engine(const engine_options& o);
-
-    struct fd_slot {
-        op* in = nullptr;
-        op* out = nullptr;
-        std::uint16_t generation = 0;
-        bool attached = false;
-        bool registered = false;  // with epoll
-        bool may_in = false;      // no EAGAIN since the last readiness
-        bool may_out = false;
-        bool short_says_nothing = false;  // a short read or write does not mean EAGAIN next
-        bool quiet_awaited = false;
-    };
+    /// With a table of slots that outlives it, and no buffers before lend_buffers().
+    engine(const engine_options& o, slot_table& shared);
 
     /// Begins `o`. True if it settled at once.
     virtual bool start(op& o) noexcept = 0;
@@ -202,6 +204,13 @@ class engine {
     [[nodiscard]] bool known(int fd) const noexcept {
         return fd >= 0 && static_cast<std::size_t>(fd) < slot_count_;
     }
+    /// The pool that buffers() gives from now on; nullptr takes it away. Returns the one before.
+    std::unique_ptr<buffer_pool> lend_buffers(std::unique_ptr<buffer_pool> pool) noexcept;
+    [[nodiscard]] bool has_buffers() const noexcept { return buffers_ != nullptr; }
+    /// Whether a turn would find something to do without waiting.
+    [[nodiscard]] bool is_busy() const noexcept {
+        return !ready_.empty() || !queued_.empty() || !inbox_.empty() || !turn_ends_.empty();
+    }
     /// Runs timers and mail; what the blocking engine does inside its waits too.
     void run_due() noexcept;
     void look_at_clock() noexcept { now_ = clock::now(); }
@@ -214,9 +223,15 @@ class engine {
     engine_options options_;
 
  private:
-    [[nodiscard]] fd_slot* slots() const noexcept {
-        return static_cast<fd_slot*>(slot_memory_.data());
-    }
+    [[nodiscard]] fd_slot* slots() const noexcept { return slots_; }
+    void look_after_buffers() noexcept;
+    /// Rings a while after more buffers than at first were in use.
+    struct buffer_watch : timer {
+        buffer_watch() noexcept
+            : timer{[](timer& t) noexcept { static_cast<buffer_watch&>(t).is_due = true; }} {}
+        bool is_armed = false;
+        bool is_due = false;
+    };
     void release_slot(op& o) noexcept;
     void tell_quiet(int fd) noexcept;
     void run_queued() noexcept;
@@ -226,15 +241,18 @@ class engine {
     coro::resumable_list queued_;
     coro::resumable_list quiet_waiters_;
     intrusive_list<turn_end, turn_end_tag> turn_ends_;
-    buffer_pool buffers_;
-    mapping slot_memory_;
+    std::unique_ptr<buffer_pool> own_buffers_;
+    buffer_pool* buffers_ = nullptr;
+    buffer_watch buffer_watch_;
+    std::optional<slot_table> own_slots_;
+    fd_slot* slots_ = nullptr;
     std::size_t slot_count_ = 0;
     std::size_t in_flight_ = 0;
     std::atomic<std::uint32_t> senders_ = 0;
     int descriptors_seen_ = 0;
     std::uint32_t inline_left_ = 0;
     time_point now_ = clock::now();
-    std::mt19937_64 random_;
+    std::unique_ptr<std::mt19937_64> random_;
 };
 
 /// What was chosen, and why not something else.

@@ -56,7 +56,8 @@ class offload_pool {
 
     /// `co_await pool.run(e, f)`: gives result<what f returns>. fault::queue_full when the queue
     /// has no room; fault::cancelled when the wait was cancelled before anybody began. What has
-    /// begun runs to its end. On the blocking engine `f` runs in place.
+    /// begun runs to its end. Where the engine works in place, `f`
+    /// runs there.
     template <class Function>
     [[nodiscard]] auto run(engine& e, Function f) noexcept {
         return offloaded<Function>{*this, e, std::move(f)};
@@ -104,7 +105,7 @@ class [[nodiscard]] offload_pool::offloaded : job, letter, coro::cancel_hook, co
             outcome_ = failure(fault::cancelled);
             return false;
         }
-        if (engine_.blocks()) {
+        if (engine_.works_in_place()) {
             do_it();
             return false;
         }

@@ -114,9 +114,6 @@ class op : public coro::resumable, public coro::cancel_hook {
     }
     [[nodiscard]] static error error_of(int negative_errno) noexcept;
 
-    /// Goes on on another engine's thread. Not in flight; the descriptor is attached there.
-    void set_home(engine& home) noexcept { engine_ = &home; }
-
     /// For an attempt: the descriptor has nothing left after this one (epoll(7), questions and
     /// answers, 9: a short read or write of a stream says so), so that asking again is no use.
     void set_drained(bool drained) noexcept { drained_ = drained; }
@@ -128,6 +125,7 @@ class op : public coro::resumable, public coro::cancel_hook {
     friend class engine;
     friend class blocking_engine;
     friend class epoll_engine;
+    friend class session_engine;
     friend class uring_engine;
 
     enum class state : std::uint8_t {

@@ -10,12 +10,13 @@
 
 namespace sluice::model {
 
+/// Buffers for one client at a time.
+inline constexpr io::buffer_pool::options small_buffers{.count = 8, .at_first = 8};
+
 /// A blocking engine with buffers for few connections. ENOMEM, EMFILE ...
 [[nodiscard]] inline result<std::unique_ptr<io::engine>> make_small_engine() noexcept {
-    constexpr std::uint32_t few = 8;
     io::engine_options small;
-    small.buffers.count = few;
-    small.buffers.at_first = few;
+    small.buffers = small_buffers;
     try {
         return io::make_engine(io::engine_kind::blocking, small);
     } catch (const std::bad_alloc&) {

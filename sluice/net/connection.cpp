@@ -24,11 +24,6 @@ connection::~connection() {
     close_now();
 }
 
-void connection::come_to(io::engine& next) noexcept {
-    input_.move_to(next);
-    check(next.attach(socket_.get(), true).has_value(), "a socket beyond the table of its engine");
-}
-
 void connection::finish_sending() noexcept {
     ::shutdown(fd(), SHUT_WR);
 }

@@ -61,12 +61,6 @@ class connection {
     /// connection lives until the last of them has returned.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
 
-    /// For a connection that several blocking engines serve in turn: leaves its engine, on whose
-    /// thread this is called, while nothing is in flight and no lease of it is held; then it only
-    /// waits for come_to(), on the thread of the next.
-    void leave_home() noexcept { home().detach(socket_.get()); }
-    void come_to(io::engine& next) noexcept;
-
     /// Errno of getpeername(2), ENOTCONN once the peer has reset the connection.
     [[nodiscard]] result<address> peer() const { return address::peer_of(fd()); }
     [[nodiscard]] result<address> local() const { return address::local_of(fd()); }

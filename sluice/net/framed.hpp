@@ -13,8 +13,7 @@
 namespace sluice::net {
 
 /// Reads messages from `Source` (connection, console), cut by wire::frame_reader. Holds what one
-/// read brought for as long as there are messages in it. One reader. A source with a turn(), which
-/// others may have meanwhile (model::guest), gives it away before each message it has to wait for.
+/// read brought for as long as there are messages in it. One reader.
 template <class Source>
 class framed {
  public:
@@ -43,7 +42,6 @@ class framed {
     [[nodiscard]] coro::task<result<void>> more() noexcept {
         let_go();
         const auto until = end_of_pause();
-        if constexpr (requires { source_.turn(until); }) co_await source_.turn(until);
         if (until == io::never) co_return take(co_await source_.recv());
         co_return take(co_await io::with_deadline(source_.home(), source_.recv(), until));
     }

@@ -33,7 +33,7 @@ result<void> write_behind::write(std::uint64_t end) noexcept {
 
 coro::task<result<void>> write_behind::go_to(io::engine& here, std::uint64_t end) {
     result<void> written;
-    if (here.blocks()) {
+    if (here.works_in_place()) {
         written = write(end);
     } else if (workers_ == nullptr) {
         on_ = false;

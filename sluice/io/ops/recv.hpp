@@ -28,8 +28,6 @@ class recv_stream final : public stream<recv_stream, lease> {
     [[nodiscard]] result<lease> take() noexcept;
     /// Gives back what was received and not taken.
     void drop() noexcept;
-    /// Goes on on another engine. Not in flight, with nothing received that was not taken.
-    void move_to(engine& home) noexcept { set_home(home); }
 
  private:
     static int attempt(op& o) noexcept;

@@ -10,6 +10,7 @@
 
 #include "sluice/coro/context.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/net/lingering_close.hpp"
 
 namespace sluice::service {
 namespace {
@@ -21,11 +22,6 @@ constexpr std::size_t batch = std::size_t{64} * 1024;
 // What an idle client may keep of its last answer.
 constexpr std::size_t most_kept = 256;
 
-// After a refusal we wait for the client to close: what would still come makes the kernel answer
-// with a reset, which could overtake the refusal.
-constexpr auto drain_time = 5s;
-constexpr std::size_t most_drained = std::size_t{256} * 1024 * 1024;
-
 std::uint64_t nanoseconds(io::duration d) noexcept {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(d).count());
@@ -35,21 +31,6 @@ std::uint64_t nanoseconds(io::duration d) noexcept {
 bool is_reset(int fd) noexcept {
     pollfd p{.fd = fd, .events = 0, .revents = 0};
     return ::poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
-}
-
-coro::task<void> drain(model::guest& client) {
-    const auto until = io::after(io::clock::now(), drain_time);
-    for (std::size_t drained = 0; drained < most_drained;) {
-        auto got = co_await io::with_deadline(client.home(), client.recv(), until);
-        if (!got || got->empty()) break;
-        drained += got->bytes().size();
-    }
-}
-
-/// Whether the next read takes no coroutine of its own, as most do not.
-bool may_be_read_plainly(const model::guest& client,
-                         const net::framed<model::guest>& questions) noexcept {
-    return !client.roams() && !questions.awaits_pause();
 }
 
 void empty(std::string& out) {
@@ -103,7 +84,8 @@ coro::task<void> compute::converse(model::guest& client) {
         if (*question) continue;
         if (questions.ended()) co_return;
         result<void> read;
-        if (may_be_read_plainly(client, questions)) {
+        // Most reads take no coroutine of their own.
+        if (!questions.awaits_pause()) {
             questions.let_go();
             read = questions.take(co_await client.peer().recv(client.patience()));
         } else {
@@ -138,7 +120,7 @@ coro::task<compute::outcome> compute::labour(model::guest& client, messages& fro
         tally_->abandoned.fetch_add(1, std::memory_order_relaxed);
         co_return failure(fault::cancelled);
     }
-    if (here.blocks() && todo.compute) co_return timed(todo, io::clock::now());
+    if (here.works_in_place() && todo.compute) co_return timed(todo, io::clock::now());
     outcome said = failure(fault::cancelled);
     bool gone = false;
     coro::scope both{co_await coro::this_context()};
@@ -213,10 +195,7 @@ coro::task<void> compute::refuse_too_long(model::guest& client, std::string& out
     out += wire::message_end(terminated);
     auto sent = co_await client.peer().send_all(out);
     if (!sent) co_return;
-    client.peer().finish_sending();
-    auto rest = drain(client);
-    rest.set_context(client.patience());
-    co_await rest;
+    co_await net::lingering_close(client.peer(), client.patience());
 }
 
 io::offload_pool* compute::pool() noexcept {

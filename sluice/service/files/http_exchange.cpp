@@ -56,7 +56,6 @@ coro::task<void> http_exchange::serve(http_door& door, model::guest& client, std
             if (x.is_draining()) co_return;
             // Idle: only here nothing is held, and draining ends the wait.
             const auto until = io::after(io::clock::now(), door.options().idle_time);
-            co_await client.turn(until);
             auto read = x.first_bytes(until);
             read.set_context(client.patience());
             auto got = co_await read;

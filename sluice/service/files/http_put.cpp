@@ -47,9 +47,6 @@ constexpr std::uint64_t small_body = std::uint64_t{256} * 1024;
 constexpr std::uint64_t small_digest = std::uint64_t{1} << 20;
 // Up to here the answer waits for a digest that nobody asked for, though it waits for no disk.
 constexpr std::uint64_t quick_digest = std::uint64_t{64} << 20;
-// What is received before others have a turn, where threads are shared; and where they are not.
-constexpr std::uint64_t fair_step = std::uint64_t{8} << 20;
-constexpr std::uint64_t whole_step = std::numeric_limits<std::uint64_t>::max();
 // How long an upload may wait for another one of the same, which is probably on its way out.
 constexpr auto lock_time = 5s;
 constexpr auto lock_pause = 20ms;
@@ -327,29 +324,20 @@ class upload {
         const bool written_behind = x_.files().syncs() && length >= transfer::write_behind::piece;
         transfer::write_behind behind{
             file.fd(), base_, written_behind,
-            written_behind && !home().blocks() ? x_.door().writers().get() : nullptr};
+            written_behind && !home().works_in_place() ? x_.door().writers().get() : nullptr};
         auto room = file.room_from(base_, total());
-        const std::uint64_t step = x_.client().roams() ? fair_step : whole_step;
-        result<std::uint64_t> got{0};
         lasting_transfer going{
             counting().transfers, [this, &told] {
                 x_.door().remark(fmt::format("[Client {}] goes on sending {}: {} so far",
                                              x_.number(), path_, wire::format_size(told.bytes())));
             }};
-        do {
-            // Where threads are shared, others have a turn, until more has come.
-            if (*got > 0 && x_.here().empty()) {
-                co_await x_.client().turn(io::after(io::clock::now(), options().body_time));
-            }
-            const auto until = step < whole_step ? *got + step : whole_step;
-            const lasting_transfer::watch clock{going, home()};
-            got = co_await at_pace<std::uint64_t>(
-                home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
-                [&] {
-                    return request().chunked ? take_chunks(file, room, told)
-                                             : take_body(file, room, behind, told, *got, until);
-                });
-        } while (got && !request().chunked && *got < *request().length);
+        const lasting_transfer::watch clock{going, home()};
+        const auto got = co_await at_pace<std::uint64_t>(
+            home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
+            [&] {
+                return request().chunked ? take_chunks(file, room, told)
+                                         : take_body(file, room, behind, told);
+            });
         counting().bytes_stored.fetch_add(told.bytes(), relaxed);
         if (!got) {
             digest.stop();
@@ -390,12 +378,12 @@ class upload {
         co_return false;
     }
 
-    /// Of as many bytes as the head promised, those from `done` to `until`: how many have come.
+    /// As many bytes as the head promised.
     coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::reservation& room,
                                                 transfer::write_behind& behind,
-                                                transfer::moved& told, std::uint64_t done,
-                                                std::uint64_t until) {
-        const std::uint64_t length = std::min(*request().length, until);
+                                                transfer::moved& told) {
+        const std::uint64_t length = *request().length;
+        std::uint64_t done = 0;
         while (done < length && (!x_.here().empty() || length - done <= small_body)) {
             if (x_.here().empty()) {
                 auto got = co_await x_.read_more();

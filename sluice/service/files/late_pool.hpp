@@ -33,11 +33,11 @@ class late_pool {
         }
         return &*pool_;
     }
-    /// What `f` returns, a result: in place where the engine blocks, else on a thread of the
+    /// What `f` returns, a result: in place where the engine works so, else on a thread of the
     /// pool's. EAGAIN where there is none.
     template <class F>
     [[nodiscard]] coro::task<std::invoke_result_t<F&>> run(io::engine& here, F f) {
-        if (here.blocks()) co_return f();
+        if (here.works_in_place()) co_return f();
         io::offload_pool* const pool = get();
         if (pool == nullptr) co_return failure_of(EAGAIN);
         auto done = co_await pool->run(here, std::move(f));

@@ -1,0 +1,121 @@
+// Parks operations until a thread is told that one of their descriptors is ready.
+#include "sluice/io/engines/session.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "sluice/base/check.hpp"
+
+namespace sluice::io {
+namespace {
+
+// Turns of one session before the thread looks after others: each is a budget of operations
+// (engine_options), which is some 4 MiB of a transfer.
+constexpr int turns_at_a_time = 4;
+
+// As in every turn of the epoll engine, but for one session: a coroutine and its children.
+constexpr engine_options one_session{.buffers = {}, .turn_budget = 8};
+
+}  // namespace
+
+session_engine::session_engine(slot_table& slots, epoll& events, std::uint64_t data, waker wakes,
+                               void* owner)
+    : engine{one_session, slots}, events_{events}, data_{data}, wake_{wakes}, owner_{owner} {}
+
+session_engine::~session_engine() {
+    see_senders_off();
+}
+
+void session_engine::take_up(std::unique_ptr<buffer_pool>& buffers) noexcept {
+    if (!has_buffers()) static_cast<void>(lend_buffers(std::move(buffers)));
+    // Any of them may be what became ready.
+    parked_.for_each([this](coro::resumable& r) {
+        op& o = static_cast<op&>(r);
+        o.resumable::unlink();
+        fd_slot& s = slot(o.fd());
+        (o.kind().want == interest::in ? s.may_in : s.may_out) = true;
+        queue(o);
+    });
+}
+
+void session_engine::run() noexcept {
+    int left = turns_at_a_time;
+    do run_once(time_point::min());
+    while (is_busy() && --left > 0);
+}
+
+void session_engine::lay_down(std::unique_ptr<buffer_pool>& pool) noexcept {
+    if (buffers().lent() == 0) pool = lend_buffers(nullptr);
+}
+
+bool session_engine::start(op& o) noexcept {
+    if (o.kind().want != interest::none) {
+        const fd_slot& s = slot(o.fd());
+        if (!(o.kind().want == interest::in ? s.may_in : s.may_out)) {
+            park(o);
+            return false;
+        }
+    }
+    return try_or_park(o);
+}
+
+bool session_engine::try_or_park(op& o) noexcept {
+    switch (attempt(o)) {
+        case outcome::over: return true;
+        case outcome::not_ready: park(o); return false;
+        case outcome::starved:
+            // Nobody else could bring one home.
+            static_cast<void>(completed(o, {.result = -ENOBUFS}));
+            return true;
+    }
+    return false;
+}
+
+void session_engine::park(op& o) noexcept {
+    o.state_ = op::state::parked;
+    parked_.push_back(o);
+}
+
+void session_engine::withdraw(op& o) noexcept {
+    fail(o, -ECANCELED);
+}
+
+void session_engine::fail(op& o, int negative_errno) noexcept {
+    o.resumable::unlink();
+    static_cast<void>(completed(o, {.result = negative_errno}));
+    settle(o);
+}
+
+void session_engine::wait(time_point /*until*/) noexcept {
+    look_at_clock();
+}
+
+bool session_engine::watch() noexcept {
+    bool all = true;
+    parked_.for_each([&](coro::resumable& r) {
+        op& o = static_cast<op&>(r);
+        fd_slot& s = slot(o.fd());
+        // A descriptor has one registration for both directions. No EPOLLRDHUP: it would go on
+        // reporting to an operation that waits to write.
+        std::uint32_t events = EPOLLONESHOT;
+        if (s.in != nullptr && s.in->state_ == op::state::parked) events |= EPOLLIN;
+        if (s.out != nullptr && s.out->state_ == op::state::parked) events |= EPOLLOUT;
+        auto watched = s.registered ? events_.modify(o.fd(), events, data_)
+                                    : events_.add(o.fd(), events, data_);
+        if (watched) {
+            s.registered = true;
+            return;
+        }
+        fail(o, -watched.error().code());
+        all = false;
+    });
+    return all;
+}
+
+void session_engine::on_detach(int fd, fd_slot& s) noexcept {
+    if (!s.registered) return;
+    const auto removed = events_.remove(fd);
+    check(removed.has_value(), "a descriptor was closed before it was detached");
+}
+
+}  // namespace sluice::io
