@@ -74,6 +74,7 @@ exit_status serve(const CLI::App& command, settings s) {
     const auto where = net::address::local_of(doors->front().get());
 
     s.allowed.max_clients = s.common.max_clients;
+    s.allowed.max_per_address = s.common.max_per_address;
     s.allowed.write_deadline = s.write_deadline;
     s.allowed.rate = static_cast<double>(s.rate);
     s.allowed.burst = static_cast<double>(s.burst);

@@ -101,6 +101,7 @@ exit_status serve(const CLI::App& command, const settings& s) {
     transcript_on_stdout shown;
     service::chat::limits allowed;
     allowed.max_clients = s.common.max_clients;
+    allowed.max_per_address = s.common.max_per_address;
     service::chat::server chat{
         std::move(*doors),
         {.allowed = allowed,

@@ -109,8 +109,12 @@ void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into,
     add_value(serve, "--workers", into.workers, count_from{1, most_workers}, "N",
               "Threads, processes or shards (the cores)")
         ->group(group);
-    add_value(serve, "--max-clients", into.max_clients, count_from{1, most_clients}, "N",
-              fmt::format("Connections at a time ({})", into.max_clients))
+    add_value(
+        serve, "--max-clients", into.max_clients, count_from{1, most_clients}, "N",
+        fmt::format("Connections at a time, at each address it listens on ({})", into.max_clients))
+        ->group(group);
+    add_value(serve, "--max-per-address", into.max_per_address, count_from{1, most_clients}, "N",
+              "Of them, from one client address (a quarter; from loopback all)")
         ->group(group);
     add_value(serve, "--grace", into.grace, read_duration, "TIME",
               fmt::format("How long a stop may drain ({} ms)", into.grace.count()))

@@ -40,7 +40,8 @@ struct serve_options {
     std::optional<engine_request> engine;
     std::optional<model_kind> model;
     unsigned workers = 0;                ///< threads, processes or shards; 0: one a core
-    std::uint32_t max_clients = 10'000;  ///< connections at a time
+    std::uint32_t max_clients = 10'000;  ///< connections at a time, per endpoint
+    std::uint32_t max_per_address = 0;   ///< of them; 0: model::address_limit's default
     bool quiet = false;
     log_level level = log_level::info;
     log_format format = log_format::text;

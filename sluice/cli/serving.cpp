@@ -160,10 +160,10 @@ exit_status fail(std::string_view why) {
 void report(const model::server& server, model_kind model) {
     const auto& counted = server.counted();
     log(log_level::info,
-        fmt::format("served {} clients, {} at most at a time; {} shed, {} processes crashed, {} "
-                    "waits for a thread or process",
+        fmt::format("served {} clients, {} at most at a time; {} shed, {} refused for "
+                    "--max-per-address, {} processes crashed, {} waits for a thread or process",
                     grouped(counted.accepted), grouped(counted.most), grouped(counted.shed),
-                    grouped(counted.crashed), grouped(counted.retries)));
+                    grouped(counted.refused), grouped(counted.crashed), grouped(counted.retries)));
     if (model != model_kind::event || counted.accepted == 0) return;
     std::string shares;
     for (const auto each : server.spread()) {
@@ -207,6 +207,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                     {.engine = *engine,
                      .workers = common.workers,
                      .max_clients = common.max_clients,
+                     .max_per_address = common.max_per_address,
                      .grace = common.grace,
                      .complain = [](std::string_view line) { log(log_level::warn, line); },
                      .ready =

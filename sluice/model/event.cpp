@@ -35,8 +35,7 @@ class event::share : io::letter {
           doors_{std::move(doors)},
           cord_{
               [this](stage now) { (now == stage::draining ? *patience_ : *everything_).cancel(); }},
-          from_others_{[this](hand_over::client c) { serve_here(std::move(c), occupied{*this}); }} {
-    }
+          from_others_{[this](hand_over::client c) { serve_here(std::move(c)); }} {}
 
     [[nodiscard]] result<void> start() {
         auto started = io::shard::start({.kind = owner_.settings().engine, .engine = {}, .cpu = {}},
@@ -65,25 +64,31 @@ class event::share : io::letter {
     }
 
  private:
-    /// A client's seat, from its arrival to its end.
+    /// A client's permits, from its arrival to its end.
     class occupied {
      public:
-        explicit occupied(share& where) noexcept : where_{&where} {
-            ++where.owner_.counting().accepted;
+        occupied(share& where, std::size_t door, address_limit::permit permit) noexcept
+            : where_{&where}, door_{door}, permit_{std::move(permit)} {
+            where.owner_.client_served();
         }
-        occupied(occupied&& other) noexcept : where_{std::exchange(other.where_, nullptr)} {}
+        occupied(occupied&& other) noexcept
+            : where_{std::exchange(other.where_, nullptr)},
+              door_{other.door_},
+              permit_{std::move(other.permit_)} {}
         occupied& operator=(occupied&&) = delete;
         occupied(const occupied&) = delete;
         occupied& operator=(const occupied&) = delete;
         ~occupied() {
             if (where_ == nullptr) return;
             --where_->clients_;
-            ++where_->owner_.counting().ended;
-            where_->owner_.seats_.give_back();
+            where_->owner_.client_ended();
+            where_->owner_.seats_[door_].give_back();
         }
 
      private:
         share* where_;
+        std::size_t door_;
+        address_limit::permit permit_;
     };
 
     coro::task<void> run(io::engine& here) {
@@ -106,9 +111,7 @@ class event::share : io::letter {
             if (beside) co_await beside(here, number_, *patience_);
             co_await receptions.join();
             // Nobody asked them to wait: they find the door closed, as those in the backlog do.
-            for (std::size_t left = from_others_.close().size(); left > 0; --left) {
-                owner_.seats_.give_back();
-            }
+            for (const auto& each : from_others_.close()) owner_.seats_[each.door].give_back();
             co_await clients.join();
             served_ = nullptr;
         }
@@ -128,26 +131,31 @@ class event::share : io::letter {
     }
 
     coro::task<result<void>> accept_all(net::listener& door, std::size_t number) {
+        seats& permits = owner_.seats_[number];
         for (;;) {
             // Only while there is a seat, which is taken when somebody has come: a shard that waits
             // keeps none from the others.
-            auto seat = co_await owner_.seats_.until_one_is_free(door.home());
+            auto seat = co_await permits.until_one_is_free(door.home());
             if (!seat) co_return seat;
             auto socket = co_await door.accept();
             if (!socket) co_return failure(socket.error());
-            seat = co_await owner_.seats_.take(door.home());
+            auto permit = owner_.admit(number, socket->get());
+            if (!permit) continue;
+            seat = co_await permits.take(door.home());
             if (!seat) co_return seat;
-            hand_over::client arrived{.socket = std::move(*socket), .door = number};
+            hand_over::client arrived{
+                .socket = std::move(*socket), .door = number, .permit = std::move(*permit)};
             if (share& least = owner_.least_busy(*this); &least != this) {
                 if (least.take_over(arrived)) continue;
             }
             ++clients_;
-            serve_here(std::move(arrived), occupied{*this});
+            serve_here(std::move(arrived));
         }
     }
 
-    void serve_here(hand_over::client who, occupied seat) noexcept {
+    void serve_here(hand_over::client who) noexcept {
         accepted_.fetch_add(1, std::memory_order_relaxed);
+        occupied seat{*this, who.door, std::move(who.permit)};
         // Without memory for it, the client is closed.
         static_cast<void>(
             served_->spawn(attend(*here_, std::move(who.socket), *patience_,
@@ -184,7 +192,11 @@ class event::share : io::letter {
 };
 
 event::event(io::engine& home, std::vector<entrance> entrances, options o)
-    : server{home, std::move(entrances), std::move(o)}, seats_{settings().max_clients} {}
+    : server{home, std::move(entrances), std::move(o)} {
+    for (std::size_t i = 0; i < this->entrances().size(); ++i) {
+        seats_.emplace_back(settings().max_clients);
+    }
+}
 
 event::~event() = default;
 
@@ -208,7 +220,6 @@ coro::task<result<void>> event::serve() {
         end = ended;
         if (now() == stage::serving) stop();
     }
-    counting().most = seats_.most_taken();
     co_return end;
 }
 
@@ -234,6 +245,20 @@ result<void> event::open_doors() {
     }
     for (auto& each : shares_) all_.push_back(&each);
     return {};
+}
+
+void event::client_served() noexcept {
+    ++counting().accepted;
+    const std::uint64_t now = ++clients_;
+    trimmer().note(now);
+    auto& most = counting().most;
+    for (std::uint64_t seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+    }
+}
+
+void event::client_ended() noexcept {
+    ++counting().ended;
+    trimmer().note(--clients_);
 }
 
 event::share& event::least_busy(share& accepting) const noexcept {

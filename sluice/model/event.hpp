@@ -1,6 +1,9 @@
 // The event model: one engine and one listener a core, and every client a coroutine.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <deque>
 #include <list>
 #include <vector>
 
@@ -28,7 +31,12 @@ class event final : public server {
     /// Who serves a client that `accepting` has accepted. Any thread.
     [[nodiscard]] share& least_busy(share& accepting) const noexcept;
 
-    seats seats_;
+    /// Any thread: a client's session begins or is over.
+    void client_served() noexcept;
+    void client_ended() noexcept;
+
+    std::deque<seats> seats_;  // permits by entrance
+    std::atomic<std::uint64_t> clients_ = 0;
     std::list<share> shares_;
     std::vector<share*> all_;  // as they stand before the first of them starts
 };

@@ -138,8 +138,9 @@ coro::task<void> fork::receive(arrival client) {
             const pid_t child = ::fork();
             if (child == 0) live_as_child(std::move(client), parent);
             if (child > 0) {
-                children_.insert(child);
-                client_came();
+                client_came(client.entrance);
+                client.socket.reset();
+                children_.emplace(child, std::move(client));
                 co_return;
             }
             error = errno;
@@ -206,12 +207,16 @@ void fork::reap() noexcept {
     for (;;) {
         const pid_t child = ::waitpid(-1, &status, WNOHANG);
         if (child <= 0) return;
-        if (children_.erase(child) > 0) bury(child, status);
+        const auto found = children_.find(child);
+        if (found == children_.end()) continue;
+        const std::size_t entrance = found->second.entrance;
+        children_.erase(found);
+        client_left(entrance);
+        bury(child, status);
     }
 }
 
 void fork::bury(pid_t child, int status) noexcept {
-    client_left();
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) return;
     if (now() == stage::ending) return;
     ++counting().crashed;
@@ -232,7 +237,7 @@ void fork::pass_on(stage now) noexcept {
 }
 
 void fork::kill_all(int number) noexcept {
-    for (const pid_t each : children_) ::kill(each, number);
+    for (const auto& [child, client] : children_) ::kill(child, number);
 }
 
 }  // namespace sluice::model

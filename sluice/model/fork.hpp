@@ -6,7 +6,7 @@
 #include <expected>
 #include <memory>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "sluice/model/model.hpp"
 
@@ -43,7 +43,7 @@ class fork final : public server {
     void reap() noexcept;
     void bury(pid_t child, int status) noexcept;
 
-    std::unordered_set<pid_t> children_;
+    std::unordered_map<pid_t, arrival> children_;  // of each the client, without its socket
     kill_timer kill_timer_;
 };
 

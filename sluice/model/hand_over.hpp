@@ -9,16 +9,18 @@
 #include "sluice/base/fd.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/model/address_limit.hpp"
 
 namespace sluice::model {
 
 /// One end gives, from any thread; the other takes, on the thread of the engine it is open on.
 class hand_over : io::letter {
  public:
-    /// An accepted socket, and the number of the door it came in by.
+    /// An accepted socket, the number of the door it came in by, and its permit there.
     struct client {
         unique_fd socket;
         std::size_t door = 0;
+        address_limit::permit permit = {};
     };
 
     /// `take` is called with each client, on the taker's thread. It must not throw.

@@ -55,7 +55,8 @@ class server::reception {
         if (bells_) home_.detach(bells_->fd());
     }
 
-    /// The door where somebody waits, which is known where there is only one.
+    /// The entrance where a connection waits, of those that are not closed off; where there is
+    /// only one, that one.
     [[nodiscard]] coro::task<result<std::size_t>> knock() {
         if (doors_.size() == 1) co_return 0;
         if (auto watched = watch(); !watched) co_return failure(watched.error());
@@ -70,6 +71,13 @@ class server::reception {
     }
     [[nodiscard]] net::listener& door(std::size_t number) {
         return *std::next(doors_.begin(), static_cast<std::ptrdiff_t>(number));
+    }
+    /// Whether connections at that entrance are left in its backlog for now.
+    void close_off(std::size_t number, bool closed) {
+        if (!bells_) return;
+        const auto changed =
+            bells_->modify(door(number).fd(), closed ? 0U : std::uint32_t{EPOLLIN}, number);
+        check(changed.has_value(), "a listener left the set that watches it");
     }
     [[nodiscard]] coro::task<void> close() {
         for (auto& each : doors_) co_await each.close();
@@ -143,6 +151,14 @@ void tell_shortage(troubles& told, error why) noexcept {
                           why.message()));
 }
 
+void tell_refused(troubles& told, int socket) noexcept {
+    const auto peer = net::address::peer_of(socket);
+    told.tell(trouble::address,
+              fmt::format("a client was turned away, for its address has as many connections as "
+                          "one may have here (--max-per-address): {}",
+                          peer ? peer->to_string() : std::string{"unknown"}));
+}
+
 server::grace_timer::grace_timer(server& s) noexcept
     : timer{[](timer& t) noexcept { static_cast<grace_timer&>(t).owner.enter(stage::ending); }},
       owner{s} {}
@@ -152,11 +168,16 @@ server::server(io::engine& home, std::vector<entrance> entrances, options o)
       entrances_{std::move(entrances)},
       options_{std::move(o)},
       troubles_{options_.complain},
+      clients_at_(entrances_.size()),
       everything_{home.ready()},
       patience_{everything_},
       grace_{*this} {
     check(home.blocks(), "a model waits on a blocking engine");
     check(!entrances_.empty() || options_.lives_here, "a model has something to serve");
+    for (std::size_t i = 0; i < entrances_.size(); ++i) {
+        by_address_.push_back(
+            std::make_unique<address_limit>(options_.max_per_address, options_.max_clients));
+    }
 }
 
 server::~server() {
@@ -202,29 +223,57 @@ void server::enter(stage next) noexcept {
 
 coro::task<result<server::arrival>> server::next_client() {
     if (!reception_) reception_ = std::make_unique<reception>(home_, entrances_, troubles_);
-    while (clients_ >= options_.max_clients && stage_ == stage::serving) {
-        news_ = false;
-        home_.block_until(news_);
+    for (;;) {
+        while (all_full() && stage_ == stage::serving) {
+            news_ = false;
+            home_.block_until(news_);
+        }
+        auto knocking = reception_->knock();
+        knocking.set_context(patience_);
+        const auto number = co_await knocking;
+        if (!number) co_return failure(number.error());
+        auto accepting = reception_->door(*number).accept();
+        accepting.set_context(patience_);
+        auto socket = co_await accepting;
+        if (!socket) co_return failure(socket.error());
+        auto permit = admit(*number, socket->get());
+        if (!permit) continue;
+        co_return arrival{.socket = std::move(*socket),
+                          .serve = &entrances_[*number].serve,
+                          .entrance = *number,
+                          .permit = std::move(*permit)};
     }
-    auto knocking = reception_->knock();
-    knocking.set_context(patience_);
-    const auto number = co_await knocking;
-    if (!number) co_return failure(number.error());
-    auto accepting = reception_->door(*number).accept();
-    accepting.set_context(patience_);
-    auto socket = co_await accepting;
-    if (!socket) co_return failure(socket.error());
-    co_return arrival{.socket = std::move(*socket), .serve = &entrances_[*number].serve};
 }
 
-void server::client_came() noexcept {
+bool server::all_full() const noexcept {
+    for (std::size_t i = 0; i < clients_at_.size(); ++i) {
+        if (!is_full(i)) return false;
+    }
+    return true;
+}
+
+std::optional<address_limit::permit> server::admit(std::size_t entrance, int socket) noexcept {
+    auto permit = by_address_[entrance]->admit(socket);
+    if (permit) return permit;
+    ++counters_.refused;
+    tell_refused(troubles_, socket);
+    return permit;
+}
+
+void server::client_came(std::size_t entrance) noexcept {
     ++clients_;
+    ++clients_at_[entrance];
+    trimmer_.note(clients_);
+    if (reception_ && is_full(entrance)) reception_->close_off(entrance, true);
     ++counters_.accepted;
     counters_.most = std::max<std::uint64_t>(counters_.most, clients_);
 }
 
-void server::client_left() noexcept {
+void server::client_left(std::size_t entrance) noexcept {
+    if (reception_ && is_full(entrance)) reception_->close_off(entrance, false);
     --clients_;
+    --clients_at_[entrance];
+    trimmer_.note(clients_);
     ++counters_.ended;
     news_ = true;
 }

@@ -7,6 +7,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,9 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/model/address_limit.hpp"
 #include "sluice/model/guest.hpp"
+#include "sluice/model/memory_trimmer.hpp"
 #include "sluice/model/troubles.hpp"
 
 namespace sluice::model {
@@ -52,8 +55,11 @@ using resident = std::function<coro::task<void>(io::engine&, std::size_t, coro::
 struct options {
     /// The event model's; `blocking`, on which it cannot run, leaves the choice to it.
     io::engine_kind engine = io::engine_kind::blocking;
-    unsigned workers = 0;                          ///< threads or shards; 0: one a core
-    std::uint32_t max_clients = 10'000;            ///< at this many, nobody else is accepted
+    unsigned workers = 0;  ///< threads or shards; 0: one a core
+    /// Connections at a time at each entrance. At this many, the next wait in its backlog; other
+    /// entrances go on accepting.
+    std::uint32_t max_clients = 10'000;
+    std::uint32_t max_per_address = 0;             ///< at an entrance; 0: address_limit's default
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack a thread that serves
     complaints complain = {};                      ///< what went wrong, one line a kind
@@ -78,6 +84,7 @@ struct counters {
     std::atomic<std::uint64_t> ended = 0;     ///< of them, those who are gone
     std::atomic<std::uint64_t> most = 0;      ///< at a time
     std::atomic<std::uint64_t> shed = 0;      ///< closed at once: there was no descriptor for them
+    std::atomic<std::uint64_t> refused = 0;   ///< closed at once: too many from their address
     std::atomic<std::uint64_t> crashed = 0;   ///< children that ended by a signal
     std::atomic<std::uint64_t> retries = 0;   ///< pauses before a thread or process could be had
 };
@@ -114,17 +121,19 @@ class server {
     void ready() const {
         if (options_.ready) options_.ready();
     }
-    /// A connection, and who serves it; this outlives it.
+    /// A connection, its service, which this outlives, and the number of its entrance.
     struct arrival {
         unique_fd socket;
         const service* serve = nullptr;
+        std::size_t entrance = 0;
+        address_limit::permit permit = {};
     };
-    /// `co_await next_client()`: the next connection to home, at any of the doors, once there are
-    /// fewer clients than the limit. fault::cancelled when draining has begun.
+    /// `co_await next_client()`: the next connection to home, at any entrance with fewer clients
+    /// than the limit. fault::cancelled when draining has begun.
     [[nodiscard]] coro::task<result<arrival>> next_client();
-    /// Home's thread: one client came, or is gone.
-    void client_came() noexcept;
-    void client_left() noexcept;
+    /// Home's thread: a client came by that entrance, or is gone.
+    void client_came(std::size_t entrance) noexcept;
+    void client_left(std::size_t entrance) noexcept;
     /// Clients that are here.
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
     /// Waits, on home, until every client is gone.
@@ -134,11 +143,16 @@ class server {
 
     [[nodiscard]] io::engine& home() const noexcept { return home_; }
     [[nodiscard]] std::vector<entrance>& entrances() noexcept { return entrances_; }
+    /// Any thread: a permit for a connection that came by that entrance. Counts and reports those
+    /// that are refused.
+    [[nodiscard]] std::optional<address_limit::permit> admit(std::size_t entrance,
+                                                             int socket) noexcept;
     [[nodiscard]] const options& settings() const noexcept { return options_; }
     [[nodiscard]] stage now() const noexcept { return stage_; }
     [[nodiscard]] coro::context& patience() noexcept { return patience_; }
     [[nodiscard]] troubles& told() noexcept { return troubles_; }
     [[nodiscard]] counters& counting() noexcept { return counters_; }
+    [[nodiscard]] memory_trimmer& trimmer() noexcept { return trimmer_; }
 
  private:
     class reception;
@@ -148,14 +162,21 @@ class server {
     };
     void enter(stage next) noexcept;
     coro::task<result<void>> receive_and_serve();
+    [[nodiscard]] bool is_full(std::size_t entrance) const noexcept {
+        return clients_at_[entrance] >= options_.max_clients;
+    }
+    [[nodiscard]] bool all_full() const noexcept;
 
     io::engine& home_;
     std::vector<entrance> entrances_;
     options options_;
     troubles troubles_;
     counters counters_;
+    memory_trimmer trimmer_{home_};
     stage stage_ = stage::serving;
     std::size_t clients_ = 0;
+    std::vector<std::size_t> clients_at_;  // by entrance; home's thread
+    std::vector<std::unique_ptr<address_limit>> by_address_;
     bool news_ = false;  // a client left, or the stage changed
     coro::context everything_;
     coro::context patience_;
@@ -165,6 +186,8 @@ class server {
 
 /// Tells that there was no descriptor or memory for a client.
 void tell_shortage(troubles& told, error why) noexcept;
+/// Tells that a connection was refused for the number of those from its address.
+void tell_refused(troubles& told, int socket) noexcept;
 
 /// The doors listen; for the event model with several shards they share their ports
 /// (net::listen_options). The error is a sentence without its full stop.

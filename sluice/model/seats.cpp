@@ -1,8 +1,6 @@
 // A seat goes from hand to hand under one lock.
 #include "sluice/model/seats.hpp"
 
-#include <algorithm>
-
 namespace sluice::model {
 
 bool seats::take_or_wait(taking& who) noexcept {
@@ -13,7 +11,6 @@ bool seats::take_or_wait(taking& who) noexcept {
     }
     if (!who.keeps_) return true;
     --free_;
-    least_free_ = std::min(least_free_, free_);
     return true;
 }
 
@@ -33,11 +30,6 @@ bool seats::withdraw(taking& who) noexcept {
     if (!who.list_hook<seat_tag>::linked()) return false;
     who.list_hook<seat_tag>::unlink();
     return true;
-}
-
-std::size_t seats::most_taken() const noexcept {
-    const std::lock_guard lock{mutex_};
-    return most_ - least_free_;
 }
 
 void seats::taking::arrive(letter& l) noexcept {

@@ -20,7 +20,7 @@ struct seat_tag;
 /// that is given back goes to who has waited longest. Any threads.
 class seats {
  public:
-    explicit seats(std::size_t most) noexcept : free_{most}, most_{most} {}
+    explicit seats(std::size_t most) noexcept : free_{most} {}
 
     /// `co_await s.take(e)` on the thread of `e`: fault::cancelled, or a seat to be given back.
     [[nodiscard]] auto take(io::engine& here) noexcept { return taking{*this, here, true}; }
@@ -29,8 +29,6 @@ class seats {
         return taking{*this, here, false};
     }
     void give_back() noexcept;
-    /// The most seats that were taken at a time.
-    [[nodiscard]] std::size_t most_taken() const noexcept;
 
  private:
     class taking : public list_hook<seat_tag>, io::letter, coro::cancel_hook, coro::resumable {
@@ -73,10 +71,8 @@ class seats {
     bool take_or_wait(taking& who) noexcept;
     bool withdraw(taking& who) noexcept;
 
-    mutable std::mutex mutex_;
+    std::mutex mutex_;
     std::size_t free_;
-    std::size_t most_;
-    std::size_t least_free_ = most_;
     intrusive_list<taking, seat_tag> waiting_;
 };
 

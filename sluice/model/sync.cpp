@@ -15,9 +15,9 @@ coro::task<result<void>> sync::serve() {
     for (;;) {
         auto client = co_await next_client();
         if (!client) co_return failure(client.error());
-        client_came();
+        client_came(client->entrance);
         co_await attend(home(), std::move(client->socket), patience(), *client->serve);
-        client_left();
+        client_left(client->entrance);
     }
 }
 

@@ -30,6 +30,7 @@ class thread::visit : io::letter {
         return thread_.start(stack, [this] { serve(); });
     }
     void stop(stage now) noexcept { cord_.pull(now); }
+    [[nodiscard]] std::size_t entrance() const noexcept { return client_.entrance; }
     void stand_at(std::list<visit>::iterator place) noexcept { place_ = place; }
 
  private:
@@ -55,8 +56,9 @@ class thread::visit : io::letter {
     void over() noexcept {
         thread_.join();
         thread& owner = owner_;
+        const std::size_t from = entrance();
         owner.visits_.erase(place_);
-        owner.client_left();
+        owner.client_left(from);
     }
 
     thread& owner_;
@@ -91,7 +93,7 @@ coro::task<void> thread::receive(arrival client) {
     visits_.emplace_back(*this, std::move(client));
     const auto place = std::prev(visits_.end());
     place->stand_at(place);
-    client_came();
+    client_came(place->entrance());
     for (;;) {
         const auto started = place->start(settings().stack);
         if (started) co_return;
@@ -102,8 +104,9 @@ coro::task<void> thread::receive(arrival client) {
         const bool again = co_await pause();
         if (!again) break;
     }
+    const std::size_t from = place->entrance();
     visits_.erase(place);
-    client_left();
+    client_left(from);
 }
 
 void thread::pass_on(stage now) noexcept {

@@ -16,6 +16,7 @@ using complaints = std::function<void(std::string_view)>;
 
 enum class trouble : std::uint8_t {
     shortage,   ///< no descriptor or memory for a client
+    address,    ///< too many clients from one address
     thread,     ///< no thread
     process,    ///< no process
     crash,      ///< a child ended by a signal

@@ -24,6 +24,7 @@ struct limits {
     std::size_t history = 100;                  ///< lines that a newcomer is shown
     std::size_t max_line = 4096;                ///< bytes of a message as it is read
     std::size_t max_clients = 10'000;           ///< in the whole server
+    std::uint32_t max_per_address = 0;          ///< connections; 0: model::address_limit's default
     std::size_t max_rooms = 1'000;              ///< in the whole server
     /// Bytes of private lines (replies, whispers) that wait for one member.
     std::size_t max_private = std::size_t{64} * 1024;
@@ -40,7 +41,7 @@ struct counters {
     std::uint64_t members = 0;        ///< now
     std::uint64_t log_bytes = 0;      ///< kept in the logs of rooms, now
     std::uint64_t connected = 0;      ///< members that were admitted
-    std::uint64_t refused = 0;        ///< connections beyond the limit, or without memory for them
+    std::uint64_t refused = 0;        ///< connections beyond a limit, or without memory for them
     std::uint64_t messages = 0;       ///< said in rooms
     std::uint64_t message_bytes = 0;  ///< of them, as they were read
     std::uint64_t deliveries = 0;     ///< lines laid before members, theirs to read

@@ -42,6 +42,8 @@ struct server::heeding : coro::cancel_hook {
 server::server(std::vector<unique_fd> doors, options o)
     : options_{std::move(o)},
       troubles_{options_.troubles},
+      by_address_{options_.allowed.max_per_address,
+                  static_cast<std::uint32_t>(options_.allowed.max_clients)},
       relay_{options_.shards, most_windows_under_way * options_.allowed.window},
       all_here_{options_.shards},
       all_served_{options_.shards},
@@ -169,8 +171,15 @@ coro::task<void> server::receive(post& p) {
     for (;;) {
         auto socket = co_await door.accept();
         if (!socket) break;
+        auto permit = by_address_.admit(socket->get());
+        if (!permit) {
+            ++p.here->counted().refused;
+            model::tell_refused(troubles_, socket->get());
+            continue;
+        }
         // Without memory for another member, its connection closes here.
-        static_cast<void>(p.members->spawn(serve_member(*p.here, std::move(*socket))));
+        static_cast<void>(
+            p.members->spawn(serve_member(*p.here, std::move(*socket), std::move(*permit))));
     }
     co_await door.close();
     sweeper.cancel();

@@ -16,6 +16,7 @@
 #include "sluice/io/barrier.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/shard.hpp"
+#include "sluice/model/address_limit.hpp"
 #include "sluice/model/troubles.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/service/chat/directory.hpp"
@@ -93,6 +94,7 @@ class server {
     io::engine* home_ = nullptr;  // of shard 0, while it serves
     options options_;
     model::troubles troubles_;
+    model::address_limit by_address_;
     directory people_;
     relay relay_;
     io::barrier all_here_;

@@ -2,9 +2,6 @@
 #include "sluice/service/chat/session.hpp"
 
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +12,7 @@
 
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/net/lingering_close.hpp"
 #include "sluice/net/pause.hpp"
 #include "sluice/service/chat/commands.hpp"
 #include "sluice/service/chat/throttle.hpp"
@@ -29,17 +27,6 @@ using namespace std::chrono_literals;
 
 // How long a member that leaves may take to read its last lines.
 constexpr auto parting_time = 2s;
-
-/// A peer that has silently gone is noticed in two minutes (tcp(7)).
-void keep_alive(int fd) noexcept {
-    const auto set = [fd](int level, int name, int value) {
-        ::setsockopt(fd, level, name, &value, sizeof value);
-    };
-    set(SOL_SOCKET, SO_KEEPALIVE, 1);
-    set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
-    set(IPPROTO_TCP, TCP_KEEPINTVL, 15);
-    set(IPPROTO_TCP, TCP_KEEPCNT, 4);
-}
 
 /// Cuts what a member sends into lines and does what they say. No coroutine, so that all a member
 /// costs while it is silent is what stands here.
@@ -218,11 +205,8 @@ coro::task<void> see_off(net::connection& peer, member& m) {
         peer.reset_on_close();
         co_return;
     }
-    peer.finish_sending();
-    for (;;) {
-        auto got = co_await io::with_deadline(home, peer.recv(), deadline);
-        if (!got || got->empty()) co_return;
-    }
+    co_await net::lingering_close(peer, co_await coro::this_context(),
+                                  {.idle = parting_time, .longest = parting_time});
 }
 
 coro::task<void> hold_back(io::engine& home, io::duration d) {
@@ -231,10 +215,9 @@ coro::task<void> hold_back(io::engine& home, io::duration d) {
 
 }  // namespace
 
-coro::task<void> serve_member(hub& h, unique_fd socket) {
+coro::task<void> serve_member(hub& h, unique_fd socket, model::address_limit::permit /*permit*/) {
     net::connection peer{h.home(), std::move(socket)};
     peer.send_promptly();
-    keep_alive(peer.fd());
     member m{h, peer};
     m.want_newlines(h.allowed().framing != wire::framing::raw);
     if (welcome(h, peer, m)) {

@@ -3,12 +3,15 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/coro/task.hpp"
+#include "sluice/model/address_limit.hpp"
 #include "sluice/service/chat/hub.hpp"
 
 namespace sluice::service::chat {
 
 /// Serves one member from its greeting to its last line. Ends when the peer does, when it says
 /// `exit` or `/quit`, when it breaks a limit or is dismissed, or when its context is cancelled.
-[[nodiscard]] coro::task<void> serve_member(hub& h, unique_fd socket);
+/// `permit` is kept until the connection is closed.
+[[nodiscard]] coro::task<void> serve_member(hub& h, unique_fd socket,
+                                            model::address_limit::permit permit);
 
 }  // namespace sluice::service::chat

@@ -1,0 +1,49 @@
+// Watches the number of clients fall.
+#include "sluice/model/memory_trimmer.hpp"
+
+#include <malloc.h>
+
+#include <chrono>
+
+namespace sluice::model {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Fewer leave too little behind.
+constexpr std::uint64_t least_burst = 256;
+constexpr auto delay = 1s;
+
+}  // namespace
+
+memory_trimmer::memory_trimmer(io::engine& home) noexcept
+    : letter{[](letter& l) noexcept { static_cast<memory_trimmer&>(l).arm(); }},
+      timer{[](timer& t) noexcept {
+          static_cast<memory_trimmer&>(t).armed_ = false;
+          ::malloc_trim(0);
+      }},
+      home_{home} {}
+
+memory_trimmer::~memory_trimmer() {
+    while (posted_) home_.run_once(io::time_point::min());
+    home_.timers().disarm(*this);
+}
+
+void memory_trimmer::note(std::uint64_t clients) noexcept {
+    auto most = most_.load(std::memory_order_relaxed);
+    while (clients > most) {
+        if (most_.compare_exchange_weak(most, clients, std::memory_order_relaxed)) return;
+    }
+    if (most < least_burst || clients > most / 4) return;
+    if (!most_.compare_exchange_strong(most, clients, std::memory_order_relaxed)) return;
+    if (!posted_.exchange(true)) home_.post(*this);
+}
+
+void memory_trimmer::arm() noexcept {
+    posted_ = false;
+    if (armed_) return;
+    armed_ = true;
+    home_.timers().arm(*this, io::after(io::clock::now(), delay));
+}
+
+}  // namespace sluice::model
