@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <memory>
@@ -29,6 +30,9 @@ struct settings {
     std::string file;
     transfer::to_socket how = transfer::to_socket::automatic;
     std::uint64_t count = 0;
+    std::chrono::milliseconds idle_time{std::chrono::seconds{10}};
+    std::chrono::milliseconds body_time{std::chrono::seconds{30}};
+    std::uint64_t min_rate = files::default_upload_pace.bytes_a_second;
 };
 
 exit_status offer_file(const CLI::App& command, const settings& s) {
@@ -38,11 +42,13 @@ exit_status offer_file(const CLI::App& command, const settings& s) {
     set_up_output(s.common, pair->model);
     // The first process is the one that was asked to stop after so many, whichever serves the last.
     const auto us = ::getpid();
-    files::offer given{
-        s.file,
-        {.how = s.how, .count = s.count, .report = lines_to_stdout(s.common.quiet), .done = [us] {
-             ::kill(us, SIGTERM);
-         }}};
+    files::offer given{s.file,
+                       {.how = s.how,
+                        .count = s.count,
+                        .pace = {.window = s.body_time, .bytes_a_second = s.min_rate},
+                        .idle_time = s.idle_time,
+                        .report = lines_to_stdout(s.common.quiet),
+                        .done = [us] { ::kill(us, SIGTERM); }}};
     if (const auto size = given.look(); !size) {
         log(log_level::error, fmt::format("cannot offer {}: {}; give a file that can be read",
                                           in_quotes(s.file), size.error().message()));
@@ -68,6 +74,12 @@ void add_files_offer(commands& all, CLI::App& files) {
     constexpr std::uint64_t many = 1'000'000'000;
     add_value(*command, "--count", s->count, count_from{1, many}, "N",
               "End when so many have got it (never)");
+    add_value(*command, "--body-time", s->body_time, read_duration, "TIME",
+              "How long a client may take nothing (30s)");
+    add_value(*command, "--min-rate", s->min_rate, read_size, "SIZE",
+              "Slowest download, a second, over each --body-time (256)");
+    add_value(*command, "--idle-time", s->idle_time, read_duration, "TIME",
+              "How long a client may take to close once it has everything (10s)");
     add_serve_options(*command, s->common);
     all.on(*command, [command, s] { return offer_file(*command, *s); });
 }

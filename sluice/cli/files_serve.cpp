@@ -108,6 +108,8 @@ exit_status serve(const CLI::App& command, settings& s) {
     files::raw_door raw{s.discard ? nullptr : &*place,
                         {.how = s.allowed.receive,
                          .max_size = s.allowed.max_size,
+                         .idle_time = s.idle_time,
+                         .pace = {.window = s.body_time, .bytes_a_second = s.allowed.min_rate},
                          .report = report,
                          .remark = s.allowed.remark}};
     s.allowed.report = report;
@@ -165,7 +167,7 @@ void add_limits(CLI::App& command, settings& s) {
     add_value(command, "--head-time", s.head_time, read_duration, "TIME",
               "How long a head may take (10s)");
     add_value(command, "--idle-time", s.idle_time, read_duration, "TIME",
-              "How long a connection may wait between requests (60s)");
+              "How long a connection may wait between requests, or before a stream (60s)");
     add_value(command, "--body-time", s.body_time, read_duration, "TIME",
               "How long a body may stand still, either way (30s)");
     add_value(command, "--min-rate", l.min_rate, read_size, "SIZE",

@@ -10,16 +10,12 @@
 #include <utility>
 
 #include "sluice/base/fd.hpp"
-#include "sluice/io/deadline.hpp"
+#include "sluice/net/lingering_close.hpp"
 
 namespace sluice::service::files {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr auto relaxed = std::memory_order_relaxed;
-// How long a peer may take to read what is still on its way before the connection goes.
-constexpr auto parting_time = 10s;
 
 struct opened {
     unique_fd file;
@@ -77,12 +73,15 @@ coro::task<bool> offer::send_to(model::guest& client, std::uint64_t number) {
     }
     transfer::moved told;
     const auto begun = io::clock::now();
-    auto sent = co_await transfer::send_file(
-        options_.how, client.peer(), {.file = file->file.get(), .offset = 0, .length = file->size},
-        told);
+    auto sent = co_await at_pace<void>(client.home(), options_.pace, told, [&] {
+        return transfer::send_file(options_.how, client.peer(),
+                                   {.file = file->file.get(), .offset = 0, .length = file->size},
+                                   told);
+    });
     counters_->bytes.fetch_add(told.bytes(), relaxed);
     if (!sent) {
         counters_->lost.fetch_add(1, relaxed);
+        if (sent.error() == fault::timed_out) counters_->slow.fetch_add(1, relaxed);
         options_.report(fmt::format("Lost [Client {}] after {} bytes: {}", number, told.bytes(),
                                     sent.error().message()));
         // Less than the file would look like all of it.
@@ -92,13 +91,7 @@ coro::task<bool> offer::send_to(model::guest& client, std::uint64_t number) {
     const double seconds = std::chrono::duration<double>(io::clock::now() - begun).count();
     options_.report(fmt::format("Sent {} bytes to [Client {}] in {:.3f} s ({})", told.bytes(),
                                 number, seconds, transfer::to_text(options_.how)));
-    // Closed with unread input, the socket would be reset, and what is on its way lost.
-    client.peer().finish_sending();
-    const auto deadline = io::after(io::clock::now(), parting_time);
-    for (;;) {
-        auto got = co_await io::with_deadline(client.home(), client.recv(), deadline);
-        if (!got || got->empty()) break;
-    }
+    co_await net::lingering_close(client.peer(), client.patience(), {.idle = options_.idle_time});
     counters_->served.fetch_add(1);
     co_return true;
 }

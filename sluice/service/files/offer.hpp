@@ -11,6 +11,7 @@
 #include "sluice/base/shared_object.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/service/files/pace.hpp"
 #include "sluice/transfer/to_socket.hpp"
 
 namespace sluice::service::files {
@@ -21,12 +22,15 @@ struct offer_counters {
     std::atomic<std::uint64_t> served = 0;  ///< who were sent all of it
     std::atomic<std::uint64_t> bytes = 0;   ///< that were sent to anybody
     std::atomic<std::uint64_t> lost = 0;    ///< who went away before the end
+    std::atomic<std::uint64_t> slow = 0;    ///< of them, those that were slower than `pace`
     std::atomic<std::uint64_t> begun = 0;   ///< who have been sent all of it, or are being sent it
 };
 
 struct offer_options {
     transfer::to_socket how = transfer::to_socket::automatic;
-    std::uint64_t count = 0;  ///< how many clients get it; 0: all
+    std::uint64_t count = 0;                            ///< how many clients get it; 0: all
+    pace_limits pace = default_upload_pace;             ///< what a client takes at least
+    io::duration idle_time = std::chrono::seconds{10};  ///< for its end, once it has everything
     /// Takes a line for people about what came of a client, without its end. Any thread, any forked
     /// process; must not throw.
     std::function<void(std::string_view)> report;

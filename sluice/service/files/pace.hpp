@@ -1,6 +1,7 @@
 // Sees to it that a transfer moves on: ends one that stands still, or is slower than it may be.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -18,6 +19,10 @@ struct pace_limits {
     io::duration window = io::duration::max();
     std::uint64_t bytes_a_second = 0;  ///< 0: a byte in a window is enough
 };
+
+/// Of an upload where nothing else is said: 256 bytes a second, over each half minute.
+inline constexpr pace_limits default_upload_pace{.window = std::chrono::seconds{30},
+                                                 .bytes_a_second = 256};
 
 /// While it lives, it looks at `told` once a window, and cancels `within` when too little moved.
 class pace_keeper : io::timer {

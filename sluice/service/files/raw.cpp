@@ -16,6 +16,7 @@
 #include "sluice/base/fd.hpp"
 #include "sluice/base/mapping.hpp"
 #include "sluice/coro/context.hpp"
+#include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/lasting_transfer.hpp"
@@ -27,9 +28,6 @@ namespace {
 
 // A digest of so little is made at once.
 constexpr std::uint64_t quick_digest = std::uint64_t{1} << 20;
-
-// What is received before others have a turn, where threads are shared.
-constexpr std::uint64_t fair_step = std::uint64_t{8} << 20;
 
 constexpr auto relaxed = std::memory_order_relaxed;
 
@@ -94,13 +92,22 @@ void raw_door::report(std::string_view what) noexcept {
 coro::task<void> raw_door::receive(model::guest& client) {
     const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
     std::string who = fmt::format("[Client {}]", number);
+    auto begun = co_await first_byte(client);
+    if (!begun) {
+        count_lost(begun.error());
+        report(fmt::format("Lost {} before its first byte: {}", who, begun.error().message()));
+        refuse(client);
+        co_return;
+    }
     if (store_ != nullptr) {
         co_await store_from(client, std::move(who));
         co_return;
     }
-    auto got = co_await drop(client);
+    transfer::moved told;
+    auto got = co_await at_pace<std::uint64_t>(client.home(), options_.pace, told,
+                                               [&] { return drop(client, told); });
     if (!got) {
-        counters_->lost.fetch_add(1, relaxed);
+        count_lost(got.error());
         report(fmt::format("Lost {}: {}", who, got.error().message()));
         co_return;
     }
@@ -109,8 +116,20 @@ coro::task<void> raw_door::receive(model::guest& client) {
     report(fmt::format("Received {} bytes from {}, and dropped them", *got, who));
 }
 
+// Until then a client has neither a file nor memory here.
+coro::task<result<void>> raw_door::first_byte(model::guest& client) {
+    io::poll readable{client.home(), client.peer().fd(), io::interest::in};
+    co_return co_await io::with_deadline(client.home(), readable,
+                                         io::after(io::clock::now(), options_.idle_time));
+}
+
+void raw_door::count_lost(error why) noexcept {
+    counters_->lost.fetch_add(1, relaxed);
+    if (why == fault::timed_out) counters_->slow.fetch_add(1, relaxed);
+}
+
 // With MSG_TRUNC the kernel drops what it was asked for without copying it (tcp(7)).
-coro::task<result<std::uint64_t>> raw_door::drop(model::guest& client) {
+coro::task<result<std::uint64_t>> raw_door::drop(model::guest& client, transfer::moved& told) {
     constexpr std::size_t step = std::size_t{1} << 20;
     auto unused = mapping::create(step);
     if (!unused) co_return failure(unused.error());
@@ -121,6 +140,7 @@ coro::task<result<std::uint64_t>> raw_door::drop(model::guest& client) {
         if (!got) co_return failure(got.error());
         if (*got == 0) co_return received;
         received += *got;
+        told.add(*got);
     }
 }
 
@@ -142,11 +162,16 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
     const std::uint64_t limit = options_.max_size;
     const std::uint64_t most =
         limit == std::numeric_limits<std::uint64_t>::max() ? limit : limit + 1;
-    auto got = co_await take(client, *file, most, told, going);
+    auto got = co_await at_pace<std::uint64_t>(
+        client.home(), options_.pace, told, [&] { return take(client, *file, most, told, going); });
     if (!got) {
         const bool disk = got.error().is(ENOSPC) || got.error().is(EDQUOT) ||
                           got.error().is(EFBIG) || got.error().is(EIO);
-        (disk ? counters_->failed : counters_->lost).fetch_add(1, relaxed);
+        if (disk) {
+            counters_->failed.fetch_add(1, relaxed);
+        } else {
+            count_lost(got.error());
+        }
         report(fmt::format("{} {} after {} bytes: {}; nothing was kept", disk ? "Refused" : "Lost",
                            who, told.bytes(), got.error().message()));
         refuse(client);
@@ -179,26 +204,16 @@ coro::task<result<std::uint64_t>> raw_door::take(model::guest& client, incoming&
                                                  std::uint64_t most, transfer::moved& told,
                                                  lasting_transfer& going) {
     const bool synced = store_->syncs();
-    transfer::write_behind behind{file.fd(), 0, synced,
-                                  synced && !client.home().blocks() ? disk_.get() : nullptr};
+    transfer::write_behind behind{
+        file.fd(), 0, synced, synced && !client.home().works_in_place() ? disk_.get() : nullptr};
     auto room = file.room_from(0);
-    std::uint64_t received = 0;
-    while (received < most) {
-        // Where threads are shared, others have a turn.
-        if (received > 0) co_await client.turn();
-        std::uint64_t step = most - received;
-        if (client.roams()) step = std::min(step, fair_step);
-        const lasting_transfer::watch clock{going, client.home()};
-        auto got = co_await transfer::receive_file(
-            options_.how, client.peer(),
-            {.file = file.fd(), .offset = received, .most = step, .room = &room, .behind = &behind},
-            told);
-        if (!got) co_return failure(got.error());
-        received += *got;
-        if (*got < step) break;
-    }
-    if (auto finished = room.finish(received); !finished) co_return failure(finished.error());
-    co_return received;
+    const lasting_transfer::watch clock{going, client.home()};
+    auto got = co_await transfer::receive_file(
+        options_.how, client.peer(),
+        {.file = file.fd(), .offset = 0, .most = most, .room = &room, .behind = &behind}, told);
+    if (!got) co_return failure(got.error());
+    if (auto finished = room.finish(*got); !finished) co_return failure(finished.error());
+    co_return *got;
 }
 
 coro::task<result<std::string>> raw_door::keep(io::engine& here, incoming& file) {
@@ -226,7 +241,7 @@ coro::task<std::string> raw_door::digest(io::engine& here, incoming& file, std::
         return wire::to_hex(*whole);
     };
     result<std::string> made = failure(fault::cancelled);
-    if (!here.blocks()) {
+    if (!here.works_in_place()) {
         made = co_await digests_.run(here, [&work] {
             stand_back();
             return work();

@@ -13,6 +13,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/service/files/late_pool.hpp"
+#include "sluice/service/files/pace.hpp"
 #include "sluice/service/files/store.hpp"
 #include "sluice/transfer/to_file.hpp"
 
@@ -21,6 +22,8 @@ namespace sluice::service::files {
 struct raw_options {
     transfer::to_file how = transfer::to_file::automatic;
     std::uint64_t max_size = std::numeric_limits<std::uint64_t>::max();  ///< bytes of one file
+    io::duration idle_time = std::chrono::seconds{60};                   ///< before the first byte
+    pace_limits pace = default_upload_pace;                              ///< from then on
     /// Takes a line for people about what came of a client, without its end. Any thread, any forked
     /// process; must not throw.
     std::function<void(std::string_view)> report;
@@ -35,6 +38,7 @@ struct raw_counters {
     std::atomic<std::uint64_t> stored = 0;     ///< files, those that were only counted included
     std::atomic<std::uint64_t> bytes = 0;      ///< of them
     std::atomic<std::uint64_t> lost = 0;       ///< clients that went away before the end
+    std::atomic<std::uint64_t> slow = 0;       ///< of them, those beyond idle_time or `pace`
     std::atomic<std::uint64_t> too_large = 0;
     std::atomic<std::uint64_t> failed = 0;  ///< the disk did not take it
 };
@@ -43,8 +47,8 @@ class lasting_transfer;
 
 /// Each client's stream becomes a file under a name of the store's choice, once it has ended in
 /// order: then the connection is closed in order, too. A client that goes away in the middle leaves
-/// nothing; one whose file could not be kept is reset, so that it hears of it. Runs under every
-/// model, for each guest as long as it streams.
+/// nothing; one whose file could not be kept is reset, so that it hears of it, and so is one that
+/// stalls. Runs under every model.
 class raw_door {
  public:
     /// Without a store, what comes is counted and dropped. It outlives the door.
@@ -59,7 +63,9 @@ class raw_door {
 
  private:
     coro::task<void> receive(model::guest& client);
-    static coro::task<result<std::uint64_t>> drop(model::guest& client);
+    coro::task<result<void>> first_byte(model::guest& client);
+    static coro::task<result<std::uint64_t>> drop(model::guest& client, transfer::moved& told);
+    void count_lost(error why) noexcept;
     coro::task<void> store_from(model::guest& client, std::string who);
     coro::task<result<std::uint64_t>> take(model::guest& client, incoming& file, std::uint64_t most,
                                            transfer::moved& told, lasting_transfer& going);

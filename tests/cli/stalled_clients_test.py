@@ -1,0 +1,258 @@
+"""Clients that say nothing, stop in the middle, or read nothing: others never wait for them."""
+
+import contextlib
+import pathlib
+import re
+import select
+import socket
+import subprocess
+import tempfile
+import unittest
+
+from compute_rig import sanitized
+from talk_rig import PATIENCE, SLUICE, Ended, Program, Socket, engines, wait_until
+
+MODELS = [("--model", model) for model in ("fork", "thread", "pool")]
+MODELS += [("--engine", engine) for engine in engines() if engine != "blocking"]
+LONG = ("--head-time", "1h", "--body-time", "1h", "--idle-time", "1h")
+GET = b"GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+class Server(Program):
+    """A command that listens at one place or several, each by its word in what it says."""
+
+    def __init__(self, *words, doors):
+        super().__init__(SLUICE, *words, stdin=subprocess.DEVNULL)
+        self.ports = {}
+        try:
+            for door in doors:
+                self.ports[door] = int(self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)")[1])
+        except Ended:
+            super().__exit__()
+            raise
+
+    def call(self, door, source="127.0.0.1", window=None):
+        connected = socket.socket()
+        if window:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        connected.settimeout(PATIENCE)
+        connected.bind((source, 0))
+        connected.connect(("127.0.0.1", self.ports[door]))
+        return Socket(connected)
+
+    def timers(self, door):
+        """The timers of its established connections there, as /proc/net/tcp numbers them."""
+        rows = pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+        rows = [row.split() for row in rows]
+        local = f":{self.ports[door]:04X}"
+        return [row[5][:2] for row in rows if row[1].endswith(local) and row[3] == "01"]
+
+
+class Stalled(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (self.folder / "small").write_bytes(b"hello\n")
+        with open(self.folder / "large", "wb") as large:
+            large.truncate(64 << 20)
+        self.kept = self.enterContext(contextlib.ExitStack())
+
+    def files(self, *flags):
+        doors = ("--http", "127.0.0.1:0", "--raw", "127.0.0.1:0")
+        where = ("files", "serve", self.folder, "--no-sync")
+        return Server(*where, *doors, *flags, doors=("http", "raw"))
+
+    def stall(self, server, door, said=b"", **options):
+        client = self.kept.enter_context(server.call(door, **options))
+        client.send(said)
+        return client
+
+    def assert_http(self, server):
+        with server.call("http") as client:
+            client.send(GET)
+            self.assertTrue(client.receive_to_end().endswith(b"\r\n\r\nhello\n"))
+
+    def assert_raw(self, server):
+        with server.call("raw") as client:
+            client.send(b"kept whole")
+            client.finish()
+            self.assertEqual(client.receive_to_end(), b"")
+
+    # ----- as many as a pool has threads
+
+    def test_no_thread_of_a_pool_waits_for_a_client_of_files(self):
+        head = b"PUT /new HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        stalls = {
+            "half a head": ("http", b"GET /small HTT"),
+            "half a body": ("http", head + b"half"),
+            "half a body in chunks": (
+                "http",
+                b"PUT /other HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nha",
+            ),
+            "an unread answer": ("http", b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"),
+            "a silent stream": ("raw", b""),
+            "half a stream": ("raw", b"half"),
+        }
+        for what, (door, said) in stalls.items():
+            with self.subTest(what), self.files("--model", "pool", "--workers", "2", *LONG) as server:
+                for _ in range(3):
+                    self.stall(server, door, said, window=4096)
+                self.assert_http(server)
+                self.assert_raw(server)
+
+    def test_no_thread_of_a_pool_waits_for_a_client_of_an_offer(self):
+        offer = ("files", "offer", self.folder / "large", "--listen", "127.0.0.1:0")
+        flags = ("--model", "pool", "--workers", "2", "--body-time", "1h")
+        with Server(*offer, *flags, doors=("offer",)) as server:
+            for _ in range(3):
+                self.stall(server, "offer", window=4096)
+            with server.call("offer") as client:
+                self.assertEqual(len(client.receive(64 << 20)), 64 << 20)
+
+    def test_no_thread_of_a_pool_waits_for_a_client_of_compute(self):
+        flags = ("--listen", "127.0.0.1:0", "--model", "pool", "--workers", "2", "--work", "echo")
+        for framing in ("line", "auto"):
+            with self.subTest(framing), Server(
+                "compute", "serve", *flags, "--framing", framing, doors=("compute",)
+            ) as server:
+                for _ in range(3):
+                    self.stall(server, "compute", b"half a quest")
+                    unread = self.stall(server, "compute", window=4096)
+                    unread.socket.setblocking(False)
+                    # Until the server cannot write its answers, and so reads no questions.
+                    while select.select([], [unread.socket], [], 0.2)[1]:
+                        unread.socket.send(b"a question\n" * 10_000)
+                with server.call("compute") as client:
+                    client.send(b"whole\n")
+                    self.assertEqual(client.receive(6), b"whole\n")
+
+    # ----- at the limit of clients
+
+    def test_silent_clients_at_the_limit_of_one_door_leave_the_other_open(self):
+        for flags in MODELS:
+            for full, free in (("raw", self.assert_http), ("http", self.assert_raw)):
+                limits = ("--max-clients", "2", *LONG, *flags)
+                with self.subTest(flags=flags, full=full), self.files(*limits) as server:
+                    silent = [self.stall(server, full) for _ in range(4)]
+                    free(server)
+                    free(server)
+                    # A door that was full opens again.
+                    for client in silent:
+                        client.reset()
+                    self.assert_http(server)
+                    self.assert_raw(server)
+
+    def test_silent_clients_at_three_doors_leave_the_fourth_open(self):
+        doors = ("http", "raw", "compute", "chat")
+        for engine in engines():
+            if engine == "blocking":
+                continue
+            words = [word for door in doors for word in (f"--{door}", "127.0.0.1:0")]
+            flags = ("--files", self.folder, "--max-clients", "2", "--quiet", "--engine", engine)
+            with self.subTest(engine), Program(
+                SLUICE, "serve", *words, *flags, stdin=subprocess.DEVNULL
+            ) as program:
+                said = program.hear_remark(r"^(files over HTTP on .*, chat on .*)$")
+                ports = [int(port) for port in re.findall(r":(\d+)", said[1])]
+                server = program
+                server.ports = dict(zip(doors, ports))
+                dial = lambda door: self.kept.enter_context(
+                    Socket(socket.create_connection(("127.0.0.1", server.ports[door]), PATIENCE))
+                )
+                for door in doors[1:]:
+                    for _ in range(3):
+                        dial(door)
+                client = dial("http")
+                client.send(GET)
+                self.assertTrue(client.receive_to_end().endswith(b"\r\n\r\nhello\n"))
+
+    # ----- from one address
+
+    def test_one_address_has_as_many_connections_as_it_may_have(self):
+        for flags in MODELS:
+            flags = ("--listen", "127.0.0.1:0", "--max-per-address", "2", *flags)
+            with self.subTest(flags), Server(
+                "compute", "serve", *flags, doors=("compute",)
+            ) as server:
+                here = [self.stall(server, "compute", b"1\n") for _ in range(2)]
+                for client in here:
+                    self.assertEqual(client.receive(2), b"1\n")
+                with server.call("compute") as third:
+                    self.assertEqual(third.receive_to_end(), b"")
+                server.hear_remark(r"as one may have here \(--max-per-address\): 127\.0\.0\.1:")
+                with server.call("compute", source="127.0.0.2") as other:
+                    other.send(b"10\n")
+                    self.assertEqual(other.receive(3), b"89\n")
+                here[0].reset()
+
+                def is_served_again():
+                    with server.call("compute") as again:
+                        with contextlib.suppress(Ended, ConnectionError):
+                            again.send(b"1\n")
+                            return again.receive(2) == b"1\n"
+
+                wait_until(is_served_again, "the place of one that left is free")
+                server.signal(15)
+                self.assertRegex(server.end()[2], r"; 0 shed, [1-9]\d* refused for --max-per-address")
+
+    def test_a_chat_counts_addresses_too(self):
+        flags = ("chat", "serve", "--listen", "127.0.0.1:0", "--max-per-address", "1")
+        with Server(*flags, doors=("chat",)) as server:
+            member = self.stall(server, "chat")
+            self.assertIn(b"welcome", member.receive(9))
+            with server.call("chat") as second:
+                self.assertEqual(second.receive_to_end(), b"")
+            with server.call("chat", source="127.0.0.2") as other:
+                self.assertIn(b"welcome", other.receive(9))
+
+    # ----- for how long
+
+    def test_a_peer_that_is_gone_is_noticed_by_tcp(self):
+        for flags in (("--model", "sync"), *MODELS):
+            flags = ("--listen", "127.0.0.1:0", *flags)
+            with self.subTest(flags), Server(
+                "compute", "serve", *flags, doors=("compute",)
+            ) as server:
+                client = self.stall(server, "compute", b"1\n")
+                self.assertEqual(client.receive(2), b"1\n")
+                # 2: the timer of keepalive (proc_net_tcp.txt of the kernel).
+                wait_until(lambda: server.timers("compute") == ["02"], "keepalive is on")
+
+    def test_a_stream_that_stalls_is_left(self):
+        for flags in (("--model", "sync"), *MODELS):
+            limits = ("--idle-time", "200ms", "--body-time", "200ms", *flags)
+            with self.subTest(flags), self.files(*limits) as server:
+                for said in (b"", b"half"):
+                    with server.call("raw") as client:
+                        client.send(said)
+                        with self.assertRaises(ConnectionResetError):
+                            client.receive_to_end()
+                    self.assertRegex(server.hear(), r"^Lost \[Client \d+\] .*timed out")
+                self.assert_raw(server)
+
+    def test_a_client_that_reads_nothing_of_an_offer_is_left(self):
+        offer = ("files", "offer", self.folder / "large", "--listen", "127.0.0.1:0")
+        for flags in (("--model", "sync"), *MODELS):
+            with self.subTest(flags), Server(
+                *offer, "--body-time", "200ms", *flags, doors=("offer",)
+            ) as server:
+                self.stall(server, "offer", window=4096)
+                self.assertRegex(server.hear(), r"^Lost \[Client 1\] after \d+ bytes: .*timed out")
+
+    @unittest.skipIf(sanitized(), "its memory is not the program's alone")
+    def test_what_a_burst_of_clients_cost_is_given_back(self):
+        for engine in engines():
+            if engine == "blocking":
+                continue
+            with self.subTest(engine), self.files("--engine", engine) as server:
+                status = pathlib.Path(f"/proc/{server.process.pid}/status")
+                memory = lambda: int(re.search(r"^RssAnon:\s+(\d+)", status.read_text(), re.M)[1])
+                for _ in range(10):
+                    self.assert_http(server)
+                before = memory()
+                with contextlib.ExitStack() as burst:
+                    for _ in range(1000):
+                        burst.enter_context(server.call("http")).send(b"GET ")
+                    wait_until(lambda: memory() - before > 500, "they are here")
+                    most = memory()
+                allowed = max(1024, (most - before) // 4)
+                wait_until(lambda: memory() - before < allowed, "their memory is given back")
