@@ -93,15 +93,22 @@ class Limits(ComputeTest):
     @on_every_model(but=["sync"])
     def test_no_descriptors_left_is_survived_without_spinning(self, serve):
         with serve("--quiet", **with_limit(resource.RLIMIT_NOFILE, 64)) as server:
+            if server.model == "fork":
+                # Its children hold the clients. So that it is short itself, and does not start a
+                # process for each client while it is watched, the limit is what it has open.
+                here = server.descriptors()
+                least = next(number for number in range(64) if number not in here)
+                resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (least, 64))
             clients = [call(server.port) for _ in range(100)]
             self.addCleanup(lambda: [client.socket.close() for client in clients])
-            if server.model != "fork":
-                server.hear_remark(r"warning: a client was turned away, .*[Tt]oo many open files")
+            server.hear_remark(r"warning: a client was turned away, .*[Tt]oo many open files")
+            self.assertEqual(server.children(), {})
             before = server.cpu_ticks()
             time.sleep(0.5)
             self.assertLessEqual(server.cpu_ticks() - before, 10, "it spins")
             for client in clients:
                 client.reset()
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (64, 64))
             wait_until(lambda: ask(server.port, 10)[1] == "function(10): 89\n", "it serves again")
             said = self.assert_stops(server)
             self.assertLessEqual(said.count("turned away"), 1, "one line a kind")
@@ -148,12 +155,11 @@ class Stops(ComputeTest):
     @on_every_model
     def test_the_first_signal_lets_go_of_idle_clients_at_once(self, serve):
         for number in (signal.SIGTERM, signal.SIGINT):
-            with serve() as server, call(server.port) as idle:
+            # It does not wait out its grace.
+            with serve("--grace", "1h") as server, call(server.port) as idle:
                 idle.send(b"1\n")
                 self.assertEqual(idle.receive(2), b"1\n")
-                begun = time.monotonic()
                 self.assert_stops(server, "served 1 clients", number=number)
-                self.assertLess(time.monotonic() - begun, 4, "it waited out its grace")
                 self.assertEqual(idle.receive_to_end(), b"")
 
     @on_every_model
@@ -189,9 +195,7 @@ class Stops(ComputeTest):
             self.assertEqual(client.receive(2), b"1\n")
             client.send(b"3600000\n")
             server.wait_read(client)
-            begun = time.monotonic()
             self.assert_stops(server)
-            self.assertLess(time.monotonic() - begun, 10)
 
     @on_every_model
     def test_a_second_signal_ends_everything_at_once(self, serve):
@@ -207,7 +211,7 @@ class Stops(ComputeTest):
 
     @on_every_model
     def test_it_stops_under_load(self, serve):
-        with serve("--quiet") as server:
+        with serve("--quiet", "--grace", "1h") as server:
             before = server.work()
             asking = Program(
                 os.environ["SLUICE"], "compute", "ask", server.port, 20, "--clients", "16",
@@ -215,9 +219,7 @@ class Stops(ComputeTest):
             )
             with asking:
                 wait_until(lambda: server.work() > before + 10, "it has worked for a while")
-                begun = time.monotonic()
                 self.assert_stops(server)
-                self.assertLess(time.monotonic() - begun, 8)
                 self.assertEqual(asking.process.wait(30), 1)
 
     @on_every_model(but=["fork"])
