@@ -19,7 +19,7 @@
 
 #include "sluice/base/check.hpp"
 #include "sluice/coro/scope.hpp"
-#include "sluice/io/engines/session.hpp"
+#include "sluice/io/session_engine.hpp"
 #include "sluice/model/small_engine.hpp"
 #include "sluice/model/small_thread.hpp"
 

@@ -1,5 +1,5 @@
 // Parks operations until a thread is told that one of their descriptors is ready.
-#include "sluice/io/engines/session.hpp"
+#include "sluice/io/session_engine.hpp"
 
 #include <cerrno>
 #include <utility>
