@@ -2,7 +2,9 @@
 #include "sluice/service/compute/compute.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <expected>
@@ -25,7 +27,8 @@
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/words.hpp"
 #include "sluice/model/model.hpp"
-#include "sluice/service/compute/programs.hpp"
+#include "sluice/service/compute/process_guard.hpp"
+#include "sluice/service/compute/process_pool.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -40,17 +43,17 @@ struct settings {
     work_kind work = work_kind::fib;
     unsigned limit = 34;
     std::chrono::milliseconds deadline{0};
+    std::chrono::milliseconds idle_time{std::chrono::minutes{5}};
+    std::chrono::milliseconds stall_time{std::chrono::seconds{30}};
     bool runs_program = false;
+    bool fresh = false;
     std::vector<std::string> program;
 };
 
 constexpr auto longest_sleep = 1h;
 
-std::unique_ptr<service::work> make_work(const settings& s, service::programs* programs) {
-    if (programs != nullptr) {
-        return service::make_function(std::function<result<std::string>(std::string_view)>{
-            [programs](std::string_view question) { return programs->ask(question); }});
-    }
+std::unique_ptr<service::work> make_work(const settings& s, service::process_pool* programs) {
+    if (programs != nullptr) return service::make_programs(*programs);
     switch (s.work) {
         case work_kind::fib: return service::make_fib(s.limit);
         case work_kind::echo: return service::make_echo();
@@ -65,10 +68,12 @@ double in_seconds(std::uint64_t nanoseconds) {
 
 void report(const service::tally& t) {
     log(log_level::info,
-        fmt::format("answered {} at once and {} after work; {} busy, {} late, {} failed, {} too "
-                    "long, {} abandoned by their clients",
-                    grouped(t.at_once), grouped(t.worked_on), grouped(t.busy), grouped(t.late),
-                    grouped(t.failed), grouped(t.too_long), grouped(t.abandoned)));
+        fmt::format(
+            "answered {} at once and {} after work; {} busy, {} late, {} failed, {} too "
+            "long, {} abandoned by their clients; closed {} idle and {} stalled connections",
+            grouped(t.at_once), grouped(t.worked_on), grouped(t.busy), grouped(t.late),
+            grouped(t.failed), grouped(t.too_long), grouped(t.abandoned), grouped(t.idle),
+            grouped(t.stalled)));
     if (t.worked_ns == 0) return;
     log(log_level::info,
         fmt::format("queued for {:.3f} s altogether, {:.3f} s at most; worked for {:.3f} s",
@@ -76,17 +81,76 @@ void report(const service::tally& t) {
                     in_seconds(t.worked_ns)));
 }
 
-std::expected<std::unique_ptr<service::programs>, std::string> make_programs(const settings& s,
-                                                                             model_kind model) {
-    service::programs_options o;
+void report(const service::process_counters& c) {
+    log(log_level::info,
+        fmt::format("programs: {} started, {} ended, {} killed; {} lines that "
+                    "answered no question thrown away",
+                    grouped(c.started), grouped(c.ended), grouped(c.killed), grouped(c.unasked)));
+}
+
+std::expected<std::unique_ptr<service::process_pool>, std::string> make_programs(
+    const settings& s, model_kind model, const service::process_guard* guard) {
+    service::process_pool_options o;
     o.command = s.program;
     // A process that serves one client asks one thing at a time.
     o.count = model == model_kind::fork ? 1 : model::workers_of(s.common.workers);
     o.queue = s.compute.queue;
-    o.deadline = s.compute.deadline;
+    if (s.deadline > 0ms) o.deadline = s.deadline;
+    o.fresh = s.fresh;
+    o.holds_thread = model == model_kind::sync || model == model_kind::pool;
+    o.guard = guard;
     o.heard = [](std::string_view line) { log(log_level::info, line); };
     o.trouble = [](std::string_view what) { log(log_level::warn, what); };
-    return service::programs::make(std::move(o));
+    return service::process_pool::make(std::move(o));
+}
+
+/// What a program of the fork model, which has one client, is told of it (RFC 3875).
+std::vector<std::string> describe_client(model::guest& client) {
+    const auto peer = client.peer().peer();
+    if (!peer || peer->family() == AF_UNSPEC) return {};
+    auto host = peer->to_string();
+    host.resize(host.rfind(':'));
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    return {"REMOTE_ADDR=" + host, "REMOTE_PORT=" + std::to_string(peer->port())};
+}
+
+/// Lets programs finish what they were asked while the server drains, and tells them to end half a
+/// second before the grace is over: then they are killed.
+void stop_programs(service::process_pool& programs, io::duration grace) {
+    const auto now = io::clock::now();
+    programs.stop(io::after(now, std::max<io::duration>(grace - 500ms, grace / 2)),
+                  io::after(now, grace));
+}
+
+/// Stops programs as soon as no client is left, and waits until they have ended.
+void end_programs(service::process_pool& programs, io::duration grace) {
+    const auto now = io::clock::now();
+    programs.stop(now, io::after(now, grace));
+    programs.join();
+}
+
+/// One client of the fork model, and its program, in a process that ends without destructors.
+coro::task<void> serve_with_program(model::guest& client, const model::service& serve,
+                                    service::process_pool& programs, io::duration grace) {
+    struct on_drain : coro::cancel_hook {
+        on_drain(service::process_pool& p, io::duration g)
+            : cancel_hook{[](cancel_hook& h) noexcept {
+                  auto& self = static_cast<on_drain&>(h);
+                  stop_programs(self.programs, self.grace);
+              }},
+              programs{p},
+              grace{g} {}
+        on_drain(const on_drain&) = delete;
+        on_drain& operator=(const on_drain&) = delete;
+        ~on_drain() { unlink(); }
+        service::process_pool& programs;
+        io::duration grace;
+    } drain{programs, grace};
+    if (!client.patience().cancelled()) client.patience().watch(drain);
+    programs.set_environment(describe_client(client));
+    co_await serve(client);
+    co_await client.peer().close();
+    end_programs(programs, grace);
 }
 
 /// What is wrong with the words that are left over.
@@ -109,25 +173,45 @@ exit_status serve(CLI::App& command, settings& s) {
     set_up_output(s.common, pair->model);
     s.compute.workers = s.common.workers;
     if (s.deadline > 0ms) s.compute.deadline = s.deadline;
-    std::unique_ptr<service::programs> programs;
+    s.compute.idle_time = s.idle_time;
+    s.compute.stall_time = s.stall_time;
+    std::unique_ptr<service::process_guard> guard;
+    std::unique_ptr<service::process_pool> programs;
     if (!s.program.empty()) {
-        auto made = make_programs(s, pair->model);
+        if (auto started = service::process_guard::start()) guard = std::move(*started);
+        auto made = make_programs(s, pair->model, guard.get());
         if (!made) return complain(command, made.error());
         programs = std::move(*made);
         if (pair->model != model_kind::fork) programs->start();
     }
     service::compute answers{make_work(s, programs.get()), s.compute};
-    const auto on_stage = [&programs](model::stage now) {
-        if (programs && now == model::stage::ending) programs->shut();
+    auto serve_one = answers.service();
+    if (programs && pair->model == model_kind::fork) {
+        serve_one = [&programs, &s, inner = answers.service()](model::guest& client) {
+            return serve_with_program(client, inner, *programs, s.common.grace);
+        };
+    }
+    const auto on_stage = [&programs, &s](model::stage now) {
+        if (!programs) return;
+        stop_programs(*programs, now == model::stage::ending ? io::duration{} : s.common.grace);
     };
-    const auto after = [&answers, &s] {
-        if (!s.common.quiet) report(answers.counted());
+    const auto after = [&answers, &programs, &s] {
+        if (programs) end_programs(*programs, s.common.grace);
+        if (s.common.quiet) return;
+        report(answers.counted());
+        if (programs) report(programs->counted());
     };
+    const std::vector<int> keep = guard ? std::vector<int>{guard->fd()} : std::vector<int>{};
     return run_server(command, s.common, *pair,
-                      {.doors = {{.where = s.common.listen, .serve = answers.service()}},
+                      {.doors = {{.where = s.common.listen, .serve = std::move(serve_one)}},
                        .on_stage = on_stage,
                        .after = after,
-                       .count = [&answers] { announce_counters(answers.counted()); }});
+                       .count =
+                           [&answers, &programs] {
+                               announce_counters(answers.counted());
+                               if (programs) announce_counters(programs->counted());
+                           },
+                       .keep = keep});
 }
 
 reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {
@@ -151,13 +235,22 @@ void add_serve(commands& all, CLI::App& compute) {
               fmt::format("Questions that may wait for a worker of the event model; the next is "
                           "'busy' ({})",
                           s->compute.queue));
-    add_value(*serve_command, "--deadline", s->deadline, read_milliseconds, "MS",
-              "A question that waited longer is 'late' and not computed (none)");
+    add_value(
+        *serve_command, "--deadline", s->deadline, read_milliseconds, "MS",
+        "A question that waited longer is 'late' and not computed; with --exec, one that is not "
+        "answered by then (none; 30s with --exec)");
+    add_value(*serve_command, "--idle-time", s->idle_time, read_duration, "TIME",
+              "A connection on which nothing is asked for so long is closed (5m)");
+    add_value(*serve_command, "--stall-time", s->stall_time, read_duration, "TIME",
+              "For the rest of a question that has begun, and for a client to take its answers "
+              "(30s)");
     add_value(*serve_command, "--limit", s->limit, count_from{0, largest_fib}, "N",
               fmt::format("Largest number for fib ({})", s->limit));
     serve_command->add_flag("--exec", s->runs_program,
                             "Answer with a program that answers lines with lines: PROGRAM and its "
                             "own words come last");
+    serve_command->add_flag("--fresh", s->fresh,
+                            "A new process of --exec's program for each question");
     // From the first word that is no flag of ours, all belongs to the program.
     serve_command->prefix_command();
     add_serve_options(*serve_command, s->common);

@@ -139,8 +139,7 @@ std::string as_json(const settings& s, const asked& a) {
 exit_status judge(const asked& a, int signal) {
     if (signal != 0) return signal == SIGINT ? exit_status::interrupted : exit_status::failed;
     if (a.errors.empty()) return exit_status::done;
-    const bool somebody_spoke = a.answered > 0 || a.refusal;
-    return somebody_spoke ? exit_status::failed : exit_status::unreachable;
+    return a.lost ? exit_status::unreachable : exit_status::failed;
 }
 
 exit_status fail(std::string_view why, exit_status status) {

@@ -37,8 +37,18 @@ void announce_counters(const service::tally& c) {
                    counter{"failed", c.failed, "not answered: a program broke"},
                    counter{"too_long", c.too_long, "questions beyond --max-line"},
                    counter{"abandoned", c.abandoned, "not computed: the client had left"},
+                   counter{"idle", c.idle, "connections closed after --idle-time"},
+                   counter{"stalled", c.stalled, "connections closed after --stall-time"},
                    counter{"queued_ns", c.queued_ns, "waits before work, altogether"},
                    counter{"worked_ns", c.worked_ns, "work, altogether"}});
+}
+
+void announce_counters(const service::process_counters& c) {
+    announce_counters("programs",
+                      std::array{counter{"started", c.started, "processes of --exec"},
+                                 counter{"ended", c.ended, "by themselves, or as they were told"},
+                                 counter{"killed", c.killed, "by the server"},
+                                 counter{"unasked", c.unasked, "lines that answered nothing"}});
 }
 
 }  // namespace sluice::cli

@@ -1,9 +1,17 @@
 """Any program that answers lines with lines is a service, under any model."""
 
+import concurrent.futures
+import contextlib
+import itertools
+import pathlib
+import shutil
+import signal
 import sys
+import tempfile
+import time
 import unittest
 
-from compute_rig import ComputeTest, Server, ask, ask_json, call, on_every_model
+from compute_rig import ComputeTest, Server, ask, ask_json, call, on_every_model, wait_until
 
 DOUBLE = "import sys\nfor line in sys.stdin: print(int(line) * 2, flush=True)"
 FRAGILE = (
@@ -13,6 +21,29 @@ FRAGILE = (
     "    print(f'heard {line.strip()}', file=sys.stderr, flush=True)\n"
     "    print(os.getpid(), flush=True)"
 )
+
+# Answers each question with its own words, and says more than that in every way it can think of.
+TALKATIVE = r"""
+$| = 1; srand; print "banner\n" if rand() < 0.5;
+while (<STDIN>) {
+    chomp; my $mood = int(rand(9));
+    if ($mood == 0) { exit 3; }
+    if ($mood == 1) { print "$_ fir"; select(undef, undef, undef, 0.003); print "st\n"; next; }
+    if ($mood == 2) { print STDERR "$_ remark\n" x 50; }
+    print "$_ first\n";
+    if ($mood == 3) { print "$_ second\n"; }
+    if ($mood == 4) { select(undef, undef, undef, 0.005); print "$_ late\n$_ later\n"; }
+    if ($mood == 5) { print "$_ prompt> "; }
+    if ($mood == 6) { select(undef, undef, undef, 0.02); print "$_ l"; print "ast\n"; }
+    if ($mood == 7) { close(STDOUT); }
+}
+"""
+
+
+def is_running(pid):
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 class Exec(ComputeTest):
@@ -55,6 +86,89 @@ class Exec(ComputeTest):
         with Server("event", "--deadline", "200", "--exec", sys.executable, "-c", script) as server:
             self.assertEqual(ask(server.port, "hang")[:2], (1, "function(hang): late\n"))
             server.hear_remark("ended by signal 9")
+
+    @on_every_model
+    def test_nobody_gets_what_belongs_to_another_question(self, serve):
+        numbers = itertools.count()
+
+        def ask_until(end):
+            answered = 0
+            while time.monotonic() < end:
+                with call(server.port) as client:
+                    for _ in range(3):
+                        mine = b"q%d" % next(numbers)
+                        client.send(mine + b"\n")
+                        answer = b""
+                        while not answer.endswith(b"\n"):
+                            answer += client.receive(1)
+                        if answer != b"failed\n":
+                            self.assertEqual(answer, mine + b" first\n")
+                            answered += 1
+            return answered
+
+        with serve("--workers", "2", "--quiet", "--exec", "perl", "-e", TALKATIVE) as server:
+            with concurrent.futures.ThreadPoolExecutor() as threads:
+                end = time.monotonic() + 1
+                asking = [threads.submit(ask_until, end) for _ in range(4)]
+                self.assertGreater(sum(each.result() for each in asking), 0)
+            self.assert_stops(server)
+
+    @on_every_model
+    def test_a_stop_ends_the_input_first_and_kills_last(self, serve):
+        with tempfile.TemporaryDirectory() as folder:
+            log = pathlib.Path(folder, "log")
+            script = (
+                f"trap 'echo term >> {log}; exit' TERM\nwhile read -r x; do echo $x; done\n"
+                f"echo end >> {log}; while :; do sleep 0.01; done"
+            )
+            with serve("--workers", "1", "--exec", "sh", "-c", script) as server:
+                self.assertEqual(ask(server.port, 1)[1], "function(1): 1\n")
+                self.assert_stops(server)
+                self.assertEqual(log.read_text(encoding="ascii"), "end\nterm\n")
+
+    @on_every_model
+    def test_one_that_is_busy_at_the_stop_is_told_and_then_killed(self, serve):
+        script = "trap 'echo told >&2' TERM; read x; echo asked >&2; while :; do sleep 0.01; done"
+        with serve("--workers", "1", "--grace", "600ms", "--exec", "sh", "-c", script) as server, call(server.port) as client:
+            client.send(b"1\n")
+            server.hear_remark("asked")
+            self.assert_stops(server, "told")
+
+    @on_every_model
+    def test_programs_and_what_they_started_end_with_a_server_that_is_killed(self, serve):
+        script = "sleep 1000 & while read x; do echo $$ $!; done"
+        with serve("--workers", "1", "--exec", "sh", "-c", script) as server, call(server.port) as client:
+            client.send(b"1\n")
+            answer = b""
+            while not answer.endswith(b"\n"):
+                answer += client.receive(1)
+            pids = list(map(int, answer.split()))
+            self.assertTrue(all(map(is_running, pids)))
+            server.signal(signal.SIGKILL)
+            wait_until(lambda: not any(map(is_running, pids)), "its programs have ended")
+
+    @on_every_model
+    def test_a_client_that_resets_its_connection_frees_the_program(self, serve):
+        script = "while read x; do [ $x = hang ] && { echo hangs >&2; sleep 1000; }; echo $x; done"
+        with serve("--workers", "1", "--exec", "sh", "-c", script) as server:
+            with call(server.port) as client:
+                client.send(b"hang\n")
+                server.hear_remark("hangs")
+                client.reset()
+            self.assertEqual(ask(server.port, 5)[1], "function(5): 5\n")
+
+    def test_a_program_of_the_fork_model_knows_its_client(self):
+        script = "while read x; do echo $REMOTE_ADDR $REMOTE_PORT; done"
+        with Server("fork", "--exec", "sh", "-c", script) as server, call(server.port) as client:
+            port = client.socket.getsockname()[1]
+            client.send(b"1\n")
+            answer = b"127.0.0.1 %d\n" % port
+            self.assertEqual(client.receive(len(answer)), answer)
+
+    @unittest.skipUnless(shutil.which("bc"), "no bc here")
+    def test_long_numbers_of_bc_are_one_line(self):
+        with Server("event", "--exec", "bc") as server:
+            self.assertEqual(ask(server.port, "2^300")[1], f"function(2^300): {2**300}\n")
 
     def test_mistakes_are_explained(self):
         for flags, words in (

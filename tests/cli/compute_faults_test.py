@@ -89,6 +89,60 @@ class Limits(ComputeTest):
             most = 1 if server.model == "sync" else 2
             self.assert_stops(server, rf"served {len(here) + 1} clients, {most} at most at a time")
 
+    @on_every_model
+    def test_a_silent_client_is_not_waited_for(self, serve):
+        with serve("--idle-time", "100ms", "--stall-time", "200ms", "--workers", "1") as server:
+            with call(server.port) as client:
+                self.assertEqual(client.receive_to_end(), b"")
+            with call(server.port) as client:
+                client.send(b"1\n")
+                self.assertEqual(client.receive_to_end(), b"1\n")
+            self.assert_stops(server, "closed 2 idle and 0 stalled connections")
+
+    @on_every_model
+    def test_half_a_question_is_not_waited_for(self, serve):
+        with serve("--framing", "line", "--stall-time", "100ms", "--workers", "1") as server:
+            with call(server.port) as client:
+                client.send(b"1\n")
+                self.assertEqual(client.receive(2), b"1\n")
+                client.send(b"12")
+                self.assertEqual(client.receive_to_end(), b"")
+            self.assert_stops(server, "closed 0 idle and 1 stalled connections")
+
+    @on_every_model
+    def test_a_client_that_does_not_read_is_not_waited_for(self, serve):
+        with serve("--work", "echo", "--stall-time", "200ms", "--workers", "1") as server:
+            with call(server.port) as client:
+                client.socket.settimeout(30)
+                line = b"x" * 60_000 + b"\n"
+                with self.assertRaises(OSError):
+                    for _ in range(1000):
+                        client.socket.sendall(line)
+            self.assert_answers_echo(server)
+            self.assert_stops(server, "closed 0 idle and 1 stalled connections")
+
+    @on_every_model
+    def test_a_stop_leaves_whole_what_was_answered(self, serve):
+        line = b"x" * 50_000 + b"\n"
+        with serve("--work", "echo", "--workers", "1") as server, call(server.port) as client:
+            # Until the answers that are not read stop the server, and questions lie unread in it.
+            client.socket.settimeout(0.3)
+            sent = 0
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    sent += client.socket.send(line[sent % len(line) :])
+            server.signal(signal.SIGTERM)
+            client.socket.settimeout(30)
+            heard = client.receive_to_end()
+            self.assertEqual(heard, (line * (len(heard) // len(line) + 1))[: len(heard)])
+            self.assertEqual(len(heard) % len(line), 0, "an answer was cut")
+            self.assertGreater(len(heard), 0)
+
+    def assert_answers_echo(self, server):
+        with call(server.port) as client:
+            client.send(b"hello\n")
+            self.assertEqual(client.receive(6), b"hello\n")
+
     @unittest.skipIf(sanitized(), "the sanitizer needs descriptors to look at memory")
     @on_every_model(but=["sync"])
     def test_no_descriptors_left_is_survived_without_spinning(self, serve):

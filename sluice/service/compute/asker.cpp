@@ -138,6 +138,7 @@ void asker::take(std::string_view answer, io::duration took) {
 
 void asker::fail(error why) {
     if (why == fault::cancelled) return;
+    so_far_.lost = true;
     ++over_;
     ++so_far_.errors[why.message()];
 }

@@ -41,6 +41,7 @@ struct asked {
     latencies took;  ///< from asking to the answer, connecting included where each question does
     io::duration elapsed{};
     bool reached = false;  ///< somebody answered a call
+    bool lost = false;  ///< a connection could not be had, broke off, or brought no answer in time
 };
 
 /// Thread of its engine.

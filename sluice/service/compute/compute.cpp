@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <system_error>
@@ -27,10 +28,18 @@ std::uint64_t nanoseconds(io::duration d) noexcept {
         std::chrono::duration_cast<std::chrono::nanoseconds>(d).count());
 }
 
-/// Whether the connection was reset. An orderly end does not count: it may be half of one.
-bool is_reset(int fd) noexcept {
-    pollfd p{.fd = fd, .events = 0, .revents = 0};
-    return ::poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
+/// What a client has done to its connection while it waits for an answer.
+enum class presence : std::uint8_t {
+    here,
+    ended,  ///< it sends no more, and may still read: an orderly end may be half of one
+    gone,   ///< the connection was reset
+};
+
+presence presence_of(int fd) noexcept {
+    pollfd p{.fd = fd, .events = POLLRDHUP, .revents = 0};
+    if (::poll(&p, 1, 0) != 1) return presence::here;
+    if ((p.revents & (POLLERR | POLLHUP)) != 0) return presence::gone;
+    return (p.revents & POLLRDHUP) != 0 ? presence::ended : presence::here;
 }
 
 void empty(std::string& out) {
@@ -38,7 +47,52 @@ void empty(std::string& out) {
     if (out.capacity() > most_kept) out.shrink_to_fit();
 }
 
+/// `d` from now. The blocking engine's own time is that of its last wait, which may be long ago for
+/// a thread of a pool.
+io::time_point in(const model::guest& client, io::duration d) noexcept {
+    const auto& here = client.home();
+    return io::after(here.blocks() ? io::clock::now() : here.now(), d);
+}
+
 }  // namespace
+
+/// Looks after a client that nothing is read from, at first often, then every four seconds; cancels
+/// `both` when it has gone. A timer, as the blocking engine waits for one thing at a time.
+class compute::lookout : io::timer {
+ public:
+    lookout(io::engine& here, int fd, coro::scope& both, question_context& of, bool& gone) noexcept
+        : timer{[](timer& t) noexcept { static_cast<lookout&>(t).look(); }},
+          here_{here},
+          fd_{fd},
+          both_{both},
+          of_{of},
+          gone_{gone} {}
+    lookout(const lookout&) = delete;
+    lookout& operator=(const lookout&) = delete;
+    ~lookout() { here_.timers().disarm(*this); }
+
+    void set() noexcept { here_.timers().arm(*this, io::after(io::clock::now(), pause_)); }
+
+ private:
+    void look() noexcept {
+        const auto now = presence_of(fd_);
+        if (now != presence::here) of_.client_ended = true;
+        if (now == presence::gone) {
+            gone_ = true;
+            both_.cancel();
+            return;
+        }
+        pause_ = std::min<io::duration>(pause_ * 2, 4s);
+        set();
+    }
+
+    io::engine& here_;
+    int fd_;
+    coro::scope& both_;
+    question_context& of_;
+    bool& gone_;
+    io::duration pause_ = 250ms;
+};
 
 compute::compute(std::unique_ptr<work> what, compute_options o)
     : work_{std::move(what)}, options_{o} {}
@@ -53,6 +107,9 @@ coro::task<void> compute::converse(model::guest& client) {
     messages questions{client, options_.framing, options_.max_line, wire::sender::client};
     std::string out;
     bool is_open = false;  // the last answer has no end
+    bool asked = true;     // a question came since the last wait
+    bool begun = false;    // of the next one, some bytes have come
+    auto until = io::never;
     for (;;) {
         const auto question = questions.here();
         if (is_open && questions.answers_terminated()) {
@@ -65,6 +122,7 @@ coro::task<void> compute::converse(model::guest& client) {
             co_return;
         }
         if (*question) {
+            asked = true;
             auto todo = work_->begin((*question)->text, out);
             if (todo) {
                 auto answered = co_await answer(client, questions, std::move(*todo), out);
@@ -77,32 +135,55 @@ coro::task<void> compute::converse(model::guest& client) {
             if (out.size() < batch) continue;
         }
         if (!out.empty()) {
-            auto sent = co_await client.peer().send_all(out);
-            if (!sent) co_return;
+            auto sent = co_await io::with_deadline(client.home(), client.peer().send_all(out),
+                                                   in(client, options_.stall_time));
+            if (!sent) co_return give_up_sending(client, sent.error());
             empty(out);
         }
         if (*question) continue;
         if (questions.ended()) co_return;
+        if (std::exchange(asked, false)) {
+            begun = false;
+            until = in(client, options_.idle_time);
+        }
         result<void> read;
-        // Most reads take no coroutine of their own.
-        if (!questions.awaits_pause()) {
-            questions.let_go();
-            read = questions.take(co_await client.peer().recv(client.patience()));
-        } else {
+        if (questions.awaits_pause()) {
             auto more = questions.more();
             more.set_context(client.patience());
             read = co_await more;
+        } else {
+            questions.let_go();
+            auto got = co_await io::with_deadline(client.home(),
+                                                  client.peer().recv(client.patience()), until);
+            if (!got && got.error() == fault::timed_out) {
+                (begun ? tally_->stalled : tally_->idle).fetch_add(1, std::memory_order_relaxed);
+                co_return;
+            }
+            read = questions.take(std::move(got));
         }
-        if (!read) co_return;
+        if (!read) {
+            // At a stop. Questions that lie unread must not cost the answers that are on their way.
+            if (read.error() == fault::cancelled) {
+                co_await net::lingering_close(client.peer(), client.patience());
+            }
+            co_return;
+        }
+        if (!std::exchange(begun, true)) until = in(client, options_.stall_time);
     }
 }
 
 coro::task<result<void>> compute::answer(model::guest& client, messages& from, effort todo,
                                          std::string& out) {
     // What is known already is not kept back for what may take long.
-    auto sent = co_await client.peer().send_all(out);
-    if (!sent) co_return failure(sent.error());
-    out.clear();
+    if (!out.empty()) {
+        auto sent = co_await io::with_deadline(client.home(), client.peer().send_all(out),
+                                               in(client, options_.stall_time));
+        if (!sent) {
+            give_up_sending(client, sent.error());
+            co_return failure(sent.error());
+        }
+        out.clear();
+    }
     auto said = co_await labour(client, from, std::move(todo));
     if (said) {
         tally_->worked_on.fetch_add(1, std::memory_order_relaxed);
@@ -114,28 +195,45 @@ coro::task<result<void>> compute::answer(model::guest& client, messages& from, e
     co_return result<void>{};
 }
 
+void compute::give_up_sending(model::guest& client, error why) noexcept {
+    if (why != fault::timed_out) return;
+    tally_->stalled.fetch_add(1, std::memory_order_relaxed);
+    // What the client does not read, the kernel need not keep.
+    client.peer().reset_on_close();
+}
+
 coro::task<compute::outcome> compute::labour(model::guest& client, messages& from, effort todo) {
     io::engine& here = client.home();
-    if (is_reset(client.peer().fd())) {
+    const int fd = client.peer().fd();
+    if (presence_of(fd) == presence::gone) {
         tally_->abandoned.fetch_add(1, std::memory_order_relaxed);
         co_return failure(fault::cancelled);
     }
     if (here.works_in_place() && todo.compute) co_return timed(todo, io::clock::now());
     outcome said = failure(fault::cancelled);
     bool gone = false;
+    question_context of;
     coro::scope both{co_await coro::this_context()};
-    if (auto begun = both.spawn(do_it(here, both, todo, said)); !begun) {
+    lookout eyes{here, fd, both, of, gone};
+    // The blocking engine waits for one thing at a time, and does not come back before it is done.
+    if (here.blocks()) eyes.set();
+    if (auto begun = both.spawn(do_it(here, both, todo, of, said)); !begun) {
         co_return failure(begun.error());
     }
-    // The blocking engine waits for one thing at a time, and never comes here before it is done.
-    if (both.size() > 0) static_cast<void>(both.spawn(watch(from, both, gone)));
+    if (both.size() > 0) static_cast<void>(both.spawn(watch(from, both, of, eyes, gone)));
     co_await both.join();
     if (gone && !said) tally_->abandoned.fetch_add(1, std::memory_order_relaxed);
     co_return said;
 }
 
-coro::task<void> compute::do_it(io::engine& here, coro::scope& both, effort& todo, outcome& into) {
-    if (todo.compute) {
+coro::task<void> compute::do_it(io::engine& here, coro::scope& both, effort& todo,
+                                question_context& of, outcome& into) {
+    if (todo.ask) {
+        const auto asked = io::clock::now();
+        into = co_await todo.ask(here, of);
+        const auto all = io::clock::now() - asked;
+        tally_->count_effort(nanoseconds(of.queued), nanoseconds(all - of.queued));
+    } else if (todo.compute) {
         into = co_await offload(here, todo);
     } else {
         auto slept = co_await io::sleep_for(here, todo.sleep);
@@ -144,14 +242,20 @@ coro::task<void> compute::do_it(io::engine& here, coro::scope& both, effort& tod
     both.cancel();
 }
 
-coro::task<void> compute::watch(messages& from, coro::scope& both, bool& gone) {
-    // Another question is here already, or the client said that there will be none: it is not
-    // watched any further, and the next send will tell.
-    if (from.ended() || !from.drained()) co_return;
-    auto read = co_await from.more();
-    if (read || read.error() == fault::cancelled) co_return;
-    gone = true;
-    both.cancel();
+coro::task<void> compute::watch(messages& from, coro::scope& both, question_context& of,
+                                lookout& eyes, bool& gone) {
+    // Reading ahead would lend memory to a client for questions that are not answered yet: one
+    // read, and from then on the descriptor is only looked at.
+    if (!from.ended() && from.drained()) {
+        auto read = co_await from.more();
+        if (!read && read.error() != fault::cancelled) {
+            gone = true;
+            both.cancel();
+        }
+        if (!read) co_return;
+    }
+    if (from.ended()) of.client_ended = true;
+    eyes.set();
 }
 
 coro::task<compute::outcome> compute::offload(io::engine& here, effort& todo) {
@@ -193,8 +297,9 @@ coro::task<void> compute::refuse_too_long(model::guest& client, std::string& out
     tally_->too_long.fetch_add(1, std::memory_order_relaxed);
     out += refusal::too_long;
     out += wire::message_end(terminated);
-    auto sent = co_await client.peer().send_all(out);
-    if (!sent) co_return;
+    auto sent = co_await io::with_deadline(client.home(), client.peer().send_all(out),
+                                           in(client, options_.stall_time));
+    if (!sent) co_return give_up_sending(client, sent.error());
     co_await net::lingering_close(client.peer(), client.patience());
 }
 

@@ -1,6 +1,7 @@
 // A request-reply service: one message asks, one answers, as many a connection as the client likes.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -33,6 +34,10 @@ struct compute_options {
     std::size_t queue = 1024;
     /// How long an effort may wait for a thread before it is answered `late` and never computed.
     io::duration deadline = io::duration::max();
+    io::duration idle_time = std::chrono::minutes{5};  ///< a connection may ask nothing for so long
+    /// From the first bytes of a question to its last, and for a client to take its answers: up to
+    /// 64 KiB of them, or a longer one.
+    io::duration stall_time = std::chrono::seconds{30};
 };
 
 /// Answers questions in their order. What `work` can say at once is said where it was read. An
@@ -51,6 +56,7 @@ class compute {
     [[nodiscard]] const tally& counted() const noexcept { return *tally_; }
 
  private:
+    class lookout;
     using messages = net::framed<model::guest>;
     using outcome = result<std::string>;
 
@@ -58,10 +64,13 @@ class compute {
     coro::task<result<void>> answer(model::guest& client, messages& from, effort todo,
                                     std::string& out);
     coro::task<outcome> labour(model::guest& client, messages& from, effort todo);
-    coro::task<void> do_it(io::engine& here, coro::scope& both, effort& todo, outcome& into);
+    coro::task<void> do_it(io::engine& here, coro::scope& both, effort& todo, question_context& of,
+                           outcome& into);
     coro::task<outcome> offload(io::engine& here, effort& todo);
     coro::task<outcome> compute_elsewhere(io::engine& here, effort& todo, io::time_point asked);
-    static coro::task<void> watch(messages& from, coro::scope& both, bool& gone);
+    void give_up_sending(model::guest& client, error why) noexcept;
+    static coro::task<void> watch(messages& from, coro::scope& both, question_context& of,
+                                  lookout& eyes, bool& gone);
     coro::task<void> refuse_too_long(model::guest& client, std::string& out, bool terminated);
     outcome timed(const effort& todo, io::time_point asked) noexcept;
     [[nodiscard]] std::string_view count_refusal(error why) noexcept;

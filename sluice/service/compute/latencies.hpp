@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -24,11 +25,13 @@ class latencies {
     [[nodiscard]] io::duration max() const noexcept { return io::duration{most_}; }
     /// What `share` (0 to 1) of all did not exceed; zero if there are none.
     [[nodiscard]] io::duration at(double share) const noexcept {
-        const auto wanted = static_cast<std::uint64_t>(share * static_cast<double>(count_));
+        // The nearest rank: the smallest that at least this share of all did not exceed.
+        const auto rank = std::ceil(share * static_cast<double>(count_) - 1e-9);
+        const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rank));
         std::uint64_t seen = 0;
         for (std::size_t i = 0; i < buckets_.size(); ++i) {
             seen += buckets_[i];
-            if (seen > wanted || (seen == count_ && seen > 0)) {
+            if (seen >= wanted) {
                 const auto top = top_of(i);
                 return io::duration{top < most_ ? top : most_};
             }

@@ -17,6 +17,8 @@ struct tally {
     std::atomic<std::uint64_t> failed = 0;     ///< what should have answered broke
     std::atomic<std::uint64_t> too_long = 0;   ///< messages over the limit
     std::atomic<std::uint64_t> abandoned = 0;  ///< not computed: the client had gone
+    std::atomic<std::uint64_t> idle = 0;       ///< connections closed: nothing was asked for long
+    std::atomic<std::uint64_t> stalled = 0;    ///< closed: half a question, or answers not read
     std::atomic<std::uint64_t> queued_ns = 0;  ///< waited before an effort began, altogether
     std::atomic<std::uint64_t> worked_ns = 0;  ///< efforts, altogether
     std::atomic<std::uint64_t> longest_queued_ns = 0;

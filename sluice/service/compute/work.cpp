@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/service/compute/process_pool.hpp"
 
 namespace sluice::service {
 namespace {
@@ -62,8 +63,7 @@ class fib_work final : public work {
         const auto number = static_cast<unsigned>(*n);
         if (number > cheap_fib) {
             return effort{
-                .compute = [number] { return result<std::string>{std::to_string(fib(number))}; },
-                .slept = {}};
+                .compute = [number] { return result<std::string>{std::to_string(fib(number))}; }};
         }
         append_number(answers, fib(number));
         return std::nullopt;
@@ -90,8 +90,7 @@ class sleep_work final : public work {
             answers += n.error();
             return std::nullopt;
         }
-        return effort{
-            .compute = {}, .sleep = std::chrono::milliseconds{*n}, .slept = std::to_string(*n)};
+        return effort{.sleep = std::chrono::milliseconds{*n}, .slept = std::to_string(*n)};
     }
 
  private:
@@ -100,16 +99,32 @@ class sleep_work final : public work {
 
 class function_work final : public work {
  public:
-    explicit function_work(std::function<result<std::string>(std::string_view)> f) noexcept
+    explicit function_work(std::function<std::string(std::string_view)> f) noexcept
         : function_{std::move(f)} {}
     std::optional<effort> begin(std::string_view question,
                                 std::string& /*answers*/) const override {
-        return effort{.compute = [this, text = std::string{question}] { return function_(text); },
-                      .slept = {}};
+        return effort{.compute = [this, text = std::string{question}] {
+            return result<std::string>{function_(text)};
+        }};
     }
 
  private:
-    std::function<result<std::string>(std::string_view)> function_;
+    std::function<std::string(std::string_view)> function_;
+};
+
+class program_work final : public work {
+ public:
+    explicit program_work(process_pool& pool) noexcept : pool_{pool} {}
+    std::optional<effort> begin(std::string_view question,
+                                std::string& /*answers*/) const override {
+        return effort{
+            .ask = [this, text = std::string{question}](io::engine& here, question_context& of) {
+                return pool_.ask(here, text, of);
+            }};
+    }
+
+ private:
+    process_pool& pool_;
 };
 
 }  // namespace
@@ -134,14 +149,11 @@ std::unique_ptr<work> make_sleep(io::duration limit) {
 }
 
 std::unique_ptr<work> make_function(std::function<std::string(std::string_view)> f) {
-    return make_function(std::function<result<std::string>(std::string_view)>{
-        [f = std::move(f)](std::string_view question) {
-            return result<std::string>{f(question)};
-        }});
+    return std::make_unique<function_work>(std::move(f));
 }
 
-std::unique_ptr<work> make_function(std::function<result<std::string>(std::string_view)> f) {
-    return std::make_unique<function_work>(std::move(f));
+std::unique_ptr<work> make_programs(process_pool& pool) {
+    return std::make_unique<program_work>(pool);
 }
 
 }  // namespace sluice::service

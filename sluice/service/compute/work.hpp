@@ -1,6 +1,7 @@
 // What a request-reply service does with a question.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,9 +10,13 @@
 #include <string_view>
 
 #include "sluice/base/result.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
 
 namespace sluice::service {
+
+class process_pool;
 
 /// The words that stand for no answer.
 namespace refusal {
@@ -23,14 +28,25 @@ inline constexpr std::string_view late = "late";      ///< it waited for longer 
 inline constexpr std::string_view failed = "failed";  ///< what should answer broke
 }  // namespace refusal
 
+/// What the connection tells of a question that is being answered elsewhere, and what it is told.
+struct question_context {
+    /// The client has ended its side of the connection; it may still want to read. Any thread.
+    std::atomic<bool> client_ended = false;
+    /// How long the question waited before it was begun. Set before the answer is there.
+    io::duration queued{};
+};
+
 /// What is still to be done for an answer.
 struct effort {
+    /// Waits for the answer of another process, and holds no thread where the engine does not
+    /// block. Errors as for `compute`; fault::cancelled. If empty:
+    std::function<coro::task<result<std::string>>(io::engine&, question_context&)> ask = {};
     /// Burns CPU, or blocks: for a thread that nobody else needs meanwhile. fault::queue_full,
     /// fault::timed_out, or any other error, which is `failed`. Does not throw. If empty:
-    std::function<result<std::string>()> compute;
+    std::function<result<std::string>()> compute = {};
     /// time passes, and the answer is there.
     io::duration sleep{};
-    std::string slept;
+    std::string slept = {};
 };
 
 /// Answers questions. Any thread, several at once.
@@ -59,8 +75,7 @@ class work {
 [[nodiscard]] std::unique_ptr<work> make_sleep(io::duration limit);
 /// What `f` says, computed where it may take long.
 [[nodiscard]] std::unique_ptr<work> make_function(std::function<std::string(std::string_view)> f);
-/// The same for what may also fail.
-[[nodiscard]] std::unique_ptr<work> make_function(
-    std::function<result<std::string>(std::string_view)> f);
+/// What the programs of `pool` answer. The pool outlives it.
+[[nodiscard]] std::unique_ptr<work> make_programs(process_pool& pool);
 
 }  // namespace sluice::service
