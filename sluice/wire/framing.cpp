@@ -95,6 +95,7 @@ void frame_reader::finish() noexcept {
 }
 
 frame_reader::outcome frame_reader::next_line() noexcept {
+    if (skipping_) skip_to_line_end();
     while (true) {
         const auto end = chunk_.find('\n');
         if (end == std::string_view::npos) return keep_rest();
@@ -104,6 +105,7 @@ frame_reader::outcome frame_reader::next_line() noexcept {
         // Measured before it is joined, so that the stash never outgrows the limit.
         const bool returned = ends_in_return(text.empty() ? stash_.view() : text);
         if (stash_.size() + text.size() - (returned ? 1 : 0) > max_message_) {
+            learn_lines();
             return fail(trouble::too_long);
         }
         if (!stash_.empty()) {
@@ -129,6 +131,10 @@ frame_reader::outcome frame_reader::next_decoded() noexcept {
             if (kept != trouble::none) return fail(kept);
             continue;
         }
+        if (skipping_) {
+            end_skipping();
+            continue;
+        }
         auto text = stash_.view();
         if (returned) text.remove_suffix(1);
         if (text.size() > max_message_) return fail(trouble::too_long);
@@ -140,7 +146,10 @@ frame_reader::outcome frame_reader::next_decoded() noexcept {
 
 frame_reader::outcome frame_reader::next_chunk() noexcept {
     if (chunk_.empty()) return std::nullopt;
-    if (chunk_.size() > max_message_) return fail(trouble::too_long);
+    if (chunk_.size() > max_message_) {
+        chunk_ = {};
+        return fail(trouble::too_long);
+    }
     return message{.text = std::exchange(chunk_, {}), .terminated = false};
 }
 
@@ -154,10 +163,34 @@ frame_reader::outcome frame_reader::keep_rest() noexcept {
     return std::nullopt;
 }
 
-/// Adds bytes whose line has not ended yet.
+/// A message that is dropped may end in what was lent.
+void frame_reader::skip_to_line_end() noexcept {
+    const auto end = chunk_.find('\n');
+    if (end == std::string_view::npos) return;
+    chunk_.remove_prefix(end + 1);
+    end_skipping();
+}
+
+void frame_reader::end_skipping() noexcept {
+    skipping_ = false;
+    learn_lines();
+    handed_out_ = true;
+    forget_handed_out();
+}
+
+/// Adds bytes whose line has not ended yet; of one that is dropped the last alone.
 frame_reader::trouble frame_reader::keep(std::string_view bytes) noexcept {
+    if (skipping_) {
+        stash_.clear();
+        bytes = bytes.substr(bytes.size() - 1);
+    }
     // A '\r' at the end may still turn out to be half of the line's end, which does not count.
-    if (stash_.size() + bytes.size() - (ends_in_return(bytes) ? 1 : 0) > max_message_) {
+    if (!skipping_ &&
+        stash_.size() + bytes.size() - (ends_in_return(bytes) ? 1 : 0) > max_message_) {
+        skipping_ = beyond_ == overlong::dropped;
+        if (!skipping_) return trouble::too_long;
+        stash_.clear();
+        if (!stash_.append(bytes.substr(bytes.size() - 1))) return trouble::no_memory;
         return trouble::too_long;
     }
     if (!stash_.append(bytes)) return trouble::no_memory;
@@ -179,6 +212,13 @@ frame_reader::outcome frame_reader::hand_out_rest() noexcept {
     cut_ = false;
     const bool entered = returned_;
     returned_ = false;
+    if (skipping_) {
+        skipping_ = false;
+        handed_out_ = true;
+        forget_handed_out();
+        late_end_ = !entered;
+        return next_line();
+    }
     auto text = stash_.view();
     if (entered) text.remove_suffix(1);
     if (text.size() > max_message_) return fail(trouble::too_long);
@@ -237,11 +277,16 @@ void frame_reader::learn_lines() noexcept {
 }
 
 frame_reader::outcome frame_reader::fail(trouble what) noexcept {
+    handed_out_ = false;
+    cut_ = false;
+    if (what == trouble::too_long && beyond_ == overlong::dropped) {
+        late_end_ = false;
+        if (!skipping_) stash_.release();
+        return failure(fault::message_too_long);
+    }
     trouble_ = what;
     chunk_ = {};
     stash_.release();
-    handed_out_ = false;
-    cut_ = false;
     return what == trouble::too_long ? failure(fault::message_too_long) : failure_of(ENOMEM);
 }
 

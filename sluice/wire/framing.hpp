@@ -33,6 +33,12 @@ enum class sender : std::uint8_t {
     person,   ///< the same, who perhaps sends keys as they are typed
 };
 
+/// What becomes of a stream with a message beyond the limit.
+enum class overlong : std::uint8_t {
+    fails,    ///< the boundaries are lost, and every next() repeats the error
+    dropped,  ///< told once, as soon as it is known; the message after it is found
+};
+
 /// For how long a peer must be silent for `automatic` to take unterminated bytes for a message.
 enum class pause : std::uint8_t {
     none,   ///< no pause ends a message
@@ -84,10 +90,12 @@ struct message {
 class frame_reader {
  public:
     /// `max_message`: the longest message accepted, in bytes, its line end not counted.
-    frame_reader(framing mode, std::size_t max_message, sender from = sender::program) noexcept
+    frame_reader(framing mode, std::size_t max_message, sender from = sender::program,
+                 overlong beyond = overlong::fails) noexcept
         : max_message_{max_message},
           mode_{mode},
           from_{from},
+          beyond_{beyond},
           answers_terminated_{mode != framing::raw},
           ends_lines_{mode != framing::automatic} {}
 
@@ -97,10 +105,16 @@ class frame_reader {
 
     /// The next message, none if more bytes are needed, or an error: fault::message_too_long as
     /// soon as a message is known to be so, ENOMEM if one could not be joined. After an error the
-    /// boundaries are lost: the reader keeps nothing and repeats the error for good.
+    /// boundaries are lost, unless such messages are dropped: the reader keeps nothing and repeats
+    /// the error for good.
     /// The message's text is valid until the next call of a function that is not const, and only as
     /// long as the chunk is.
     [[nodiscard]] result<std::optional<message>> next() noexcept;
+
+    /// What of the chunk is still to be looked at; the reader goes on with `same`, a copy of it, so
+    /// that the chunk may go. No text of a message may be in use.
+    [[nodiscard]] std::string_view rest_of_chunk() const noexcept { return chunk_; }
+    void move_rest_to(std::string_view same) noexcept { chunk_ = same; }
 
     /// The pause of the peer that would now be a reason for end_pause().
     [[nodiscard]] pause awaited() const noexcept;
@@ -138,6 +152,8 @@ class frame_reader {
     outcome keep_rest() noexcept;
     outcome hand_out_rest() noexcept;
     outcome fail(trouble what) noexcept;
+    void skip_to_line_end() noexcept;
+    void end_skipping() noexcept;
     [[nodiscard]] trouble keep(std::string_view bytes) noexcept;
     std::optional<message> end_line(std::string_view text) noexcept;
     void forget_handed_out() noexcept;
@@ -150,6 +166,7 @@ class frame_reader {
     std::size_t max_message_;
     framing mode_;
     sender from_;
+    overlong beyond_;
     trouble trouble_ = trouble::none;
     telnet_decoder telnet_;
     // Small: an idle connection holds one of these.
@@ -163,6 +180,7 @@ class frame_reader {
     bool cut_ : 1 = false;         // the stash holds a message that ends here
     bool returned_ : 1 = false;    // by a return
     bool late_end_ : 1 = false;    // a line end now would belong to the message before
+    bool skipping_ : 1 = false;    // a message is dropped: the stash holds its last byte alone
     bool finished_ : 1 = false;
 };
 

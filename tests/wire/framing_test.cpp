@@ -587,6 +587,57 @@ TEST(framing_limit, counts_a_return_that_is_no_line_end) {
     EXPECT_FALSE(parse(framing::automatic, 3, {"abc\r\n", {5}}, {}).too_long);
 }
 
+/// Messages and, as "(too long)", what was dropped.
+std::vector<std::string> read_dropping(frame_reader& reader, std::string_view chunk) {
+    const auto lent = std::make_unique<std::string>(chunk);
+    std::vector<std::string> seen;
+    reader.feed(*lent);
+    for (auto found = reader.next(); !found || *found; found = reader.next()) {
+        seen.push_back(found ? std::string{(*found)->text} : "(too long)");
+        // The chunk goes while it is being read.
+        const auto moved = std::make_unique<std::string>(reader.rest_of_chunk());
+        reader.move_rest_to(*moved);
+        lent->assign(lent->size(), '!');
+        lent->assign(*moved);
+        reader.move_rest_to(*lent);
+    }
+    return seen;
+}
+
+TEST(framing_limit, messages_beyond_it_are_dropped_alone_however_they_are_split) {
+    const std::string bytes = "ok\n123456789\nstays\r\n12345678\r\n1234567890123\r\n\nend\n";
+    for (const auto mode : {framing::line, framing::automatic}) {
+        for (std::size_t i = 0; i <= bytes.size(); ++i) {
+            for (std::size_t j = i; j <= bytes.size(); ++j) {
+                frame_reader reader{mode, 8, sender::program, overlong::dropped};
+                std::vector<std::string> seen;
+                for (const auto& chunk :
+                     {bytes.substr(0, i), bytes.substr(i, j - i), bytes.substr(j)}) {
+                    for (auto& m : read_dropping(reader, chunk)) seen.push_back(std::move(m));
+                }
+                ASSERT_THAT(seen, ElementsAre("ok", "(too long)", "stays", "12345678", "(too long)",
+                                              "", "end"))
+                    << i << ", " << j;
+            }
+        }
+    }
+}
+
+TEST(framing_limit, a_dropped_message_ends_at_a_pause_too) {
+    frame_reader reader{framing::automatic, 3, sender::program, overlong::dropped};
+    EXPECT_THAT(read_dropping(reader, "abcd"), ElementsAre("(too long)"));
+    EXPECT_THAT(read_dropping(reader, "efgh"), IsEmpty());
+    EXPECT_NE(reader.awaited(), pause::none);
+    reader.end_pause();
+    EXPECT_FALSE(*reader.next());
+    EXPECT_EQ(reader.awaited(), pause::none);
+    EXPECT_THAT(read_dropping(reader, "\n\nabc\n"), ElementsAre("", "abc"));
+
+    frame_reader raw{framing::raw, 3, sender::program, overlong::dropped};
+    EXPECT_THAT(read_dropping(raw, "abcd"), ElementsAre("(too long)"));
+    EXPECT_THAT(read_dropping(raw, "abc"), ElementsAre("abc"));
+}
+
 TEST(framing_limit, may_be_zero_or_all_there_is) {
     EXPECT_THAT(parse(framing::line, 0, {"\n\r\n"}, {}).messages,
                 ElementsAre(with_end(""), with_end("")));
