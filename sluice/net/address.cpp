@@ -236,6 +236,11 @@ std::string address::to_string() const {
         ::inet_ntop(AF_INET, &storage_.v4.sin_addr, host, sizeof host);
         return fmt::format("{}:{}", host, port());
     }
+    if (family() == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&storage_.v6.sin6_addr)) {
+        // A client of IPv4 on a socket of IPv6 (RFC 4291, section 2.5.5.2): shown as what it is.
+        ::inet_ntop(AF_INET, &storage_.v6.sin6_addr.s6_addr[12], host, sizeof host);
+        return fmt::format("{}:{}", host, port());
+    }
     if (family() == AF_INET6) {
         ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, host, sizeof host);
         const auto zone = storage_.v6.sin6_scope_id;
