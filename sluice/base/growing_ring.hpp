@@ -34,7 +34,7 @@ class growing_ring {
         return (first_ + i) & (slots_.size() - 1);
     }
     void grow() {
-        std::vector<T> larger(slots_.empty() ? 16 : slots_.size() * 2);
+        std::vector<T> larger(slots_.empty() ? 4 : slots_.size() * 2);
         for (std::size_t i = 0; i < count_; ++i) larger[i] = std::move((*this)[i]);
         slots_ = std::move(larger);
         first_ = 0;

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,8 +35,9 @@ struct settings {
     serve_options common;
     chat::limits allowed;
     std::chrono::milliseconds write_deadline{60'000};
-    std::uint64_t rate = 0;
-    std::uint64_t burst = 10;
+    std::optional<std::uint64_t> rate;
+    std::optional<std::uint64_t> burst;
+    std::optional<std::uint64_t> command_rate;
     bool stats = false;
 };
 
@@ -51,6 +54,16 @@ std::string why_no_window(const chat::limits& l) {
     return fmt::format("--window {} is too small for --max-line {}; give it at least {}",
                        wire::format_size(l.window), wire::format_size(l.max_line),
                        wire::format_size(least));
+}
+
+/// A rate that was chosen has a burst of its own.
+void set_rates(chat::limits& l, const settings& s) {
+    constexpr std::uint64_t usual_burst = 10;
+    if (s.rate) l.rate = static_cast<double>(*s.rate);
+    if (s.rate || s.burst) l.burst = static_cast<double>(s.burst.value_or(usual_burst));
+    if (!s.command_rate) return;
+    l.command_rate = static_cast<double>(*s.command_rate);
+    l.command_burst = static_cast<double>(std::max(*s.command_rate, usual_burst));
 }
 
 exit_status serve(const CLI::App& command, settings s) {
@@ -76,8 +89,7 @@ exit_status serve(const CLI::App& command, settings s) {
     s.allowed.max_clients = s.common.max_clients;
     s.allowed.max_per_address = s.common.max_per_address;
     s.allowed.write_deadline = s.write_deadline;
-    s.allowed.rate = static_cast<double>(s.rate);
-    s.allowed.burst = static_cast<double>(s.burst);
+    set_rates(s.allowed, s);
     transcript_on_stdout shown;
     chat::server server{std::move(*doors),
                         {.allowed = s.allowed,
@@ -138,9 +150,11 @@ void add_limits(CLI::App& command, settings& into) {
     add_value(command, "--max-private", l.max_private, read_private_limit, "SIZE",
               "Replies and private lines that wait for a member (64K)");
     add_value(command, "--rate", into.rate, count_from{0, many}, "N",
-              "Messages a second a member, 0 for any number (0)");
+              "Lines a second from a member, 0 for any number (100000)");
     add_value(command, "--burst", into.burst, count_from{1, many}, "N",
-              "Messages at once beyond the rate (10)");
+              "Lines at once beyond --rate (10; 200000 without --rate)");
+    add_value(command, "--command-rate", into.command_rate, count_from{0, many}, "N",
+              "Commands a second from a member, 0 for any number (50)");
     add_value(command, "--presence", l.presence, count_from{0, many}, "N",
               "Largest room that is told who comes and goes (500)");
     add_value(command, "--write-deadline", into.write_deadline, read_duration, "TIME",

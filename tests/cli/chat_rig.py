@@ -9,6 +9,12 @@ import socket
 from talk_rig import PATIENCE, SLUICE, Ended, Program, Socket
 
 
+def sanitized():
+    """Whether the program keeps freed memory, and shadows of it, for a sanitizer to look at."""
+    cache = pathlib.Path(os.environ["SLUICE_BUILD"], "CMakeCache.txt").read_text(encoding="utf-8")
+    return re.search(r"^SLUICE_SANITIZE:\w+=.", cache, re.MULTILINE) is not None
+
+
 class ChatServer(Program):
     """`sluice chat serve` on a port of the kernel's choice."""
 

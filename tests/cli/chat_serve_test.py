@@ -2,14 +2,13 @@
 
 import json
 import os
-import pathlib
 import re
 import resource
 import signal
 import subprocess
 import unittest
 
-from chat_rig import ChatServer, Member, members
+from chat_rig import ChatServer, Member, members, sanitized
 from talk_rig import (
     ENVIRONMENT,
     INTERRUPT,
@@ -20,12 +19,6 @@ from talk_rig import (
     on_every_loop,
     wait_until,
 )
-
-
-def sanitized():
-    """Whether the program keeps freed memory, and shadows of it, for a sanitizer to look at."""
-    cache = pathlib.Path(os.environ["SLUICE_BUILD"], "CMakeCache.txt").read_text(encoding="utf-8")
-    return re.search(r"^SLUICE_SANITIZE:\w+=.", cache, re.MULTILINE) is not None
 
 
 def run(*words):

@@ -20,9 +20,7 @@ namespace {
 constexpr std::size_t page = 4096;
 
 log make_log(std::size_t window = page) {
-    auto made = log::create(window);
-    EXPECT_TRUE(made) << made.error().message();
-    return std::move(*made);
+    return log{window};
 }
 
 std::string all_of(const log& l) {
@@ -50,6 +48,33 @@ TEST(chat_log, empty) {
     const auto none = l.find_stretch(0, [](author) { return true; });
     EXPECT_EQ(none.from, none.to);
     EXPECT_EQ(l.begin_after(page), 0U);
+}
+
+TEST(chat_log, takes_memory_for_what_was_written) {
+    log l = make_log(1 << 20);
+    EXPECT_EQ(l.capacity(), 0U);
+    std::string written;
+    for (std::size_t i = 0; l.end() < 300'000; ++i) {
+        const std::string line = "line " + std::to_string(i) + "\n";
+        l.append(author::speaking(i / 3), {line});
+        written += line;
+        EXPECT_LE(l.capacity(), std::max<std::size_t>(256, 2 * l.end()) > 16384
+                                    ? 1U << 20
+                                    : std::max<std::size_t>(256, 2 * l.end()));
+    }
+    EXPECT_EQ(all_of(l), written);
+    EXPECT_EQ(l.capacity(), l.window());
+    EXPECT_EQ(l.stretch_at(0).by, author::speaking(0));
+}
+
+TEST(chat_log, without_addresses_for_a_ring_it_stays_in_the_heap) {
+    // More than x86-64 has addresses for.
+    log l = make_log(std::size_t{1} << 46);
+    std::size_t lines = 0;
+    for (; l.end() < 200'000; ++lines) l.append(author::speaking(1), {"a line of some length\n"});
+    EXPECT_EQ(l.begin(), 0U);
+    EXPECT_TRUE(l.view(l.begin(), l.end()).ends_with("length\n"));
+    EXPECT_EQ(l.lines_by_others(2, l.begin(), l.end()), (l.end() - l.begin()) / 22);
 }
 
 TEST(chat_log, joins_the_pieces_of_a_line) {

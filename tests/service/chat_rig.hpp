@@ -274,6 +274,10 @@ class kept_transcript final : public transcript {
 class chat_test : public ::testing::TestWithParam<chat_flavour> {
  protected:
     void SetUp() override {
+        // What is said at once is told at once; tests of the rates and of arrival set their own.
+        allowed().introduction = {};
+        allowed().rate = 0;
+        allowed().command_rate = 0;
         if (auto why = test::why_not(GetParam().kind); !why.empty()) GTEST_SKIP() << why;
         descriptors_before_ = test::open_descriptors();
     }

@@ -54,7 +54,8 @@ SERVERS = {
     "ngircd": ("irc", ["ngircd", "-n", "-f", "{conf}"]),
     "ncat": ("ncat", ["ncat", "-l", "--chat", "-m", "15000", "127.0.0.1", "{port}"]),
 }
-SLUICE_FLAGS = ["--listen", "0", "--workers", "1", "--max-clients", "15000", "--quiet"]
+# The others have no limit on what one member says.
+SLUICE_FLAGS = ["--listen", "0", "--workers", "1", "--max-clients", "15000", "--quiet", "--rate", "0"]
 
 # members, bytes of a message
 CASES = {

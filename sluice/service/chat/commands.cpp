@@ -13,13 +13,7 @@
 namespace sluice::service::chat {
 namespace {
 
-constexpr std::size_t most_listed = 100;
-// In bytes: 32 characters of at most four.
-constexpr std::size_t longest_name = 128;
-
-std::string harmless(std::string_view text) {
-    return wire::printable(wire::replace_invalid_utf8(text));
-}
+constexpr std::size_t most_listed = 200;
 
 std::string_view trimmed(std::string_view text) noexcept {
     while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -31,16 +25,25 @@ void nick(hub& h, member& m, std::string_view name) {
     if (name.empty()) {
         return m.tell(fmt::format("* you are {}; /nick NAME changes that", m.name()));
     }
-    if (auto why = why_no_nick(name); !why.empty()) return m.tell("* no: " + why);
-    std::string wanted{name};
-    if (wanted == m.name()) return m.tell(fmt::format("* you are {} already", m.name()));
-    if (!h.people().rename(m.name(), wanted)) {
-        return m.tell(
-            fmt::format("* the name {} is taken; choose another with /nick NAME", wanted));
+    const auto wanted = judge_nick(name);
+    if (!wanted) {
+        ++h.counted().names_refused;
+        return m.tell("* no: " + wanted.error());
     }
-    h.say(m, author::announced(m.id()), {"* ", m.name(), " is now ", wanted, "\n"});
-    h.show({"<< ", m.name(), " is now ", wanted, " >>\n"});
-    m.rename(std::move(wanted));
+    if (*wanted == m.name()) return m.tell(fmt::format("* you are {} already", m.name()));
+    const std::string before = m.name();
+    if (const auto other = h.people().rename(m.entry(), *wanted)) {
+        ++h.counted().names_refused;
+        return m.tell(fmt::format("* the name {} is taken{}; choose another with /nick NAME",
+                                  *wanted,
+                                  same_letters(*wanted, *other)
+                                      ? std::string{}
+                                      : fmt::format(": it looks like {}, who is here", *other)));
+    }
+    if (m.has_arrived()) {
+        h.say(m, author::announced(m.id()), {"* ", before, " is now ", m.name(), "\n"});
+    }
+    h.show({"<< ", before, " is now ", m.name(), " >>\n"});
     m.tell(fmt::format("* you are now {}", m.name()));
 }
 
@@ -49,16 +52,19 @@ void join(hub& h, member& m, std::string_view name) {
     if (name.empty()) {
         return m.tell(fmt::format("* you are in {}; /join ROOM takes you to another room", now));
     }
-    if (auto why = why_no_room(name); !why.empty()) return m.tell("* no: " + why);
-    const std::string wanted{name};
+    const auto judged = judge_room(name);
+    if (!judged) return m.tell("* no: " + judged.error());
+    const std::string& wanted = *judged;
     if (now == wanted) return m.tell(fmt::format("* you are in {} already", wanted));
     if (!h.people().may_open(wanted, h.allowed().max_rooms)) {
+        ++h.counted().rooms_refused;
         return m.tell("* no: this server has as many rooms as it may; /rooms lists them");
     }
     m.tell(
         fmt::format("* you are in room {} ({} here)", wanted, h.people().members_of(wanted) + 1));
-    if (!h.enter(m, wanted))
-        m.tell(fmt::format("* no: {} cannot be opened; you are in {}", wanted, m.where()->name()));
+    if (h.enter(m, wanted)) return;
+    ++h.counted().rooms_refused;
+    m.tell(fmt::format("* no: {} cannot be opened; you are in {}", wanted, m.where()->name()));
 }
 
 /// `all` things, the first of which are `shown`.
@@ -95,9 +101,11 @@ void message(hub& h, member& m, std::string_view rest) {
     if (rest.find(' ') == std::string_view::npos) {
         return m.tell("* say to whom and what: /msg NAME TEXT");
     }
-    // Names may have spaces: the longest one that somebody has is meant.
-    for (auto end = rest.rfind(' ', longest_name); end != std::string_view::npos && end > 0;
+    // Names may have spaces: the longest one that a member has is meant.
+    const auto most = wire::truncate_utf8(rest, 4 * longest_name).size();
+    for (auto end = rest.rfind(' ', most); end != std::string_view::npos && end > 0;
          end = rest.rfind(' ', end - 1)) {
+        if (characters(rest.substr(0, end)) > longest_name) continue;
         const auto to = h.people().find(rest.substr(0, end));
         if (!to) continue;
         h.whisper(*to,
@@ -115,39 +123,78 @@ void help(member& m) {
         "* /rooms            which rooms there are",
         "* /me TEXT          say what you do",
         "* /msg NAME TEXT    a line for one person",
+        "* /say TEXT         say TEXT, also if it begins with a slash; //text "
+        "says /text",
         "* /quit, or exit    leave",
         "* anything else is said to the room",
     };
     for (const char* line : lines) m.tell(line);
 }
 
+std::string_view first_word(std::string_view line) noexcept {
+    return line.substr(0, line.find(' '));
+}
+
+std::string_view rest_after(std::string_view word, std::string_view line) noexcept {
+    return trimmed(line.substr(word.size()));
+}
+
+struct order {
+    std::string_view word;
+    void (*run)(hub& h, member& m, std::string_view rest);
+};
+
+constexpr std::array orders{
+    order{"/nick", nick},
+    order{"/join", join},
+    order{"/who", [](hub& h, member& m, std::string_view) { who(h, m); }},
+    order{"/rooms", [](hub& h, member& m, std::string_view) { rooms(h, m); }},
+    order{"/me", me},
+    order{"/msg", message},
+    order{"/help", [](hub&, member& m, std::string_view) { help(m); }},
+    order{"/say", [](hub&, member& m, std::string_view) { m.tell("* say what: /say TEXT"); }},
+};
+
 }  // namespace
+
+std::string harmless(std::string_view text) {
+    return wire::printable(wire::replace_invalid_utf8(text));
+}
+
+std::optional<std::string_view> text_of(std::string_view slash_line) noexcept {
+    const auto word = first_word(slash_line);
+    if (word == "/say") {
+        const auto rest = rest_after(word, slash_line);
+        return rest.empty() ? std::nullopt : std::optional{rest};
+    }
+    if (slash_line.starts_with("// ")) return slash_line;
+    if (word.starts_with("//") && word != "//") return slash_line.substr(1);
+    if (word == "//") return std::nullopt;
+    if (word.find('/', 1) != std::string_view::npos) return slash_line;
+    return std::nullopt;
+}
+
+bool introduces(std::string_view line) noexcept {
+    const auto word = first_word(line);
+    return word == "/nick" || word == "/join";
+}
+
+bool is_message(std::string_view line) noexcept {
+    const auto word = first_word(line);
+    return word == "/me" || word == "/msg";
+}
 
 bool command(hub& h, member& m, std::string_view line) {
     ++h.counted().commands;
-    const auto space = line.find(' ');
-    const auto word = line.substr(0, space);
-    const auto rest =
-        space == std::string_view::npos ? std::string_view{} : trimmed(line.substr(space));
+    const auto word = first_word(line);
     if (word == "/quit") return false;
-    if (word == "/nick") {
-        nick(h, m, rest);
-    } else if (word == "/join") {
-        join(h, m, rest);
-    } else if (word == "/who") {
-        who(h, m);
-    } else if (word == "/rooms") {
-        rooms(h, m);
-    } else if (word == "/me") {
-        me(h, m, rest);
-    } else if (word == "/msg") {
-        message(h, m, rest);
-    } else if (word == "/help") {
-        help(m);
-    } else {
-        m.tell(fmt::format("* there is no {}; /help lists what there is",
-                           harmless(wire::truncate_utf8(word, 40))));
+    for (const auto& known : orders) {
+        if (known.word != word) continue;
+        known.run(h, m, rest_after(word, line));
+        return true;
     }
+    m.tell(fmt::format("* there is no {}; /help lists what there is",
+                       harmless(wire::truncate_utf8(word, 40))));
     return true;
 }
 

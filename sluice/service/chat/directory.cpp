@@ -1,49 +1,60 @@
-// Two tables behind one lock.
+// Two tables behind one lock, which is never held for longer than one entry or one list takes.
 #include "sluice/service/chat/directory.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
+#include <utility>
 
 #include "sluice/service/chat/names.hpp"
 
 namespace sluice::service::chat {
+namespace {
 
-std::size_t directory::folded_hash::operator()(std::string_view name) const {
-    return std::hash<std::string>{}(folded(name));
-}
+// Below this a table is not worth making smaller.
+constexpr std::size_t small_table = 1024;
 
-bool directory::folded_equal::operator()(std::string_view a, std::string_view b) const {
-    return a.size() == b.size() && folded(a) == folded(b);
-}
+}  // namespace
 
-std::optional<directory::newcomer> directory::admit(std::size_t shard, std::size_t most) {
+bool directory::admit(entry& who, std::size_t shard, std::size_t most) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (by_skeleton_.size() >= most) return false;
+        who.id_ = ++last_;
+    }
+    who.shard_ = shard;
+    who.name_ = fmt::format("Client {}", who.id_);
+    // No member can have taken that name.
+    auto key = skeleton(who.name_);
     const std::lock_guard lock{mutex_};
-    if (members_.size() >= most) return std::nullopt;
-    newcomer who{.id = ++last_, .name = fmt::format("Client {}", last_)};
-    members_.emplace(who.name, entry{.id = who.id, .shard = static_cast<std::uint32_t>(shard)});
-    return who;
-}
-
-void directory::remove(std::string_view name) {
-    const std::lock_guard lock{mutex_};
-    const auto at = members_.find(name);
-    if (at == members_.end()) return;
-    leave_room(at->second);
-    members_.erase(at);
-}
-
-bool directory::rename(std::string_view from, const std::string& to) {
-    const std::lock_guard lock{mutex_};
-    const auto at = members_.find(from);
-    const auto there = members_.find(to);
-    if (there != members_.end() && there != at) return false;
-    auto node = members_.extract(at);
-    node.key() = to;
-    members_.insert(std::move(node));
+    if (by_skeleton_.size() >= most) return false;
+    by_skeleton_.emplace(std::move(key), &who);
     return true;
+}
+
+void directory::remove(entry& who) {
+    const auto key = skeleton(who.name_);
+    const std::lock_guard lock{mutex_};
+    leave_room(who);
+    by_skeleton_.erase(key);
+    // What a burst of members needed is given back when they have gone.
+    if (by_skeleton_.bucket_count() > std::max(small_table, 8 * by_skeleton_.size())) {
+        by_skeleton_.rehash(2 * by_skeleton_.size());
+    }
+}
+
+std::optional<std::string> directory::rename(entry& who, const std::string& to) {
+    const auto before = skeleton(who.name_);
+    auto after = skeleton(to);
+    const std::lock_guard lock{mutex_};
+    const auto there = by_skeleton_.find(after);
+    if (there != by_skeleton_.end() && there->second != &who) return there->second->name_;
+    auto node = by_skeleton_.extract(before);
+    node.key() = std::move(after);
+    by_skeleton_.insert(std::move(node));
+    who.name_ = to;
+    return std::nullopt;
 }
 
 bool directory::may_open(const std::string& room, std::size_t most) const {
@@ -51,54 +62,58 @@ bool directory::may_open(const std::string& room, std::size_t most) const {
     return rooms_.contains(room) || rooms_.size() < most;
 }
 
-bool directory::move(std::string_view name, const std::string& room, std::size_t most) {
+bool directory::move(entry& who, const std::string& room, std::size_t most) {
     const std::lock_guard lock{mutex_};
     if (!rooms_.contains(room) && rooms_.size() >= most) return false;
-    entry& e = members_.find(name)->second;
-    leave_room(e);
-    e.room = &*rooms_.try_emplace(room).first;
-    ++e.room->second;
+    leave_room(who);
+    who.room_ = &*rooms_.try_emplace(room).first;
+    auto& members = who.room_->second;
+    who.place_ = members.insert(members.end(), &who);
     return true;
 }
 
 std::optional<directory::whereabouts> directory::find(std::string_view name) const {
-    const std::lock_guard lock{mutex_};
-    const auto at = members_.find(name);
-    if (at == members_.end()) return std::nullopt;
-    return whereabouts{.id = at->second.id, .shard = at->second.shard, .name = at->first};
+    const auto key = skeleton(name);
+    whereabouts found;
+    {
+        const std::lock_guard lock{mutex_};
+        const auto at = by_skeleton_.find(key);
+        if (at == by_skeleton_.end()) return std::nullopt;
+        const entry& who = *at->second;
+        found = {.id = who.id_, .shard = who.shard_, .name = who.name_};
+    }
+    if (!same_letters(found.name, name)) return std::nullopt;
+    return found;
 }
 
 std::vector<std::string> directory::names_in(const std::string& room, std::size_t most) const {
-    std::vector<std::pair<member_id, std::string>> found;
-    {
-        const std::lock_guard lock{mutex_};
-        for (const auto& [name, e] : members_) {
-            if (e.room == nullptr || e.room->first != room) continue;
-            found.emplace_back(e.id, name);
-            // The table has no order that means anything: keep the first ones to come.
-            std::push_heap(found.begin(), found.end());
-            if (found.size() <= most) continue;
-            std::pop_heap(found.begin(), found.end());
-            found.pop_back();
-        }
-    }
-    std::sort_heap(found.begin(), found.end());
     std::vector<std::string> names;
-    names.reserve(found.size());
-    for (auto& [id, name] : found) names.push_back(std::move(name));
+    const std::lock_guard lock{mutex_};
+    const auto at = rooms_.find(room);
+    if (at == rooms_.end()) return names;
+    names.reserve(std::min(most, at->second.size()));
+    for (const entry* who : at->second) {
+        if (names.size() == most) break;
+        names.push_back(who->name_);
+    }
     return names;
 }
 
 std::size_t directory::members_of(const std::string& room) const {
     const std::lock_guard lock{mutex_};
     const auto at = rooms_.find(room);
-    return at == rooms_.end() ? 0 : at->second;
+    return at == rooms_.end() ? 0 : at->second.size();
 }
 
 std::vector<std::pair<std::string, std::size_t>> directory::rooms(std::size_t most) const {
+    std::vector<std::pair<std::string, std::size_t>> all;
     const std::lock_guard lock{mutex_};
-    const auto count = static_cast<std::ptrdiff_t>(std::min(most, rooms_.size()));
-    return {rooms_.begin(), std::next(rooms_.begin(), count)};
+    all.reserve(std::min(most, rooms_.size()));
+    for (const auto& [name, members] : rooms_) {
+        if (all.size() == most) break;
+        all.emplace_back(name, members.size());
+    }
+    return all;
 }
 
 std::size_t directory::room_count() const {
@@ -106,10 +121,12 @@ std::size_t directory::room_count() const {
     return rooms_.size();
 }
 
-void directory::leave_room(entry& e) {
-    if (e.room == nullptr) return;
-    if (--e.room->second == 0) rooms_.erase(e.room->first);
-    e.room = nullptr;
+void directory::leave_room(entry& who) {
+    if (who.room_ == nullptr) return;
+    auto& [name, members] = *who.room_;
+    members.erase(who.place_);
+    if (members.empty()) rooms_.erase(rooms_.find(name));
+    who.room_ = nullptr;
 }
 
 }  // namespace sluice::service::chat

@@ -1,8 +1,8 @@
-// Who is in the server and where, for all its shards.
+// Members and rooms of the whole server, for all its shards: names, and who is in which room.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <list>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -16,32 +16,52 @@
 
 namespace sluice::service::chat {
 
-/// Names are unique in the whole server, so somebody has to know them all. Asked when people come,
-/// go, and look around, never for a message. Any thread.
+/// Names are unique in the whole server, those that look alike included (skeleton()). Asked when
+/// members come, go and look around, never for a message. Any thread. No call takes longer with the
+/// number of members, nor with the number of rooms; one that lists takes as long as its list.
 class directory {
  public:
-    struct newcomer {
-        member_id id = 0;
-        std::string name;
+    /// What the directory knows of one member. Lives in the member, at the same place from admit()
+    /// to remove(). The member's own thread reads it as it likes and changes nothing.
+    class entry {
+     public:
+        entry() noexcept = default;
+        entry(const entry&) = delete;
+        entry& operator=(const entry&) = delete;
+
+        /// From 1, never reused; 0 before admit().
+        [[nodiscard]] member_id id() const noexcept { return id_; }
+        [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+     private:
+        friend class directory;
+        member_id id_ = 0;
+        std::size_t shard_ = 0;
+        std::string name_;
+        std::pair<const std::string, std::list<entry*>>* room_ = nullptr;
+        std::list<entry*>::iterator place_;  // in its room
     };
-    /// A newcomer, called "Client N". None if there are `most` already.
-    [[nodiscard]] std::optional<newcomer> admit(std::size_t shard, std::size_t most);
-    void remove(std::string_view name);
-    /// False if somebody else has the name `to`, or one that differs only in capitals.
-    [[nodiscard]] bool rename(std::string_view from, const std::string& to);
+
+    /// A newcomer, called "Client N". False if there are `most` already.
+    [[nodiscard]] bool admit(entry& who, std::size_t shard, std::size_t most);
+    void remove(entry& who);
+    /// None if the member is called `to` now; otherwise the name of another member that is the same
+    /// or looks the same.
+    [[nodiscard]] std::optional<std::string> rename(entry& who, const std::string& to);
     /// False if it would be a new room and there are `most` already.
     [[nodiscard]] bool may_open(const std::string& room, std::size_t most) const;
     /// False if the room would be a new one and there are `most` already.
-    [[nodiscard]] bool move(std::string_view name, const std::string& room, std::size_t most);
+    [[nodiscard]] bool move(entry& who, const std::string& room, std::size_t most);
 
-    /// Where somebody is.
+    /// Where a member is.
     struct whereabouts {
         member_id id = 0;
         std::size_t shard = 0;
         std::string name;  ///< with its own capitals
     };
+    /// The member of that name, whatever the case; not one that only looks like it.
     [[nodiscard]] std::optional<whereabouts> find(std::string_view name) const;
-    /// The names of a room, at most `most` of them, in the order of their coming.
+    /// The names of a room, at most `most` of them, in the order in which they entered it.
     [[nodiscard]] std::vector<std::string> names_in(const std::string& room,
                                                     std::size_t most) const;
     [[nodiscard]] std::size_t members_of(const std::string& room) const;
@@ -50,28 +70,12 @@ class directory {
     [[nodiscard]] std::size_t room_count() const;
 
  private:
-    using room_table = std::map<std::string, std::size_t>;  // members of each
-    struct entry {
-        member_id id = 0;
-        room_table::value_type* room = nullptr;
-        std::uint32_t shard = 0;
-    };
-    /// Names that differ only in ASCII capitals are one.
-    struct folded_hash {
-        using is_transparent = void;
-        [[nodiscard]] std::size_t operator()(std::string_view name) const;
-    };
-    struct folded_equal {
-        using is_transparent = void;
-        [[nodiscard]] bool operator()(std::string_view a, std::string_view b) const;
-    };
-
-    void leave_room(entry& e);
+    void leave_room(entry& who);
 
     mutable std::mutex mutex_;
     member_id last_ = 0;
-    std::unordered_map<std::string, entry, folded_hash, folded_equal> members_;
-    room_table rooms_;
+    std::unordered_map<std::string, entry*> by_skeleton_;
+    std::map<std::string, std::list<entry*>> rooms_;  // each with its members as they came
 };
 
 }  // namespace sluice::service::chat

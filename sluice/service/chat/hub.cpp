@@ -18,7 +18,10 @@ hub::hub(io::engine& home, std::size_t index, const limits& l, directory& people
       directory_{people},
       relay_{post},
       transcript_{seen},
-      outgoing_(post.shards()) {
+      line_pace_{l.rate, l.burst},
+      command_pace_{l.command_rate, l.command_burst},
+      outgoing_(post.shards()),
+      commands_left_{l.commands_a_turn} {
     relay_.enlist(index_, *this);
 }
 
@@ -42,7 +45,12 @@ void hub::add(member& m) {
 }
 
 void hub::remove(member& m) noexcept {
-    if (members_.erase(m.id()) > 0) --counted().members;
+    if (members_.erase(m.id()) == 0) return;
+    --counted().members;
+    constexpr std::size_t small = 1024;
+    if (members_.bucket_count() > std::max(small, 8 * members_.size())) {
+        members_.rehash(2 * members_.size());
+    }
 }
 
 member* hub::find(member_id id) noexcept {
@@ -54,17 +62,16 @@ std::size_t hub::home_of(std::string_view name) const noexcept {
     return std::hash<std::string_view>{}(name) % relay_.shards();
 }
 
-room* hub::open(const std::string& name) {
+room& hub::open(const std::string& name) {
     const auto at = rooms_.find(name);
-    if (at != rooms_.end()) return at->second.get();
+    if (at != rooms_.end()) return *at->second;
     const std::size_t home = home_of(name);
-    auto made = room::create(name, home, *this);
-    if (!made) return nullptr;
-    room* r = rooms_.emplace(name, std::move(*made)).first->second.get();
+    room& r = *rooms_.emplace(name, std::make_unique<room>(name, home, *this)).first->second.get();
+    ++counted().rooms;
     if (home == index_) return r;
-    r->elsewhere.ticket = ++last_ticket_;
+    r.elsewhere.ticket = ++last_ticket_;
     auto letter = std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
-    letter->ticket = r->elsewhere.ticket;
+    letter->ticket = r.elsewhere.ticket;
     post(std::move(letter));
     return r;
 }
@@ -80,28 +87,50 @@ void hub::close_if_unused(const std::string& name) {
         post(std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name));
     }
     rooms_.erase(at);
+    --counted().rooms;
+    // What a burst of rooms needed is given back when they have gone.
+    constexpr std::size_t small = 1024;
+    if (rooms_.bucket_count() > std::max(small, 8 * rooms_.size()))
+        rooms_.rehash(2 * rooms_.size());
 }
 
 bool hub::enter(member& m, const std::string& name) {
-    room* r = open(name);
-    if (r == nullptr) return false;
-    if (!directory_.move(m.name(), name, allowed().max_rooms)) {
+    room& r = open(name);
+    if (!directory_.move(m.entry(), name, allowed().max_rooms)) {
         close_if_unused(name);
         return false;
     }
     leave(m);
-    r->enter(m);
-    announce(m, "has joined");
+    r.enter(m);
+    if (m.has_arrived()) announce_arrival(m);
+    return true;
+}
+
+void hub::arrive(member& m) {
+    if (m.has_arrived()) return;
+    m.arrive();
+    announce_arrival(m);
+}
+
+bool hub::may_command() noexcept {
+    engine_.at_turn_end(*this);
+    if (commands_left_ == 0 || !command_queue_.empty()) return false;
+    --commands_left_;
     return true;
 }
 
 void hub::leave(member& m) {
     room* r = m.where();
     if (r == nullptr) return;
-    announce(m, "has left");
+    if (m.has_arrived()) announce(m, "has left");
     const std::string name = r->name();
     r->leave(m);
     close_if_unused(name);
+}
+
+// A room of one's own costs no line.
+void hub::announce_arrival(member& m) {
+    if (directory_.members_of(m.where()->name()) > 1) announce(m, "has joined");
 }
 
 void hub::announce(member& m, std::string_view what) {
@@ -200,18 +229,16 @@ void hub::take_lines(const batch& b) {
 }
 
 void hub::subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket) {
-    room* r = open(name);
+    room& r = open(name);
     auto before = std::make_unique<batch>(relay_, index_, shard, batch::purpose::history, name);
     before->ticket = ticket;
-    if (r != nullptr) {
-        r->elsewhere.copies.push_back(shard);
-        const log& lines = r->lines();
-        position at = r->history().from;
-        while (at < lines.end()) {
-            const auto s = lines.stretch_at(at);
-            if (!s.by.is_announcement()) before->add(s.by, {lines.view(at, s.to)});
-            at = s.to;
-        }
+    r.elsewhere.copies.push_back(shard);
+    const log& lines = r.lines();
+    position at = r.history().from;
+    while (at < lines.end()) {
+        const auto s = lines.stretch_at(at);
+        if (!s.by.is_announcement()) before->add(s.by, {lines.view(at, s.to)});
+        at = s.to;
     }
     post(std::move(before));
 }
@@ -254,6 +281,10 @@ void hub::deliver_later(member& m) noexcept {
 }
 
 void hub::at_end() noexcept {
+    commands_left_ = allowed().commands_a_turn;
+    for (; commands_left_ > 0 && !command_queue_.empty(); --commands_left_) {
+        engine_.ready().push(command_queue_.pop_front());
+    }
     while (!changed_.empty()) changed_.pop_front().flush();
     while (!waiting_.empty()) waiting_.pop_front().deliver();
     for (auto& letters : outgoing_) {
@@ -263,6 +294,9 @@ void hub::at_end() noexcept {
     if (shown_.empty()) return;
     transcript_->add(shown_);
     shown_.clear();
+    // A burst of lines is not kept.
+    constexpr std::size_t usual = std::size_t{64} << 10;
+    if (shown_.capacity() > usual) shown_.shrink_to_fit();
 }
 
 }  // namespace sluice::service::chat

@@ -1,6 +1,7 @@
 // A shard's part of the chat: its rooms, its members, and the mail to the other shards.
 #pragma once
 
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -11,12 +12,14 @@
 #include <vector>
 
 #include "sluice/base/intrusive_list.hpp"
+#include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/service/chat/directory.hpp"
 #include "sluice/service/chat/limits.hpp"
 #include "sluice/service/chat/member.hpp"
 #include "sluice/service/chat/relay.hpp"
 #include "sluice/service/chat/room.hpp"
+#include "sluice/service/chat/throttle.hpp"
 #include "sluice/service/chat/transcript.hpp"
 
 namespace sluice::service::chat {
@@ -50,10 +53,20 @@ class hub final : public member_host, io::turn_end {
     void remove(member& m) noexcept;
 
     /// Puts `m` into a room, made if need be, after leaving the one it is in. False if there are
-    /// too many rooms, or no memory for another; it then stays where it is.
+    /// too many rooms; it then stays where it is.
     [[nodiscard]] bool enter(member& m, const std::string& name);
     /// Takes `m` out of its room.
     void leave(member& m);
+    /// Tells the room of `m` that it has joined, unless that is done.
+    void arrive(member& m);
+    /// Of one member's lines, and of its commands that say nothing.
+    [[nodiscard]] const throttle::pace& pace_of_lines() const noexcept { return line_pace_; }
+    [[nodiscard]] const throttle::pace& pace_of_commands() const noexcept { return command_pace_; }
+    /// Whether a command may be carried out now, which is then counted for this turn. If not, this
+    /// turn has carried out as many as it may, and `co_await command_turn()` waits for one that has
+    /// room for it, first come, first served. That never takes longer than a few turns.
+    [[nodiscard]] bool may_command() noexcept;
+    [[nodiscard]] auto command_turn() noexcept { return command_waiter{*this}; }
     /// Says a line in the room of `m`, or announces one about it; the last piece ends in a newline.
     void say(member& m, author from, std::initializer_list<std::string_view> pieces);
     /// A line for somebody on any shard.
@@ -73,16 +86,30 @@ class hub final : public member_host, io::turn_end {
     void take(const batch& b);
 
  private:
+    struct command_waiter : coro::resumable {
+        explicit command_waiter(hub& h) noexcept : owner{h} {}
+        [[nodiscard]] static bool await_ready() noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> h) noexcept {
+            set_waiter(h);
+            owner.command_queue_.push_back(*this);
+            owner.engine_.at_turn_end(owner);
+        }
+        // The turn that it runs in has its own end.
+        void await_resume() const noexcept { owner.engine_.at_turn_end(owner); }
+        hub& owner;
+    };
+
     void at_end() noexcept;
     void post(std::unique_ptr<batch> letter) noexcept;
     [[nodiscard]] std::size_t home_of(std::string_view name) const noexcept;
     [[nodiscard]] member* find(member_id id) noexcept;
-    room* open(const std::string& name);
+    room& open(const std::string& name);
     void close_if_unused(const std::string& name);
     void append(room& r, author from, member* speaker,
                 std::initializer_list<std::string_view> pieces, std::size_t count);
     void append_in_parts(room& r, author from, std::string_view lines);
     batch& outgoing(std::size_t shard, const std::string& name);
+    void announce_arrival(member& m);
     void announce(member& m, std::string_view what);
     void take_lines(const batch& b);
     void subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket);
@@ -93,6 +120,8 @@ class hub final : public member_host, io::turn_end {
     directory& directory_;
     relay& relay_;
     transcript* transcript_;
+    throttle::pace line_pace_;
+    throttle::pace command_pace_;
     std::unordered_map<std::string, std::unique_ptr<room>> rooms_;
     std::unordered_map<member_id, member*> members_;
     intrusive_list<room, changed_rooms_tag> changed_;
@@ -101,6 +130,8 @@ class hub final : public member_host, io::turn_end {
     std::vector<std::unordered_map<std::string, std::unique_ptr<batch>>> outgoing_;
     std::string shown_;
     std::string_view farewell_;
+    coro::resumable_list command_queue_;
+    std::size_t commands_left_ = 0;  // in this turn
     std::uint64_t last_ticket_ = 0;
     bool silent_ = false;
 };

@@ -1,13 +1,21 @@
 // Appends to the ring, and finds lines and stretches in it.
 #include "sluice/service/chat/log.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "sluice/base/check.hpp"
 
 namespace sluice::service::chat {
 namespace {
+
+// In bytes. Most rooms are small and short-lived; a mapping takes pages of its own and of the
+// kernel's.
+constexpr std::size_t least = 64;
+constexpr std::size_t most_in_heap = std::size_t{16} << 10;
 
 /// Where the last `wanted` lines of `text` begin, and how many they are; `text` ends in a newline.
 std::pair<std::size_t, std::size_t> last_lines(std::string_view text, std::size_t wanted) noexcept {
@@ -23,28 +31,57 @@ std::pair<std::size_t, std::size_t> last_lines(std::string_view text, std::size_
 
 }  // namespace
 
-result<log> log::create(std::size_t window) {
-    auto ring = mirrored_mapping::create(window);
-    if (!ring) return failure(ring.error());
-    return log{std::move(*ring)};
+log::log(std::size_t window) noexcept {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    window_ = (window + page - 1) / page * page;
+}
+
+void log::make_room(std::size_t length) {
+    check(length <= window_, "a line is longer than the window of its log");
+    if (is_ring() || end_ + length - base_ <= capacity()) return;
+    const std::size_t wanted = std::max(least, std::bit_ceil(end_ - begin_ + length));
+    if (wanted > std::min(most_in_heap, window_)) {
+        if (auto ring = mirrored_mapping::create(window_)) {
+            move_to(ring->data(), ring->size());
+            ring_ = std::move(*ring);
+            heap_.reset();
+            return;
+        }
+    }
+    const std::size_t size = std::min(wanted, window_);
+    if (size <= capacity()) return;
+    auto larger = std::make_unique_for_overwrite<char[]>(size);
+    move_to(larger.get(), size);
+    heap_ = std::move(larger);
+}
+
+void log::move_to(char* where, std::size_t size) noexcept {
+    const auto kept = view(begin_, end_);
+    std::copy(kept.begin(), kept.end(), where);
+    data_ = where;
+    size_ = size;
+    base_ = begin_;
 }
 
 position log::begin_after(std::size_t length) const noexcept {
-    check(length <= window(), "a line is longer than the window of its log");
-    if (end_ + length - begin_ <= window()) return begin_;
-    return line_start_from(end_ + length - window());
+    // In one piece there is no going round: what was there makes room for what comes.
+    if (!is_ring()) return end_ + length - base_ <= size_ ? begin_ : end_;
+    if (end_ + length - begin_ <= size_) return begin_;
+    return line_start_from(end_ + length - size_);
 }
 
 void log::append(author from, std::initializer_list<std::string_view> pieces) {
     std::size_t length = 0;
     for (const auto piece : pieces) length += piece.size();
+    make_room(length);
     begin_ = begin_after(length);
+    if (!is_ring() && begin_ == end_) base_ = end_;
     while (segments_.size() > 1 && segments_[1].from <= begin_) segments_.pop_front();
     if (end_ == begin_) segments_.clear();
     if (segments_.empty() || segments_.back().by != from) {
         segments_.push_back({.from = end_, .by = from});
     }
-    char* at = ring_.data() + (end_ % ring_.size());
+    char* at = data_ + ((end_ - base_) % size_);
     for (const auto piece : pieces) at = std::copy(piece.begin(), piece.end(), at);
     end_ += length;
 }

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string_view>
 #include <utility>
 
 #include "sluice/base/growing_ring.hpp"
 #include "sluice/base/mirrored_mapping.hpp"
-#include "sluice/base/result.hpp"
 
 namespace sluice::service::chat {
 
@@ -35,13 +35,19 @@ struct author {
 /// any number of cursors. One thread.
 class log {
  public:
-    /// `window` in bytes, rounded up to whole pages. ENOMEM and the like.
-    [[nodiscard]] static result<log> create(std::size_t window);
+    /// `window` in bytes, rounded up to whole pages. Memory grows with what is written.
+    explicit log(std::size_t window) noexcept;
 
     /// The oldest line that is still whole, and where the next one goes.
     [[nodiscard]] position begin() const noexcept { return begin_; }
     [[nodiscard]] position end() const noexcept { return end_; }
-    [[nodiscard]] std::size_t window() const noexcept { return ring_.size(); }
+    [[nodiscard]] std::size_t window() const noexcept { return window_; }
+    /// Memory for lines, in bytes.
+    [[nodiscard]] std::size_t capacity() const noexcept { return data_ == nullptr ? 0 : size_; }
+
+    /// Makes room for `length` bytes more, before begin_after() and append(). Without memory for
+    /// the whole window the log keeps less. Throws std::bad_alloc.
+    void make_room(std::size_t length);
 
     /// What begin() will be once `length` bytes more are written.
     [[nodiscard]] position begin_after(std::size_t length) const noexcept;
@@ -51,11 +57,11 @@ class log {
 
     /// The bytes between two places that are both still there, contiguous.
     [[nodiscard]] std::string_view view(position from, position to) const noexcept {
-        return {ring_.data() + (from % ring_.size()), static_cast<std::size_t>(to - from)};
+        return {data_ + ((from - base_) % size_), static_cast<std::size_t>(to - from)};
     }
     /// True where a line starts.
     [[nodiscard]] bool starts_line(position p) const noexcept {
-        return p == begin_ || *(ring_.data() + ((p - 1) % ring_.size())) == '\n';
+        return p == begin_ || *(data_ + ((p - 1 - base_) % size_)) == '\n';
     }
     /// The first line start at or after `p`.
     [[nodiscard]] position line_start_from(position p) const noexcept;
@@ -90,11 +96,18 @@ class log {
         author by;
     };
 
-    explicit log(mirrored_mapping ring) noexcept : ring_{std::move(ring)} {}
+    [[nodiscard]] bool is_ring() const noexcept { return ring_.data() != nullptr; }
+    void move_to(char* where, std::size_t size) noexcept;
     [[nodiscard]] std::size_t segment_at(position p) const noexcept;
     [[nodiscard]] stretch stretch_of(std::size_t index) const noexcept;
 
+    // A short log lies in one piece of the heap, one that has grown in a ring of the whole window.
+    std::unique_ptr<char[]> heap_;
     mirrored_mapping ring_;
+    char* data_ = nullptr;
+    std::size_t size_ = 1;  // of the memory at data_
+    std::size_t window_;
+    position base_ = 0;  // what lies, or lay, at data_
     growing_ring<segment> segments_;
     position begin_ = 0;
     position end_ = 0;

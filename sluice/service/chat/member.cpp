@@ -33,11 +33,6 @@ member::~member() {
     list_hook<waiting_members_tag>::unlink();
 }
 
-void member::call(member_id id, std::string name) noexcept {
-    id_ = id;
-    name_ = std::move(name);
-}
-
 member::private_lines& member::outbox() {
     if (!outbox_) outbox_ = std::make_unique<private_lines>();
     return *outbox_;
@@ -135,7 +130,7 @@ position member::pass_hidden() noexcept {
         const position to = std::min(last, cursor_ + most_a_send);
         if (!in_history && own_end_ <= cursor_) return to;
         const auto hidden = lines.find_stretch(cursor_, [&](author by) {
-            return in_history ? by.is_announcement() : by.who() == id_;
+            return in_history ? by.is_announcement() : by.who() == id();
         });
         if (hidden.from > cursor_) return std::min(to, hidden.from);
         cursor_ = std::min(hidden.to, last);
@@ -145,7 +140,7 @@ position member::pass_hidden() noexcept {
 
 std::size_t member::skip_to(position target) {
     keep_rest_of_line();
-    const std::size_t missed = room_->lines().lines_by_others(id_, cursor_, target);
+    const std::size_t missed = room_->lines().lines_by_others(id(), cursor_, target);
     cursor_ = std::max(cursor_, target);
     if (history_end_ != 0 && history_end_ <= cursor_) history_end_ = 0;
     missed_ += missed;

@@ -12,6 +12,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/io/op.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/service/chat/directory.hpp"
 #include "sluice/service/chat/limits.hpp"
 #include "sluice/service/chat/log.hpp"
 
@@ -54,10 +55,14 @@ class member final : public io::op,
     ~member();
 
     /// 0 until it was admitted.
-    [[nodiscard]] member_id id() const noexcept { return id_; }
-    [[nodiscard]] const std::string& name() const noexcept { return name_; }
-    void call(member_id id, std::string name) noexcept;
-    void rename(std::string name) noexcept { name_ = std::move(name); }
+    [[nodiscard]] member_id id() const noexcept { return entry_.id(); }
+    [[nodiscard]] const std::string& name() const noexcept { return entry_.name(); }
+    /// What the directory knows of it.
+    [[nodiscard]] directory::entry& entry() noexcept { return entry_; }
+    /// True once its room was told of it, or could have been: until then nobody is told of its
+    /// names, rooms and end.
+    [[nodiscard]] bool has_arrived() const noexcept { return arrived_; }
+    void arrive() noexcept { arrived_ = true; }
     /// Whether this peer wants a newline after each message. One that the last message lacks is
     /// sent when the peer turns out to want it.
     void want_newlines(bool wanted);
@@ -143,8 +148,7 @@ class member final : public io::op,
 
     member_host& host_;
     net::connection& peer_;
-    member_id id_ = 0;
-    std::string name_;
+    directory::entry entry_;
     std::unique_ptr<private_lines> outbox_;
     room* room_ = nullptr;
     position cursor_ = 0;
@@ -163,6 +167,7 @@ class member final : public io::op,
     bool broken_ = false;
     bool dismissed_ = false;
     bool moved_ = false;
+    bool arrived_ = false;
 };
 
 }  // namespace sluice::service::chat

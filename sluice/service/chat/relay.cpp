@@ -11,7 +11,7 @@ batch::batch(relay& r, std::size_t from_shard, std::size_t to_shard, purpose p,
     : letter{[](io::letter& l) noexcept {
           const std::unique_ptr<batch> self{static_cast<batch*>(&l)};
           self->owner.hubs_[self->to]->take(*self);
-          self->owner.under_way_.fetch_sub(self->bytes.size(), std::memory_order_relaxed);
+          self->owner.under_way_.fetch_sub(self->weight, std::memory_order_relaxed);
       }},
       owner{r},
       from{from_shard},
@@ -31,7 +31,8 @@ void batch::add(author by, std::initializer_list<std::string_view> pieces) {
 }
 
 void relay::post(std::unique_ptr<batch> b) noexcept {
-    under_way_.fetch_add(b->bytes.size(), std::memory_order_relaxed);
+    b->weight = sizeof(batch) + b->bytes.size();
+    under_way_.fetch_add(b->weight, std::memory_order_relaxed);
     io::engine& there = hubs_[b->to]->home();
     there.post(*b.release());
 }

@@ -41,6 +41,7 @@ struct batch : io::letter {
     std::uint64_t ticket = 0;  ///< of a subscription, and of the history that answers it
     std::string room;          ///< for a whisper, nothing
     std::string bytes;
+    std::size_t weight = 0;  ///< what it counts for while it is under way: its memory, in bytes
     std::vector<std::pair<author, std::size_t>> stretches;  ///< who wrote how many of the bytes
 };
 

@@ -9,11 +9,11 @@
 
 namespace sluice::service::chat {
 
-result<std::unique_ptr<room>> room::create(std::string name, std::size_t home, member_host& host) {
-    auto lines = log::create(host.allowed().window);
-    if (!lines) return failure(lines.error());
-    return std::unique_ptr<room>{new room{std::move(name), home, std::move(*lines), host}};
-}
+room::room(std::string name, std::size_t home, member_host& host) noexcept
+    : elsewhere{.home = home, .copies = {}},
+      name_{std::move(name)},
+      log_{host.allowed().window},
+      host_{host} {}
 
 room::~room() {
     list_hook<changed_rooms_tag>::unlink();
@@ -26,6 +26,7 @@ void room::append(author from, member* speaker, std::initializer_list<std::strin
     for (const auto piece : pieces) length += piece.size();
     // So much may be said in one turn that the window would pass even those who keep up.
     if (log_.end() + length - flushed_ > log_.window() / 2) flush();
+    log_.make_room(length);
     const position begin = log_.begin_after(length);
     if (begin > slowest_) overtake(begin);
     auto& counted = host_.counted();

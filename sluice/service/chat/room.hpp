@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "sluice/base/intrusive_list.hpp"
-#include "sluice/base/result.hpp"
 #include "sluice/service/chat/limits.hpp"
 #include "sluice/service/chat/log.hpp"
 #include "sluice/service/chat/member.hpp"
@@ -25,9 +24,8 @@ struct changed_rooms_tag;
 /// waits for anybody. Thread of its shard.
 class room : public list_hook<changed_rooms_tag> {
  public:
-    /// ENOMEM and the like when there is no memory for the log. `host` outlives it.
-    [[nodiscard]] static result<std::unique_ptr<room>> create(std::string name, std::size_t home,
-                                                              member_host& host);
+    /// `host` outlives it.
+    room(std::string name, std::size_t home, member_host& host) noexcept;
     room(const room&) = delete;
     room& operator=(const room&) = delete;
     ~room();
@@ -68,11 +66,6 @@ class room : public list_hook<changed_rooms_tag> {
     }
 
  private:
-    room(std::string name, std::size_t home, log lines, member_host& host) noexcept
-        : elsewhere{.home = home, .copies = {}},
-          name_{std::move(name)},
-          log_{std::move(lines)},
-          host_{host} {}
     void overtake(position begin);
 
     std::string name_;

@@ -9,6 +9,7 @@
 #include "sluice/io/remote.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/service/chat/names.hpp"
 #include "sluice/service/chat/session.hpp"
 
 namespace sluice::service::chat {
@@ -16,6 +17,8 @@ namespace {
 
 // Between the shards, before nobody is listened to for a moment.
 constexpr std::size_t most_windows_under_way = 4;
+// In bytes: small windows do not make letters smaller.
+constexpr std::size_t least_under_way = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -44,11 +47,13 @@ server::server(std::vector<unique_fd> doors, options o)
       troubles_{options_.troubles},
       by_address_{options_.allowed.max_per_address,
                   static_cast<std::uint32_t>(options_.allowed.max_clients)},
-      relay_{options_.shards, most_windows_under_way * options_.allowed.window},
+      relay_{options_.shards,
+             std::max(least_under_way, most_windows_under_way * options_.allowed.window)},
       all_here_{options_.shards},
       all_served_{options_.shards},
       all_gone_{options_.shards} {
     check(doors.size() == options_.shards, "a chat has a door a shard");
+    load_name_tables();
     for (auto& door : doors) posts_.push_back(std::make_unique<post>(std::move(door)));
 }
 

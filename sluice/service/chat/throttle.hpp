@@ -1,46 +1,45 @@
-// How fast one member may speak.
+// How fast one member may do what others pay for.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "sluice/io/timer.hpp"
-#include "sluice/service/chat/limits.hpp"
 
 namespace sluice::service::chat {
 
-/// Room for so many messages at once, refilled with time.
+/// A rate with a burst, kept as one point in time (the generic cell rate algorithm, ITU-T I.371).
 class throttle {
  public:
-    throttle(const limits& l, io::time_point now) noexcept : tokens_{l.burst}, last_{now} {}
+    class pace {
+     public:
+        /// `rate` per second, 0 for none; `burst` at once on top, at least 1.
+        pace(double rate, double burst) noexcept
+            : interval_{rate > 0 ? in_time(1 / rate) : io::duration{}},
+              tolerance_{rate > 0 ? in_time((burst - 1) / rate) : io::duration{}} {}
 
-    /// Takes room for one message; otherwise gives how long it is until there is some.
-    [[nodiscard]] io::duration take(const limits& l, io::time_point now) noexcept {
-        using seconds = std::chrono::duration<double>;
-        tokens_ = std::min(l.burst, tokens_ + (seconds{now - last_}.count() * l.rate));
-        last_ = now;
-        if (tokens_ >= 1) {
-            tokens_ -= 1;
-            return {};
+     private:
+        friend class throttle;
+        [[nodiscard]] static io::duration in_time(double seconds) noexcept {
+            constexpr double longest = 1e9;
+            return std::chrono::ceil<io::duration>(
+                std::chrono::duration<double>{std::clamp(seconds, 0.0, longest)});
         }
-        return std::chrono::ceil<io::duration>(seconds{(1 - tokens_) / l.rate});
+        io::duration interval_;
+        io::duration tolerance_;
+    };
+
+    /// How long until there is room for one more thing; zero if there is.
+    [[nodiscard]] io::duration wait(const pace& p, io::time_point now) const noexcept {
+        return std::max(io::duration{}, paid_until_ - p.tolerance_ - now);
+    }
+    /// One thing was done.
+    void charge(const pace& p, io::time_point now) noexcept {
+        paid_until_ = std::max(paid_until_, now) + p.interval_;
     }
 
-    /// What was let through counted for more than one.
-    void charge(std::size_t more) noexcept { tokens_ -= static_cast<double>(more); }
-
-    /// What was read and not yet said: a buffer of the pool would be missed elsewhere.
-    std::string held;
-    /// The message in it that has to wait.
-    std::optional<std::string_view> waiting;
-
  private:
-    double tokens_;
-    io::time_point last_;
+    io::time_point paid_until_{};
 };
 
 }  // namespace sluice::service::chat
