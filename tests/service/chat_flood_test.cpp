@@ -106,7 +106,11 @@ TEST_P(chat_flood, a_newcomer_that_says_nothing_is_announced_soon) {
     guest ann = come();
     EXPECT_THAT(ann.line(), StartsWith("* welcome"));
     guest bob = come();
+    EXPECT_THAT(bob.line(), StartsWith("* welcome"));
     EXPECT_EQ(ann.line(), "* Client 2 has joined");
+    // One that came later is not told, however late it is said that another has come.
+    ann.say("hello");
+    EXPECT_EQ(bob.line(), "[Client 1]: hello");
 }
 
 TEST_P(chat_flood, lines_that_begin_with_a_slash_can_be_said) {

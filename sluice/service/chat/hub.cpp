@@ -102,14 +102,14 @@ bool hub::enter(member& m, const std::string& name) {
     }
     leave(m);
     r.enter(m);
-    if (m.has_arrived()) announce_arrival(m);
+    if (m.has_arrived()) announce_entry(m, author::announced(m.id()));
     return true;
 }
 
 void hub::arrive(member& m) {
     if (m.has_arrived()) return;
     m.arrive();
-    announce_arrival(m);
+    announce_entry(m, author::arrived(m.id()));
 }
 
 bool hub::may_command() noexcept {
@@ -122,20 +122,22 @@ bool hub::may_command() noexcept {
 void hub::leave(member& m) {
     room* r = m.where();
     if (r == nullptr) return;
-    if (m.has_arrived()) announce(m, "has left");
+    if (m.has_arrived()) announce_leaving(m);
     const std::string name = r->name();
     r->leave(m);
     close_if_unused(name);
 }
 
 // A room of one's own costs no line.
-void hub::announce_arrival(member& m) {
-    if (directory_.members_of(m.where()->name()) > 1) announce(m, "has joined");
+void hub::announce_entry(member& m, author from) {
+    const std::size_t members = directory_.members_of(m.where()->name());
+    if (members < 2 || members > allowed().presence) return;
+    say(m, from, {"* ", m.name(), " has joined\n"});
 }
 
-void hub::announce(member& m, std::string_view what) {
+void hub::announce_leaving(member& m) {
     if (directory_.members_of(m.where()->name()) > allowed().presence) return;
-    say(m, author::announced(m.id()), {"* ", m.name(), " ", what, "\n"});
+    say(m, author::announced(m.id()), {"* ", m.name(), " has left\n"});
 }
 
 void hub::say(member& m, author from, std::initializer_list<std::string_view> pieces) {

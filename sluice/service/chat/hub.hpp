@@ -109,8 +109,8 @@ class hub final : public member_host, io::turn_end {
                 std::initializer_list<std::string_view> pieces, std::size_t count);
     void append_in_parts(room& r, author from, std::string_view lines);
     batch& outgoing(std::size_t shard, const std::string& name);
-    void announce_arrival(member& m);
-    void announce(member& m, std::string_view what);
+    void announce_entry(member& m, author from);
+    void announce_leaving(member& m);
     void take_lines(const batch& b);
     void subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket);
     void unsubscribe(std::size_t shard, const std::string& name);

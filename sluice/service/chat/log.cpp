@@ -133,7 +133,7 @@ std::size_t log::lines_by_others(member_id id, position from, position to) const
     while (from < to) {
         const stretch s = stretch_at(from);
         const position until = std::min(s.to, to);
-        if (s.by.who() != id) {
+        if (!s.by.hidden_from(id)) {
             const auto bytes = view(from, until);
             lines += static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n'));
         }

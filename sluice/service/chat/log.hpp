@@ -18,16 +18,23 @@ using position = std::uint64_t;
 /// The number of a member, from 1; never reused.
 using member_id = std::uint64_t;
 
-/// Who a line is from, and whether it is an announcement about him rather than words of his.
+/// Who a line is from, and whether it is an announcement about that member rather than its words.
 struct author {
     std::uint64_t value = 0;
 
-    [[nodiscard]] static constexpr author speaking(member_id id) noexcept { return {id << 1}; }
+    [[nodiscard]] static constexpr author speaking(member_id id) noexcept { return {id << 2}; }
     [[nodiscard]] static constexpr author announced(member_id id) noexcept {
-        return {(id << 1) | 1};
+        return {(id << 2) | 1};
     }
-    [[nodiscard]] constexpr member_id who() const noexcept { return value >> 1; }
+    /// The announcement that a newcomer has come, which may be late.
+    [[nodiscard]] static constexpr author arrived(member_id id) noexcept { return {(id << 2) | 3}; }
+    [[nodiscard]] constexpr member_id who() const noexcept { return value >> 2; }
     [[nodiscard]] constexpr bool is_announcement() const noexcept { return (value & 1) != 0; }
+    [[nodiscard]] constexpr bool is_arrival() const noexcept { return (value & 2) != 0; }
+    /// What a member has written itself, and that others came who were here before it.
+    [[nodiscard]] constexpr bool hidden_from(member_id id) const noexcept {
+        return who() == id || (is_arrival() && who() < id);
+    }
     friend constexpr bool operator==(author, author) noexcept = default;
 };
 
@@ -86,7 +93,7 @@ class log {
     /// at every stretch between.
     template <class Wanted>
     [[nodiscard]] stretch find_stretch(position p, Wanted wanted) const noexcept;
-    /// Lines between two line starts that are not from `id`.
+    /// Lines between two line starts that are not hidden from `id`.
     [[nodiscard]] std::size_t lines_by_others(member_id id, position from,
                                               position to) const noexcept;
 

@@ -130,7 +130,7 @@ position member::pass_hidden() noexcept {
         const position to = std::min(last, cursor_ + most_a_send);
         if (!in_history && own_end_ <= cursor_) return to;
         const auto hidden = lines.find_stretch(cursor_, [&](author by) {
-            return in_history ? by.is_announcement() : by.who() == id();
+            return in_history ? by.is_announcement() : by.hidden_from(id());
         });
         if (hidden.from > cursor_) return std::min(to, hidden.from);
         cursor_ = std::min(hidden.to, last);

@@ -34,6 +34,12 @@ void room::append(author from, member* speaker, std::initializer_list<std::strin
     counted.deliveries += count * (size_ - (speaker != nullptr ? 1 : 0));
     log_.append(from, pieces);
     if (speaker != nullptr) speaker->wrote_until(log_.end());
+    if (!from.is_arrival()) return;
+    members_.for_each([&](member& m) {
+        if (m.id() <= from.who()) return;
+        m.wrote_until(log_.end());
+        counted.deliveries -= count;
+    });
 }
 
 // A look at every cursor, but only where somebody may be slow, and then not again for half a
