@@ -105,7 +105,7 @@ frame_reader::outcome frame_reader::next_line() noexcept {
         // Measured before it is joined, so that the stash never outgrows the limit.
         const bool returned = ends_in_return(text.empty() ? stash_.view() : text);
         if (stash_.size() + text.size() - (returned ? 1 : 0) > max_message_) {
-            learn_lines();
+            if (beyond_ == overlong::dropped) learn_lines();
             return fail(trouble::too_long);
         }
         if (!stash_.empty()) {
