@@ -1,7 +1,7 @@
 // Percentiles are nearest ranks.
-#include <gtest/gtest.h>
-
 #include "sluice/service/compute/latencies.hpp"
+
+#include <gtest/gtest.h>
 
 namespace sluice::service {
 namespace {

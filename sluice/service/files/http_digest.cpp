@@ -6,7 +6,6 @@
 
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/scope.hpp"
-#include "sluice/io/timer.hpp"
 #include "sluice/service/files/quiet_thread.hpp"
 #include "sluice/service/files/shared_digests.hpp"
 
@@ -17,8 +16,6 @@ using outcome = std::optional<wire::sha256_value>;
 
 // Between two looks at the client: a few milliseconds.
 constexpr std::uint64_t stride = std::uint64_t{8} << 20;
-// Before other clients of a shared thread have a turn.
-constexpr std::uint64_t fair_step = std::uint64_t{64} << 20;
 // Made to its end for a client that has only ended its stream, and waits.
 constexpr std::uint64_t small_file = std::uint64_t{64} << 20;
 
@@ -43,7 +40,6 @@ coro::task<outcome> in_place(http_exchange& x, int file, const struct stat& now)
         if (!made) co_return std::nullopt;
         if (*made) co_return *made;
         if (within.cancelled() || (!is_small && x.has_ended())) co_return std::nullopt;
-        if (done % fair_step == 0) co_await x.client().turn(io::clock::now());
     }
 }
 
@@ -51,7 +47,7 @@ coro::task<outcome> in_place(http_exchange& x, int file, const struct stat& now)
 
 coro::task<std::optional<wire::sha256_value>> make_digest_for(http_exchange& x, int file,
                                                               const struct stat& now) {
-    if (x.client().home().blocks()) co_return co_await in_place(x, file, now);
+    if (x.client().home().works_in_place()) co_return co_await in_place(x, file, now);
     std::atomic<bool> gone = false;
     const bool is_small = static_cast<std::uint64_t>(now.st_size) <= small_file;
     coro::scope watching{co_await coro::this_context()};

@@ -75,9 +75,9 @@ struct http_counters {
     std::atomic<std::uint64_t> parts_waiting = 0;  ///< uploads that wait to be resumed, at present
     std::atomic<std::uint64_t> parts_expired = 0;  ///< of them, removed by age
     std::atomic<std::uint64_t> parts_crowded_out = 0;  ///< removed for newer ones
-    std::atomic<std::uint64_t> cut_files = 0;      ///< that became shorter while they were sent
-    std::atomic<std::uint64_t> failed = 0;         ///< answers of 500 and 503, and files that
-                                                   ///< the disk did not give whole
+    std::atomic<std::uint64_t> cut_files = 0;          ///< that became shorter while they were sent
+    std::atomic<std::uint64_t> failed = 0;             ///< answers of 500 and 503, and files that
+                                                       ///< the disk did not give whole
 };
 
 /// Serves a store. Runs under every model, for each guest as long as the connection is kept.
