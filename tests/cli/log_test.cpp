@@ -53,8 +53,8 @@ TEST(log, counters_are_numbers_in_json) {
     EXPECT_EQ(written(log_level::off, log_format::text, announced),
               "counters\n"
               "  things\n"
-              "  kept                         7  that were kept\n"
-              "  lost                         0  others\n");
+              "  kept                             7  that were kept\n"
+              "  lost                             0  others\n");
 }
 
 TEST(log, takes_another_level_while_it_runs) {
