@@ -83,12 +83,13 @@ struct round {
 class case_run {
  public:
     case_run(planned_case& what, const settings& asked, progress& told, noise& around,
-             results& into)
+             results& into, const time_source& now)
         : what_{what},
           asked_{asked},
           told_{told},
           noise_{around},
           into_{into},
+          now_{now},
           name_{what.about.plan + ", " + what.about.name} {
         for (auto& each : what.variants) {
             rows_.push_back({.of = &each,
@@ -107,9 +108,9 @@ class case_run {
     /// may be measured in place of it.
     void go_on(const limits& within, clock::time_point last, std::mt19937& chance) {
         if (measured() == 0) warm_up(chance);
-        const auto begun = clock::now();
+        const auto begun = now_();
         auto one = take_round(chance);
-        const auto now = clock::now();
+        const auto now = now_();
         lasted_ = now - begun;
         if (one.taken.empty()) {
             stuck_ = true;
@@ -123,7 +124,7 @@ class case_run {
 
     [[nodiscard]] bool is_enough(const limits& within, clock::time_point usual,
                                  clock::time_point last) const {
-        const auto now = clock::now();
+        const auto now = now_();
         if (stuck_ || rounds_.counted >= within.most) return true;
         // A round that would end too late is not begun.
         if (measured() > 0 && now + lasted_ >= last) return true;
@@ -240,6 +241,7 @@ class case_run {
     progress& told_;
     noise& noise_;
     results& into_;
+    const time_source& now_;
     std::vector<row> rows_;
     std::vector<round> aside_;  // disturbed ones, each of which was repeated
     round_count rounds_;
@@ -364,14 +366,14 @@ limits limits_of(const settings& asked, std::size_t cases) {
 
 std::expected<void, std::string> measure(std::vector<planned_case>& cases, const limits& within,
                                          const settings& asked, progress& told, noise& around,
-                                         results& into) {
-    const auto begun = clock::now();
+                                         results& into, const time_source& now) {
+    const auto begun = now();
     const auto usual = begun + in_ticks(within.usual);
     const auto last = begun + in_ticks(within.longest);
     std::mt19937 chance{std::random_device{}()};
     // Rows point into their cases' variants, and rounds into rows: neither may move.
     std::deque<case_run> runs;
-    for (auto& each : cases) runs.emplace_back(each, asked, told, around, into);
+    for (auto& each : cases) runs.emplace_back(each, asked, told, around, into, now);
     while (interruption::signal() == 0) {
         auto* next = next_of(runs, within, usual, last);
         if (next == nullptr) break;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <expected>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct limits {
 /// `cases` is how many there are; a plan alone gets less time than all of them together.
 [[nodiscard]] limits limits_of(const settings& asked, std::size_t cases);
 
+/// What tells the time; a test moves its own.
+using time_source = std::function<std::chrono::steady_clock::time_point()>;
+
 /// Each round measures every variant of a case once, in an order of its own. The cases take turns,
 /// a round each, until a case is precise or time is up. Before its first round one variant is
 /// measured for nothing, which wakes cores and warms caches. A round that `around` says was
@@ -32,9 +36,8 @@ struct limits {
 /// disturbed of them count after all. Fills in cases and warnings of `into`, and whether it was
 /// interrupted (there is an `interruption`). The error, a sentence without its full stop, is why
 /// nothing at all could be measured.
-[[nodiscard]] std::expected<void, std::string> measure(std::vector<planned_case>& cases,
-                                                       const limits& within, const settings& asked,
-                                                       progress& told, noise& around,
-                                                       results& into);
+[[nodiscard]] std::expected<void, std::string> measure(
+    std::vector<planned_case>& cases, const limits& within, const settings& asked, progress& told,
+    noise& around, results& into, const time_source& now = std::chrono::steady_clock::now);
 
 }  // namespace sluice::lab

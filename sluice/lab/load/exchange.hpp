@@ -35,7 +35,8 @@ struct exchange_options {
     double rate = 0;
     double warmup = 0.3;  ///< seconds before what counts
     double measured = 1;  ///< seconds
-    double patience = 5;  ///< seconds that answers are waited for after the last message of a rate
+    /// Seconds beyond those that answers are waited for: the last of a rate, or else the first.
+    double patience = 5;
     watched server;
     load_engine engine = load_engine::automatic;
 };

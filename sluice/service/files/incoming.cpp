@@ -5,10 +5,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <limits>
@@ -63,10 +65,17 @@ void incoming::stop() noexcept {
     file_.reset();
 }
 
-/// What was reserved and not written is given back; what was written counts.
+/// What was reserved and not written is given back; what was written counts. The file keeps the
+/// time of its last byte, by which it expires: ftruncate(2) sets it also where the size stays.
 void incoming::close_partial() noexcept {
-    const auto now = size();
-    static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(now)));
+    struct stat held{};
+    const bool known = ::fstat(file_.get(), &held) == 0;
+    const std::uint64_t now = known ? size_of(held) : 0;
+    if (known && ::ftruncate(file_.get(), held.st_size) == 0) {
+        const std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
+                                            held.st_mtim};
+        static_cast<void>(::futimens(file_.get(), times.data()));
+    }
     room_.settle(now > counted_ ? now - counted_ : 0);
 }
 
