@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,12 +108,14 @@ line_editor type_in_pieces(const script& s, std::vector<std::string>& lines) {
         check(editor.cursor() <= editor.text().size(), "the cursor is beyond the line");
         std::string news;
         for (std::size_t n = before; n < lines.size(); ++n) {
-            check(lines[n].size() <= small.line, "a line is over the limit");
-            check(is_valid_utf8(lines[n]), "a line is no UTF-8");
-            check(lines[n].find_first_of("\r\n\x1b") == std::string::npos, "no line at all");
-            append_printable(news, lines[n]);
+            check(lines[n].size() <= small.line, "an entry is over the limit");
+            check(is_valid_utf8(lines[n]), "an entry is no UTF-8");
+            check(lines[n].find_first_of("\r\x1b") == std::string::npos, "no text at all");
+            for (const auto line : std::views::split(lines[n], '\n')) {
+                append_printable(news, std::string_view{line.begin(), line.end()});
+                news += "\r\n";
+            }
             std::ranges::replace(news, '\t', ' ');  // this terminal has no tabs
-            news += "\r\n";
         }
         if ((s.plan[i] & 0x80U) != 0) news += "[bob]: something to read\r\n";
         on.show(editor, news);
