@@ -228,14 +228,21 @@ void output_queue::work(state& s) noexcept {
 }
 
 bool output_queue::write_piece(std::size_t lane, std::string_view& text, int wait_ms) noexcept {
-    const int fd = own_[lane] ? own_[lane].get() : descriptors_[lane];
-    pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
-    const int ready = ::poll(&room, 1, wait_ms);
-    if (ready <= 0) return ready < 0;
+    const bool blocks = !own_[lane];
+    const int fd = blocks ? descriptors_[lane] : own_[lane].get();
+    const auto has_room = [fd, wait_ms] {
+        pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
+        return ::poll(&room, 1, wait_ms);
+    };
+    if (blocks) {
+        if (const int ready = has_room(); ready <= 0) return ready < 0;
+    }
     const auto size = std::min<std::size_t>(text.size(), PIPE_BUF);
     const auto n = is_socket(fd) ? ::send(fd, text.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL)
                                  : ::write(fd, text.data(), size);
     if (n < 0 && errno == EINTR) return true;
+    // poll(2) wants a free page, and write(2) fills up the last one too: it is asked second.
+    if (n < 0 && errno == EAGAIN && !blocks && wait_ms > 0) return has_room() != 0;
     if (n < 0 && errno == EAGAIN) return false;
     // Lost for good where nobody is left to read it.
     text.remove_prefix(n < 0 ? text.size() : static_cast<std::size_t>(n));
