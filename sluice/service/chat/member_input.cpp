@@ -23,9 +23,12 @@ member_input::member_input(hub& h, member& m)
       introduced_by_{io::after(now(), h.allowed().introduction)} {}
 
 io::time_point member_input::deadline() noexcept {
-    // When to take what has come for a message although its end has not.
-    const auto pause = net::end_of_pause(reader_.awaited(), member_.fd());
-    return member_.has_arrived() ? pause : std::min(pause, introduced_by_);
+    // When to take what has come for a message although its end has not. The end of an introduction
+    // interrupts no pause.
+    if (std::exchange(pause_begins_, false)) {
+        pause_until_ = net::end_of_pause(reader_.awaited(), member_.fd());
+    }
+    return member_.has_arrived() ? pause_until_ : std::min(pause_until_, introduced_by_);
 }
 
 void member_input::keep_chunk() {
@@ -46,12 +49,13 @@ bool member_input::feed(const result<io::lease>& got) {
     } else if (got.error() == fault::timed_out) {
         if (!member_.has_arrived() && io::clock::now() >= introduced_by_) {
             hub_.arrive(member_);
-        } else {
-            reader_.end_pause();
+            return !member_.dismissed();
         }
+        reader_.end_pause();
     } else {
         return false;
     }
+    pause_begins_ = true;
     return resume();
 }
 

@@ -86,11 +86,13 @@ class member_input {
     throttle said_;
     throttle asked_;
     io::time_point introduced_by_;
+    io::time_point pause_until_ = io::never;
     std::unique_ptr<held_up> held_up_;
     hold held_ = hold::none;
     bool holds_chunk_ = false;
     bool granted_ = false;
     bool ended_ = false;
+    bool pause_begins_ = false;
 };
 
 }  // namespace sluice::service::chat
