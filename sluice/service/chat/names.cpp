@@ -78,6 +78,20 @@ void replace_by_skeleton(text16& text, const tables& t) noexcept {
     text.size = made.size;
 }
 
+/// Where NFKC would make another letter of what looks like one of ASCII, that one: the lunate sigma
+/// is a C to a reader, and not the usual sigma.
+UChar32 seen_before_nfkc(UChar32 c, const tables& t) noexcept {
+    text16 one;
+    one.append(c);
+    normalize(one, t.nfkc);
+    if (one.first() == c || one.first() < 0x80) return c;
+    one.size = 0;
+    one.append(c);
+    replace_by_skeleton(one, t);
+    const UChar32 seen = one.first();
+    return one.size == 1 && seen < 0x80 && u_isalnum(seen) != 0 ? seen : c;
+}
+
 /// An accent of any script's, which a reader overlooks; a voiced sound mark makes another kana.
 bool is_accent(UChar32 c) noexcept {
     UErrorCode code = U_ZERO_ERROR;
@@ -88,7 +102,8 @@ bool is_accent(UChar32 c) noexcept {
 /// The skeleton as code points. Twice, for a capital may look like another letter than its small
 /// one does; I and l look alike, so i counts as l.
 text16 fold_alike(std::string_view name, const tables& t) noexcept {
-    text16 text = to_utf16(name);
+    text16 text;
+    to_utf16(name).for_each([&](UChar32 c) { text.append(c < 0x80 ? c : seen_before_nfkc(c, t)); });
     normalize(text, t.nfkc);
     for (int i = 0; i < 2; ++i) {
         replace_by_skeleton(text, t);
