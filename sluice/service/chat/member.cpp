@@ -38,9 +38,8 @@ member::private_lines& member::outbox() {
     return *outbox_;
 }
 
-void member::want_newlines(bool wanted) {
-    terminated_ = wanted;
-    if (!wanted || !std::exchange(open_, false)) return;
+void member::send_late_newline() {
+    open_ = false;
     // Nothing is in the middle of being sent, so that this is what is sent next.
     outbox().text.insert(0, wire::message_end(true));
     host_.deliver_later(*this);

@@ -65,7 +65,10 @@ class member final : public io::op,
     void arrive() noexcept { arrived_ = true; }
     /// Whether this peer wants a newline after each message. One that the last message lacks is
     /// sent when the peer turns out to want it.
-    void want_newlines(bool wanted);
+    void want_newlines(bool wanted) {
+        terminated_ = wanted;
+        if (wanted && open_) send_late_newline();
+    }
 
     /// A line for this member alone, which gets its newline here. Beyond the limit it is dropped
     /// and counted.
@@ -140,6 +143,7 @@ class member final : public io::op,
     [[nodiscard]] piece without_last_newline(piece p) const noexcept;
     [[nodiscard]] bool between_lines() const noexcept;
     [[nodiscard]] private_lines& outbox();
+    void send_late_newline();
     void keep_rest_of_line();
     void tell_missed();
     static int attempt(op& o) noexcept;
