@@ -1,5 +1,6 @@
 """Servers and clients whose stdout and stderr are full pipes that are not read."""
 
+import concurrent.futures
 import contextlib
 import fcntl
 import http.client
@@ -16,7 +17,10 @@ import unittest
 from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, engines, wait_until
 
 PAGE = 4096  # the smallest pipe (pipe(7))
-TIMES = 60  # lines, of some 70 bytes each: more than the smallest pipe takes
+TIMES = 20  # lines, the first of which finds its pipe full already
+FOLDER = "FOLDER"  # stands for a directory of each server's own
+# What servers say of them goes to stderr.
+TELLING = (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2)
 PAUSE = 0.05  # before another line is provoked
 LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
 
@@ -76,7 +80,7 @@ class Stuck:
         return socket.create_connection(("127.0.0.1", port or self.ports[0]), timeout=PATIENCE)
 
     def converse(self, port=None, question=b"1\n", answer=b"1\n"):
-        """Asks and hears once more than the pipe of a server that reports it would take."""
+        """Asks and hears, each time in a connection that the server would report."""
         for _ in range(TIMES):
             with self.dial(port) as peer:
                 peer.sendall(question)
@@ -112,15 +116,24 @@ class Servers(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-    def check(self, variants, command, use, doors=1):
-        for variant in variants:
-            with self.subTest(variant), Stuck(*command, *variant, doors=doors) as server:
-                # What they say goes to stderr.
-                for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2):
+    def check(self, variants, command, use, doors=1, signals=TELLING):
+        """Of all variants at the same time: for most of it they wait for their stuck streams."""
+
+        def serve(variant):
+            folder = tempfile.mkdtemp(dir=self.folder)
+            words = [folder if word is FOLDER else word for word in command]
+            with Stuck(*words, *variant, doors=doors) as server:
+                for number in signals:
                     server.process.send_signal(number)
                 use(server)
                 server.process.send_signal(signal.SIGTERM)
                 self.assertEqual(server.process.wait(PATIENCE), 0)
+
+        with concurrent.futures.ThreadPoolExecutor(len(variants)) as threads:
+            served = [(variant, threads.submit(serve, variant)) for variant in variants]
+        for variant, done in served:
+            with self.subTest(variant):
+                done.result()
 
     def test_talk(self):
         command = ("talk", "serve", "--listen", "127.0.0.1:0", "--echo", "--keep")
@@ -130,7 +143,7 @@ class Servers(unittest.TestCase):
         self.check(LOOPS, ("chat", "serve", "--listen", "127.0.0.1:0"), Stuck.chat)
 
     def test_files(self):
-        command = ("files", "serve", self.folder, "--no-sync", "--http")
+        command = ("files", "serve", FOLDER, "--no-sync", "--http")
         command += ("127.0.0.1:0", "--raw", "127.0.0.1:0")
 
         def use(server):
@@ -163,15 +176,11 @@ class Servers(unittest.TestCase):
             "    echo $line\ndone\n"
         )
         script.chmod(0o700)
-        for variant in models("fork", "thread"):
-            command = ("compute", "serve", "--listen", "127.0.0.1:0", "--grace", "1s", *variant)
-            with self.subTest(variant), Stuck(*command, *("--exec", script)) as server:
-                server.converse()
-                server.process.send_signal(signal.SIGTERM)
-                self.assertEqual(server.process.wait(PATIENCE), 0)
+        command = ("compute", "serve", "--listen", "127.0.0.1:0", "--exec", script)
+        self.check(models("fork", "thread"), command, Stuck.converse, signals=())
 
     def test_all_in_one(self):
-        command = ["serve", "--files", self.folder]
+        command = ["serve", "--files", FOLDER]
         for door in ("--chat", "--http", "--raw", "--compute"):
             command += (door, "127.0.0.1:0")
 
