@@ -183,20 +183,21 @@ class Socket:
             self.socket.sendall(bytes([byte]))
 
     def receive(self, size):
-        data = b""
+        data = bytearray()
         while len(data) < size:
-            more = self.socket.recv(size - len(data))
+            # No more at once: each call makes a buffer of the size it asks for.
+            more = self.socket.recv(min(size - len(data), 65536))
             if not more:
-                raise Ended(f"the connection ended after {data!r}")
+                raise Ended(f"the connection ended after {bytes(data)!r}")
             data += more
-        return data
+        return bytes(data)
 
     def receive_to_end(self):
         """Everything up to an orderly end; a reset is an error."""
-        data = b""
+        data = bytearray()
         while more := self.socket.recv(65536):
             data += more
-        return data
+        return bytes(data)
 
     def finish(self):
         self.socket.shutdown(socket.SHUT_WR)
