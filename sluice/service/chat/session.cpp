@@ -58,7 +58,7 @@ void part(hub& h, member& m) {
 
 /// What waits for the member goes out, if it takes it soon. It ends the connection first, if it
 /// does soon, so that no reset overtakes its last lines.
-coro::task<void> see_off(net::connection& peer, member& m) {
+coro::task<void> send_last_lines(net::connection& peer, member& m) {
     io::engine& home = peer.home();
     const auto deadline = io::after(io::clock::now(), parting_time);
     auto sent = co_await io::with_deadline(home, m.rest_sent(), deadline);
@@ -71,12 +71,34 @@ coro::task<void> see_off(net::connection& peer, member& m) {
                                   {.idle = parting_time, .longest = parting_time});
 }
 
-// Frames of their own, so that a member that is not held up does not pay for them.
-coro::task<void> hold_back(io::engine& home, io::duration d) {
-    co_await io::sleep_for(home, d);
+/// The end of a connection, of one that was `let_in` or not. A frame of its own, as catch_up().
+coro::task<void> see_off(hub& h, net::connection& peer, member& m, bool let_in) {
+    if (let_in) {
+        // Its room has to stay for as long as it reads there; the server's grace ends that.
+        if (m.is_seen_out()) static_cast<void>(co_await m.rest_sent());
+        part(h, m);
+    }
+    co_await send_last_lines(peer, m);
+    m.shut();
+    co_await peer.close();
 }
-coro::task<void> wait_for_command_turn(hub& h) {
-    co_await h.command_turn();
+
+/// Waits until the input is not held up any more. False if the member goes. A frame of its own, so
+/// that a member that is not held up does not pay for it.
+coro::task<bool> catch_up(hub& h, member_input& input, result<io::lease>& got) {
+    do {
+        if (input.held() == member_input::hold::turn) {
+            co_await h.command_turn();
+            input.granted();
+        } else {
+            input.keep_chunk();
+            got = {};
+            co_await io::sleep_for(h.home(), input.held_for());
+        }
+        const auto& context = co_await coro::this_context();
+        if (context.cancelled() || !input.resume()) co_return false;
+    } while (input.held() != member_input::hold::none);
+    co_return true;
 }
 
 }  // namespace
@@ -86,32 +108,20 @@ coro::task<void> serve_member(hub& h, unique_fd socket, model::address_limit::pe
     peer.send_promptly();
     member m{h, peer};
     m.want_newlines(h.allowed().framing != wire::framing::raw);
-    if (welcome(h, peer, m)) {
+    const bool let_in = welcome(h, peer, m);
+    if (let_in) {
         member_input input{h, m};
         bool stays = true;
         while (stays) {
             auto got = co_await io::with_deadline(h.home(), peer.recv(), input.deadline());
             stays = input.feed(got);
-            while (stays && input.held() != member_input::hold::none) {
-                if (input.held() == member_input::hold::turn) {
-                    co_await wait_for_command_turn(h);
-                    input.granted();
-                } else {
-                    input.keep_chunk();
-                    got = {};
-                    co_await hold_back(h.home(), input.held_for());
-                }
-                stays = !(co_await coro::this_context()).cancelled() && input.resume();
+            if (stays && input.held() != member_input::hold::none) {
+                stays = co_await catch_up(h, input, got);
             }
             input.drop_chunk();
         }
-        // Its room has to stay for as long as it reads there; the server's grace ends that.
-        if (m.is_seen_out()) static_cast<void>(co_await m.rest_sent());
-        part(h, m);
     }
-    co_await see_off(peer, m);
-    m.shut();
-    co_await peer.close();
+    co_await see_off(h, peer, m, let_in);
 }
 
 }  // namespace sluice::service::chat
