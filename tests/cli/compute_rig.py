@@ -108,9 +108,7 @@ class Server(Program):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
     def memory(self):
-        """Private memory in KiB (proc(5), smaps_rollup)."""
-        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="ascii")
-        return sum(int(n) for n in re.findall(r"^Private_\w+: +(\d+) kB$", text, re.MULTILINE))
+        return memory_of(self.process.pid)
 
     def cpu_ticks(self):
         return ticks_of(self.process.pid)
@@ -122,6 +120,13 @@ class Server(Program):
             with contextlib.suppress(OSError):
                 ticks += ticks_of(child)
         return ticks
+
+
+def memory_of(pid):
+    """In KiB, what a process has allocated (proc(5), smaps_rollup). The pages of its program and
+    libraries are not counted, which become private when another that runs them ends."""
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    return int(re.search(r"^Anonymous: +(\d+) kB$", text, re.MULTILINE)[1])
 
 
 def ticks_of(pid):

@@ -2,22 +2,14 @@
 
 import contextlib
 import os
-import pathlib
-import re
 import unittest
 
-from compute_rig import sanitized
+from compute_rig import memory_of, sanitized
 from files_http_rig import HttpServer, HttpTest, engines
 
 MANY = 600
 MOST = 2048  # bytes a connection
 MOST_BEGUN = 4608  # with a file that takes what comes
-
-
-def private(server):
-    """Bytes of the process alone (proc(5))."""
-    rollup = pathlib.Path(f"/proc/{server.process.pid}/smaps_rollup").read_text()
-    return 1024 * sum(int(n) for n in re.findall(r"^Private_\w+: +(\d+) kB$", rollup, re.MULTILINE))
 
 
 class Memory(HttpTest):
@@ -53,11 +45,11 @@ class Memory(HttpTest):
                     # What the first ones cost is the server's.
                     begin(50)
                     server.get("/none")
-                    memory, held = private(server), self.descriptors(server)
+                    memory, held = memory_of(server.process.pid), self.descriptors(server)
                     begin(MANY)
                     # Asked last, it is answered last.
                     server.get("/none")
-                    grown = (private(server) - memory) / MANY
+                    grown = 1024 * (memory_of(server.process.pid) - memory) / MANY
                     self.assertLess(grown, max(MOST, 10 * len(sent)) if not files else MOST_BEGUN)
                     self.assertLess((self.descriptors(server) - held) / MANY, 1.1 + files)
 

@@ -8,7 +8,7 @@ import time
 import unittest
 
 import mutating_client
-from compute_rig import sanitized
+from compute_rig import memory_of, sanitized
 from files_http_rig import SMALL, HttpServer, HttpTest, engines
 
 SECONDS = float(os.environ.get("SLUICE_MUTATION_SECONDS", "2"))
@@ -18,12 +18,6 @@ CORPUS = pathlib.Path(os.environ["SLUICE_SOURCE"], "fuzz", "corpus", "http_door"
 
 def descriptors(server):
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
-
-
-def memory(server):
-    """In KiB, of the process alone (proc(5))."""
-    rollup = pathlib.Path(f"/proc/{server.process.pid}/smaps_rollup").read_text()
-    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private"))
 
 
 class Mutation(HttpTest):
@@ -44,7 +38,7 @@ class Mutation(HttpTest):
                 "--idle-time", "200ms", "--allow-delete", "--quota", "64M", "--quiet",
             ) as server:
                 self.talk(server, seeds, SECONDS / 4)
-                before = descriptors(server), memory(server)
+                before = descriptors(server), memory_of(server.process.pid)
                 made = self.talk(server, seeds, SECONDS)
                 self.assertGreater(made, 10)
                 self.assertEqual(server.put("/alive", SMALL)[0], 201)
@@ -54,7 +48,7 @@ class Mutation(HttpTest):
                     time.sleep(0.05)
                 self.assertLessEqual(descriptors(server), before[0] + 4)
                 if not sanitized():
-                    self.assertLess(memory(server) - before[1], 16 * 1024)
+                    self.assertLess(memory_of(server.process.pid) - before[1], 16 * 1024)
 
     def talk(self, server, seeds, seconds):
         def look(answer):
