@@ -204,7 +204,7 @@ class Transfers(TalkTest):
                     running.append((variant, server, name))
             for variant, server, name in running:
                 with self.subTest(variant, name=name):
-                    server.hear_remark(rf"info: \[Client 1\] goes on sending{name}: 5\S* so far")
+                    server.hear_remark(rf"info: \[Client 1\] goes on sending{name}: 5 B so far")
                     server.signal(signal.SIGTERM)
                     server.hear_remark(r"info: stopping: 1 transfer may go on for 0.1 s")
                     self.assert_ends(server, 0)
