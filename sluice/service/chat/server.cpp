@@ -116,7 +116,8 @@ void server::hear_stop(post& p) noexcept {
 }
 
 void server::count(std::function<void(const counters&)> told) {
-    if (errands_) run_errand(add_up(std::move(told)));
+    if (errands_) return run_errand(add_up(std::move(told)));
+    early_count_ = std::move(told);
 }
 
 coro::task<void> server::add_up(std::function<void(const counters&)> told) {
@@ -149,6 +150,7 @@ coro::task<void> server::serve(io::engine& here, std::size_t index, coro::contex
         if (ready_) ready_();
         // Whoever stopped it before there was anything to stop is heard now.
         for (auto early = std::exchange(stops_, 0); early > 0; --early) stop();
+        if (early_count_) count(std::exchange(early_count_, nullptr));
     }
     auto receiving = receive(p);
     receiving.set_context(arrivals);

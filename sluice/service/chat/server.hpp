@@ -64,7 +64,8 @@ class server {
     void give_up() noexcept { all_here_.abandon(); }
 
     /// Thread of run(). Calls `told` soon, on this thread, with what all shards have counted until
-    /// now; never if nothing is served.
+    /// then: once all stand, if they do not yet, and of several asked for until then the last;
+    /// never if nothing is served.
     void count(std::function<void(const counters&)> told);
     /// The same once everything has ended.
     [[nodiscard]] counters counted() const;
@@ -103,6 +104,7 @@ class server {
     std::vector<std::unique_ptr<post>> posts_;
     std::vector<std::unique_ptr<io::shard>> shards_;
     std::function<void()> ready_;
+    std::function<void(const counters&)> early_count_;  // asked for before all shards stand
     std::optional<coro::scope> errands_;
     unsigned stops_ = 0;
 };
