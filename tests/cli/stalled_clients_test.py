@@ -243,6 +243,7 @@ class Stalled(unittest.TestCase):
                 continue
             with self.subTest(engine), self.files("--engine", engine) as server:
                 status = pathlib.Path(f"/proc/{server.process.pid}/status")
+                descriptors = pathlib.Path(f"/proc/{server.process.pid}/fd")
                 memory = lambda: int(re.search(r"^RssAnon:\s+(\d+)", status.read_text(), re.M)[1])
                 for _ in range(10):
                     self.assert_http(server)
@@ -250,7 +251,8 @@ class Stalled(unittest.TestCase):
                 with contextlib.ExitStack() as burst:
                     for _ in range(400):
                         burst.enter_context(server.call("http")).send(b"GET ")
-                    wait_until(lambda: memory() - before > 400, "they are here")
+                    wait_until(lambda: len(list(descriptors.iterdir())) > 400, "they are here")
+                    wait_until(lambda: memory() - before > 400, "they cost memory")
                     most = memory()
                 allowed = max(512, (most - before) // 4)
                 wait_until(lambda: memory() - before < allowed, "their memory is given back")
