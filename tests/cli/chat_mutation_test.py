@@ -5,6 +5,7 @@ SLUICE_MUTATIONS sets how many connections are made (300), SLUICE_SEED which one
 
 import os
 import random
+import select
 import socket
 import struct
 import threading
@@ -59,7 +60,7 @@ def visit(port, choice):
                 length = choice.choice((1, 2, 7, 100, len(said)))
                 client.sendall(said[:length])
                 said = said[length:]
-                if choice.randrange(8) == 0:
+                if choice.randrange(8) == 0 and select.select([client], [], [], 0)[0]:
                     client.recv(4096)
             end = choice.randrange(4)
             if end == 0:

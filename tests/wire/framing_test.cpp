@@ -135,7 +135,7 @@ std::vector<stream> samples() {
         {"1\n2", {1, 3}},
         // Of a telnet: returns, commands, parameters, and what only looks like them.
         {{"one\r\0two\r\0", 10}},
-        {{"one\r\0two\rthree\r\nfour\r\r\0\n", 27}},
+        {{"one\r\0two\rthree\r\nfour\r\r\0\n", 24}},
         {"a\xff\xf4\xff\xfd\x06"
          "b\rc\r\nd"},
         {"\xff\xfb\x01"
