@@ -92,7 +92,7 @@ struct output_queue::state {
         return std::ranges::none_of(
             lanes, [](const lane& l) { return l.busy || !l.waiting.empty() || l.dropped > 0; });
     }
-    void take_waiting(lane& l) {
+    static void take_waiting(lane& l) {
         if (l.busy || (l.waiting.empty() && l.dropped == 0)) return;
         if (l.writing.capacity() > small_buffer) std::string{}.swap(l.writing);
         l.writing.clear();

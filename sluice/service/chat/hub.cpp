@@ -66,7 +66,7 @@ room& hub::open(const std::string& name) {
     const auto at = rooms_.find(name);
     if (at != rooms_.end()) return *at->second;
     const std::size_t home = home_of(name);
-    room& r = *rooms_.emplace(name, std::make_unique<room>(name, home, *this)).first->second.get();
+    room& r = *rooms_.emplace(name, std::make_unique<room>(name, home, *this)).first->second;
     ++counted().rooms;
     if (home == index_) return r;
     r.elsewhere.ticket = ++last_ticket_;

@@ -19,9 +19,9 @@ using judged_name = std::expected<std::string, std::string>;
 /// A member's name: 1 to 32 visible characters of valid UTF-8, no spaces at its ends or two in a
 /// row, nothing that looks like a line of the server's own ("* ...", "[...]", "<< ...") or like
 /// what the server calls members ("Client 7"). Bounded work: microseconds for any text.
-[[nodiscard]] judged_name judge_nick(std::string_view name);
+[[nodiscard]] judged_name judge_nick(std::string_view given);
 /// A room's name: 1 to 32 visible characters without spaces.
-[[nodiscard]] judged_name judge_room(std::string_view name);
+[[nodiscard]] judged_name judge_room(std::string_view given);
 
 /// The same bytes for names that a reader can take for one another: UTS 39 skeletons, whatever the
 /// case, the accents and the spaces. Empty for text that is no name (too long, not UTF-8). About a

@@ -14,6 +14,7 @@
 namespace sluice::service::chat {
 
 /// UTF-16 as ICU works on it, on the stack. Empty after anything that did not fit.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): ICU writes what is read
 struct text16 {
     /// In units: names in any form; NFKC makes 18 of one character at most (U+FDFA).
     static constexpr std::int32_t most = 2048;
@@ -70,6 +71,7 @@ inline void normalize(text16& text, const UNormalizer2* how) noexcept {
 }
 
 [[nodiscard]] inline std::string to_utf8(const text16& text) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): ICU writes what is read
     std::array<char, 3 * text16::most> bytes;
     std::int32_t size = 0;
     UErrorCode code = U_ZERO_ERROR;

@@ -35,7 +35,7 @@ coro::task<outcome> in_place(http_exchange& x, int file, const struct stat& now)
     auto& within = co_await coro::this_context();
     digest_request wanted{x.door().shared(), file, now};
     const bool is_small = static_cast<std::uint64_t>(now.st_size) <= small_file;
-    for (std::uint64_t done = 0;; done += stride) {
+    for (;;) {
         auto made = wanted.go_on(stride);
         if (!made) co_return std::nullopt;
         if (*made) co_return *made;
