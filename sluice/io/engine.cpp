@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <thread>
 #include <utility>
 
@@ -23,6 +25,11 @@ using namespace std::chrono_literals;
 
 // How long a burst is over before the memory of its buffers goes.
 constexpr auto buffer_look_interval = 2s;
+
+// Engines that share a table use one slot in turn for descriptors of the same number. That an
+// engine is done with it before another is given the number is ensured by close(2) and accept(2);
+// this says so in the terms of the memory model.
+std::atomic<std::uint32_t> slots_given_back;
 
 }  // namespace
 
@@ -63,6 +70,7 @@ int engine::socket_flags() const noexcept {
 
 result<void> engine::attach(int fd, bool keep_flags) noexcept {
     if (!known(fd)) return failure_of(EMFILE);
+    if (!own_slots_) static_cast<void>(slots_given_back.load(std::memory_order_acquire));
     fd_slot& s = slot(fd);
     check(!s.attached, "a descriptor is attached once");
     if (!keep_flags && which() != engine_kind::uring) {
@@ -87,6 +95,7 @@ void engine::detach(int fd) noexcept {
     const auto next_generation = static_cast<std::uint16_t>(s.generation + 1);
     s = fd_slot{};
     s.generation = next_generation;
+    if (!own_slots_) slots_given_back.fetch_add(1, std::memory_order_release);
 }
 
 void engine::cancel_all(int fd) noexcept {
