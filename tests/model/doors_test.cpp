@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -102,11 +103,17 @@ TEST(shards, have_as_many_clients_each_where_these_stay_long) {
         auto one = open_one(true);
         std::vector<entrance> entrances;
         entrances.push_back({.door = std::move(one.door), .serve = staying()});
+        // A shard that does not stand yet is handed nobody.
+        std::promise<void> all_stand;
         auto made = make(kind::event, **home, std::move(entrances),
-                         {.engine = engine, .workers = 4, .spread_evenly = true});
+                         {.engine = engine,
+                          .workers = 4,
+                          .ready = [&all_stand] { all_stand.set_value(); },
+                          .spread_evenly = true});
         ASSERT_TRUE(made);
         stop_letter stop{**made};
         std::thread clients{[&] {
+            all_stand.get_future().wait();
             std::vector<unique_fd> all;
             for (int i = 0; i < 32; ++i) {
                 all.push_back(test::connect_to(one.where.port()));
