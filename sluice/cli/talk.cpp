@@ -151,14 +151,6 @@ exit_status status_of(talk_end end, int signal) noexcept {
     return exit_status::failed;
 }
 
-/// Runs a talk_server or a talk_client with the signals that stop it.
-template <class Talk>
-exit_status run_until_stopped(io::engine& home, Talk& talk) {
-    const stop_signals stops{home, [&talk] { talk.stop(); }};
-    const talk_end end = io::run(home, talk.run());
-    return status_of(end, stops.first());
-}
-
 exit_status fail(voice& v, std::string_view why) {
     v.complain(why);
     return exit_status::failed;
@@ -218,8 +210,11 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
             announce_counters("talk", std::array{counter{"conversations", server.conversations(),
                                                          "that have begun"}});
         }};
+    // Whoever reads that it listens may stop it at once.
+    const stop_signals stops{**home, [&server] { server.stop(); }};
     announce_listening(door.local().value_or(net::address{}), pair->model, (*home)->which());
-    return run_until_stopped(**home, server);
+    const talk_end end = io::run(**home, server.run());
+    return status_of(end, stops.first());
 }
 
 exit_status join(const join_settings& s) {
@@ -236,7 +231,9 @@ exit_status join(const join_settings& s) {
     auto place = own_desk::open(**home, v, s.conversation.max_line);
     if (!place) return fail(v, place.error());
     service::talk_client client{**home, std::move(*where), (*place)->get(), s.conversation};
-    return run_until_stopped(**home, client);
+    const stop_signals stops{**home, [&client] { client.stop(); }};
+    const talk_end end = io::run(**home, client.run());
+    return status_of(end, stops.first());
 }
 
 void add_conversation_options(CLI::App& command, conversation_options& into) {

@@ -10,7 +10,9 @@ from talk_rig import (
     TalkTest,
     call,
     door,
+    engines,
     on_every_engine,
+    side_by_side,
 )
 
 STATUS = ((INTERRUPT, 130), (TERMINATE, 0))
@@ -24,6 +26,17 @@ class Serving(TalkTest):
                 with Server(engine, *flags) as server:
                     server.signal(number)
                     self.assertRegex(self.assert_ends(server, status, ""), r"\Alistening on .*\n\Z")
+
+    def test_a_signal_may_come_as_soon_as_it_says_that_it_listens(self):
+        # Many at a time, so that some lose their core between what they say and what they do next.
+        def check(engine):
+            for number, status in STATUS * 3:
+                with Server(engine) as server:
+                    server.signal(number)
+                    self.assert_ends(server, status, "")
+
+        cases = [({"engine": e, "number": n}, e) for e in engines() for n in range(4)]
+        side_by_side(self, cases, check)
 
     @on_every_engine
     def test_a_conversation_may_end_by_itself(self, engine):
