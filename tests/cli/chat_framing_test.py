@@ -5,7 +5,7 @@ import unittest
 from chat_join_rig import Member as Joined
 from chat_rig import ChatServer, members
 from framing_rig import HalfwayLink, keys, send_apart
-from talk_rig import TalkTest, call, on_every_loop
+from talk_rig import TalkTest, call, on_every_loop, one_by_one
 
 
 class Framing(TalkTest):
@@ -24,7 +24,7 @@ class Framing(TalkTest):
                 send_apart(bob, b"sch\xc3", b"\xb6n\n")
                 self.assertEqual(ann.line(), "[Client 2]: schön")
 
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_keys_as_they_are_typed_are_a_line(self, engine):
         with ChatServer(engine, "--quiet", "--workers", "1", "--history", "0") as server:
             for end in (b"\r\n", b"\r\0", b"\r", b"\n"):

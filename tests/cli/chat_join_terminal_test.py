@@ -21,6 +21,7 @@ from talk_rig import (
     TalkTest,
     door,
     on_every_loop,
+    one_by_one,
     wait_until,
 )
 
@@ -178,7 +179,7 @@ class OnATerminal(TalkTest):
             self.assertEqual(said, [f"[bob]: message {i}" for i in range(2000)])
             self.assertEqual(sum("typing" in row for row in rows), 1)
 
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_every_way_out_gives_the_terminal_back(self, engine):
         def ctrl_d(me, server):
             me.type("\x04")

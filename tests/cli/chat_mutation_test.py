@@ -11,8 +11,8 @@ import struct
 import threading
 import unittest
 
-from chat_rig import ChatServer, Member, sanitized
-from talk_rig import PATIENCE, TERMINATE, TalkTest, on_every_loop, wait_until
+from chat_rig import ChatServer, Member
+from talk_rig import PATIENCE, TERMINATE, TalkTest, on_every_loop, sanitized, wait_until
 
 ROUNDS = int(os.environ.get("SLUICE_MUTATIONS", "300"))
 SEED = int(os.environ.get("SLUICE_SEED", "1"))

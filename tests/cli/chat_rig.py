@@ -9,12 +9,6 @@ import socket
 from talk_rig import PATIENCE, SLUICE, Ended, Program, Socket
 
 
-def sanitized():
-    """Whether the program keeps freed memory, and shadows of it, for a sanitizer to look at."""
-    cache = pathlib.Path(os.environ["SLUICE_BUILD"], "CMakeCache.txt").read_text(encoding="utf-8")
-    return re.search(r"^SLUICE_SANITIZE:\w+=.", cache, re.MULTILINE) is not None
-
-
 class ChatServer(Program):
     """`sluice chat serve` on a port of the kernel's choice."""
 
@@ -36,12 +30,6 @@ class ChatServer(Program):
         """What it holds of memory, its rooms' logs included: KiB (proc(5), VmRSS)."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)[1])
-
-    def cpu_seconds(self):
-        """What it has computed for (proc(5), stat)."""
-        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
-        user, system = fields.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -108,12 +108,6 @@ class Answers(ComputeTest):
                     status, out, err = client.end()
                     self.assertEqual((status, out, err), (0, "function(25): 121393\n" * 5, ""))
 
-    @on_every_model
-    def test_many_fresh_connections_lose_nobody(self, serve):
-        with serve() as server:
-            said = ask_json(server.port, 1, "--clients", 64, "--requests", 15, "--reconnect")
-            self.assertEqual((said["answered"], said["errors"]), (960, {}))
-
     @on_every_model(but=["sync"])
     def test_one_slow_client_holds_up_nobody(self, serve):
         with serve("--work", "sleep", "--grace", "10ms", "--workers", "2") as server:

@@ -4,7 +4,7 @@ import unittest
 
 from compute_rig import ComputeTest, ask, call, on_every_model
 from framing_rig import HalfwayLink, keys, send_apart
-from talk_rig import Program
+from talk_rig import Program, one_by_one
 
 
 class Framing(ComputeTest):
@@ -49,7 +49,7 @@ class Framing(ComputeTest):
             client.finish()
             self.assertEqual(client.receive_to_end(), b"89\n1\n")
 
-    @on_every_model
+    @on_every_model(how=one_by_one)
     def test_a_telnet_ends_lines_with_returns_and_its_commands_are_no_question(self, serve):
         with serve() as server, call(server.port) as client:
             client.send_split(b"\xff\xfd\x03\xff\xfb\x18\xff\xfa\x18\0xterm\n\xff\xf0" b"10\r\0")

@@ -10,7 +10,21 @@ import subprocess
 import sys
 import unittest
 
-from talk_rig import ENVIRONMENT, PATIENCE, PEERS, SLUICE, Ended, Program, call, engines, wait_until
+from talk_rig import (
+    ENVIRONMENT,
+    PATIENCE,
+    PEERS,
+    SLUICE,
+    Ended,
+    Program,
+    call,
+    engines,
+    one_by_one,
+    sanitized,
+    side_by_side,
+    thread_sanitized,
+    wait_until,
+)
 
 FIB = {1: 1, 10: 89, 20: 10946, 25: 121393, 30: 1346269}
 
@@ -20,17 +34,6 @@ def models():
     """(model, engine) pairs that work here."""
     pairs = [(model, "blocking") for model in ("sync", "fork", "thread", "pool")]
     return pairs + [("event", engine) for engine in engines() if engine != "blocking"]
-
-
-@functools.cache
-def sanitized():
-    """Whether the program is watched by a sanitizer, which has memory and descriptors of its own."""
-    return re.search(rb"__(asan|tsan)_init", pathlib.Path(SLUICE).read_bytes()) is not None
-
-
-@functools.cache
-def thread_sanitized():
-    return b"__tsan_init" in pathlib.Path(SLUICE).read_bytes()
 
 
 class Server(Program):
@@ -99,11 +102,6 @@ class Server(Program):
 
         wait_until(is_read, "the server has read the question")
 
-    def states(self):
-        """The states its threads are in."""
-        files = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
-        return {file.read_text(encoding="ascii").rpartition(")")[2].split()[0] for file in files}
-
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
@@ -158,17 +156,19 @@ def python_client(port, number, times):
     return Program(sys.executable, "-B", PEERS / "compute_client.py", "127.0.0.1", port, number, times)
 
 
-def on_every_model(test=None, *, but=()):
+def on_every_model(test=None, *, how=side_by_side, but=()):
     """Runs a test once a model, with a function that starts a server of it."""
     if test is None:
-        return functools.partial(on_every_model, but=but)
+        return functools.partial(on_every_model, how=how, but=but)
 
     @functools.wraps(test)
     def on_each(self):
-        for model, engine in models():
-            if model not in but:
-                with self.subTest(model=model, engine=engine):
-                    test(self, functools.partial(Server, model, engine=engine))
+        cases = [
+            ({"model": model, "engine": engine}, functools.partial(Server, model, engine=engine))
+            for model, engine in models()
+            if model not in but
+        ]
+        how(self, cases, functools.partial(test, self))
 
     return on_each
 

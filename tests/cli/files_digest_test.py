@@ -6,7 +6,7 @@ import pathlib
 import select
 import unittest
 
-from files_http_rig import DATA, SMALL, HttpServer, HttpTest, statuses
+from files_http_rig import DATA, SMALL, HttpServer, HttpTest, on_every_model, statuses
 from talk_rig import wait_until
 
 GIB = 1 << 30
@@ -40,37 +40,37 @@ class Digests(HttpTest):
                 self.assertEqual(select.select(asking, [], [], 0)[0], [])
                 server.process.kill()
 
-    def test_they_are_given_up_with_their_last_client(self):
+    @on_every_model
+    def test_they_are_given_up_with_their_last_client(self, flags, folder):
         size = 64 * GIB
-        for flags, folder in self.on_every_model():
-            self.sparse(folder, "huge", size)
-            with HttpServer(folder, *flags) as server:
-                for _ in range(2):
-                    with server.dial() as peer:
-                        peer.sendall(ASK % b"huge")
-                if flags[1] == "fork":
-                    wait_until(lambda: not self.has_children(server), "its children ended")
-                else:
-                    seen = []
+        self.sparse(folder, "huge", size)
+        with HttpServer(folder, *flags) as server:
+            for _ in range(2):
+                with server.dial() as peer:
+                    peer.sendall(ASK % b"huge")
+            if flags[1] == "fork":
+                wait_until(lambda: not self.has_children(server), "its children ended")
+            else:
+                seen = []
 
-                    def stands_still():
-                        seen.append(self.bytes_read(server))
-                        return len(seen) > 100 and seen[-1] == seen[-100]
+                def stands_still():
+                    seen.append(self.bytes_read(server))
+                    return len(seen) > 100 and seen[-1] == seen[-100]
 
-                    wait_until(stands_still, "it reads no more")
-                self.assertLess(self.bytes_read(server), size)
-                self.assertEqual(server.put("/a", SMALL)[0], 201)
+                wait_until(stands_still, "it reads no more")
+            self.assertLess(self.bytes_read(server), size)
+            self.assertEqual(server.put("/a", SMALL)[0], 201)
 
-    def test_who_has_only_ended_its_stream_is_answered(self):
-        for flags, folder in self.on_every_model():
-            self.sparse(folder, "huge", 64 * GIB)
-            (folder / "small").write_bytes(DATA)
-            with HttpServer(folder, *flags) as server:
-                said = server.say(ASK % b"huge", end=True)
-                self.assertEqual(statuses(said), [200])
-                self.assertNotIn(b"Repr-Digest", said)
-                said = server.say(ASK % b"small", end=True)
-                self.assertIn(b"Repr-Digest", said)
+    @on_every_model
+    def test_who_has_only_ended_its_stream_is_answered(self, flags, folder):
+        self.sparse(folder, "huge", 64 * GIB)
+        (folder / "small").write_bytes(DATA)
+        with HttpServer(folder, *flags) as server:
+            said = server.say(ASK % b"huge", end=True)
+            self.assertEqual(statuses(said), [200])
+            self.assertNotIn(b"Repr-Digest", said)
+            said = server.say(ASK % b"small", end=True)
+            self.assertIn(b"Repr-Digest", said)
 
     def test_what_comes_behind_the_question_is_answered_behind_it(self):
         self.sparse(self.folder, "large", 80 << 20)

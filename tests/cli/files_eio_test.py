@@ -12,8 +12,8 @@ import subprocess
 import tempfile
 import unittest
 
-from files_http_rig import MODELS, SMALL, HttpServer, HttpTest, receive_to_end
-from talk_rig import PATIENCE, SLUICE, Program, engines
+from files_http_rig import SMALL, HttpServer, HttpTest, on_every_model, receive_to_end
+from talk_rig import PATIENCE, SLUICE, Program, engines, one_by_one
 
 FIBMAP = 1  # linux/fs.h: where on the disk a block of a file lies
 BLOCK = 4096
@@ -98,13 +98,6 @@ class Eio(HttpTest):
         disk.lose_all_behind("late", BROKEN_AT)
         return disk
 
-    def each_model(self):
-        for name, flags in MODELS.items():
-            if "io_uring" in name and "uring" not in engines():
-                continue
-            with self.subTest(model=name):
-                yield flags
-
     def fetch(self, server, path):
         """An answer, whole or not: its status, how long it was to be, and what came of it."""
         with server.dial() as peer:
@@ -117,27 +110,27 @@ class Eio(HttpTest):
     def assert_lives(self, server):
         self.assertEqual(server.get("/kept")[0::2], (200, KEPT))
 
-    def test_an_upload_that_the_disk_did_not_take_is_refused_and_not_seen(self):
-        for flags in self.each_model():
-            disk = self.a_disk()
-            with SyncingServer(disk.where, *flags) as server:
-                for path, body in (
-                    ("/new", NEW),
-                    ("/new", SMALL),
-                    ("/new", iter([NEW[:100_000]] * 30)),
-                    ("/kept", NEW),
-                ):
-                    status, _, said = server.ask("PUT", path, body)
-                    self.assertEqual(status, 500)
-                    self.assertIn(b"input/output error", said)
-                    self.assertRegex(
-                        server.hear(),
-                        rf"^Refused \[Client \d+\] as {path[1:]}: input/output error; "
-                        r"nothing was kept\n$",
-                    )
-                    self.assertEqual(disk.names(), ["kept", "late"])
-                    self.assertEqual(server.get("/new")[0], 404)
-                    self.assert_lives(server)
+    @on_every_model(how=one_by_one)
+    def test_an_upload_that_the_disk_did_not_take_is_refused_and_not_seen(self, flags, _):
+        disk = self.a_disk()
+        with SyncingServer(disk.where, *flags) as server:
+            for path, body in (
+                ("/new", NEW),
+                ("/new", SMALL),
+                ("/new", iter([NEW[:100_000]] * 30)),
+                ("/kept", NEW),
+            ):
+                status, _, said = server.ask("PUT", path, body)
+                self.assertEqual(status, 500)
+                self.assertIn(b"input/output error", said)
+                self.assertRegex(
+                    server.hear(),
+                    rf"^Refused \[Client \d+\] as {path[1:]}: input/output error; "
+                    r"nothing was kept\n$",
+                )
+                self.assertEqual(disk.names(), ["kept", "late"])
+                self.assertEqual(server.get("/new")[0], 404)
+                self.assert_lives(server)
 
     def test_so_it_is_by_every_strategy(self):
         disk = self.a_disk()
@@ -152,22 +145,22 @@ class Eio(HttpTest):
                 self.assertEqual(disk.names(), ["kept", "late"])
                 self.assert_lives(server)
 
-    def test_a_stream_that_the_disk_did_not_take_is_reset_and_not_seen(self):
-        for flags in self.each_model():
-            disk = self.a_disk()
-            with SyncingServer(disk.where, *flags, door="--raw") as server:
-                for number in (1, 2):
-                    with server.dial() as peer:
-                        peer.sendall(NEW)
-                        peer.shutdown(socket.SHUT_WR)
-                        with self.assertRaises(ConnectionResetError):
-                            peer.recv(1)
-                    self.assertRegex(
-                        server.hear(),
-                        rf"^Refused \[Client {number}\] after {len(NEW)} bytes: "
-                        r"input/output error; nothing was kept\n$",
-                    )
-                    self.assertEqual(disk.names(), ["kept", "late"])
+    @on_every_model(how=one_by_one)
+    def test_a_stream_that_the_disk_did_not_take_is_reset_and_not_seen(self, flags, _):
+        disk = self.a_disk()
+        with SyncingServer(disk.where, *flags, door="--raw") as server:
+            for number in (1, 2):
+                with server.dial() as peer:
+                    peer.sendall(NEW)
+                    peer.shutdown(socket.SHUT_WR)
+                    with self.assertRaises(ConnectionResetError):
+                        peer.recv(1)
+                self.assertRegex(
+                    server.hear(),
+                    rf"^Refused \[Client {number}\] after {len(NEW)} bytes: "
+                    r"input/output error; nothing was kept\n$",
+                )
+                self.assertEqual(disk.names(), ["kept", "late"])
 
     def test_a_file_that_cannot_be_read_to_its_end_is_broken_off_and_not_padded(self):
         disk = self.a_disk()
@@ -223,18 +216,18 @@ class Eio(HttpTest):
                     rf"^Lost \[Client {number}\] after \d+ bytes: input/output error\n$",
                 )
 
-    def test_a_disk_that_is_gone_takes_nothing_and_what_is_in_memory_is_served(self):
-        for flags in self.each_model():
-            disk = self.a_disk()
-            with SyncingServer(disk.where, *flags) as server:
+    @on_every_model(how=one_by_one)
+    def test_a_disk_that_is_gone_takes_nothing_and_what_is_in_memory_is_served(self, flags, _):
+        disk = self.a_disk()
+        with SyncingServer(disk.where, *flags) as server:
+            self.assert_lives(server)
+            os.ftruncate(disk.image, 0)
+            for _ in range(3):
+                # In the end the file system takes itself for read-only.
+                self.assertIn(server.put("/new", NEW)[0], (500, 503))
                 self.assert_lives(server)
-                os.ftruncate(disk.image, 0)
-                for _ in range(3):
-                    # In the end the file system takes itself for read-only.
-                    self.assertIn(server.put("/new", NEW)[0], (500, 503))
-                    self.assert_lives(server)
-                with contextlib.suppress(OSError):
-                    self.assertEqual(disk.names(), ["kept", "late"])
+            with contextlib.suppress(OSError):
+                self.assertEqual(disk.names(), ["kept", "late"])
 
 
 if __name__ == "__main__":

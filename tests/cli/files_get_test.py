@@ -13,7 +13,7 @@ import threading
 
 from files_rig import Fake, digest_of, get
 from talk_rig import ENVIRONMENT, INTERRUPT, KILL, PATIENCE, SLUICE, Program, TalkTest, door
-from talk_rig import free_port, on_every_engine, wait_until
+from talk_rig import free_port, on_every_engine, one_by_one, wait_until
 
 DATA = os.urandom(3_000_001)
 TAG = '"v1/a b"'
@@ -72,7 +72,7 @@ class Get(TalkTest):
         self.assertTrue(path.read_bytes() == DATA)
         self.assertEqual(self.names(), [path.name], "and nothing else")
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_file_comes_under_the_name_that_is_asked_for(self, engine):
         for words, name in (
             ((), "a b"),
@@ -94,7 +94,7 @@ class Get(TalkTest):
                 self.assertEqual(request["want-repr-digest"], "sha-256=10")
                 self.assertIsNone(request["range"])
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_stdout_gets_the_bytes_alone(self, engine):
         with Fake(give()) as fake, Fake(give_and_cut(1_000_000), give()) as cutter:
             for server in (fake, cutter):
@@ -109,7 +109,7 @@ class Get(TalkTest):
                 self.assertIn(b"Received 3000001 bytes", done.stderr)
         self.assertEqual(cutter.requests[1]["range"], "bytes=1000000-")
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_cut_in_the_middle_is_made_good(self, engine):
         answers = (give_and_cut(1_000_000), give_and_cut(1_000_000), give())
         with Fake(*answers) as fake, get(fake.url("/x.bin"), "-o", self.target, engine=engine) as program:
@@ -195,7 +195,7 @@ class Get(TalkTest):
                     self.assertTrue(done.stdout == DATA[:1_000_000])
                     self.assertIn(b"has changed on the server in the middle", done.stderr)
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_killed_it_goes_on_with_resume(self, engine):
         arrived = threading.Event()
         with Fake(give_and_cut(1_500_000, then=arrived.set), give()) as fake:
@@ -289,7 +289,7 @@ class Get(TalkTest):
             self.assert_ends(program, 4, out="", err="what arrived is not what was sent")
         self.assertEqual(self.names(), [])
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_wrong_digest_ends_with_4_and_nothing(self, engine):
         def lie(request):
             request.reply("200 OK", DATA, Repr_Digest=digest_of(b"other"), ETag=TAG)
@@ -309,7 +309,7 @@ class Get(TalkTest):
         self.assertIsNone(done["sha256"])
         self.assertFalse(done["verified"])
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_chunks_and_a_digest_behind_them(self, engine):
         def chunks(digest):
             def answer(request):
@@ -463,7 +463,7 @@ class Stream(TalkTest):
         self.folder = pathlib.Path(folder.name)
         self.target = self.folder / "x.bin"
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_what_is_offered_comes_whole(self, engine):
         source = self.folder / "source"
         source.write_bytes(DATA)
@@ -481,7 +481,7 @@ class Stream(TalkTest):
             )
             self.assertTrue(done.stdout == DATA)
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_reset_keeps_nothing(self, engine):
         with door() as (port, accept):
             with get(f"tcp://127.0.0.1:{port}", "-o", self.target, engine=engine) as program:

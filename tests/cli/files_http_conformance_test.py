@@ -2,10 +2,12 @@
 
 The cases follow RFC 9110 and RFC 9112 section by section, as h1spec and Http11Probe do."""
 
+import contextlib
 import re
 import unittest
 
-from files_http_rig import HttpServer, HttpTest, engines, statuses
+from files_http_rig import HttpServer, HttpTest, statuses
+from talk_rig import on_every_loop, one_by_one
 
 CLOSE = b"Connection: close\r\n"
 
@@ -169,17 +171,17 @@ ANSWERED = {
 
 
 class Conformance(HttpTest):
-    def on_engines(self):
-        for engine in ("epoll", "uring"):
-            if engine in engines():
-                store = self.folder / engine
-                (store / "d").mkdir(parents=True)
-                (store / "a").write_bytes(b"hello")
-                with self.subTest(engine=engine), HttpServer(store, "--engine", engine) as server:
-                    yield server
+    @contextlib.contextmanager
+    def server_on(self, engine):
+        store = self.folder / engine
+        (store / "d").mkdir(parents=True)
+        (store / "a").write_bytes(b"hello")
+        with HttpServer(store, "--engine", engine) as server:
+            yield server
 
-    def test_what_is_no_head_or_no_body_is_refused_and_ends_the_connection(self):
-        for server in self.on_engines():
+    @on_every_loop(how=one_by_one)
+    def test_what_is_no_head_or_no_body_is_refused_and_ends_the_connection(self, engine):
+        with self.server_on(engine) as server:
             for name, (request, status) in HEADS_THAT_ARE_NONE.items():
                 with self.subTest(name):
                     said = server.say(request + get())
@@ -189,8 +191,9 @@ class Conformance(HttpTest):
                     self.assertRegex(said, rb"\r\nContent-Security-Policy: [^\r]*frame-ancestors 'none'")
                     self.assertRegex(said, rb"\r\n\r\n[^\r\n]+\n$", "a sentence says why")
 
-    def test_what_is_a_request_is_answered_and_the_next_one_too(self):
-        for server in self.on_engines():
+    @on_every_loop(how=one_by_one)
+    def test_what_is_a_request_is_answered_and_the_next_one_too(self, engine):
+        with self.server_on(engine) as server:
             for name, (request, status) in ANSWERED.items():
                 with self.subTest(name):
                     status = status if isinstance(status, tuple) else (status,)
@@ -203,8 +206,9 @@ class Conformance(HttpTest):
                     if found[1:] == []:
                         self.assertIn(b"\r\nConnection: close\r\n", said)
 
-    def test_answers_say_what_they_must(self):
-        for server in self.on_engines():
+    @on_every_loop(how=one_by_one)
+    def test_answers_say_what_they_must(self, engine):
+        with self.server_on(engine) as server:
             for request in (get(), get(b"/none"), get(b"/d"), get(b"/d/"), get(method=b"POST")):
                 said = server.say(request.replace(b"\r\n\r\n", b"\r\n" + CLOSE + b"\r\n", 1))
                 head, _, body = said.partition(b"\r\n\r\n")

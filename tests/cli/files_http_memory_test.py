@@ -4,8 +4,9 @@ import contextlib
 import os
 import unittest
 
-from compute_rig import memory_of, sanitized
+from compute_rig import memory_of
 from files_http_rig import HttpServer, HttpTest, engines
+from talk_rig import sanitized
 
 MANY = 600
 MOST = 2048  # bytes a connection

@@ -8,8 +8,9 @@ import time
 import unittest
 
 import mutating_client
-from compute_rig import memory_of, sanitized
+from compute_rig import memory_of
 from files_http_rig import SMALL, HttpServer, HttpTest, engines
+from talk_rig import sanitized
 
 SECONDS = float(os.environ.get("SLUICE_MUTATION_SECONDS", "2"))
 SEED = int(os.environ.get("SLUICE_MUTATION_SEED", time.time_ns() % 1_000_000))

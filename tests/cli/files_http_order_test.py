@@ -7,7 +7,16 @@ import socket
 import time
 import unittest
 
-from files_http_rig import DATA, SMALL, HttpServer, HttpTest, digest_of, receive_to_end, statuses
+from files_http_rig import (
+    DATA,
+    SMALL,
+    HttpServer,
+    HttpTest,
+    digest_of,
+    on_every_model,
+    receive_to_end,
+    statuses,
+)
 
 
 def get(path, *lines, method=b"GET"):
@@ -32,7 +41,8 @@ def receive_answer(peer):
 
 
 class Order(HttpTest):
-    def test_any_ranges_of_a_large_file_are_sent(self):
+    @on_every_model
+    def test_any_ranges_of_a_large_file_are_sent(self, flags, store):
         data = os.urandom(200_000)
         parts = [(0, 30999), (40000, 55999), (60000, 68499), (70000, 74399)]
         parts += [(80000 + 10 * i,) * 2 for i in range(59)]
@@ -43,83 +53,82 @@ class Order(HttpTest):
             edges = sorted(chance.sample(range(0, len(data), 3), 2 * chance.randint(2, 64)))
             pairs = zip(edges[::2], edges[1::2])
             asked.append([(a, a if chance.random() < 0.6 else b - 2) for a, b in pairs])
-        for flags, store in self.on_every_model():
-            with HttpServer(store, *flags) as server, server.open() as connection:
-                (store / "a").write_bytes(data)
-                for ranges in asked:
-                    field = "bytes=" + ",".join(f"{a}-{b}" for a, b in ranges)
-                    connection.request("GET", "/a", headers={"Range": field})
-                    answer = connection.getresponse()
-                    self.assertEqual(answer.status, 206)
-                    mark = answer.headers.get_boundary().encode()
-                    pieces = answer.read().split(b"--" + mark)[1:-1]
-                    self.assertEqual(len(pieces), len(ranges))
-                    for piece, (first, last) in zip(pieces, ranges):
-                        body = piece.partition(b"\r\n\r\n")[2][:-2]
-                        self.assertEqual(body, data[first : last + 1])
+        with HttpServer(store, *flags) as server, server.open() as connection:
+            (store / "a").write_bytes(data)
+            for ranges in asked:
+                field = "bytes=" + ",".join(f"{a}-{b}" for a, b in ranges)
+                connection.request("GET", "/a", headers={"Range": field})
+                answer = connection.getresponse()
+                self.assertEqual(answer.status, 206)
+                mark = answer.headers.get_boundary().encode()
+                pieces = answer.read().split(b"--" + mark)[1:-1]
+                self.assertEqual(len(pieces), len(ranges))
+                for piece, (first, last) in zip(pieces, ranges):
+                    body = piece.partition(b"\r\n\r\n")[2][:-2]
+                    self.assertEqual(body, data[first : last + 1])
 
-    def test_a_refusal_is_the_same_whatever_was_asked_before_it(self):
-        for flags, store in self.on_every_model():
-            (store / "a").write_bytes(SMALL)
-            with HttpServer(store, *flags) as server:
-                first = server.say(b"BAD\r\n\r\n")
-                self.assertTrue(first.partition(b"\r\n\r\n")[2], first)
-                strip = lambda said: [l for l in said.split(b"\r\n") if not l.startswith(b"Date")]
-                for before in (
-                    get(b"/a", b"Connection: close", method=b"HEAD"),
-                    get(b"/a?q", b"Expect: 100-continue", b"Connection: close", method=b"HEAD"),
-                    put(b"/b", SMALL, b"Connection: close"),
-                ):
-                    server.say(before)
-                    self.assertEqual(strip(server.say(b"BAD\r\n\r\n")), strip(first))
-                # And on the same connection.
-                both = server.say(get(b"/a", method=b"HEAD") + b"BAD\r\n\r\n")
-                self.assertEqual(both.count(first.partition(b"\r\n\r\n")[2]), 1)
-                # What answers a HEAD has no body, be it a refusal.
-                for head in (b"HEAD /a HTTP/1.1\r\n\r\n", b"HEAD /a HTTP/1.1\nHost: x\n\n"):
-                    self.assertTrue(server.say(head).endswith(b"\r\n\r\n"))
+    @on_every_model
+    def test_a_refusal_is_the_same_whatever_was_asked_before_it(self, flags, store):
+        (store / "a").write_bytes(SMALL)
+        with HttpServer(store, *flags) as server:
+            first = server.say(b"BAD\r\n\r\n")
+            self.assertTrue(first.partition(b"\r\n\r\n")[2], first)
+            strip = lambda said: [l for l in said.split(b"\r\n") if not l.startswith(b"Date")]
+            for before in (
+                get(b"/a", b"Connection: close", method=b"HEAD"),
+                get(b"/a?q", b"Expect: 100-continue", b"Connection: close", method=b"HEAD"),
+                put(b"/b", SMALL, b"Connection: close"),
+            ):
+                server.say(before)
+                self.assertEqual(strip(server.say(b"BAD\r\n\r\n")), strip(first))
+            # And on the same connection.
+            both = server.say(get(b"/a", method=b"HEAD") + b"BAD\r\n\r\n")
+            self.assertEqual(both.count(first.partition(b"\r\n\r\n")[2]), 1)
+            # What answers a HEAD has no body, be it a refusal.
+            for head in (b"HEAD /a HTTP/1.1\r\n\r\n", b"HEAD /a HTTP/1.1\nHost: x\n\n"):
+                self.assertTrue(server.say(head).endswith(b"\r\n\r\n"))
 
-    def test_what_came_before_an_upload_does_not_wait_for_its_body(self):
-        for flags, store in self.on_every_model():
-            (store / "a").write_bytes(SMALL)
-            for body in (5, 5_000_000):
-                for lines in ((), (b"Expect: 100-continue",)):
-                    with HttpServer(store, *flags) as server, server.dial() as peer:
-                        peer.sendall(get(b"/a") + put(b"/b", b"", *lines, length=body))
-                        self.assertTrue(receive_answer(peer).endswith(SMALL))
-                        peer.sendall(b"x" * (body - 2))
-                        peer.sendall(b"xx" + get(b"/none", b"Connection: close"))
-                        said = receive_to_end(peer)
-                        found = [s for s in statuses(said) if s != 100]
-                        self.assertIn(found, ([201, 404], [204, 404]), said)
-                        self.assertEqual((store / "b").stat().st_size, body)
+    @on_every_model
+    def test_what_came_before_an_upload_does_not_wait_for_its_body(self, flags, store):
+        (store / "a").write_bytes(SMALL)
+        for body in (5, 5_000_000):
+            for lines in ((), (b"Expect: 100-continue",)):
+                with HttpServer(store, *flags) as server, server.dial() as peer:
+                    peer.sendall(get(b"/a") + put(b"/b", b"", *lines, length=body))
+                    self.assertTrue(receive_answer(peer).endswith(SMALL))
+                    peer.sendall(b"x" * (body - 2))
+                    peer.sendall(b"xx" + get(b"/none", b"Connection: close"))
+                    said = receive_to_end(peer)
+                    found = [s for s in statuses(said) if s != 100]
+                    self.assertIn(found, ([201, 404], [204, 404]), said)
+                    self.assertEqual((store / "b").stat().st_size, body)
 
-    def test_what_is_stored_is_acknowledged_though_the_next_request_breaks_off(self):
-        for flags, store in self.on_every_model():
-            with HttpServer(store, *flags) as server:
-                for broken in (
-                    put(b"/half", b"he", length=5), put(b"/half", b"", length=5),
-                    put(b"/half", b"he", length=5_000_000), b"PUT /half HT",
-                    get(b"/half", b"Transfer-Encoding: chunked", method=b"PUT") + b"5\r\nhe",
-                    get(b"/none", b"Content-Length: 5") + b"he",
-                ):
-                    said = server.say(put(b"/whole", SMALL) + broken, end=True)
-                    self.assertIn(statuses(said), ([201], [204]), broken)
-                self.assertEqual(self.visible(store), ["whole"])
+    @on_every_model
+    def test_what_is_stored_is_acknowledged_though_the_next_request_breaks_off(self, flags, store):
+        with HttpServer(store, *flags) as server:
+            for broken in (
+                put(b"/half", b"he", length=5), put(b"/half", b"", length=5),
+                put(b"/half", b"he", length=5_000_000), b"PUT /half HT",
+                get(b"/half", b"Transfer-Encoding: chunked", method=b"PUT") + b"5\r\nhe",
+                get(b"/none", b"Content-Length: 5") + b"he",
+            ):
+                said = server.say(put(b"/whole", SMALL) + broken, end=True)
+                self.assertIn(statuses(said), ([201], [204]), broken)
+            self.assertEqual(self.visible(store), ["whole"])
 
-    def test_what_comes_after_the_last_request_does_not_cut_its_answer(self):
+    @on_every_model
+    def test_what_comes_after_the_last_request_does_not_cut_its_answer(self, flags, store):
         data = os.urandom(6_000_000)
-        for flags, store in self.on_every_model():
-            (store / "large").write_bytes(data)
-            with HttpServer(store, *flags) as server, server.dial() as peer:
-                peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-                peer.sendall(get(b"/large", b"Connection: close"))
-                select.select([peer], [], [])
-                peer.sendall(b"\r\n")
-                time.sleep(0.1)  # until the server is done with it, if it can be
-                peer.sendall(b"\r\n")
-                said = receive_to_end(peer)
-                self.assertEqual(len(said.partition(b"\r\n\r\n")[2]), len(data))
+        (store / "large").write_bytes(data)
+        with HttpServer(store, *flags) as server, server.dial() as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            peer.sendall(get(b"/large", b"Connection: close"))
+            select.select([peer], [], [])
+            peer.sendall(b"\r\n")
+            time.sleep(0.1)  # until the server is done with it, if it can be
+            peer.sendall(b"\r\n")
+            said = receive_to_end(peer)
+            self.assertEqual(len(said.partition(b"\r\n\r\n")[2]), len(data))
 
     def test_a_body_that_stops_or_trickles_is_answered_408(self):
         with HttpServer(

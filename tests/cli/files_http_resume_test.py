@@ -9,7 +9,15 @@ import time
 import unittest
 
 from files_http_rig import (
-    DATA, PATIENCE, SMALL, HttpServer, HttpTest, digest_of, receive_to_end, statuses,
+    DATA,
+    PATIENCE,
+    SMALL,
+    HttpServer,
+    HttpTest,
+    digest_of,
+    on_every_model,
+    receive_to_end,
+    statuses,
 )
 from talk_rig import wait_until
 
@@ -58,25 +66,25 @@ class Resume(HttpTest):
             peer.sendall(head + body[:count])
         self.assertIn("waits to be resumed", server.hear())
 
-    def test_what_arrived_is_told_and_goes_on_under_every_model(self):
+    @on_every_model
+    def test_what_arrived_is_told_and_goes_on_under_every_model(self, flags, folder):
         digest = digest_of(DATA)
-        for flags, folder in self.on_every_model():
-            with HttpServer(folder, *flags) as server:
-                status, fields, _ = self.how_far(server, "/dir/a", DATA, digest)
-                self.assertEqual((status, fields["Range"]), (308, None))
-                self.cut(server, "/dir/a", DATA, 1_000_000, digest)
-                self.assertEqual(self.visible(folder), [])
-                status, fields, _ = self.how_far(server, "/dir/a", DATA, digest)
-                self.assertEqual((status, arrived(fields)), (308, 1_000_000))
-                # What was reserved for the rest has been given back.
-                hidden = next(folder.iterdir())
-                self.assertLess(hidden.stat().st_blocks * 512, 1_100_000)
-                status, fields, _ = self.send_part(server, "/dir/a", DATA, 1_000_000, digest)
-                self.assertEqual((status, fields["Repr-Digest"]), (201, digest))
-                self.assertTrue((folder / "dir/a").read_bytes() == DATA)
-                self.assertEqual(os.listdir(folder), ["dir"])
-                status, fields, _ = self.how_far(server, "/dir/a", DATA, digest)
-                self.assertEqual((status, fields["Repr-Digest"]), (204, digest))
+        with HttpServer(folder, *flags) as server:
+            status, fields, _ = self.how_far(server, "/dir/a", DATA, digest)
+            self.assertEqual((status, fields["Range"]), (308, None))
+            self.cut(server, "/dir/a", DATA, 1_000_000, digest)
+            self.assertEqual(self.visible(folder), [])
+            status, fields, _ = self.how_far(server, "/dir/a", DATA, digest)
+            self.assertEqual((status, arrived(fields)), (308, 1_000_000))
+            # What was reserved for the rest has been given back.
+            hidden = next(folder.iterdir())
+            self.assertLess(hidden.stat().st_blocks * 512, 1_100_000)
+            status, fields, _ = self.send_part(server, "/dir/a", DATA, 1_000_000, digest)
+            self.assertEqual((status, fields["Repr-Digest"]), (201, digest))
+            self.assertTrue((folder / "dir/a").read_bytes() == DATA)
+            self.assertEqual(os.listdir(folder), ["dir"])
+            status, fields, _ = self.how_far(server, "/dir/a", DATA, digest)
+            self.assertEqual((status, fields["Repr-Digest"]), (204, digest))
 
     def test_parts_come_in_order(self):
         digest = digest_of(DATA)

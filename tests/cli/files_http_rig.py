@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import hashlib
 import http.client
 import os
@@ -11,7 +12,7 @@ import signal
 import socket
 import tempfile
 
-from talk_rig import PATIENCE, SLUICE, Ended, Program, TalkTest, engines
+from talk_rig import PATIENCE, SLUICE, Ended, Program, TalkTest, engines, one_by_one, side_by_side
 
 MODELS = {
     "sync": ("--model", "sync"),
@@ -103,19 +104,34 @@ def statuses(answers):
     return [int(number) for number in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
 
 
+def on_every_model(test=None, *, how=side_by_side, but=()):
+    """Runs a test once a model, with its flags and a directory of its own."""
+    if test is None:
+        return functools.partial(on_every_model, how=how, but=but)
+
+    @functools.wraps(test)
+    def on_each(self):
+        def run(flags):
+            with tempfile.TemporaryDirectory() as folder:
+                test(self, flags, pathlib.Path(folder))
+
+        works = lambda flags: flags[0] != "--engine" or flags[1] in engines()
+        cases = [
+            ({"model": name}, flags)
+            for name, flags in MODELS.items()
+            if name not in but and works(flags)
+        ]
+        how(self, cases, run)
+
+    return on_each
+
+
 class HttpTest(TalkTest):
     def setUp(self):
         super().setUp()
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = pathlib.Path(folder.name)
-
-    def on_every_model(self):
-        for name, flags in MODELS.items():
-            if "io_uring" in name and "uring" not in engines():
-                continue
-            with self.subTest(model=name), tempfile.TemporaryDirectory() as folder:
-                yield flags, pathlib.Path(folder)
 
     def visible(self, folder=None):
         """Names of files, those that are hidden left out."""

@@ -14,62 +14,63 @@ import time
 import unittest
 
 from files_http_rig import (
-    DATA, PATIENCE, SMALL, HttpServer, HttpTest, ask, digest_of, receive_to_end, statuses,
+    DATA, PATIENCE, SMALL, HttpServer, HttpTest, ask, digest_of, on_every_model, receive_to_end,
+    statuses,
 )  # fmt: skip
 
 
 class EveryModel(HttpTest):
-    def test_a_file_goes_in_and_comes_out(self):
-        for flags, folder in self.on_every_model():
-            with HttpServer(folder / "made", *flags) as server:
-                for name, data in (("a.bin", DATA), ("small.txt", SMALL), ("empty", b"")):
-                    status, fields, body = server.put(f"/dir/{name}", data)
-                    self.assertEqual((status, body), (201, b""))
-                    self.assertEqual(fields["Location"], f"/dir/{name}")
-                    self.assertEqual(fields["Repr-Digest"], digest_of(data))
-                    tag = fields["ETag"]
-                    self.assertIn(f"Received {len(data)} bytes from [Client ", server.hear())
-                    status, fields, body = server.get(f"/dir/{name}")
-                    self.assertEqual((status, len(body), body == data), (200, len(data), True))
-                    self.assertEqual((fields["ETag"], fields["Repr-Digest"]), (tag, digest_of(data)))
-                    self.assertEqual(fields["Accept-Ranges"], "bytes")
-                status, fields, _ = server.put("/dir/a.bin", SMALL)
-                self.assertEqual((status, fields["Content-Length"]), (204, None))
-                self.assertEqual((folder / "made/dir/a.bin").read_bytes(), SMALL)
-                self.assertEqual(sorted(os.listdir(folder / "made")), ["dir"])
-                server.signal(signal.SIGTERM)
-                self.assertEqual(server.end()[0], 0)
+    @on_every_model
+    def test_a_file_goes_in_and_comes_out(self, flags, folder):
+        with HttpServer(folder / "made", *flags) as server:
+            for name, data in (("a.bin", DATA), ("small.txt", SMALL), ("empty", b"")):
+                status, fields, body = server.put(f"/dir/{name}", data)
+                self.assertEqual((status, body), (201, b""))
+                self.assertEqual(fields["Location"], f"/dir/{name}")
+                self.assertEqual(fields["Repr-Digest"], digest_of(data))
+                tag = fields["ETag"]
+                self.assertIn(f"Received {len(data)} bytes from [Client ", server.hear())
+                status, fields, body = server.get(f"/dir/{name}")
+                self.assertEqual((status, len(body), body == data), (200, len(data), True))
+                self.assertEqual((fields["ETag"], fields["Repr-Digest"]), (tag, digest_of(data)))
+                self.assertEqual(fields["Accept-Ranges"], "bytes")
+            status, fields, _ = server.put("/dir/a.bin", SMALL)
+            self.assertEqual((status, fields["Content-Length"]), (204, None))
+            self.assertEqual((folder / "made/dir/a.bin").read_bytes(), SMALL)
+            self.assertEqual(sorted(os.listdir(folder / "made")), ["dir"])
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.end()[0], 0)
 
-    def test_a_connection_carries_many_requests_and_pipelined_ones(self):
-        for flags, folder in self.on_every_model():
-            (folder / "a").write_bytes(SMALL)
-            (folder / "big").write_bytes(DATA)
-            with HttpServer(folder, *flags) as server:
-                with server.open() as connection:
-                    for name, data in (("a", SMALL), ("big", DATA), ("a", SMALL)):
-                        status, _, body = ask(connection, "GET", f"/{name}")
-                        self.assertTrue((status, body) == (200, data))
-                    self.assertEqual(ask(connection, "PUT", "/b", DATA)[0], 201)
-                    self.assertEqual(ask(connection, "GET", "/none")[0], 404)
-                    self.assertTrue(ask(connection, "GET", "/b")[2] == DATA)
-                get = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
-                put = b"PUT /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
-                last = b"GET /c HTTP/1.0\r\n\r\n"
-                said = server.say(get * 50 + put + b"\r\n" + get + last)
-                self.assertEqual(statuses(said), [200] * 50 + [201, 200, 200])
-                self.assertEqual(said.count(SMALL), 51)
-                self.assertTrue(said.endswith(b"\r\n\r\nhello"))
+    @on_every_model
+    def test_a_connection_carries_many_requests_and_pipelined_ones(self, flags, folder):
+        (folder / "a").write_bytes(SMALL)
+        (folder / "big").write_bytes(DATA)
+        with HttpServer(folder, *flags) as server:
+            with server.open() as connection:
+                for name, data in (("a", SMALL), ("big", DATA), ("a", SMALL)):
+                    status, _, body = ask(connection, "GET", f"/{name}")
+                    self.assertTrue((status, body) == (200, data))
+                self.assertEqual(ask(connection, "PUT", "/b", DATA)[0], 201)
+                self.assertEqual(ask(connection, "GET", "/none")[0], 404)
+                self.assertTrue(ask(connection, "GET", "/b")[2] == DATA)
+            get = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+            put = b"PUT /c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+            last = b"GET /c HTTP/1.0\r\n\r\n"
+            said = server.say(get * 50 + put + b"\r\n" + get + last)
+            self.assertEqual(statuses(said), [200] * 50 + [201, 200, 200])
+            self.assertEqual(said.count(SMALL), 51)
+            self.assertTrue(said.endswith(b"\r\n\r\nhello"))
 
-    def test_eight_uploads_and_sixteen_downloads_at_once(self):
-        for flags, folder in self.on_every_model():
-            with HttpServer(folder, *flags) as server, concurrent.futures.ThreadPoolExecutor(
-                8
-            ) as pool:
-                texts = [bytes([65 + i]) * (1_000_000 + i) for i in range(8)]
-                put = pool.map(lambda i: server.put(f"/{i}", texts[i])[0], range(8))
-                self.assertEqual(list(put), [201] * 8)
-                got = pool.map(lambda i: server.get(f"/{i % 8}")[2] == texts[i % 8], range(16))
-                self.assertTrue(all(got))
+    @on_every_model
+    def test_eight_uploads_and_sixteen_downloads_at_once(self, flags, folder):
+        with HttpServer(folder, *flags) as server, concurrent.futures.ThreadPoolExecutor(
+            8
+        ) as pool:
+            texts = [bytes([65 + i]) * (1_000_000 + i) for i in range(8)]
+            put = pool.map(lambda i: server.put(f"/{i}", texts[i])[0], range(8))
+            self.assertEqual(list(put), [201] * 8)
+            got = pool.map(lambda i: server.get(f"/{i % 8}")[2] == texts[i % 8], range(16))
+            self.assertTrue(all(got))
 
     def test_more_uploads_than_threads_go_on_side_by_side(self):
         size, step, sent, seen = 100_000_000, 1_000_000, [0] * 6, []
@@ -91,50 +92,49 @@ class EveryModel(HttpTest):
         # A thread for each to its end would leave four at the beginning when the first two end.
         self.assertGreater(seen[0], size // 4)
 
-    def test_a_client_that_vanishes_leaves_nothing(self):
-        for flags, folder in self.on_every_model():
+    @on_every_model
+    def test_a_client_that_vanishes_leaves_nothing(self, flags, folder):
+        with HttpServer(folder, *flags) as server:
+            with server.dial() as peer:
+                peer.sendall(b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
+                peer.sendall(DATA[:1_000_000])
+            self.assertRegex(server.hear(), r"^Lost \[Client 1\] after \d+ bytes of a: ")
+            self.assertEqual(os.listdir(folder), [])
+            with server.dial() as peer:
+                peer.sendall(b"GET / HTTP/1.1\r\n")
+            self.assertEqual(server.put("/a", DATA)[0], 201)
+
+    # One after another, the second would never be served.
+    @on_every_model(but=("sync",))
+    def test_draining_closes_idle_connections_and_finishes_what_runs(self, flags, folder):
+        with HttpServer(folder, *flags) as server, server.dial() as idle, server.dial() as busy:
+            idle.sendall(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertIn(b"404", idle.recv(4096))
+            busy.sendall(
+                b"PUT /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                b"Content-Length: 1000\r\n\r\n"
+            )
+            self.assertEqual(busy.recv(25), b"HTTP/1.1 100 Continue\r\n\r\n")
+            server.signal(signal.SIGTERM)
+            self.assertEqual(receive_to_end(idle), b"")
+            # Each client's thread, process or shard hears of the stop on its own.
+            server.wait_asleep()
+            busy.sendall(bytes(1000))
+            said = receive_to_end(busy)
+            self.assertEqual(statuses(said), [201])
+            self.assertIn(b"Connection: close\r\n", said)
+            self.assertEqual(server.end()[0], 0)
+
+    @on_every_model
+    def test_the_summary_counts_those_who_were_here_at_a_time(self, flags, folder):
+        for many in (0, 1):
             with HttpServer(folder, *flags) as server:
-                with server.dial() as peer:
-                    peer.sendall(b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
-                    peer.sendall(DATA[:1_000_000])
-                self.assertRegex(server.hear(), r"^Lost \[Client 1\] after \d+ bytes of a: ")
-                self.assertEqual(os.listdir(folder), [])
-                with server.dial() as peer:
-                    peer.sendall(b"GET / HTTP/1.1\r\n")
-                self.assertEqual(server.put("/a", DATA)[0], 201)
-
-    def test_draining_closes_idle_connections_and_finishes_what_runs(self):
-        for flags, folder in self.on_every_model():
-            # One after another, the second would never be served.
-            if "sync" in flags:
-                continue
-            with HttpServer(folder, *flags) as server, server.dial() as idle, server.dial() as busy:
-                idle.sendall(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
-                self.assertIn(b"404", idle.recv(4096))
-                busy.sendall(
-                    b"PUT /a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
-                    b"Content-Length: 1000\r\n\r\n"
-                )
-                self.assertEqual(busy.recv(25), b"HTTP/1.1 100 Continue\r\n\r\n")
+                for _ in range(many):
+                    self.assertEqual(server.put("/a", SMALL)[0], 201)
                 server.signal(signal.SIGTERM)
-                self.assertEqual(receive_to_end(idle), b"")
-                busy.sendall(bytes(1000))
-                said = receive_to_end(busy)
-                self.assertEqual(statuses(said), [201])
-                self.assertIn(b"Connection: close\r\n", said)
-                self.assertEqual(server.end()[0], 0)
-
-
-    def test_the_summary_counts_those_who_were_here_at_a_time(self):
-        for flags, folder in self.on_every_model():
-            for many in (0, 1):
-                with HttpServer(folder, *flags) as server:
-                    for _ in range(many):
-                        self.assertEqual(server.put("/a", SMALL)[0], 201)
-                    server.signal(signal.SIGTERM)
-                    status, _, errors = server.end()
-                    self.assertEqual(status, 0)
-                    self.assertIn(f"served {many} clients, {many} at most at a time", errors)
+                status, _, errors = server.end()
+                self.assertEqual(status, 0)
+                self.assertIn(f"served {many} clients, {many} at most at a time", errors)
 
 
 class Files(HttpTest):

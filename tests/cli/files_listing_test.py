@@ -9,7 +9,7 @@ import time
 import unittest
 
 from compute_rig import sanitized
-from files_http_rig import PATIENCE, SMALL, HttpServer, HttpTest, receive_to_end
+from files_http_rig import PATIENCE, SMALL, HttpServer, HttpTest, on_every_model, receive_to_end
 
 MANY = 10_000
 
@@ -23,29 +23,27 @@ class Listings(HttpTest):
         for i in range(count):
             os.close(os.open(self.folder / name_of(i), os.O_CREAT | os.O_WRONLY))
 
-    def test_a_listing_has_a_validator_and_says_what_may_be_done_with_it(self):
-        (self.folder / "a").write_bytes(SMALL)
-        for flags, _ in self.on_every_model():
-            with HttpServer(self.folder, *flags) as server:
-                for form in ("", "?format=json"):
-                    status, fields, body = server.get("/" + form)
-                    self.assertEqual(status, 200)
-                    self.assertEqual(fields["X-Content-Type-Options"], "nosniff")
-                    self.assertIn("frame-ancestors 'none'", fields["Content-Security-Policy"])
-                    self.assertEqual(fields["Cache-Control"], "no-cache")
-                    tag = fields["ETag"]
-                    status, fields, body = server.get("/" + form, If_None_Match=tag)
-                    self.assertEqual((status, fields["ETag"], body), (304, tag, b""))
-                    status, fields, body = server.ask("HEAD", "/" + form)
-                    length = len(server.get("/" + form)[2])
-                    self.assertEqual((fields["Content-Length"], body), (str(length), b""))
-                    server.put("/b" + form[-1:], SMALL)
-                    status, fields, body = server.get("/" + form, If_None_Match=tag)
-                    self.assertEqual(status, 200)
-                    self.assertNotEqual(fields["ETag"], tag)
-                    self.assertIn(("b" + form[-1:]).encode(), body)
-            for made in self.folder.glob("b*"):
-                made.unlink()
+    @on_every_model
+    def test_a_listing_has_a_validator_and_says_what_may_be_done_with_it(self, flags, folder):
+        (folder / "a").write_bytes(SMALL)
+        with HttpServer(folder, *flags) as server:
+            for form in ("", "?format=json"):
+                status, fields, body = server.get("/" + form)
+                self.assertEqual(status, 200)
+                self.assertEqual(fields["X-Content-Type-Options"], "nosniff")
+                self.assertIn("frame-ancestors 'none'", fields["Content-Security-Policy"])
+                self.assertEqual(fields["Cache-Control"], "no-cache")
+                tag = fields["ETag"]
+                status, fields, body = server.get("/" + form, If_None_Match=tag)
+                self.assertEqual((status, fields["ETag"], body), (304, tag, b""))
+                status, fields, body = server.ask("HEAD", "/" + form)
+                length = len(server.get("/" + form)[2])
+                self.assertEqual((fields["Content-Length"], body), (str(length), b""))
+                server.put("/b" + form[-1:], SMALL)
+                status, fields, body = server.get("/" + form, If_None_Match=tag)
+                self.assertEqual(status, 200)
+                self.assertNotEqual(fields["ETag"], tag)
+                self.assertIn(("b" + form[-1:]).encode(), body)
 
     def test_names_that_cannot_be_listed_are_counted(self):
         for name in (b"\xff", b"a\x01b", b"good"):

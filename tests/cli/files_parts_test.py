@@ -6,7 +6,7 @@ import os
 import socket
 import unittest
 
-from files_http_rig import DATA, SMALL, HttpServer, HttpTest
+from files_http_rig import DATA, SMALL, HttpServer, HttpTest, on_every_model
 from files_http_shortage_test import small_disk
 from talk_rig import wait_until
 
@@ -28,23 +28,20 @@ class Parts(HttpTest):
             peer.sendall(head.encode() + DATA[:count])
         self.assertIn("waits to be resumed", server.hear())
 
-    def test_a_head_and_a_trickle_take_no_room_from_others(self):
+    @on_every_model(but=("sync",))
+    def test_a_head_and_a_trickle_take_no_room_from_others(self, flags, folder):
         head = b"PUT /big HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nx" % (12 * MIB)
-        for flags, _ in self.on_every_model():
-            if flags == ("--model", "sync"):
-                continue
-            with small_disk(self.folder / "disk", "16m") as disk, contextlib.ExitStack() as kept:
-                flags += ("--quota", "14M")
-                if flags[1] == "pool":
-                    flags += ("--workers", "8")
-                server = kept.enter_context(HttpServer(disk, *flags))
-                for _ in range(4):
-                    peer = kept.enter_context(server.dial())
-                    peer.sendall(head)
-                self.assertEqual(server.put("/a", bytes(10 * MIB))[0], 201)
-                # What can never fit is told at once.
-                self.assertEqual(server.put("/b", bytes(5 * MIB))[0], 507)
-            (self.folder / "disk").rmdir()
+        with small_disk(folder / "disk", "16m") as disk, contextlib.ExitStack() as kept:
+            flags += ("--quota", "14M")
+            if flags[1] == "pool":
+                flags += ("--workers", "8")
+            server = kept.enter_context(HttpServer(disk, *flags))
+            for _ in range(4):
+                peer = kept.enter_context(server.dial())
+                peer.sendall(head)
+            self.assertEqual(server.put("/a", bytes(10 * MIB))[0], 201)
+            # What can never fit is told at once.
+            self.assertEqual(server.put("/b", bytes(5 * MIB))[0], 507)
 
     def test_a_trickle_at_the_raw_door_takes_no_room_either(self):
         with HttpServer(self.folder, "--raw", "127.0.0.1:0", "--quota", "8M") as server:

@@ -15,7 +15,7 @@ import time
 
 from files_rig import Fake, Plain, digest_of, put
 from talk_rig import ENVIRONMENT, INTERRUPT, KILL, PATIENCE, PEERS, SLUICE, Program, TalkTest
-from talk_rig import door, free_port, on_every_engine, on_every_loop
+from talk_rig import door, free_port, on_every_engine, on_every_loop, one_by_one
 
 DATA = os.urandom(3_000_001)
 SMALL = b"a small file\n"
@@ -44,7 +44,7 @@ class Put(TalkTest):
         path.write_bytes(data)
         return path
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_small_files_go_whole_and_large_ones_as_a_part_that_can_be_kept(self, engine):
         with Fake(take_it, nothing_there, take_it) as fake:
             with put(self.small, self.file, fake.url(), engine=engine) as program:
@@ -68,7 +68,7 @@ class Put(TalkTest):
         self.assertEqual(part["repr-digest"], digest_of(DATA))
         self.assertTrue(part.body == DATA)
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_goes_on_from_what_the_server_has(self, engine):
         def has_a_million(request):
             request.reply("308 Permanent Redirect", Range="bytes=0-999999")
@@ -97,7 +97,7 @@ class Put(TalkTest):
         self.assertEqual(last["moved"], len(DATA) - 1_000_000)
         self.assertEqual(last["seconds_left"], 0)
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_cut_in_the_middle_is_made_good(self, engine):
         arrived = []
 
@@ -128,7 +128,7 @@ class Put(TalkTest):
         self.assertIn("; all of it was there", out)
         self.assertEqual(len(fake.requests), 1)
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_server_that_takes_every_put_for_a_file_keeps_what_it_has(self, engine):
         with Plain(cuts=2) as plain:
             plain.files["/big.bin"] = b"what was here before"
@@ -200,7 +200,7 @@ class Put(TalkTest):
             with put(self.file, fake.url(), "--retry", 0) as program:
                 self.assert_ends(program, 1, err="507 Insufficient Storage: the disk is full$")
 
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_a_refusal_is_heard_while_the_body_is_sent(self, engine):
         """By a server that takes no more of it, and does not hang up either."""
         fifo = self.folder / "fifo"
@@ -324,7 +324,7 @@ class Put(TalkTest):
             self.file.write_bytes(DATA * 9)
             self.assertIn(program.end()[0], (1, 3))
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_stdin_goes_in_chunks_with_its_digest_behind(self, engine):
         with Fake(take_it) as fake:
             with put("-", fake.url("/x"), engine=engine) as program:
@@ -391,7 +391,7 @@ class Put(TalkTest):
             with self.subTest(words=words), put(*words) as program:
                 self.assert_ends(program, 2, out="", err=why)
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_interrupted_it_says_how_to_go_on(self, engine):
         def stop(request):
             request.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -450,7 +450,7 @@ class Stream(TalkTest):
         self.file = pathlib.Path(folder.name, "big.bin")
         self.file.write_bytes(DATA)
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_stream_is_the_file_and_its_end(self, engine):
         with door() as (port, accept):
             with put(self.file, f"tcp://127.0.0.1:{port}", engine=engine) as program:
@@ -458,7 +458,7 @@ class Stream(TalkTest):
                     self.assertTrue(peer.receive_to_end() == DATA)
                 self.assert_ends(program, 0, err="^$")
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_stdin_is_streamed(self, engine):
         with door() as (port, accept):
             with put("-", f"tcp://127.0.0.1:{port}", engine=engine) as program:
@@ -468,7 +468,7 @@ class Stream(TalkTest):
                     self.assertEqual(peer.receive_to_end(), b"hello")
                 self.assert_ends(program, 0)
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_reset_at_the_end_says_that_it_was_not_kept(self, engine):
         with door() as (port, accept):
             with put(self.file, f"tcp://127.0.0.1:{port}", engine=engine) as program:

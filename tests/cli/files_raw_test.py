@@ -14,16 +14,9 @@ import sys
 import tempfile
 import unittest
 
+from files_http_rig import on_every_model
 from talk_rig import PATIENCE, PEERS, SLUICE, Program, TalkTest, call
 
-MODELS = {
-    "sync": ("--model", "sync"),
-    "fork": ("--model", "fork"),
-    "thread": ("--model", "thread"),
-    "pool": ("--model", "pool"),
-    "event on epoll": ("--engine", "epoll"),
-    "event on io_uring": ("--engine", "uring"),
-}
 DATA = os.urandom(3_000_001)
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
@@ -51,72 +44,67 @@ def download(port):
 
 
 class Raw(TalkTest):
-    def on_every_model(self):
-        for name, flags in MODELS.items():
-            with self.subTest(model=name), tempfile.TemporaryDirectory() as folder:
-                yield flags, pathlib.Path(folder)
+    @on_every_model
+    def test_what_is_streamed_is_stored_and_told(self, flags, folder):
+        where = folder / "made"
+        with FileServer("serve", where, "--create", "--raw", "127.0.0.1:0", *flags) as server:
+            self.assertEqual(upload(server.port, DATA), b"")
+            line = server.hear()
+            found = re.fullmatch(
+                rf"Received {len(DATA)} bytes from \[Client 1\] as (\S+) \(sha256 {SHA256}\)\n",
+                line,
+            )
+            self.assertTrue(found, line)
+            self.assertEqual([path.name for path in where.iterdir()], [found[1]])
+            self.assertEqual((where / found[1]).read_bytes(), DATA)
+            self.assertEqual(upload(server.port, b""), b"")
+            self.assertIn("Received 0 bytes from [Client 2]", server.hear())
 
-    def test_what_is_streamed_is_stored_and_told(self):
-        for flags, folder in self.on_every_model():
-            where = folder / "made"
-            with FileServer("serve", where, "--create", "--raw", "127.0.0.1:0", *flags) as server:
-                self.assertEqual(upload(server.port, DATA), b"")
-                line = server.hear()
-                found = re.fullmatch(
-                    rf"Received {len(DATA)} bytes from \[Client 1\] as (\S+) \(sha256 {SHA256}\)\n",
-                    line,
-                )
-                self.assertTrue(found, line)
-                self.assertEqual([path.name for path in where.iterdir()], [found[1]])
-                self.assertEqual((where / found[1]).read_bytes(), DATA)
-                self.assertEqual(upload(server.port, b""), b"")
-                self.assertIn("Received 0 bytes from [Client 2]", server.hear())
+    @on_every_model
+    def test_eight_at_once_are_all_whole(self, flags, folder):
+        with FileServer("serve", folder, "--raw", "127.0.0.1:0", *flags) as server:
+            texts = [bytes([65 + i]) * (1_000_000 + i) for i in range(8)]
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                list(pool.map(lambda text: upload(server.port, text), texts))
+            stored = sorted(path.read_bytes() for path in folder.iterdir())
+            self.assertTrue(stored == texts, "all of them, and nothing else")
+            numbers = {int(re.search(r"\[Client (\d+)\]", server.hear())[1]) for _ in texts}
+            self.assertEqual(numbers, set(range(1, 9)))
 
-    def test_eight_at_once_are_all_whole(self):
-        for flags, folder in self.on_every_model():
-            with FileServer("serve", folder, "--raw", "127.0.0.1:0", *flags) as server:
-                texts = [bytes([65 + i]) * (1_000_000 + i) for i in range(8)]
-                with concurrent.futures.ThreadPoolExecutor(8) as pool:
-                    list(pool.map(lambda text: upload(server.port, text), texts))
-                stored = sorted(path.read_bytes() for path in folder.iterdir())
-                self.assertTrue(stored == texts, "all of them, and nothing else")
-                numbers = {int(re.search(r"\[Client (\d+)\]", server.hear())[1]) for _ in texts}
-                self.assertEqual(numbers, set(range(1, 9)))
+    @on_every_model
+    def test_a_client_that_vanishes_leaves_nothing_and_is_told(self, flags, folder):
+        with FileServer("serve", folder, "--raw", "127.0.0.1:0", *flags) as server:
+            with call(server.port) as peer:
+                peer.send(DATA[:100_000])
+                off = struct.pack("ii", 1, 0)
+                peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
+            self.assertRegex(
+                server.hear(), r"^Lost \[Client 1\] after \d+ bytes: connection reset by peer; "
+            )
+            self.assertEqual(list(folder.iterdir()), [])
+            upload(server.port, DATA)
+            self.assertIn(SHA256, server.hear())
 
-    def test_a_client_that_vanishes_leaves_nothing_and_is_told(self):
-        for flags, folder in self.on_every_model():
-            with FileServer("serve", folder, "--raw", "127.0.0.1:0", *flags) as server:
-                with call(server.port) as peer:
-                    peer.send(DATA[:100_000])
-                    off = struct.pack("ii", 1, 0)
-                    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
-                self.assertRegex(
-                    server.hear(), r"^Lost \[Client 1\] after \d+ bytes: connection reset by peer; "
-                )
-                self.assertEqual(list(folder.iterdir()), [])
+    @on_every_model
+    def test_a_file_over_the_limit_is_refused_with_a_reset(self, flags, folder):
+        with FileServer(
+            "serve", folder, "--raw", "127.0.0.1:0", "--max-size", "1M", *flags
+        ) as server:
+            with self.assertRaises(OSError):
                 upload(server.port, DATA)
-                self.assertIn(SHA256, server.hear())
+            self.assertIn("a file has at most 1 MiB here", server.hear())
+            upload(server.port, DATA[: 1 << 20])
+            self.assertIn("Received 1048576 bytes", server.hear())
+            self.assertEqual(len(list(folder.iterdir())), 1)
 
-    def test_a_file_over_the_limit_is_refused_with_a_reset(self):
-        for flags, folder in self.on_every_model():
-            with FileServer(
-                "serve", folder, "--raw", "127.0.0.1:0", "--max-size", "1M", *flags
-            ) as server:
-                with self.assertRaises(OSError):
-                    upload(server.port, DATA)
-                self.assertIn("a file has at most 1 MiB here", server.hear())
-                upload(server.port, DATA[: 1 << 20])
-                self.assertIn("Received 1048576 bytes", server.hear())
-                self.assertEqual(len(list(folder.iterdir())), 1)
-
-    def test_discarding_counts_and_keeps_nothing(self):
-        for flags, folder in self.on_every_model():
-            with FileServer("serve", folder, "--raw", "127.0.0.1:0", "--discard", *flags) as server:
-                upload(server.port, DATA)
-                self.assertEqual(
-                    server.hear(), f"Received {len(DATA)} bytes from [Client 1], and dropped them\n"
-                )
-                self.assertEqual(list(folder.iterdir()), [])
+    @on_every_model
+    def test_discarding_counts_and_keeps_nothing(self, flags, folder):
+        with FileServer("serve", folder, "--raw", "127.0.0.1:0", "--discard", *flags) as server:
+            upload(server.port, DATA)
+            self.assertEqual(
+                server.hear(), f"Received {len(DATA)} bytes from [Client 1], and dropped them\n"
+            )
+            self.assertEqual(list(folder.iterdir()), [])
 
     def test_left_overs_are_removed_at_the_start(self):
         with tempfile.TemporaryDirectory() as name:
@@ -170,15 +158,15 @@ class Offer(TalkTest):
                         rf"^Sent {len(DATA)} bytes to \[Client 1\] in \d+\.\d+ s \({strategy}\)$",
                     )
 
-    def test_it_ends_after_so_many_under_every_model(self):
-        for name, flags in MODELS.items():
-            with self.subTest(model=name), FileServer(
-                "offer", self.file.name, "--listen", "127.0.0.1:0", "--count", "3", *flags
-            ) as server:
-                with concurrent.futures.ThreadPoolExecutor(3) as pool:
-                    got = list(pool.map(lambda _: download(server.port), range(3)))
-                self.assertTrue(all(data == DATA for data in got))
-                self.assertEqual(server.process.wait(PATIENCE), 0)
+    @on_every_model
+    def test_it_ends_after_so_many_under_every_model(self, flags, _):
+        with FileServer(
+            "offer", self.file.name, "--listen", "127.0.0.1:0", "--count", "3", *flags
+        ) as server:
+            with concurrent.futures.ThreadPoolExecutor(3) as pool:
+                got = list(pool.map(lambda _: download(server.port), range(3)))
+            self.assertTrue(all(data == DATA for data in got))
+            self.assertEqual(server.process.wait(PATIENCE), 0)
 
     def test_what_is_no_file_is_refused(self):
         for path, why in ((tempfile.gettempdir(), "is a directory"), ("/nowhere", "no such file")):

@@ -10,7 +10,8 @@ import tempfile
 import threading
 
 from files_rig import get, put
-from talk_rig import KILL, PATIENCE, SLUICE, Program, TalkTest, on_every_loop, wait_until
+from talk_rig import KILL, PATIENCE, SLUICE, Program, TalkTest
+from talk_rig import on_every_loop, one_by_one, wait_until
 
 DATA = os.urandom(20_000_000)
 SOME = 5_000_000
@@ -109,7 +110,7 @@ class Killed(TalkTest):
     def hidden_bytes(self, folder):
         return sum(path.stat().st_size for path in folder.iterdir() if path.name.startswith("."))
 
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_an_upload_goes_on_after_the_server_was_killed(self, engine):
         source = self.here / "big.bin"
         source.write_bytes(DATA)
@@ -135,7 +136,7 @@ class Killed(TalkTest):
         self.assertEqual(lines[-1]["bytes"], len(DATA))
         self.assertLess(relay.passed, len(DATA) - SOME // 4, "it went on, and did not begin anew")
 
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_an_upload_goes_on_after_the_client_was_killed(self, engine):
         source = self.here / "big.bin"
         source.write_bytes(DATA)
@@ -158,7 +159,7 @@ class Killed(TalkTest):
         self.assertTrue((self.there / engine).read_bytes() == DATA)
         self.assertEqual(self.hidden_bytes(self.there), 0)
 
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_a_download_goes_on_after_the_server_was_killed(self, engine):
         self.there.mkdir(exist_ok=True)
         (self.there / "big.bin").write_bytes(DATA)
@@ -182,7 +183,7 @@ class Killed(TalkTest):
         # Every byte came once.
         self.assertEqual(json.loads(err.splitlines()[-1])["moved"], len(DATA))
 
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_a_download_goes_on_after_the_client_was_killed(self, engine):
         self.there.mkdir(exist_ok=True)
         (self.there / "big.bin").write_bytes(DATA)

@@ -6,10 +6,10 @@ SLUICE_MUTATE_SECONDS is how long each server is tried (0.8); SLUICE_MUTATE_SEED
 import os
 import unittest
 
-from compute_rig import ComputeTest, Server, models, sanitized
+from compute_rig import ComputeTest, on_every_model, sanitized
 from message_mutator import mutate
 from talk_rig import Server as TalkServer
-from talk_rig import TalkTest, call, engines, wait_until
+from talk_rig import TalkTest, call, on_every_engine, wait_until
 
 SECONDS = float(os.environ.get("SLUICE_MUTATE_SECONDS", "0.8"))
 SEED = int(os.environ.get("SLUICE_MUTATE_SEED", "1"))
@@ -17,19 +17,17 @@ GROWTH = 8 * 1024  # KiB: what an allocator keeps of four clients with messages 
 
 
 class Compute(ComputeTest):
-    def test_of_every_model_and_work(self):
-        for model, engine in models():
-            for work in ("fib", "echo"):
-                with self.subTest(model=model, engine=engine, work=work):
-                    self.mutate(model, engine, work)
+    @on_every_model
+    def test_of_every_model_and_work(self, serve):
+        for work in ("fib", "echo"):
+            self.mutate(serve, work)
 
-    def mutate(self, model, engine, work):
-        flags = ("--work", work, "--limit", "20", "--quiet")
-        with Server(model, *flags, engine=engine) as server:
+    def mutate(self, serve, work):
+        with serve("--work", work, "--limit", "20", "--quiet") as server:
             self.check(server, work)
             mutate(server.port, SECONDS / 4, SEED)
             before = server.memory()
-            open_before = None if model == "event" else len(server.descriptors())
+            open_before = None if server.model == "event" else len(server.descriptors())
             self.assertGreater(mutate(server.port, SECONDS, SEED + 1), 0)
             self.check(server, work)
             wait_until(lambda: not server.children(), "no process of a client is left")
@@ -49,18 +47,17 @@ class Compute(ComputeTest):
 
 
 class Talk(TalkTest):
-    def test_on_every_engine(self):
-        for engine in engines():
-            with self.subTest(engine=engine):
-                with TalkServer(engine, "--echo", "--keep") as server:
-                    mutate(server.port, SECONDS, SEED)
-                    with call(server.port) as client:
-                        client.send(b"hello\n")
-                        self.assertEqual(client.receive(6), b"hello\n")
-                        client.send(b"exit\n")
-                        self.assertEqual(client.receive_to_end(), b"")
-                    server.signal(15)
-                    self.assert_ends(server, 0)
+    @on_every_engine
+    def test_it_lives_on(self, engine):
+        with TalkServer(engine, "--echo", "--keep") as server:
+            mutate(server.port, SECONDS, SEED)
+            with call(server.port) as client:
+                client.send(b"hello\n")
+                self.assertEqual(client.receive(6), b"hello\n")
+                client.send(b"exit\n")
+                self.assertEqual(client.receive_to_end(), b"")
+            server.signal(15)
+            self.assert_ends(server, 0)
 
 
 if __name__ == "__main__":

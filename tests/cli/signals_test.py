@@ -14,7 +14,7 @@ import tempfile
 import termios
 import unittest
 
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, Program, TalkTest, engines
+from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, Program, TalkTest, engines, side_by_side
 
 LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
 ALL = [("--model", name) for name in ("sync", "fork", "thread", "pool")] + LOOPS
@@ -32,11 +32,13 @@ class Signals(TalkTest):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-    def servers(self):
+    def on_every_server(self, check):
+        """Calls `check(command, counter)` for all servers at once."""
         file = self.folder / "file"
         file.write_bytes(b"hello")
         listen = ("--listen", "127.0.0.1:0")
         doors = [w for d in ("--chat", "--http", "--raw", "--compute") for w in (d, "127.0.0.1:0")]
+        cases = []
         for command, variants, counter in (
             (("talk", "serve", *listen), [("--engine", e) for e in engines()], "conversations"),
             (("talk", "serve", "--echo", "--keep", *listen), ALL[1:4], "accepted"),
@@ -47,11 +49,12 @@ class Signals(TalkTest):
             (("serve", "--files", self.folder, *doors), LOOPS, "members"),
         ):
             for variant in variants:
-                with self.subTest(command=command, variant=variant):
-                    yield (*command, *variant), counter
+                name = {"command": command, "variant": variant}
+                cases.append((name, ((*command, *variant), counter)))
+        side_by_side(self, cases, lambda case: check(*case))
 
     def test_none_ends_a_server(self):
-        for command, counter in self.servers():
+        def check(command, counter):
             with Server(*command) as server:
                 server.signal(signal.SIGHUP)
                 server.hear_remark("SIGHUP: the configuration was read again")
@@ -61,8 +64,10 @@ class Signals(TalkTest):
                 server.signal(signal.SIGTERM)
                 self.assert_ends(server, 0)
 
+        self.on_every_server(check)
+
     def test_counters_are_json(self):
-        for command, counter in self.servers():
+        def check(command, counter):
             with Server(*command, "--log-format", "json") as server:
                 server.signal(signal.SIGUSR1)
                 while True:
@@ -72,6 +77,8 @@ class Signals(TalkTest):
                         break
                 server.signal(signal.SIGTERM)
                 self.assert_ends(server, 0)
+
+        self.on_every_server(check)
 
     def test_children_hear_them_too(self):
         command = ("compute", "serve", "--listen", "127.0.0.1:0", "--model", "fork")
@@ -144,6 +151,8 @@ class Terminal(unittest.TestCase):
             stdout=theirs,
             stderr=subprocess.PIPE,
             env=ENVIRONMENT,
+            # nohup(1) writes a file there.
+            cwd=self.enterContext(tempfile.TemporaryDirectory()),
             preexec_fn=take_terminal,
         )
         os.close(theirs)

@@ -1,6 +1,7 @@
 """Clients that say nothing, stop in the middle, or read nothing: others never wait for them."""
 
 import contextlib
+import functools
 import pathlib
 import re
 import select
@@ -10,7 +11,7 @@ import tempfile
 import unittest
 
 from compute_rig import sanitized
-from talk_rig import PATIENCE, SLUICE, Ended, Program, Socket, engines, wait_until
+from talk_rig import PATIENCE, SLUICE, Ended, Program, Socket, engines, side_by_side, wait_until
 
 MODELS = [("--model", model) for model in ("fork", "thread", "pool")]
 MODELS += [("--engine", engine) for engine in engines() if engine != "blocking"]
@@ -48,6 +49,19 @@ class Server(Program):
         return [row[5][:2] for row in rows if row[1].endswith(local) and row[3] == "01"]
 
 
+def on_every_model(test=None, *, and_sync=False):
+    """Runs a test once a model that serves several clients at a time, with its flags."""
+    if test is None:
+        return functools.partial(on_every_model, and_sync=and_sync)
+
+    @functools.wraps(test)
+    def on_each(self):
+        models = [("--model", "sync"), *MODELS] if and_sync else MODELS
+        side_by_side(self, [({"flags": f}, f) for f in models], functools.partial(test, self))
+
+    return on_each
+
+
 class Stalled(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -58,7 +72,10 @@ class Stalled(unittest.TestCase):
 
     def files(self, *flags):
         doors = ("--http", "127.0.0.1:0", "--raw", "127.0.0.1:0")
-        where = ("files", "serve", self.folder, "--no-sync")
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        for name in ("small", "large"):
+            (folder / name).hardlink_to(self.folder / name)
+        where = ("files", "serve", folder, "--no-sync")
         return Server(*where, *doors, *flags, doors=("http", "raw"))
 
     def stall(self, server, door, said=b"", **options):
@@ -125,19 +142,18 @@ class Stalled(unittest.TestCase):
 
     # ----- at the limit of clients
 
-    def test_silent_clients_at_the_limit_of_one_door_leave_the_other_open(self):
-        for flags in MODELS:
-            for full, free in (("raw", self.assert_http), ("http", self.assert_raw)):
-                limits = ("--max-clients", "2", *LONG, *flags)
-                with self.subTest(flags=flags, full=full), self.files(*limits) as server:
-                    silent = [self.stall(server, full) for _ in range(4)]
-                    free(server)
-                    free(server)
-                    # A door that was full opens again.
-                    for client in silent:
-                        client.reset()
-                    self.assert_http(server)
-                    self.assert_raw(server)
+    @on_every_model
+    def test_silent_clients_at_the_limit_of_one_door_leave_the_other_open(self, flags):
+        for full, free in (("raw", self.assert_http), ("http", self.assert_raw)):
+            with self.files("--max-clients", "2", *LONG, *flags) as server:
+                silent = [self.stall(server, full) for _ in range(4)]
+                free(server)
+                free(server)
+                # A door that was full opens again.
+                for client in silent:
+                    client.reset()
+                self.assert_http(server)
+                self.assert_raw(server)
 
     def test_silent_clients_at_three_doors_leave_the_fourth_open(self):
         doors = ("http", "raw", "compute", "chat")
@@ -165,32 +181,32 @@ class Stalled(unittest.TestCase):
 
     # ----- from one address
 
-    def test_one_address_has_as_many_connections_as_it_may_have(self):
-        for flags in MODELS:
-            flags = ("--listen", "127.0.0.1:0", "--max-per-address", "2", *flags)
-            with self.subTest(flags), Server(
-                "compute", "serve", *flags, doors=("compute",)
-            ) as server:
-                here = [self.stall(server, "compute", b"1\n") for _ in range(2)]
-                for client in here:
-                    self.assertEqual(client.receive(2), b"1\n")
-                with server.call("compute") as third:
-                    self.assertEqual(third.receive_to_end(), b"")
-                server.hear_remark(r"as one may have here \(--max-per-address\): 127\.0\.0\.1:")
-                with server.call("compute", source="127.0.0.2") as other:
-                    other.send(b"10\n")
-                    self.assertEqual(other.receive(3), b"89\n")
-                here[0].reset()
+    @on_every_model
+    def test_one_address_has_as_many_connections_as_it_may_have(self, flags):
+        flags = ("--listen", "127.0.0.1:0", "--max-per-address", "2", *flags)
+        with Server(
+            "compute", "serve", *flags, doors=("compute",)
+        ) as server:
+            here = [self.stall(server, "compute", b"1\n") for _ in range(2)]
+            for client in here:
+                self.assertEqual(client.receive(2), b"1\n")
+            with server.call("compute") as third:
+                self.assertEqual(third.receive_to_end(), b"")
+            server.hear_remark(r"as one may have here \(--max-per-address\): 127\.0\.0\.1:")
+            with server.call("compute", source="127.0.0.2") as other:
+                other.send(b"10\n")
+                self.assertEqual(other.receive(3), b"89\n")
+            here[0].reset()
 
-                def is_served_again():
-                    with server.call("compute") as again:
-                        with contextlib.suppress(Ended, ConnectionError):
-                            again.send(b"1\n")
-                            return again.receive(2) == b"1\n"
+            def is_served_again():
+                with server.call("compute") as again:
+                    with contextlib.suppress(Ended, ConnectionError):
+                        again.send(b"1\n")
+                        return again.receive(2) == b"1\n"
 
-                wait_until(is_served_again, "the place of one that left is free")
-                server.signal(15)
-                self.assertRegex(server.end()[2], r"; 0 shed, [1-9]\d* refused for --max-per-address")
+            wait_until(is_served_again, "the place of one that left is free")
+            server.signal(15)
+            self.assertRegex(server.end()[2], r"; 0 shed, [1-9]\d* refused for --max-per-address")
 
     def test_a_chat_counts_addresses_too(self):
         flags = ("chat", "serve", "--listen", "127.0.0.1:0", "--max-per-address", "1")
@@ -204,37 +220,37 @@ class Stalled(unittest.TestCase):
 
     # ----- for how long
 
-    def test_a_peer_that_is_gone_is_noticed_by_tcp(self):
-        for flags in (("--model", "sync"), *MODELS):
-            flags = ("--listen", "127.0.0.1:0", *flags)
-            with self.subTest(flags), Server(
-                "compute", "serve", *flags, doors=("compute",)
-            ) as server:
-                client = self.stall(server, "compute", b"1\n")
-                self.assertEqual(client.receive(2), b"1\n")
-                # 2: the timer of keepalive (proc_net_tcp.txt of the kernel).
-                wait_until(lambda: server.timers("compute") == ["02"], "keepalive is on")
+    @on_every_model(and_sync=True)
+    def test_a_peer_that_is_gone_is_noticed_by_tcp(self, flags):
+        flags = ("--listen", "127.0.0.1:0", *flags)
+        with Server(
+            "compute", "serve", *flags, doors=("compute",)
+        ) as server:
+            client = self.stall(server, "compute", b"1\n")
+            self.assertEqual(client.receive(2), b"1\n")
+            # 2: the timer of keepalive (proc_net_tcp.txt of the kernel).
+            wait_until(lambda: server.timers("compute") == ["02"], "keepalive is on")
 
-    def test_a_stream_that_stalls_is_left(self):
-        for flags in (("--model", "sync"), *MODELS):
-            limits = ("--idle-time", "200ms", "--body-time", "200ms", *flags)
-            with self.subTest(flags), self.files(*limits) as server:
-                for said in (b"", b"half"):
-                    with server.call("raw") as client:
-                        client.send(said)
-                        with self.assertRaises(ConnectionResetError):
-                            client.receive_to_end()
-                    self.assertRegex(server.hear(), r"^Lost \[Client \d+\] .*the deadline passed")
-                self.assert_raw(server)
+    @on_every_model(and_sync=True)
+    def test_a_stream_that_stalls_is_left(self, flags):
+        limits = ("--idle-time", "200ms", "--body-time", "200ms", *flags)
+        with self.files(*limits) as server:
+            for said in (b"", b"half"):
+                with server.call("raw") as client:
+                    client.send(said)
+                    with self.assertRaises(ConnectionResetError):
+                        client.receive_to_end()
+                self.assertRegex(server.hear(), r"^Lost \[Client \d+\] .*the deadline passed")
+            self.assert_raw(server)
 
-    def test_a_client_that_reads_nothing_of_an_offer_is_left(self):
+    @on_every_model(and_sync=True)
+    def test_a_client_that_reads_nothing_of_an_offer_is_left(self, flags):
         offer = ("files", "offer", self.folder / "large", "--listen", "127.0.0.1:0")
-        for flags in (("--model", "sync"), *MODELS):
-            with self.subTest(flags), Server(
-                *offer, "--body-time", "200ms", *flags, doors=("offer",)
-            ) as server:
-                self.stall(server, "offer", window=4096)
-                self.assertRegex(server.hear(), r"^Lost \[Client 1\] after \d+ bytes: .*the deadline passed")
+        with Server(
+            *offer, "--body-time", "200ms", *flags, doors=("offer",)
+        ) as server:
+            self.stall(server, "offer", window=4096)
+            self.assertRegex(server.hear(), r"^Lost \[Client 1\] after \d+ bytes: .*the deadline passed")
 
     @unittest.skipIf(sanitized(), "its memory is not the program's alone")
     def test_what_a_burst_of_clients_cost_is_given_back(self):

@@ -14,6 +14,7 @@ from talk_rig import (
     TalkTest,
     call,
     on_every_engine,
+    one_by_one,
     wait_until,
 )
 
@@ -38,7 +39,7 @@ class Stdout(TalkTest):
                 f"[Client {peer.name}] connected\n[Client {peer.name}]: hello\n",
             )
 
-    @on_every_engine
+    @on_every_engine(how=one_by_one)
     def test_a_reader_that_goes_away(self, engine):
         reads, writes = os.pipe()
         with Server(engine, "--keep", stdout=writes) as server:

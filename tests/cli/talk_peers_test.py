@@ -223,14 +223,13 @@ class HoweverItIsCut(TalkTest):
     def test_no_byte_is_lost_without_line_ends(self, engine):
         text = (GREETING * 3).encode()
         for framing in ("auto", "raw"):
-            with self.subTest(framing=framing):
-                with Server(engine, "--echo", "--framing", framing) as server:
-                    with call(server.port) as peer:
-                        peer.send_split(text)
-                        self.assertEqual(peer.receive(len(text)), text)
-                        peer.send(b"exit")
-                        self.assertEqual(peer.receive_to_end(), b"")
-                    self.assert_ends(server, 0)
+            with Server(engine, "--echo", "--framing", framing) as server:
+                with call(server.port) as peer:
+                    peer.send_split(text)
+                    self.assertEqual(peer.receive(len(text)), text, framing)
+                    peer.send(b"exit")
+                    self.assertEqual(peer.receive_to_end(), b"")
+                self.assert_ends(server, 0)
 
     @on_every_engine
     def test_auto_takes_a_pause_for_the_end_and_answers_alike(self, engine):

@@ -1,5 +1,6 @@
 """Runs `sluice talk` and whoever talks with it; waits for what they say, never for time."""
 
+import concurrent.futures
 import contextlib
 import functools
 import json
@@ -17,7 +18,24 @@ import unittest
 
 SLUICE = os.environ["SLUICE"]
 PEERS = pathlib.Path(os.environ["SLUICE_SOURCE"], "examples", "python")
-PATIENCE = 30  # seconds for anything that is to happen at once, on a machine that is busy
+MOST_AT_ONCE = 8  # servers of one test
+
+
+@functools.cache
+def thread_sanitized():
+    return b"__tsan_init" in pathlib.Path(SLUICE).read_bytes()
+
+
+@functools.cache
+def sanitized():
+    """Whether the program is watched by a sanitizer, which has memory, descriptors and threads of
+    its own."""
+    return thread_sanitized() or b"__asan_init" in pathlib.Path(SLUICE).read_bytes()
+
+
+# Seconds for anything that is to happen at once, on a machine that is busy: an error is found late
+# then, but nothing that is right is taken for one.
+PATIENCE = 180 if sanitized() else 45
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE")}
 ENVIRONMENT["PYTHONUTF8"] = "1"
 
@@ -72,6 +90,16 @@ class Stream:
         return "".join(self.seen)
 
 
+def states_of(pid):
+    """The states that the threads of a process are in (proc(5), stat)."""
+    states = set()
+    for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            text = stat.read_text(encoding="ascii", errors="replace")
+            states.add(text.rpartition(")")[2].split()[0])
+    return states
+
+
 class Program:
     """A program that runs, and is killed if a test leaves it behind."""
 
@@ -119,6 +147,24 @@ class Program:
             line = self.err.next()
             if found := re.search(words, line):
                 return found
+
+    def states(self):
+        """The states that its threads are in (proc(5), stat)."""
+        return states_of(self.process.pid)
+
+    def wait_asleep(self):
+        """Until all its threads, and those of its children, wait for something: what had reached any
+        of them before has been acted on. A look takes one thread after another, so several have to
+        agree."""
+
+        def asleep():
+            pids = [self.process.pid]
+            for each in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    pids += each.read_text(encoding="ascii").split()
+            return set().union(*map(states_of, pids)) == {"S"}
+
+        wait_until(lambda: all(asleep() for _ in range(5)), "all threads wait")
 
     def end(self):
         """Waits for the end: the status, all of stdout, all of stderr."""
@@ -244,29 +290,42 @@ def wait_until(condition, what):
         time.sleep(0.005)
 
 
-def on_every_engine(test):
+def side_by_side(test, cases, run):
+    """Runs `run(case)` for all cases at once, for they wait more than they compute, and reports each
+    as a subtest by its name. `cases` are names, each a dict, and their cases."""
+    if not cases:
+        test.skipTest("none of the engines and models it is for works here")
+    with concurrent.futures.ThreadPoolExecutor(min(len(cases), MOST_AT_ONCE)) as pool:
+        outcomes = [pool.submit(run, case) for _, case in cases]
+    for (name, _), outcome in zip(cases, outcomes):
+        with test.subTest(**name):
+            outcome.result()
+
+
+def one_by_one(test, cases, run):
+    """The same one after another: for tests that a neighbour would disturb, such as those that wait
+    for the end of a pipe, which a process between its fork and its exec holds open."""
+    for name, case in cases:
+        with test.subTest(**name):
+            run(case)
+
+
+def on_every_engine(test=None, *, how=side_by_side, but=()):
     """Runs a test once an engine, with its name."""
+    if test is None:
+        return functools.partial(on_every_engine, how=how, but=but)
 
     @functools.wraps(test)
     def on_each(self):
-        for engine in engines():
-            with self.subTest(engine=engine):
-                test(self, engine)
+        cases = [({"engine": engine}, engine) for engine in engines() if engine not in but]
+        how(self, cases, lambda engine: test(self, engine))
 
     return on_each
 
 
-def on_every_loop(test):
+def on_every_loop(test=None, *, how=side_by_side):
     """The same without the engine that cannot wait for two things at a time."""
-
-    @functools.wraps(test)
-    def on_each(self):
-        for engine in engines():
-            if engine != "blocking":
-                with self.subTest(engine=engine):
-                    test(self, engine)
-
-    return on_each
+    return on_every_engine(test, how=how, but=("blocking",))
 
 
 class TalkTest(unittest.TestCase):

@@ -1,6 +1,5 @@
 // Signals: awaited as events, and survived as interruptions.
 #include <pthread.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <string>
 #include <thread>
 
@@ -94,28 +94,41 @@ TEST_P(signal_contract, the_end_of_a_child_is_one) {
 
 // ----- interruptions
 
-/// Interrupts this process every so often, whatever it waits in (EINTR).
+/// Interrupts this process again and again, whatever it waits in (EINTR), each time 50 us after it
+/// has handled the last interruption. A timer that did not wait for that would stop a process for
+/// good to which one costs as much, as under a sanitizer.
 class interruptions {
  public:
     interruptions() {
         struct sigaction counting{};
-        counting.sa_handler = [](int) { count_.fetch_add(1, std::memory_order_relaxed); };
+        counting.sa_handler = [](int) {
+            count_.fetch_add(1, std::memory_order_relaxed);
+            interrupt_soon();
+        };
         ::sigaction(SIGALRM, &counting, &before_);
-        const itimerval often{.it_interval = {.tv_sec = 0, .tv_usec = 50},
-                              .it_value = {.tv_sec = 0, .tv_usec = 50}};
-        ::setitimer(ITIMER_REAL, &often, nullptr);
+        sigevent alarm{};
+        alarm.sigev_notify = SIGEV_SIGNAL;
+        alarm.sigev_signo = SIGALRM;
+        EXPECT_EQ(::timer_create(CLOCK_MONOTONIC, &alarm, &timer_), 0);
+        interrupt_soon();
     }
     interruptions(const interruptions&) = delete;
     interruptions& operator=(const interruptions&) = delete;
     ~interruptions() {
-        const itimerval never{};
-        ::setitimer(ITIMER_REAL, &never, nullptr);
+        ::timer_delete(timer_);
         ::sigaction(SIGALRM, &before_, nullptr);
     }
     static int count() { return count_; }
 
  private:
+    static void interrupt_soon() {
+        constexpr long pause_ns = 50'000;
+        const itimerspec once{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_nsec = pause_ns}};
+        ::timer_settime(timer_, 0, &once, nullptr);
+    }
+
     static inline std::atomic<int> count_ = 0;
+    static inline timer_t timer_{};
     struct sigaction before_{};
 };
 
