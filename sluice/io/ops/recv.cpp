@@ -46,13 +46,14 @@ void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
 
 verdict recv_stream::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<recv_stream&>(o);
-    buffer_pool& pool = o.home().buffers();
     if (c.result == -ECANCELED) return verdict::done;
     if (c.result <= 0) {
-        if (c.buffer >= 0) pool.give_back(c.buffer);
+        if (c.buffer >= 0) o.home().buffers().give_back(c.buffer);
         self.end_ = c.result;
         return verdict::done;
     }
+    // Not before: a session that waits has lent its engine's pool to others (session_engine).
+    buffer_pool& pool = o.home().buffers();
     pool.note_of(c.buffer) = {.length = static_cast<std::uint32_t>(c.result), .next = -1};
     if (self.count_ == 0) {
         self.first_ = static_cast<std::uint16_t>(c.buffer);
