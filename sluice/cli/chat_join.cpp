@@ -37,7 +37,7 @@ namespace {
 
 using service::chat_end;
 
-struct join_settings {
+struct chat_join_settings {
     std::string where = "127.0.0.1:5000";
     std::optional<engine_request> engine;
     service::chat_client_options chat;
@@ -71,8 +71,8 @@ bool can_edit() noexcept {
            (kind == nullptr || std::string_view{kind} != "dumb");
 }
 
-exit_status chat(io::engine& home, std::vector<net::address> where, service::chat_desk& desk,
-                 const join_settings& s) {
+exit_status take_part(io::engine& home, std::vector<net::address> where, service::chat_desk& desk,
+                      const chat_join_settings& s) {
     service::chat_client client{home, std::move(where), desk, s.chat};
     const stop_signals stops{home, [&client] { client.stop(); }};
     const chat_end end = io::run(home, client.run());
@@ -90,7 +90,7 @@ exit_status fail_to_use_streams(error why) {
 }
 
 exit_status chat_on_terminal(io::engine& home, std::vector<net::address> where,
-                             net::console& keyboard, const join_settings& s) {
+                             net::console& keyboard, const chat_join_settings& s) {
     const unique_fd ours = own_screen();
     const auto opened = net::console::open(home, ours ? ours.get() : STDOUT_FILENO);
     if (!opened) return fail_to_use_streams(opened.error());
@@ -105,10 +105,10 @@ exit_status chat_on_terminal(io::engine& home, std::vector<net::address> where,
          .suspending = [&desk] { return desk.take_away(); },
          .resumed = [&desk] { desk.draw_again(); }});
     if (!raw) return fail(fmt::format("cannot use the terminal: {}", raw.error().message()));
-    return chat(home, std::move(where), desk, s);
+    return take_part(home, std::move(where), desk, s);
 }
 
-exit_status join(const CLI::App& command, const join_settings& s) {
+exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
     const auto& given = settle_standard_streams();
     if (s.engine == engine_request::blocking) {
         return complain(command,
@@ -139,7 +139,7 @@ exit_status join(const CLI::App& command, const join_settings& s) {
         {.note = announce, .complaint = complain_beside, .prompt = {}, .answered = {}},
         s.chat.max_line,
         ::isatty(STDIN_FILENO) == 1};
-    return chat(**home, std::move(*where), desk, s);
+    return take_part(**home, std::move(*where), desk, s);
 }
 
 /// A name or a room: one word, which the server judges further.
@@ -158,7 +158,7 @@ reading<std::string> read_word(std::string_view text) {
 
 void add_chat_join(commands& all, CLI::App& chat) {
     auto* command = chat.add_subcommand("join", "Call a server and chat with all who are there");
-    auto settings = std::make_shared<join_settings>();
+    auto settings = std::make_shared<chat_join_settings>();
     auto& o = settings->chat;
     add_value(*command, "ADDRESS", settings->where, read_address, "",
               fmt::format("HOST:PORT or PORT ({})", settings->where));
@@ -169,7 +169,7 @@ void add_chat_join(commands& all, CLI::App& chat) {
     add_framing_option(*command, o.framing);
     add_max_line_option(*command, o.max_line, "message");
     add_engine_option(*command, settings->engine);
-    all.on(*command, [command, settings] { return join(*command, *settings); });
+    all.on(*command, [command, settings] { return join_chat(*command, *settings); });
 }
 
 }  // namespace sluice::cli

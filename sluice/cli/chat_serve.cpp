@@ -31,7 +31,7 @@ namespace {
 
 namespace chat = service::chat;
 
-struct settings {
+struct chat_serve_settings {
     serve_options common;
     chat::limits allowed;
     std::chrono::milliseconds write_deadline{60'000};
@@ -40,11 +40,6 @@ struct settings {
     std::optional<std::uint64_t> command_rate;
     bool stats = false;
 };
-
-exit_status fail(std::string_view why) {
-    log(log_level::error, why);
-    return exit_status::failed;
-}
 
 /// A sentence without its full stop, or nothing.
 std::string why_no_window(const chat::limits& l) {
@@ -57,7 +52,7 @@ std::string why_no_window(const chat::limits& l) {
 }
 
 /// A rate that was chosen has a burst of its own.
-void set_rates(chat::limits& l, const settings& s) {
+void set_rates(chat::limits& l, const chat_serve_settings& s) {
     constexpr std::uint64_t usual_burst = 10;
     if (s.rate) l.rate = static_cast<double>(*s.rate);
     if (s.rate || s.burst) l.burst = static_cast<double>(s.burst.value_or(usual_burst));
@@ -66,7 +61,7 @@ void set_rates(chat::limits& l, const settings& s) {
     l.command_burst = static_cast<double>(std::max(*s.command_rate, usual_burst));
 }
 
-exit_status serve(const CLI::App& command, settings s) {
+exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     const auto& given = settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
@@ -80,10 +75,10 @@ exit_status serve(const CLI::App& command, settings s) {
     set_up_output(s.common, pair->model);
     raise_open_files();
     auto home = open_engine(pair->engine);
-    if (!home) return fail(home.error());
+    if (!home) return log_failure(home.error());
     const unsigned shards = model::workers_of(s.common.workers);
     auto doors = open_shared_doors(s.common.listen, shards);
-    if (!doors) return fail(doors.error());
+    if (!doors) return log_failure(doors.error());
     const auto where = net::address::local_of(doors->front().get());
 
     s.allowed.max_clients = s.common.max_clients;
@@ -106,8 +101,8 @@ exit_status serve(const CLI::App& command, settings s) {
         announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
     }));
     if (!served) {
-        return fail(fmt::format("cannot start {} shards: {}; use fewer with --workers", shards,
-                                served.error().message()));
+        return log_failure(fmt::format("cannot start {} shards: {}; use fewer with --workers",
+                                       shards, served.error().message()));
     }
     if (s.stats) announce_counters(server.counted());
     return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
@@ -132,7 +127,7 @@ reading<std::uint64_t> read_window(std::string_view text) {
     return size;
 }
 
-void add_limits(CLI::App& command, settings& into) {
+void add_chat_limits(CLI::App& command, chat_serve_settings& into) {
     constexpr std::array<std::pair<std::string_view, chat::slow_policy>, 2> policies{
         {{"skip", chat::slow_policy::skip}, {"disconnect", chat::slow_policy::disconnect}}};
     constexpr std::uint64_t many = 1'000'000;
@@ -165,11 +160,11 @@ void add_limits(CLI::App& command, settings& into) {
 
 void add_chat_serve(commands& all, CLI::App& chat) {
     auto* command = chat.add_subcommand("serve", "Let everybody who connects talk with all others");
-    auto chosen = std::make_shared<settings>();
-    add_limits(*command, *chosen);
+    auto chosen = std::make_shared<chat_serve_settings>();
+    add_chat_limits(*command, *chosen);
     command->add_flag("--stats", chosen->stats, "Print the counters at the end");
     add_serve_options(*command, chosen->common);
-    all.on(*command, [command, chosen] { return serve(*command, *chosen); });
+    all.on(*command, [command, chosen] { return serve_chat(*command, *chosen); });
 }
 
 }  // namespace sluice::cli

@@ -37,7 +37,7 @@ using namespace std::chrono_literals;
 
 enum class work_kind : std::uint8_t { fib, echo, sleep };
 
-struct settings {
+struct compute_settings {
     serve_options common;
     service::compute_options compute;
     work_kind work = work_kind::fib;
@@ -52,7 +52,8 @@ struct settings {
 
 constexpr auto longest_sleep = 1h;
 
-std::unique_ptr<service::work> make_work(const settings& s, service::process_pool* programs) {
+std::unique_ptr<service::work> make_work(const compute_settings& s,
+                                         service::process_pool* programs) {
     if (programs != nullptr) return service::make_programs(*programs);
     switch (s.work) {
         case work_kind::fib: return service::make_fib(s.limit);
@@ -89,7 +90,7 @@ void report(const service::process_counters& c) {
 }
 
 std::expected<std::unique_ptr<service::process_pool>, std::string> make_programs(
-    const settings& s, model_kind model, const service::process_guard* guard) {
+    const compute_settings& s, model_kind model, const service::process_guard* guard) {
     service::process_pool_options o;
     o.command = s.program;
     // A process that serves one client asks one thing at a time.
@@ -154,7 +155,7 @@ coro::task<void> serve_with_program(model::guest& client, const model::service& 
 }
 
 /// What is wrong with the words that are left over.
-std::optional<std::string> why_no_program(CLI::App& command, const settings& s) {
+std::optional<std::string> why_no_program(CLI::App& command, const compute_settings& s) {
     if (!s.program.empty() && (!s.runs_program || s.program.front().starts_with('-'))) {
         return explain_unknown(command, s.program.front());
     }
@@ -164,7 +165,7 @@ std::optional<std::string> why_no_program(CLI::App& command, const settings& s) 
     return std::nullopt;
 }
 
-exit_status serve(CLI::App& command, settings& s) {
+exit_status serve_compute(CLI::App& command, compute_settings& s) {
     settle_standard_streams();
     s.program = command.remaining();
     if (auto mistake = why_no_program(command, s)) return complain(command, *mistake);
@@ -220,13 +221,13 @@ reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {
     return read_duration(text);
 }
 
-void add_serve(commands& all, CLI::App& compute) {
+void add_compute_serve(commands& all, CLI::App& compute) {
     constexpr std::array<std::pair<std::string_view, work_kind>, 3> works{
         {{"fib", work_kind::fib}, {"echo", work_kind::echo}, {"sleep", work_kind::sleep}}};
     constexpr std::uint64_t most_queued = 1'000'000;
     constexpr std::uint64_t largest_fib = 92;
     auto* serve_command = compute.add_subcommand("serve", "Answer whoever asks");
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<compute_settings>();
     s->common.listen = "127.0.0.1:2999";
     add_value(*serve_command, "--work", s->work, one_of{works}, "WHAT", "fib, echo, sleep (fib)");
     add_framing_option(*serve_command, s->compute.framing);
@@ -254,7 +255,7 @@ void add_serve(commands& all, CLI::App& compute) {
     // From the first word that is no flag of ours, all belongs to the program.
     serve_command->prefix_command();
     add_serve_options(*serve_command, s->common);
-    all.on(*serve_command, [serve_command, s] { return serve(*serve_command, *s); });
+    all.on(*serve_command, [serve_command, s] { return serve_compute(*serve_command, *s); });
 }
 
 }  // namespace
@@ -263,7 +264,7 @@ void add_compute(commands& all) {
     auto* compute =
         all.root().add_subcommand("compute", "Answer questions, or ask them, under any model");
     compute->require_subcommand(1);
-    add_serve(all, *compute);
+    add_compute_serve(all, *compute);
     add_compute_ask(all, *compute);
 }
 

@@ -34,7 +34,7 @@ namespace {
 
 using service::asked;
 
-struct settings {
+struct ask_settings {
     std::string where;
     service::asking what;
     std::chrono::milliseconds timeout{60'000};
@@ -93,14 +93,14 @@ std::string in_words(io::duration d) {
     return fmt::format("{:.0f} us", ms * 1000);
 }
 
-std::string question_and_answer(const settings& s, const asked& a) {
+std::string question_and_answer(const ask_settings& s, const asked& a) {
     const auto& said = a.answer ? a.answer : a.refusal;
     if (!said) return {};
     return fmt::format("function({}): {}\n", wire::printable(s.what.question),
                        wire::printable(*said));
 }
 
-std::string summary(const settings& s, const asked& a) {
+std::string summary(const ask_settings& s, const asked& a) {
     auto text = fmt::format("{} answers in {:.3f} s: {:.1f} a second ({} clients x {} questions)\n",
                             grouped(a.answered), in_seconds(a.elapsed), rate_of(a),
                             grouped(s.what.clients), grouped(s.what.requests));
@@ -117,7 +117,7 @@ std::string summary(const settings& s, const asked& a) {
     return text + "errors: " + list + '\n';
 }
 
-std::string as_json(const settings& s, const asked& a) {
+std::string as_json(const ask_settings& s, const asked& a) {
     nlohmann::ordered_json j;
     j["question"] = s.what.question;
     j["answer"] = a.answer ? nlohmann::json(*a.answer) : nlohmann::json(nullptr);
@@ -142,25 +142,20 @@ exit_status judge(const asked& a, int signal) {
     return a.lost ? exit_status::unreachable : exit_status::failed;
 }
 
-exit_status fail(std::string_view why, exit_status status) {
-    announce(fmt::format("sluice: {}", why));
-    return status;
-}
-
 /// What to say where nobody answered at all.
-void explain_silence(const settings& s, const asked& a) {
+void explain_silence(const ask_settings& s, const asked& a) {
     for (const auto& [kind, count] : a.errors) {
-        static_cast<void>(
-            fail(a.reached
-                     ? fmt::format("{} gave no answer ({})", in_quotes(s.where), kind)
-                     : fmt::format("cannot reach {} ({}): is `sluice compute serve` running there?",
-                                   in_quotes(s.where), kind),
-                 exit_status::unreachable));
+        static_cast<void>(announce_failure(
+            a.reached
+                ? fmt::format("{} gave no answer ({})", in_quotes(s.where), kind)
+                : fmt::format("cannot reach {} ({}): is `sluice compute serve` running there?",
+                              in_quotes(s.where), kind),
+            exit_status::unreachable));
         return;
     }
 }
 
-exit_status ask(const CLI::App& command, settings& s) {
+exit_status ask(const CLI::App& command, ask_settings& s) {
     settle_standard_streams();
     raise_open_files();
     if (s.what.question.find('\n') != std::string::npos) {
@@ -168,12 +163,13 @@ exit_status ask(const CLI::App& command, settings& s) {
     }
     auto where = net::resolve(s.where);
     if (!where) {
-        return fail(fmt::format("cannot find {} ({}): check the name, or give an IP address",
-                                in_quotes(s.where), where.error().message()),
-                    exit_status::unreachable);
+        return announce_failure(
+            fmt::format("cannot find {} ({}): check the name, or give an IP address",
+                        in_quotes(s.where), where.error().message()),
+            exit_status::unreachable);
     }
     auto home = open_engine(s.engine.value_or(engine_request::automatic));
-    if (!home) return fail(home.error(), exit_status::failed);
+    if (!home) return announce_failure(home.error(), exit_status::failed);
     s.what.where = std::move(*where);
     s.what.timeout = s.timeout;
     const auto all = s.what.clients * s.what.requests;
@@ -205,7 +201,7 @@ void add_compute_ask(commands& all, CLI::App& compute) {
     constexpr std::uint64_t most_clients = 20'000;
     constexpr std::uint64_t most_requests = 1'000'000'000;
     auto* command = compute.add_subcommand("ask", "Ask a question, once or many times");
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<ask_settings>();
     add_value(*command, "ADDRESS", s->where, read_address, "", "HOST:PORT or PORT")->required();
     add_value(
         *command, "N", s->what.question,

@@ -30,7 +30,7 @@ namespace {
 
 namespace files = service::files;
 
-struct settings {
+struct get_settings {
     client_settings common;
     std::string from;
     std::string output;
@@ -45,7 +45,7 @@ struct destination {
     bool is_stream = false;  ///< something to write to rather than to replace: stdout, a device
 };
 
-std::expected<destination, std::string> settle(const settings& s, const wire::url& from) {
+std::expected<destination, std::string> settle(const get_settings& s, const wire::url& from) {
     using mistake = std::unexpected<std::string>;
     if (s.output == "-") return destination{.name = "-", .is_stream = true};
     const bool tcp = from.scheme == wire::url_scheme::tcp;
@@ -71,7 +71,8 @@ std::expected<destination, std::string> settle(const settings& s, const wire::ur
 /// What runs on the engine.
 class receiver {
  public:
-    receiver(const settings& s, const wire::url& from, destination to, progress_display& display)
+    receiver(const get_settings& s, const wire::url& from, destination to,
+             progress_display& display)
         : settings_{s}, from_{from}, to_{std::move(to)}, display_{display} {}
 
     coro::task<exit_status> receive(files::link& way) {
@@ -154,14 +155,14 @@ class receiver {
         }
     }
 
-    const settings& settings_;
+    const get_settings& settings_;
     const wire::url& from_;
     destination to_;
     progress_display& display_;
     bool waits_ = false;
 };
 
-exit_status get(const CLI::App& command, const settings& s) {
+exit_status get(const CLI::App& command, const get_settings& s) {
     const auto& given = settle_standard_streams();
     const auto from = wire::parse_url(s.from);
     if (!from) return complain(command, from.error());
@@ -185,7 +186,7 @@ exit_status get(const CLI::App& command, const settings& s) {
 
 void add_files_get(commands& all, CLI::App& files) {
     auto* command = files.add_subcommand("get", "Fetch a file from a server");
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<get_settings>();
     command->add_option("URL", s->from, "http://HOST:PORT/NAME or tcp://HOST:PORT")
         ->required()
         ->type_name("");

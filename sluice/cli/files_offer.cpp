@@ -25,7 +25,7 @@ namespace {
 
 namespace files = service::files;
 
-struct settings {
+struct offer_settings {
     serve_options common;
     std::string file;
     transfer::to_socket how = transfer::to_socket::automatic;
@@ -35,7 +35,7 @@ struct settings {
     std::uint64_t min_rate = files::default_upload_pace.bytes_a_second;
 };
 
-exit_status offer_file(const CLI::App& command, const settings& s) {
+exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
@@ -64,7 +64,7 @@ exit_status offer_file(const CLI::App& command, const settings& s) {
 
 void add_files_offer(commands& all, CLI::App& files) {
     auto* command = files.add_subcommand("offer", "Give one file to whoever connects");
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<offer_settings>();
     s->common.listen = "127.0.0.1:8082";
     command->add_option("FILE", s->file, "What to give")->required()->type_name("");
     add_value(

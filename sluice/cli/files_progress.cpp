@@ -41,7 +41,7 @@ std::string_view name_of(phase p) noexcept {
     return "?";
 }
 
-std::size_t columns() {
+std::size_t terminal_columns() {
     winsize size{};
     if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
     return 80;
@@ -219,7 +219,7 @@ void progress_display::draw() {
         show_on_stderr(line);
         return;
     }
-    const auto line = "\r" + as_bar(report, columns() - 1, colour_) + "\033[K";
+    const auto line = "\r" + as_bar(report, terminal_columns() - 1, colour_) + "\033[K";
     show_on_stderr(line);
     drawn_ = true;
 }

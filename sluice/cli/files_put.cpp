@@ -36,7 +36,7 @@ namespace {
 namespace files = service::files;
 namespace fs = std::filesystem;
 
-struct settings {
+struct put_settings {
     client_settings common;
     std::vector<std::string> words;  // the files, and the URL at the end
     transfer::to_socket how = transfer::to_socket::automatic;
@@ -94,7 +94,7 @@ void add_directory(plan& into, const progress_display& display, const std::strin
 }
 
 /// What is to be sent where; an error for what the user wrote wrong.
-std::expected<plan, std::string> make_plan(const settings& s, const wire::url& to,
+std::expected<plan, std::string> make_plan(const put_settings& s, const wire::url& to,
                                            const progress_display& display) {
     const bool http = to.scheme == wire::url_scheme::http;
     const bool below = !http || to.path.ends_with('/');
@@ -232,7 +232,7 @@ class sender {
     progress_display& display_;
 };
 
-exit_status put(const CLI::App& command, const settings& s) {
+exit_status put(const CLI::App& command, const put_settings& s) {
     settle_standard_streams();
     if (s.words.size() < 2) {
         return complain(command, "name the files and then the URL: files put FILE... URL");
@@ -252,7 +252,7 @@ exit_status put(const CLI::App& command, const settings& s) {
 
 void add_files_put(commands& all, CLI::App& files) {
     auto* command = files.add_subcommand("put", "Send files to a server");
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<put_settings>();
     command
         ->add_option("FILE... URL", s->words,
                      "What to send (- is stdin), and where to: http://HOST:PORT/NAME, "

@@ -39,7 +39,7 @@ constexpr std::string_view default_raw = "127.0.0.1:5001";
 constexpr std::uint64_t most_partial = 1'000'000;
 constexpr std::size_t most_listed = 10'000'000;
 
-struct settings {
+struct files_serve_settings {
     serve_options common;
     std::string directory;
     std::string http;  // neither: both, where one expects them
@@ -57,11 +57,6 @@ struct settings {
     bool stats = false;
 };
 
-exit_status fail(std::string_view why) {
-    log(log_level::error, why);
-    return exit_status::failed;
-}
-
 /// How often expired parts of uploads are looked for.
 milliseconds pause_for(milliseconds keep_partial) {
     constexpr milliseconds shortest{100};
@@ -69,7 +64,7 @@ milliseconds pause_for(milliseconds keep_partial) {
     return std::clamp(keep_partial / 4, shortest, longest);
 }
 
-exit_status serve(const CLI::App& command, settings& s) {
+exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
@@ -82,7 +77,7 @@ exit_status serve(const CLI::App& command, settings& s) {
     }
     const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
     if (std::error_code unseen; !s.create && !std::filesystem::exists(s.directory, unseen)) {
-        return fail(
+        return log_failure(
             fmt::format("there is no directory {}; name one that exists, or make it with "
                         "--create",
                         in_quotes(s.directory)));
@@ -92,7 +87,7 @@ exit_status serve(const CLI::App& command, settings& s) {
                                          .quota = s.quota,
                                          .partial = {.age = part_time, .count = s.max_partial}});
     if (!place) {
-        return fail(
+        return log_failure(
             fmt::format("cannot store files in {}: {}; give a directory that can be written",
                         in_quotes(s.directory), place.error().message()));
     }
@@ -152,7 +147,7 @@ reading<std::uint64_t> read_head_size(std::string_view text) {
     return size;
 }
 
-void add_limits(CLI::App& command, settings& s) {
+void add_store_limits(CLI::App& command, files_serve_settings& s) {
     auto& l = s.allowed;
     add_value(command, "--max-size", l.max_size, read_size, "SIZE", "Largest file (no limit)");
     add_value(command, "--quota", s.quota, read_size, "SIZE", "All files together (no limit)");
@@ -178,7 +173,7 @@ void add_limits(CLI::App& command, settings& s) {
 
 void add_files_serve(commands& all, CLI::App& files) {
     auto* command = files.add_subcommand("serve", "A directory, by HTTP and by plain streams");
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<files_serve_settings>();
     auto& l = s->allowed;
     command->add_option("DIR", s->directory, "Where files are kept")->required()->type_name("");
     add_value(*command, "--http,--listen", s->http, read_address, "ADDRESS",
@@ -202,9 +197,9 @@ void add_files_serve(commands& all, CLI::App& files) {
     command->add_flag("--discard", s->discard, "Count what is streamed, and drop it");
     command->add_flag("--no-sync", s->no_sync, "Do not wait for the disk");
     command->add_flag("--stats", s->stats, "Print the counters at the end");
-    add_limits(*command, *s);
+    add_store_limits(*command, *s);
     add_serve_options_of_many_doors(*command, s->common, "SLUICE_LISTEN");
-    all.on(*command, [command, s] { return serve(*command, *s); });
+    all.on(*command, [command, s] { return serve_files(*command, *s); });
 }
 
 }  // namespace sluice::cli

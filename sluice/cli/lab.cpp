@@ -47,7 +47,7 @@
 namespace sluice::cli {
 namespace {
 
-struct settings {
+struct lab_settings {
     lab::settings what;
     bool quick = false;
     bool full = false;
@@ -56,11 +56,6 @@ struct settings {
     lab::baseline base = lab::baseline::first;
     std::string config;  ///< where winners go; empty: nowhere
 };
-
-exit_status fail(const std::string& why) {
-    announce(fmt::format("sluice: {}", why));
-    return exit_status::failed;
-}
 
 std::string now_in_utc() {
     const std::time_t now = std::time(nullptr);
@@ -125,7 +120,7 @@ std::expected<void, std::string> tune(CLI::App& root, const lab::results& found,
     return {};
 }
 
-exit_status tell(CLI::App& root, const lab::results& found, const settings& s, int signal) {
+exit_status tell(CLI::App& root, const lab::results& found, const lab_settings& s, int signal) {
     const auto text = lab::as_text(found, form_of_stdout(s.base));
     if (uses_stdout(s.reports)) {
         show_on_stderr(text);
@@ -133,17 +128,17 @@ exit_status tell(CLI::App& root, const lab::results& found, const settings& s, i
         print(text);
     }
     if (auto written = write_reports(found, s.reports, s.base); !written) {
-        return fail(written.error());
+        return announce_failure(written.error());
     }
     if (!s.config.empty() && !found.interrupted) {
-        if (auto done = tune(root, found, s.config); !done) return fail(done.error());
+        if (auto done = tune(root, found, s.config); !done) return announce_failure(done.error());
     }
     if (signal == SIGINT) return exit_status::interrupted;
     return signal == 0 ? exit_status::done : exit_status::failed;
 }
 
 /// What is wrong with the flags together.
-std::optional<std::string> why_not(const settings& s) {
+std::optional<std::string> why_not(const lab_settings& s) {
     if (s.quick && s.full) return "--quick and --full exclude each other";
     if (s.what.drop_caches && ::geteuid() != 0) {
         return "--drop-caches is for root; without it, files are taken out of the cache one by one";
@@ -151,18 +146,19 @@ std::optional<std::string> why_not(const settings& s) {
     return std::nullopt;
 }
 
-exit_status measure(CLI::App& root, const CLI::App& command, const std::string& plan, settings& s) {
+exit_status measure(CLI::App& root, const CLI::App& command, const std::string& plan,
+                    lab_settings& s) {
     settle_standard_streams();
     raise_open_files();
     if (const auto mistake = why_not(s)) return complain(command, *mistake);
-    if (auto can = try_paths(s.reports); !can) return fail(can.error());
+    if (auto can = try_paths(s.reports); !can) return announce_failure(can.error());
     s.what.how = s.quick ? lab::effort::quick : s.full ? lab::effort::full : lab::effort::normal;
     const auto only = lab::only_lab::claim();
-    if (!only) return fail(only.error());
+    if (!only) return announce_failure(only.error());
     const auto begun = std::chrono::steady_clock::now();
     const lab::interruption stop;
     const auto files = lab::workspace::make(s.what.directory);
-    if (!files) return fail(files.error());
+    if (!files) return announce_failure(files.error());
     lab::rig where{.asked = s.what, .stop = stop, .files = *files};
     lab::results found;
     found.command = typed();
@@ -174,7 +170,7 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
             "not of what either could do alone.");
     }
     auto all = cases_of(plan, where);
-    if (!all) return fail(all.error());
+    if (!all) return announce_failure(all.error());
     const auto within = lab::limits_of(s.what, all->size());
     {
         lab::noise around;
@@ -190,7 +186,7 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(within.usual),
             s.quiet, within.fewest, within.most};
         const auto done = lab::measure(*all, within, s.what, told, around, found);
-        if (!done) return fail(done.error());
+        if (!done) return announce_failure(done.error());
     }
     if (const auto verdict = where.memory.verdict(); !verdict.empty()) {
         found.warnings.push_back(verdict);
@@ -257,7 +253,7 @@ void add_write_config(CLI::App& command, std::string& into) {
 void add_plan(commands& all, CLI::App& lab, const std::string& name,
               const std::string& description) {
     auto* command = lab.add_subcommand(name, description);
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<lab_settings>();
     command->add_flag("--quick", s->quick, "A first look: `all` in less than 2 minutes");
     command->add_flag("--full", s->full, "As sure as can be, however long it takes");
     add_value(

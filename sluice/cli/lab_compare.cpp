@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/terminal.hpp"
@@ -27,7 +28,7 @@ namespace {
 
 using lab::verdict;
 
-struct settings {
+struct compare_settings {
     std::string before;
     std::string after;
     double threshold = 0.05;
@@ -67,11 +68,6 @@ std::expected<lab::results, std::string> read_report(const std::string& path) {
     return *std::move(found);
 }
 
-exit_status fail(std::string_view why) {
-    std::fputs(fmt::format("sluice: {}\n", why).c_str(), stderr);
-    return exit_status::failed;
-}
-
 std::string told(const lab::difference& each) {
     const auto value = [](const std::string& text) {
         return text.empty() ? std::string{"not told"} : wire::printable(text);
@@ -94,7 +90,8 @@ bool warn_of_places(const lab::changes& found) {
     return another;
 }
 
-void warn_of_halves(const settings& s, const lab::results& before, const lab::results& after) {
+void warn_of_halves(const compare_settings& s, const lab::results& before,
+                    const lab::results& after) {
     for (const auto& [path, run] : {std::pair{&s.before, &before}, std::pair{&s.after, &after}}) {
         if (run->interrupted) {
             std::fputs(
@@ -139,7 +136,7 @@ std::string row_of(const lab::change& each, double threshold, bool colour) {
                        wire::printable(units.unit), lab::shown_ratio(each.found.ratio), interval);
 }
 
-void print_changes(const lab::changes& found, const settings& s) {
+void print_changes(const lab::changes& found, const compare_settings& s) {
     const bool colour = may_colour(stdout);
     std::string text;
     std::string_view plan;
@@ -156,7 +153,7 @@ void print_changes(const lab::changes& found, const settings& s) {
     print(text);
 }
 
-void print_sum(const lab::changes& found, const settings& s) {
+void print_sum(const lab::changes& found, const compare_settings& s) {
     const auto count = [&found](auto is) { return std::ranges::count_if(found.all, is); };
     const auto of = [&count](verdict outcome) {
         return count([outcome](const lab::change& each) { return each.found.outcome == outcome; });
@@ -187,20 +184,20 @@ void print_sum(const lab::changes& found, const settings& s) {
     }
 }
 
-exit_status compare(const settings& s) {
+exit_status compare(const compare_settings& s) {
     const auto before = read_report(s.before);
-    if (!before) return fail(before.error());
+    if (!before) return announce_failure(before.error());
     const auto after = read_report(s.after);
-    if (!after) return fail(after.error());
+    if (!after) return announce_failure(after.error());
     const auto found = lab::compare_runs(*before, *after);
     warn_of_halves(s, *before, *after);
     if (warn_of_places(found) && !s.force) {
-        return fail(
+        return announce_failure(
             "two machines were measured, so what differs says nothing of sluice; --force "
             "compares them all the same");
     }
     if (found.all.empty()) {
-        return fail(
+        return announce_failure(
             fmt::format("{} and {} have no figure in common, so there is nothing to "
                         "compare; measure the same plan twice",
                         in_quotes(s.before), in_quotes(s.after)));
@@ -216,7 +213,7 @@ exit_status compare(const settings& s) {
 
 void add_lab_compare(commands& all, CLI::App& lab) {
     auto* command = lab.add_subcommand("compare", "Say what changed from one run to another");
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<compare_settings>();
     command->add_option("BEFORE", s->before, "A report that --json FILE wrote")
         ->required()
         ->type_name("");

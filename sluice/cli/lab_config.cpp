@@ -48,7 +48,7 @@ std::string joined(const std::vector<std::string>& lines) {
     return text;
 }
 
-std::string complaint(const std::string& path, int code) {
+std::string why_no_config(const std::string& path, int code) {
     return fmt::format("cannot write the configuration {}: {}", in_quotes(path),
                        error::system(code).message());
 }
@@ -104,12 +104,12 @@ std::expected<void, std::string> write_setting(const std::string& path, std::str
     const auto fresh = path + ".new";
     const unique_fd file{
         ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
-    if (!file) return std::unexpected{complaint(path, errno)};
+    if (!file) return std::unexpected{why_no_config(path, errno)};
     const ssize_t written = ::write(file.get(), after.data(), after.size());
     if (written != std::ssize(after) || ::rename(fresh.c_str(), path.c_str()) != 0) {
         const int code = written >= 0 && written != std::ssize(after) ? ENOSPC : errno;
         ::unlink(fresh.c_str());
-        return std::unexpected{complaint(path, code)};
+        return std::unexpected{why_no_config(path, code)};
     }
     return {};
 }

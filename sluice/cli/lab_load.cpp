@@ -31,7 +31,7 @@ namespace {
 constexpr std::uint64_t most_connections = 20'000;
 constexpr std::uint64_t most_size = std::uint64_t{1} << 30;
 
-struct settings {
+struct load_settings {
     std::string where;
     lab::watched server;
     lab::exchange_options exchange;
@@ -41,10 +41,10 @@ struct settings {
     std::string question = "1";
 };
 
-using action = std::function<std::expected<lab::outcome, std::string>(settings&)>;
+using action = std::function<std::expected<lab::outcome, std::string>(load_settings&)>;
 
 /// Seconds with a fraction, where others are told in words.
-reading<double> read_seconds(std::string_view text) {
+reading<double> read_short_time(std::string_view text) {
     double value = 0;
     const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
     constexpr double most = 3600;
@@ -76,7 +76,7 @@ reading<lab::watched> read_watched(std::string_view text) {
     return std::unexpected{in_quotes(text) + " is no process; write its number"};
 }
 
-exit_status run(settings& s, const action& load) {
+exit_status run(load_settings& s, const action& load) {
     settle_standard_streams();
     raise_open_files();
     const auto where = net::resolve(s.where);
@@ -96,10 +96,11 @@ exit_status run(settings& s, const action& load) {
     return exit_status::done;
 }
 
-std::shared_ptr<settings> add(commands& all, CLI::App& parent, const std::string& name,
-                              const std::string& description, action load, CLI::App*& command) {
+std::shared_ptr<load_settings> add(commands& all, CLI::App& parent, const std::string& name,
+                                   const std::string& description, action load,
+                                   CLI::App*& command) {
     command = parent.add_subcommand(name, description);
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<load_settings>();
     add_value(*command, "ADDRESS", s->where, read_address, "", "HOST:PORT or PORT")->required();
     add_value(*command, "--watch", s->server, read_watched, "PID",
               "Report what this process uses, too");
@@ -109,15 +110,16 @@ std::shared_ptr<settings> add(commands& all, CLI::App& parent, const std::string
 
 template <class Options>
 void add_timing(CLI::App& command, Options& into) {
-    add_value(command, "--seconds", into.measured, read_seconds, "S", "How long is measured (1)");
-    add_value(command, "--warmup", into.warmup, read_seconds, "S", "How long before that (0.3)");
+    add_value(command, "--seconds", into.measured, read_short_time, "S",
+              "How long is measured (1)");
+    add_value(command, "--warmup", into.warmup, read_short_time, "S", "How long before that (0.3)");
     add_value(command, "--rate", into.rate, read_rate, "N",
               "Messages a second, each timed from when it was due (as many as can be)");
     command.add_flag("--sleep", into.sleeps,
                      "Wait instead of looking again and again, as on a core that is shared");
 }
 
-void add_exchange_options(CLI::App& command, settings& s) {
+void add_exchange_options(CLI::App& command, load_settings& s) {
     constexpr std::array<std::pair<std::string_view, lab::load_engine>, 3> engines{
         {{"auto", lab::load_engine::automatic},
          {"epoll", lab::load_engine::epoll},
@@ -137,7 +139,7 @@ void add_echo(commands& all, CLI::App& parent) {
     CLI::App* command = nullptr;
     auto s = add(
         all, parent, "echo", "Send, and wait for the same bytes",
-        [](settings& o) {
+        [](load_settings& o) {
             o.exchange.request.assign(o.message, 'x');
             o.exchange.answer_size = o.message;
             return lab::exchange(o.exchange);
@@ -161,7 +163,7 @@ void add_ask(commands& all, CLI::App& parent) {
     CLI::App* command = nullptr;
     auto s = add(
         all, parent, "ask", "Ask a compute server the same question again and again",
-        [](settings& o) -> std::expected<lab::outcome, std::string> {
+        [](load_settings& o) -> std::expected<lab::outcome, std::string> {
             o.exchange.request = o.question + '\n';
             auto answer = lab::learn_answer(o.exchange.where, o.exchange.request);
             if (!answer) return std::unexpected{std::move(answer.error())};
@@ -178,8 +180,8 @@ void add_ask(commands& all, CLI::App& parent) {
 
 void add_bytes(commands& all, CLI::App& parent) {
     const std::array<std::pair<std::string, action>, 2> both{
-        {{"download", [](settings& o) { return lab::download(o.bytes); }},
-         {"upload", [](settings& o) { return lab::upload(o.bytes); }}}};
+        {{"download", [](load_settings& o) { return lab::download(o.bytes); }},
+         {"upload", [](load_settings& o) { return lab::upload(o.bytes); }}}};
     for (const auto& [name, load] : both) {
         CLI::App* command = nullptr;
         auto s = add(all, parent, name,
@@ -199,7 +201,7 @@ void add_chat_load(commands& all, CLI::App& parent) {
     CLI::App* command = nullptr;
     auto s = add(
         all, parent, "chat", "Fill a chat with members, and speak",
-        [](settings& o) {
+        [](load_settings& o) {
             o.chat.size = o.message;
             return lab::chat(o.chat);
         },

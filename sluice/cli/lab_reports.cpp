@@ -30,7 +30,7 @@ namespace {
 
 using attempt = std::expected<void, std::string>;
 
-std::unexpected<std::string> complaint(const std::string& path, int code) {
+std::unexpected<std::string> why_no_report(const std::string& path, int code) {
     return std::unexpected{fmt::format("cannot write the report {}: {}", in_quotes(path),
                                        error::system(code).message())};
 }
@@ -56,10 +56,10 @@ constexpr std::string_view stdout_path = "-";
 attempt try_path(const std::string& path) {
     if (path.empty() || path == stdout_path) return {};
     std::error_code unseen;  // what may not be looked at is told by open(2)
-    if (std::filesystem::is_directory(path, unseen)) return complaint(path, EISDIR);
+    if (std::filesystem::is_directory(path, unseen)) return why_no_report(path, EISDIR);
     const auto fresh = beside(path);
     const auto file = open_for(fresh);
-    if (!file) return complaint(path, errno);
+    if (!file) return why_no_report(path, errno);
     if (fresh != path) ::unlink(fresh.c_str());
     return {};
 }
@@ -71,17 +71,18 @@ attempt write(const std::string& path, std::string_view text) {
     }
     const auto fresh = beside(path);
     const auto file = open_for(fresh);
-    if (!file) return complaint(path, errno);
+    if (!file) return why_no_report(path, errno);
     while (!text.empty()) {
         const ssize_t n = ::write(file.get(), text.data(), text.size());
         if (n < 0) {
             const int code = errno;
             if (fresh != path) ::unlink(fresh.c_str());
-            return complaint(path, code);
+            return why_no_report(path, code);
         }
         text.remove_prefix(static_cast<std::size_t>(n));
     }
-    if (fresh != path && ::rename(fresh.c_str(), path.c_str()) != 0) return complaint(path, errno);
+    if (fresh != path && ::rename(fresh.c_str(), path.c_str()) != 0)
+        return why_no_report(path, errno);
     return {};
 }
 

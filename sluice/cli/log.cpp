@@ -24,7 +24,7 @@
 namespace sluice::cli {
 namespace {
 
-constexpr std::array<std::pair<log_level, spdlog::level::level_enum>, 6> levels{
+constexpr std::array<std::pair<log_level, spdlog::level::level_enum>, 6> spdlog_levels{
     {{log_level::trace, spdlog::level::trace},
      {log_level::debug, spdlog::level::debug},
      {log_level::info, spdlog::level::info},
@@ -33,7 +33,7 @@ constexpr std::array<std::pair<log_level, spdlog::level::level_enum>, 6> levels{
      {log_level::off, spdlog::level::off}}};
 
 spdlog::level::level_enum of(log_level level) {
-    return levels[static_cast<std::size_t>(level)].second;
+    return spdlog_levels[static_cast<std::size_t>(level)].second;
 }
 
 constexpr std::string_view name_of(log_level level) {
@@ -139,6 +139,16 @@ void announce(std::string_view message) {
     const bool json = current().format == log_format::json;
     output().add(stream::err,
                  json ? json_line(log_level::info, message) : std::string{message} + '\n');
+}
+
+exit_status log_failure(std::string_view why) {
+    log(log_level::error, why);
+    return exit_status::failed;
+}
+
+exit_status announce_failure(std::string_view why, exit_status status) {
+    announce(fmt::format("sluice: {}", why));
+    return status;
 }
 
 void announce_counters(std::string_view what, std::span<const counter> counters) {

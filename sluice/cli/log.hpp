@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "sluice/cli/exit_status.hpp"
+
 namespace sluice::cli {
 
 enum class log_level : std::uint8_t { trace, debug, info, warn, error, off };
@@ -20,9 +22,14 @@ void set_log_level(log_level least) noexcept;
 /// terminal (wire::printable).
 void log(log_level level, std::string_view message);
 
+/// Logs why a command ends as an error, and is the status that it ends with.
+exit_status log_failure(std::string_view why);
+
 /// Writes a line that is part of the program's interface, such as "listening on 127.0.0.1:5000":
 /// bare in the text format, a line of level `info` in JSON, and never held back.
 void announce(std::string_view message);
+/// Announces why a command ends, behind the program's name, and is the status that it ends with.
+exit_status announce_failure(std::string_view why, exit_status status = exit_status::failed);
 
 /// A number that was counted: its name in JSON and in text, and what it means.
 struct counter {

@@ -31,7 +31,7 @@ constexpr int patience_of_child = 100;
 // What a burst leaves of a buffer.
 constexpr std::size_t small_buffer = std::size_t{64} << 10;
 
-std::uint64_t lines_of(std::string_view text) noexcept {
+std::uint64_t count_lines(std::string_view text) noexcept {
     return static_cast<std::uint64_t>(std::ranges::count(text, '\n'));
 }
 
@@ -77,7 +77,7 @@ struct output_queue::state {
         drop_notice notice = usual_notice;
 
         [[nodiscard]] std::uint64_t unwritten_lines() const noexcept {
-            return lines_of(waiting) + dropped + (busy ? lines_of(writing) : 0);
+            return count_lines(waiting) + dropped + (busy ? count_lines(writing) : 0);
         }
     };
 
@@ -111,7 +111,7 @@ struct output_queue::state {
         if (n >= 0) l.written += static_cast<std::size_t>(n);
         if (n < 0 && errno == EPIPE) l.broken = true;
         // What a full disk does not take now, it may take later.
-        if (n < 0 && !l.broken) l.dropped += lines_of(rest);
+        if (n < 0 && !l.broken) l.dropped += count_lines(rest);
         if (l.broken) l.waiting.clear();
         if (n < 0 || l.written == l.writing.size()) l.busy = false;
     }
@@ -185,14 +185,14 @@ void output_queue::add(stream where, std::string_view text) noexcept {
         auto& lane = s.lanes[lane_of(where)];
         if (lane.broken) return;
         if (lane.waiting.size() + text.size() > most_) {
-            lane.dropped += lines_of(text);
+            lane.dropped += count_lines(text);
             return;
         }
         wake = !lane.busy && lane.waiting.empty();
         try {
             lane.waiting.append(text);
         } catch (const std::bad_alloc&) {
-            lane.dropped += lines_of(text);
+            lane.dropped += count_lines(text);
             return;
         }
     }
@@ -252,7 +252,7 @@ bool output_queue::write_piece(std::size_t lane, std::string_view& text, int wai
 void output_queue::write_now(stream where, std::string_view text) noexcept {
     const std::size_t lane = index_of(where);
     shared_counts& all = *shared_;
-    const auto lines = lines_of(text);
+    const auto lines = count_lines(text);
     const auto missing = all.dropped[lane].exchange(0);
     std::string with_notice;
     if (missing > 0 || all.torn[lane]) {

@@ -14,7 +14,7 @@
 namespace sluice::cli {
 namespace {
 
-std::atomic<raw_terminal*> only = nullptr;
+std::atomic<raw_terminal*> listening_terminal = nullptr;
 
 // What a handler may use (signal-safety(7)): neither locks nor memory.
 static_assert(std::atomic<raw_terminal*>::is_always_lock_free);
@@ -46,7 +46,7 @@ raw_terminal::raw_terminal(io::engine& home, listener whom, const termios& befor
       home_{home},
       listener_{std::move(whom)},
       before_{before} {
-    check(only.exchange(this) == nullptr, "one raw terminal at a time");
+    check(listening_terminal.exchange(this) == nullptr, "one raw terminal at a time");
     struct sigaction action{};
     action.sa_flags = SA_RESTART;
     action.sa_handler = &on_signal;
@@ -71,19 +71,19 @@ raw_terminal::~raw_terminal() {
     for (std::size_t i = 0; i < fatal_signals.size(); ++i) {
         ::sigaction(fatal_signals[i], &fatal_before_[i], nullptr);
     }
-    only = nullptr;
+    listening_terminal = nullptr;
     closing_ = true;
     if (posted_) home_.run_once(io::time_point::min());
 }
 
 void raw_terminal::on_signal(int number) noexcept {
     const int interrupted = errno;
-    if (auto* self = only.load()) self->hear(number);
+    if (auto* self = listening_terminal.load()) self->hear(number);
     errno = interrupted;
 }
 
 void raw_terminal::on_fatal_signal(int number) noexcept {
-    const auto* self = only.load();
+    const auto* self = listening_terminal.load();
     if (self == nullptr) return;
     self->restore();
     for (std::size_t i = 0; i < fatal_signals.size(); ++i) {

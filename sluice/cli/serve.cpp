@@ -36,7 +36,7 @@ namespace {
 
 namespace files = service::files;
 
-struct settings {
+struct serve_settings {
     serve_options common;
     std::string chat = "127.0.0.1:5000";
     std::string http = "127.0.0.1:8080";
@@ -44,11 +44,6 @@ struct settings {
     std::string compute = "127.0.0.1:2999";
     std::string directory = "sluice-files";
 };
-
-exit_status fail(std::string_view why) {
-    log(log_level::error, why);
-    return exit_status::failed;
-}
 
 coro::task<void> count_when_asked(service::chat::server& chat, io::engine& shard, int bell) {
     for (;;) {
@@ -73,7 +68,7 @@ coro::task<void> live_and_count(service::chat::server& chat, io::engine& shard, 
     if (counts) shard.detach(bell);
 }
 
-exit_status serve(const CLI::App& command, const settings& s) {
+exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     const auto& given = settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
@@ -88,14 +83,15 @@ exit_status serve(const CLI::App& command, const settings& s) {
     std::signal(SIGXFSZ, SIG_IGN);
     auto place = files::store::open(s.directory, {});
     if (!place) {
-        return fail(fmt::format("cannot store files in {}: {}; name another directory with --files",
-                                in_quotes(s.directory), place.error().message()));
+        return log_failure(
+            fmt::format("cannot store files in {}: {}; name another directory with --files",
+                        in_quotes(s.directory), place.error().message()));
     }
     for (const auto& each : place->remarks()) log(log_level::info, each);
     const files::part_sweeper sweeper{place->partials(), std::chrono::minutes{1}};
     const unsigned shards = model::workers_of(s.common.workers);
     auto doors = open_shared_doors(s.chat, shards, "--chat");
-    if (!doors) return fail(doors.error());
+    if (!doors) return log_failure(doors.error());
     const auto chat_place = net::address::local_of(doors->front().get());
 
     transcript_on_stdout shown;
@@ -162,7 +158,7 @@ exit_status serve(const CLI::App& command, const settings& s) {
 
 void add_serve(commands& all) {
     auto* command = all.root().add_subcommand("serve", "Chat, files and compute in one process");
-    auto s = std::make_shared<settings>();
+    auto s = std::make_shared<serve_settings>();
     const auto add_door = [command](const char* name, std::string& where, std::string_view what) {
         add_value(*command, name, where, read_address, "ADDRESS",
                   fmt::format("Where {} ({})", what, where));
@@ -176,7 +172,7 @@ void add_serve(commands& all) {
                      "Where files are kept; made if need be (sluice-files)")
         ->type_name("DIR");
     add_serve_options_of_many_doors(*command, s->common, "SLUICE_HTTP");
-    all.on(*command, [command, s] { return serve(*command, *s); });
+    all.on(*command, [command, s] { return serve_all(*command, *s); });
 }
 
 }  // namespace sluice::cli

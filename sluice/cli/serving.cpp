@@ -152,11 +152,6 @@ void announce_all(const std::vector<open_place>& places, model_kind model, io::e
     if (places.size() > 1) announce(all);
 }
 
-exit_status fail(std::string_view why) {
-    log(log_level::error, why);
-    return exit_status::failed;
-}
-
 void report(const model::server& server, model_kind model) {
     const auto& counted = server.counted();
     log(log_level::info,
@@ -195,11 +190,12 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                        served what) {
     raise_open_files();
     const auto engine = engine_of(pair);
-    if (!engine) return fail(engine.error());
+    if (!engine) return log_failure(engine.error());
     auto home = io::make_engine(io::engine_kind::blocking);
-    if (!home) return fail(fmt::format("cannot set up an engine: {}", home.error().message()));
+    if (!home)
+        return log_failure(fmt::format("cannot set up an engine: {}", home.error().message()));
     auto opened = open_all(std::move(what.doors), pair.model);
-    if (!opened) return fail(opened.error());
+    if (!opened) return log_failure(opened.error());
     std::ranges::move(what.also, std::back_inserter(opened->places));
     std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
     auto server =
@@ -235,7 +231,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     if (!common.quiet) report(**server, pair.model);
     if (what.after) what.after();
     if (!ended) {
-        return fail(fmt::format("cannot serve any more: {}", ended.error().message()));
+        return log_failure(fmt::format("cannot serve any more: {}", ended.error().message()));
     }
     return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
 }

@@ -123,11 +123,11 @@ bool leads_to(std::string_view section, std::string_view path) {
            (path.starts_with(section) && path[section.size()] == ' ');
 }
 
-using settings = std::map<std::string, config_entry, std::less<>>;
+using found_settings = std::map<std::string, config_entry, std::less<>>;
 
 /// What the file at `path` says of `command`, by the names of its flags.
-std::expected<settings, std::string> read_settings(CLI::App& root, const CLI::App& command,
-                                                   const std::string& path) {
+std::expected<found_settings, std::string> read_settings(CLI::App& root, const CLI::App& command,
+                                                         const std::string& path) {
     const auto text = read_text(path);
     if (!text) {
         return std::unexpected{fmt::format("cannot read the configuration {}: {}", in_quotes(path),
@@ -139,7 +139,7 @@ std::expected<settings, std::string> read_settings(CLI::App& root, const CLI::Ap
         return std::unexpected{fmt::format("{}:{}: {}", path, mistake.line, mistake.what)};
     }
     const auto own_path = path_of(command);
-    settings best;
+    found_settings best;
     for (const auto& entry : *entries) {
         if (const auto what = unknown_name(root, entry); !what.empty()) {
             return std::unexpected{fmt::format("{}:{}: {}", path, entry.line, what)};

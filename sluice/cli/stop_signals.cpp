@@ -10,7 +10,7 @@ namespace sluice::cli {
 namespace {
 
 constexpr std::array<int, 2> heard_signals{SIGINT, SIGTERM};
-std::atomic<stop_signals*> only = nullptr;
+std::atomic<stop_signals*> listening_signals = nullptr;
 std::atomic<bool> asked = false;
 
 // What a handler may use (signal-safety(7)): neither locks nor memory.
@@ -24,7 +24,7 @@ stop_signals::stop_signals(io::engine& home, std::function<void()> stop)
     : letter{[](letter& l) noexcept { static_cast<stop_signals&>(l).deliver(); }},
       home_{home},
       stop_{std::move(stop)} {
-    check(only.exchange(this) == nullptr, "signals stop one service at a time");
+    check(listening_signals.exchange(this) == nullptr, "signals stop one service at a time");
     struct sigaction action{};
     action.sa_handler = &on_signal;
     // A write to a terminal goes on; the engines' own waits return early in any case.
@@ -38,14 +38,14 @@ stop_signals::~stop_signals() {
     for (std::size_t i = 0; i < heard_signals.size(); ++i) {
         ::sigaction(heard_signals[i], &before_[i], nullptr);
     }
-    only = nullptr;
+    listening_signals = nullptr;
     stop_ = nullptr;
     if (posted_) home_.run_once(io::time_point::min());
 }
 
 void stop_signals::on_signal(int number) noexcept {
     const int interrupted = errno;
-    if (auto* self = only.load()) self->hear(number);
+    if (auto* self = listening_signals.load()) self->hear(number);
     errno = interrupted;
 }
 

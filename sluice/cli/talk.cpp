@@ -39,13 +39,13 @@ namespace {
 using service::conversation_options;
 using service::talk_end;
 
-struct serve_settings {
+struct talk_serve_settings {
     serve_options common;
     conversation_options conversation;
     bool keep = false;
 };
 
-struct join_settings {
+struct talk_join_settings {
     std::string where = "127.0.0.1:5000";
     std::optional<engine_request> engine;
     conversation_options conversation;
@@ -170,7 +170,8 @@ coro::task<void> echo_to(model::guest& client, conversation_options o, voice& v)
 }
 
 /// Many at once, which nobody could answer by hand.
-exit_status serve_echoes(const CLI::App& command, const serve_settings& s, const pairing& pair) {
+exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
+                         const pairing& pair) {
     set_up_output(s.common, pair.model);
     voice v{s.common.format, s.common.quiet};
     const auto serve_one = [&](model::guest& client) { return echo_to(client, s.conversation, v); };
@@ -178,7 +179,7 @@ exit_status serve_echoes(const CLI::App& command, const serve_settings& s, const
                       {.doors = {{.where = s.common.listen, .serve = serve_one}}});
 }
 
-exit_status serve(const CLI::App& command, const serve_settings& s) {
+exit_status serve_talk(const CLI::App& command, const talk_serve_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
@@ -217,7 +218,7 @@ exit_status serve(const CLI::App& command, const serve_settings& s) {
     return status_of(end, stops.first());
 }
 
-exit_status join(const join_settings& s) {
+exit_status join_talk(const talk_join_settings& s) {
     settle_standard_streams();
     voice v{log_format::text, false};
     auto where = net::resolve(s.where);
@@ -243,23 +244,24 @@ void add_conversation_options(CLI::App& command, conversation_options& into) {
 
 void add_serve(commands& all, CLI::App& talk) {
     auto* serve_command = talk.add_subcommand("serve", "Wait for a client and answer it");
-    auto settings = std::make_shared<serve_settings>();
+    auto settings = std::make_shared<talk_serve_settings>();
     add_conversation_options(*serve_command, settings->conversation);
     serve_command->add_flag("--echo", settings->conversation.echo,
                             "Answer with what was said instead of asking you");
     serve_command->add_flag("--keep", settings->keep, "After a conversation take the next client");
     add_serve_options(*serve_command, settings->common);
-    all.on(*serve_command, [serve_command, settings] { return serve(*serve_command, *settings); });
+    all.on(*serve_command,
+           [serve_command, settings] { return serve_talk(*serve_command, *settings); });
 }
 
 void add_join(commands& all, CLI::App& talk) {
     auto* join_command = talk.add_subcommand("join", "Call a server and say the first word");
-    auto settings = std::make_shared<join_settings>();
+    auto settings = std::make_shared<talk_join_settings>();
     add_value(*join_command, "ADDRESS", settings->where, read_address, "",
               fmt::format("HOST:PORT or PORT ({})", settings->where));
     add_conversation_options(*join_command, settings->conversation);
     add_engine_option(*join_command, settings->engine);
-    all.on(*join_command, [settings] { return join(*settings); });
+    all.on(*join_command, [settings] { return join_talk(*settings); });
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ clock::duration in_ticks(std::chrono::duration<double> d) {
 }
 
 /// A variant while its case runs.
-struct row {
+struct shown_row {
     variant* of = nullptr;
     figure found;
     std::vector<histogram> latencies;  // a round each
@@ -36,7 +36,7 @@ void add_once(std::vector<std::string>& list, std::string text) {
     if (std::ranges::count(list, text) == 0) list.push_back(std::move(text));
 }
 
-void add(row& to, sample taken) {
+void add(shown_row& to, sample taken) {
     ++to.rounds;
     auto& f = to.found;
     for (const auto& q : taken.quantities) {
@@ -58,7 +58,7 @@ void add(row& to, sample taken) {
 }
 
 /// Of all rounds together; with its interval the one that the variants are ranked by, if they are.
-std::vector<quantile> quantiles_of_rounds(const row& of) {
+std::vector<quantile> quantiles_of_rounds(const shown_row& of) {
     histogram all;
     for (const auto& each : of.latencies) all.add(each);
     auto found = quantiles_of(all);
@@ -76,7 +76,7 @@ std::vector<quantile> quantiles_of_rounds(const row& of) {
 
 /// One sample of each variant.
 struct round {
-    std::vector<std::pair<row*, sample>> taken;
+    std::vector<std::pair<shown_row*, sample>> taken;
     double disturbance = 0;  ///< the largest of its samples, as disturbance::size() has it
 };
 
@@ -152,8 +152,8 @@ class case_run {
  private:
     [[nodiscard]] static bool is_interrupted() noexcept { return interruption::signal() != 0; }
 
-    [[nodiscard]] std::vector<row*> shuffled(std::mt19937& chance) {
-        std::vector<row*> order;
+    [[nodiscard]] std::vector<shown_row*> shuffled(std::mt19937& chance) {
+        std::vector<shown_row*> order;
         for (auto& each : rows_) {
             if (!each.left_out) order.push_back(&each);
         }
@@ -169,7 +169,7 @@ class case_run {
             leave_out(*order.front(), taken.error());
     }
 
-    void leave_out(row& which, const std::string& why) {
+    void leave_out(shown_row& which, const std::string& why) {
         if (is_interrupted()) return;
         which.left_out = true;
         complaint_ = why;
@@ -215,7 +215,7 @@ class case_run {
     }
 
     [[nodiscard]] bool is_precise() const {
-        return std::ranges::all_of(rows_, [&](const row& each) {
+        return std::ranges::all_of(rows_, [&](const shown_row& each) {
             if (each.left_out || each.found.quantities.empty()) return true;
             return median_of(each.found.quantities.front().samples).spread() <= asked_.precision;
         });
@@ -242,7 +242,7 @@ class case_run {
     noise& noise_;
     results& into_;
     const time_source& now_;
-    std::vector<row> rows_;
+    std::vector<shown_row> rows_;
     std::vector<round> aside_;  // disturbed ones, each of which was repeated
     round_count rounds_;
     clock::duration lasted_{};  // the last round

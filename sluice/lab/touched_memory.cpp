@@ -15,7 +15,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr std::size_t page = 4096;
+constexpr std::size_t page_size = 4096;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 }  // namespace
@@ -41,7 +41,7 @@ std::uint64_t touched_memory::touch(std::uint64_t bytes) {
     const auto begun = std::chrono::steady_clock::now();
     const std::span all{static_cast<std::byte*>(memory->data()), bytes};
     if (::madvise(memory->data(), bytes, MADV_POPULATE_WRITE) != 0) {
-        for (std::size_t at = 0; at < bytes; at += page) all[at] = std::byte{1};
+        for (std::size_t at = 0; at < bytes; at += page_size) all[at] = std::byte{1};
     }
     const double took =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

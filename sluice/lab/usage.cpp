@@ -31,13 +31,13 @@ double cpu_of(pid_t process) noexcept {
     return in_seconds(spent);
 }
 
-std::string place(pid_t process) {
+std::string proc_folder(pid_t process) {
     return "/proc/" + std::to_string(process);
 }
 
 /// What its children used that are gone and were waited for: fields 16 and 17 of stat, in ticks.
 double cpu_of_the_gone(pid_t process) {
-    std::ifstream file{place(process) + "/stat"};
+    std::ifstream file{proc_folder(process) + "/stat"};
     std::string all{std::istreambuf_iterator<char>{file}, {}};
     const auto name_end = all.rfind(')');
     if (name_end == std::string::npos) return 0;
@@ -60,7 +60,7 @@ std::vector<pid_t> children_of(pid_t process) {
 }
 
 double waited_by(pid_t process) {
-    std::ifstream file{place(process) + "/schedstat"};
+    std::ifstream file{proc_folder(process) + "/schedstat"};
     double ran = 0;
     double waited = 0;
     file >> ran >> waited;
@@ -77,7 +77,7 @@ std::optional<double> read_counter(int fd) noexcept {
 std::optional<double> switches_of_threads(pid_t process) {
     double sum = 0;
     std::error_code trouble;
-    const std::filesystem::directory_iterator threads{place(process) + "/task", trouble};
+    const std::filesystem::directory_iterator threads{proc_folder(process) + "/task", trouble};
     if (trouble) return std::nullopt;
     for (const auto& each : threads) {
         std::ifstream file{each.path() / "status"};

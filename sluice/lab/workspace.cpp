@@ -23,7 +23,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr auto prefix = ".sluice-lab-";
+constexpr auto name_prefix = ".sluice-lab-";
 
 /// A lab locks its directory while it lives.
 unique_fd lock_of(const std::string& path) {
@@ -36,7 +36,7 @@ void remove_left_overs(const std::string& below) {
     std::error_code trouble;
     for (const auto& each : std::filesystem::directory_iterator{below, trouble}) {
         const auto name = each.path().filename().string();
-        if (!name.starts_with(prefix)) continue;
+        if (!name.starts_with(name_prefix)) continue;
         struct stat about{};
         if (::lstat(each.path().c_str(), &about) != 0 || about.st_uid != ::getuid()) continue;
         if (lock_of(each.path().string())) std::filesystem::remove_all(each.path(), trouble);
@@ -74,7 +74,7 @@ workspace::~workspace() {
 
 std::expected<workspace, std::string> workspace::make(const std::string& below) {
     remove_left_overs(below);
-    std::string path = below + '/' + prefix + "XXXXXX";
+    std::string path = below + '/' + name_prefix + "XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) {
         return std::unexpected{explain("cannot make files in", below, errno) +
                                "; choose a directory that can be written with --directory"};

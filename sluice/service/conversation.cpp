@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sluice/io/deadline.hpp"
+#include "sluice/wire/text.hpp"
 
 namespace sluice::service {
 namespace {
@@ -30,15 +31,8 @@ constexpr auto long_drain_pause = 500ms;
 constexpr std::size_t most_drained = std::size_t{256} * 1024 * 1024;
 
 // What is shown, and compared: a raw message still has its line end if there was one.
-std::string_view without_line_end(std::string_view text) noexcept {
-    if (!text.ends_with('\n')) return text;
-    text.remove_suffix(1);
-    if (text.ends_with('\r')) text.remove_suffix(1);
-    return text;
-}
-
 bool is_exit(std::string_view text) noexcept {
-    return without_line_end(text) == exit_word;
+    return wire::without_line_end(text) == exit_word;
 }
 
 }  // namespace
@@ -86,7 +80,7 @@ coro::task<conversation::outcome> conversation::their_turn() {
     kept_.pop_front();
     kept_bytes_ -= heard_.size();
     if (is_exit(heard_)) co_return parting::they_said_exit;
-    co_return co_await show(fmt::format("[{}]: ", name_), without_line_end(heard_));
+    co_return co_await show(fmt::format("[{}]: ", name_), wire::without_line_end(heard_));
 }
 
 coro::task<conversation::outcome> conversation::show(std::string before, std::string_view text) {

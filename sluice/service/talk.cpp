@@ -11,6 +11,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/dial.hpp"
+#include "sluice/service/not_reached.hpp"
 
 namespace sluice::service {
 namespace {
@@ -38,18 +39,7 @@ bool desk_is_staffed(parting how) noexcept {
            how != parting::screen_failed;
 }
 
-std::string why_not_reached(const net::address& where, error why) {
-    if (why.is(ECONNREFUSED)) {
-        return fmt::format(
-            "nobody listens at {} ({}): start one there with 'sluice talk serve', or correct the "
-            "address",
-            where.to_string(), why.message());
-    }
-    return fmt::format("cannot reach {} ({}): check the address, and the way there",
-                       where.to_string(), why.message());
-}
-
-std::string in_seconds(io::duration d) {
+std::string in_seconds_of(io::duration d) {
     return fmt::format("{} s", std::chrono::duration<double>{d}.count());
 }
 
@@ -81,7 +71,7 @@ void talk_server::stop() noexcept {
     desk_.note(
         fmt::format("stopping: the conversation may go on for {}, and ends at once if you "
                     "stop again",
-                    in_seconds(options_.grace)));
+                    in_seconds_of(options_.grace)));
     door_.home().timers().arm(grace_, io::after(io::clock::now(), options_.grace));
 }
 
@@ -180,7 +170,7 @@ coro::task<result<unique_fd>> talk_client::call() {
         auto socket = co_await io::with_timeout(home_, net::dial(home_, address), patience);
         if (socket) reached_ = address;
         if (socket || socket.error() == fault::cancelled) co_return socket;
-        complaints.push_back(why_not_reached(address, socket.error()));
+        complaints.push_back(why_not_reached("talk serve", address, socket.error()));
     }
     for (const auto& complaint : complaints) desk_.complain(complaint);
     co_return failure_of(EHOSTUNREACH);

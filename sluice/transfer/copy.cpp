@@ -18,6 +18,7 @@
 #include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/sendfile.hpp"
 #include "sluice/io/ops/splice.hpp"
+#include "sluice/transfer/at_most.hpp"
 #include "sluice/transfer/mapped_part.hpp"
 
 namespace sluice::transfer {
@@ -34,10 +35,6 @@ constexpr std::size_t direct_step = std::size_t{1} << 20;
 // What disks and file systems want of the addresses, places and lengths of O_DIRECT (open(2)).
 constexpr std::size_t direct_alignment = 4096;
 constexpr unsigned uring_depth = 8;
-
-std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
-    return static_cast<std::size_t>(std::min<std::uint64_t>(left, most));
-}
 
 /// What is left of a part, from its front.
 struct rest {

@@ -14,20 +14,17 @@
 #include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/ops/splice.hpp"
+#include "sluice/transfer/at_most.hpp"
 #include "sluice/transfer/non_blocking.hpp"
 #include "sluice/transfer/reservation.hpp"
 
 namespace sluice::transfer {
 namespace {
 
-using outcome = result<std::uint64_t>;
+using how_much = result<std::uint64_t>;
 
 constexpr std::size_t small_step = std::size_t{64} << 10;
 constexpr std::size_t large_step = std::size_t{1} << 20;
-
-std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
-    return static_cast<std::size_t>(std::min<std::uint64_t>(left, most));
-}
 
 /// What has come, and what may still come.
 class progress {
@@ -59,7 +56,7 @@ class progress {
     [[nodiscard]] coro::task<result<void>> catch_up(io::engine& here) {
         return into_.behind->go_to(here, place());
     }
-    [[nodiscard]] outcome finish() noexcept {
+    [[nodiscard]] how_much finish() noexcept {
         if (into_.room != nullptr) return received_;
         auto done = own_.finish(place());
         if (!done) return failure(done.error());
@@ -76,8 +73,8 @@ class progress {
 
 /// Two copies by the CPU: the socket's memory to ours, ours to the page cache. With `full`, each
 /// write fills whole pages, so that none has to be written twice.
-coro::task<outcome> by_recv_write(net::connection& from, const file_space& into, std::size_t step,
-                                  bool full, moved& told) {
+coro::task<how_much> by_recv_write(net::connection& from, const file_space& into, std::size_t step,
+                                   bool full, moved& told) {
     auto memory = mapping::create(step);
     if (!memory) co_return failure(memory.error());
     const mutable_bytes room{static_cast<std::byte*>(memory->data()), step};
@@ -157,8 +154,8 @@ thread_local std::size_t shared_pipe::users_ = 0;
 
 /// One copy by the CPU, from the socket's pages to those of the cache; the pipe between them holds
 /// references. Three calls a megabyte.
-coro::task<outcome> by_splice(net::connection& from, const file_space& into, bool in_kernel,
-                              moved& told) {
+coro::task<how_much> by_splice(net::connection& from, const file_space& into, bool in_kernel,
+                               moved& told) {
     shared_pipe pipe;
     const auto to_file = in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::nobody;
     progress so_far{into, told};
@@ -225,8 +222,8 @@ coro::task<void> fill(net::connection& from, mutable_bytes room, filling& done) 
 
 /// Two copies by the CPU, of which io_uring may make one, on a thread of the kernel's, during the
 /// other: it writes one buffer while the next is filled, up to a multiple of its size.
-coro::task<outcome> by_uring_recv_write(net::connection& from, const file_space& into,
-                                        moved& told) {
+coro::task<how_much> by_uring_recv_write(net::connection& from, const file_space& into,
+                                         moved& told) {
     io::registered_pool* pool = from.home().registered();
     if (pool == nullptr) co_return co_await by_recv_write(from, into, large_step, true, told);
     auto full = pool->take();

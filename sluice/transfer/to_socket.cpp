@@ -22,6 +22,7 @@
 #include "sluice/io/ops/sendfile.hpp"
 #include "sluice/io/ops/splice.hpp"
 #include "sluice/net/congestion.hpp"
+#include "sluice/transfer/at_most.hpp"
 #include "sluice/transfer/mapped_part.hpp"
 #include "sluice/transfer/non_blocking.hpp"
 
@@ -31,13 +32,13 @@ namespace {
 using namespace std::chrono_literals;
 using outcome = result<void>;
 
-constexpr std::size_t buffer_size = std::size_t{256} << 10;
-constexpr std::size_t pipe_size = std::size_t{1} << 20;
+constexpr std::size_t send_buffer_size = std::size_t{256} << 10;
+constexpr std::size_t send_pipe_size = std::size_t{1} << 20;
 // A corked sendfile in steps of this much, waiting after each that comes back short, moved 1.07 to
 // 1.18 times as much as one call for the whole file; steps of 128 KiB and of 4 MiB moved less.
 constexpr std::size_t step_size = std::size_t{512} << 10;
 // Of a mapped file at a time: large enough that mapping it costs nothing that counts.
-constexpr std::size_t map_size = std::size_t{32} << 20;
+constexpr std::size_t send_window = std::size_t{32} << 20;
 
 // A socket that was accepted on every interface may have come by loopback all the same, and from
 // this much on it pays to find out.
@@ -56,13 +57,9 @@ class cork {
     int socket_;
 };
 
-std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
-    return static_cast<std::size_t>(std::min<std::uint64_t>(left, most));
-}
-
 /// Two copies by the CPU (page cache to our memory, our memory to the socket's), two calls a step.
 coro::task<outcome> by_read_send(net::connection& to, file_part part, moved& told) {
-    auto memory = mapping::create(buffer_size);
+    auto memory = mapping::create(send_buffer_size);
     if (!memory) co_return failure(memory.error());
     const mutable_bytes room{static_cast<std::byte*>(memory->data()), memory->size()};
     while (part.length > 0) {
@@ -103,7 +100,7 @@ coro::task<outcome> by_corked_sendfile(net::connection& to, file_part part, move
 
 /// No copy by the CPU: the pages pass through a pipe, as references. Two calls a pipe.
 coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kernel, moved& told) {
-    auto pipe = pipe_ends::create(pipe_size);
+    auto pipe = pipe_ends::create(send_pipe_size);
     if (!pipe) co_return failure(pipe.error());
     const cork held{to.fd()};
     const auto from_file =
@@ -141,7 +138,7 @@ coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kerne
 /// fault for each new page.
 coro::task<outcome> by_mmap_send(net::connection& to, file_part part, moved& told) {
     while (part.length > 0) {
-        const std::size_t length = at_most(part.length, map_size);
+        const std::size_t length = at_most(part.length, send_window);
         auto mapped = mapped_part::create(part.file, part.offset, length);
         if (!mapped) co_return failure(mapped.error());
         for (const_bytes left = mapped->bytes(); !left.empty();) {
@@ -181,7 +178,7 @@ coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& tol
         co_return failure_of(errno);
     }
     while (part.length > 0) {
-        const std::size_t length = at_most(part.length, map_size);
+        const std::size_t length = at_most(part.length, send_window);
         auto mapped = mapped_part::create(part.file, part.offset, length);
         if (!mapped) co_return failure(mapped.error());
         std::uint32_t owed = 0;

@@ -13,14 +13,6 @@ constexpr unsigned most_digits = 16;
 constexpr std::size_t most_extensions = 1024;
 constexpr std::size_t most_trailers = 8 * 1024;
 
-unsigned digit(char c) noexcept {
-    constexpr unsigned none = 16;
-    c = lower(c);
-    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-    return none;
-}
-
 bool is_control(char c) noexcept {
     return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f';
 }
@@ -55,9 +47,8 @@ chunk_decoder::step chunk_decoder::next(std::string_view input) {
 }
 
 bool chunk_decoder::take_size(char c) noexcept {
-    const unsigned value = digit(c);
-    if (value < 16) {
-        left_ = (left_ << 4U) | value;
+    if (const auto value = hex_value(c)) {
+        left_ = (left_ << 4U) | *value;
         return ++digits_ <= most_digits && left_ <= std::numeric_limits<std::int64_t>::max();
     }
     if (digits_ == 0) return false;

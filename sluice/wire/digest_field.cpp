@@ -55,12 +55,6 @@ std::optional<sha256_value> from_base64(std::string_view text) noexcept {
     return out;
 }
 
-std::optional<unsigned> hex_digit(char c) noexcept {
-    const auto at = hex_digits.find(lower(c));
-    if (at == std::string_view::npos) return std::nullopt;
-    return static_cast<unsigned>(at);
-}
-
 }  // namespace
 
 std::string to_hex(const sha256_value& digest) {
@@ -77,8 +71,8 @@ std::optional<sha256_value> sha256_from_hex(std::string_view text) noexcept {
     sha256_value out{};
     if (text.size() != 2 * out.size()) return std::nullopt;
     for (std::size_t i = 0; i < out.size(); ++i) {
-        const auto high = hex_digit(text[2 * i]);
-        const auto low = hex_digit(text[(2 * i) + 1]);
+        const auto high = hex_value(text[2 * i]);
+        const auto low = hex_value(text[(2 * i) + 1]);
         if (!high || !low) return std::nullopt;
         out[i] = static_cast<std::byte>((*high << 4U) | *low);
     }

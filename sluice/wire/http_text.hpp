@@ -21,6 +21,14 @@ namespace sluice::wire {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+/// What a hexadecimal digit of either case stands for; nothing for another character.
+[[nodiscard]] constexpr std::optional<unsigned> hex_value(char c) noexcept {
+    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+    c = lower(c);
+    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
+    return std::nullopt;
+}
+
 [[nodiscard]] constexpr bool is_letter_or_digit(char c) noexcept {
     return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z');
 }

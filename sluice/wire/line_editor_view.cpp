@@ -12,7 +12,7 @@ namespace sluice::wire {
 namespace {
 
 constexpr char32_t line_end_mark = 0x21b5;
-constexpr char32_t replacement = 0xfffd;
+constexpr char32_t replacement_shown = 0xfffd;
 constexpr std::size_t fewest_columns = 4;
 
 char32_t shown_for(char32_t c) {
@@ -20,7 +20,7 @@ char32_t shown_for(char32_t c) {
     if (c == '\t') return ' ';
     std::string bytes;
     append_utf8(bytes, c);
-    return is_printable(bytes) ? c : replacement;
+    return is_printable(bytes) ? c : replacement_shown;
 }
 
 struct row {

@@ -3,15 +3,10 @@
 
 #include <cstddef>
 
+#include "sluice/wire/http_text.hpp"
+
 namespace sluice::wire {
 namespace {
-
-std::optional<unsigned> digit(char c) noexcept {
-    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a') + 10;
-    if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A') + 10;
-    return std::nullopt;
-}
 
 bool is_unreserved(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -46,8 +41,8 @@ std::optional<std::string> percent_decode(std::string_view text) {
             continue;
         }
         if (text.size() - i < 3) return std::nullopt;
-        const auto high = digit(text[i + 1]);
-        const auto low = digit(text[i + 2]);
+        const auto high = hex_value(text[i + 1]);
+        const auto low = hex_value(text[i + 2]);
         if (!high || !low) return std::nullopt;
         out += static_cast<char>(static_cast<unsigned char>((*high << 4U) | *low));
         i += 2;

@@ -174,6 +174,13 @@ std::string replace_invalid_utf8(std::string_view text) {
     return out;
 }
 
+std::string_view without_line_end(std::string_view text) noexcept {
+    if (!text.ends_with('\n')) return text;
+    text.remove_suffix(1);
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    return text;
+}
+
 std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes) noexcept {
     if (text.size() <= max_bytes) return text;
     constexpr std::size_t longest = 4;

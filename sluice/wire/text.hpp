@@ -21,6 +21,9 @@ void append_valid_utf8(std::string& out, std::string_view text);
 /// are not UTF-8 may be cut anywhere.
 [[nodiscard]] std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes) noexcept;
 
+/// `text` without the newline at its end, or the carriage return and the newline.
+[[nodiscard]] std::string_view without_line_end(std::string_view text) noexcept;
+
 /// Whether a terminal may be given `text` as it is: UTF-8 without control characters (C0 but the
 /// tab, DEL, C1), without line and paragraph separators (U+2028, U+2029), and without what turns
 /// the direction of the text around it (U+202A to U+202E, U+2066 to U+2069).

@@ -5,6 +5,7 @@
 
 #include <iterator>
 
+#include "sluice/wire/http_text.hpp"
 #include "sluice/wire/percent.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -17,10 +18,6 @@ std::string quoted(std::string_view text) {
     return "'" + printable(truncate_utf8(text, shown)) + "'";
 }
 
-bool is_hex(char c) noexcept {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /// Whether a path or a query may hold `c` as it is. Brackets and the like may not by the letter;
 /// every browser sends them, and every server takes them.
 bool may_stay(char c) noexcept {
@@ -31,7 +28,8 @@ std::expected<std::string, std::string> cleaned(std::string_view path) {
     std::string out;
     for (std::size_t i = 0; i < path.size(); ++i) {
         const char c = path[i];
-        if (c == '%' && (i + 2 >= path.size() || !is_hex(path[i + 1]) || !is_hex(path[i + 2]))) {
+        if (c == '%' &&
+            (i + 2 >= path.size() || !hex_value(path[i + 1]) || !hex_value(path[i + 2]))) {
             return std::unexpected{
                 quoted(path) +
                 " has a percent sign that begins no encoded byte; write %25 for the sign itself"};

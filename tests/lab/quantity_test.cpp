@@ -10,7 +10,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr double unbounded = std::numeric_limits<double>::infinity();
 
 TEST(quantity, has_the_prefix_that_suits_it) {
     EXPECT_EQ(shown_with_unit(3.5 * 1024 * 1024 * 1024, "B/s"), "3.50 GiB/s");
@@ -36,8 +36,8 @@ TEST(quantity, has_three_digits_or_all_before_the_point) {
     EXPECT_EQ(digits(-1'234'567), "-1,234,567");
     EXPECT_EQ(digits(-123), "-123");
     EXPECT_EQ(digits(0), "0");
-    EXPECT_EQ(digits(infinite), "-");
-    EXPECT_EQ(digits(-infinite), "-");
+    EXPECT_EQ(digits(unbounded), "-");
+    EXPECT_EQ(digits(-unbounded), "-");
     EXPECT_EQ(digits(std::numeric_limits<double>::quiet_NaN()), "-");
     EXPECT_EQ(digits(1e300), "1.00e+300");
 }
@@ -48,7 +48,7 @@ TEST(quantity, ratios_have_two_places_where_they_are_small) {
     EXPECT_EQ(shown_ratio(9.999), "10.0");
     EXPECT_EQ(shown_ratio(118.3), "118");
     EXPECT_EQ(shown_ratio(0.0213), "0.0213");
-    EXPECT_EQ(shown_ratio(infinite), "-");
+    EXPECT_EQ(shown_ratio(unbounded), "-");
 }
 
 TEST(quantity, places_are_read_as_they_are_said) {

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using messages = net::framed<net::connection>;
 
-std::string shown(const result<std::optional<wire::message>>& found) {
+std::string shown_message(const result<std::optional<wire::message>>& found) {
     if (!found) return "(" + found.error().message() + ")";
     if (!*found) return "(end)";
     return std::string{(*found)->text} + ((*found)->terminated ? "\\n" : "");
@@ -38,7 +38,7 @@ TEST_P(framed_contract, lines_end_at_newlines) {
         write_all(theirs.get(), "one\ntwo\r\n\nthr");
         for (const char* expected : {"one\\n", "two\\n", "\\n"}) {
             auto found = co_await m.next();
-            EXPECT_EQ(shown(found), expected);
+            EXPECT_EQ(shown_message(found), expected);
         }
         later.begin({[] {}, [&] { write_all(theirs.get(), "ee"); },
                      [&] {
@@ -47,7 +47,7 @@ TEST_P(framed_contract, lines_end_at_newlines) {
                      }});
         for (const char* expected : {"three\\n", "rest", "(end)", "(end)"}) {
             auto found = co_await m.next();
-            EXPECT_EQ(shown(found), expected);
+            EXPECT_EQ(shown_message(found), expected);
         }
         EXPECT_TRUE(m.answers_terminated());
         co_await c.close();
@@ -61,13 +61,13 @@ TEST_P(framed_contract, a_raw_message_is_what_one_read_brought) {
         messages m{c, wire::framing::raw, 100};
         write_all(theirs.get(), "one\ntwo");
         auto both = co_await m.next();
-        EXPECT_EQ(shown(both), "one\ntwo");
+        EXPECT_EQ(shown_message(both), "one\ntwo");
         write_all(theirs.get(), "three");
         theirs.reset();
         auto third = co_await m.next();
-        EXPECT_EQ(shown(third), "three");
+        EXPECT_EQ(shown_message(third), "three");
         auto end = co_await m.next();
-        EXPECT_EQ(shown(end), "(end)");
+        EXPECT_EQ(shown_message(end), "(end)");
         EXPECT_FALSE(m.answers_terminated());
         co_await c.close();
     });
@@ -82,7 +82,7 @@ TEST_P(framed_contract, a_pause_ends_a_message_without_an_end) {
             write_all(theirs.get(), "without");
             const auto before = io::clock::now();
             auto without = co_await m.next();
-            EXPECT_EQ(shown(without), "without");
+            EXPECT_EQ(shown_message(without), "without");
             const auto least = i < 3 ? wire::first_pause : wire::usual_pause;
             EXPECT_GE(io::clock::now() - before, least);
             EXPECT_FALSE(m.answers_terminated());
@@ -90,7 +90,7 @@ TEST_P(framed_contract, a_pause_ends_a_message_without_an_end) {
         // What comes after the pause is the next message, whole.
         write_all(theirs.get(), "next\n");
         auto next = co_await m.next();
-        EXPECT_EQ(shown(next), "next\\n");
+        EXPECT_EQ(shown_message(next), "next\\n");
         EXPECT_TRUE(m.answers_terminated());
         co_await c.close();
     });
@@ -104,11 +104,11 @@ TEST_P(framed_contract, a_line_may_pause_once_a_newline_has_come) {
         messages m{c, wire::framing::automatic, 100};
         write_all(theirs.get(), "one\ntw");
         auto one = co_await m.next();
-        EXPECT_EQ(shown(one), "one\\n");
+        EXPECT_EQ(shown_message(one), "one\\n");
         later.begin({[] {}, [&] { EXPECT_EQ(engine().timers().next(), io::never); },
                      [&] { write_all(theirs.get(), "o\n"); }});
         auto two = co_await m.next();
-        EXPECT_EQ(shown(two), "two\\n");
+        EXPECT_EQ(shown_message(two), "two\\n");
         co_await c.close();
     });
 }
@@ -125,7 +125,7 @@ TEST_P(framed_contract, keys_as_they_are_typed_are_a_line) {
         net::connection c{engine(), std::move(ours)};
         messages m{c, wire::framing::automatic, 100, wire::sender::person};
         auto found = co_await m.next();
-        EXPECT_EQ(shown(found), "hi\\n");
+        EXPECT_EQ(shown_message(found), "hi\\n");
         co_await c.close();
     });
 }
@@ -141,7 +141,7 @@ TEST_P(framed_contract, bytes_that_come_in_time_belong_to_the_message) {
         net::connection c{engine(), std::move(ours)};
         messages m{c, wire::framing::automatic, 100};
         auto found = co_await m.next();
-        EXPECT_EQ(shown(found), text + "\\n");
+        EXPECT_EQ(shown_message(found), text + "\\n");
         co_await c.close();
     });
 }
@@ -154,9 +154,9 @@ TEST_P(framed_contract, the_end_ends_a_message_at_once) {
         net::connection c{engine(), std::move(ours)};
         messages m{c, wire::framing::automatic, 100};
         auto last = co_await m.next();
-        EXPECT_EQ(shown(last), "last");
+        EXPECT_EQ(shown_message(last), "last");
         auto end = co_await m.next();
-        EXPECT_EQ(shown(end), "(end)");
+        EXPECT_EQ(shown_message(end), "(end)");
         EXPECT_EQ(engine().timers().next(), io::never);
         co_await c.close();
     });
@@ -169,10 +169,10 @@ TEST_P(framed_contract, a_message_that_is_too_long_is_an_error) {
         net::connection c{engine(), std::move(ours)};
         messages m{c, wire::framing::line, 100};
         auto first = co_await m.next();
-        EXPECT_EQ(shown(first), "short\\n");
+        EXPECT_EQ(shown_message(first), "short\\n");
         for (int i = 0; i < 2; ++i) {
             auto second = co_await m.next();
-            EXPECT_EQ(shown(second), "(the message is too long)");
+            EXPECT_EQ(shown_message(second), "(the message is too long)");
         }
         co_await c.close();
     });
@@ -187,7 +187,7 @@ TEST_P(framed_contract, an_error_of_the_connection_is_reported) {
         net::connection c{engine(), std::move(ours)};
         messages m{c, wire::framing::line, 100};
         auto found = co_await m.next();
-        EXPECT_EQ(shown(found), "(connection reset by peer)");
+        EXPECT_EQ(shown_message(found), "(connection reset by peer)");
         co_await c.close();
     });
 }
@@ -200,11 +200,11 @@ TEST_P(framed_contract, a_cancel_loses_nothing) {
         messages m{c, wire::framing::line, 100};
         for (int i = 0; i < 2; ++i) {
             auto late = co_await io::with_timeout(engine(), m.next(), 1ms);
-            EXPECT_EQ(shown(late), "(the deadline passed)");
+            EXPECT_EQ(shown_message(late), "(the deadline passed)");
         }
         write_all(theirs.get(), "gun\n");
         auto found = co_await m.next();
-        EXPECT_EQ(shown(found), "begun\\n");
+        EXPECT_EQ(shown_message(found), "begun\\n");
         co_await c.close();
     });
 }
@@ -217,11 +217,11 @@ TEST_P(framed_contract, waiting_holds_no_buffer) {
         messages m{c, wire::framing::line, 100};
         write_all(theirs.get(), "one\nbegun");
         auto one = co_await m.next();
-        EXPECT_EQ(shown(one), "one\\n");
+        EXPECT_EQ(shown_message(one), "one\\n");
         later.begin({[] {}, [&] { EXPECT_EQ(engine().buffers().lent(), 0U); },
                      [&] { write_all(theirs.get(), " here\n"); }});
         auto two = co_await m.next();
-        EXPECT_EQ(shown(two), "begun here\\n");
+        EXPECT_EQ(shown_message(two), "begun here\\n");
         co_await c.close();
     });
 }
@@ -243,9 +243,9 @@ TEST_P(framed_crowd, shares_one_buffer) {
             messages m{c, wire::framing::line, 100};
             for (;;) {
                 auto found = co_await m.next();
-                EXPECT_TRUE(found) << shown(found);
+                EXPECT_TRUE(found) << shown_message(found);
                 if (!found || !*found) break;
-                EXPECT_EQ(shown(found), "a line of some length\\n");
+                EXPECT_EQ(shown_message(found), "a line of some length\\n");
                 ++count;
             }
             co_await c.close();

@@ -226,7 +226,7 @@ TEST_P(talk_calling, where_nobody_listens_it_says_what_to_do) {
     EXPECT_EQ(call(desk, {net::address::loopback(port)}), talk_end::peer_gone);
     EXPECT_THAT(desk.complaints,
                 HasSubstr("nobody listens at 127.0.0.1:" + std::to_string(port) +
-                          " (connection refused): start one there with 'sluice talk serve'"));
+                          " (connection refused): start a server there with 'sluice talk serve'"));
 }
 
 TEST_P(talk_calling, tries_each_address_of_a_host) {

@@ -16,7 +16,7 @@ constexpr std::string_view chunked =
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Repr-Digest\r\n\r\n"
     "3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nRepr-Digest: y\r\n\r\n";
 
-struct outcome {
+struct parsed {
     http_response head;
     std::string body;
     bool done = false;
@@ -24,9 +24,9 @@ struct outcome {
 };
 
 /// Reads `text` in pieces of `step` bytes, and then its end.
-outcome read(std::string_view text, std::size_t step, bool no_body = false) {
+parsed read(std::string_view text, std::size_t step, bool no_body = false) {
     http_response_reader reader{no_body};
-    outcome o;
+    parsed o;
     bool in_body = false;
     for (; !text.empty() && o.good; text.remove_prefix(std::min(step, text.size()))) {
         const auto piece = text.substr(0, step);

@@ -15,7 +15,7 @@ namespace {
 
 // An event carries the descriptor and the generation of its slot, so that one that was fetched
 // before the descriptor was closed, and is looked at after the number came back, is dropped.
-constexpr std::uint64_t bell_data = ~std::uint64_t{0};
+constexpr std::uint64_t bell_event = ~std::uint64_t{0};
 
 std::uint64_t data_of(int fd, std::uint16_t generation) noexcept {
     return (std::uint64_t{generation} << 32) | static_cast<std::uint32_t>(fd);
@@ -29,7 +29,7 @@ result<std::unique_ptr<engine>> epoll_engine::create(const engine_options& o) {
     unique_fd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (!bell) return failure_of(errno);
     // Edge-triggered: each write rings once more, and nobody has to read the counter.
-    if (auto added = poll->add(bell.get(), EPOLLIN | EPOLLET, bell_data); !added) {
+    if (auto added = poll->add(bell.get(), EPOLLIN | EPOLLET, bell_event); !added) {
         return failure(added.error());
     }
     return std::unique_ptr<engine>{new epoll_engine{o, std::move(*poll), std::move(bell)}};
@@ -99,7 +99,7 @@ void epoll_engine::wait(time_point until) noexcept {
     look_at_clock();
     check(n.has_value(), "epoll_pwait2 failed");
     for (const epoll_event& event : std::span{events_}.first(*n)) {
-        if (event.data.u64 != bell_data) take_in(event);
+        if (event.data.u64 != bell_event) take_in(event);
     }
 }
 

@@ -105,7 +105,7 @@ class scratch_ring {
 
 constexpr std::uint64_t multishot_data = 1;
 constexpr std::uint64_t cancel_data = 2;
-constexpr unsigned short buffer_group = 7;
+constexpr unsigned short probed_group = 7;
 
 /// Ends what is in flight on `fd` and takes the completions it owes. True if a cancel by fd did it.
 bool cancel_by_fd(scratch_ring& ring, int fd) {
@@ -189,7 +189,7 @@ void try_multishot_recv(scratch_ring& ring, const unique_fd& reader, const uniqu
     io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
     io_uring_prep_recv_multishot(sqe, reader.get(), nullptr, 0, 0);
     io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
-    sqe->buf_group = buffer_group;
+    sqe->buf_group = probed_group;
     io_uring_sqe_set_data64(sqe, multishot_data);
     const auto done = ring.submit_and_take();
     constexpr auto wanted = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
@@ -207,7 +207,7 @@ void try_buffer_ring(scratch_ring& ring, const unique_fd& reader, const unique_f
     io_uring_buf_reg registration{};
     registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory->data());
     registration.ring_entries = 2;
-    registration.bgid = buffer_group;
+    registration.bgid = probed_group;
     if (io_uring_register_buf_ring(ring.get(), &registration, 0) != 0) return;
     found.provided_buffer_ring = true;
 
@@ -217,7 +217,7 @@ void try_buffer_ring(scratch_ring& ring, const unique_fd& reader, const unique_f
     io_uring_buf_ring_add(buffers, buffer.data(), buffer.size(), 0, io_uring_buf_ring_mask(2), 0);
     io_uring_buf_ring_advance(buffers, 1);
     try_multishot_recv(ring, reader, writer, buffer, found);
-    io_uring_unregister_buf_ring(ring.get(), buffer_group);
+    io_uring_unregister_buf_ring(ring.get(), probed_group);
 }
 
 void try_sockets(scratch_ring& ring, uring_support& found) {

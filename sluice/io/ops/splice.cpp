@@ -10,7 +10,7 @@
 namespace sluice::io {
 namespace {
 
-constexpr std::size_t most_a_call = 0x7fff'f000;
+constexpr std::size_t most_a_splice = 0x7fff'f000;
 
 }  // namespace
 
@@ -32,8 +32,8 @@ int splice::call(unsigned flags) noexcept {
     loff_t from = source_offset_;
     loff_t to = target_offset_;
     const auto n = ::splice(source_, source_offset_ == here ? nullptr : &from, target_,
-                            target_offset_ == here ? nullptr : &to, std::min(length_, most_a_call),
-                            flags | SPLICE_F_MOVE);
+                            target_offset_ == here ? nullptr : &to,
+                            std::min(length_, most_a_splice), flags | SPLICE_F_MOVE);
     return n < 0 ? -errno : static_cast<int>(n);
 }
 
@@ -47,9 +47,9 @@ int splice::attempt_and_wait(op& o) noexcept {
 
 void splice::prepare(op& o, io_uring_sqe& entry) noexcept {
     auto& self = static_cast<splice&>(o);
-    io_uring_prep_splice(&entry, self.source_, self.source_offset_, self.target_,
-                         self.target_offset_,
-                         static_cast<unsigned>(std::min(self.length_, most_a_call)), SPLICE_F_MOVE);
+    io_uring_prep_splice(
+        &entry, self.source_, self.source_offset_, self.target_, self.target_offset_,
+        static_cast<unsigned>(std::min(self.length_, most_a_splice)), SPLICE_F_MOVE);
 }
 
 }  // namespace sluice::io

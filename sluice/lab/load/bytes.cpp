@@ -21,7 +21,7 @@ namespace {
 /// least.
 constexpr std::size_t piece = std::size_t{256} << 10;
 
-struct client {
+struct bytes_client {
     unique_fd fd;
     std::uint64_t moved = 0;
     bool sent = false;  // of an upload: all of it
@@ -49,7 +49,7 @@ class mover {
                                   : options_.spins ? load_clock::duration::zero()
                                                    : forever;
             for (const epoll_event& event : ready_.wait(patience)) {
-                client& c = clients_[static_cast<std::size_t>(event.data.u64)];
+                bytes_client& c = clients_[static_cast<std::size_t>(event.data.u64)];
                 if (!c.done) move(c, event);
             }
             if (looks && is_taken()) counted.close(seen);
@@ -59,13 +59,13 @@ class mover {
         } else {
             counted.close(seen);
         }
-        for (const client& c : clients_) {
+        for (const bytes_client& c : clients_) {
             seen.amount += static_cast<double>(c.moved);
             if (c.moved != options_.size) ++seen.errors;
         }
         return seen;
     }
-    void finish(client& c) noexcept {
+    void finish(bytes_client& c) noexcept {
         c.done = true;
         c.fd.reset();
         --left_;
@@ -75,10 +75,12 @@ class mover {
     static constexpr load_clock::duration forever{-1};
     static constexpr auto look_again = std::chrono::microseconds{100};
 
-    [[nodiscard]] bool is_sent() const { return std::ranges::all_of(clients_, &client::sent); }
+    [[nodiscard]] bool is_sent() const {
+        return std::ranges::all_of(clients_, &bytes_client::sent);
+    }
     /// Whether the other side's kernel has all bytes that were sent (tcp(7), SIOCOUTQ).
     [[nodiscard]] bool is_taken() const {
-        return std::ranges::all_of(clients_, [](const client& c) {
+        return std::ranges::all_of(clients_, [](const bytes_client& c) {
             int left = 0;
             return !c.fd || ::ioctl(c.fd.get(), SIOCOUTQ, &left) != 0 || left == 0;
         });
@@ -86,7 +88,7 @@ class mover {
 
     const bytes_options& options_;
     readiness ready_;
-    std::vector<client> clients_;
+    std::vector<bytes_client> clients_;
     std::size_t left_;
 };
 
@@ -95,7 +97,7 @@ class mover {
 std::expected<outcome, std::string> download(const bytes_options& o) {
     try {
         mover all{o};
-        return all.run([&all](client& c, const epoll_event&) {
+        return all.run([&all](bytes_client& c, const epoll_event&) {
             long got = 0;
             while ((got = discard(c.fd.get())) > 0) c.moved += static_cast<std::uint64_t>(got);
             if (got == -EAGAIN) return;
@@ -113,7 +115,7 @@ std::expected<outcome, std::string> upload(const bytes_options& o) {
         if (!memory) give_up("no memory to send", memory.error().code());
         std::memset(memory->data(), 'u', memory->size());
         mover all{o};
-        return all.run([&](client& c, const epoll_event& event) {
+        return all.run([&](bytes_client& c, const epoll_event& event) {
             while (c.moved < o.size) {
                 const auto n = std::min<std::uint64_t>(piece, o.size - c.moved);
                 const ssize_t sent =

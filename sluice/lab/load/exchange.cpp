@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::size_t most_a_call = std::size_t{1} << 20;
 
-struct client {
+struct exchange_client {
     unique_fd fd;
     std::size_t unsent = 0;   // bytes the socket had no room for
     std::size_t sent_of = 0;  // bytes of a request that is partly sent
@@ -55,11 +55,11 @@ class exchanger {
 
     /// Every connection gets as much under way as it may have.
     void start() {
-        for (client& c : clients_) ask(c, options_.depth);
+        for (exchange_client& c : clients_) ask(c, options_.depth);
     }
     /// One message that was due at `due`.
     void ask_at(time_point due) {
-        client& c = clients_[next_++ % clients_.size()];
+        exchange_client& c = clients_[next_++ % clients_.size()];
         c.due.push_back(due);
         ask(c, 1);
     }
@@ -76,7 +76,7 @@ class exchanger {
     /// Whoever has not been answered counts as an error, and as late as it is by now.
     void give_up_waiting(time_point now) {
         errors_ += under_way_;
-        for (client& c : clients_) {
+        for (exchange_client& c : clients_) {
             for (const auto due : c.due) note(due, now);
         }
     }
@@ -89,13 +89,13 @@ class exchanger {
         ready_.add(clients_[index].fd.get(), index);
     }
 
-    void ask(client& c, std::size_t messages) {
+    void ask(exchange_client& c, std::size_t messages) {
         under_way_ += messages;
         c.unsent += messages * options_.request.size();
         push(c);
     }
 
-    void push(client& c) {
+    void push(exchange_client& c) {
         while (c.unsent > 0) {
             const auto n = std::min(c.unsent, payload_.size() - c.sent_of);
             const ssize_t sent =
@@ -113,7 +113,7 @@ class exchanger {
     }
 
     void take(std::size_t index) {
-        client& c = clients_[index];
+        exchange_client& c = clients_[index];
         const long got = options_.answer.empty() ? discard(c.fd.get()) : read_lines(c);
         if (got == -EAGAIN) return;
         if (got <= 0) {
@@ -128,7 +128,7 @@ class exchanger {
     }
 
     /// Counts lines in lines_, and those that are wrong.
-    long read_lines(client& c) {
+    long read_lines(exchange_client& c) {
         std::array<char, 16384> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
         const ssize_t got = ::recv(c.fd.get(), room.data(), room.size(), MSG_DONTWAIT);
         if (got <= 0) return got < 0 ? -errno : 0;
@@ -146,7 +146,7 @@ class exchanger {
 
     void finish(std::size_t index, std::size_t messages) {
         if (messages == 0) return;
-        client& c = clients_[index];
+        exchange_client& c = clients_[index];
         answered_ += messages;
         under_way_ -= std::min<std::uint64_t>(under_way_, messages);
         if (is_paced()) {
@@ -167,7 +167,7 @@ class exchanger {
     }
 
     void renew(std::size_t index) {
-        client& c = clients_[index];
+        exchange_client& c = clients_[index];
         c.sent_of = 0;
         c.part = 0;
         c.line.clear();
@@ -181,7 +181,7 @@ class exchanger {
             if (code == 0) give_up("the server closed a connection that was in use");
             give_up("a connection to the server was lost", code);
         }
-        client& c = clients_[index];
+        exchange_client& c = clients_[index];
         under_way_ -= std::min<std::uint64_t>(under_way_, 1);
         c.unsent = 0;
         if (!c.due.empty()) c.due.pop_front();
@@ -192,7 +192,7 @@ class exchanger {
     const exchange_options& options_;
     dialer dial_;
     readiness ready_;
-    std::vector<client> clients_;
+    std::vector<exchange_client> clients_;
     std::string payload_;
     std::size_t lines_ = 0;
     std::size_t next_ = 0;

@@ -10,7 +10,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr std::size_t most_a_call = std::size_t{1} << 20;
+constexpr std::size_t most_a_send = std::size_t{1} << 20;
 constexpr std::uint64_t of_send = ~std::uint64_t{0};
 constexpr unsigned buffer_count = 1024;
 
@@ -24,7 +24,7 @@ std::unique_ptr<uring_exchanger> uring_exchanger::make(const exchange_options& o
 
 uring_exchanger::uring_exchanger(const exchange_options& o) : options_{o}, clients_{o.connections} {
     const std::size_t whole = std::max<std::size_t>(
-        1, std::min(o.request.size() * o.depth, most_a_call) / o.request.size());
+        1, std::min(o.request.size() * o.depth, most_a_send) / o.request.size());
     for (std::size_t i = 0; i < whole; ++i) payload_ += o.request;
     dialer dial{o.where};
     for (client& c : clients_) c.fd = dial.dial_and_wait();
@@ -50,7 +50,7 @@ bool uring_exchanger::open_ring() {
 
 bool uring_exchanger::open_buffers() {
     auto entries = mapping::create(buffer_count * sizeof(io_uring_buf));
-    auto discarded = mapping::create(most_a_call);
+    auto discarded = mapping::create(most_a_send);
     if (!entries || !discarded) return false;
     entries_ = std::move(*entries);
     discarded_ = std::move(*discarded);
@@ -61,7 +61,7 @@ bool uring_exchanger::open_buffers() {
     if (io_uring_register_buf_ring(&ring_, &registration, 0) < 0) return false;
     io_uring_buf_ring_init(buffers());
     for (unsigned i = 0; i < buffer_count; ++i) {
-        io_uring_buf_ring_add(buffers(), discarded_.data(), most_a_call,
+        io_uring_buf_ring_add(buffers(), discarded_.data(), most_a_send,
                               static_cast<unsigned short>(i), io_uring_buf_ring_mask(buffer_count),
                               static_cast<int>(i));
     }

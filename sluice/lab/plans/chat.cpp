@@ -10,13 +10,13 @@
 namespace sluice::lab {
 namespace {
 
-struct load {
+struct chat_load {
     std::uint64_t members;
     double rate;  // messages a second; 0: as many as there can be
 };
 
 std::expected<sample, std::string> take(const rig& where, const std::string& engine,
-                                        const load& what) {
+                                        const chat_load& what) {
     std::vector<std::string> server{"chat",          "serve", "--listen",  address_word,
                                     "--engine",      engine,  "--workers", "1",
                                     "--max-clients", "15000", "--quiet"};
@@ -35,7 +35,7 @@ std::expected<sample, std::string> take(const rig& where, const std::string& eng
     return s;
 }
 
-planned_case make_case(const rig& where, const load& what, test_case about) {
+planned_case make_case(const rig& where, const chat_load& what, test_case about) {
     planned_case made{.about = std::move(about), .variants = {}};
     for (const char* engine : {"epoll", "uring"}) {
         made.variants.push_back({.name = std::string{"event "} + engine,

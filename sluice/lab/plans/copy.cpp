@@ -24,7 +24,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr sizes usual_sizes{.quick = std::uint64_t{128} << 20, .normal = std::uint64_t{256} << 20};
+constexpr sizes copy_sizes{.quick = std::uint64_t{128} << 20, .normal = std::uint64_t{256} << 20};
 
 using transfer::copy;
 
@@ -111,7 +111,7 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
 }  // namespace
 
 std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
-    const auto size = where.file_size(usual_sizes);
+    const auto size = where.file_size(copy_sizes);
     if (auto why = why_no_room(where, 2 * size); !why.empty()) {
         return std::unexpected{std::move(why)};
     }

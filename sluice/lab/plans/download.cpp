@@ -12,7 +12,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr sizes usual_sizes{.quick = std::uint64_t{512} << 20, .normal = std::uint64_t{1} << 30};
+constexpr sizes download_sizes{.quick = std::uint64_t{512} << 20, .normal = std::uint64_t{1} << 30};
 
 using transfer::to_socket;
 
@@ -37,7 +37,7 @@ std::expected<sample, std::string> take(const rig& where, std::string_view strat
 }  // namespace
 
 std::expected<std::vector<planned_case>, std::string> download_plan(rig& where) {
-    const auto size = where.file_size(usual_sizes);
+    const auto size = where.file_size(download_sizes);
     if (auto why = why_no_room(where, 2 * size); !why.empty())
         return std::unexpected{std::move(why)};
     std::vector<planned_case> cases;

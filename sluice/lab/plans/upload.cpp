@@ -16,7 +16,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr sizes usual_sizes{.quick = std::uint64_t{128} << 20, .normal = std::uint64_t{256} << 20};
+constexpr sizes upload_sizes{.quick = std::uint64_t{128} << 20, .normal = std::uint64_t{256} << 20};
 
 using transfer::to_file;
 
@@ -67,7 +67,7 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
 }  // namespace
 
 std::expected<std::vector<planned_case>, std::string> upload_plan(rig& where) {
-    const auto size = where.file_size(usual_sizes);
+    const auto size = where.file_size(upload_sizes);
     const auto numbers = clients_of(where);
     const auto most = *std::ranges::max_element(numbers);
     if (auto why = why_no_room(where, most * share_of(size, most)); !why.empty()) {

@@ -31,7 +31,7 @@ std::string cell(double number) {
     return std::isfinite(number) ? fmt::format("{}", number) : std::string{};
 }
 
-struct row {
+struct csv_row {
     std::string_view quantity;
     std::string_view unit;
     std::optional<std::size_t> round;
@@ -50,7 +50,7 @@ std::string as_csv(const results& found) {
             fmt::format("{},{},{},{},{}", cell(one.plan), cell(one.name), cell(one.line),
                         cell(one.axis), one.x ? cell(*one.x) : std::string{});
         for (const auto& each : one.figures) {
-            const auto add = [&](const row& r) {
+            const auto add = [&](const csv_row& r) {
                 out += fmt::format("{},{},{},{},{},{},{},{},{}\r\n", about_case, cell(each.variant),
                                    cell(r.quantity), cell(r.unit),
                                    r.round ? fmt::format("{}", *r.round) : std::string{},

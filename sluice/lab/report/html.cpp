@@ -76,9 +76,9 @@ struct group {
     std::vector<const test_case*> cases;
 };
 
-class page {
+class html_page {
  public:
-    page(const results& found, baseline base)
+    html_page(const results& found, baseline base)
         : found_{found}, base_{base}, plans_{plans_of(found)}, answers_{answers_of(found, base)} {}
 
     std::string write() {
@@ -486,7 +486,7 @@ class page {
 }  // namespace
 
 std::string as_html(const results& found, baseline base) {
-    return page{found, base}.write();
+    return html_page{found, base}.write();
 }
 
 }  // namespace sluice::lab

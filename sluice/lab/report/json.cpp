@@ -90,11 +90,11 @@ struct misfit {
 };
 
 /// A value of the file, and where it stands.
-class place {
+class json_place {
  public:
-    place(const json& value, std::string path) : value_{&value}, path_{std::move(path)} {}
+    json_place(const json& value, std::string path) : value_{&value}, path_{std::move(path)} {}
 
-    [[nodiscard]] place at(std::string_view key) const {
+    [[nodiscard]] json_place at(std::string_view key) const {
         if (!value_->is_object()) refuse("an object");
         const auto found = value_->find(key);
         const auto path = path_.empty() ? std::string{key} : fmt::format("{}.{}", path_, key);
@@ -103,7 +103,7 @@ class place {
     }
 
     template <class T>
-    [[nodiscard]] std::vector<T> all(T (*read)(const place&)) const {
+    [[nodiscard]] std::vector<T> all(T (*read)(const json_place&)) const {
         if (!value_->is_array()) refuse("an array");
         std::vector<T> read_so_far;
         read_so_far.reserve(value_->size());
@@ -149,15 +149,15 @@ class place {
     std::string path_;
 };
 
-std::string text_from(const place& from) {
+std::string text_from(const json_place& from) {
     return from.text();
 }
 
-double sample_from(const place& from) {
+double sample_from(const json_place& from) {
     return from.is_null() ? std::numeric_limits<double>::quiet_NaN() : from.number();
 }
 
-better better_from(const place& from) {
+better better_from(const json_place& from) {
     const auto word = from.text();
     for (const auto each : {better::higher, better::lower, better::neither}) {
         if (word == to_text(each)) return each;
@@ -165,14 +165,14 @@ better better_from(const place& from) {
     from.refuse(R"("higher", "lower" or "neither")");
 }
 
-series series_from(const place& from) {
+series series_from(const json_place& from) {
     return {.name = from.at("name").text(),
             .unit = from.at("unit").text(),
             .which = better_from(from.at("better")),
             .samples = from.at("samples").all(sample_from)};
 }
 
-quantile quantile_from(const place& from) {
+quantile quantile_from(const json_place& from) {
     quantile found{.share = sample_from(from.at("share")),
                    .seconds = sample_from(from.at("seconds"))};
     if (from.has("high")) {
@@ -182,7 +182,7 @@ quantile quantile_from(const place& from) {
     return found;
 }
 
-figure figure_from(const place& from) {
+figure figure_from(const json_place& from) {
     return {.variant = from.at("variant").text(),
             .server_command = from.at("server_command").text(),
             .load_command = from.at("load_command").text(),
@@ -193,7 +193,7 @@ figure figure_from(const place& from) {
 }
 
 /// Reports that were written before anybody repeated rounds do not count them.
-round_count rounds_from(const place& from) {
+round_count rounds_from(const json_place& from) {
     if (!from.has("rounds")) return {};
     const auto rounds = from.at("rounds");
     return {.counted = rounds.at("counted").count(),
@@ -201,7 +201,7 @@ round_count rounds_from(const place& from) {
             .repeated = rounds.at("repeated").count()};
 }
 
-test_case case_from(const place& from) {
+test_case case_from(const json_place& from) {
     const auto x = from.at("x");
     return {.plan = from.at("plan").text(),
             .name = from.at("name").text(),
@@ -213,14 +213,14 @@ test_case case_from(const place& from) {
             .rounds = rounds_from(from)};
 }
 
-fact fact_from(const place& from) {
+fact fact_from(const json_place& from) {
     return {.topic = from.at("topic").text(),
             .name = from.at("name").text(),
             .value = from.at("value").text(),
             .must_match = from.at("must_match").yes_or_no()};
 }
 
-results results_from(const place& from) {
+results results_from(const json_place& from) {
     return {.command = from.at("command").text(),
             .started = from.at("started").text(),
             .seconds = from.at("seconds").number(),
@@ -237,7 +237,7 @@ void check_kind(const json& whole) {
         throw misfit{
             "it is JSON, but not a report of the lab; `sluice lab ... --json FILE` writes one"};
     }
-    const auto version = place{whole, {}}.at("version").count();
+    const auto version = json_place{whole, {}}.at("version").count();
     if (version != json_version) {
         throw misfit{fmt::format(
             "its version is {}, and this sluice reads version {}; measure again with this one, or "

@@ -40,7 +40,7 @@ std::string padded(std::string_view text, std::size_t width, bool to_the_right) 
 }
 
 /// A column of a table: its cells are set to the right of it, the names' excepted.
-struct column {
+struct text_column {
     std::string title;
     std::string unit;  ///< stands below the title
     std::vector<std::string> cells;
@@ -52,9 +52,9 @@ struct column {
     }
 };
 
-class page {
+class text_page {
  public:
-    page(const results& found, const text_form& form) : found_{found}, form_{form} {
+    text_page(const results& found, const text_form& form) : found_{found}, form_{form} {
         form_.columns = std::max(form_.columns, narrowest);
     }
 
@@ -163,8 +163,8 @@ class page {
         return drawn.append(eighths.at(parts % 8));
     }
 
-    static column variants_of(const ranking& in) {
-        column names;
+    static text_column variants_of(const ranking& in) {
+        text_column names;
         for (const auto& each : in.rows) {
             auto name = wire::printable(each.row->variant);
             if (width_of(name) > widest_name) {
@@ -178,16 +178,16 @@ class page {
         return names;
     }
 
-    [[nodiscard]] column medians_of(const ranking& in, const scale& units) const {
-        column values{safe(in.quantity), safe(units.unit), {}};
+    [[nodiscard]] text_column medians_of(const ranking& in, const scale& units) const {
+        text_column values{safe(in.quantity), safe(units.unit), {}};
         for (const auto& each : in.rows) {
             values.cells.push_back(each.value.count == 0 ? "-" : shown(each.value.median, units));
         }
         return values;
     }
 
-    static column intervals_of(const ranking& in, const scale& units) {
-        column values{"95 %", "", {}};
+    static text_column intervals_of(const ranking& in, const scale& units) {
+        text_column values{"95 %", "", {}};
         for (const auto& each : in.rows) {
             values.cells.push_back(each.value.count < 2
                                        ? "-"
@@ -198,8 +198,8 @@ class page {
     }
 
     /// Ratios to the base, with a mark where that is no difference, or cannot be told.
-    static column ratios_of(const ranking& in) {
-        column values{"ratio", "", {}};
+    static text_column ratios_of(const ranking& in) {
+        text_column values{"ratio", "", {}};
         for (std::size_t i = 0; i < in.rows.size(); ++i) {
             const auto& each = in.rows[i];
             if (each.value.count == 0 || i == in.base) {
@@ -214,7 +214,8 @@ class page {
         return values;
     }
 
-    [[nodiscard]] std::optional<column> other_of(const ranking& in, std::string_view name) const {
+    [[nodiscard]] std::optional<text_column> other_of(const ranking& in,
+                                                      std::string_view name) const {
         std::vector<estimate> found;
         std::string unit;
         double most = 0;
@@ -228,7 +229,7 @@ class page {
             return std::nullopt;
         }
         const auto units = scale_for(most, unit);
-        column values{safe(name), safe(units.unit), {}};
+        text_column values{safe(name), safe(units.unit), {}};
         for (const auto& each : found) {
             values.cells.push_back(each.count == 0 ? "-" : shown(each.median, units));
         }
@@ -236,7 +237,7 @@ class page {
     }
 
     /// Columns of the percentiles that any variant has.
-    void add_latencies(const ranking& in, std::vector<column>& into) const {
+    void add_latencies(const ranking& in, std::vector<text_column>& into) const {
         std::vector<double> shares;
         double most = 0;
         for (const auto& row : in.rows) {
@@ -261,7 +262,7 @@ class page {
             };
             for (const auto& row : in.rows) longest = std::max(longest, value_of(row).value_or(0));
             const auto units = scale_for(longest, "s");
-            column values{shown_share(share), for_here(units.unit), {}};
+            text_column values{shown_share(share), for_here(units.unit), {}};
             for (const auto& row : in.rows) {
                 const auto value = value_of(row);
                 values.cells.push_back(value ? shown(*value, units) : "-");
@@ -271,8 +272,8 @@ class page {
     }
 
     /// One row for each variant, in the columns given; `bars` of no width draws none.
-    void add_table(const ranking& in, const column& names, const std::vector<column>& columns,
-                   std::size_t bars) {
+    void add_table(const ranking& in, const text_column& names,
+                   const std::vector<text_column>& columns, std::size_t bars) {
         const auto name_width = names.width();
         const auto head = [&](auto part) {
             std::string line(name_width + (bars > 0 ? gap.size() + bars : 0), ' ');
@@ -282,8 +283,8 @@ class page {
             while (line.ends_with(' ')) line.pop_back();
             if (!line.empty()) out_ += styled(line, "2") + '\n';
         };
-        head([](const column& each) -> const std::string& { return each.title; });
-        head([](const column& each) -> const std::string& { return each.unit; });
+        head([](const text_column& each) -> const std::string& { return each.title; });
+        head([](const text_column& each) -> const std::string& { return each.unit; });
         double most = 0;
         for (const auto& each : in.rows) most = std::max(most, each.value.median);
         for (std::size_t i = 0; i < in.rows.size(); ++i) {
@@ -319,9 +320,9 @@ class page {
         for (const auto& row : in.rows) most = std::max(most, row.value.high);
         const auto units = scale_for(most, in.unit);
         const auto names = variants_of(in);
-        std::vector<column> columns{medians_of(in, units), intervals_of(in, units)};
+        std::vector<text_column> columns{medians_of(in, units), intervals_of(in, units)};
         if (in.rows.size() > 1) columns.push_back(ratios_of(in));
-        std::vector<column> more;
+        std::vector<text_column> more;
         for (const auto& name : other_quantities(in)) {
             if (auto other = other_of(in, name)) more.push_back(std::move(*other));
         }
@@ -344,8 +345,8 @@ class page {
     }
 
     /// As many of the columns that are left as fit side by side.
-    void add_rest(const ranking& in, const column& names, std::vector<column>& more) {
-        std::vector<column> columns;
+    void add_rest(const ranking& in, const text_column& names, std::vector<text_column>& more) {
+        std::vector<text_column> columns;
         auto used = names.width();
         while (!more.empty() &&
                (columns.empty() || used + gap.size() + more.front().width() <= form_.columns)) {
@@ -414,7 +415,7 @@ class page {
 }  // namespace
 
 std::string as_text(const results& found, const text_form& form) {
-    return page{found, form}.write();
+    return text_page{found, form}.write();
 }
 
 }  // namespace sluice::lab

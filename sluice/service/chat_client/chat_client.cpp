@@ -14,6 +14,7 @@
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/dial.hpp"
+#include "sluice/service/not_reached.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::service {
@@ -58,26 +59,8 @@ bool grants(std::string_view line, std::string_view before, std::string_view wha
     return line.starts_with(what) && (line.size() == what.size() || line[what.size()] == ' ');
 }
 
-std::string_view without_line_end(std::string_view text) noexcept {
-    if (!text.ends_with('\n')) return text;
-    text.remove_suffix(1);
-    if (text.ends_with('\r')) text.remove_suffix(1);
-    return text;
-}
-
 std::string lines(std::size_t count) {
     return count == 1 ? "the line" : fmt::format("the {} lines", count);
-}
-
-std::string why_not_reached(const net::address& where, error why) {
-    if (why.is(ECONNREFUSED)) {
-        return fmt::format(
-            "nobody listens at {} ({}): start a server there with 'sluice chat serve', or correct "
-            "the address",
-            where.to_string(), why.message());
-    }
-    return fmt::format("cannot reach {} ({}): check the address, and the way there",
-                       where.to_string(), why.message());
 }
 
 std::string in_seconds(io::duration d) {
@@ -207,7 +190,7 @@ coro::task<result<unique_fd>> chat_client::call() {
             auto socket = co_await io::with_timeout(home_, net::dial(home_, address), call_time);
             if (socket) reached_ = address;
             if (socket || socket.error() == fault::cancelled) co_return socket;
-            complaints.push_back(why_not_reached(address, socket.error()));
+            complaints.push_back(why_not_reached("chat serve", address, socket.error()));
         }
         for (const auto& complaint : complaints) {
             if (visits_ > 0) {
@@ -284,7 +267,7 @@ coro::task<void> chat_client::hear(visit& v) {
             break;
         }
         ++v.heard;
-        const auto line = without_line_end((*found)->text);
+        const auto line = wire::without_line_end((*found)->text);
         if (!learn(v, line)) continue;
         const auto shown = co_await desk_.show(line);
         if (shown) continue;

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 // Answers to questions that came together go out together, up to this many bytes.
 constexpr std::size_t batch = std::size_t{64} * 1024;
 // What an idle client may keep of its last answer.
-constexpr std::size_t most_kept = 256;
+constexpr std::size_t most_reply_kept = 256;
 
 std::uint64_t nanoseconds(io::duration d) noexcept {
     return static_cast<std::uint64_t>(
@@ -44,7 +44,7 @@ presence presence_of(int fd) noexcept {
 
 void empty(std::string& out) {
     out.clear();
-    if (out.capacity() > most_kept) out.shrink_to_fit();
+    if (out.capacity() > most_reply_kept) out.shrink_to_fit();
 }
 
 /// `d` from now. The blocking engine's own time is that of its last wait, which may be long ago for

@@ -36,7 +36,7 @@ constexpr unsigned questions_in_doubt = 100;
 // So many programs may take their time to end.
 constexpr std::size_t least_leaving = 16;
 
-double in_seconds(io::duration d) noexcept {
+double seconds_in(io::duration d) noexcept {
     return std::chrono::duration<double>(d).count();
 }
 
@@ -78,13 +78,13 @@ void process_pool::mind(member& m, io::time_point now, io::time_point& next) {
         tell(
             fmt::format("{} has read a question and said nothing for {} s; does it flush its "
                         "output? Try stdbuf -oL, python3 -u",
-                        name_of(m), in_seconds(options_.silence)));
+                        name_of(m), seconds_in(options_.silence)));
     }
     if (p.now() == phase::handing && !counters_->told_unread.exchange(true)) {
         tell(
             fmt::format("{} has not read its question for {} s; is it still starting, or does it "
                         "not read its stdin?",
-                        name_of(m), in_seconds(options_.silence)));
+                        name_of(m), seconds_in(options_.silence)));
     }
     if (needed && m.for_whom->of.client_ended) {
         finish(m.for_whom, failure(fault::timed_out));

@@ -23,7 +23,7 @@ namespace {
 
 // Stays in a core's own cache between the read and the digest.
 constexpr std::size_t step = std::size_t{256} << 10;
-constexpr const char* attribute = "user.sluice.sha256";
+constexpr const char* digest_attribute = "user.sluice.sha256";
 constexpr std::size_t digits = 64;
 
 /// What kept_digest() gave for a file; all zeros for none.
@@ -34,14 +34,15 @@ struct remembered {
     bool known;
     wire::sha256_value digest;
 };
-constexpr std::size_t many = 16'384;
+constexpr std::size_t most_remembered = 16'384;
 
 /// The place for this file among what this thread remembers; nullptr where there is no memory.
-remembered* place_for(const struct stat& now) noexcept {
+remembered* remembered_of(const struct stat& now) noexcept {
     // Pages of it that are not used cost nothing.
-    thread_local const result<mapping> memory = mapping::create(many * sizeof(remembered));
+    thread_local const result<mapping> memory =
+        mapping::create(most_remembered * sizeof(remembered));
     if (!memory) return nullptr;
-    return static_cast<remembered*>(memory->data()) + (now.st_ino % many);
+    return static_cast<remembered*>(memory->data()) + (now.st_ino % most_remembered);
 }
 
 bool is_of(const remembered& r, const struct stat& now) noexcept {
@@ -128,12 +129,12 @@ result<std::string> sha256_of(int file) {
 void keep_digest(int file, const struct stat& now, const wire::sha256_value& digest) noexcept {
     const std::string text = attribute_for(now, wire::to_hex(digest));
     // A file without it is as good; its digest is made again when somebody asks.
-    static_cast<void>(::fsetxattr(file, attribute, text.data(), text.size(), 0));
+    static_cast<void>(::fsetxattr(file, digest_attribute, text.data(), text.size(), 0));
 }
 
 std::optional<wire::sha256_value> kept_digest(int file, const struct stat& now) noexcept {
     std::array<char, 128> room{};
-    const auto length = ::fgetxattr(file, attribute, room.data(), room.size());
+    const auto length = ::fgetxattr(file, digest_attribute, room.data(), room.size());
     if (length < static_cast<ssize_t>(digits)) return std::nullopt;
     const std::string_view text{room.data(), static_cast<std::size_t>(length)};
     if (text != attribute_for(now, text.substr(0, digits))) return std::nullopt;
@@ -141,7 +142,7 @@ std::optional<wire::sha256_value> kept_digest(int file, const struct stat& now) 
 }
 
 std::optional<wire::sha256_value> remembered_digest(int file, const struct stat& now) noexcept {
-    remembered* const place = place_for(now);
+    remembered* const place = remembered_of(now);
     if (place == nullptr) return kept_digest(file, now);
     if (!is_of(*place, now)) {
         const auto found = kept_digest(file, now);

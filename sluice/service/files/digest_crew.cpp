@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Read at a time: about half a millisecond.
-constexpr std::uint64_t piece = std::uint64_t{1} << 20;
+constexpr std::uint64_t crew_piece = std::uint64_t{1} << 20;
 // Less is not worth a turn.
 constexpr std::uint64_t least = std::uint64_t{128} << 10;
 // While nothing comes: longer and longer.
@@ -101,7 +101,7 @@ void digest_crew::work() noexcept {
         }
         pause = shortest_pause;
         one->busy = true;
-        const auto end = std::min(one->there(), one->digest.place() + piece);
+        const auto end = std::min(one->there(), one->digest.place() + crew_piece);
         bool good = ours.become(one->digest);
         lock.unlock();
         // The owner must not wait for a thread that may be waiting for a core: it goes on from

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t most_waiting = 1000;
 // Between two looks whether it is to stop: about half a millisecond.
-constexpr std::uint64_t piece = std::uint64_t{1} << 20;
+constexpr std::uint64_t step_size = std::uint64_t{1} << 20;
 
 }  // namespace
 
@@ -68,7 +68,7 @@ void digest_later::keep_digest_of(int file) const {
     running_digest digest;
     for (const auto size = static_cast<std::uint64_t>(before.st_size); digest.place() < size;) {
         const auto at = digest.place();
-        const auto read = digest.go_to(file, std::min(size, at + piece));
+        const auto read = digest.go_to(file, std::min(size, at + step_size));
         if (stopping_ || !read || digest.place() == at) return;
     }
     if (const auto value = digest.finish()) keep_digest(file, before, *value);

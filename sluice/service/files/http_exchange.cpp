@@ -12,6 +12,7 @@
 #include <span>
 #include <utility>
 
+#include "sluice/base/relaxed.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/ops/recv_now.hpp"
@@ -27,8 +28,6 @@ namespace {
 using namespace std::chrono_literals;
 using wire::http_field;
 using wire::http_method;
-
-constexpr auto relaxed = std::memory_order_relaxed;
 
 // Answers that wait to leave together.
 constexpr std::size_t batch = std::size_t{16} * 1024;

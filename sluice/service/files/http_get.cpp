@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/relaxed.hpp"
+#include "sluice/service/files/beneath.hpp"
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/http_conditions.hpp"
 #include "sluice/service/files/http_digest.hpp"
@@ -35,16 +37,11 @@ namespace {
 
 using wire::http_field;
 
-constexpr auto relaxed = std::memory_order_relaxed;
 // A file up to this size is copied behind its head, and both leave in one call; a larger one is
 // sent by the kernel.
-constexpr std::uint64_t small_file = std::uint64_t{32} * 1024;
+constexpr std::uint64_t copied_file = std::uint64_t{32} * 1024;
 // In one answer; who asks for more gets everything.
 constexpr std::size_t most_parts = 64;
-
-std::uint64_t size_of(const struct stat& file) noexcept {
-    return static_cast<std::uint64_t>(file.st_size);
-}
 
 bool has_body(const http_exchange& x) noexcept {
     return x.request().method == wire::http_method::get;
@@ -189,7 +186,7 @@ class file_answer {
 
     /// Bytes of the file, behind what stands in the room.
     coro::task<void> send(wire::byte_part part) {
-        if (part.length <= small_file && part.length <= x_.out().left() / 2) {
+        if (part.length <= copied_file && part.length <= x_.out().left() / 2) {
             copy(part);
             co_return;
         }

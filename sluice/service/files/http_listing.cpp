@@ -22,7 +22,7 @@ namespace sluice::service::files {
 namespace {
 
 // Written and sent at a time.
-constexpr std::size_t piece = std::size_t{16} * 1024;
+constexpr std::size_t listing_piece = std::size_t{16} * 1024;
 
 /// What is made off the loop before the head of the answer can be written.
 struct prepared {
@@ -133,8 +133,9 @@ class folder_answer {
         listing_writer all{std::move(made.what), form_};
         for (;;) {
             std::string text;
-            auto more = co_await x_.door().listers().run(
-                x_.client().home(), [&]() -> result<bool> { return all.next(text, piece); });
+            auto more = co_await x_.door().listers().run(x_.client().home(), [&]() -> result<bool> {
+                return all.next(text, listing_piece);
+            });
             if (!more) {
                 // The client was promised more.
                 x_.client().peer().reset_on_close();

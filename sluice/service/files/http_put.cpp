@@ -13,9 +13,11 @@
 #include <string>
 #include <utility>
 
+#include "sluice/base/relaxed.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
+#include "sluice/service/files/beneath.hpp"
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/digest_crew.hpp"
 #include "sluice/service/files/digest_later.hpp"
@@ -39,10 +41,8 @@ namespace {
 using namespace std::chrono_literals;
 using wire::http_field;
 
-constexpr auto relaxed = std::memory_order_relaxed;
-
 // What is copied through our memory rather than spliced, for a pipe costs more than that.
-constexpr std::uint64_t small_body = std::uint64_t{256} * 1024;
+constexpr std::uint64_t copied_body = std::uint64_t{256} * 1024;
 // Up to here a digest is taken when all has come; for more, a thread goes along.
 constexpr std::uint64_t small_digest = std::uint64_t{1} << 20;
 // Up to here the answer waits for a digest that nobody asked for, though it waits for no disk.
@@ -63,10 +63,6 @@ told_digest digest_told_by(const wire::http_request& r, http_field which) {
         if (*digest) found = *digest;
     }
     return found;
-}
-
-std::uint64_t size_of(const struct stat& file) noexcept {
-    return static_cast<std::uint64_t>(file.st_size);
 }
 
 /// One upload, from its head to its answer.
@@ -384,7 +380,7 @@ class upload {
                                                 transfer::moved& told) {
         const std::uint64_t length = *request().length;
         std::uint64_t done = 0;
-        while (done < length && (!x_.here().empty() || length - done <= small_body)) {
+        while (done < length && (!x_.here().empty() || length - done <= copied_body)) {
             if (x_.here().empty()) {
                 auto got = co_await x_.read_more();
                 if (!got) co_return failure(got.error());

@@ -13,7 +13,7 @@
 namespace sluice::service::files {
 namespace {
 
-constexpr const char* attribute = "user.mime_type";
+constexpr const char* type_attribute = "user.mime_type";
 
 /// A file that has no type of its own. An attribute that is set later moves its time of change.
 struct plain_file {
@@ -21,14 +21,15 @@ struct plain_file {
     dev_t device;
     timespec changed;
 };
-constexpr std::size_t many = 4096;
+constexpr std::size_t most_plain_files = 4096;
 
 /// The place for this file among what this thread remembers; nullptr where there is no memory.
-plain_file* place_for(const struct stat& now) noexcept {
+plain_file* plain_file_of(const struct stat& now) noexcept {
     // Pages of it that are not used cost nothing.
-    thread_local const result<mapping> memory = mapping::create(many * sizeof(plain_file));
+    thread_local const result<mapping> memory =
+        mapping::create(most_plain_files * sizeof(plain_file));
     if (!memory) return nullptr;
-    return static_cast<plain_file*>(memory->data()) + (now.st_ino % many);
+    return static_cast<plain_file*>(memory->data()) + (now.st_ino % most_plain_files);
 }
 
 bool is_of(const plain_file& known, const struct stat& now) noexcept {
@@ -40,16 +41,17 @@ bool is_of(const plain_file& known, const struct stat& now) noexcept {
 }  // namespace
 
 result<void> keep_media_type(int file, std::string_view type) noexcept {
-    if (::fsetxattr(file, attribute, type.data(), type.size(), 0) < 0) return failure_of(errno);
+    if (::fsetxattr(file, type_attribute, type.data(), type.size(), 0) < 0)
+        return failure_of(errno);
     return {};
 }
 
 std::string_view media_type_of(int file, const struct stat& now, std::string_view path,
                                std::string& room) {
-    plain_file* const place = place_for(now);
+    plain_file* const place = plain_file_of(now);
     if (place == nullptr || !is_of(*place, now)) {
         room.resize(wire::longest_media_type);
-        const auto length = ::fgetxattr(file, attribute, room.data(), room.size());
+        const auto length = ::fgetxattr(file, type_attribute, room.data(), room.size());
         room.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
         // Other programs write it, too: into an answer goes what is a type, and nothing else.
         if (wire::is_media_type(room)) return room;

@@ -10,12 +10,11 @@
 #include <utility>
 
 #include "sluice/base/fd.hpp"
+#include "sluice/base/relaxed.hpp"
 #include "sluice/net/lingering_close.hpp"
 
 namespace sluice::service::files {
 namespace {
-
-constexpr auto relaxed = std::memory_order_relaxed;
 
 struct opened {
     unique_fd file;

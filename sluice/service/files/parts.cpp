@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "sluice/base/relaxed.hpp"
 #include "sluice/service/files/beneath.hpp"
 #include "sluice/service/files/quiet_thread.hpp"
 
@@ -23,9 +24,8 @@ namespace sluice::service::files {
 namespace {
 
 constexpr std::string_view prefix = ".sluice-part-";
-constexpr const char* attribute = "user.sluice.part";
-constexpr mode_t mode_of_files = 0666;
-constexpr auto relaxed = std::memory_order_relaxed;
+constexpr const char* part_attribute = "user.sluice.part";
+constexpr mode_t mode_of_parts = 0666;
 
 std::int64_t now() noexcept {
     return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -33,7 +33,7 @@ std::int64_t now() noexcept {
 
 unique_fd open_part(int top, const char* name, int flags) noexcept {
     return unique_fd{
-        ::openat(top, name, flags | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode_of_files)};
+        ::openat(top, name, flags | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode_of_parts)};
 }
 
 bool is_locked(int file) noexcept {
@@ -47,7 +47,7 @@ bool is_locked(int file) noexcept {
 void read_description(int file, part_info& into) {
     constexpr std::size_t longest = 4200;
     std::string text(longest, '\0');
-    const auto length = ::fgetxattr(file, attribute, text.data(), text.size());
+    const auto length = ::fgetxattr(file, part_attribute, text.data(), text.size());
     if (length <= 0) return;
     text.resize(static_cast<std::size_t>(length));
     const auto blank = text.find(' ');
@@ -98,11 +98,11 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
 void parts::describe(int file, std::string_view path, std::uint64_t total) noexcept {
     const std::string text = fmt::format("{} {}", total, path);
     // Without it the part is listed by its number alone.
-    static_cast<void>(::fsetxattr(file, attribute, text.data(), text.size(), 0));
+    static_cast<void>(::fsetxattr(file, part_attribute, text.data(), text.size(), 0));
 }
 
 void parts::forget_description(int file) noexcept {
-    static_cast<void>(::fremovexattr(file, attribute));
+    static_cast<void>(::fremovexattr(file, part_attribute));
 }
 
 void parts::ended() noexcept {

@@ -15,6 +15,7 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/base/mapping.hpp"
+#include "sluice/base/relaxed.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
@@ -28,8 +29,6 @@ namespace {
 
 // A digest of so little is made at once.
 constexpr std::uint64_t quick_digest = std::uint64_t{1} << 20;
-
-constexpr auto relaxed = std::memory_order_relaxed;
 
 // Between two looks whether a digest is still wanted: some milliseconds.
 constexpr std::uint64_t digest_step = std::uint64_t{4} << 20;

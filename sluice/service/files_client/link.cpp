@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t read_size = std::size_t{16} << 10;
 constexpr io::duration first_pause = 250ms;
-constexpr io::duration longest_pause = 5s;
+constexpr io::duration longest_retry_pause = 5s;
 
 }  // namespace
 
@@ -192,8 +192,8 @@ coro::task<bool> patience::again(const trouble& why, std::uint64_t ahead) {
     }
     if (failed_ >= way_.options().retries) co_return false;
     io::duration pause = first_pause;
-    for (unsigned i = 0; i < failed_ && pause < longest_pause; ++i) pause *= 2;
-    pause = std::min(pause, longest_pause);
+    for (unsigned i = 0; i < failed_ && pause < longest_retry_pause; ++i) pause *= 2;
+    pause = std::min(pause, longest_retry_pause);
     ++failed_;
     if (way_.options().on_retry) way_.options().on_retry(why, pause);
     auto slept = co_await io::sleep_for(way_.home(), pause);

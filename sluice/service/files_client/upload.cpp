@@ -324,7 +324,7 @@ class put {
 };
 
 /// Connects anew, several times if need be.
-coro::task<attempt<void>> connect(link& way, progress& told) {
+coro::task<attempt<void>> connect_to_upload(link& way, progress& told) {
     way.drop();
     patience left{way};
     for (;;) {
@@ -435,7 +435,7 @@ coro::task<attempt<uploaded>> put_file(link& way, upload_source what, std::strin
 coro::task<attempt<uploaded>> put_stream(link& way, net::console& from, std::string path,
                                          progress& told) {
     for (bool expects = true;; expects = false) {
-        auto open = co_await connect(way, told);
+        auto open = co_await connect_to_upload(way, told);
         if (!open) co_return std::unexpected{open.error()};
         auto said = co_await way.say(fmt::format(
             "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Transfer-Encoding: chunked\r\n"
@@ -519,7 +519,7 @@ coro::task<attempt<uploaded>> stream_file(link& way, upload_source what, progres
 }
 
 coro::task<attempt<uploaded>> stream_all(link& way, net::console& from, progress& told) {
-    auto open = co_await connect(way, told);
+    auto open = co_await connect_to_upload(way, told);
     if (!open) co_return std::unexpected{open.error()};
     reset_when_closed(way, true);
     told.start_at(0);
