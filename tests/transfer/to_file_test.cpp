@@ -31,7 +31,7 @@ using transfer::file_space;
 using transfer::moved;
 using transfer::to_file;
 
-std::string shown(const result<std::uint64_t>& got) {
+std::string shown_bytes(const result<std::uint64_t>& got) {
     return got ? std::to_string(*got) : "(" + got.error().message() + ")";
 }
 
@@ -55,7 +55,7 @@ class to_file_test : public engine_test {
         run([&]() -> coro::task<> {
             net::connection from{engine(), std::move(ours)};
             auto got = co_await transfer::receive_file(how, from, into, told);
-            said = shown(got);
+            said = shown_bytes(got);
             co_await from.close();
         });
         writer.join();
@@ -175,7 +175,7 @@ TEST_P(to_file_test, no_more_than_was_asked_is_taken_from_the_socket) {
                 how, from,
                 {.file = file.fd(), .most = 100'001, .expected = 100'001, .reserve = reserve},
                 told);
-            EXPECT_EQ(shown(got), "100001");
+            EXPECT_EQ(shown_bytes(got), "100001");
             std::string rest;
             for (;;) {
                 auto more = co_await from.recv();
@@ -233,7 +233,7 @@ TEST_P(to_file_test, a_peer_that_stops_is_left_at_the_deadline) {
                 engine(),
                 transfer::receive_file(how, from, {.file = file.fd(), .reserve = reserve}, told),
                 30ms);
-            EXPECT_EQ(shown(got), "(the deadline passed)");
+            EXPECT_EQ(shown_bytes(got), "(the deadline passed)");
             co_await from.close();
         });
     });
@@ -257,7 +257,7 @@ TEST_P(to_file_test, a_file_that_cannot_be_written_is_told_while_the_peer_is_sil
                 engine(),
                 transfer::receive_file(how, from, {.file = deaf.get(), .reserve = reserve}, told),
                 10s);
-            EXPECT_EQ(shown(got), "(bad file descriptor)");
+            EXPECT_EQ(shown_bytes(got), "(bad file descriptor)");
             from.reset_on_close();
             co_await from.close();
         });
@@ -302,7 +302,7 @@ TEST_P(registered_to_file_test, it_does_with_other_buffers_and_with_none) {
             moved told;
             auto got = co_await transfer::receive_file(to_file::uring_recv_write, from,
                                                        {.file = into}, told);
-            EXPECT_EQ(shown(got), "1000001");
+            EXPECT_EQ(shown_bytes(got), "1000001");
             co_await from.close();
         }(**mine, std::move(ours), file.fd()));
         writer.join();
