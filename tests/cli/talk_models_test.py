@@ -8,7 +8,7 @@ from talk_rig import TalkTest, Server, call
 class Models(TalkTest):
     def test_two_clients_are_echoed_to_at_a_time(self):
         for model in ("fork", "thread", "pool"):
-            flags = ("--echo", "--keep", "--model", model, "--workers", "2", "--grace", "1s")
+            flags = ("--echo", "--keep", "--model", model, "--workers", "2", "--grace", "1h")
             with self.subTest(model=model), Server("blocking", *flags) as server:
                 with call(server.port) as one, call(server.port) as two:
                     for client, word in ((one, b"first\n"), (two, b"second\n"), (one, b"third\n")):
