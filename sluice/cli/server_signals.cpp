@@ -5,11 +5,14 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sluice/base/fd.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/sources.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -27,11 +30,20 @@ bool has_controlling_terminal() noexcept {
 }
 
 void take_over_configuration() {
+    const auto refuse = [](std::string_view why) {
+        log(log_level::error, fmt::format("SIGHUP: {}; all stays as it was", why));
+    };
     const auto level = log_level_now();
-    if (!level)
-        return log(log_level::error, fmt::format("SIGHUP: {}; all stays as it was", level.error()));
+    if (!level) return refuse(level.error());
+    auto changed = changed_settings();
+    if (!changed) return refuse(changed.error());
     set_log_level(*level);
     log(log_level::info, "SIGHUP: the configuration was read again");
+    std::erase(*changed, "log-level");
+    if (changed->empty()) return;
+    log(log_level::warn, fmt::format("SIGHUP: what the configuration says of {} counts from the "
+                                     "next start of the server",
+                                     fmt::join(*changed, ", ")));
 }
 
 }  // namespace

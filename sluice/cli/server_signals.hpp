@@ -9,7 +9,8 @@
 namespace sluice::cli {
 
 /// While it lives, SIGHUP takes over what the configuration file says now: the log level, unless a
-/// flag or the environment gave it. It ends no server but one whose controlling terminal is gone
+/// flag or the environment gave it; of other settings that changed it says that they wait for the
+/// next start. It ends no server but one whose controlling terminal is gone
 /// (credentials(7), "Sessions"): that one drains, unless SIGHUP was ignored when it began, as under
 /// nohup(1). SIGUSR1 announces counters. SIGUSR2 does nothing. Made, and destroyed, on the engine's
 /// thread while the engine does not run, once the command's options are settled.

@@ -153,30 +153,35 @@ std::expected<found_settings, std::string> read_settings(CLI::App& root, const C
     return best;
 }
 
-attempt fill_in_from_file(CLI::App& root, CLI::App& command, const std::string& path) {
-    const auto found = read_settings(root, command, path);
-    if (!found) return std::unexpected{found.error()};
-    for (const auto& [flag, option] : settable(command)) {
-        const auto setting = found->find(flag);
-        if (setting == found->end() || option->count() > 0) continue;
-        const auto& entry = setting->second;
-        const auto source = fmt::format("{}:{}: {}", path, entry.line, entry.key);
-        if (auto done = give(*option, entry.value, source); !done) return done;
-    }
-    return {};
-}
+using values = std::map<std::string, std::string, std::less<>>;
 
-/// The command that was filled in, and what a file cannot change of it.
+/// The command that was filled in, and from where.
 struct filled_in {
     CLI::App* root = nullptr;
     CLI::App* command = nullptr;
     std::string path;  // of the configuration, if there is one
-    std::map<std::string, std::string, std::less<>> fixed;
+    values fixed;      // by flags and the environment: no file changes them
+    values from_file;  // as the file had them
 };
 
 filled_in& last() {
     static filled_in only;
     return only;
+}
+
+attempt fill_in_from_file(filled_in& into) {
+    const auto found = read_settings(*into.root, *into.command, into.path);
+    if (!found) return std::unexpected{found.error()};
+    for (const auto& [flag, option] : settable(*into.command)) {
+        const auto setting = found->find(flag);
+        if (setting == found->end() || into.fixed.contains(flag)) continue;
+        const auto& entry = setting->second;
+        into.from_file[flag] = entry.value;
+        if (option->count() > 0) continue;
+        const auto source = fmt::format("{}:{}: {}", into.path, entry.line, entry.key);
+        if (auto done = give(*option, entry.value, source); !done) return done;
+    }
+    return {};
 }
 
 }  // namespace
@@ -191,14 +196,14 @@ std::vector<std::string> flags_of(const CLI::App& command) {
 
 std::expected<void, std::string> fill_in(CLI::App& root, CLI::App& command) {
     if (auto done = fill_in_from_environment(command); !done) return done;
-    last() = {.root = &root, .command = &command, .path = {}, .fixed = {}};
+    last() = {.root = &root, .command = &command, .path = {}, .fixed = {}, .from_file = {}};
     for (const auto& [flag, option] : settable(command)) {
         if (option->count() > 0) last().fixed[flag] = option->results().back();
     }
     const auto path = last().fixed.find(config_flag);
     if (path == last().fixed.end()) return {};
     last().path = path->second;
-    return fill_in_from_file(root, command, last().path);
+    return fill_in_from_file(last());
 }
 
 std::expected<std::optional<std::string>, std::string> value_now(std::string_view flag) {
@@ -212,6 +217,24 @@ std::expected<std::optional<std::string>, std::string> value_now(std::string_vie
     const auto setting = found->find(flag);
     if (setting == found->end()) return std::nullopt;
     return setting->second.value;
+}
+
+std::expected<std::vector<std::string>, std::string> changed_settings() {
+    const auto& known = last();
+    std::vector<std::string> changed;
+    if (known.path.empty()) return changed;
+    const auto found = read_settings(*known.root, *known.command, known.path);
+    if (!found) return std::unexpected{found.error()};
+    for (const auto& [flag, option] : settable(*known.command)) {
+        if (known.fixed.contains(flag)) continue;
+        const auto now = found->find(flag);
+        const auto before = known.from_file.find(flag);
+        const bool was_there = before != known.from_file.end();
+        const bool is_there = now != found->end();
+        if (was_there == is_there && (!is_there || before->second == now->second.value)) continue;
+        changed.push_back(flag);
+    }
+    return changed;
 }
 
 }  // namespace sluice::cli

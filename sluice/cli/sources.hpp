@@ -29,4 +29,9 @@ namespace sluice::cli {
 [[nodiscard]] std::expected<std::optional<std::string>, std::string> value_now(
     std::string_view flag);
 
+/// The settings of that command of which the configuration file says something else now than when
+/// it was filled in, by the names of their flags; not those that a flag or the environment gave.
+/// The error is one of fill_in().
+[[nodiscard]] std::expected<std::vector<std::string>, std::string> changed_settings();
+
 }  // namespace sluice::cli
