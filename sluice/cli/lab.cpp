@@ -25,6 +25,7 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/output_queue.hpp"
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
@@ -122,6 +123,9 @@ std::expected<void, std::string> tune(CLI::App& root, const lab::results& found,
 
 exit_status tell(CLI::App& root, const lab::results& found, const lab_settings& s, int signal) {
     const auto text = lab::as_text(found, form_of_stdout(s.base));
+    // The bar is taken away before the answers are written where it stood.
+    constexpr std::chrono::milliseconds patience{200};
+    output().flush(patience);
     if (uses_stdout(s.reports)) {
         show_on_stderr(text);
     } else {
@@ -184,7 +188,8 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
             all->size(),
             std::chrono::steady_clock::now() +
                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(within.usual),
-            s.quiet, within.fewest, within.most};
+            s.quiet ? lab::progress::sink{} : lab::progress::sink{show_on_stderr}, within.fewest,
+            within.most};
         const auto done = lab::measure(*all, within, s.what, told, around, found);
         if (!done) return announce_failure(done.error());
     }

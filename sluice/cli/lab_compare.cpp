@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <expected>
 #include <memory>
 #include <string>
@@ -82,10 +81,8 @@ bool warn_of_places(const lab::changes& found) {
     bool another = false;
     for (const auto& each : found.mismatches) {
         another = another || each.before.topic == "processor";
-        std::fputs(wrapped("The two were not measured under equal conditions: " + told(each) + '.',
-                           0, columns)
-                       .c_str(),
-                   stderr);
+        show_on_stderr(wrapped(
+            "The two were not measured under equal conditions: " + told(each) + '.', 0, columns));
     }
     return another;
 }
@@ -94,10 +91,8 @@ void warn_of_halves(const compare_settings& s, const lab::results& before,
                     const lab::results& after) {
     for (const auto& [path, run] : {std::pair{&s.before, &before}, std::pair{&s.after, &after}}) {
         if (run->interrupted) {
-            std::fputs(
-                fmt::format("{} was interrupted: it has less to compare.\n", in_quotes(*path))
-                    .c_str(),
-                stderr);
+            show_on_stderr(
+                fmt::format("{} was interrupted: it has less to compare.\n", in_quotes(*path)));
         }
     }
 }

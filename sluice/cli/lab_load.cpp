@@ -215,7 +215,7 @@ void add_chat_load(commands& all, CLI::App& parent) {
     add_value(*command, "--size", s->message, count_from{shortest, longest}, "BYTES",
               "Of a message (64)");
     add_value(*command, "--window", s->chat.window, count_from{1, 1'000'000}, "N",
-              "Messages under way, without a rate (256)");
+              "Messages under way, without a rate; one a sender at least (256)");
 }
 
 exit_status run_copy(const lab::copy_options& o) {

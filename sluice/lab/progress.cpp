@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <utility>
 
 #include "sluice/wire/text.hpp"
 
@@ -28,14 +28,14 @@ std::string in_words(double seconds) {
 
 }  // namespace
 
-progress::progress(std::size_t cases, clock::time_point end, bool quiet, std::size_t fewest,
+progress::progress(std::size_t cases, clock::time_point end, sink write, std::size_t fewest,
                    std::size_t most)
     : cases_{cases},
       fewest_{fewest},
       most_{most},
       end_{end},
-      quiet_{quiet},
-      bar_{!quiet && ::isatty(STDERR_FILENO) == 1} {}
+      write_{std::move(write)},
+      bar_{write_ && ::isatty(STDERR_FILENO) == 1} {}
 
 progress::~progress() {
     clear();
@@ -43,8 +43,7 @@ progress::~progress() {
 
 void progress::clear() {
     if (!drawn_) return;
-    std::fputs("\r\033[K", stderr);
-    std::fflush(stderr);
+    write_("\r\033[K");
     drawn_ = false;
 }
 
@@ -63,9 +62,8 @@ std::string progress::time_left() const {
     return fmt::format(", about {} left", in_words(spent / done * (1 - done)));
 }
 
-/// "round 3 of 5 to 25": a case ends when its figures are precise. Repeated ones may be beyond.
+/// "round 3 of 5 to 25": a case ends when its figures are precise.
 std::string progress::rounds() const {
-    if (round_ > most_) return fmt::format("round {}", round_);
     if (fewest_ == most_) return fmt::format("round {} of {}", round_, most_);
     return fmt::format("round {} of {} to {}", round_, fewest_, most_);
 }
@@ -74,11 +72,8 @@ void progress::begin_round(std::size_t number, double done) {
     by_rounds_ = done;
     if (number <= round_) return;
     round_ = number;
-    if (bar_ || quiet_) return;
-    std::fputs(
-        fmt::format("{}, {} case{}{}\n", rounds(), cases_, cases_ == 1 ? "" : "s", time_left())
-            .c_str(),
-        stderr);
+    if (bar_ || !write_) return;
+    write_(fmt::format("{}, {} case{}{}\n", rounds(), cases_, cases_ == 1 ? "" : "s", time_left()));
 }
 
 void progress::show(const std::string& doing) {
@@ -88,8 +83,7 @@ void progress::show(const std::string& doing) {
     const auto line = fmt::format("[{:#<{}}{:.<{}}] {}{}: {}", "", filled, "", width - filled,
                                   rounds(), time_left(), doing);
     // What is said last is what a narrow window can do without.
-    std::fputs(fmt::format("\r{}\033[K", wire::truncate_utf8(line, columns() - 1)).c_str(), stderr);
-    std::fflush(stderr);
+    write_(fmt::format("\r{}\033[K", wire::truncate_utf8(line, columns() - 1)));
     drawn_ = true;
 }
 

@@ -377,7 +377,7 @@ std::expected<void, std::string> measure(std::vector<planned_case>& cases, const
     while (interruption::signal() == 0) {
         auto* next = next_of(runs, within, usual, last);
         if (next == nullptr) break;
-        told.begin_round(next->measured() + 1, share_done(runs, within));
+        told.begin_round(next->counted() + 1, share_done(runs, within));
         next->go_on(within, last, chance);
     }
     std::string complaint;

@@ -1,5 +1,6 @@
 """`sluice lab`: every error in a clear word, and nothing left behind by an interruption."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -140,6 +141,44 @@ class Errors(LabTest):
         before = set(os.listdir("/proc/self/fd"))
         self.assertEqual(self.lab("echo", *LITTLE)[0], 0)
         self.assertEqual(set(os.listdir("/proc/self/fd")), before)
+
+
+class Stuck(LabTest):
+    def test_a_stderr_that_nothing_reads_holds_nothing_up(self):
+        reads, writes = os.pipe()
+        self.addCleanup(os.close, reads)
+        os.set_blocking(writes, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writes, bytes(4096))
+        os.set_blocking(writes, True)
+        with subprocess.Popen(
+            [SLUICE, "lab", "echo", *LITTLE, "--json", "-"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writes,
+            cwd=self.work, env=self.environment,
+        ) as program:  # fmt: skip
+            os.close(writes)
+            out, _ = program.communicate(timeout=2 * PATIENCE)
+        self.assertEqual(program.returncode, 0)
+        self.assertTrue(json.loads(out)["cases"])
+
+
+class Load(LabTest):
+    def test_a_window_smaller_than_the_senders_is_one_for_each(self):
+        with subprocess.Popen(
+            [SLUICE, "chat", "serve", "--listen", "127.0.0.1:0", "--quiet"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environment,
+        ) as server:  # fmt: skip
+            try:
+                port = re.search(rb"listening on 127\.0\.0\.1:(\d+) ", server.stderr.readline())[1]
+                status, out, err = self.lab(
+                    "load", "chat", port.decode(), "--senders", 6, "--window", 2, "--members", 3,
+                    "--seconds", "0.2", "--warmup", "0.1", "--sleep",
+                )  # fmt: skip
+            finally:
+                server.terminate()
+        self.assertEqual(status, 0, err)
+        self.assertGreater(float(re.search(r"^amount (\S+)$", out, re.M)[1]), 0, out)
 
 
 class OnATerminal(LabTest):

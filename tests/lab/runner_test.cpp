@@ -68,7 +68,8 @@ class runner : public testing::Test {
     results run(const limits& within, double precision = 0.02) {
         settings asked;
         asked.precision = precision;
-        progress told{cases_.size(), std::chrono::steady_clock::now() + 1s, true};
+        progress told{cases_.size(), std::chrono::steady_clock::now() + 1s,
+                      [this](std::string_view text) { said_ += text; }, within.fewest, within.most};
         results found;
         const auto done = sluice::lab::measure(cases_, within, asked, told, around_, found,
                                                [this] { return now_; });
@@ -83,6 +84,7 @@ class runner : public testing::Test {
     std::vector<planned_case> cases_;
     std::vector<std::string> taken_;
     std::map<std::string, std::size_t> count_;
+    std::string said_;                           // of the progress
     std::chrono::steady_clock::time_point now_;  // moved by the samples alone
     std::string why_;
     noise around_{[] { return noise::clocks{}; }};
@@ -170,6 +172,8 @@ TEST_F(runner, where_all_are_disturbed_no_more_are_repeated_than_may_be) {
     EXPECT_EQ(about.figures.at(0).quantities.at(0).samples, (std::vector<double>{3, 4, 5}));
     EXPECT_EQ(about.rounds,
               (sluice::lab::round_count{.counted = 3, .disturbed = 3, .repeated = 2}));
+    EXPECT_THAT(said_, testing::HasSubstr("round 3 of 3")) << "a repeated round is no further one";
+    EXPECT_THAT(said_, testing::Not(testing::ContainsRegex("round [45]")));
 }
 
 TEST_F(runner, where_time_is_up_the_least_disturbed_count) {

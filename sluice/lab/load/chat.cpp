@@ -50,7 +50,8 @@ class room {
     bool turn() {
         const double outstanding =
             static_cast<double>(sent_) - delivered() / static_cast<double>(options_.members);
-        const double free = static_cast<double>(options_.window) - outstanding;
+        const auto window = std::max(options_.window, options_.senders);
+        const double free = static_cast<double>(window) - outstanding;
         if (free >= static_cast<double>(options_.senders)) {
             const auto each = static_cast<std::size_t>(free) / options_.senders;
             for (std::size_t i = 0; i < options_.senders; ++i) say(peers_[i], plain_, each);

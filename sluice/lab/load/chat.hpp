@@ -16,7 +16,7 @@ struct chat_options {
     std::size_t senders = 4;
     std::size_t members = 90;  ///< who listen, beside the senders
     std::size_t size = 64;     ///< bytes of a message's text, 32 or more
-    std::size_t window = 256;  ///< messages sent and not yet delivered to all
+    std::size_t window = 256;  ///< messages sent and not delivered to all; one a sender at least
     /// Messages a second, each timed from when it was due to when a member had it; 0: as many as
     /// are delivered, within the window.
     double rate = 0;
