@@ -12,7 +12,8 @@ namespace sluice::model {
 
 /// Once no more than a quarter of the clients of a burst are left, and a second has passed in which
 /// the others could go, too: malloc_trim(3), which returns free pages within the heap and not only
-/// at its end. On the thread of `home`, a blocking engine; at most once a second.
+/// at its end. On the thread of `home`, which stands still for the milliseconds that this takes; at
+/// most once a second.
 class memory_trimmer : io::letter, io::timer {
  public:
     explicit memory_trimmer(io::engine& home) noexcept;

@@ -27,21 +27,31 @@ bool directory::admit(entry& who, std::size_t shard, std::size_t most) {
     who.name_ = fmt::format("Client {}", who.id_);
     // No member can have taken that name.
     auto key = skeleton(who.name_);
-    const std::lock_guard lock{mutex_};
-    if (by_skeleton_.size() >= most) return false;
-    by_skeleton_.emplace(std::move(key), &who);
+    std::size_t members = 0;
+    {
+        const std::lock_guard lock{mutex_};
+        if (by_skeleton_.size() >= most) return false;
+        by_skeleton_.emplace(std::move(key), &who);
+        members = by_skeleton_.size();
+    }
+    if (counted_) counted_(members);
     return true;
 }
 
 void directory::remove(entry& who) {
     const auto key = skeleton(who.name_);
-    const std::lock_guard lock{mutex_};
-    leave_room(who);
-    by_skeleton_.erase(key);
-    // What a burst of members needed is given back when they have gone.
-    if (by_skeleton_.bucket_count() > std::max(small_table, 8 * by_skeleton_.size())) {
-        by_skeleton_.rehash(2 * by_skeleton_.size());
+    std::size_t members = 0;
+    {
+        const std::lock_guard lock{mutex_};
+        leave_room(who);
+        by_skeleton_.erase(key);
+        members = by_skeleton_.size();
+        // What a burst of members needed is given back when they have gone.
+        if (by_skeleton_.bucket_count() > std::max(small_table, 8 * members)) {
+            by_skeleton_.rehash(2 * members);
+        }
     }
+    if (counted_) counted_(members);
 }
 
 std::optional<std::string> directory::rename(entry& who, const std::string& to) {

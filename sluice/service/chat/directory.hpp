@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <map>
 #include <mutex>
@@ -42,6 +43,10 @@ class directory {
         std::list<entry*>::iterator place_;  // in its room
     };
 
+    /// `told` hears how many members there are, after each that comes or goes: from any thread, in
+    /// no order where they come and go at the same time. Must not throw. Before the first comes.
+    void on_count(std::function<void(std::size_t)> told) { counted_ = std::move(told); }
+
     /// A newcomer, called "Client N". False if there are `most` already.
     [[nodiscard]] bool admit(entry& who, std::size_t shard, std::size_t most);
     void remove(entry& who);
@@ -72,6 +77,7 @@ class directory {
  private:
     void leave_room(entry& who);
 
+    std::function<void(std::size_t)> counted_;
     mutable std::mutex mutex_;
     member_id last_ = 0;
     std::unordered_map<std::string, entry*> by_skeleton_;

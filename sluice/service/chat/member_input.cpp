@@ -32,10 +32,27 @@ io::time_point member_input::deadline() noexcept {
 }
 
 void member_input::keep_chunk() {
-    if (reader_.rest_of_chunk().empty() || holds_chunk_) return;
-    holding().chunk.assign(reader_.rest_of_chunk());
-    reader_.move_rest_to(held_up_->chunk);
+    if (holds_chunk_) return;
+    auto& held = holding();
+    std::string kept;
+    kept.reserve(held.rest.size() + reader_.rest_of_chunk().size());
+    kept.append(held.rest).append(reader_.rest_of_chunk());
+    held.chunk = std::move(kept);
+    const std::string_view all{held.chunk};
+    reader_.move_rest_to(all.substr(held.rest.size()));
+    held.rest = all.substr(0, held.rest.size());
     holds_chunk_ = true;
+}
+
+void member_input::drop_chunk() noexcept {
+    holds_chunk_ = false;
+    if (!held_up_) return;
+    // When it was told of its pace is remembered.
+    if (held_up_->told_until == io::time_point{}) {
+        held_up_.reset();
+    } else {
+        held_up_->chunk = {};
+    }
 }
 
 bool member_input::feed(const result<io::lease>& got) {

@@ -42,11 +42,9 @@ class member_input {
     }
     void granted() noexcept { granted_ = true; }
     /// What is left of the chunk from now on lies here: a buffer of the pool would be missed
-    /// elsewhere.
+    /// elsewhere, and is large beside a line.
     void keep_chunk();
-    void drop_chunk() noexcept {
-        if (std::exchange(holds_chunk_, false)) held_up_->chunk = {};
-    }
+    void drop_chunk() noexcept;
 
     /// False if the member goes: it has said so, or its end of the connection is over. While it is
     /// held(), resume() comes before the next feed(), and the chunk stays or is kept here.

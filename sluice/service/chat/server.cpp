@@ -63,6 +63,8 @@ coro::task<result<void>> server::run(io::engine& home, std::function<void()> rea
     check(!home.blocks(), "a chat does not run on the blocking engine");
     home_ = &home;
     ready_ = std::move(ready);
+    trimmer_.emplace(home);
+    people_.on_count([this](std::size_t members) { trimmer_->note(members); });
     for (std::size_t i = 1; i < posts_.size(); ++i) {
         auto started =
             io::shard::start({.kind = home.which(), .engine = options_.engine, .cpu = {}},

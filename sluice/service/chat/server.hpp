@@ -17,6 +17,7 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/io/shard.hpp"
 #include "sluice/model/address_limit.hpp"
+#include "sluice/model/memory_trimmer.hpp"
 #include "sluice/model/troubles.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/service/chat/directory.hpp"
@@ -47,9 +48,9 @@ class server {
     server& operator=(const server&) = delete;
     ~server();
 
-    /// On `home`, which is not the blocking engine, and its thread: calls `ready` once everybody
-    /// can be served, and serves until stop(). EAGAIN and the like where a shard could not be
-    /// started. Once.
+    /// On `home`, which is not the blocking engine and outlives this, and its thread: calls `ready`
+    /// once everybody can be served, and serves until stop(). EAGAIN and the like where a shard
+    /// could not be started. Once.
     [[nodiscard]] coro::task<result<void>> run(io::engine& home, std::function<void()> ready);
 
     /// Thread of run(), also before it. The first time nobody else is let in, and the members are
@@ -92,7 +93,8 @@ class server {
     coro::task<void> add_up(std::function<void(const counters&)> told);
     void hear_stop(post& p) noexcept;
 
-    io::engine* home_ = nullptr;  // of shard 0, while it serves
+    io::engine* home_ = nullptr;                    // of shard 0, while it serves
+    std::optional<model::memory_trimmer> trimmer_;  // of run(); models have one of their own
     options options_;
     model::troubles troubles_;
     model::address_limit by_address_;

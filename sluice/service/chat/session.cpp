@@ -87,12 +87,12 @@ coro::task<void> see_off(hub& h, net::connection& peer, member& m, bool let_in) 
 /// that a member that is not held up does not pay for it.
 coro::task<bool> catch_up(hub& h, member_input& input, result<io::lease>& got) {
     do {
+        input.keep_chunk();
+        got = {};
         if (input.held() == member_input::hold::turn) {
             co_await h.command_turn();
             input.granted();
         } else {
-            input.keep_chunk();
-            got = {};
             co_await io::sleep_for(h.home(), input.held_for());
         }
         const auto& context = co_await coro::this_context();

@@ -1,0 +1,78 @@
+"""What a member makes the chat hold, measured against what it has sent, and what is given back."""
+
+import contextlib
+import pathlib
+import re
+import unittest
+
+from chat_rig import ChatServer, Member
+from compute_rig import memory_of, sanitized
+from talk_rig import engines, wait_until
+
+MANY = 600
+MOST = 2048  # bytes a member, or ten times what it has sent
+
+
+def on_every_loop(test):
+    def run(self):
+        for engine in engines():
+            if engine != "blocking":
+                with self.subTest(engine):
+                    test(self, engine)
+
+    return run
+
+
+@unittest.skipIf(sanitized(), "its memory is not the program's alone")
+class Memory(unittest.TestCase):
+    @on_every_loop
+    def test_a_room_of_ones_own_costs_little(self, engine):
+        for workers in (1, 2):
+            with ChatServer(
+                engine, "--quiet", "--workers", workers, "--max-rooms", 2 * MANY
+            ) as server, contextlib.ExitStack() as all_of_them:
+
+                def settle(many, prefix):
+                    come = [all_of_them.enter_context(Member(server.port)) for _ in range(many)]
+                    for number, member in enumerate(come):
+                        member.say(f"/join {prefix}{number}")
+                    for member in come:
+                        member.until(r"^\* you are in room")
+
+                # What the first ones cost is the server's.
+                settle(100, "first")
+                before = memory_of(server.pid)
+                settle(MANY, "next")
+                # Buffers that a burst needed are given back after two seconds.
+                wait_until(
+                    lambda: 1024 * (memory_of(server.pid) - before) / MANY < MOST,
+                    f"they cost little on {workers} shards",
+                )
+
+    @on_every_loop
+    def test_what_a_burst_of_members_cost_is_given_back(self, engine):
+        with ChatServer(engine, "--quiet", "--workers", "2") as server:
+            status = pathlib.Path(f"/proc/{server.pid}/status")
+            memory = lambda: int(re.search(r"^RssAnon:\s+(\d+)", status.read_text(), re.M)[1])
+
+            def come(many, guests):
+                for number in range(many):
+                    member = guests.enter_context(Member(server.port)).greeted()
+                    member.say(f"/nick guest{number}")
+                    member.until(r"^\* you are now")
+
+            with Member(server.port).greeted():
+                # What the first ones cost is the server's.
+                with contextlib.ExitStack() as first:
+                    come(100, first)
+                before = memory()
+                with contextlib.ExitStack() as burst:
+                    come(2 * MANY, burst)
+                    most = memory()
+                    self.assertGreater(most - before, 700)
+                allowed = max(512, (most - before) // 4)
+                wait_until(lambda: memory() - before < allowed, "their memory is given back")
+
+
+if __name__ == "__main__":
+    unittest.main()
