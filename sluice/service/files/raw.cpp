@@ -88,6 +88,14 @@ void raw_door::report(std::string_view what) noexcept {
     if (options_.report) options_.report(what);
 }
 
+std::function<void()> raw_door::remark_on(const std::string& who, const transfer::moved& told) {
+    return [this, &who, &told] {
+        if (!options_.remark) return;
+        options_.remark(
+            fmt::format("{} goes on sending: {} so far", who, wire::format_size(told.bytes())));
+    };
+}
+
 coro::task<void> raw_door::receive(model::guest& client) {
     const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
     std::string who = fmt::format("[Client {}]", number);
@@ -100,9 +108,15 @@ coro::task<void> raw_door::receive(model::guest& client) {
     }
     if (store_ != nullptr) {
         co_await store_from(client, std::move(who));
-        co_return;
+    } else {
+        co_await drop_from(client, std::move(who));
     }
+}
+
+coro::task<void> raw_door::drop_from(model::guest& client, std::string who) {
     transfer::moved told;
+    lasting_transfer going{counters_->transfers, remark_on(who, told)};
+    const lasting_transfer::watch clock{going, client.home()};
     auto got = co_await at_pace<std::uint64_t>(client.home(), options_.pace, told,
                                                [&] { return drop(client, told); });
     if (!got) {
@@ -152,11 +166,7 @@ coro::task<void> raw_door::store_from(model::guest& client, std::string who) {
         co_return;
     }
     transfer::moved told;
-    lasting_transfer going{counters_->transfers, [&] {
-                               if (!options_.remark) return;
-                               options_.remark(fmt::format("{} goes on sending: {} so far", who,
-                                                           wire::format_size(told.bytes())));
-                           }};
+    lasting_transfer going{counters_->transfers, remark_on(who, told)};
     // One byte more than the limit says that there are too many.
     const std::uint64_t limit = options_.max_size;
     const std::uint64_t most =

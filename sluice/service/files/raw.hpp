@@ -64,6 +64,10 @@ class raw_door {
  private:
     coro::task<void> receive(model::guest& client);
     coro::task<result<void>> first_byte(model::guest& client);
+    /// Says how far a transfer is that lasts. Both outlive what it gives.
+    [[nodiscard]] std::function<void()> remark_on(const std::string& who,
+                                                  const transfer::moved& told);
+    coro::task<void> drop_from(model::guest& client, std::string who);
     static coro::task<result<std::uint64_t>> drop(model::guest& client, transfer::moved& told);
     void count_lost(error why) noexcept;
     coro::task<void> store_from(model::guest& client, std::string who);
