@@ -66,10 +66,12 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
     if (pair->model != model_kind::event) {
+        const auto asked = s.common.model ? fmt::format("--model {}", to_text(*s.common.model))
+                                          : std::string{"--engine blocking"};
         return complain(command,
-                        fmt::format("--model {} cannot carry a chat, where everybody hears "
+                        fmt::format("{} cannot carry a chat, where everybody hears "
                                     "everybody at any time; use --model event, on epoll or uring",
-                                    to_text(pair->model)));
+                                    asked));
     }
     if (const auto why = why_no_window(s.allowed); !why.empty()) return complain(command, why);
     set_up_output(s.common, pair->model);

@@ -107,7 +107,8 @@ void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into,
               "sync, fork, thread, pool, event (event)")
         ->group(group);
     add_value(serve, "--workers", into.workers, count_from{1, most_workers}, "N",
-              "Threads, processes or shards (the cores)")
+              "Threads, processes or shards (the cores, or the CPU quota of its cgroup if that is "
+              "less)")
         ->group(group);
     add_value(
         serve, "--max-clients", into.max_clients, count_from{1, most_clients}, "N",

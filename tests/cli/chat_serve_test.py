@@ -42,7 +42,7 @@ class Usage(TalkTest):
             (["serve", "--model", "sync"], "--model sync cannot carry a chat"),
             (["serve", "--model", "thread"], "--model thread cannot carry a chat"),
             (["serve", "--model", "pool"], "--model pool cannot carry a chat"),
-            (["serve", "--engine", "blocking"], "cannot carry a chat"),
+            (["serve", "--engine", "blocking"], "--engine blocking cannot carry a chat"),
             (["serve", "--engine", "blocking", "--model", "event"], "does not go with"),
             (["serve", "--engine", "epoll", "--model", "fork"], "does not go with"),
             (["serve", "--slow", "wait"], "'wait' is none of skip and disconnect"),

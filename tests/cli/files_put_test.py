@@ -291,7 +291,7 @@ class Put(TalkTest):
     def test_nobody_there_is_told_at_once(self):
         begun = time.monotonic()
         with put(self.small, f"http://127.0.0.1:{free_port()}/") as program:
-            self.assert_ends(program, 3, out="", err="cannot connect to 127.0.0.1:.*refused")
+            self.assert_ends(program, 3, out="", err="cannot connect to 127.0.0.1:.*refused; start a server there with")
         self.assertLess(time.monotonic() - begun, PATIENCE / 3)
 
     def test_a_server_that_went_away_ends_with_3(self):

@@ -115,6 +115,16 @@ class Configuration(TalkTest):
             said = self.assert_ends(server, 0)
             self.assertEqual(len(re.findall("SIGHUP", said)), 1)
 
+    def test_what_it_cannot_take_over_is_said(self):
+        self.file.write_text("max-clients = 10\ngrace = 1s\n[compute.serve]\nqueue = 5\n")
+        with self.serve("--grace", "2s") as server:
+            self.file.write_text("max-clients = 10\ngrace = 3s\nidle-time = 1m\n")
+            server.signal(signal.SIGHUP)
+            server.hear_remark(
+                "warning: SIGHUP: what the configuration says of idle-time, queue counts from the "
+                "next start of the server"
+            )
+
     def test_a_flag_is_stronger(self):
         self.file.write_text("log-level = error\n")
         with self.serve("--log-level", "info") as server:
@@ -199,14 +209,19 @@ class Terminal(unittest.TestCase):
 class Transfers(TalkTest):
     def test_what_lasts_is_said_and_what_a_stop_waits_for(self):
         put = b"PUT /late HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhello"
-        doors = (("--http", put, " late"), ("--raw", b"hello", ""))
+        doors = (
+            (("--http",), put, " late"),
+            (("--raw",), b"hello", ""),
+            (("--discard", "--raw"), b"hello", ""),
+        )
         with contextlib.ExitStack() as all:
             running = []
             # All of them at a time, for each takes two seconds to be said.
             for variant in ALL:
                 for door, words, name in doors:
                     folder = all.enter_context(tempfile.TemporaryDirectory())
-                    command = ("files", "serve", folder, door, "127.0.0.1:0", "--no-sync", *variant)
+                    where = (folder, *door, "127.0.0.1:0")
+                    command = ("files", "serve", *where, "--no-sync", *variant)
                     server = all.enter_context(Server(*command, "--grace", "100ms"))
                     client = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
                     all.enter_context(client).sendall(words)

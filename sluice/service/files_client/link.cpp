@@ -45,7 +45,12 @@ coro::task<attempt<void>> link::open() {
         last = socket.error();
         if (last == fault::cancelled) break;
     }
-    co_return of_connection("cannot connect to " + server(), last);
+    auto trouble = of_connection("cannot connect to " + server(), last);
+    if (last.is(ECONNREFUSED)) {
+        trouble.error().what +=
+            "; start a server there with 'sluice files serve', or correct the address";
+    }
+    co_return trouble;
 }
 
 coro::task<attempt<void>> link::say(std::string_view what) {
