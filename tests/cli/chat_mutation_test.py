@@ -1,21 +1,22 @@
 """A client that mutates what chat clients say, at the door of `sluice chat serve`: whatever comes, in
 whatever pieces, the server goes on serving others, ends when it is told to, and does not grow.
 
-SLUICE_MUTATIONS sets how many connections are made (300), SLUICE_SEED which ones."""
+SLUICE_MUTATION_SECONDS is how long each server is tried (2), SLUICE_MUTATION_SEED what is drawn from."""
 
-import os
+import itertools
 import random
 import select
 import socket
 import struct
 import threading
+import time
 import unittest
 
 from chat_rig import ChatServer, Member
+from mutation_knobs import SEED, seconds
 from talk_rig import PATIENCE, TERMINATE, TalkTest, on_every_loop, sanitized, wait_until
 
-ROUNDS = int(os.environ.get("SLUICE_MUTATIONS", "300"))
-SEED = int(os.environ.get("SLUICE_SEED", "1"))
+SECONDS = seconds(2)
 AT_ONCE = 6
 
 SEEDS = [
@@ -87,19 +88,20 @@ class Mutations(TalkTest):
                     member.until("you are in room quiet")
                 sizes = []
                 for half in range(2):
-                    rounds = [random.Random(f"{SEED} {half} {n}") for n in range(ROUNDS // 2)]
+                    until = time.monotonic() + SECONDS / 2
                     failed = []
 
-                    def visits(own):
+                    def visits(first, half=half, until=until, failed=failed):
                         try:
-                            for choice in own:
-                                visit(server.port, choice)
+                            for n in itertools.count(first, AT_ONCE):
+                                visit(server.port, random.Random(f"{SEED} {half} {n}"))
+                                if time.monotonic() > until:
+                                    return
                         except OSError as problem:
                             failed.append(problem)
 
                     threads = [
-                        threading.Thread(target=visits, args=(rounds[n::AT_ONCE],))
-                        for n in range(AT_ONCE)
+                        threading.Thread(target=visits, args=(n,)) for n in range(AT_ONCE)
                     ]
                     for thread in threads:
                         thread.start()

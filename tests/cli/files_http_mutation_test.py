@@ -1,6 +1,6 @@
 """The HTTP door under a client that says almost the right thing: it lives, and gives all back.
 
-SLUICE_MUTATION_SECONDS says for how long each engine is tried, SLUICE_MUTATION_SEED how."""
+SLUICE_MUTATION_SECONDS (2) says for how long each engine is tried, SLUICE_MUTATION_SEED how."""
 
 import os
 import pathlib
@@ -10,10 +10,10 @@ import unittest
 import mutating_client
 from compute_rig import memory_of
 from files_http_rig import SMALL, HttpServer, HttpTest, engines
+from mutation_knobs import SEED, seconds
 from talk_rig import sanitized
 
-SECONDS = float(os.environ.get("SLUICE_MUTATION_SECONDS", "2"))
-SEED = int(os.environ.get("SLUICE_MUTATION_SEED", time.time_ns() % 1_000_000))
+SECONDS = seconds(2)
 CORPUS = pathlib.Path(os.environ["SLUICE_SOURCE"], "fuzz", "corpus", "http_door")
 
 

@@ -1,18 +1,17 @@
 """Clients that say anything: no server of messages ends, hangs, or keeps what they cost.
 
-SLUICE_MUTATE_SECONDS is how long each server is tried (0.8); SLUICE_MUTATE_SEED what is drawn from.
+SLUICE_MUTATION_SECONDS is how long each server is tried (0.8); SLUICE_MUTATION_SEED what is drawn from.
 """
 
-import os
 import unittest
 
 from compute_rig import ComputeTest, on_every_model, sanitized
 from message_mutator import mutate
+from mutation_knobs import SEED, seconds
 from talk_rig import Server as TalkServer
 from talk_rig import TalkTest, call, on_every_engine, wait_until
 
-SECONDS = float(os.environ.get("SLUICE_MUTATE_SECONDS", "0.8"))
-SEED = int(os.environ.get("SLUICE_MUTATE_SEED", "1"))
+SECONDS = seconds(0.8)
 GROWTH = 8 * 1024  # KiB: what an allocator keeps of four clients with messages of the limit
 
 

@@ -10,6 +10,7 @@ import struct
 import time
 
 TOGETHER = 24
+SLOW = 500  # a byte at a time, 200 KB would take minutes
 
 
 def mutate(seeds, chance):
@@ -46,6 +47,7 @@ class Conversation:
         self.left = data
         self.chance = chance
         self.step = chance.choice((1, 3, 20, 100, 100_000))
+        self.slow = SLOW  # bytes that are sent in such steps
         self.end = chance.choice(("end", "end", "wait", "reset", "close"))
         self.answer = b""
 
@@ -62,8 +64,10 @@ class Conversation:
                     return False
             if not self.left:
                 return self.end in ("end", "wait")
-            sent = self.socket.send(self.left[: self.chance.randint(1, self.step)])
+            step = self.step if self.slow > 0 else len(self.left)
+            sent = self.socket.send(self.left[: self.chance.randint(1, step)])
             self.left = self.left[sent:]
+            self.slow -= sent
             if not self.left and self.end == "end":
                 self.socket.shutdown(socket.SHUT_WR)
             if not self.left and self.end == "reset":
