@@ -7,6 +7,7 @@
 
 #include "sluice/io/ops/connect.hpp"
 #include "sluice/net/congestion.hpp"
+#include "sluice/net/keep_alive.hpp"
 
 namespace sluice::net {
 
@@ -14,6 +15,7 @@ coro::task<result<unique_fd>> dial(io::engine& home, address where) noexcept {
     unique_fd fd{::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (!fd) co_return failure_of(errno);
     spare_pacing(fd.get(), where);
+    keep_alive(fd.get());
     if (auto attached = home.attach(fd.get()); !attached) co_return failure(attached.error());
     auto connected = co_await io::connect{home, fd.get(), where.data(), where.size()};
     home.detach(fd.get());

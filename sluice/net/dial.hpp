@@ -9,8 +9,9 @@
 
 namespace sluice::net {
 
-/// A socket connected to `where`. Errno of socket(2) or connect(2): ECONNREFUSED where nobody
-/// listens, ETIMEDOUT, ENETUNREACH ...; fault::cancelled, with nothing left open.
+/// A socket connected to `where`, with TCP keepalive (keep_alive()). Errno of socket(2) or
+/// connect(2): ECONNREFUSED where nobody listens, ETIMEDOUT, ENETUNREACH ...; fault::cancelled,
+/// with nothing left open.
 [[nodiscard]] coro::task<result<unique_fd>> dial(io::engine& home, address where) noexcept;
 
 }  // namespace sluice::net

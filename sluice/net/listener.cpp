@@ -2,8 +2,6 @@
 #include "sluice/net/listener.hpp"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -14,6 +12,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/net/congestion.hpp"
+#include "sluice/net/keep_alive.hpp"
 
 namespace sluice::net {
 namespace {
@@ -54,19 +53,6 @@ trouble judge(error e) noexcept {
 result<void> set_option(int fd, int level, int name, int value) noexcept {
     if (::setsockopt(fd, level, name, &value, sizeof value) < 0) return failure_of(errno);
     return {};
-}
-
-/// A peer that has silently gone is noticed within two minutes (tcp(7)). Accepted sockets inherit
-/// this. No TCP_USER_TIMEOUT: it also ends connections whose peer is there and reads nothing for
-/// that long (RFC 5482, section 4.2), which is for each service's own deadlines to judge.
-void keep_alive(int fd) noexcept {
-    constexpr int idle = 60;  // seconds
-    constexpr int interval = 15;
-    constexpr int probes = 4;
-    static_cast<void>(set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1));
-    static_cast<void>(set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle));
-    static_cast<void>(set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval));
-    static_cast<void>(set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, probes));
 }
 
 }  // namespace

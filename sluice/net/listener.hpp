@@ -25,8 +25,8 @@ struct listen_options {
 };
 
 /// A socket that listens at `where`, with SO_REUSEADDR, closed on exec. Connections accepted from
-/// it have TCP keepalive: a peer that does not answer for two minutes ends them (ETIMEDOUT). Errno
-/// of socket(2), bind(2) or listen(2): EADDRINUSE, EACCES, EADDRNOTAVAIL ...
+/// it have TCP keepalive (keep_alive()). Errno of socket(2), bind(2) or listen(2): EADDRINUSE,
+/// EACCES, EADDRNOTAVAIL ...
 [[nodiscard]] result<unique_fd> listen(const address& where, const listen_options& o = {}) noexcept;
 
 /// Accepts connections. Thread of its engine.

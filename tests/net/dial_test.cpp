@@ -53,6 +53,10 @@ TEST_P(dial_contract, gives_a_socket_that_is_connected) {
         EXPECT_TRUE(socket);
         if (!socket) co_return;
         EXPECT_NE(::fcntl(socket->get(), F_GETFD) & FD_CLOEXEC, 0);
+        int alive = 0;
+        socklen_t size = sizeof alive;
+        EXPECT_EQ(::getsockopt(socket->get(), SOL_SOCKET, SO_KEEPALIVE, &alive, &size), 0);
+        EXPECT_EQ(alive, 1) << "a server that is silently gone would never be noticed";
         const unique_fd theirs{::accept4(door.socket.get(), nullptr, nullptr, SOCK_CLOEXEC)};
         net::connection c{engine(), std::move(*socket)};
         EXPECT_EQ(c.peer()->port(), door.port);
