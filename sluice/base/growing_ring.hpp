@@ -17,9 +17,13 @@ class growing_ring {
     [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return slots_[place(i)]; }
     [[nodiscard]] T& back() noexcept { return (*this)[count_ - 1]; }
 
-    /// Throws std::bad_alloc when it has to grow and cannot.
-    void push_back(T value) {
+    /// The next push_back() does not throw. Throws std::bad_alloc when it has to grow and cannot.
+    void reserve_one() {
         if (count_ == slots_.size()) grow();
+    }
+    /// Throws as reserve_one() does.
+    void push_back(T value) {
+        reserve_one();
         slots_[place(count_)] = std::move(value);
         ++count_;
     }

@@ -149,9 +149,11 @@ coro::task<void> serve_with_program(model::guest& client, const model::service& 
     } drain{programs, grace};
     if (!client.patience().cancelled()) client.patience().watch(drain);
     programs.set_environment(describe_client(client));
-    co_await serve(client);
+    auto served = co_await serve(client).outcome();
+    if (!served) client.peer().reset_on_close();
     co_await client.peer().close();
     end_programs(programs, grace);
+    if (!served) throw std::bad_alloc{};
 }
 
 /// What is wrong with the words that are left over.

@@ -13,8 +13,8 @@
 #include <climits>
 #include <condition_variable>
 #include <csignal>
+#include <exception>
 #include <new>
-#include <system_error>
 #include <utility>
 
 #include "sluice/base/open_again.hpp"
@@ -61,6 +61,19 @@ std::string usual_notice(std::uint64_t lines) {
     return fmt::format("<< {} lines were not shown here >>\n", lines);
 }
 
+/// False, and nothing is added, where there is no memory for it.
+bool add_notice(std::string& to, const drop_notice& notice, std::uint64_t lines) noexcept {
+    if (lines == 0) return true;
+    const std::size_t before = to.size();
+    try {
+        to += notice(lines);
+        return true;
+    } catch (const std::bad_alloc&) {
+        to.resize(before);
+        return false;
+    }
+}
+
 }  // namespace
 
 /// What the thread and its owner share. It lives as long as the longer of the two.
@@ -98,8 +111,9 @@ struct output_queue::state {
         l.writing.clear();
         l.written = 0;
         std::swap(l.writing, l.waiting);
-        if (l.dropped > 0) l.writing += l.notice(std::exchange(l.dropped, 0));
-        l.busy = true;
+        if (add_notice(l.writing, l.notice, l.dropped)) l.dropped = 0;
+        // Without memory for a notice that stands alone, the next line brings it.
+        l.busy = !l.writing.empty();
     }
     void write_some(lane& l) {
         const auto rest = std::string_view{l.writing}.substr(l.written);
@@ -152,12 +166,18 @@ bool output_queue::start() noexcept {
     if (direct_) return false;
     if (state_) return true;
     if (are_one(descriptors_[0], descriptors_[1])) err_lane_ = 0;
-    auto s = std::make_shared<state>();
-    s->bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    for (std::size_t i = 0; i < descriptors_.size(); ++i) {
-        s->lanes[i].fd = descriptors_[i];
-        if (notices_[i]) s->lanes[i].notice = notices_[i];
+    std::shared_ptr<state> s;
+    try {
+        s = std::make_shared<state>();
+        for (std::size_t i = 0; i < descriptors_.size(); ++i) {
+            s->lanes[i].fd = descriptors_[i];
+            if (notices_[i]) s->lanes[i].notice = notices_[i];
+        }
+    } catch (const std::bad_alloc&) {
+        // The next line tries again.
+        return false;
     }
+    s->bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     // Signals belong to the threads that wait for them.
     sigset_t all{};
     sigset_t before{};
@@ -165,7 +185,7 @@ bool output_queue::start() noexcept {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
         if (s->bell) thread_ = std::thread{[s] { work(*s); }};
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // std::system_error or std::bad_alloc
         s->bell.reset();
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -256,11 +276,17 @@ void output_queue::write_now(stream where, std::string_view text) noexcept {
     const auto missing = all.dropped[lane].exchange(0);
     std::string with_notice;
     if (missing > 0 || all.torn[lane]) {
-        if (all.torn[lane].exchange(false)) with_notice += '\n';
-        if (missing > 0) {
-            with_notice += notices_[lane] ? notices_[lane](missing) : usual_notice(missing);
+        try {
+            if (all.torn[lane]) with_notice += '\n';
+            if (missing > 0) {
+                with_notice += notices_[lane] ? notices_[lane](missing) : usual_notice(missing);
+            }
+            with_notice += text;
+        } catch (const std::bad_alloc&) {
+            all.dropped[lane] += missing + lines;
+            return;
         }
-        with_notice += text;
+        all.torn[lane] = false;
         text = with_notice;
     }
     const bool waits = ::getpid() != first_process_ && !all.stuck[lane];

@@ -62,10 +62,11 @@ coro::task<void> live_and_count(service::chat::server& chat, io::engine& shard, 
     coro::scope counting{co_await coro::this_context()};
     const bool counts = number == 0 && shard.attach(bell).has_value();
     if (counts) static_cast<void>(counting.spawn(count_when_asked(chat, shard, bell)));
-    co_await chat.live_on(shard, number, patience);
+    auto lived = co_await chat.live_on(shard, number, patience).outcome();
     counting.cancel();
     co_await counting.join();
     if (counts) shard.detach(bell);
+    if (!lived) throw std::bad_alloc{};
 }
 
 exit_status serve_all(const CLI::App& command, const serve_settings& s) {

@@ -43,6 +43,7 @@ struct talk_serve_settings {
     serve_options common;
     conversation_options conversation;
     bool keep = false;
+    std::chrono::milliseconds idle_time{std::chrono::minutes{5}};
 };
 
 struct talk_join_settings {
@@ -179,7 +180,9 @@ exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
                       {.doors = {{.where = s.common.listen, .serve = serve_one}}});
 }
 
-exit_status serve_talk(const CLI::App& command, const talk_serve_settings& s) {
+exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
+    // A person may think for as long as it takes; nobody does behind an echo.
+    if (s.conversation.echo) s.conversation.idle_time = s.idle_time;
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
@@ -249,6 +252,8 @@ void add_serve(commands& all, CLI::App& talk) {
     serve_command->add_flag("--echo", settings->conversation.echo,
                             "Answer with what was said instead of asking you");
     serve_command->add_flag("--keep", settings->keep, "After a conversation take the next client");
+    add_value(*serve_command, "--idle-time", settings->idle_time, read_duration, "TIME",
+              "With --echo, how long a client may say or read nothing (5m)");
     add_serve_options(*serve_command, settings->common);
     all.on(*serve_command,
            [serve_command, settings] { return serve_talk(*serve_command, *settings); });

@@ -4,6 +4,9 @@
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/base/result.hpp"
@@ -13,13 +16,20 @@
 
 namespace sluice::coro {
 
+/// What becomes of the other children where std::bad_alloc ends one.
+enum class siblings : std::uint8_t {
+    depend,  ///< they are cancelled, for what they wait for may never come; join() throws it
+    go_on,   ///< each is for itself
+};
+
 /// Runs tasks that nobody awaits one by one. No coroutine is detached: a scope must be joined, and
 /// dies only when no child is left. One thread.
 class scope final : public child_owner {
  public:
     /// Children run in a context of their own below `outer`: they are cancelled with it, or by
     /// cancel().
-    explicit scope(context& outer) noexcept : context_{outer} {}
+    explicit scope(context& outer, siblings others = siblings::depend) noexcept
+        : context_{outer}, siblings_{others} {}
     scope(const scope&) = delete;
     scope& operator=(const scope&) = delete;
     ~scope() { check(children_ == 0, "a scope dies with children: join it first"); }
@@ -45,10 +55,17 @@ class scope final : public child_owner {
     [[nodiscard]] context& inner() noexcept { return context_; }
 
     /// `co_await scope.join()` waits until no child is left. A cancellation reaches the children;
-    /// the joiner still waits for them. One joiner at a time.
+    /// the joiner still waits for them. One joiner at a time. Throws std::bad_alloc, once, where
+    /// that ended a child on which others depend.
     [[nodiscard]] auto join() noexcept { return joiner{*this}; }
+    /// Whether std::bad_alloc has ended a child, and no joiner was told.
+    [[nodiscard]] bool lacked_memory() const noexcept { return lacked_memory_; }
 
-    void child_done() noexcept override {
+    void child_done(bool had_memory) noexcept override {
+        if (!had_memory) [[unlikely]] {
+            lacked_memory_ = true;
+            if (siblings_ == siblings::depend) cancel();
+        }
         --children_;
         if (children_ > 0 || joiner_ == nullptr || joiner_->linked()) return;
         context_.queue().push(*joiner_);
@@ -63,13 +80,19 @@ class scope final : public child_owner {
             set_waiter(h);
             owner.joiner_ = this;
         }
-        void await_resume() const noexcept { owner.joiner_ = nullptr; }
+        void await_resume() const {
+            owner.joiner_ = nullptr;
+            if (!std::exchange(owner.lacked_memory_, false)) return;
+            if (owner.siblings_ == siblings::depend) throw std::bad_alloc{};
+        }
         scope& owner;
     };
 
     context context_;
     std::size_t children_ = 0;
     joiner* joiner_ = nullptr;
+    siblings siblings_;
+    bool lacked_memory_ = false;
 };
 
 }  // namespace sluice::coro

@@ -1,6 +1,7 @@
 // A coroutine that starts when it is awaited and gives its result to the one who awaits it.
 #pragma once
 
+#include <cerrno>
 #include <coroutine>
 #include <cstddef>
 #include <new>
@@ -24,22 +25,22 @@ class child_owner {
     child_owner(const child_owner&) = delete;
     child_owner& operator=(const child_owner&) = delete;
     /// The child has run to its end and frees itself when this returns. For the child alone.
-    virtual void child_done() noexcept = 0;
+    /// `had_memory` is false where std::bad_alloc ended it.
+    virtual void child_done(bool had_memory) noexcept = 0;
 
  protected:
     child_owner() noexcept = default;
     ~child_owner() = default;
 };
 
+/// In a handler: returns if what was thrown is std::bad_alloc. Anything else is a broken contract.
+void expect_lack_of_memory() noexcept;
+
 /// What every promise of a task has, whatever its result.
 class promise_base {
  public:
     [[nodiscard]] static std::suspend_always initial_suspend() noexcept { return {}; }
     [[nodiscard]] auto final_suspend() noexcept { return final_awaiter{*this}; }
-    // An exception that gets here has skipped every owner of an operation in flight.
-    [[noreturn]] static void unhandled_exception() noexcept {
-        broken_contract("an exception left a coroutine", std::source_location::current());
-    }
 
     [[nodiscard]] context& current_context() const noexcept { return *context_; }
     [[nodiscard]] bool has_context() const noexcept { return context_ != nullptr; }
@@ -54,6 +55,11 @@ class promise_base {
     }
     static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
+ protected:
+    /// A coroutine that has ended needs no context, so that the lack of one says how it ended.
+    void end_without_memory() noexcept { context_ = nullptr; }
+    [[nodiscard]] bool had_memory() const noexcept { return context_ != nullptr; }
+
  private:
     struct final_awaiter {
         promise_base& promise;
@@ -61,7 +67,7 @@ class promise_base {
         // Ready means that the coroutine runs off its end and frees its own frame.
         [[nodiscard]] bool await_ready() const noexcept {
             if (promise.owner_ == nullptr) return false;
-            promise.owner_->child_done();
+            promise.owner_->child_done(promise.had_memory());
             return true;
         }
         [[nodiscard]] std::coroutine_handle<> await_suspend(
@@ -79,14 +85,29 @@ class promise_base {
 };
 
 template <class T>
+inline constexpr bool is_result = false;
+template <class T>
+inline constexpr bool is_result<result<T>> = true;
+
+template <class T>
 class promise final : public promise_base {
  public:
     [[nodiscard]] task<T> get_return_object() noexcept;
     [[nodiscard]] static task<T> get_return_object_on_allocation_failure() noexcept;
+    void unhandled_exception() noexcept {
+        expect_lack_of_memory();
+        if constexpr (is_result<T>) {
+            value_.emplace(failure_of(ENOMEM));
+        } else {
+            value_.reset();
+            end_without_memory();
+        }
+    }
     template <class U>
-    void return_value(U&& value) noexcept {
+    void return_value(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>) {
         value_.emplace(std::forward<U>(value));
     }
+    [[nodiscard]] bool gives() const noexcept { return is_result<T> || had_memory(); }
     [[nodiscard]] T take() noexcept {
         check(value_.has_value(), "a task gives its result once, at its end");
         return std::move(*value_);
@@ -101,14 +122,14 @@ class promise<void> final : public promise_base {
  public:
     [[nodiscard]] task<void> get_return_object() noexcept;
     [[nodiscard]] static task<void> get_return_object_on_allocation_failure() noexcept;
+    void unhandled_exception() noexcept {
+        expect_lack_of_memory();
+        end_without_memory();
+    }
     static void return_void() noexcept {}
+    [[nodiscard]] bool gives() const noexcept { return had_memory(); }
     static void take() noexcept {}
 };
-
-template <class T>
-inline constexpr bool is_result = false;
-template <class T>
-inline constexpr bool is_result<result<T>> = true;
 
 /// Owns a coroutine. Await it once, or give it to a scope. It runs in the context of its awaiter.
 ///
@@ -116,7 +137,11 @@ inline constexpr bool is_result<result<T>> = true;
 /// without suspending (every one does on the blocking engine) then costs no stack, whether or not
 /// the compiler turns the transfer into a jump.
 ///
-/// When there is no memory for the frame, awaiting a task of a result gives ENOMEM.
+/// When there is no memory for the frame, or std::bad_alloc leaves the body, awaiting a task of a
+/// result gives ENOMEM; awaiting any other task throws std::bad_alloc, as a call would, so that
+/// what was half done is not taken for done. outcome() asks without an exception. No other
+/// exception may leave a coroutine. Where one of a connection's or a scope's owners awaits, it
+/// catches the failure by outcome(), for both have to be closed or joined before they die.
 template <class T = void>
 class [[nodiscard]] task {
  public:
@@ -155,18 +180,42 @@ class [[nodiscard]] task {
         child.set_continuation(awaiting);
         return true;
     }
-    T await_resume() noexcept {
-        if (!handle_) {
+    T await_resume() noexcept(is_result<T>) {
+        if (!handle_ || !handle_.promise().gives()) {
             if constexpr (is_result<T>) {
                 return failure_of(ENOMEM);
             } else {
-                broken_contract("no memory for a coroutine", std::source_location::current());
+                throw std::bad_alloc{};
             }
         }
         return handle_.promise().take();
     }
 
+    /// `co_await t.outcome()` gives result<T>: ENOMEM where awaiting the task itself would throw.
+    [[nodiscard]] auto outcome() noexcept
+        requires(!is_result<T>)
+    {
+        return outcome_awaiter{*this};
+    }
+
  private:
+    struct outcome_awaiter {
+        task& inner;
+        [[nodiscard]] bool await_ready() const noexcept { return inner.await_ready(); }
+        template <class Promise>
+        bool await_suspend(std::coroutine_handle<Promise> awaiting) const noexcept {
+            return inner.await_suspend(awaiting);
+        }
+        [[nodiscard]] result<T> await_resume() const noexcept {
+            if (!inner.handle_ || !inner.handle_.promise().gives()) return failure_of(ENOMEM);
+            if constexpr (std::is_void_v<T>) {
+                return {};
+            } else {
+                return inner.handle_.promise().take();
+            }
+        }
+    };
+
     handle handle_;
 };
 

@@ -17,7 +17,7 @@ namespace sluice::io {
 /// own coroutine goes on. Any thread; not on the blocking engine. Outlives those who wait.
 class barrier {
  public:
-    explicit barrier(std::size_t expected) : missing_{expected} {}
+    explicit barrier(std::size_t expected) : missing_{expected} { waiting_.reserve(expected); }
     barrier(const barrier&) = delete;
     barrier& operator=(const barrier&) = delete;
     ~barrier() = default;
@@ -41,11 +41,11 @@ class barrier {
               owner{b},
               home{e} {}
         [[nodiscard]] static bool await_ready() noexcept { return false; }
-        bool await_suspend(std::coroutine_handle<> h) {
+        bool await_suspend(std::coroutine_handle<> h) noexcept {
             const std::lock_guard lock{owner.mutex_};
             if (owner.abandoned_) return false;
             set_waiter(h);
-            owner.waiting_.push_back(this);
+            owner.waiting_.push_back(this);  // within what is reserved
             if (--owner.missing_ == 0) owner.release_all();
             return true;
         }

@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 #include <csignal>
-#include <system_error>
+#include <exception>
 
 #include "sluice/base/check.hpp"
 
@@ -16,7 +16,7 @@ offload_pool::offload_pool(options o) : options_{o} {
     for (std::size_t i = 0; i < o.workers; ++i) {
         try {
             workers_.emplace_back([this] { work(); });
-        } catch (const std::system_error&) {
+        } catch (const std::exception&) {  // std::system_error or std::bad_alloc
             if (workers_.empty()) throw;
             break;
         }

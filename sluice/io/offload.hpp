@@ -1,11 +1,13 @@
 // A bounded pool of threads for work that burns CPU or can only block, so that no loop stalls.
 #pragma once
 
+#include <cerrno>
 #include <condition_variable>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -55,9 +57,9 @@ class offload_pool {
     ~offload_pool();
 
     /// `co_await pool.run(e, f)`: gives result<what f returns>. fault::queue_full when the queue
-    /// has no room; fault::cancelled when the wait was cancelled before anybody began. What has
-    /// begun runs to its end. Where the engine works in place, `f`
-    /// runs there.
+    /// has no room; fault::cancelled when the wait was cancelled before anybody began; ENOMEM where
+    /// `f` threw std::bad_alloc, the one exception that it may throw. What has begun runs to its
+    /// end. Where the engine works in place, `f` runs there.
     template <class Function>
     [[nodiscard]] auto run(engine& e, Function f) noexcept {
         return offloaded<Function>{*this, e, std::move(f)};
@@ -124,11 +126,15 @@ class [[nodiscard]] offload_pool::offloaded : job, letter, coro::cancel_hook, co
 
  private:
     void do_it() noexcept {
-        if constexpr (std::is_void_v<value>) {
-            function_();
-            outcome_ = {};
-        } else {
-            outcome_ = function_();
+        try {
+            if constexpr (std::is_void_v<value>) {
+                function_();
+                outcome_ = {};
+            } else {
+                outcome_ = function_();
+            }
+        } catch (const std::bad_alloc&) {
+            outcome_ = failure_of(ENOMEM);
         }
     }
     static void work(job& j) noexcept {

@@ -97,7 +97,7 @@ class event::share : io::letter {
         here_ = &here;
         cord_.tie(here);
         {
-            coro::scope clients{*everything_};
+            coro::scope clients{*everything_, coro::siblings::go_on};
             served_ = &clients;
             from_others_.open(here);
             coro::scope receptions{*patience_};
@@ -108,7 +108,11 @@ class event::share : io::letter {
                 }
             }
             const auto& beside = owner_.settings().lives_here;
-            if (beside) co_await beside(here, number_, *patience_);
+            if (beside) {
+                auto lived = co_await beside(here, number_, *patience_).outcome();
+                if (!lived && outcome_) outcome_ = lived;
+                if (!lived) receptions.cancel();
+            }
             co_await receptions.join();
             // Nobody asked them to wait: they find the door closed, as those in the backlog do.
             for (const auto& each : from_others_.close()) owner_.seats_[each.door].give_back();
@@ -138,6 +142,12 @@ class event::share : io::letter {
             auto seat = co_await permits.until_one_is_free(door.home());
             if (!seat) co_return seat;
             auto socket = co_await door.accept();
+            if (!socket && socket.error().is(ENOMEM)) {
+                tell_shortage(owner_.told(), socket.error());
+                auto slept = co_await io::sleep_for(door.home(), retry_interval);
+                if (!slept) co_return slept;
+                continue;
+            }
             if (!socket) co_return failure(socket.error());
             auto permit = owner_.admit(number, socket->get());
             if (!permit) continue;
@@ -157,9 +167,9 @@ class event::share : io::letter {
         accepted_.fetch_add(1, std::memory_order_relaxed);
         occupied seat{*this, who.door, std::move(who.permit)};
         // Without memory for it, the client is closed.
-        static_cast<void>(
-            served_->spawn(attend(*here_, std::move(who.socket), *patience_,
-                                  owner_.entrances()[who.door].serve, std::move(seat))));
+        static_cast<void>(served_->spawn(attend(*here_, std::move(who.socket), *patience_,
+                                                owner_.entrances()[who.door].serve, owner_.told(),
+                                                std::move(seat))));
     }
 
     /// Waits until no stop is under way to here.

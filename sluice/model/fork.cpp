@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sluice/base/sanitizer.hpp"
+#include "sluice/io/deadline.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/attend.hpp"
 #include "sluice/model/on_signal.hpp"
@@ -119,15 +120,23 @@ coro::task<result<void>> fork::serve() {
     ready();
     for (;;) {
         auto client = co_await next_client();
+        if (!client && survives(client.error())) {
+            co_await io::sleep_for(home(), retry_interval);
+            continue;
+        }
         if (!client) {
             see_all_off();
             co_return failure(client.error());
         }
-        co_await receive(std::move(*client));
+        const auto received = co_await receive(std::move(*client));
+        if (!received) tell_shortage(told(), received.error());
     }
 }
 
-coro::task<void> fork::receive(arrival client) {
+coro::task<result<void>> fork::receive(arrival client) {
+    // A place for the child before there is one: what is not known here is never missed.
+    auto place = children_.extract(children_.try_emplace(0).first);
+    children_.reserve(children_.size() + 1);
     for (;;) {
         int error = 0;
         {
@@ -140,17 +149,20 @@ coro::task<void> fork::receive(arrival client) {
             if (child > 0) {
                 client_came(client.entrance);
                 client.socket.reset();
-                children_.emplace(child, std::move(client));
-                co_return;
+                place.key() = child;
+                place.mapped() = std::move(client);
+                children_.insert(std::move(place));
+                co_return result<void>{};
             }
             error = errno;
         }
-        told().tell(trouble::process,
-                    fmt::format("no process can be started ({}): the client waits until one can",
-                                error::system(error).message()));
+        told().tell(trouble::process, [why = error::system(error)] {
+            return fmt::format("no process can be started ({}): the client waits until one can",
+                               why.message());
+        });
         ++counting().retries;
-        const bool again = co_await pause();
-        if (!again) co_return;
+        const auto again = co_await pause().outcome();
+        if (!again || !*again) co_return result<void>{};
     }
 }
 
@@ -182,8 +194,10 @@ void fork::live_as_child(arrival client, pid_t parent) noexcept {
         sigemptyset(&none);
         pthread_sigmask(SIG_SETMASK, &none, nullptr);
         if (::getppid() != parent) drain();
-        io::run(**here, attend(**here, std::move(client.socket), waiting, *client.serve),
-                everything);
+        auto served = io::try_run(
+            **here, attend(**here, std::move(client.socket), waiting, *client.serve, told()),
+            everything);
+        if (!served) tell_shortage(told(), served.error());
     }
     std::fflush(nullptr);
     ::_exit(EXIT_SUCCESS);
@@ -220,13 +234,16 @@ void fork::bury(pid_t child, int status) noexcept {
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) return;
     if (now() == stage::ending) return;
     ++counting().crashed;
-    told().tell(
-        trouble::crash,
-        WIFSIGNALED(status)
-            ? fmt::format("process {} ended by signal {} ({}): its client was left, nobody else",
-                          child, WTERMSIG(status), ::strsignal(WTERMSIG(status)))
-            : fmt::format("process {} ended with status {}: its client was left, nobody else",
-                          child, WEXITSTATUS(status)));
+    told().tell(trouble::crash, [child, status] {
+        return WIFSIGNALED(status)
+                   ? fmt::format(
+                         "process {} ended by signal {} ({}): its client was left, nobody "
+                         "else",
+                         child, WTERMSIG(status), ::strsignal(WTERMSIG(status)))
+                   : fmt::format(
+                         "process {} ended with status {}: its client was left, nobody else", child,
+                         WEXITSTATUS(status));
+    });
 }
 
 void fork::pass_on(stage now) noexcept {

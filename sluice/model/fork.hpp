@@ -36,7 +36,7 @@ class fork final : public server {
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
-    coro::task<void> receive(arrival client);
+    coro::task<result<void>> receive(arrival client);
     [[noreturn]] void live_as_child(arrival client, pid_t parent) noexcept;
     void close_what_is_not_ours(int socket) const noexcept;
     void kill_all(int number) noexcept;

@@ -33,9 +33,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Before a thread or a process is tried for once more: long enough not to spin.
-constexpr auto retry_pause = 50ms;
-
 }  // namespace
 
 /// The listeners on home, for the models that accept there. The event model's shards have their
@@ -145,18 +142,34 @@ unsigned workers_of(unsigned workers) noexcept {
 }
 
 void tell_shortage(troubles& told, error why) noexcept {
-    told.tell(trouble::shortage,
-              fmt::format("a client was turned away, and others wait ({}): raise the limit, or "
-                          "lower --max-clients",
-                          why.message()));
+    told.tell(trouble::shortage, [why] {
+        return fmt::format(
+            "a client was turned away, and others wait ({}): raise the limit, or "
+            "lower --max-clients",
+            why.message());
+    });
+}
+
+void tell_lost(troubles& told, net::connection& peer, error why) noexcept {
+    // What was half sent must not look like all of it.
+    peer.reset_on_close();
+    told.tell(trouble::memory, [&peer, why] {
+        const auto from = peer.peer();
+        return fmt::format(
+            "the connection of {} was ended, for it could not be served ({}): raise "
+            "the limit, or lower --max-clients",
+            from ? from->to_string() : std::string{"a client"}, why.message());
+    });
 }
 
 void tell_refused(troubles& told, int socket) noexcept {
-    const auto peer = net::address::peer_of(socket);
-    told.tell(trouble::address,
-              fmt::format("a client was turned away, for its address has as many connections as "
-                          "one may have here (--max-per-address): {}",
-                          peer ? peer->to_string() : std::string{"unknown"}));
+    told.tell(trouble::address, [socket] {
+        const auto peer = net::address::peer_of(socket);
+        return fmt::format(
+            "a client was turned away, for its address has as many connections as "
+            "one may have here (--max-per-address): {}",
+            peer ? peer->to_string() : std::string{"unknown"});
+    });
 }
 
 server::grace_timer::grace_timer(server& s) noexcept
@@ -285,9 +298,16 @@ void server::see_all_off() noexcept {
     }
 }
 
+bool server::survives(error why) noexcept {
+    if (!why.is(ENOMEM) || stage_ != stage::serving) return false;
+    ++counters_.retries;
+    tell_shortage(troubles_, why);
+    return true;
+}
+
 coro::task<bool> server::pause() {
     if (stage_ != stage::serving) co_return false;
-    auto slept = co_await io::sleep_for(home_, retry_pause);
+    auto slept = co_await io::sleep_for(home_, retry_interval);
     co_return slept.has_value() && stage_ == stage::serving;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -138,8 +139,13 @@ class server {
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
     /// Waits, on home, until every client is gone.
     void see_all_off() noexcept;
+    /// Whether accepting goes on although it ran into `why`, which is counted and told then: no
+    /// memory, for which it waits a retry_interval.
+    [[nodiscard]] bool survives(error why) noexcept;
     /// Waits a moment before something is tried again; false if draining has begun meanwhile.
     [[nodiscard]] coro::task<bool> pause();
+    /// Before a thread, a process or memory is asked for once more: long enough not to spin.
+    static constexpr auto retry_interval = std::chrono::milliseconds{50};
 
     [[nodiscard]] io::engine& home() const noexcept { return home_; }
     [[nodiscard]] std::vector<entrance>& entrances() noexcept { return entrances_; }
@@ -186,6 +192,8 @@ class server {
 
 /// Tells that there was no descriptor or memory for a client.
 void tell_shortage(troubles& told, error why) noexcept;
+/// Tells that a connection could not be served to its end, and has it reset when it is closed.
+void tell_lost(troubles& told, net::connection& peer, error why) noexcept;
 /// Tells that a connection was refused for the number of those from its address.
 void tell_refused(troubles& told, int socket) noexcept;
 

@@ -19,6 +19,7 @@
 
 #include "sluice/base/check.hpp"
 #include "sluice/coro/scope.hpp"
+#include "sluice/io/deadline.hpp"
 #include "sluice/io/session_engine.hpp"
 #include "sluice/model/small_engine.hpp"
 #include "sluice/model/small_thread.hpp"
@@ -100,7 +101,9 @@ class pool::session : public list_hook<session_tag>, io::letter {
         static_cast<void>(running_.spawn(visit()));
     }
     coro::task<void> visit() {
-        co_await (*arrived_.serve)(*client_);
+        if (auto served = co_await (*arrived_.serve)(*client_).outcome(); !served) {
+            tell_lost(owner_.told(), client_->peer(), served.error());
+        }
         co_await client_->peer().close();
     }
     [[nodiscard]] int fd() noexcept {
@@ -194,6 +197,10 @@ coro::task<result<void>> pool::serve() {
     result<void> end;
     for (;;) {
         auto client = co_await next_client();
+        if (!client && survives(client.error())) {
+            co_await io::sleep_for(home(), retry_interval);
+            continue;
+        }
         if (!client) {
             end = failure(client.error());
             break;

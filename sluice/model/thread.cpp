@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/io/deadline.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/attend.hpp"
 #include "sluice/model/small_engine.hpp"
@@ -39,16 +40,19 @@ class thread::visit : io::letter {
             root_.emplace((*here)->ready());
             patience_.emplace(*root_);
             cord_.tie(**here);
-            io::run(**here, attend(**here, std::move(client_.socket), *patience_, *client_.serve),
-                    *root_);
+            auto served = io::try_run(**here,
+                                      attend(**here, std::move(client_.socket), *patience_,
+                                             *client_.serve, owner_.told()),
+                                      *root_);
+            if (!served) tell_shortage(owner_.told(), served.error());
             cord_.untie();
             patience_.reset();
             root_.reset();
         } else {
-            owner_.told().tell(trouble::shortage,
-                               fmt::format("a client was turned away, for its thread has no "
-                                           "engine: {}",
-                                           here.error().message()));
+            owner_.told().tell(trouble::shortage, [&here] {
+                return fmt::format("a client was turned away, for its thread has no engine: {}",
+                                   here.error().message());
+            });
             client_.socket.reset();
         }
         owner_.home().post(*this);
@@ -81,32 +85,39 @@ coro::task<result<void>> thread::serve() {
     ready();
     for (;;) {
         auto client = co_await next_client();
+        if (!client && survives(client.error())) {
+            co_await io::sleep_for(home(), retry_interval);
+            continue;
+        }
         if (!client) {
             see_all_off();
             co_return failure(client.error());
         }
-        co_await receive(std::move(*client));
+        const auto received = co_await receive(std::move(*client));
+        if (!received) tell_shortage(told(), received.error());
     }
 }
 
-coro::task<void> thread::receive(arrival client) {
+coro::task<result<void>> thread::receive(arrival client) {
     visits_.emplace_back(*this, std::move(client));
     const auto place = std::prev(visits_.end());
     place->stand_at(place);
     client_came(place->entrance());
     for (;;) {
         const auto started = place->start(settings().stack);
-        if (started) co_return;
-        told().tell(trouble::thread,
-                    fmt::format("no thread can be started ({}): the client waits until one can",
-                                started.error().message()));
+        if (started) co_return result<void>{};
+        told().tell(trouble::thread, [&started] {
+            return fmt::format("no thread can be started ({}): the client waits until one can",
+                               started.error().message());
+        });
         ++counting().retries;
-        const bool again = co_await pause();
-        if (!again) break;
+        const auto again = co_await pause().outcome();
+        if (!again || !*again) break;
     }
     const std::size_t from = place->entrance();
     visits_.erase(place);
     client_left(from);
+    co_return result<void>{};
 }
 
 void thread::pass_on(stage now) noexcept {

@@ -19,7 +19,7 @@ class thread final : public server {
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
-    coro::task<void> receive(arrival client);
+    coro::task<result<void>> receive(arrival client);
 
     std::list<visit> visits_;
 };

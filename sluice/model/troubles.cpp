@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <new>
 #include <utility>
 
 namespace sluice::model {
@@ -28,7 +29,11 @@ void troubles::tell(trouble kind, std::string_view what) noexcept {
         untold = std::exchange(r.since, 0);
     }
     if (untold == 0) return to_(what);
-    to_(fmt::format("{} (and {} times more since this was last said)", what, untold));
+    try {
+        to_(fmt::format("{} (and {} times more since this was last said)", what, untold));
+    } catch (const std::bad_alloc&) {
+        to_(what);
+    }
 }
 
 }  // namespace sluice::model

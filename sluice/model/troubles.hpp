@@ -2,9 +2,11 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <string_view>
 
 #include "sluice/io/timer.hpp"
@@ -16,6 +18,7 @@ using complaints = std::function<void(std::string_view)>;
 
 enum class trouble : std::uint8_t {
     shortage,   ///< no descriptor or memory for a client
+    memory,     ///< no memory to go on serving one
     address,    ///< too many clients from one address
     thread,     ///< no thread
     process,    ///< no process
@@ -31,8 +34,20 @@ class troubles {
     explicit troubles(complaints to) : to_{std::move(to)} {}
 
     void tell(trouble kind, std::string_view what) noexcept;
+    /// The same with a line that `make` makes; without the memory for it, a shorter one.
+    template <std::invocable<> Make>
+    void tell(trouble kind, Make&& make) noexcept {
+        try {
+            tell(kind, std::string_view{make()});
+        } catch (const std::bad_alloc&) {
+            tell(kind, no_memory_to_say);
+        }
+    }
 
  private:
+    static constexpr std::string_view no_memory_to_say =
+        "something went wrong, and there is no memory left to say what";
+
     struct record {
         io::time_point told = io::time_point::min();
         std::uint64_t since = 0;

@@ -76,6 +76,9 @@ class framed {
     /// Whether this peer wants a newline after each answer.
     [[nodiscard]] bool answers_terminated() const noexcept { return reader_.answers_terminated(); }
 
+    /// wire::frame_reader::take_timing_mark().
+    [[nodiscard]] bool take_timing_mark() noexcept { return reader_.take_timing_mark(); }
+
  private:
     [[nodiscard]] io::time_point end_of_pause() const noexcept {
         return net::end_of_pause(reader_.awaited(), socket_of(source_));

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "sluice/io/deadline.hpp"
@@ -72,8 +74,11 @@ coro::task<conversation::outcome> conversation::their_turn() {
     if (kept_.empty() && !ended_) {
         // Not in the condition: g++ 12 never begins a coroutine that has no variable and awaits in
         // a condition.
-        const bool cancelled = !co_await keep_next();
-        if (cancelled) co_return parting::interrupted;
+        const auto kept = co_await keep_next(io::after(io::clock::now(), options_.idle_time));
+        if (!kept) {
+            co_return kept.error() == fault::timed_out ? parting::they_keep_silent
+                                                       : parting::interrupted;
+        }
     }
     if (kept_.empty()) co_return how_they_ended();
     heard_ = std::move(kept_.front());
@@ -87,6 +92,8 @@ coro::task<conversation::outcome> conversation::show(std::string before, std::st
     auto shown = co_await desk_.show(before, text);
     if (shown) co_return std::nullopt;
     if (shown.error() == fault::cancelled) co_return parting::interrupted;
+    // That ends the conversation, not the screen.
+    if (shown.error().is(ENOMEM)) throw std::bad_alloc{};
     trouble_ = shown.error();
     co_return parting::screen_failed;
 }
@@ -117,6 +124,7 @@ coro::task<conversation::outcome> conversation::await_line() {
     if (!typed_ && !peer_.home().blocks()) static_cast<void>(turn.spawn(read_ahead(turn)));
     co_await turn.join();
     if (typed_ && *typed_) co_return std::nullopt;
+    if (typed_ && typed_->error().is(ENOMEM)) throw std::bad_alloc{};
     if (typed_) {
         trouble_ = typed_->error();
         co_return parting::keyboard_failed;
@@ -134,23 +142,30 @@ coro::task<void> conversation::read_line(coro::scope& turn) {
 
 coro::task<void> conversation::read_ahead(coro::scope& turn) {
     while (!ended_ && kept_.size() < most_kept && kept_bytes_ < options_.max_line) {
-        const bool cancelled = !co_await keep_next();
-        if (cancelled) co_return;
+        const auto kept = co_await keep_next(io::never);
+        if (!kept) co_return;
     }
     if (left_nothing()) turn.cancel();
 }
 
-coro::task<bool> conversation::keep_next() {
+/// Until there is another message of the peer's, or the end: fault::timed_out, fault::cancelled.
+coro::task<result<void>> conversation::keep_next(io::time_point until) {
     for (;;) {
         auto found = messages_.here();
+        if (messages_.take_timing_mark()) {
+            // As below.
+            static_cast<void>(co_await peer_.send_all(wire::timing_mark()));
+        }
         if (!ours_) {
             // Why it cannot be sent, the next read tells.
             const auto due = late_end();
             if (!due.empty()) static_cast<void>(co_await peer_.send_all(due));
         }
         if (found && !*found && !messages_.ended()) {
-            auto more = co_await messages_.more();
-            if (!more && more.error() == fault::cancelled) co_return false;
+            auto more = co_await io::with_deadline(peer_.home(), messages_.more(), until);
+            if (!more && (more.error() == fault::cancelled || more.error() == fault::timed_out)) {
+                co_return more;
+            }
             if (more) continue;
             found = failure(more.error());
         }
@@ -160,7 +175,7 @@ coro::task<bool> conversation::keep_next() {
         } else {
             ended_ = found ? result<void>{} : failure(found.error());
         }
-        co_return true;
+        co_return result<void>{};
     }
 }
 
@@ -176,9 +191,15 @@ coro::task<conversation::outcome> conversation::say(std::string_view text, bool 
     wire::append_framed(out_, text, terminated);
     is_open_ = !terminated;
     mid_message_ = true;
-    auto sent = co_await peer_.send_all(out_);
+    auto sent = co_await io::with_deadline(peer_.home(), peer_.send_all(out_),
+                                           io::after(io::clock::now(), options_.idle_time));
     mid_message_ = !sent;
     if (sent) co_return std::nullopt;
+    if (sent.error() == fault::timed_out) {
+        // What it does not read, the kernel need not keep.
+        peer_.reset_on_close();
+        co_return parting::they_keep_silent;
+    }
     if (sent.error() == fault::cancelled) co_return parting::interrupted;
     ended_ = failure(sent.error());
     co_return parting::they_went_away;
@@ -240,6 +261,10 @@ void conversation::explain(parting how) const {
                 fmt::format("[{}] sent a message longer than {} bytes, the limit (--max-line): "
                             "the conversation is over",
                             name_, options_.max_line));
+        case parting::they_keep_silent:
+            return desk_.complain(fmt::format(
+                "[{}] said or read nothing for {} s (--idle-time): the conversation is over", name_,
+                std::chrono::duration<double>{options_.idle_time}.count()));
         case parting::keyboard_failed:
             return desk_.complain(fmt::format(
                 "cannot read your input ({}): the conversation is over", trouble_.message()));

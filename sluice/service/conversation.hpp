@@ -23,12 +23,13 @@ namespace sluice::service {
 enum class parting : std::uint8_t {
     they_said_exit,
     we_said_exit,
-    input_ended,      ///< our input was at its end when it was our turn: the same as our exit
-    they_went_away,   ///< closed or reset without an exit
-    they_talk_long,   ///< a message of theirs was over the limit
-    keyboard_failed,  ///< a line of ours could not be read
-    screen_failed,    ///< what they said could not be shown
-    interrupted,      ///< the turns were cancelled
+    input_ended,       ///< our input was at its end when it was our turn: the same as our exit
+    they_went_away,    ///< closed or reset without an exit
+    they_talk_long,    ///< a message of theirs was over the limit
+    keyboard_failed,   ///< a line of ours could not be read
+    screen_failed,     ///< what they said could not be shown
+    they_keep_silent,  ///< no message of theirs, or no room for ours, came within idle_time
+    interrupted,       ///< the turns were cancelled
 };
 
 struct conversation_options {
@@ -37,6 +38,8 @@ struct conversation_options {
     std::size_t max_line = std::size_t{64} * 1024;
     /// Answers with what was said instead of asking at the desk.
     bool echo = false;
+    /// How long the peer may take for a message of its own, and how long to read one of ours.
+    io::duration idle_time = io::duration::max();
 };
 
 /// Who says the first word.
@@ -70,7 +73,7 @@ class conversation {
     coro::task<outcome> await_line();
     coro::task<void> read_line(coro::scope& turn);
     coro::task<void> read_ahead(coro::scope& turn);
-    coro::task<bool> keep_next();
+    coro::task<result<void>> keep_next(io::time_point until);
     [[nodiscard]] std::string_view late_end() noexcept;
     coro::task<outcome> say(std::string_view text, bool terminated);
     coro::task<void> say_goodbye(parting how);

@@ -18,13 +18,16 @@ namespace {
 
 // The kernel would try for two minutes.
 constexpr auto patience = std::chrono::seconds{10};
+// Before memory is asked for once more to accept somebody.
+constexpr auto shortage_pause = std::chrono::milliseconds{50};
 
 talk_end end_of(parting how) noexcept {
     switch (how) {
         case parting::they_said_exit:
         case parting::we_said_exit:
         case parting::input_ended: return talk_end::done;
-        case parting::they_went_away: return talk_end::peer_gone;
+        case parting::they_went_away:
+        case parting::they_keep_silent: return talk_end::peer_gone;
         case parting::they_talk_long:
         case parting::keyboard_failed:
         case parting::screen_failed: return talk_end::failed;
@@ -94,6 +97,11 @@ coro::task<talk_end> talk_server::serve() {
         auto arrival = door_.accept();
         arrival.set_context(*arrivals_);
         auto socket = co_await arrival;
+        if (!socket && socket.error().is(ENOMEM)) {
+            desk_.complain("no memory to accept somebody: trying again");
+            co_await io::sleep_for(door_.home(), shortage_pause);
+            continue;
+        }
         if (!socket) {
             if (socket.error() == fault::cancelled) co_return talk_end::stopped;
             desk_.complain(
@@ -108,9 +116,15 @@ coro::task<talk_end> talk_server::serve() {
         }
         turns_.emplace(*everything_);
         ++conversations_;
-        const auto end = co_await talk_with(client, *who);
+        const auto end = co_await talk_with(client, *who).outcome();
         turns_.reset();
-        if (end) co_return *end;
+        if (!end) {
+            desk_.complain("no memory to go on with this conversation: it is over");
+            client.reset_on_close();
+            co_await client.close();
+            if (!options_.keep) co_return talk_end::failed;
+        }
+        if (end && *end) co_return **end;
         if (stops_ > 0) co_return talk_end::stopped;
     }
 }

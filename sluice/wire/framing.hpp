@@ -132,6 +132,9 @@ class frame_reader {
     /// `automatic` with one, except after a message of its own that came without, until its first
     /// newline.
     [[nodiscard]] bool answers_terminated() const noexcept { return answers_terminated_; }
+    /// True, once, if the peer is a telnet that asked for a timing_mark() since this was last
+    /// called.
+    [[nodiscard]] bool take_timing_mark() noexcept { return telnet_.take_timing_mark(); }
     [[nodiscard]] framing mode() const noexcept { return mode_; }
     /// Heap memory held, in bytes.
     [[nodiscard]] std::size_t held_bytes() const noexcept { return stash_.capacity(); }

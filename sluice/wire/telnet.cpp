@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::uint8_t end_of_file = 236;  // the first command there is, of RFC 1184
 constexpr std::uint8_t subnegotiation = 250;
-constexpr std::uint8_t will = 251;  // and WONT, DO, DONT: an option follows
+constexpr std::uint8_t will = 251;    // and WONT, DO, DONT: an option follows
+constexpr std::uint8_t demand = 253;  // DO
+constexpr std::uint8_t timing_mark_option = 6;
 constexpr std::uint8_t interpret_as_command = 255;
 
 }  // namespace
@@ -18,6 +20,9 @@ telnet_decoder::part telnet_decoder::take(char byte, bool after_return) noexcept
     switch (state_) {
         case state::text: return take_text(byte, after_return);
         case state::command: return take_command(byte, after_return);
+        case state::wanted_option:
+            if (value == timing_mark_option) owes_mark_ = true;
+            [[fallthrough]];
         case state::option:
             state_ = state::text;
             // Options of 1974 that no telnet has (RFC 652, 653): rather the end of a line.
@@ -63,7 +68,7 @@ telnet_decoder::part telnet_decoder::take_command(char byte, bool after_return) 
     }
     if (value >= end_of_file) {
         known_ = true;
-        if (value >= will) state_ = state::option;
+        if (value >= will) state_ = value == demand ? state::wanted_option : state::option;
         if (value == subnegotiation) state_ = state::parameters;
         return part::nothing;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace sluice::wire {
 
@@ -34,11 +35,25 @@ class telnet_decoder {
         known_ = true;
         returned_ = after_return;
     }
+    /// True, once, if it has asked for a timing mark (RFC 860) since this was last called, as a
+    /// telnet does after Ctrl-C: it drops all output until timing_mark() has come.
+    [[nodiscard]] bool take_timing_mark() noexcept {
+        const bool owed = owes_mark_;
+        owes_mark_ = false;
+        return owed;
+    }
     /// At the end of the stream: true, once, if its last byte was an 0xff that is text.
     [[nodiscard]] bool take_mark() noexcept;
 
  private:
-    enum class state : std::uint8_t { text, command, option, parameters, end_of_parameters };
+    enum class state : std::uint8_t {
+        text,
+        command,
+        option,
+        wanted_option,  // of a DO
+        parameters,
+        end_of_parameters,
+    };
 
     part take_text(char byte, bool after_return) noexcept;
     part take_command(char byte, bool after_return) noexcept;
@@ -47,6 +62,12 @@ class telnet_decoder {
     bool known_ : 1 = false;
     bool returned_ : 1 = false;        // a return ended a line; what belongs to it may follow
     bool marks_are_text_ : 1 = false;  // 0xff, for this peer speaks no telnet
+    bool owes_mark_ : 1 = false;
 };
+
+/// The answer to a telnet that asked for a timing mark: IAC WILL TIMING-MARK.
+[[nodiscard]] constexpr std::string_view timing_mark() noexcept {
+    return "\xff\xfb\x06";
+}
 
 }  // namespace sluice::wire

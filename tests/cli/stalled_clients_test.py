@@ -155,6 +155,18 @@ class Stalled(unittest.TestCase):
                 self.assert_http(server)
                 self.assert_raw(server)
 
+    def test_silent_clients_of_an_echo_make_room_for_others(self):
+        for model in [("--model", "sync"), *MODELS]:
+            limits = ("--max-clients", "2", "--idle-time", "200ms", "--listen", "127.0.0.1:0")
+            echo = ("talk", "serve", "--echo", "--keep", "--quiet", *limits, *model)
+            with self.subTest(model), Server(*echo, doors=("talk",)) as server:
+                silent = self.stall(server, "talk")
+                self.stall(server, "talk", b"half a mess")
+                with server.call("talk") as client:
+                    client.send(b"hello\n")
+                    self.assertEqual(client.receive(6), b"hello\n")
+                self.assertEqual(silent.receive(5), b"exit\n")
+
     def test_silent_clients_at_three_doors_leave_the_fourth_open(self):
         doors = ("http", "raw", "compute", "chat")
         for engine in engines():

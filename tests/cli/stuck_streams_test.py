@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, engines, wait_until
+from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, engines, listens, wait_until
 
 PAGE = 4096  # the smallest pipe (pipe(7))
 TIMES = 20  # lines, the first of which finds its pipe full already
@@ -253,6 +253,33 @@ class Clients(unittest.TestCase):
                 "files", "get", f"http://127.0.0.1:{port}/a", "-o", "-", waits=(answer,)
             )
             self.assertEqual(status, 130)
+
+
+    def test_talk_join(self):
+        for stuck in ("stdout", "stderr"):
+            with self.subTest(stuck), socket.create_server(("127.0.0.1", 0)) as door:
+
+                def answer(door=door):
+                    peer = self.enterContext(door.accept()[0])
+                    peer.sendall(b"hello\n" * TIMES)
+                    wait_until(lambda: unsent(peer) == 0, "the client has what was said")
+
+                port = door.getsockname()[1]
+                status = self.interrupt("talk", "join", port, stuck=stuck, waits=(answer,))
+                self.assertEqual(status, 130)
+
+    def test_talk_serve_without_an_echo(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+
+        def call():
+            wait_until(lambda: listens(port), "the server listens")
+            peer = self.enterContext(socket.create_connection(("127.0.0.1", port)))
+            peer.sendall(b"hello\n" * TIMES)
+            wait_until(lambda: unsent(peer) == 0, "the server has what was said")
+
+        status = self.interrupt("talk", "serve", "--listen", port, "--grace", "100ms", waits=(call,))
+        self.assertEqual(status, 130)
 
 
 def unsent(peer):

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -239,6 +241,51 @@ TEST(scope_death_test, has_one_joiner) {
             l.spawn(join(s));
         },
         "a scope has one joiner at a time");
+}
+
+TEST(scope, one_that_runs_out_of_memory_ends_those_that_depend_on_it) {
+    loop l;
+    strings log;
+    result<void> joined;
+    l.spawn([](strings& to, result<void>& out) -> coro::task<> {
+        out = co_await [](strings& where) -> coro::task<> {
+            coro::scope s{co_await coro::this_context()};
+            s.spawn(wait_for_cancel(where, "sibling"));
+            s.spawn([]() -> coro::task<> {
+                throw std::bad_alloc{};
+                co_return;
+            }());
+            co_await s.join();
+            where.emplace_back("joined");
+        }(to)
+                                                 .outcome();
+    }(log, joined));
+    l.settle();
+    EXPECT_EQ(joined, result<void>{failure_of(ENOMEM)});
+    EXPECT_EQ(log.size(), 1U);
+}
+
+TEST(scope, one_that_runs_out_of_memory_ends_nobody_who_is_for_himself) {
+    loop l;
+    strings log;
+    gate later;
+    l.spawn([](gate& g, strings& to) -> coro::task<> {
+        coro::scope s{co_await coro::this_context(), coro::siblings::go_on};
+        s.spawn(wait_then_log(g, to, "sibling"));
+        s.spawn([]() -> coro::task<> {
+            throw std::bad_alloc{};
+            co_return;
+        }());
+        EXPECT_EQ(s.size(), 1U);
+        EXPECT_TRUE(s.lacked_memory());
+        co_await s.join();
+        to.emplace_back("joined");
+    }(later, log));
+    l.settle();
+    EXPECT_TRUE(log.empty());
+    later.open();
+    l.settle();
+    EXPECT_THAT(log, ::testing::ElementsAre("sibling", "joined"));
 }
 
 }  // namespace

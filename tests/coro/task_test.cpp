@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -183,6 +185,78 @@ TEST(task, can_be_moved_before_it_is_awaited) {
     }(got));
     l.settle();
     EXPECT_EQ(got, 1);
+}
+
+/// Runs out of memory, as a string that grows would.
+[[noreturn]] void run_out() {
+    throw std::bad_alloc{};
+}
+
+TEST(lack_of_memory, in_a_body_is_the_result_of_a_task_that_can_say_so) {
+    loop l;
+    std::vector<std::string> log;
+    result<int> got = 0;
+    l.spawn([](result<int>& out, std::vector<std::string>& to) -> coro::task<> {
+        out = co_await [](std::vector<std::string>& where) -> coro::task<result<int>> {
+            const witness local{where, "local"};
+            run_out();
+            co_return 1;
+        }(to);
+        to.emplace_back("goes on");
+    }(got, log));
+    l.settle();
+    EXPECT_EQ(got, result<int>{failure_of(ENOMEM)});
+    EXPECT_THAT(log, ::testing::ElementsAre("local is gone", "goes on"));
+}
+
+TEST(lack_of_memory, goes_up_through_tasks_that_cannot_say_so) {
+    loop l;
+    result<void> got;
+    bool went_on = false;
+    l.spawn([](result<void>& out, bool& passed) -> coro::task<> {
+        out = co_await [](bool& on) -> coro::task<result<void>> {
+            const int n = co_await []() -> coro::task<int> {
+                co_await []() -> coro::task<> {
+                    run_out();
+                    co_return;
+                }();
+                co_return 1;
+            }();
+            on = n > 0;
+            co_return result<void>{};
+        }(passed);
+    }(got, went_on));
+    l.settle();
+    EXPECT_EQ(got, result<void>{failure_of(ENOMEM)});
+    EXPECT_FALSE(went_on);
+}
+
+TEST(lack_of_memory, is_an_outcome_for_who_asks_for_one) {
+    loop l;
+    gate later;
+    result<int> number_got = 0;
+    result<int> fine = 0;
+    result<void> nothing_got;
+    l.spawn([](gate& g, result<int>& n, result<int>& f, result<void>& v) -> coro::task<> {
+        n = co_await [](gate& wait) -> coro::task<int> {
+            co_await wait.wait();
+            run_out();
+            co_return 1;
+        }(g)
+                                           .outcome();
+        f = co_await number(7).outcome();
+        v = co_await []() -> coro::task<> {
+            run_out();
+            co_return;
+        }()
+                                 .outcome();
+    }(later, number_got, fine, nothing_got));
+    l.settle();
+    later.open();
+    l.settle();
+    EXPECT_EQ(number_got, result<int>{failure_of(ENOMEM)});
+    EXPECT_EQ(fine, result<int>{7});
+    EXPECT_EQ(nothing_got, result<void>{failure_of(ENOMEM)});
 }
 
 }  // namespace

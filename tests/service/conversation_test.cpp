@@ -1,10 +1,13 @@
 // Turns with one peer: what is shown, what is sent, and every way out, on every engine.
 #include "sluice/service/conversation.hpp"
 
+#include <gmock/gmock.h>
 #include <sys/socket.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,6 +21,7 @@
 namespace sluice::test {
 namespace {
 
+using namespace std::chrono_literals;
 using namespace std::string_literals;
 using service::beginner;
 using service::conversation_options;
@@ -408,6 +412,38 @@ TEST_P(conversation, an_echo_answers_with_the_same_bytes_and_asks_nobody) {
     EXPECT_EQ(read_to_end(theirs.get()), "hello\n\n\xff\x1b\r\n");
     EXPECT_EQ(desk.prompts, 0);
     EXPECT_EQ(desk.left_in_keyboard(), "not asked for\n");
+}
+
+TEST_P(conversation, who_says_nothing_or_half_a_message_for_long_is_told_exit) {
+    for (const std::string_view said : {"", "half a mess"}) {
+        auto [ours, theirs] = local_pair();
+        desk_rig desk{engine()};
+        write_all(theirs.get(), said);
+        EXPECT_EQ(talk(desk, std::move(ours),
+                       {.framing = framing::line, .echo = true, .idle_time = 20ms}),
+                  parting::they_keep_silent);
+        EXPECT_EQ(read_to_end(theirs.get()), "exit\n");
+        EXPECT_THAT(desk.complaints, ::testing::HasSubstr("nothing for 0.02 s (--idle-time)"));
+    }
+}
+
+TEST_P(conversation, who_reads_no_answer_for_long_is_left) {
+    auto [ours, theirs] = local_pair();
+    fill(ours.get());
+    desk_rig desk{engine()};
+    write_all(theirs.get(), "hello\n");
+    EXPECT_EQ(talk(desk, std::move(ours), {.echo = true, .idle_time = 20ms}),
+              parting::they_keep_silent);
+}
+
+TEST_P(conversation, a_telnet_has_its_timing_mark_at_once) {
+    auto [ours, theirs] = local_pair();
+    desk_rig desk{engine()};
+    write_all(theirs.get(), "hello\r\n\xff\xf4\xff\xfd\x06");
+    ::shutdown(theirs.get(), SHUT_WR);
+    desk.type("hi\n");
+    talk(desk, std::move(ours));
+    EXPECT_THAT(read_to_end(theirs.get()), ::testing::HasSubstr(wire::timing_mark()));
 }
 
 TEST_P(conversation, a_raw_echo_changes_nothing_however_it_was_cut) {

@@ -502,6 +502,27 @@ TEST(telnet_framing, commands_are_no_text) {
                 ElementsAre(with_end("hello")));
 }
 
+TEST(telnet_framing, a_timing_mark_is_owed_once_to_who_asks_for_it) {
+    // Each split: it is asked for between the commands of Ctrl-C, or not at all.
+    const std::string asks = "\xff\xf4\xff\xfd\x06";
+    for (std::size_t cut = 0; cut <= asks.size(); ++cut) {
+        frame_reader reader{framing::line, no_limit, sender::client};
+        transcript seen;
+        EXPECT_FALSE(reader.take_timing_mark());
+        feed(reader, asks.substr(0, cut), seen);
+        feed(reader, asks.substr(cut), seen);
+        EXPECT_TRUE(reader.take_timing_mark()) << cut;
+        EXPECT_FALSE(reader.take_timing_mark()) << cut;
+    }
+    for (const std::string other :
+         {"\xff\xfb\x06", "\xff\xfe\x06", "\xff\xfd\x03", "\xff\xfd\x03\x06", "\xfd\x06\n"}) {
+        frame_reader reader{framing::line, no_limit, sender::client};
+        transcript seen;
+        feed(reader, other, seen);
+        EXPECT_FALSE(reader.take_timing_mark());
+    }
+}
+
 TEST(telnet_framing, who_sends_commands_ends_its_lines) {
     EXPECT_THAT(from_client({"\xff\xfd\x03"
                              "abc\n",

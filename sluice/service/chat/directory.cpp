@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <utility>
 
 #include "sluice/service/chat/names.hpp"
@@ -31,39 +32,36 @@ bool directory::admit(entry& who, std::size_t shard, std::size_t most) {
     {
         const std::lock_guard lock{mutex_};
         if (by_skeleton_.size() >= most) return false;
-        by_skeleton_.emplace(std::move(key), &who);
+        who.skeleton_ = &by_skeleton_.emplace(std::move(key), &who).first->first;
         members = by_skeleton_.size();
     }
     if (counted_) counted_(members);
     return true;
 }
 
-void directory::remove(entry& who) {
-    const auto key = skeleton(who.name_);
+void directory::remove(entry& who) noexcept {
     std::size_t members = 0;
     {
         const std::lock_guard lock{mutex_};
         leave_room(who);
-        by_skeleton_.erase(key);
+        if (who.skeleton_ == nullptr) return;
+        by_skeleton_.erase(by_skeleton_.find(*std::exchange(who.skeleton_, nullptr)));
         members = by_skeleton_.size();
-        // What a burst of members needed is given back when they have gone.
-        if (by_skeleton_.bucket_count() > std::max(small_table, 8 * members)) {
-            by_skeleton_.rehash(2 * members);
-        }
+        give_back_names();
     }
     if (counted_) counted_(members);
 }
 
 std::optional<std::string> directory::rename(entry& who, const std::string& to) {
-    const auto before = skeleton(who.name_);
     auto after = skeleton(to);
+    std::string name = to;
     const std::lock_guard lock{mutex_};
     const auto there = by_skeleton_.find(after);
     if (there != by_skeleton_.end() && there->second != &who) return there->second->name_;
-    auto node = by_skeleton_.extract(before);
+    auto node = by_skeleton_.extract(by_skeleton_.find(*who.skeleton_));
     node.key() = std::move(after);
-    by_skeleton_.insert(std::move(node));
-    who.name_ = to;
+    who.skeleton_ = &by_skeleton_.insert(std::move(node)).position->first;
+    who.name_ = std::move(name);
     return std::nullopt;
 }
 
@@ -75,10 +73,13 @@ bool directory::may_open(const std::string& room, std::size_t most) const {
 bool directory::move(entry& who, const std::string& room, std::size_t most) {
     const std::lock_guard lock{mutex_};
     if (!rooms_.contains(room) && rooms_.size() >= most) return false;
+    std::list<entry*> place{&who};
+    auto& there = *rooms_.try_emplace(room).first;
+    // First in, then out: it may be the same room, which ends with its last member.
+    there.second.splice(there.second.end(), place);
     leave_room(who);
-    who.room_ = &*rooms_.try_emplace(room).first;
-    auto& members = who.room_->second;
-    who.place_ = members.insert(members.end(), &who);
+    who.room_ = &there;
+    who.place_ = std::prev(there.second.end());
     return true;
 }
 
@@ -131,7 +132,17 @@ std::size_t directory::room_count() const {
     return rooms_.size();
 }
 
-void directory::leave_room(entry& who) {
+/// What a burst of members needed is given back when they have gone, if there is memory to do it.
+void directory::give_back_names() noexcept {
+    if (by_skeleton_.bucket_count() <= std::max(small_table, 8 * by_skeleton_.size())) return;
+    try {
+        by_skeleton_.rehash(2 * by_skeleton_.size());
+    } catch (const std::bad_alloc&) {
+        return;
+    }
+}
+
+void directory::leave_room(entry& who) noexcept {
     if (who.room_ == nullptr) return;
     auto& [name, members] = *who.room_;
     members.erase(who.place_);

@@ -39,6 +39,7 @@ class directory {
         member_id id_ = 0;
         std::size_t shard_ = 0;
         std::string name_;
+        const std::string* skeleton_ = nullptr;  // its key in the table of names, while it has one
         std::pair<const std::string, std::list<entry*>>* room_ = nullptr;
         std::list<entry*>::iterator place_;  // in its room
     };
@@ -49,7 +50,8 @@ class directory {
 
     /// A newcomer, called "Client N". False if there are `most` already.
     [[nodiscard]] bool admit(entry& who, std::size_t shard, std::size_t most);
-    void remove(entry& who);
+    /// Nothing if it is not known.
+    void remove(entry& who) noexcept;
     /// None if the member is called `to` now; otherwise the name of another member that is the same
     /// or looks the same.
     [[nodiscard]] std::optional<std::string> rename(entry& who, const std::string& to);
@@ -75,7 +77,8 @@ class directory {
     [[nodiscard]] std::size_t room_count() const;
 
  private:
-    void leave_room(entry& who);
+    void leave_room(entry& who) noexcept;
+    void give_back_names() noexcept;
 
     std::function<void(std::size_t)> counted_;
     mutable std::mutex mutex_;

@@ -3,11 +3,28 @@
 
 #include <algorithm>
 #include <functional>
+#include <new>
 #include <utility>
 
 #include "sluice/base/check.hpp"
 
 namespace sluice::service::chat {
+namespace {
+
+/// What a burst needed is given back when it is over, if there is memory to do it.
+template <class Table>
+void give_back_buckets(Table& table) noexcept {
+    constexpr std::size_t small = 1024;
+    if (table.bucket_count() <= std::max(small, 8 * table.size())) return;
+    try {
+        table.rehash(2 * table.size());
+    } catch (const std::bad_alloc&) {
+        // It stays as large as it is.
+        return;
+    }
+}
+
+}  // namespace
 
 hub::hub(io::engine& home, std::size_t index, const limits& l, directory& people, relay& post,
          transcript* seen)
@@ -32,9 +49,15 @@ hub::~hub() {
     relay_.retire(index_);
 }
 
-void hub::show(std::initializer_list<std::string_view> pieces) {
+void hub::show(std::initializer_list<std::string_view> pieces) noexcept {
     if (transcript_ == nullptr) return;
-    for (const auto piece : pieces) shown_.append(piece);
+    const std::size_t before = shown_.size();
+    try {
+        for (const auto piece : pieces) shown_.append(piece);
+    } catch (const std::bad_alloc&) {
+        ++counted().no_memory;
+        shown_.resize(before);
+    }
     engine_.at_turn_end(*this);
 }
 
@@ -44,13 +67,11 @@ void hub::add(member& m) {
     ++counted().connected;
 }
 
-void hub::remove(member& m) noexcept {
-    if (members_.erase(m.id()) == 0) return;
+bool hub::remove(member& m) noexcept {
+    if (members_.erase(m.id()) == 0) return false;
     --counted().members;
-    constexpr std::size_t small = 1024;
-    if (members_.bucket_count() > std::max(small, 8 * members_.size())) {
-        members_.rehash(2 * members_.size());
-    }
+    give_back_buckets(members_);
+    return true;
 }
 
 member* hub::find(member_id id) noexcept {
@@ -66,37 +87,44 @@ room& hub::open(const std::string& name) {
     const auto at = rooms_.find(name);
     if (at != rooms_.end()) return *at->second;
     const std::size_t home = home_of(name);
-    room& r = *rooms_.emplace(name, std::make_unique<room>(name, home, *this)).first->second;
+    auto made = std::make_unique<room>(name, home, *this);
+    std::unique_ptr<batch> letter;
+    if (home != index_) {
+        letter = std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
+        made->elsewhere.goodbye =
+            std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name);
+    }
+    room& r = *rooms_.emplace(name, std::move(made)).first->second;
     ++counted().rooms;
-    if (home == index_) return r;
-    r.elsewhere.ticket = ++last_ticket_;
-    auto letter = std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
-    letter->ticket = r.elsewhere.ticket;
+    if (!letter) return r;
+    letter->ticket = r.elsewhere.ticket = ++last_ticket_;
     post(std::move(letter));
     return r;
 }
 
-void hub::close_if_unused(const std::string& name) {
+void hub::close_if_unused(const std::string& name) noexcept {
     const auto at = rooms_.find(name);
     if (at == rooms_.end()) return;
-    const room& r = *at->second;
+    room& r = *at->second;
     if (r.size() > 0 || !r.elsewhere.copies.empty()) return;
     const std::size_t home = r.elsewhere.home;
     if (home == index_ && name == lobby) return;
-    if (home != index_) {
-        post(std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name));
-    }
+    if (home != index_) post(std::move(r.elsewhere.goodbye));
     rooms_.erase(at);
     --counted().rooms;
-    // What a burst of rooms needed is given back when they have gone.
-    constexpr std::size_t small = 1024;
-    if (rooms_.bucket_count() > std::max(small, 8 * rooms_.size()))
-        rooms_.rehash(2 * rooms_.size());
+    give_back_buckets(rooms_);
 }
 
 bool hub::enter(member& m, const std::string& name) {
     room& r = open(name);
-    if (!directory_.move(m.entry(), name, allowed().max_rooms)) {
+    bool moved = false;
+    try {
+        moved = directory_.move(m.entry(), name, allowed().max_rooms);
+    } catch (const std::bad_alloc&) {
+        close_if_unused(name);
+        throw;
+    }
+    if (!moved) {
         close_if_unused(name);
         return false;
     }
@@ -119,13 +147,12 @@ bool hub::may_command() noexcept {
     return true;
 }
 
-void hub::leave(member& m) {
+void hub::leave(member& m) noexcept {
     room* r = m.where();
     if (r == nullptr) return;
     if (m.has_arrived()) announce_leaving(m);
-    const std::string name = r->name();
     r->leave(m);
-    close_if_unused(name);
+    close_if_unused(r->name());
 }
 
 // A room of one's own costs no line.
@@ -135,9 +162,13 @@ void hub::announce_entry(member& m, author from) {
     say(m, from, {"* ", m.name(), " has joined\n"});
 }
 
-void hub::announce_leaving(member& m) {
+void hub::announce_leaving(member& m) noexcept {
     if (directory_.members_of(m.where()->name()) > allowed().presence) return;
-    say(m, author::announced(m.id()), {"* ", m.name(), " has left\n"});
+    try {
+        say(m, author::announced(m.id()), {"* ", m.name(), " has left\n"});
+    } catch (const std::bad_alloc&) {
+        ++counted().no_memory;
+    }
 }
 
 void hub::say(member& m, author from, std::initializer_list<std::string_view> pieces) {
@@ -154,11 +185,17 @@ void hub::append(room& r, author from, member* speaker,
     r.append(from, speaker, pieces, count);
     if (!r.list_hook<changed_rooms_tag>::linked()) changed_.push_back(r);
     engine_.at_turn_end(*this);
-    for (const std::size_t shard : r.elsewhere.copies) outgoing(shard, r.name()).add(from, pieces);
+    for (const std::size_t shard : r.elsewhere.copies) {
+        try {
+            outgoing(shard, r.name()).add(from, pieces);
+        } catch (const std::bad_alloc&) {
+            counted().no_memory += count;
+        }
+    }
 }
 
 // What one member said in a turn may be more than a log takes at once.
-void hub::append_in_parts(room& r, author from, std::string_view lines) {
+void hub::append_in_parts(room& r, author from, std::string_view lines, std::size_t& taken) {
     member* speaker = find(from.who());
     if (speaker != nullptr && speaker->where() != &r) speaker = nullptr;
     const std::size_t most = r.lines().window() / 2;
@@ -173,17 +210,18 @@ void hub::append_in_parts(room& r, author from, std::string_view lines) {
         append(r, from, speaker, {part},
                static_cast<std::size_t>(std::count(part.begin(), part.end(), '\n')));
         lines.remove_prefix(length);
+        taken += length;
     }
 }
 
 batch& hub::outgoing(std::size_t shard, const std::string& name) {
     engine_.at_turn_end(*this);
-    auto& letter = outgoing_[shard][name];
-    if (!letter) {
-        const auto why = home_of(name) == index_ ? batch::purpose::heard : batch::purpose::said;
-        letter = std::make_unique<batch>(relay_, index_, shard, why, name);
-    }
-    return *letter;
+    auto& letters = outgoing_[shard];
+    const auto there = letters.find(name);
+    if (there != letters.end()) return *there->second;
+    const auto why = home_of(name) == index_ ? batch::purpose::heard : batch::purpose::said;
+    auto letter = std::make_unique<batch>(relay_, index_, shard, why, name);
+    return *letters.emplace(name, std::move(letter)).first->second;
 }
 
 void hub::whisper(const directory::whereabouts& to, std::string_view line) {
@@ -198,7 +236,18 @@ void hub::whisper(const directory::whereabouts& to, std::string_view line) {
     post(std::move(letter));
 }
 
-void hub::take(const batch& b) {
+bool hub::take(batch& b) noexcept {
+    // What comes that late is for nobody, however often it comes.
+    if (silent_) return true;
+    try {
+        open_letter(b);
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
+void hub::open_letter(batch& b) {
     switch (b.why) {
         case batch::purpose::whisper:
             if (member* m = find(b.stretches.front().first.who())) m->tell(b.bytes);
@@ -211,7 +260,7 @@ void hub::take(const batch& b) {
     }
 }
 
-void hub::take_lines(const batch& b) {
+void hub::take_lines(batch& b) {
     const auto at = rooms_.find(b.room);
     // The last member here has left meanwhile.
     if (at == rooms_.end()) return;
@@ -220,10 +269,11 @@ void hub::take_lines(const batch& b) {
     const bool answers = b.why == batch::purpose::history && b.ticket == r.elsewhere.ticket;
     if (r.elsewhere.ticket != 0 && !answers) return;
     if (b.why == batch::purpose::history && !answers) return;
-    std::string_view rest = b.bytes;
+    std::size_t end = 0;
     for (const auto& [by, length] : b.stretches) {
-        append_in_parts(r, by, rest.substr(0, length));
-        rest.remove_prefix(length);
+        end += length;
+        if (end <= b.taken) continue;
+        append_in_parts(r, by, std::string_view{b.bytes}.substr(b.taken, end - b.taken), b.taken);
     }
     if (!answers) return;
     r.elsewhere.ticket = 0;
@@ -234,7 +284,6 @@ void hub::subscribe(std::size_t shard, const std::string& name, std::uint64_t ti
     room& r = open(name);
     auto before = std::make_unique<batch>(relay_, index_, shard, batch::purpose::history, name);
     before->ticket = ticket;
-    r.elsewhere.copies.push_back(shard);
     const log& lines = r.lines();
     position at = r.history().from;
     while (at < lines.end()) {
@@ -242,10 +291,11 @@ void hub::subscribe(std::size_t shard, const std::string& name, std::uint64_t ti
         if (!s.by.is_announcement()) before->add(s.by, {lines.view(at, s.to)});
         at = s.to;
     }
+    r.elsewhere.copies.push_back(shard);
     post(std::move(before));
 }
 
-void hub::unsubscribe(std::size_t shard, const std::string& name) {
+void hub::unsubscribe(std::size_t shard, const std::string& name) noexcept {
     const auto at = rooms_.find(name);
     if (at == rooms_.end()) return;
     std::erase(at->second->elsewhere.copies, shard);
@@ -254,7 +304,7 @@ void hub::unsubscribe(std::size_t shard, const std::string& name) {
     close_if_unused(name);
 }
 
-void hub::close(std::string_view farewell) {
+void hub::close(std::string_view farewell) noexcept {
     farewell_ = farewell;
     for (auto& [id, m] : members_) m->see_out(farewell);
 }

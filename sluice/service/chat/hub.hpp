@@ -45,18 +45,19 @@ class hub final : public member_host, io::turn_end {
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
     /// The mail between the shards is full: nobody should be listened to for a moment.
     [[nodiscard]] bool crowded() const noexcept { return relay_.crowded(); }
-    /// Lines for the operator; nothing if nobody looks.
-    void show(std::initializer_list<std::string_view> pieces);
+    /// Lines for the operator; nothing if nobody looks, or there is no memory for them.
+    void show(std::initializer_list<std::string_view> pieces) noexcept;
 
     /// `m` is known here from now until it is removed.
     void add(member& m);
-    void remove(member& m) noexcept;
+    /// False if it was not known.
+    bool remove(member& m) noexcept;
 
     /// Puts `m` into a room, made if need be, after leaving the one it is in. False if there are
     /// too many rooms; it then stays where it is.
     [[nodiscard]] bool enter(member& m, const std::string& name);
-    /// Takes `m` out of its room.
-    void leave(member& m);
+    /// Takes `m` out of its room, which is told if there is memory for that.
+    void leave(member& m) noexcept;
     /// Tells the room of `m` that it has joined, unless that is done.
     void arrive(member& m);
     /// Of one member's lines, and of its commands that say nothing.
@@ -73,7 +74,7 @@ class hub final : public member_host, io::turn_end {
     void whisper(const directory::whereabouts& to, std::string_view line);
 
     /// Everybody is seen out with `farewell`, which is not copied, and nobody is let in any more.
-    void close(std::string_view farewell);
+    void close(std::string_view farewell) noexcept;
     /// Empty until close().
     [[nodiscard]] std::string_view farewell() const noexcept { return farewell_; }
     /// The last mail goes out now, and none after it, whatever comes in: the other hubs may end.
@@ -82,8 +83,8 @@ class hub final : public member_host, io::turn_end {
     void sweep() noexcept;
 
     void deliver_later(member& m) noexcept override;
-    /// For the relay, on this hub's thread.
-    void take(const batch& b);
+    /// For the relay, on this hub's thread. False if there is no memory for what is left of it.
+    [[nodiscard]] bool take(batch& b) noexcept;
 
  private:
     struct command_waiter : coro::resumable {
@@ -104,16 +105,17 @@ class hub final : public member_host, io::turn_end {
     [[nodiscard]] std::size_t home_of(std::string_view name) const noexcept;
     [[nodiscard]] member* find(member_id id) noexcept;
     room& open(const std::string& name);
-    void close_if_unused(const std::string& name);
+    void close_if_unused(const std::string& name) noexcept;
     void append(room& r, author from, member* speaker,
                 std::initializer_list<std::string_view> pieces, std::size_t count);
-    void append_in_parts(room& r, author from, std::string_view lines);
+    void append_in_parts(room& r, author from, std::string_view lines, std::size_t& taken);
+    void open_letter(batch& b);
     batch& outgoing(std::size_t shard, const std::string& name);
     void announce_entry(member& m, author from);
-    void announce_leaving(member& m);
-    void take_lines(const batch& b);
+    void announce_leaving(member& m) noexcept;
+    void take_lines(batch& b);
     void subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket);
-    void unsubscribe(std::size_t shard, const std::string& name);
+    void unsubscribe(std::size_t shard, const std::string& name) noexcept;
 
     io::engine& engine_;
     std::size_t index_;

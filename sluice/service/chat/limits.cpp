@@ -26,6 +26,7 @@ counters& counters::operator+=(const counters& o) noexcept {
     too_silent += o.too_silent;
     too_long += o.too_long;
     broken += o.broken;
+    no_memory += o.no_memory;
     return *this;
 }
 

@@ -71,6 +71,7 @@ struct counters {
     std::uint64_t too_silent = 0;     ///< disconnected: took nothing before the deadline
     std::uint64_t too_long = 0;       ///< lines beyond the limit, which were dropped
     std::uint64_t broken = 0;         ///< connections that failed
+    std::uint64_t no_memory = 0;      ///< members ended, and lines dropped, for lack of memory
 
     counters& operator+=(const counters& o) noexcept;
 };

@@ -74,6 +74,7 @@ void log::append(author from, std::initializer_list<std::string_view> pieces) {
     std::size_t length = 0;
     for (const auto piece : pieces) length += piece.size();
     make_room(length);
+    segments_.reserve_one();
     begin_ = begin_after(length);
     if (!is_ring() && begin_ == end_) base_ = end_;
     while (segments_.size() > 1 && segments_[1].from <= begin_) segments_.pop_front();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "sluice/io/ops/socket_call.hpp"
@@ -38,21 +39,28 @@ member::private_lines& member::outbox() {
     return *outbox_;
 }
 
-void member::send_late_newline() {
+void member::send_late_newline() noexcept {
     open_ = false;
     // Nothing is in the middle of being sent, so that this is what is sent next.
-    outbox().text.insert(0, wire::message_end(true));
+    or_give_up([this] { outbox().text.insert(0, wire::message_end(true)); });
     host_.deliver_later(*this);
 }
 
-void member::tell(std::string_view line) {
+void member::tell(std::string_view bytes, std::string_view end) noexcept {
     if (broken_ || dismissed_) return;
-    auto& text = outbox().text;
-    if (text.size() + line.size() + 1 > host_.allowed().max_private) {
-        ++host_.counted().private_lost;
+    try {
+        auto& text = outbox().text;
+        const std::size_t whole = text.size() + bytes.size() + end.size();
+        if (whole > host_.allowed().max_private) {
+            ++host_.counted().private_lost;
+            return;
+        }
+        if (whole > text.capacity()) text.reserve(std::max(whole, 2 * text.capacity()));
+        text.append(bytes).append(end);
+    } catch (const std::bad_alloc&) {
+        ++host_.counted().no_memory;
         return;
     }
-    text.append(line).push_back('\n');
     host_.deliver_later(*this);
 }
 
@@ -62,7 +70,7 @@ void member::enter(room& r, position start) noexcept {
     own_end_ = history_end_ = 0;
 }
 
-void member::leave() {
+void member::leave() noexcept {
     list_hook<room_members_tag>::unlink();
     keep_rest_of_line();
     room_ = nullptr;
@@ -74,11 +82,11 @@ bool member::between_lines() const noexcept {
 }
 
 // It has seen the beginning of this line, so it gets the rest.
-void member::keep_rest_of_line() {
+void member::keep_rest_of_line() noexcept {
     if (between_lines()) return;
     const log& lines = room_->lines();
     const position end = lines.line_start_from(cursor_);
-    outbox().text.insert(0, lines.view(cursor_, end));
+    or_give_up([&] { outbox().text.insert(0, lines.view(cursor_, end)); });
     cursor_ = end;
 }
 
@@ -119,6 +127,16 @@ member::piece member::next_piece() {
     }
 }
 
+member::piece member::next_piece_or_end() noexcept {
+    if (broken_) return {};
+    try {
+        return next_piece();
+    } catch (const std::bad_alloc&) {
+        give_up();
+        return {};
+    }
+}
+
 // Moves the cursor behind lines that are not for this member, and gives the end of those that are.
 position member::pass_hidden() noexcept {
     const log& lines = room_->lines();
@@ -137,7 +155,7 @@ position member::pass_hidden() noexcept {
     return cursor_;
 }
 
-std::size_t member::skip_to(position target) {
+std::size_t member::skip_to(position target) noexcept {
     keep_rest_of_line();
     const std::size_t missed = room_->lines().lines_by_others(id(), cursor_, target);
     cursor_ = std::max(cursor_, target);
@@ -153,22 +171,30 @@ void member::tell_missed() {
     missed_ = 0;
 }
 
-void member::dismiss(std::string_view why) {
+void member::dismiss(std::string_view why) noexcept {
     if (std::exchange(dismissed_, true)) return;
     keep_rest_of_line();
-    tell_missed();
-    outbox().text.append(why).push_back('\n');
+    or_give_up([this, why] {
+        tell_missed();
+        outbox().text.append(why).push_back('\n');
+    });
     host_.deliver_later(*this);
     peer_.recv().cancel();
 }
 
-void member::see_out(std::string_view farewell) {
+void member::see_out(std::string_view farewell) noexcept {
     if (room_ == nullptr) return dismiss(farewell);
     if (std::exchange(dismissed_, true)) return;
     farewell_ = farewell;
     last_ = room_->lines().end();
     host_.deliver_later(*this);
     peer_.recv().cancel();
+}
+
+void member::give_up() noexcept {
+    if (broken_) return;
+    ++host_.counted().no_memory;
+    hang_up();
 }
 
 void member::hang_up() noexcept {
@@ -190,7 +216,7 @@ int member::attempt(op& o) noexcept {
     auto& self = static_cast<member&>(o);
     // To ask again at once would only cost a call.
     if (std::exchange(self.full_, false)) return -EAGAIN;
-    const piece p = self.broken_ ? piece{} : self.next_piece();
+    const piece p = self.next_piece_or_end();
     self.sending_ = static_cast<std::uint32_t>(p.bytes.size());
     self.sending_to_ = p.to;
     self.sending_own_ = p.own;
@@ -224,7 +250,7 @@ io::verdict member::complete(op& o, const io::completion& c) noexcept {
     } else {
         self.outbox_->sent += n;
     }
-    return whole && self.next_piece().bytes.empty() ? io::verdict::done : io::verdict::again;
+    return whole && self.next_piece_or_end().bytes.empty() ? io::verdict::done : io::verdict::again;
 }
 
 }  // namespace sluice::service::chat

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -65,19 +66,21 @@ class member final : public io::op,
     void arrive() noexcept { arrived_ = true; }
     /// Whether this peer wants a newline after each message. One that the last message lacks is
     /// sent when the peer turns out to want it.
-    void want_newlines(bool wanted) {
+    void want_newlines(bool wanted) noexcept {
         terminated_ = wanted;
         if (wanted && open_) send_late_newline();
     }
 
-    /// A line for this member alone, which gets its newline here. Beyond the limit it is dropped
-    /// and counted.
-    void tell(std::string_view line);
+    /// A line for this member alone, which gets its newline here. Beyond the limit, or without
+    /// memory for it, it is dropped and counted.
+    void tell(std::string_view line) noexcept { tell(line, "\n"); }
+    /// The same for bytes that end otherwise.
+    void tell(std::string_view bytes, std::string_view end) noexcept;
 
     /// Reads `r` from `start` on.
     void enter(room& r, position start) noexcept;
     /// Reads no room any more. The rest of a line that it has begun is kept for it.
-    void leave();
+    void leave() noexcept;
     [[nodiscard]] room* where() const noexcept { return room_; }
     /// What it wrote up to `to` will not come back to it.
     void wrote_until(position to) noexcept { own_end_ = to; }
@@ -87,13 +90,13 @@ class member final : public io::op,
     [[nodiscard]] position cursor() const noexcept { return cursor_; }
     /// Goes on at `target`, further ahead, after the line it is in the middle of. Gives how many
     /// messages it missed. It is told once it reads again, however often that happened.
-    std::size_t skip_to(position target);
+    std::size_t skip_to(position target) noexcept;
 
     /// Has to go: it gets `why` after what private lines it has, and its reader is called off.
-    void dismiss(std::string_view why);
+    void dismiss(std::string_view why) noexcept;
     /// Has to go, but first gets what was said until now, then `farewell`, which is not copied.
     /// rest_sent() is when it has.
-    void see_out(std::string_view farewell);
+    void see_out(std::string_view farewell) noexcept;
     /// True while it is seen out.
     [[nodiscard]] bool is_seen_out() const noexcept { return !farewell_.empty(); }
     [[nodiscard]] bool dismissed() const noexcept { return dismissed_; }
@@ -101,6 +104,8 @@ class member final : public io::op,
     [[nodiscard]] bool broken() const noexcept { return broken_; }
     /// Ends the connection both ways without another word.
     void hang_up() noexcept;
+    /// The same for lack of memory, which is counted.
+    void give_up() noexcept;
 
     /// Sends what there is to send, if it is not at it already.
     void deliver() noexcept;
@@ -139,12 +144,21 @@ class member final : public io::op,
     };
 
     [[nodiscard]] piece next_piece();
+    [[nodiscard]] piece next_piece_or_end() noexcept;
     [[nodiscard]] position pass_hidden() noexcept;
     [[nodiscard]] piece without_last_newline(piece p) const noexcept;
     [[nodiscard]] bool between_lines() const noexcept;
     [[nodiscard]] private_lines& outbox();
-    void send_late_newline();
-    void keep_rest_of_line();
+    template <class F>
+    void or_give_up(F f) noexcept {
+        try {
+            f();
+        } catch (const std::bad_alloc&) {
+            give_up();
+        }
+    }
+    void send_late_newline() noexcept;
+    void keep_rest_of_line() noexcept;
     void tell_missed();
     static int attempt(op& o) noexcept;
     static io::verdict complete(op& o, const io::completion& c) noexcept;

@@ -94,6 +94,7 @@ bool member_input::resume() {
         }
         if (!may_speak()) return !member_.dismissed();
         const auto found = reader_.next();
+        if (reader_.take_timing_mark()) member_.tell(wire::timing_mark(), {});
         member_.want_newlines(reader_.answers_terminated());
         if (!found) {
             if (found.error() != fault::message_too_long) return no_memory();

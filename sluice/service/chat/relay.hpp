@@ -31,7 +31,7 @@ struct batch : io::letter {
     };
 
     batch(relay& r, std::size_t from_shard, std::size_t to_shard, purpose p, std::string room_name);
-    /// Adds a line, or several, of one author.
+    /// Adds a line, or several, of one author; nothing where it throws std::bad_alloc.
     void add(author by, std::initializer_list<std::string_view> pieces);
 
     relay& owner;
@@ -43,6 +43,7 @@ struct batch : io::letter {
     std::string bytes;
     std::size_t weight = 0;  ///< what it counts for while it is under way: its memory, in bytes
     std::vector<std::pair<author, std::size_t>> stretches;  ///< who wrote how many of the bytes
+    std::size_t taken = 0;  ///< of the bytes, what the other side has in its log
 };
 
 /// Knows the hubs of all shards. Each is enlisted, on its own thread, before any of them posts, and

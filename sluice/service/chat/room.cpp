@@ -4,13 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 
+#include "sluice/service/chat/relay.hpp"
 #include "sluice/wire/size.hpp"
 
 namespace sluice::service::chat {
 
 room::room(std::string name, std::size_t home, member_host& host) noexcept
-    : elsewhere{.home = home, .copies = {}},
+    : elsewhere{.home = home, .copies = {}, .goodbye = {}},
       name_{std::move(name)},
       log_{host.allowed().window},
       host_{host} {}
@@ -30,9 +32,10 @@ void room::append(author from, member* speaker, std::initializer_list<std::strin
     const position begin = log_.begin_after(length);
     if (begin > slowest_) overtake(begin);
     auto& counted = host_.counted();
-    counted.log_bytes += length - (begin - log_.begin());
-    counted.deliveries += count * (size_ - (speaker != nullptr ? 1 : 0));
+    const std::size_t passed = begin - log_.begin();
     log_.append(from, pieces);
+    counted.log_bytes += length - passed;
+    counted.deliveries += count * (size_ - (speaker != nullptr ? 1 : 0));
     if (speaker != nullptr) speaker->wrote_until(log_.end());
     if (!from.is_arrival()) return;
     members_.for_each([&](member& m) {
@@ -44,7 +47,7 @@ void room::append(author from, member* speaker, std::initializer_list<std::strin
 
 // A look at every cursor, but only where somebody may be slow, and then not again for half a
 // window: whoever is slow goes on well ahead.
-void room::overtake(position begin) {
+void room::overtake(position begin) noexcept {
     const position half = log_.end() - std::min<position>(log_.window() / 2, log_.end());
     const position target = log_.line_start_from(std::max(begin, half));
     slowest_ = log_.end();
@@ -60,11 +63,19 @@ void room::overtake(position begin) {
         host_.counted().deliveries -= missed;
         if (allowed.slow == slow_policy::skip || missed == 0 || m.dismissed()) return;
         ++host_.counted().too_slow;
+        dismiss_slow(m);
+    });
+}
+
+void room::dismiss_slow(member& m) const noexcept {
+    try {
         m.dismiss(
             fmt::format("* you have to go: you are more than {} behind, and this server "
                         "does not wait; come back when you can read faster",
-                        wire::format_size(allowed.window)));
-    });
+                        wire::format_size(host_.allowed().window)));
+    } catch (const std::bad_alloc&) {
+        m.give_up();
+    }
 }
 
 void room::enter(member& m) {
@@ -75,18 +86,22 @@ void room::enter(member& m) {
     show_history(m);
 }
 
-void room::show_history(member& m) {
+void room::show_history(member& m) noexcept {
     const auto [from, lines] = history();
     if (lines == 0) return;
-    m.tell(fmt::format("* the last {} said here:",
-                       lines == 1 ? std::string{"line"} : fmt::format("{} lines", lines)));
+    try {
+        m.tell(fmt::format("* the last {} said here:",
+                           lines == 1 ? std::string{"line"} : fmt::format("{} lines", lines)));
+    } catch (const std::bad_alloc&) {
+        return m.give_up();
+    }
     const position end = log_.end();
     m.enter(*this, from);
     m.read_history_until(end);
     slowest_ = std::min(slowest_, from);
 }
 
-void room::leave(member& m) {
+void room::leave(member& m) noexcept {
     // What was said until now is for its ears.
     m.deliver();
     const std::size_t missed = m.skip_to(log_.end());

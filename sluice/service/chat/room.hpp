@@ -17,6 +17,7 @@
 
 namespace sluice::service::chat {
 
+struct batch;
 struct changed_rooms_tag;
 
 /// A message is written to the log once, whatever the number of members, and read from there by
@@ -37,6 +38,7 @@ class room : public list_hook<changed_rooms_tag> {
         std::size_t home = 0;             ///< the shard that orders its lines
         std::vector<std::size_t> copies;  ///< shards with members of it; at its home only
         std::uint64_t ticket = 0;         ///< of the history that is still to come; elsewhere only
+        std::unique_ptr<batch> goodbye;   ///< to the home, when the copy ends; elsewhere only
     };
     relations elsewhere;
 
@@ -54,10 +56,10 @@ class room : public list_hook<changed_rooms_tag> {
     }
     /// `m` reads from now on, after the last lines that were said, which it is told are history.
     void enter(member& m);
-    /// What lies in the log was said before `m` came.
-    void show_history(member& m);
+    /// What lies in the log was said before `m` came. Without memory to say so, `m` gives up.
+    void show_history(member& m) noexcept;
     /// What `m` has not taken by now, it has missed.
-    void leave(member& m);
+    void leave(member& m) noexcept;
     /// Sends to everybody what they have not seen.
     void flush() noexcept;
     template <class F>
@@ -66,7 +68,8 @@ class room : public list_hook<changed_rooms_tag> {
     }
 
  private:
-    void overtake(position begin);
+    void overtake(position begin) noexcept;
+    void dismiss_slow(member& m) const noexcept;
 
     std::string name_;
     log log_;

@@ -2,6 +2,9 @@
 #include "sluice/service/chat/server.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <new>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -19,15 +22,26 @@ namespace {
 constexpr std::size_t most_windows_under_way = 4;
 // In bytes: small windows do not make letters smaller.
 constexpr std::size_t least_under_way = std::size_t{1} << 20;
+// Before memory is asked for once more to accept somebody.
+constexpr auto shortage_pause = std::chrono::milliseconds{50};
 
 }  // namespace
 
-server::post::post(unique_fd socket) noexcept
+server::post::stop_letter::stop_letter(server& s, post& p) noexcept
+    : letter{[](io::letter& l) noexcept {
+          auto& self = static_cast<stop_letter&>(l);
+          self.owner.hear_stop(self.to);
+      }},
+      owner{s},
+      to{p} {}
+
+server::post::post(server& owner, unique_fd socket) noexcept
     : timer{[](io::timer& t) noexcept {
           auto& self = static_cast<post&>(t);
           if (self.members != nullptr) self.members->cancel();
       }},
-      door{std::move(socket)} {}
+      door{std::move(socket)},
+      stop_letters{stop_letter{owner, *this}, stop_letter{owner, *this}} {}
 
 /// Takes the end of a shard's patience for a stop.
 struct server::heeding : coro::cancel_hook {
@@ -53,8 +67,10 @@ server::server(std::vector<unique_fd> doors, options o)
       all_served_{options_.shards},
       all_gone_{options_.shards} {
     check(doors.size() == options_.shards, "a chat has a door a shard");
+    // No line that somebody says is longer than a window, its control characters written out.
+    options_.allowed.window = std::max(options_.allowed.window, 8 * options_.allowed.max_line);
     load_name_tables();
-    for (auto& door : doors) posts_.push_back(std::make_unique<post>(std::move(door)));
+    for (auto& door : doors) posts_.push_back(std::make_unique<post>(*this, std::move(door)));
 }
 
 server::~server() = default;
@@ -68,7 +84,7 @@ coro::task<result<void>> server::run(io::engine& home, std::function<void()> rea
     for (std::size_t i = 1; i < posts_.size(); ++i) {
         auto started =
             io::shard::start({.kind = home.which(), .engine = options_.engine, .cpu = {}},
-                             [this, i](io::engine& there) { return serve(there, i, nullptr); });
+                             [this, i](io::engine& there) { return stand(there, i, nullptr); });
         if (!started) {
             all_here_.abandon();
             shards_.clear();
@@ -76,14 +92,22 @@ coro::task<result<void>> server::run(io::engine& home, std::function<void()> rea
         }
         shards_.push_back(std::move(*started));
     }
-    co_await serve(home, 0, nullptr);
+    auto served = co_await stand(home, 0, nullptr).outcome();
     for (auto& s : shards_) s->join();
-    co_return result<void>{};
+    co_return served;
 }
 
 coro::task<void> server::live_on(io::engine& shard, std::size_t number, coro::context& patience) {
     if (number == 0) home_ = &shard;
-    co_await serve(shard, number, &patience);
+    co_await stand(shard, number, &patience);
+}
+
+// Where one shard has no memory to begin, nobody is served.
+coro::task<void> server::stand(io::engine& here, std::size_t index, coro::context* patience) {
+    auto served = co_await serve(here, index, patience).outcome();
+    if (served) co_return;
+    all_here_.abandon();
+    throw std::bad_alloc{};
 }
 
 counters server::counted() const {
@@ -93,21 +117,11 @@ counters server::counted() const {
 }
 
 void server::stop() noexcept {
-    ++stops_;
-    if (!errands_) return;
-    for (auto& p : posts_) run_errand(tell(*p));
-}
-
-void server::run_errand(coro::task<void> errand) {
-    check(errands_->spawn(std::move(errand)).has_value(), "no memory to stop a chat");
-}
-
-// Each shard deals with it on its own thread.
-coro::task<void> server::tell(post& p) {
-    static_cast<void>(co_await io::call_on(*home_, *p.home, [this, &p] {
-        hear_stop(p);
-        return true;
-    }));
+    const unsigned earlier = stops_++;
+    if (!errands_ || earlier >= posts_.front()->stop_letters.size()) return;
+    // Each shard deals with it on its own thread; none goes before all_gone_, which this one
+    // reaches with errands_ reset, so that each letter arrives.
+    for (auto& p : posts_) p->home->post(p->stop_letters.at(earlier));
 }
 
 void server::hear_stop(post& p) noexcept {
@@ -118,8 +132,11 @@ void server::hear_stop(post& p) noexcept {
 }
 
 void server::count(std::function<void(const counters&)> told) {
-    if (errands_) return run_errand(add_up(std::move(told)));
-    early_count_ = std::move(told);
+    if (!errands_) {
+        early_count_ = std::move(told);
+    } else if (auto begun = errands_->spawn(add_up(std::move(told))); !begun) {
+        troubles_.tell(model::trouble::memory, "no memory to add up what was counted");
+    }
 }
 
 coro::task<void> server::add_up(std::function<void(const counters&)> told) {
@@ -134,7 +151,7 @@ coro::task<void> server::serve(io::engine& here, std::size_t index, coro::contex
     coro::context& everything = co_await coro::this_context();
     hub h{here, index, options_.allowed, people_, relay_, options_.seen};
     coro::context arrivals{everything};
-    coro::scope members{everything};
+    coro::scope members{everything, coro::siblings::go_on};
     post& p = *posts_[index];
     p.home = &here;
     p.here = &h;
@@ -147,16 +164,13 @@ coro::task<void> server::serve(io::engine& here, std::size_t index, coro::contex
     } else if (patience != nullptr) {
         patience->watch(stops);
     }
-    if (index == 0) {
-        errands_.emplace(everything);
-        if (ready_) ready_();
-        // Whoever stopped it before there was anything to stop is heard now.
-        for (auto early = std::exchange(stops_, 0); early > 0; --early) stop();
-        if (early_count_) count(std::exchange(early_count_, nullptr));
-    }
+    if (index == 0) begin(p, everything);
     auto receiving = receive(p);
     receiving.set_context(arrivals);
-    co_await receiving;
+    if (auto received = co_await receiving.outcome(); !received) {
+        model::tell_shortage(troubles_, received.error());
+        if (p.stops == 0) hear_stop(p);
+    }
     co_await members.join();
     h.fall_silent();
     // Until the members of all shards are gone, somebody may ask for their end, or for counters.
@@ -172,13 +186,34 @@ coro::task<void> server::serve(io::engine& here, std::size_t index, coro::contex
     here.timers().disarm(p);
 }
 
+// From here on all shards stand.
+void server::begin(post& p, coro::context& everything) noexcept {
+    errands_.emplace(everything, coro::siblings::go_on);
+    // Whoever stopped it before there was anything to stop is heard now.
+    const auto early = std::exchange(stops_, 0);
+    try {
+        if (ready_) ready_();
+        if (early_count_) count(std::exchange(early_count_, nullptr));
+    } catch (const std::bad_alloc&) {
+        model::tell_shortage(troubles_, error::system(ENOMEM));
+        hear_stop(p);
+    }
+    for (auto left = early; left > 0; --left) stop();
+}
+
 coro::task<void> server::receive(post& p) {
-    coro::scope sweeper{co_await coro::this_context()};
-    check(sweeper.spawn(sweep(p)).has_value(), "no memory to look after a chat");
     net::listener door{*p.home, std::move(p.door)};
+    coro::scope sweeper{co_await coro::this_context()};
+    if (auto begun = sweeper.spawn(sweep(p)); !begun) throw std::bad_alloc{};
     door.on_shortage([this](error why) { model::tell_shortage(troubles_, why); });
     for (;;) {
         auto socket = co_await door.accept();
+        if (!socket && socket.error().is(ENOMEM)) {
+            model::tell_shortage(troubles_, socket.error());
+            auto slept = co_await io::sleep_for(*p.home, shortage_pause);
+            if (!slept) break;
+            continue;
+        }
         if (!socket) break;
         auto permit = by_address_.admit(socket->get());
         if (!permit) {
@@ -187,8 +222,12 @@ coro::task<void> server::receive(post& p) {
             continue;
         }
         // Without memory for another member, its connection closes here.
-        static_cast<void>(
-            p.members->spawn(serve_member(*p.here, std::move(*socket), std::move(*permit))));
+        auto begun =
+            p.members->spawn(serve_member(*p.here, std::move(*socket), std::move(*permit)));
+        if (!begun) {
+            ++p.here->counted().refused;
+            model::tell_shortage(troubles_, begun.error());
+        }
     }
     co_await door.close();
     sweeper.cancel();

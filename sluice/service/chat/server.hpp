@@ -1,6 +1,7 @@
 // The chat as a whole: a hub and a door a shard, from the first client to the last farewell.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -15,6 +16,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/barrier.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/mailbox.hpp"
 #include "sluice/io/shard.hpp"
 #include "sluice/model/address_limit.hpp"
 #include "sluice/model/memory_trimmer.hpp"
@@ -50,7 +52,7 @@ class server {
 
     /// On `home`, which is not the blocking engine and outlives this, and its thread: calls `ready`
     /// once everybody can be served, and serves until stop(). EAGAIN and the like where a shard
-    /// could not be started. Once.
+    /// could not be started, ENOMEM where one could not begin. Once.
     [[nodiscard]] coro::task<result<void>> run(io::engine& home, std::function<void()> ready);
 
     /// Thread of run(), also before it. The first time nobody else is let in, and the members are
@@ -74,8 +76,15 @@ class server {
  private:
     /// What a shard lends the server while it serves; its thread only.
     struct post : io::timer {
-        explicit post(unique_fd socket) noexcept;
+        /// Tells the shard of a stop, and needs no memory for it.
+        struct stop_letter : io::letter {
+            explicit stop_letter(server& s, post& p) noexcept;
+            server& owner;
+            post& to;
+        };
+        post(server& owner, unique_fd socket) noexcept;
         unique_fd door;
+        std::array<stop_letter, 2> stop_letters;  // the first stop, and the second
         io::engine* home = nullptr;
         hub* here = nullptr;
         coro::context* arrivals = nullptr;
@@ -85,11 +94,11 @@ class server {
     };
 
     struct heeding;
+    coro::task<void> stand(io::engine& here, std::size_t index, coro::context* patience);
     coro::task<void> serve(io::engine& here, std::size_t index, coro::context* patience);
+    void begin(post& p, coro::context& everything) noexcept;
     coro::task<void> receive(post& p);
     coro::task<void> sweep(post& p);
-    void run_errand(coro::task<void> errand);
-    coro::task<void> tell(post& p);
     coro::task<void> add_up(std::function<void(const counters&)> told);
     void hear_stop(post& p) noexcept;
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,11 +50,12 @@ bool welcome(hub& h, const net::connection& peer, member& m) {
     return true;
 }
 
-void part(hub& h, member& m) {
+/// Any number of times, and however far welcome() came.
+void part(hub& h, member& m) noexcept {
     h.leave(m);
-    h.remove(m);
+    const bool was_here = h.remove(m);
     h.people().remove(m.entry());
-    h.show({"<< ", m.name(), " disconnected >>\n"});
+    if (was_here) h.show({"<< ", m.name(), " disconnected >>\n"});
 }
 
 /// What waits for the member goes out, if it takes it soon. It ends the connection first, if it
@@ -108,20 +110,31 @@ coro::task<void> serve_member(hub& h, unique_fd socket, model::address_limit::pe
     peer.send_promptly();
     member m{h, peer};
     m.want_newlines(h.allowed().framing != wire::framing::raw);
-    const bool let_in = welcome(h, peer, m);
-    if (let_in) {
-        member_input input{h, m};
-        bool stays = true;
-        while (stays) {
-            auto got = co_await io::with_deadline(h.home(), peer.recv(), input.deadline());
-            stays = input.feed(got);
-            if (stays && input.held() != member_input::hold::none) {
-                stays = co_await catch_up(h, input, got);
+    bool let_in = false;
+    try {
+        let_in = welcome(h, peer, m);
+        if (let_in) {
+            member_input input{h, m};
+            bool stays = true;
+            while (stays) {
+                auto got = co_await io::with_deadline(h.home(), peer.recv(), input.deadline());
+                stays = input.feed(got);
+                if (stays && input.held() != member_input::hold::none) {
+                    stays = co_await catch_up(h, input, got);
+                }
+                input.drop_chunk();
             }
-            input.drop_chunk();
         }
+    } catch (const std::bad_alloc&) {
+        let_in = true;
+        m.give_up();
     }
-    co_await see_off(h, peer, m, let_in);
+    const auto seen_off = co_await see_off(h, peer, m, let_in).outcome();
+    if (seen_off) co_return;
+    m.give_up();
+    part(h, m);
+    m.shut();
+    co_await peer.close();
 }
 
 }  // namespace sluice::service::chat

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <new>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "sluice/coro/context.hpp"
@@ -112,6 +113,7 @@ coro::task<void> compute::converse(model::guest& client) {
     auto until = io::never;
     for (;;) {
         const auto question = questions.here();
+        if (questions.take_timing_mark()) out += wire::timing_mark();
         if (is_open && questions.answers_terminated()) {
             // The client ends its lines after all, and reads lines.
             out += wire::message_end(true);
@@ -275,7 +277,12 @@ coro::task<compute::outcome> compute::compute_elsewhere(io::engine& here, effort
 
 compute::outcome compute::timed(const effort& todo, io::time_point asked) noexcept {
     const auto begun = io::clock::now();
-    auto said = todo.compute();
+    outcome said = failure_of(ENOMEM);
+    try {
+        said = todo.compute();
+    } catch (const std::bad_alloc&) {
+        // It stays so.
+    }
     tally_->count_effort(nanoseconds(begun - asked), nanoseconds(io::clock::now() - begun));
     return said;
 }
@@ -309,7 +316,7 @@ io::offload_pool* compute::pool() noexcept {
         try {
             pool_ = std::make_unique<io::offload_pool>(io::offload_pool::options{
                 .workers = model::workers_of(options_.workers), .queue = options_.queue});
-        } catch (const std::system_error&) {
+        } catch (const std::exception&) {  // std::system_error or std::bad_alloc
             return nullptr;
         }
     }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -190,7 +191,12 @@ void process_pool::hear(member& m, bool all, io::time_point now) {
 
 void process_pool::bury(programs::iterator which, io::time_point now) {
     member& m = *which;
-    hear(m, true, now);
+    try {
+        hear(m, true, now);
+    } catch (const std::bad_alloc&) {
+        // It says nothing more.
+        m.was_asked = m.was_asked || m.program.now() == phase::asked;
+    }
     // What it started in turn ends with it. Its number is nobody else's until it is reaped.
     m.program.child().signal_group(SIGKILL);
     if (options_.guard != nullptr) options_.guard->forget(m.program.pid());
@@ -209,6 +215,18 @@ void process_pool::bury(programs::iterator which, io::time_point now) {
             ? io::duration{}
             : std::min<io::duration>(first_pause * (1U << (doublings - 2)), longest_pause);
     if (pause > io::duration{}) retry_ = io::after(now, pause);
+    try {
+        tell_end(m, status, !told_to_end, pause, now);
+    } catch (const std::bad_alloc&) {
+        // It is reaped, and must not be minded once more.
+        programs_.erase(which);
+        throw;
+    }
+    programs_.erase(which);
+}
+
+void process_pool::tell_end(const member& m, int status, bool unasked, io::duration pause,
+                            io::time_point now) {
     const auto again =
         pause == io::duration{}
             ? std::string{"at once"}
@@ -217,10 +235,9 @@ void process_pool::bury(programs::iterator which, io::time_point now) {
     const auto how = how_it_ended(status);
     if (m.killed) {
         tell_some(now, fmt::format("{} was killed, as {}: it {}", name_of(m), m.why, how));
-    } else if (!told_to_end) {
+    } else if (unasked) {
         tell_some(now, fmt::format("{} {}; it is started again {}", name_of(m), how, again));
     }
-    programs_.erase(which);
 }
 
 void process_pool::revive(io::time_point now, io::time_point& next) {

@@ -9,8 +9,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <new>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -19,6 +22,12 @@
 #include "sluice/wire/text.hpp"
 
 namespace sluice::service {
+namespace {
+
+// Before the supervisor asks for memory once more.
+constexpr auto memory_pause = std::chrono::milliseconds{50};
+
+}  // namespace
 
 /// Awaits the answer to one question; lives in the asker's frame.
 struct process_pool::exchange : request, io::letter, coro::cancel_hook, coro::resumable {
@@ -157,20 +166,31 @@ void process_pool::supervise() {
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
     for (bool over = false; !over;) {
-        auto next = io::never;
-        std::vector<saying> say;
-        {
-            const std::lock_guard lock{mutex_};
-            next = advance(io::clock::now());
-            over = stopped_ && programs_.empty();
-            say.swap(to_say_);
+        try {
+            over = supervise_once();
+        } catch (const std::bad_alloc&) {
+            // What was to be said of a program may be lost; what is to be done is done again.
+            std::this_thread::sleep_for(memory_pause);
         }
-        for (const auto& each : say) {
-            const auto& to = each.trouble ? options_.trouble : options_.heard;
-            if (to) to(each.what);
-        }
-        if (!over) wait(next);
     }
+}
+
+bool process_pool::supervise_once() {
+    auto next = io::never;
+    bool over = false;
+    std::vector<saying> say;
+    {
+        const std::lock_guard lock{mutex_};
+        next = advance(io::clock::now());
+        over = stopped_ && programs_.empty();
+        say.swap(to_say_);
+    }
+    for (const auto& each : say) {
+        const auto& to = each.trouble ? options_.trouble : options_.heard;
+        if (to) to(each.what);
+    }
+    if (!over) wait(next);
+    return over;
 }
 
 void process_pool::wait(io::time_point until) {

@@ -118,6 +118,8 @@ class process_pool {
 
     // The supervisor's side, with the mutex held but for supervise() and wait().
     void supervise();
+    /// Whether there is nothing left to supervise. Throws std::bad_alloc.
+    bool supervise_once();
     void wait(io::time_point until);
     [[nodiscard]] io::time_point advance(io::time_point now);
     void expire_queue(io::time_point now, io::time_point& next);
@@ -130,6 +132,8 @@ class process_pool {
     void mistrust(member& m, std::uint64_t lines, io::time_point now);
     void put_back(member& m);
     void bury(programs::iterator which, io::time_point now);
+    void tell_end(const member& m, int status, bool unasked, io::duration pause,
+                  io::time_point now);
     void hear(member& m, bool all, io::time_point now);
     void finish(request*& r, result<std::string> outcome) noexcept;
     void spawn(io::time_point now);

@@ -15,7 +15,6 @@
 #include <new>
 #include <string_view>
 
-#include "sluice/base/check.hpp"
 #include "sluice/base/mapping.hpp"
 
 namespace sluice::service::files {
@@ -115,8 +114,10 @@ std::string short_hash_of(std::string_view text) {
     wire::sha256_value digest{};
     unsigned size = 0;
     auto* const into = reinterpret_cast<unsigned char*>(digest.data());
-    check(EVP_Digest(text.data(), text.size(), into, &size, EVP_sha256(), nullptr) == 1,
-          "a digest of text cannot fail");
+    // It fails for lack of memory alone.
+    if (EVP_Digest(text.data(), text.size(), into, &size, EVP_sha256(), nullptr) != 1) {
+        throw std::bad_alloc{};
+    }
     return wire::to_hex(digest).substr(0, length);
 }
 
@@ -127,9 +128,13 @@ result<std::string> sha256_of(int file) {
 }
 
 void keep_digest(int file, const struct stat& now, const wire::sha256_value& digest) noexcept {
-    const std::string text = attribute_for(now, wire::to_hex(digest));
     // A file without it is as good; its digest is made again when somebody asks.
-    static_cast<void>(::fsetxattr(file, digest_attribute, text.data(), text.size(), 0));
+    try {
+        const std::string text = attribute_for(now, wire::to_hex(digest));
+        static_cast<void>(::fsetxattr(file, digest_attribute, text.data(), text.size(), 0));
+    } catch (const std::bad_alloc&) {
+        return;
+    }
 }
 
 std::optional<wire::sha256_value> kept_digest(int file, const struct stat& now) noexcept {
@@ -137,7 +142,11 @@ std::optional<wire::sha256_value> kept_digest(int file, const struct stat& now) 
     const auto length = ::fgetxattr(file, digest_attribute, room.data(), room.size());
     if (length < static_cast<ssize_t>(digits)) return std::nullopt;
     const std::string_view text{room.data(), static_cast<std::size_t>(length)};
-    if (text != attribute_for(now, text.substr(0, digits))) return std::nullopt;
+    try {
+        if (text != attribute_for(now, text.substr(0, digits))) return std::nullopt;
+    } catch (const std::bad_alloc&) {
+        return std::nullopt;
+    }
     return wire::sha256_from_hex(text.substr(0, digits));
 }
 

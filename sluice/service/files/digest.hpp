@@ -41,7 +41,7 @@ class running_digest {
 
 /// Reads the whole file, from its beginning: offload it from a loop.
 [[nodiscard]] result<wire::sha256_value> digest_of(int file);
-/// Of text: 32 hexadecimal digits of it, a name for what the text says.
+/// Of text: 32 hexadecimal digits of it, a name for what the text says. Throws std::bad_alloc.
 [[nodiscard]] std::string short_hash_of(std::string_view text);
 /// The digest of a file as 64 hexadecimal digits.
 [[nodiscard]] result<std::string> sha256_of(int file);

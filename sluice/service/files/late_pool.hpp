@@ -3,9 +3,9 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <exception>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -28,7 +28,7 @@ class late_pool {
         if (pool_) return &*pool_;
         try {
             pool_.emplace(io::offload_pool::options{.workers = workers_, .queue = most_waiting});
-        } catch (const std::system_error&) {
+        } catch (const std::exception&) {  // std::system_error or std::bad_alloc
             return nullptr;
         }
         return &*pool_;

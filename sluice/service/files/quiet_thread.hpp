@@ -1,8 +1,10 @@
 // Threads of our own beside those of the models: they get no signals.
 #pragma once
 
+#include <cerrno>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -37,10 +39,16 @@ class side_job {
     ~side_job() { static_cast<void>(wait()); }
 
     /// Runs `f`, which gives a result<void>, on a thread of its own; not at all where there is none
-    /// to be had. Once.
+    /// to be had. ENOMEM where it throws std::bad_alloc. Once.
     template <class F>
     void start(F f) noexcept {
-        start_quietly(thread_, [this, f = std::move(f)] { outcome_ = f(); });
+        start_quietly(thread_, [this, f = std::move(f)]() noexcept {
+            try {
+                outcome_ = f();
+            } catch (const std::bad_alloc&) {
+                outcome_ = failure_of(ENOMEM);
+            }
+        });
     }
     [[nodiscard]] bool started() const noexcept { return thread_.has_value(); }
     /// Its outcome, when it is over; success if it never began. Blocks.

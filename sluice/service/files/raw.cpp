@@ -47,26 +47,36 @@ struct giving_up : coro::cancel_hook {
     std::atomic<bool> asked;
 };
 
+template <class F>
+result<void> without_exception(F& f) noexcept {
+    try {
+        f();
+    } catch (const std::bad_alloc&) {
+        return failure_of(ENOMEM);
+    }
+    return {};
+}
+
 /// Runs `f` on a thread of its own that stands back, for this one keeps its place for the client
 /// that it serves next; what is cancelled meanwhile hears of it, and `f` is waited for. False where
-/// there is no thread to be had.
+/// there is no thread to be had, or no memory for `f`.
 template <class F>
 coro::task<bool> beside(io::engine& here, F f) {
     const unique_fd bell{::eventfd(0, EFD_CLOEXEC)};
     if (!bell || !here.attach(bell.get())) co_return false;
     side_job job;
-    job.start([&]() -> result<void> {
+    job.start([&]() noexcept -> result<void> {
         stand_back();
-        f();
+        const auto done = without_exception(f);
         const std::uint64_t one = 1;
         static_cast<void>(::write(bell.get(), &one, sizeof one));
-        return {};
+        return done;
     });
     const bool started = job.started();
     if (started) static_cast<void>(co_await io::poll{here, bell.get(), io::interest::in});
-    static_cast<void>(job.wait());
+    const auto done = job.wait();
     here.detach(bell.get());
-    co_return started;
+    co_return started&& done;
 }
 
 /// The peer hears that its file was not kept.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <new>
 
 namespace sluice::service::files {
 namespace {
@@ -74,7 +75,12 @@ result<std::optional<wire::sha256_value>> digest_request::go_on(std::uint64_t mo
     if (!read) {
         made = failure(read.error());
     } else if (ended) {
-        made = finish();
+        try {
+            made = finish();
+        } catch (const std::bad_alloc&) {
+            // Those who wait for it must not wait on.
+            made = failure_of(ENOMEM);
+        }
     }
     lock.lock();
     c.driven = false;

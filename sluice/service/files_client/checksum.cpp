@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <new>
 #include <vector>
 
-#include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 
 namespace sluice::service::files {
@@ -20,8 +20,9 @@ struct checksum::state {
 };
 
 checksum::checksum() : state_{std::make_unique<state>()} {
-    check(state_->context && EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1,
-          "no memory for a digest");
+    if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1) {
+        throw std::bad_alloc{};
+    }
 }
 checksum::checksum(checksum&&) noexcept = default;
 checksum& checksum::operator=(checksum&&) noexcept = default;
