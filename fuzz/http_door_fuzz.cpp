@@ -23,6 +23,7 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/attend.hpp"
+#include "sluice/model/troubles.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/service/files/http_door.hpp"
 #include "sluice/service/files/store.hpp"
@@ -84,6 +85,7 @@ struct house {
         service::files::store::open(files.path(), {.sync = false}).value();
     service::files::http_door door{store, options()};
     model::service serve = door.service();
+    model::troubles troubles{{}};
     std::vector<std::unique_ptr<io::engine>> engines;
 
     house() {
@@ -126,7 +128,8 @@ coro::task<void> converse(house& all, io::engine& here, std::string_view bytes,
     net::connection peer{here, unique_fd{ends[1]}};
     coro::context patience{here.ready()};
     coro::scope talk{co_await coro::this_context()};
-    check(talk.spawn(model::attend(here, std::move(served), patience, all.serve)).has_value(),
+    check(talk.spawn(model::attend(here, std::move(served), patience, all.serve, all.troubles))
+              .has_value(),
           "no memory");
     check(talk.spawn(send(peer, bytes, steps)).has_value(), "no memory");
     co_await receive(peer, answers);

@@ -194,7 +194,7 @@ TEST_P(chat_session, ends_alone) {
                     co_await io::sleep_for(*e, 4ms);
                     failed = failure_at.has_failed();
                 }
-                for (int i = 0; i < 2; ++i) ::shutdown(pairs[i].theirs.get(), SHUT_WR);
+                for (std::size_t i = 0; i < 2; ++i) ::shutdown(pairs[i].theirs.get(), SHUT_WR);
                 // Who comes now is served by both as if nothing had been.
                 say(2, "/nick carl\n/join attic\n/who\nexit\n");
                 ::shutdown(pairs[2].theirs.get(), SHUT_WR);

@@ -57,6 +57,37 @@ io::time_point in(const model::guest& client, io::duration d) noexcept {
 
 }  // namespace
 
+/// What a client has been answered that has not left, and what is waited for.
+struct compute::pending {
+    std::string out;
+    bool is_open = false;  ///< the last answer has no end
+    bool asked = true;     ///< a question came since the last wait
+    bool begun = false;    ///< of the next one, some bytes have come
+    io::time_point until = io::never;
+
+    void end_answer(bool terminated) {
+        out += wire::message_end(terminated);
+        is_open = !terminated;
+    }
+
+    /// What the client's latest bytes have told of how it reads.
+    void heed(messages& questions) {
+        if (questions.take_timing_mark()) out += wire::timing_mark();
+        // The client ends its lines after all, and reads lines.
+        if (is_open && questions.answers_terminated()) end_answer(true);
+    }
+
+    void begin_waiting(io::time_point idle) noexcept {
+        if (!std::exchange(asked, false)) return;
+        begun = false;
+        until = idle;
+    }
+
+    void hear_bytes(io::time_point stalled) noexcept {
+        if (!std::exchange(begun, true)) until = stalled;
+    }
+};
+
 /// Looks after a client that nothing is read from, at first often, then every four seconds; cancels
 /// `both` when it has gone. A timer, as the blocking engine waits for one thing at a time.
 class compute::lookout : io::timer {
@@ -106,63 +137,34 @@ model::service compute::service() {
 
 coro::task<void> compute::converse(model::guest& client) {
     messages questions{client, options_.framing, options_.max_line, wire::sender::client};
-    std::string out;
-    bool is_open = false;  // the last answer has no end
-    bool asked = true;     // a question came since the last wait
-    bool begun = false;    // of the next one, some bytes have come
-    auto until = io::never;
+    pending p;
     for (;;) {
         const auto question = questions.here();
-        if (questions.take_timing_mark()) out += wire::timing_mark();
-        if (is_open && questions.answers_terminated()) {
-            // The client ends its lines after all, and reads lines.
-            out += wire::message_end(true);
-            is_open = false;
-        }
+        p.heed(questions);
         if (!question) {
-            co_await refuse_too_long(client, out, questions.answers_terminated());
+            co_await refuse_too_long(client, p.out, questions.answers_terminated());
             co_return;
         }
         if (*question) {
-            asked = true;
-            auto todo = work_->begin((*question)->text, out);
+            p.asked = true;
+            auto todo = begin((*question)->text, p.out);
             if (todo) {
-                auto answered = co_await answer(client, questions, std::move(*todo), out);
+                auto answered = co_await answer(client, questions, std::move(*todo), p.out);
                 if (!answered) co_return;
-            } else {
-                tally_->at_once.fetch_add(1, std::memory_order_relaxed);
             }
-            out += wire::message_end(questions.answers_terminated());
-            is_open = !questions.answers_terminated();
-            if (out.size() < batch) continue;
+            p.end_answer(questions.answers_terminated());
+            if (p.out.size() < batch) continue;
         }
-        if (!out.empty()) {
-            auto sent = co_await io::with_deadline(client.home(), client.peer().send_all(out),
+        if (!p.out.empty()) {
+            auto sent = co_await io::with_deadline(client.home(), client.peer().send_all(p.out),
                                                    in(client, options_.stall_time));
             if (!sent) co_return give_up_sending(client, sent.error());
-            empty(out);
+            empty(p.out);
         }
         if (*question) continue;
         if (questions.ended()) co_return;
-        if (std::exchange(asked, false)) {
-            begun = false;
-            until = in(client, options_.idle_time);
-        }
-        result<void> read;
-        if (questions.awaits_pause()) {
-            auto more = questions.more();
-            more.set_context(client.patience());
-            read = co_await more;
-        } else {
-            questions.let_go();
-            auto got = co_await io::with_deadline(client.home(),
-                                                  client.peer().recv(client.patience()), until);
-            if (!got && got.error() == fault::timed_out) {
-                (begun ? tally_->stalled : tally_->idle).fetch_add(1, std::memory_order_relaxed);
-                co_return;
-            }
-            read = questions.take(std::move(got));
-        }
+        p.begin_waiting(in(client, options_.idle_time));
+        const auto read = co_await hear(client, questions, p);
         if (!read) {
             // At a stop. Questions that lie unread must not cost the answers that are on their way.
             if (read.error() == fault::cancelled) {
@@ -170,8 +172,31 @@ coro::task<void> compute::converse(model::guest& client) {
             }
             co_return;
         }
-        if (!std::exchange(begun, true)) until = in(client, options_.stall_time);
+        p.hear_bytes(in(client, options_.stall_time));
     }
+}
+
+coro::task<result<void>> compute::hear(model::guest& client, messages& questions,
+                                       const pending& p) {
+    if (questions.awaits_pause()) {
+        auto more = questions.more();
+        more.set_context(client.patience());
+        co_return co_await more;
+    }
+    questions.let_go();
+    auto got =
+        co_await io::with_deadline(client.home(), client.peer().recv(client.patience()), p.until);
+    if (!got && got.error() == fault::timed_out) {
+        (p.begun ? tally_->stalled : tally_->idle).fetch_add(1, std::memory_order_relaxed);
+        co_return failure(fault::timed_out);
+    }
+    co_return questions.take(std::move(got));
+}
+
+std::optional<effort> compute::begin(std::string_view question, std::string& out) {
+    auto todo = work_->begin(question, out);
+    if (!todo) tally_->at_once.fetch_add(1, std::memory_order_relaxed);
+    return todo;
 }
 
 coro::task<result<void>> compute::answer(model::guest& client, messages& from, effort todo,

@@ -57,10 +57,14 @@ class compute {
 
  private:
     class lookout;
+    struct pending;
     using messages = net::framed<model::guest>;
     using outcome = result<std::string>;
 
     coro::task<void> converse(model::guest& client);
+    /// Waits for the client's next bytes, as long as it may be silent.
+    coro::task<result<void>> hear(model::guest& client, messages& questions, const pending& p);
+    std::optional<effort> begin(std::string_view question, std::string& out);
     coro::task<result<void>> answer(model::guest& client, messages& from, effort todo,
                                     std::string& out);
     coro::task<outcome> labour(model::guest& client, messages& from, effort todo);

@@ -41,7 +41,7 @@ void digest_later::add(int file) noexcept try {
     files_.push_back(std::move(ours));
     news_.notify_one();
 } catch (const std::bad_alloc&) {
-    // Made when it is asked for.
+    return;  // made when it is asked for
 }
 
 void digest_later::work() noexcept {
@@ -53,16 +53,12 @@ void digest_later::work() noexcept {
         const unique_fd next = std::move(files_.front());
         files_.pop_front();
         lock.unlock();
-        try {
-            keep_digest_of(next.get());
-        } catch (const std::bad_alloc&) {
-            // Made when it is asked for.
-        }
+        keep_digest_of(next.get());
         lock.lock();
     }
 }
 
-void digest_later::keep_digest_of(int file) const {
+void digest_later::keep_digest_of(int file) const noexcept try {
     struct stat before{};
     if (::fstat(file, &before) < 0) return;
     running_digest digest;
@@ -72,6 +68,8 @@ void digest_later::keep_digest_of(int file) const {
         if (stopping_ || !read || digest.place() == at) return;
     }
     if (const auto value = digest.finish()) keep_digest(file, before, *value);
+} catch (const std::bad_alloc&) {
+    return;
 }
 
 }  // namespace sluice::service::files

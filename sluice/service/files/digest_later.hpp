@@ -26,7 +26,8 @@ class digest_later {
 
  private:
     void work() noexcept;
-    void keep_digest_of(int file) const;
+    /// Lack of memory leaves it to be made when it is asked for.
+    void keep_digest_of(int file) const noexcept;
 
     std::mutex mutex_;
     std::condition_variable news_;

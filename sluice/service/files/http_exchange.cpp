@@ -92,6 +92,7 @@ void http_exchange::step_out() noexcept {
     if (room_ == nullptr || out_.size() > 0) return;
     std::unique_ptr<http_stub> stub{new (std::nothrow) http_stub};
     if (stub == nullptr) return;
+    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): an array without memory is no exception here
     stub->in.reset(new (std::nothrow) char[in_]);
     if (stub->in == nullptr) return;
     std::memcpy(stub->in.get(), room_->in.data(), in_);

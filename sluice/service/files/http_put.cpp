@@ -537,28 +537,33 @@ class upload {
         std::optional<wire::sha256_value> digest;
     };
 
+    /// Gives the file its name, when its digest is what was told, where `wanted` asks for one. May
+    /// take long; any thread.
+    [[nodiscard]] result<kept> keep(incoming& file, digest_follower& digest, std::uint64_t size,
+                                    bool wanted) {
+        kept k;
+        if (wanted && !rule_.digest) {
+            const auto value = finish_digest(file, digest, size);
+            if (value) {
+                if (promised_ && *promised_ != *value) return failure_of(EBADMSG);
+                if (content_ && !range_ && *content_ != *value) return failure_of(EBADMSG);
+                rule_.digest = *value;
+            } else if (value.error() != fault::cancelled) {
+                return failure(value.error());
+            }
+        }
+        k.digest = rule_.digest;
+        if (auto typed = keep_type(file); !typed) return failure(typed.error());
+        const auto replaced = file.keep(path_, rule_);
+        if (!replaced) return failure(replaced.error());
+        k.replaced = *replaced;
+        if (::fstat(file.fd(), &k.now) < 0) return failure_of(errno);
+        return k;
+    }
+
     coro::task<void> finish(incoming& file, digest_follower& digest, std::uint64_t size) {
         const bool wanted = digest_is_wanted(size);
-        const auto work = [&]() -> result<kept> {
-            kept k;
-            if (wanted && !rule_.digest) {
-                const auto value = finish_digest(file, digest, size);
-                if (value) {
-                    if (promised_ && *promised_ != *value) return failure_of(EBADMSG);
-                    if (content_ && !range_ && *content_ != *value) return failure_of(EBADMSG);
-                    rule_.digest = *value;
-                } else if (value.error() != fault::cancelled) {
-                    return failure(value.error());
-                }
-            }
-            k.digest = rule_.digest;
-            if (auto typed = keep_type(file); !typed) return failure(typed.error());
-            const auto replaced = file.keep(path_, rule_);
-            if (!replaced) return failure(replaced.error());
-            k.replaced = *replaced;
-            if (::fstat(file.fd(), &k.now) < 0) return failure_of(errno);
-            return k;
-        };
+        const auto work = [&] { return keep(file, digest, size, wanted); };
         auto& within = co_await coro::this_context();
         std::optional<impatience> end;
         if (!promised_ && !content_) end.emplace(digest, within);

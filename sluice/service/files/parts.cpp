@@ -112,7 +112,7 @@ void parts::ended() noexcept {
     }
 }
 
-std::vector<parts::waiting_part> parts::waiting_in(int top) const {
+std::vector<parts::waiting_part> parts::waiting_in(int top) {
     std::vector<waiting_part> found;
     auto again = open_folder(top, ".");
     if (!again) return found;

@@ -71,7 +71,7 @@ class parts {
 
  private:
     struct waiting_part;
-    [[nodiscard]] std::vector<waiting_part> waiting_in(int top) const;
+    [[nodiscard]] static std::vector<waiting_part> waiting_in(int top);
     /// False where it is received at the moment.
     bool take_away(int top, const std::string& name, std::optional<std::chrono::seconds> age);
     void crowd_out(int top);

@@ -104,10 +104,13 @@ coro::task<result<void>> link::send_and_hear(coro::task<result<void>> sending,
     if (home_.blocks()) co_return co_await std::move(sending);
     coro::scope both{co_await coro::this_context()};
     result<void> sent = failure(fault::cancelled);
+    // Both end before this frame, which the scope waits for.
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines)
     const auto send = [&]() -> coro::task<void> {
         sent = co_await std::move(sending);
         both.cancel();
     };
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines)
     const auto listen = [&]() -> coro::task<void> {
         // Why a connection broke is for whoever sends to find out.
         static_cast<void>(co_await hear(into, io::never));

@@ -424,6 +424,31 @@ coro::task<attempt<uploaded>> stream_once(link& way, upload_source what, progres
     co_return uploaded{.bytes = what.size};
 }
 
+/// Connects, sends the head of an upload in chunks, and waits a moment for a refusal: nothing has
+/// been read of what may come only once.
+coro::task<attempt<void>> offer_chunks(link& way, std::string_view path, progress& told) {
+    for (bool expects = true;; expects = false) {
+        auto open = co_await connect_to_upload(way, told);
+        if (!open) co_return open;
+        auto said = co_await way.say(fmt::format(
+            "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Transfer-Encoding: chunked\r\n"
+            "Trailer: Repr-Digest\r\n{}\r\n",
+            path, way.options().authority, agent, expects ? "Expect: 100-continue\r\n" : ""));
+        if (!said) co_return std::unexpected{said.error()};
+        if (!expects) co_return attempt<void>{};
+        bool silent = false;
+        auto early = co_await way.answer(wait_for_continue, true, &silent);
+        if (!early && !silent) co_return std::unexpected{early.error()};
+        if (!early || early->head().status == 100) co_return attempt<void>{};
+        // It can be tried without the question.
+        if (early->head().status == 417) continue;
+        auto why = co_await refusal(way, *early);
+        way.drop();
+        why.may_pass = false;
+        co_return std::unexpected{why};
+    }
+}
+
 }  // namespace
 
 coro::task<attempt<uploaded>> put_file(link& way, upload_source what, std::string path,
@@ -434,26 +459,8 @@ coro::task<attempt<uploaded>> put_file(link& way, upload_source what, std::strin
 
 coro::task<attempt<uploaded>> put_stream(link& way, net::console& from, std::string path,
                                          progress& told) {
-    for (bool expects = true;; expects = false) {
-        auto open = co_await connect_to_upload(way, told);
-        if (!open) co_return std::unexpected{open.error()};
-        auto said = co_await way.say(fmt::format(
-            "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Transfer-Encoding: chunked\r\n"
-            "Trailer: Repr-Digest\r\n{}\r\n",
-            path, way.options().authority, agent, expects ? "Expect: 100-continue\r\n" : ""));
-        if (!said) co_return std::unexpected{said.error()};
-        if (!expects) break;
-        bool silent = false;
-        auto early = co_await way.answer(wait_for_continue, true, &silent);
-        if (!early && !silent) co_return std::unexpected{early.error()};
-        if (!early || early->head().status == 100) break;
-        // Nothing has been read yet, so that it can be tried without the question.
-        if (early->head().status == 417) continue;
-        auto why = co_await refusal(way, *early);
-        way.drop();
-        why.may_pass = false;
-        co_return std::unexpected{why};
-    }
+    auto invited = co_await offer_chunks(way, path, told);
+    if (!invited) co_return std::unexpected{invited.error()};
     told.start_at(0);
     told.enter(phase::moving);
     uploaded done;
