@@ -132,7 +132,7 @@ class Doors(TalkTest):
                 client,
                 3,
                 "",
-                rf"^sluice: nobody listens at 127.0.0.1:{port} \(connection refused\): start one "
+                rf"^sluice: nobody listens at 127.0.0.1:{port} \(connection refused\): start a server "
                 "there with 'sluice talk serve', or correct the address$",
             )
 
