@@ -71,9 +71,16 @@ class progress {
     std::uint64_t received_ = 0;
 };
 
+/// Whether nothing can be received now, where that is not to be waited for; says so.
+bool has_dried(const net::connection& from, const file_space& into) noexcept {
+    if (into.dried == nullptr) return false;
+    *into.dried = io::poll::look(from.fd(), io::interest::in) == -EAGAIN;
+    return *into.dried;
+}
+
 /// Two copies by the CPU: the socket's memory to ours, ours to the page cache. With `full`, each
 /// write fills whole pages, so that none has to be written twice.
-coro::task<how_much> by_recv_write(net::connection& from, const file_space& into, std::size_t step,
+coro::task<how_much> by_recv_write(net::connection& from, file_space into, std::size_t step,
                                    bool full, moved& told) {
     auto memory = mapping::create(step);
     if (!memory) co_return failure(memory.error());
@@ -85,6 +92,7 @@ coro::task<how_much> by_recv_write(net::connection& from, const file_space& into
         const std::size_t goal =
             at_most(so_far.left(), full ? step - (so_far.place() % step) : step);
         std::size_t held = 0;
+        if (!full && has_dried(from, into)) break;
         while (held < goal && (full || held == 0)) {
             auto got = co_await from.recv_into(room.subspan(held, goal - held));
             if (!got) co_return failure(got.error());
@@ -107,25 +115,30 @@ coro::task<how_much> by_recv_write(net::connection& from, const file_space& into
     co_return so_far.finish();
 }
 
+/// The pipes of a thread that no transfer has at the moment.
+struct pipe_shelf {
+    std::array<std::optional<pipe_ends>, 4> pipes;
+    std::size_t idle = 0;
+    std::size_t users = 0;
+};
+thread_local pipe_shelf shelf;
+
 /// A pipe that a transfer has while bytes go through it. Between two of them another transfer on
 /// this thread may have it, so that a peer that says nothing holds none; the last transfer on the
 /// thread leaves none.
 class shared_pipe {
  public:
-    shared_pipe() noexcept { ++users_; }
+    shared_pipe() noexcept = default;
     shared_pipe(const shared_pipe&) = delete;
     shared_pipe& operator=(const shared_pipe&) = delete;
     /// Closes it: there may be bytes in it.
-    ~shared_pipe() {
-        if (--users_ > 0) return;
-        while (idle_ > 0) shelf_[--idle_].reset();
-    }
+    ~shared_pipe() = default;
 
     /// Errno of pipe2(2). Nothing if it has one.
     [[nodiscard]] result<void> take() noexcept {
         if (pipe_) return {};
-        if (idle_ > 0) {
-            pipe_ = std::exchange(shelf_[--idle_], std::nullopt);
+        if (shelf.idle > 0) {
+            pipe_ = std::exchange(shelf.pipes[--shelf.idle], std::nullopt);
             return {};
         }
         auto made = pipe_ends::create(large_step);
@@ -135,26 +148,19 @@ class shared_pipe {
     }
     /// It is empty.
     void give_back() noexcept {
-        if (pipe_ && idle_ < shelf_.size()) shelf_[idle_++] = std::move(pipe_);
+        if (pipe_ && shelf.idle < shelf.pipes.size()) shelf.pipes[shelf.idle++] = std::move(pipe_);
         pipe_.reset();
     }
     [[nodiscard]] const pipe_ends* operator->() const noexcept { return &*pipe_; }
 
  private:
-    static thread_local std::array<std::optional<pipe_ends>, 4> shelf_;
-    static thread_local std::size_t idle_;
-    static thread_local std::size_t users_;
-
+    shared_pipes kept_;
     std::optional<pipe_ends> pipe_;
 };
 
-thread_local std::array<std::optional<pipe_ends>, 4> shared_pipe::shelf_;
-thread_local std::size_t shared_pipe::idle_ = 0;
-thread_local std::size_t shared_pipe::users_ = 0;
-
 /// One copy by the CPU, from the socket's pages to those of the cache; the pipe between them holds
 /// references. Three calls a megabyte.
-coro::task<how_much> by_splice(net::connection& from, const file_space& into, bool in_kernel,
+coro::task<how_much> by_splice(net::connection& from, file_space into, bool in_kernel,
                                moved& told) {
     shared_pipe pipe;
     const auto to_file = in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::nobody;
@@ -163,6 +169,7 @@ coro::task<how_much> by_splice(net::connection& from, const file_space& into, bo
     while (so_far.left() > 0) {
         if (io::poll::look(from.fd(), io::interest::in) == -EAGAIN) {
             pipe.give_back();
+            if (has_dried(from, into)) break;
             auto ready = co_await io::poll{from.home(), from.fd(), io::interest::in};
             if (!ready) co_return failure(ready.error());
         }
@@ -222,8 +229,7 @@ coro::task<void> fill(net::connection& from, mutable_bytes room, filling& done) 
 
 /// Two copies by the CPU, of which io_uring may make one, on a thread of the kernel's, during the
 /// other: it writes one buffer while the next is filled, up to a multiple of its size.
-coro::task<how_much> by_uring_recv_write(net::connection& from, const file_space& into,
-                                         moved& told) {
+coro::task<how_much> by_uring_recv_write(net::connection& from, file_space into, moved& told) {
     io::registered_pool* pool = from.home().registered();
     if (pool == nullptr) co_return co_await by_recv_write(from, into, large_step, true, told);
     auto full = pool->take();
@@ -265,6 +271,15 @@ coro::task<how_much> by_uring_recv_write(net::connection& from, const file_space
 
 }  // namespace
 
+shared_pipes::shared_pipes() noexcept {
+    ++shelf.users;
+}
+
+shared_pipes::~shared_pipes() {
+    if (--shelf.users > 0) return;
+    while (shelf.idle > 0) shelf.pipes[--shelf.idle].reset();
+}
+
 std::string_view to_text(to_file how) noexcept {
     for (const auto& [name, strategy] : to_file_names) {
         if (strategy == how) return name;
@@ -275,21 +290,18 @@ std::string_view to_text(to_file how) noexcept {
 coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from, file_space into,
                                                moved& told) {
     // io_uring waits by itself; O_NONBLOCK would make it report EAGAIN instead.
-    if (how == to_file::uring_recv_write) co_return co_await by_uring_recv_write(from, into, told);
+    if (how == to_file::uring_recv_write) return by_uring_recv_write(from, into, told);
     make_non_blocking(from.fd());
     switch (how) {
-        case to_file::recv_write:
-            co_return co_await by_recv_write(from, into, small_step, false, told);
-        case to_file::recv_write_1m:
-            co_return co_await by_recv_write(from, into, large_step, false, told);
-        case to_file::recv_full:
-            co_return co_await by_recv_write(from, into, large_step, true, told);
-        case to_file::uring_splice: co_return co_await by_splice(from, into, true, told);
+        case to_file::recv_write: return by_recv_write(from, into, small_step, false, told);
+        case to_file::recv_write_1m: return by_recv_write(from, into, large_step, false, told);
+        case to_file::recv_full: return by_recv_write(from, into, large_step, true, told);
+        case to_file::uring_splice: return by_splice(from, into, true, told);
         case to_file::automatic:
         case to_file::splice:
         case to_file::uring_recv_write: break;
     }
-    co_return co_await by_splice(from, into, false, told);
+    return by_splice(from, into, false, told);
 }
 
 }  // namespace sluice::transfer

@@ -52,6 +52,19 @@ struct file_space {
     /// The caller's, who also finishes it: for a file that is received in several calls.
     reservation* room = nullptr;
     write_behind* behind = nullptr;  ///< the caller's; has what arrives written meanwhile
+    /// Where it is given, nothing is waited for: it is set, and the transfer ends, where nothing is
+    /// there to be received, so that it holds no memory while the caller waits. Strategies that
+    /// fill a buffer before they write it wait all the same.
+    bool* dried = nullptr;
+};
+
+/// While one lives, the transfers on its thread leave their pipes there for each other.
+class shared_pipes {
+ public:
+    shared_pipes() noexcept;
+    shared_pipes(const shared_pipes&) = delete;
+    shared_pipes& operator=(const shared_pipes&) = delete;
+    ~shared_pipes();
 };
 
 /// Receives until the end of the stream, or until `most` bytes have come: how many. ENOSPC, EDQUOT,

@@ -61,6 +61,27 @@ class Mounts(HttpTest):
                 )
 
     @in_a_namespace
+    def test_where_no_part_can_wait_files_in_one_piece_are_kept(self):
+        below = self.folder / "disk"
+        below.mkdir()
+        self.folder.chmod(0o777)
+        commands = (
+            f"mount -t tmpfs -o size=16m,mode=755 none '{below}'; mkdir -m 777 '{below}/sub'\n"
+            'exec setpriv --reuid=65534 --regid=65534 --clear-groups "$0" "$@"'
+        )
+        with Mounted(commands, self.folder) as server:
+            self.assertEqual(server.put("/disk/sub/a", SMALL)[0], 201)
+            self.assertEqual(server.put("/disk/sub/a", SMALL)[0], 204)
+            whole = {"Content-Range": f"bytes 0-{len(DATA) - 1}/{len(DATA)}"}
+            self.assertEqual(server.ask("PUT", "/disk/sub/b", DATA, whole)[0], 201)
+            self.assertTrue(server.get("/disk/sub/b")[2] == DATA)
+            part = {"Content-Range": f"bytes 0-99/{len(DATA)}"}
+            status, _, why = server.ask("PUT", "/disk/sub/c", DATA[:100], part)
+            self.assertEqual(status, 403)
+            self.assertIn(b"send the file in one piece", why)
+            self.assertEqual(server.put("/disk/d", SMALL)[0], 403)
+
+    @in_a_namespace
     def test_two_mounts_of_one_file_system_are_two(self):
         (self.folder / "disk").mkdir()
         (self.folder / "elsewhere").mkdir()

@@ -132,18 +132,20 @@ coro::task<result<std::size_t>> http_exchange::first_bytes(io::time_point until)
                                          until);
 }
 
+result<std::size_t> http_exchange::read_now() noexcept {
+    if (room_ == nullptr) return failure_of(ENOMEM);
+    // All that was read was taken, or a part of something small is waited for.
+    if (in_ == room_->in.size()) return failure(fault::message_too_long);
+    const int got = io::recv_now(client_.peer().fd(), bytes_of(std::span{room_->in}.subspan(in_)));
+    if (got < 0) return failure(error::system(-got));
+    in_ += static_cast<std::size_t>(got);
+    return static_cast<std::size_t>(got);
+}
+
 coro::task<result<std::size_t>> http_exchange::recv(io::time_point until) {
     for (;;) {
-        if (room_ == nullptr) co_return failure_of(ENOMEM);
-        // All that was read was taken, or a part of something small is waited for.
-        if (in_ == room_->in.size()) co_return failure(fault::message_too_long);
-        const int got =
-            io::recv_now(client_.peer().fd(), bytes_of(std::span{room_->in}.subspan(in_)));
-        if (got >= 0) {
-            in_ += static_cast<std::size_t>(got);
-            co_return static_cast<std::size_t>(got);
-        }
-        if (got != -EAGAIN) co_return failure(error::system(-got));
+        auto got = read_now();
+        if (got || !got.error().is(EAGAIN)) co_return got;
         if (auto ready = co_await await_bytes(until); !ready) co_return failure(ready.error());
     }
 }
@@ -291,20 +293,25 @@ std::string_view http_exchange::methods() const noexcept {
                                         : "GET, HEAD, PUT, OPTIONS";
 }
 
+// No coroutine: an upload waits for its body, and each frame is memory that is held.
 coro::task<void> http_exchange::answer() {
     door_.counting().requests.fetch_add(1, relaxed);
-    // The request itself may move while its body is waited for.
-    const auto method = request().method;
     keep_ = request().keeps_alive;
     body_done_ = !request().chunked && request().length.value_or(0) == 0;
-    if (!settle_path()) co_return;
-    if (method != http_method::put) {
-        if (const bool dropped = co_await drop_small_body(); !dropped) co_return;
-    }
+    // The request itself may move while its body is waited for.
+    const auto method = request().method;
+    const bool settled = settle_path();
+    if (settled && method == http_method::put) return answer_put(*this);
+    return answer_other(method, settled);
+}
+
+coro::task<void> http_exchange::answer_other(http_method method, bool settled) {
+    if (!settled) co_return;
+    if (const bool dropped = co_await drop_small_body(); !dropped) co_return;
     switch (method) {
         case http_method::get:
         case http_method::head: co_await answer_get(*this); break;
-        case http_method::put: co_await answer_put(*this); break;
+        case http_method::put: break;
         case http_method::remove:
             if (door_.options().allow_delete) {
                 co_await answer_delete(*this);

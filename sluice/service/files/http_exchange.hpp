@@ -90,6 +90,8 @@ class http_exchange {
     /// Reads more behind it; what was answered leaves before that is waited for. 0 at the end of
     /// the stream; fault::timed_out where nothing came.
     coro::task<result<std::size_t>> read_more();
+    /// The same without waiting: EAGAIN where nothing has come.
+    [[nodiscard]] result<std::size_t> read_now() noexcept;
     /// Whether something of the body can be taken without waiting, or there is none.
     [[nodiscard]] bool body_is_here() const noexcept;
     /// Says that the body may come, if that was asked, and waits until something of it, or the end
@@ -120,6 +122,7 @@ class http_exchange {
     coro::task<result<std::size_t>> recv(io::time_point until);
     coro::task<result<void>> await_bytes(io::time_point until);
     coro::task<void> answer();
+    coro::task<void> answer_other(wire::http_method method, bool settled);
     coro::task<bool> drop_small_body();
     coro::task<result<void>> drop_body(transfer::moved& told);
     coro::task<void> leave();

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <expected>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "sluice/coro/context.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
+#include "sluice/io/ops/poll.hpp"
 #include "sluice/service/files/beneath.hpp"
 #include "sluice/service/files/digest.hpp"
 #include "sluice/service/files/digest_crew.hpp"
@@ -72,7 +74,7 @@ class upload {
     static coro::task<void> run(http_exchange& x) {
         upload one{x};
         if (!one.look_at_head() || !one.look_at_place()) co_return;
-        if (one.range_ && !one.range_->part) {
+        if (one.range() && !one.range()->part) {
             co_await one.tell_progress();
             co_return;
         }
@@ -83,17 +85,73 @@ class upload {
                 co_return;
             }
         }
-        co_await one.receive_whole();
+        co_await one.receive();
     }
 
  private:
-    explicit upload(http_exchange& x) : x_{x}, path_{x.path()} {}
+    /// What few heads say, and what becomes of that.
+    struct demands {
+        std::optional<wire::sha256_value> promised;  // of the whole file
+        std::optional<wire::sha256_value> content;   // of what this request carries
+        std::optional<wire::content_range> range;
+        keep_rule rule;
+        std::string_view mistake;
+    };
+    /// What only an upload that is not small needs.
+    struct aids {
+        aids(upload& of, int file, const transfer::moved& told, io::offload_pool* writers) noexcept
+            : digest{of.x_.door().crew(), file, of.base_, told},
+              behind{file, of.base_, of.is_written_behind(), writers} {}
 
-    coro::task<void> receive_whole() {
-        auto file = co_await open_file();
-        if (!file || !can_hold(*file)) co_return;
-        co_await receive(*file);
+        digest_follower digest;
+        transfer::write_behind behind;
+    };
+    /// A body on its way into a file.
+    struct reception {
+        reception(upload& of, incoming&& into)
+            : file{std::move(into)},
+              room{file.room_from(of.base_, of.total())},
+              going{of.counting().transfers,
+                    [&of, this] {
+                        of.x_.door().remark(fmt::format("[Client {}] goes on sending {}: {} so far",
+                                                        of.x_.number(), of.path(),
+                                                        wire::format_size(told.bytes())));
+                    }},
+              clock{going, of.home()} {
+            if (of.request().chunked) chunks = std::make_unique<wire::chunk_decoder>();
+        }
+
+        incoming file;
+        transfer::moved told;
+        transfer::reservation room;
+        lasting_transfer going;
+        lasting_transfer::watch clock;
+        std::unique_ptr<aids> help;
+        std::unique_ptr<wire::chunk_decoder> chunks;
+        [[no_unique_address]] transfer::shared_pipes pipes;
+        bool streams = false;  // the rest does not go through our memory
+    };
+
+    explicit upload(http_exchange& x) : x_{x} {}
+
+    [[nodiscard]] const demands& known() const noexcept {
+        static const demands none;
+        return demands_ ? *demands_ : none;
     }
+    [[nodiscard]] demands& asked() {
+        if (!demands_) demands_ = std::make_unique<demands>();
+        return *demands_;
+    }
+    [[nodiscard]] const std::optional<wire::sha256_value>& promised() const noexcept {
+        return known().promised;
+    }
+    [[nodiscard]] const std::optional<wire::sha256_value>& content() const noexcept {
+        return known().content;
+    }
+    [[nodiscard]] const std::optional<wire::content_range>& range() const noexcept {
+        return known().range;
+    }
+    [[nodiscard]] std::string_view path() const noexcept { return x_.path(); }
 
     [[nodiscard]] const wire::http_request& request() const noexcept { return x_.request(); }
     [[nodiscard]] const http_options& options() const noexcept { return x_.door().options(); }
@@ -109,16 +167,16 @@ class upload {
         if (!whole) return no(400, fmt::format("Repr-Digest: {}", whole.error()));
         const auto content = digest_told_by(r, http_field::content_digest);
         if (!content) return no(400, fmt::format("Content-Digest: {}", content.error()));
-        promised_ = *whole;
-        content_ = *content;
+        if (*whole) asked().promised = *whole;
+        if (*content) asked().content = *content;
         if (r.has(http_field::content_range)) {
-            range_ = wire::parse_content_range(r.field(http_field::content_range));
-            if (!range_ || !range_->total) {
+            asked().range = wire::parse_content_range(r.field(http_field::content_range));
+            if (!range() || !range()->total) {
                 return no(400, "Content-Range says bytes FIRST-LAST/TOTAL, or bytes */TOTAL");
             }
-            if (!range_->part) return true;
+            if (!range()->part) return true;
             if (!r.length) return no(411, "a part of an upload has a Content-Length");
-            if (*r.length != range_->part->length) {
+            if (*r.length != range()->part->length) {
                 return no(400, "Content-Length and Content-Range tell different lengths");
             }
         } else if (!r.length && !r.chunked) {
@@ -148,7 +206,7 @@ class upload {
 
     /// What has the name already; false if that was refused.
     bool look_at_place() {
-        const auto there = x_.files().look(path_);
+        const auto there = x_.files().look(path());
         if (!there) {
             const error why = there.error();
             if (why.is(ENOTDIR)) return no(409, "a file is in the way of a directory");
@@ -179,7 +237,7 @@ class upload {
         if (found != nullptr && request().has(http_field::if_unmodified_since)) {
             known = file_state::of(*found);
         }
-        rule_.holds = [this, known](const struct stat* there) {
+        asked().rule.holds = [this, known](const struct stat* there) {
             if (known && (there == nullptr || file_state::of(*there) != *known)) return false;
             return judge_conditions(request(), there, false) == condition::holds;
         };
@@ -198,12 +256,12 @@ class upload {
 
     /// Of the whole file, where that is known.
     [[nodiscard]] std::optional<std::uint64_t> total() const noexcept {
-        return range_ ? range_->total : request().length;
+        return range() ? range()->total : request().length;
     }
     /// One name for one file on its way: the same bytes, sent again to the same place.
     [[nodiscard]] std::string key() const {
-        return short_hash_of(fmt::format("{}\n{}\n{}", path_, *range_->total,
-                                         promised_ ? wire::to_hex(*promised_) : "-"));
+        return short_hash_of(fmt::format("{}\n{}\n{}", path(), *range()->total,
+                                         promised() ? wire::to_hex(*promised()) : "-"));
     }
 
     static void add_arrived(reply_text& to, std::uint64_t bytes) {
@@ -216,16 +274,16 @@ class upload {
             no(400, "who asks how far an upload is sends nothing with it");
             co_return;
         }
-        const auto arrived = x_.files().arrived(path_, key());
-        if (promised_) {
-            auto found = x_.files().read(path_);
-            if (found && size_of(found->now) == *range_->total) {
+        const auto arrived = x_.files().arrived(path(), key());
+        if (promised()) {
+            auto found = x_.files().read(path());
+            if (found && size_of(found->now) == *range()->total) {
                 auto digest = kept_digest(found->file.get(), found->now);
                 if (!digest) {
                     digest = co_await make_digest_for(x_, found->file.get(), found->now);
                     if (x_.lost()) co_return;
                 }
-                if (digest == promised_) {
+                if (digest == promised()) {
                     add_entity_tag(x_.reply(204).add("ETag: "), found->now);
                     x_.out().add("\r\n").field("Repr-Digest", wire::format_repr_digest(*digest));
                     x_.end_head();
@@ -234,7 +292,7 @@ class upload {
             }
         }
         // Of a file that is all there, the last byte is sent again: that ends the upload.
-        add_arrived(x_.reply(308), std::min(arrived, *range_->total - 1));
+        add_arrived(x_.reply(308), std::min(arrived, *range()->total - 1));
         x_.end_head(0);
     }
 
@@ -257,14 +315,32 @@ class upload {
 
     /// The file that takes the bytes; none if that was refused.
     coro::task<std::optional<incoming>> open_file() {
+        waits_ = range().has_value();
+        if (waits_ && x_.files().partials().is_full()) {
+            static_cast<void>(co_await on_disk(x_.door(), home(), [this] {
+                return x_.files().make_room_for_part(path(), key());
+            }));
+        }
         std::optional<result<incoming>> tried;
-        tried.emplace(range_ ? x_.files().resume(path_, key(), *range_->total)
-                             : x_.files().receive(path_));
+        const auto open = [&] {
+            tried.emplace(waits_ ? x_.files().resume(path(), key(), *range()->total)
+                                 : x_.files().receive(path()));
+        };
+        open();
         const auto until = io::after(io::clock::now(), lock_time);
         while (!*tried && tried->error().is(EBUSY) && io::clock::now() < until) {
             auto slept = co_await io::sleep_for(home(), lock_pause);
             if (!slept) break;
-            tried.emplace(x_.files().resume(path_, key(), *range_->total));
+            open();
+        }
+        // Where no part can wait, a file that comes in one piece can be received all the same.
+        if (waits_ && !*tried && tried->error().is(EACCES)) {
+            if (range()->part->length != *range()->total) {
+                no(403, "the server may not keep parts of files here: send the file in one piece");
+                co_return std::nullopt;
+            }
+            waits_ = false;
+            open();
         }
         auto& opened = *tried;
         if (!opened && opened.error().is(EBUSY)) {
@@ -276,16 +352,15 @@ class upload {
             x_.refuse_for(opened.error());
             co_return std::nullopt;
         }
-        if (range_) {
+        if (range()) {
             struct stat now{};
             const auto there = ::fstat(opened->fd(), &now) == 0 ? size_of(now) : 0;
-            if (range_->part->offset > there) {
+            if (range()->part->offset > there) {
                 add_arrived(x_.reply(409), there);
                 x_.end_with("what lies before this part has not arrived");
                 co_return std::nullopt;
             }
-            base_ = range_->part->offset;
-            resumed_ = base_ > 0;
+            base_ = range()->part->offset;
         }
         co_return std::move(*opened);
     }
@@ -303,53 +378,100 @@ class upload {
 
     /// Whether the answer tells the digest. Where the disk is waited for, it is made meanwhile.
     [[nodiscard]] bool digest_is_wanted(std::uint64_t size) const noexcept {
-        return promised_ || (content_ && !range_) || x_.files().syncs() ||
+        return promised() || (content() && !range()) || x_.files().syncs() ||
                options().digest_always || size <= quick_digest || wish().value_or(false);
     }
     [[nodiscard]] std::optional<bool> wish() const noexcept {
         return wire::wants_sha256(request().field(http_field::want_repr_digest));
     }
 
-    coro::task<void> receive(incoming& file) {
-        transfer::moved told;
-        const auto length = total().value_or(0);
-        digest_follower digest{x_.door().crew(), file.fd(), base_, told};
-        const bool ends_here = !range_ || range_->part->last() + 1 == *range_->total;
-        const bool worth_a_thread = length > small_digest || request().chunked;
-        if (ends_here && worth_a_thread && digest_is_wanted(length)) follower_ = &digest;
-        const bool written_behind = x_.files().syncs() && length >= transfer::write_behind::piece;
-        transfer::write_behind behind{
-            file.fd(), base_, written_behind,
-            written_behind && !home().works_in_place() ? x_.door().writers().get() : nullptr};
-        auto room = file.room_from(base_, total());
-        lasting_transfer going{
-            counting().transfers, [this, &told] {
-                x_.door().remark(fmt::format("[Client {}] goes on sending {}: {} so far",
-                                             x_.number(), path_, wire::format_size(told.bytes())));
-            }};
-        const lasting_transfer::watch clock{going, home()};
-        const auto got = co_await at_pace<std::uint64_t>(
-            home(), {.window = options().body_time, .bytes_a_second = options().min_rate}, told,
-            [&] {
-                return request().chunked ? take_chunks(file, room, told)
-                                         : take_body(file, room, behind, told);
-            });
-        counting().bytes_stored.fetch_add(told.bytes(), relaxed);
-        if (!got) {
-            digest.stop();
-            co_await stop(file, told, got.error());
+    // One coroutine for all that lasts: while the body is waited for, each frame is memory that is
+    // held, and there may be many that have only begun.
+    coro::task<void> receive() {
+        std::optional<reception> begun;
+        if (const bool may_come = co_await begin(begun); !may_come) co_return;
+        auto& body = *begun;
+        pace_watch pace{limits(), io::clock::now()};
+        result<bool> whole = co_await take(body);
+        while (whole && !*whole) {
+            if (const bool sent = co_await x_.flush(); !sent) {
+                whole = failure(fault::cancelled);
+                break;
+            }
+            x_.step_out();
+            const auto came = co_await io::with_deadline(
+                home(), io::poll{home(), x_.client().peer().fd(), io::interest::in}, pace.next());
+            if (!pace.holds(io::clock::now(), body.told.bytes())) {
+                whole = failure(fault::timed_out);
+            } else if (!came && came.error() != fault::timed_out) {
+                whole = failure(came.error());
+            } else {
+                whole = co_await take(body);
+            }
+        }
+        if (!x_.step_in() && whole) whole = failure_of(ENOMEM);
+        counting().bytes_stored.fetch_add(body.told.bytes(), relaxed);
+        if (!whole) {
+            if (body.help) body.help->digest.stop();
+            stop(body.file, body.told, whole.error());
             co_return;
         }
+        co_await end(body);
+    }
+
+    /// False if it was refused.
+    coro::task<bool> begin(std::optional<reception>& body) {
+        auto file = co_await open_file();
+        if (!file || !can_hold(*file)) co_return false;
+        body.emplace(*this, std::move(*file));
+        co_return true;
+    }
+
+    [[nodiscard]] pace_limits limits() const noexcept {
+        return {.window = options().body_time, .bytes_a_second = options().min_rate};
+    }
+
+    /// The body has come to its end.
+    coro::task<void> end(reception& body) {
+        const auto length = body.told.bytes();
         x_.body_is_done();
-        if (range_ && content_) {
-            if (const bool same = co_await is_as_told(file, *got); !same) co_return;
+        if (range() && content()) {
+            if (const bool same = co_await is_as_told(body.file, length); !same) co_return;
         }
-        if (!ends_here) {
-            add_arrived(x_.reply(308), base_ + *got);
+        if (!ends_here()) {
+            add_arrived(x_.reply(308), base_ + length);
             x_.end_head(0);
             co_return;
         }
-        co_await finish(file, digest, base_ + *got);
+        co_await finish(body.file, help_for(body).digest, base_ + length);
+    }
+
+    /// Whether the file is whole when this body is.
+    [[nodiscard]] bool ends_here() const noexcept {
+        return !range() || range()->part->last() + 1 == *range()->total;
+    }
+    [[nodiscard]] bool is_written_behind() const noexcept {
+        return x_.files().syncs() && total().value_or(0) >= transfer::write_behind::piece;
+    }
+    /// Whether a thread goes along for the digest, with a descriptor of its own.
+    [[nodiscard]] bool is_followed() const noexcept {
+        const auto size = total().value_or(0);
+        const bool worth_it = size > small_digest || request().chunked;
+        return ends_here() && worth_it && digest_is_wanted(size);
+    }
+
+    aids& help_for(reception& body) {
+        if (body.help) return *body.help;
+        auto* const writers =
+            is_written_behind() && !home().works_in_place() ? x_.door().writers().get() : nullptr;
+        body.help = std::make_unique<aids>(*this, body.file.fd(), body.told, writers);
+        return *body.help;
+    }
+    /// Once enough has come that it is worth it.
+    void get_help(reception& body) {
+        if (body.help || body.told.bytes() < small_digest) return;
+        if (is_followed()) help_for(body).digest.start();
+        if (is_written_behind()) help_for(body);
     }
 
     /// Whether a part is what its Content-Digest tells (RFC 9530, section 2). What is not is given
@@ -367,104 +489,118 @@ class upload {
             x_.refuse_for(made.error());
             co_return false;
         }
-        if (*made == *content_) co_return true;
+        if (*made == *content()) co_return true;
         counting().wrong_digests.fetch_add(1, relaxed);
         if (::ftruncate(fd, static_cast<off_t>(base_)) < 0) file.forget();
         no(422, "the part that arrived has another SHA-256 than Content-Digest tells");
         co_return false;
     }
 
-    /// As many bytes as the head promised.
-    coro::task<result<std::uint64_t>> take_body(incoming& file, transfer::reservation& room,
-                                                transfer::write_behind& behind,
-                                                transfer::moved& told) {
+    /// Takes what has come of the body, and waits for no more: whether that is all of it.
+    coro::task<result<bool>> take(reception& body) {
+        return body.chunks ? take_chunks(body) : take_bytes(body);
+    }
+
+    /// What was read last, or is read now; nothing where nothing has come.
+    result<std::string_view> read_piece() noexcept {
+        if (!x_.here().empty()) return x_.here();
+        if (!x_.step_in()) return failure_of(ENOMEM);
+        const auto got = x_.read_now();
+        if (!got && got.error().is(EAGAIN)) return std::string_view{};
+        if (!got) return failure(got.error());
+        if (*got == 0) return failure(fault::ended);
+        return x_.here();
+    }
+
+    /// Of as many bytes as the head promised.
+    coro::task<result<bool>> take_bytes(reception& body) {
         const std::uint64_t length = *request().length;
-        std::uint64_t done = 0;
-        while (done < length && (!x_.here().empty() || length - done <= copied_body)) {
-            if (x_.here().empty()) {
-                auto got = co_await x_.read_more();
-                if (!got) co_return failure(got.error());
-                if (*got == 0) co_return failure(fault::ended);
+        while (body.told.bytes() < length) {
+            const auto done = body.told.bytes();
+            if (body.streams || (x_.here().empty() && length - done > copied_body)) {
+                auto more = co_await stream(body, length);
+                if (!more) co_return failure(more.error());
+                if (!*more) co_return false;
+                continue;
             }
-            const auto piece = x_.here().substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(
-                                                       length - done, x_.here().size())));
-            if (auto made = room.cover(base_ + done + piece.size(), true); !made) {
+            const auto read = read_piece();
+            if (!read) co_return failure(read.error());
+            if (read->empty()) co_return false;
+            const auto piece = read->substr(
+                0, static_cast<std::size_t>(std::min<std::uint64_t>(length - done, read->size())));
+            if (auto made = body.room.cover(base_ + done + piece.size(), true); !made) {
                 co_return failure(made.error());
             }
             auto written =
-                co_await io::write_all_at{home(), file.fd(), as_bytes(piece), base_ + done};
+                co_await io::write_all_at{home(), body.file.fd(), as_bytes(piece), base_ + done};
             if (!written) co_return failure(written.error());
             x_.take(piece.size());
-            done += piece.size();
-            told.add(piece.size());
+            body.told.add(piece.size());
         }
-        if (done == length) co_return done;
-        // Nothing is held of the room, nor is anything left unsaid, while the kernel moves the
-        // rest.
+        co_return true;
+    }
+
+    /// Has the kernel move a part of the rest: false where no more has come. Nothing is held of the
+    /// room, nor is anything left unsaid meanwhile.
+    coro::task<result<bool>> stream(reception& body, std::uint64_t length) {
+        body.streams = true;
         if (const bool sent = co_await x_.flush(); !sent) co_return failure(fault::cancelled);
         x_.step_out();
-        result<std::uint64_t> got{0};
-        while (got && done < length) {
-            // A thread follows, with a descriptor of its own, when enough has come.
-            const auto end = follower_ != nullptr ? std::min(length, done + small_digest) : length;
-            got = co_await transfer::receive_file(options().receive, x_.client().peer(),
-                                                  {.file = file.fd(),
-                                                   .offset = base_ + done,
-                                                   .most = end - done,
-                                                   .room = &room,
-                                                   .behind = &behind},
-                                                  told);
-            if (got && *got < end - done) got = failure(fault::ended);
-            done = end;
-            follow();
-        }
-        if (!x_.step_in()) co_return failure_of(ENOMEM);
+        get_help(body);
+        const auto done = body.told.bytes();
+        const bool is_helped = is_followed() || is_written_behind();
+        const auto end = is_helped && !body.help ? std::min(length, done + small_digest) : length;
+        bool dried = false;
+        auto got = co_await at_pace<std::uint64_t>(home(), limits(), body.told, [&] {
+            return transfer::receive_file(options().receive, x_.client().peer(),
+                                          {.file = body.file.fd(),
+                                           .offset = base_ + done,
+                                           .most = end - done,
+                                           .room = &body.room,
+                                           .behind = body.help ? &body.help->behind : nullptr,
+                                           .dried = &dried},
+                                          body.told);
+        });
         if (!got) co_return failure(got.error());
-        co_return length;
+        if (*got < end - done && !dried) co_return failure(fault::ended);
+        co_return !dried;
     }
 
-    /// Enough has come that a thread reads it for its digest while more comes.
-    void follow() noexcept {
-        if (follower_ != nullptr) std::exchange(follower_, nullptr)->start();
-    }
-
-    coro::task<result<std::uint64_t>> take_chunks(incoming& file, transfer::reservation& room,
-                                                  transfer::moved& told) {
-        wire::chunk_decoder decoder;
+    coro::task<result<bool>> take_chunks(reception& body) {
         for (;;) {
-            const auto step = decoder.next(x_.here());
+            const auto read = read_piece();
+            if (!read) co_return failure(read.error());
+            if (read->empty()) co_return false;
+            const auto step = body.chunks->next(*read);
+            const auto given = body.chunks->given();
             if (step.what == wire::chunk_decoder::found::mistake) {
-                mistake_ = "the body is not in chunks, or what frames them is too long";
+                asked().mistake = "the body is not in chunks, or what frames them is too long";
                 co_return failure_of(EBADMSG);
             }
-            if (decoder.given() > options().max_size) co_return failure_of(EMSGSIZE);
-            if (auto made = room.cover(decoder.given(), true); !made) {
-                co_return failure(made.error());
-            }
-            auto written = co_await io::write_all_at{home(), file.fd(), as_bytes(step.data),
-                                                     decoder.given() - step.data.size()};
+            if (given > options().max_size) co_return failure_of(EMSGSIZE);
+            if (auto made = body.room.cover(given, true); !made) co_return failure(made.error());
+            auto written = co_await io::write_all_at{home(), body.file.fd(), as_bytes(step.data),
+                                                     given - step.data.size()};
             if (!written) co_return failure(written.error());
-            told.add(step.data.size());
-            if (told.bytes() > small_digest) follow();
+            body.told.add(step.data.size());
+            get_help(body);
             x_.take(step.taken);
             if (step.what == wire::chunk_decoder::found::end) break;
-            if (!x_.here().empty()) continue;
-            auto got = co_await x_.read_more();
-            if (!got) co_return failure(got.error());
-            if (*got == 0) co_return failure(fault::ended);
         }
-        if (auto ended = end_chunks(file, decoder); !ended) co_return failure(ended.error());
-        co_return decoder.given();
+        if (auto ended = end_chunks(body.file, *body.chunks); !ended) {
+            co_return failure(ended.error());
+        }
+        co_return true;
     }
 
     result<void> end_chunks(incoming& file, const wire::chunk_decoder& body) {
         // What was reserved beyond its end is given back.
         if (::ftruncate(file.fd(), static_cast<off_t>(body.given())) < 0) return failure_of(errno);
-        for (const auto& [told, into] : {std::pair{&body.repr_digest(), &promised_},
-                                         std::pair{&body.content_digest(), &content_}}) {
+        for (const auto& [told, into] : {std::pair{&body.repr_digest(), &asked().promised},
+                                         std::pair{&body.content_digest(), &asked().content}}) {
             const auto digest = wire::parse_repr_digest(*told);
             if (!digest) {
-                mistake_ = digest.error();
+                asked().mistake = digest.error();
                 return failure_of(EBADMSG);
             }
             if (*digest) *into = *digest;
@@ -473,17 +609,17 @@ class upload {
     }
 
     /// The body did not come whole, or could not be written.
-    coro::task<void> stop(incoming& file, const transfer::moved& told, error why) {
+    void stop(incoming& file, const transfer::moved& told, error why) {
         const auto say = [&](std::string_view what) {
             file.stop();
             x_.door().report(
                 fmt::format("{} [Client {}] after {} bytes of {}: {}; {}", what, x_.number(),
-                            told.bytes(), path_, why.message(),
-                            range_ ? "what came waits to be resumed" : "nothing was kept"));
+                            told.bytes(), path(), why.message(),
+                            waits_ ? "what came waits to be resumed" : "nothing was kept"));
         };
         if (why.is(EBADMSG)) {
             counting().bad_requests.fetch_add(1, relaxed);
-            no(400, mistake_);
+            no(400, known().mistake);
         } else if (why.is(EMSGSIZE)) {
             too_large();
         } else if (why == fault::timed_out) {
@@ -501,7 +637,6 @@ class upload {
             say("Refused");
             x_.refuse_for(why);
         }
-        co_return;
     }
 
     /// The digest, while the disk writes: whoever waits for both waits for the longer of the two.
@@ -542,19 +677,19 @@ class upload {
     [[nodiscard]] result<kept> keep(incoming& file, digest_follower& digest, std::uint64_t size,
                                     bool wanted) {
         kept k;
-        if (wanted && !rule_.digest) {
+        if (wanted && !asked().rule.digest) {
             const auto value = finish_digest(file, digest, size);
             if (value) {
-                if (promised_ && *promised_ != *value) return failure_of(EBADMSG);
-                if (content_ && !range_ && *content_ != *value) return failure_of(EBADMSG);
-                rule_.digest = *value;
+                if (promised() && *promised() != *value) return failure_of(EBADMSG);
+                if (content() && !range() && *content() != *value) return failure_of(EBADMSG);
+                asked().rule.digest = *value;
             } else if (value.error() != fault::cancelled) {
                 return failure(value.error());
             }
         }
-        k.digest = rule_.digest;
+        k.digest = asked().rule.digest;
         if (auto typed = keep_type(file); !typed) return failure(typed.error());
-        const auto replaced = file.keep(path_, rule_);
+        const auto replaced = file.keep(path(), asked().rule);
         if (!replaced) return failure(replaced.error());
         k.replaced = *replaced;
         if (::fstat(file.fd(), &k.now) < 0) return failure_of(errno);
@@ -566,7 +701,7 @@ class upload {
         const auto work = [&] { return keep(file, digest, size, wanted); };
         auto& within = co_await coro::this_context();
         std::optional<impatience> end;
-        if (!promised_ && !content_) end.emplace(digest, within);
+        if (!promised() && !content()) end.emplace(digest, within);
         // A long digest does not stand before those who wait for the disk alone.
         const bool is_long = wanted && digest.left(size) > small_digest;
         auto& door = x_.door();
@@ -574,9 +709,9 @@ class upload {
         const bool quick = !x_.files().syncs() && size <= small_digest;
         result<kept> done = failure(fault::cancelled);
         if (quick) {
-            rule_.may_wait = false;
+            asked().rule.may_wait = false;
             done = work();
-            rule_.may_wait = true;
+            asked().rule.may_wait = true;
         }
         if (!quick || (!done && done.error().is(EAGAIN))) {
             done = co_await workers.run(home(), work);
@@ -592,7 +727,7 @@ class upload {
     /// The type that came with it, where it is not what the name says anyway.
     [[nodiscard]] result<void> keep_type(incoming& file) const {
         const auto type = request().field(http_field::content_type);
-        if (type.empty() || type == wire::content_type_of(path_)) return {};
+        if (type.empty() || type == wire::content_type_of(path())) return {};
         return keep_media_type(file.fd(), type);
     }
 
@@ -604,7 +739,7 @@ class upload {
             x_.door().report(
                 fmt::format("Refused [Client {}] as {}: its digest is not the one that "
                             "was told; nothing was kept",
-                            x_.number(), path_));
+                            x_.number(), path()));
             no(422, "what arrived has another SHA-256 than was told with it; nothing was kept");
         } else if (why.is(ENOTSUP)) {
             no(415, "this directory's file system cannot keep a Content-Type: send none");
@@ -616,16 +751,16 @@ class upload {
             no(409, "another file system was mounted here meanwhile; send the file again");
         } else {
             x_.door().report(fmt::format("Refused [Client {}] as {}: {}; nothing was kept",
-                                         x_.number(), path_, why.message()));
+                                         x_.number(), path(), why.message()));
             x_.refuse_for(why);
         }
     }
 
     void answer(const kept& k, std::uint64_t size) {
         counting().stored.fetch_add(1, relaxed);
-        if (resumed_) counting().resumed.fetch_add(1, relaxed);
+        if (base_ > 0) counting().resumed.fetch_add(1, relaxed);
         auto& to = x_.reply(k.replaced ? 204 : 201);
-        to.add("Location: /").add(wire::percent_encode_path(path_)).add("\r\nETag: ");
+        to.add("Location: /").add(wire::percent_encode_path(path())).add("\r\nETag: ");
         add_entity_tag(to, k.now);
         to.add("\r\n");
         std::string digest;
@@ -639,19 +774,13 @@ class upload {
             x_.end_head(0);
         }
         x_.door().report(fmt::format("Received {} bytes from [Client {}] as {}{}", size,
-                                     x_.number(), path_, digest));
+                                     x_.number(), path(), digest));
     }
 
     http_exchange& x_;
-    std::string path_;
-    std::optional<wire::sha256_value> promised_;  // of the whole file
-    std::optional<wire::sha256_value> content_;   // of what this request carries
-    std::optional<wire::content_range> range_;
-    keep_rule rule_;
-    digest_follower* follower_ = nullptr;  // that is to be started when enough has come
-    std::uint64_t base_ = 0;               // where in the file the body begins
-    bool resumed_ = false;
-    std::string_view mistake_;
+    std::unique_ptr<demands> demands_;
+    std::uint64_t base_ = 0;  // where in the file the body begins
+    bool waits_ = false;      // what has come stays if the rest does not
 };
 
 }  // namespace

@@ -18,6 +18,14 @@ namespace sluice::service::files {
 struct pace_limits {
     io::duration window = io::duration::max();
     std::uint64_t bytes_a_second = 0;  ///< 0: a byte in a window is enough
+
+    /// Bytes that must move in a window; at least one.
+    [[nodiscard]] std::uint64_t least() const noexcept {
+        using seconds = std::chrono::duration<double>;
+        const auto wanted = static_cast<double>(bytes_a_second) *
+                            std::chrono::duration_cast<seconds>(window).count();
+        return wanted < 1 ? 1 : static_cast<std::uint64_t>(wanted);
+    }
 };
 
 /// Of an upload where nothing else is said: 256 bytes a second, over each half minute.
@@ -34,7 +42,7 @@ class pace_keeper : io::timer {
           within_{within},
           told_{told},
           limits_{limits},
-          least_{least_of(limits)} {
+          least_{limits.least()} {
         arm();
     }
     pace_keeper(const pace_keeper&) = delete;
@@ -44,12 +52,6 @@ class pace_keeper : io::timer {
     [[nodiscard]] bool gave_up() const noexcept { return gave_up_; }
 
  private:
-    static std::uint64_t least_of(const pace_limits& limits) noexcept {
-        using seconds = std::chrono::duration<double>;
-        const auto wanted = static_cast<double>(limits.bytes_a_second) *
-                            std::chrono::duration_cast<seconds>(limits.window).count();
-        return wanted < 1 ? 1 : static_cast<std::uint64_t>(wanted);
-    }
     void arm() noexcept { here_.timers().arm(*this, io::after(io::clock::now(), limits_.window)); }
     void look() noexcept {
         const auto now = told_.bytes();
@@ -69,6 +71,29 @@ class pace_keeper : io::timer {
     std::uint64_t least_;
     std::uint64_t seen_ = 0;
     bool gave_up_ = false;
+};
+
+/// The same for a transfer that is waited for in one place alone: until next(), and it goes on as
+/// long as holds() says so afterwards.
+class pace_watch {
+ public:
+    pace_watch(pace_limits limits, io::time_point now) noexcept
+        : limits_{limits}, next_{io::after(now, limits.window)} {}
+
+    [[nodiscard]] io::time_point next() const noexcept { return next_; }
+    /// False where a window is over in which too little has moved; `bytes` have moved in all.
+    [[nodiscard]] bool holds(io::time_point now, std::uint64_t bytes) noexcept {
+        if (now < next_) return true;
+        if (bytes - seen_ < limits_.least()) return false;
+        seen_ = bytes;
+        next_ = io::after(now, limits_.window);
+        return true;
+    }
+
+ private:
+    pace_limits limits_;
+    io::time_point next_;
+    std::uint64_t seen_ = 0;
 };
 
 /// Awaits the transfer that `make(told)` gives, at that pace: fault::timed_out where it fell

@@ -80,7 +80,7 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
     for (;;) {
         unique_fd file = open_part(top, name.c_str(), 0);
         if (!file && errno == ENOENT) {
-            if (counters_->waiting.load(relaxed) >= limits_.count) crowd_out(top);
+            if (is_full()) crowd_out(top);
             file = open_part(top, name.c_str(), O_CREAT | O_EXCL);
             if (!file && errno == EEXIST) continue;
             if (file) counters_->waiting.fetch_add(1, relaxed);
@@ -93,6 +93,11 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
         const auto there = look_at(top, name.c_str());
         if (there && there->st_ino == ours.st_ino) return file;
     }
+}
+
+void parts::make_room(const volume& on, std::string_view id) {
+    const int top = on.top.get();
+    if (is_full() && !look_at(top, name_of(id).c_str())) crowd_out(top);
 }
 
 void parts::describe(int file, std::string_view path, std::uint64_t total) noexcept {

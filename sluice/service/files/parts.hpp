@@ -50,8 +50,16 @@ class parts {
     parts(std::string path, const volumes& on, quota& room, limits l);
 
     /// Opens the part `id`, an empty one if there is none, and locks it: EBUSY where another
-    /// process or thread receives it. Makes room for a new one first.
+    /// process or thread receives it. Makes room for a new one first, if that was not done. EACCES
+    /// where the topmost directory of `on` cannot be written.
     [[nodiscard]] result<unique_fd> open(const volume& on, std::string_view id);
+    /// Whether there are so many that open() makes room for a new one.
+    [[nodiscard]] bool is_full() const noexcept {
+        return counters_->waiting.load(std::memory_order_relaxed) >= limits_.count;
+    }
+    /// Makes room for the part `id`, if it is a new one. Blocks for as long as it takes to read the
+    /// topmost directory of `on`.
+    void make_room(const volume& on, std::string_view id);
     /// Remembers beside the file (xattr(7)) what it is a part of.
     static void describe(int file, std::string_view path, std::uint64_t total) noexcept;
     /// It is no part any more; before it gets its name.
@@ -85,7 +93,7 @@ class parts {
 };
 
 /// Removes expired parts from time to time on a thread of its own, which holds no lock that a
-/// forked process could need.
+/// forked process could need. (Where there can be no thread: model::forked_chore.)
 class part_sweeper {
  public:
     /// `every` is the pause between two looks. Without a thread to be had, only starts remove them.

@@ -176,6 +176,13 @@ result<incoming> store::resume(std::string_view path, std::string_view key, std:
     return found;
 }
 
+result<void> store::make_room_for_part(std::string_view path, std::string_view key) {
+    const auto where = place_for(path);
+    if (!where) return failure(where.error());
+    parts_->make_room(*where->on, key);
+    return {};
+}
+
 std::uint64_t store::arrived(std::string_view path, std::string_view key) const {
     const auto where = place_for(path);
     if (!where) return 0;

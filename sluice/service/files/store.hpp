@@ -70,6 +70,9 @@ class store {
     /// moment. Errors as of receive().
     [[nodiscard]] result<incoming> resume(std::string_view path, std::string_view key,
                                           std::uint64_t total);
+    /// What resume() does first where partials().is_full(), which takes long in a large directory:
+    /// offload it from a loop. Errors as of receive().
+    [[nodiscard]] result<void> make_room_for_part(std::string_view path, std::string_view key);
     /// How much of that has arrived.
     [[nodiscard]] std::uint64_t arrived(std::string_view path, std::string_view key) const;
 

@@ -226,7 +226,10 @@ result<std::shared_ptr<const volume>> volumes::of(int folder, std::string_view p
     if (!top) return failure(top.error());
     const std::lock_guard lock{mutex_};
     const auto [at, is_new] = known_.try_emplace(*id);
-    if (is_new) at->second.can = abilities::of(top->get(), next_hidden_name());
+    if (is_new) {
+        const bool is_ours = ::faccessat(top->get(), ".", W_OK, AT_EACCESS) == 0;
+        at->second.can = abilities::of(is_ours ? top->get() : folder, next_hidden_name());
+    }
     if (auto used = at->second.used.lock()) return used;
     auto made =
         std::make_shared<const volume>(volume{.top = std::move(*top), .can = at->second.can});
