@@ -225,15 +225,23 @@ result<std::shared_ptr<const volume>> volumes::of(int folder, std::string_view p
     auto top = top_of(*id, path);
     if (!top) return failure(top.error());
     const std::lock_guard lock{mutex_};
-    const auto [at, is_new] = known_.try_emplace(*id);
-    if (is_new) {
-        const bool is_ours = ::faccessat(top->get(), ".", W_OK, AT_EACCESS) == 0;
-        at->second.can = abilities::of(is_ours ? top->get() : folder, next_hidden_name());
+    auto& here = known_[*id];
+    if (auto used = here.used.lock()) return used;
+    if (!here.can) {
+        const auto is_ours = [](int place) {
+            return ::faccessat(place, ".", W_OK, AT_EACCESS) == 0;
+        };
+        // Where nothing may be written, nothing is learnt: another folder may tell later.
+        if (is_ours(top->get())) {
+            here.can = abilities::of(top->get(), next_hidden_name());
+        } else if (is_ours(folder)) {
+            here.can = abilities::of(folder, next_hidden_name());
+        } else {
+            return std::make_shared<const volume>(volume{.top = std::move(*top), .can = {}});
+        }
     }
-    if (auto used = at->second.used.lock()) return used;
-    auto made =
-        std::make_shared<const volume>(volume{.top = std::move(*top), .can = at->second.can});
-    at->second.used = made;
+    auto made = std::make_shared<const volume>(volume{.top = std::move(*top), .can = *here.can});
+    here.used = made;
     return made;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,7 +85,7 @@ class volumes {
 
  private:
     struct known {
-        abilities can;
+        std::optional<abilities> can;  ///< nothing where no place could be tried yet
         std::weak_ptr<const volume> used;
     };
     volumes(unique_fd top, mount_id id) noexcept;
