@@ -158,12 +158,16 @@ class shared_pipe {
     std::optional<pipe_ends> pipe_;
 };
 
+io::splice::waits_for writer_of(bool in_kernel) noexcept {
+    return in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::nobody;
+}
+
 /// One copy by the CPU, from the socket's pages to those of the cache; the pipe between them holds
 /// references. Three calls a megabyte.
 coro::task<how_much> by_splice(net::connection& from, file_space into, bool in_kernel,
                                moved& told) {
     shared_pipe pipe;
-    const auto to_file = in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::nobody;
+    const auto to_file = writer_of(in_kernel);
     progress so_far{into, told};
     if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
     while (so_far.left() > 0) {
