@@ -43,6 +43,7 @@ using service::chat_client_options;
 using service::chat_end;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 
 /// Says what it is told to, when the client is heard to say, note or show what it waits for.
 class told_desk final : public service::chat_desk {
@@ -215,7 +216,8 @@ TEST_P(chat_client, asks_again_for_a_name_that_its_own_dead_connection_holds) {
         }
         EXPECT_EQ(read_exactly(peer.get(), 10), "/nick bob\n");
         write_all(peer.get(), "* you are now bob\n");
-        EXPECT_EQ(read_to_end(peer.get()), "exit\n");
+        // Where the answer took longer than the pause, it has asked once more meanwhile.
+        EXPECT_THAT(read_to_end(peer.get()), MatchesRegex("(/nick bob\n)*exit\n"));
     }};
     EXPECT_EQ(chat(desk, o), chat_end::left);
     server.join();
