@@ -41,8 +41,7 @@ constexpr std::array chat_counters{
                  "disconnected: took nothing before the deadline"},
     chat_counter{"too_long", &counters::too_long, "lines beyond --max-line, dropped"},
     chat_counter{"broken", &counters::broken, "connections that failed"},
-    chat_counter{"no_memory", &counters::no_memory,
-                 "members ended, lines dropped for lack of it"},
+    chat_counter{"no_memory", &counters::no_memory, "members ended, lines dropped for lack of it"},
 };
 
 }  // namespace

@@ -82,14 +82,13 @@ bool member_input::resume() {
     held_ = hold::none;
     for (;;) {
         while (!rest.empty()) {
-            const auto end = rest.find('\n');
-            auto line = rest.substr(0, end);
-            if (end != std::string_view::npos && line.ends_with('\r')) line.remove_suffix(1);
+            const auto end = std::min(rest.find('\n'), rest.size() - 1) + 1;
+            const auto line = wire::without_line_end(rest.substr(0, end));
             if (!may_carry_out(line)) {
                 holding().rest = rest;
                 return !member_.dismissed();
             }
-            rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+            rest.remove_prefix(end);
             if (!hear_line(line)) return leave();
         }
         if (!may_speak()) return !member_.dismissed();

@@ -302,11 +302,11 @@ coro::task<compute::outcome> compute::compute_elsewhere(io::engine& here, effort
 
 compute::outcome compute::timed(const effort& todo, io::time_point asked) noexcept {
     const auto begun = io::clock::now();
-    outcome said = failure_of(ENOMEM);
+    outcome said;
     try {
         said = todo.compute();
     } catch (const std::bad_alloc&) {
-        // It stays so.
+        said = failure_of(ENOMEM);
     }
     tally_->count_effort(nanoseconds(begun - asked), nanoseconds(io::clock::now() - begun));
     return said;

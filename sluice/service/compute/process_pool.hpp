@@ -135,7 +135,7 @@ class process_pool {
     void tell_end(const member& m, int status, bool unasked, io::duration pause,
                   io::time_point now);
     void hear(member& m, bool all, io::time_point now);
-    void finish(request*& r, result<std::string> outcome) noexcept;
+    static void finish(request*& r, result<std::string> outcome) noexcept;
     void spawn(io::time_point now);
     [[nodiscard]] std::size_t serving() const noexcept;
     [[nodiscard]] std::size_t at_rest() const noexcept;
