@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import queue
 import re
 import socket
 import subprocess
@@ -396,15 +397,18 @@ class Put(TalkTest):
         def stop(request):
             request.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.read(1_000_000)
-            program.signal(INTERRUPT)
+            begun.get(timeout=PATIENCE).signal(INTERRUPT)
             # Until it hangs up.
             while request.connection.recv(1 << 20):
                 pass
             return "close"
 
+        # The program may have come that far before its own name is known here.
+        begun = queue.Queue()
         self.file.write_bytes(DATA * 20)
         with Fake(nothing_there, stop) as fake:
             with put(self.file, fake.url(), engine=engine) as program:
+                begun.put(program)
                 self.assert_ends(program, 130, out="", err="interrupted; run the same command again")
 
     def test_a_bar_is_drawn_on_a_terminal_alone(self):

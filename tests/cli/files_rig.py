@@ -90,11 +90,13 @@ class Fake:
         self.thread.start()
         return self
 
-    def __exit__(self, kind, *rest):
-        self.listener.shutdown(socket.SHUT_RDWR)
+    def __exit__(self, *raised):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.thread.join(PATIENCE)
-        if self.problem and kind is None:
+        # It explains what else may have gone wrong since.
+        if self.problem:
             raise self.problem
 
     def url(self, path="/"):
@@ -117,6 +119,8 @@ class Fake:
                     raise
                 except Exception as problem:  # a mistake in a test, to be told by its thread
                     self.problem = problem
+                    self.listener.close()
+                    return
 
     def converse(self, connection):
         with connection.makefile("rb") as lines:
