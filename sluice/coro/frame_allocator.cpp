@@ -2,6 +2,7 @@
 #include "sluice/coro/frame_allocator.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <new>
 
@@ -25,14 +26,17 @@ class frame_store {
     frame_store() noexcept = default;
     frame_store(const frame_store&) = delete;
     frame_store& operator=(const frame_store&) = delete;
-    ~frame_store() {
-        for (auto& c : classes_) {
-            while (void* frame = c.pop()) ::operator delete(frame);
-        }
-    }
+    ~frame_store() { empty(); }
 
     void* take(std::size_t index) noexcept { return classes_[index].pop(); }
     bool keep(std::size_t index, void* frame) noexcept { return classes_[index].push(frame); }
+
+    /// Once for each number: empties itself.
+    void heed(std::uint32_t request) noexcept {
+        if (request == heeded_) return;
+        heeded_ = request;
+        empty();
+    }
 
  private:
     struct size_class {
@@ -54,8 +58,17 @@ class frame_store {
             return true;
         }
     };
+    void empty() noexcept {
+        for (auto& c : classes_) {
+            while (void* frame = c.pop()) ::operator delete(frame);
+        }
+    }
+
     std::array<size_class, classes> classes_{};
+    std::uint32_t heeded_ = 0;
 };
+
+std::atomic<std::uint32_t> requests;  // to give back
 
 thread_local frame_store store;
 
@@ -78,8 +91,15 @@ void* allocate_frame(std::size_t size) noexcept {
 
 void free_frame(void* frame, std::size_t size) noexcept {
     const std::size_t index = class_of(size);
-    if (recycle && index < classes && store.keep(index, frame)) return;
+    if (recycle && index < classes) {
+        store.heed(requests.load(std::memory_order_relaxed));
+        if (store.keep(index, frame)) return;
+    }
     ::operator delete(frame);
+}
+
+void give_back_free_frames() noexcept {
+    store.heed(requests.fetch_add(1, std::memory_order_relaxed) + 1);
 }
 
 }  // namespace sluice::coro

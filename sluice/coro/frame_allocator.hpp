@@ -13,4 +13,8 @@ namespace sluice::coro {
 /// of the thread that frees it, which is bounded.
 void free_frame(void* frame, std::size_t size) noexcept;
 
+/// Empties the store of this thread, and that of each other thread when it next frees a frame: a
+/// few small frames keep whole pages from malloc_trim(3). Any thread.
+void give_back_free_frames() noexcept;
+
 }  // namespace sluice::coro

@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "sluice/coro/frame_allocator.hpp"
+
 namespace sluice::model {
 namespace {
 
@@ -18,10 +20,7 @@ constexpr auto delay = 1s;
 
 memory_trimmer::memory_trimmer(io::engine& home) noexcept
     : letter{[](letter& l) noexcept { static_cast<memory_trimmer&>(l).arm(); }},
-      timer{[](timer& t) noexcept {
-          static_cast<memory_trimmer&>(t).armed_ = false;
-          ::malloc_trim(0);
-      }},
+      timer{[](timer& t) noexcept { static_cast<memory_trimmer&>(t).trim(); }},
       home_{home} {}
 
 memory_trimmer::~memory_trimmer() {
@@ -30,6 +29,7 @@ memory_trimmer::~memory_trimmer() {
 }
 
 void memory_trimmer::note(std::uint64_t clients) noexcept {
+    here_.store(clients, std::memory_order_relaxed);
     auto most = most_.load(std::memory_order_relaxed);
     while (clients > most) {
         if (most_.compare_exchange_weak(most, clients, std::memory_order_relaxed)) return;
@@ -43,7 +43,16 @@ void memory_trimmer::arm() noexcept {
     posted_ = false;
     if (armed_) return;
     armed_ = true;
+    left_ = here_.load(std::memory_order_relaxed);
     home_.timers().arm(*this, io::after(io::clock::now(), delay));
+}
+
+void memory_trimmer::trim() noexcept {
+    armed_ = false;
+    coro::give_back_free_frames();
+    ::malloc_trim(0);
+    // Those that have gone since leave something, too.
+    if (here_.load(std::memory_order_relaxed) <= left_ / 2 && left_ > 0) arm();
 }
 
 }  // namespace sluice::model

@@ -2,6 +2,7 @@
 #include "sluice/coro/frame_allocator.hpp"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -55,6 +56,29 @@ TEST(frame_allocator, takes_frames_from_other_threads) {
         coro::free_frame(one, 300);
     }};
     other.join();
+}
+
+TEST(frame_allocator, gives_back_what_lies_free_when_asked) {
+    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "what is free is not told";
+    // More than malloc itself keeps for the thread.
+    std::vector<void*> frames;
+    for (int i = 0; i < 60; ++i) frames.push_back(coro::allocate_frame(808));
+    for (void* frame : frames) coro::free_frame(frame, 808);
+    const auto before = ::mallinfo2().uordblks;
+    coro::give_back_free_frames();
+    EXPECT_LT(::mallinfo2().uordblks, before - (40 * 808));
+}
+
+TEST(frame_allocator, another_thread_gives_back_when_it_frees_one) {
+    if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "what is free is not told";
+    std::vector<void*> frames;
+    for (int i = 0; i < 60; ++i) frames.push_back(coro::allocate_frame(808));
+    void* last = coro::allocate_frame(808);
+    for (void* frame : frames) coro::free_frame(frame, 808);
+    const auto before = ::mallinfo2().uordblks;
+    std::thread{[] { coro::give_back_free_frames(); }}.join();
+    coro::free_frame(last, 808);
+    EXPECT_LT(::mallinfo2().uordblks, before - (40 * 808));
 }
 
 }  // namespace
