@@ -125,10 +125,10 @@ TEST_P(cancel_contract, a_false_alarm_does_not_swallow_a_deadline) {
                        io::time_point when) -> coro::task<result<io::lease>> {
             co_return co_await io::with_deadline(e, from.recv(), when);
         };
-        auto got = co_await io::with_timeout(engine(), read(engine(), c, deadline), 2s);
+        auto got = co_await io::with_timeout(engine(), read(engine(), c, deadline), 40s);
         // io_uring may have received them before the other one.
         EXPECT_TRUE(shown(got) == "(the deadline passed)" || shown(got) == "x") << shown(got);
-        EXPECT_LT(io::clock::now(), deadline + 1s);
+        EXPECT_LT(io::clock::now(), deadline + 20s);
         co_await c.close();
     });
 }
