@@ -108,6 +108,8 @@ coro::task<talk_end> talk_server::serve() {
                 fmt::format("cannot accept anybody any more ({})", socket.error().message()));
             co_return talk_end::failed;
         }
+        // It had been accepted before the stop: closed as those in the backlog are.
+        if (stops_ > 0) co_return talk_end::stopped;
         net::connection client{door_.home(), std::move(*socket)};
         const auto who = client.peer();
         if (!who) {

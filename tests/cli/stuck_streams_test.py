@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, engines, listens, wait_until
+from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, engines, wait_until
 
 PAGE = 4096  # the smallest pipe (pipe(7))
 TIMES = 20  # lines, the first of which finds its pipe full already
@@ -229,12 +229,15 @@ class Clients(unittest.TestCase):
         reads, writes = small_pipe()
         fill(writes)
         try:
-            pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stuck: writes}
+            pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, stuck: writes}
             with subprocess.Popen([SLUICE, *map(str, words)], env=ENVIRONMENT, **pipes) as client:
-                for each in waits:
-                    each()
-                client.send_signal(signal.SIGINT)
-                return client.wait(PATIENCE)
+                try:
+                    for each in waits:
+                        each(client)
+                    client.send_signal(signal.SIGINT)
+                    return client.wait(PATIENCE)
+                finally:
+                    client.kill()
         finally:
             os.close(reads)
             os.close(writes)
@@ -243,7 +246,7 @@ class Clients(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as door:
             port = door.getsockname()[1]
 
-            def answer():
+            def answer(_client):
                 peer = self.enterContext(door.accept()[0])
                 peer.recv(PAGE)
                 peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
@@ -259,7 +262,7 @@ class Clients(unittest.TestCase):
         for stuck in ("stdout", "stderr"):
             with self.subTest(stuck), socket.create_server(("127.0.0.1", 0)) as door:
 
-                def answer(door=door):
+                def answer(_client, door=door):
                     peer = self.enterContext(door.accept()[0])
                     peer.sendall(b"hello\n" * TIMES)
                     wait_until(lambda: unsent(peer) == 0, "the client has what was said")
@@ -269,16 +272,15 @@ class Clients(unittest.TestCase):
                 self.assertEqual(status, 130)
 
     def test_talk_serve_without_an_echo(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-
-        def call():
-            wait_until(lambda: listens(port), "the server listens")
-            peer = self.enterContext(socket.create_connection(("127.0.0.1", port)))
+        def call(server):
+            # It hears signals by then.
+            listening = re.match(rb"listening on 127\.0\.0\.1:(\d+) ", server.stderr.readline())
+            peer = self.enterContext(socket.create_connection(("127.0.0.1", int(listening[1]))))
             peer.sendall(b"hello\n" * TIMES)
             wait_until(lambda: unsent(peer) == 0, "the server has what was said")
 
-        status = self.interrupt("talk", "serve", "--listen", port, "--grace", "100ms", waits=(call,))
+        where = ("--listen", "127.0.0.1:0")
+        status = self.interrupt("talk", "serve", *where, "--grace", "100ms", waits=(call,))
         self.assertEqual(status, 130)
 
 

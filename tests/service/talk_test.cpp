@@ -162,6 +162,14 @@ TEST_P(talk_serving, stops_before_it_began) {
     EXPECT_EQ(serve(s), talk_end::stopped);
 }
 
+TEST_P(talk_serving, a_client_that_comes_with_the_stop_is_not_waited_for) {
+    serving s{engine(), {.grace = 10ms}};
+    unique_fd client;
+    // io_uring has accepted it when the stop comes, and the server has not heard of it.
+    steps asking{engine(), {[] {}, [&] { client = connect_to(s.port); }, [&] { s.server.stop(); }}};
+    EXPECT_EQ(serve(s), talk_end::stopped);
+}
+
 TEST_P(talk_serving, lets_a_conversation_end_by_itself_and_takes_no_other) {
     serving s{engine(), {.keep = true, .grace = 1h}};
     const auto client = connect_to(s.port);

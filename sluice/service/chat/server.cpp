@@ -214,7 +214,8 @@ coro::task<void> server::receive(post& p) {
             if (!slept) break;
             continue;
         }
-        if (!socket) break;
+        // One that had been accepted before the stop is closed as those in the backlog are.
+        if (!socket || p.stops > 0) break;
         auto permit = by_address_.admit(socket->get());
         if (!permit) {
             ++p.here->counted().refused;
@@ -237,7 +238,11 @@ coro::task<void> server::receive(post& p) {
 coro::task<void> server::sweep(post& p) {
     const auto interval =
         std::max<io::duration>(options_.allowed.write_deadline / 4, std::chrono::milliseconds{10});
-    while (co_await io::sleep_for(*p.home, interval)) p.here->sweep();
+    for (;;) {
+        auto slept = co_await io::sleep_for(*p.home, interval);
+        if (!slept) co_return;
+        p.here->sweep();
+    }
 }
 
 }  // namespace sluice::service::chat
