@@ -265,8 +265,10 @@ coro::task<std::string> raw_door::digest(io::engine& here, incoming& file, std::
             stand_back();
             return work();
         });
-    } else if (size <= quick_digest || !co_await beside(here, [&] { made = work(); })) {
-        made = work();
+    } else {
+        bool done = false;
+        if (size > quick_digest) done = co_await beside(here, [&] { made = work(); });
+        if (!done) made = work();
     }
     if (!made && made.error() == fault::cancelled) co_return "not made: the server stops";
     co_return made ? std::move(*made) : fmt::format("unknown: {}", made.error().message());
