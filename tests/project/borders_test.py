@@ -23,6 +23,7 @@ MAY_INCLUDE["transfer"] = LOWER
 MAY_INCLUDE["model"] = LOWER
 MAY_INCLUDE["service"] = LOWER | {"transfer", "model"}
 MAY_INCLUDE["lab"] = MAY_INCLUDE["service"] | {"service"}
+MAY_INCLUDE[""] = MAY_INCLUDE["service"] | {"service"}  # the headers that include the others
 MAY_INCLUDE["cli"] = set(MAY_INCLUDE)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]sluice/([^">]+)[">]')

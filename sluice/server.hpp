@@ -1,0 +1,9 @@
+// Everything that a program is meant to include to serve connections under a model
+// (docs/library.md), with the runtime below it.
+#pragma once
+
+#include "sluice/io.hpp"                       // IWYU pragma: export
+#include "sluice/model/guest.hpp"              // IWYU pragma: export
+#include "sluice/model/model.hpp"              // IWYU pragma: export
+#include "sluice/model/serve.hpp"              // IWYU pragma: export
+#include "sluice/service/compute/compute.hpp"  // IWYU pragma: export
