@@ -77,9 +77,9 @@ class turn_end : public list_hook<turn_end_tag> {
 
 class session_engine;
 
-/// One thread's way of waiting. The virtual part is all that differs between engines: start,
-/// withdraw, wait, wake; everything else (timers, buffers, mail, the queue of coroutines that may
-/// go on) is the same for each. An engine belongs to the thread that made it: nothing but wake()
+/// One thread's way of waiting. The virtual functions are all that differs between engines;
+/// everything else (timers, buffers, mail, the queue of coroutines that may go on) is the same for
+/// each. An engine belongs to the thread that made it: nothing but wake()
 /// and post() may be called from another.
 class engine {
  public:

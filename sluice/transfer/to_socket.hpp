@@ -15,7 +15,7 @@ namespace sluice::transfer {
 
 /// Every way, each with how often the CPU copies a byte on its way from the page cache to the card.
 enum class to_socket : std::uint8_t {
-    automatic,      ///< the one that was measured to be the fastest: sendfile_corked
+    automatic,      ///< the one that was measured to be the fastest: sendfile_cork
     read_send,      ///< two copies: into our memory, and out of it
     sendfile,       ///< none: the socket is given the pages of the cache
     sendfile_cork,  ///< none; in steps, and segments leave full (tcp(7), TCP_CORK)

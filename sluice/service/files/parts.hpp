@@ -93,7 +93,7 @@ class parts {
 };
 
 /// Removes expired parts from time to time on a thread of its own, which holds no lock that a
-/// forked process could need. (Where there can be no thread: model::forked_chore.)
+/// forked process could need.
 class part_sweeper {
  public:
     /// `every` is the pause between two looks. Without a thread to be had, only starts remove them.
