@@ -90,6 +90,14 @@ class Stream:
         return "".join(self.seen)
 
 
+def state_of(pid):
+    """The state that the main thread of a process is in (proc(5), stat)."""
+    with contextlib.suppress(OSError):
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return text.rpartition(")")[2].split()[0]
+    return None
+
+
 def states_of(pid):
     """The states that the threads of a process are in (proc(5), stat)."""
     states = set()
@@ -135,6 +143,14 @@ class Program:
         self.process.stdin.close()
 
     def signal(self, number):
+        if thread_sanitized():
+            # It may keep a signal that comes on the way into a wait until something ends the wait;
+            # one that comes during the wait it gives to the program at once. One that computes does
+            # not wait.
+            for _ in range(200):
+                if state_of(self.process.pid) == "S":
+                    break
+                time.sleep(0.005)
         self.process.send_signal(number)
 
     def hear(self):
