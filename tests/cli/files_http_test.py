@@ -89,8 +89,9 @@ class EveryModel(HttpTest):
 
             with concurrent.futures.ThreadPoolExecutor(6) as pool:
                 self.assertEqual(list(pool.map(upload, range(6))), [[201]] * 6)
-        # A thread for each to its end would leave four at the beginning when the first two end.
-        self.assertGreater(seen[0], size // 4)
+        # A thread for each to its end would leave four at the beginning when the first two end: with
+        # what their sockets take in unread, which is less than 5 MB (tcp(7), tcp_wmem).
+        self.assertGreater(seen[0], size // 16)
 
     @on_every_model
     def test_a_client_that_vanishes_leaves_nothing(self, flags, folder):

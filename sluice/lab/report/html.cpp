@@ -11,13 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/assets.hpp"
 #include "sluice/lab/report/answers.hpp"
 #include "sluice/lab/report/markup.hpp"
 #include "sluice/lab/report/plot.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/report/ranking.hpp"
 #include "sluice/lab/report/rounds.hpp"
-#include "sluice/lab/report/style.hpp"
 #include "sluice/lab/report/table.hpp"
 #include "sluice/lab/statistics.hpp"
 
@@ -113,7 +113,7 @@ class html_page {
             R"(style-src 'unsafe-inline'">)"
             R"(<meta name="color-scheme" content="light dark"><title>What is fastest here: )"
             R"(sluice lab</title><style>{}</style></head><body>)",
-            page_style);
+            assets::report_css);
         add(R"(<header><p class="kicker">sluice lab</p><h1>What is fastest on this machine</h1>)");
         add(R"(<p class="meta"><code>{}</code></p><p class="meta">{}{}</p>)",
             escaped(found_.command), escaped(found_.started),

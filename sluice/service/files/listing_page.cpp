@@ -10,7 +10,7 @@
 #include <iterator>
 #include <string_view>
 
-#include "sluice/service/files/listing_page_text.hpp"
+#include "sluice/base/assets.hpp"
 #include "sluice/wire/size.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -74,7 +74,7 @@ const std::string& policy() {
     static const std::string text = fmt::format(
         "default-src 'none'; style-src {}; script-src {}; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'",
-        csp_hash(page_style), csp_hash(page_script));
+        csp_hash(assets::listing_css), csp_hash(assets::listing_js));
     return text;
 }
 
@@ -188,8 +188,8 @@ void append_page_entry(std::string& out, const listing_entry& entry, bool may_de
 }
 
 std::size_t page_form_hash() noexcept {
-    static const std::size_t value =
-        std::hash<std::string_view>{}(page_style) ^ std::hash<std::string_view>{}(page_script);
+    static const std::size_t value = std::hash<std::string_view>{}(assets::listing_css) ^
+                                     std::hash<std::string_view>{}(assets::listing_js);
     return value;
 }
 
@@ -201,8 +201,8 @@ void append_page_beginning(std::string& out, const listing& what) {
         "<meta name=\"color-scheme\" content=\"light dark\">\n"
         "<link rel=\"icon\" href=\"data:,\">\n";
     out += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n", html(what.path),
-                       page_style);
-    out += page_pictures;
+                       assets::listing_css);
+    out += assets::listing_svg;
     out += "<main>\n";
     append_breadcrumbs(out, what.path);
     if (what.may_upload) {
@@ -233,7 +233,7 @@ void append_page_end(std::string& out, const listing& what) {
     if (what.may_upload) {
         out += "<footer><code id=\"command\"></code></footer>\n";
     }
-    out += fmt::format("</main>\n<script>{}</script>\n</body>\n</html>\n", page_script);
+    out += fmt::format("</main>\n<script>{}</script>\n</body>\n</html>\n", assets::listing_js);
 }
 
 }  // namespace sluice::service::files
