@@ -18,7 +18,8 @@ coro::task<> echo(io::engine& engine, unique_fd socket) {
     for (;;) {
         auto got = co_await peer.recv();  // a lease: the buffer goes home when it dies
         if (!got || got->empty()) break;
-        if (!co_await peer.send_all(got->bytes())) break;
+        auto sent = co_await peer.send_all(got->bytes());
+        if (!sent) break;
     }
     co_await peer.close();
 }
