@@ -1,3 +1,4 @@
+// The page of a directory: sorts its rows, uploads what is dropped, and deletes.
 "use strict";
 const byId = (id) => document.getElementById(id);
 const here = location.pathname;
