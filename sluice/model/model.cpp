@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sluice/base/cgroup.hpp"
+#include "sluice/base/small_file.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/epoll.hpp"

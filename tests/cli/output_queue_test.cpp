@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdio>
 #include <string>
 
@@ -23,10 +24,13 @@ using namespace std::chrono_literals;
 
 constexpr int page = 4096;
 
-/// Two pipes that hold a page each, as stdout and stderr.
+/// Two pipes as stdout and stderr. One that holds a page is full, to poll(2), after a line.
 struct streams {
-    pipe_ends out = *pipe_ends::create(page);
-    pipe_ends err = *pipe_ends::create(page);
+    explicit streams(std::size_t size = page)
+        : out{*pipe_ends::create(size)}, err{*pipe_ends::create(size)} {}
+
+    pipe_ends out;
+    pipe_ends err;
 
     [[nodiscard]] std::array<int, 2> ends() const { return {out.in.get(), err.in.get()}; }
 };
@@ -46,7 +50,7 @@ std::string line(int number) {
 }
 
 TEST(output_queue, writes_each_stream_in_order) {
-    const streams s;
+    const streams s{16 * page};
     output_queue queue{s.ends()};
     queue.add(stream::out, "one\n");
     queue.add(stream::err, "uno\n");
@@ -57,7 +61,7 @@ TEST(output_queue, writes_each_stream_in_order) {
 }
 
 TEST(output_queue, keeps_the_order_of_both_where_they_are_one) {
-    const streams s;
+    const streams s{16 * page};
     output_queue queue{{s.out.in.get(), s.out.in.get()}};
     queue.add(stream::err, "one\n");
     queue.add(stream::out, "two\n");

@@ -15,12 +15,13 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
+#include <sstream>
 #include <string_view>
 #include <vector>
 
 #include "sluice/base/fd.hpp"
 #include "sluice/base/mapping.hpp"
+#include "sluice/base/small_file.hpp"
 
 namespace sluice::io {
 namespace {
@@ -291,7 +292,7 @@ int open_with_best_flags(scratch_ring& ring, uring_support& found) {
 }
 
 std::optional<int> read_number(const char* path) {
-    std::ifstream file{path};
+    std::istringstream file{read_small_file(path).value_or("")};
     int number = 0;
     if (file >> number) return number;
     return std::nullopt;
@@ -385,7 +386,7 @@ uring_surroundings read_uring_surroundings() {
     if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
         around.locked_memory = limit.rlim_cur;
     }
-    std::ifstream status{"/proc/self/status"};
+    std::istringstream status{read_small_file("/proc/self/status").value_or("")};
     for (std::string key; status >> key;) {
         if (key == "Seccomp:") {
             int mode = 0;
