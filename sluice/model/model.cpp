@@ -16,8 +16,8 @@
 #include <utility>
 
 #include "sluice/base/cgroup.hpp"
-#include "sluice/base/small_file.hpp"
 #include "sluice/base/check.hpp"
+#include "sluice/base/small_file.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/epoll.hpp"
 #include "sluice/io/ops/poll.hpp"
