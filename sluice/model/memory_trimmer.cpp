@@ -19,7 +19,11 @@ constexpr auto delay = 1s;
 }  // namespace
 
 memory_trimmer::memory_trimmer(io::engine& home) noexcept
-    : letter{[](letter& l) noexcept { static_cast<memory_trimmer&>(l).arm(); }},
+    : letter{[](letter& l) noexcept {
+          auto& self = static_cast<memory_trimmer&>(l);
+          self.posted_ = false;
+          self.arm();
+      }},
       timer{[](timer& t) noexcept { static_cast<memory_trimmer&>(t).trim(); }},
       home_{home} {}
 
@@ -40,7 +44,6 @@ void memory_trimmer::note(std::uint64_t clients) noexcept {
 }
 
 void memory_trimmer::arm() noexcept {
-    posted_ = false;
     if (armed_) return;
     armed_ = true;
     left_ = here_.load(std::memory_order_relaxed);
