@@ -10,6 +10,7 @@ import pathlib
 import re
 import signal
 import socket
+import threading
 import time
 import unittest
 
@@ -17,6 +18,7 @@ from files_http_rig import (
     DATA, PATIENCE, SMALL, HttpServer, HttpTest, ask, digest_of, on_every_model, receive_to_end,
     statuses,
 )  # fmt: skip
+from talk_rig import wait_until
 
 
 class EveryModel(HttpTest):
@@ -73,25 +75,41 @@ class EveryModel(HttpTest):
             self.assertTrue(all(got))
 
     def test_more_uploads_than_threads_go_on_side_by_side(self):
-        size, step, sent, seen = 100_000_000, 1_000_000, [0] * 6, []
+        size, step = 100_000_000, bytes(1_000_000)
+        large = 10 * size
+        sent, all_are_done = [0] * 2, threading.Event()
         with HttpServer(self.folder, "--model", "pool", "--workers", "2") as server:
+
+            def head(name, length):
+                text = f"PUT /{name} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+                return text.encode()
+
+            def keep_on(i):
+                """As fast as it can, until the others are done."""
+                with server.dial() as peer:
+                    peer.sendall(head(f"large-{i}", large))
+                    while sent[i] < large and not all_are_done.is_set():
+                        peer.sendall(step)
+                        sent[i] += len(step)
 
             def upload(i):
                 with server.dial() as peer:
-                    head = f"PUT /{i} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
-                    peer.sendall(head.encode())
-                    while sent[i] < size:
-                        peer.sendall(bytes(step))
-                        sent[i] += step
-                    answer = peer.recv(4096)
-                seen.append(min(sent))
-                return statuses(answer)
+                    peer.sendall(head(i, size))
+                    for _ in range(size // len(step)):
+                        peer.sendall(step)
+                    return statuses(peer.recv(4096))
 
             with concurrent.futures.ThreadPoolExecutor(6) as pool:
-                self.assertEqual(list(pool.map(upload, range(6))), [[201]] * 6)
-        # A thread for each to its end would leave four at the beginning when the first two end: with
-        # what their sockets take in unread, which is less than 5 MB (tcp(7), tcp_wmem).
-        self.assertGreater(seen[0], size // 16)
+                greedy = [pool.submit(keep_on, i) for i in range(2)]
+                wait_until(lambda: min(sent) > 0, "both threads have an upload")
+                try:
+                    self.assertEqual(list(pool.map(upload, range(4))), [[201]] * 4)
+                finally:
+                    all_are_done.set()
+                # A thread for each to its end would have kept the four out.
+                self.assertLess(max(sent), large)
+                for each in greedy:
+                    each.result()
 
     @on_every_model
     def test_a_client_that_vanishes_leaves_nothing(self, flags, folder):
