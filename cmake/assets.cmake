@@ -1,4 +1,5 @@
-# Makes generated/assets.cpp: the files of assets/ as the constants that sluice/base/assets.hpp declares.
+# Makes generated/assets.cpp of the files in assets/: the constants that sluice/base/assets.hpp
+# declares.
 file(GLOB asset_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/assets/*)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${asset_files})
 set(SLUICE_ASSETS "")

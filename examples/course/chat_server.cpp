@@ -29,13 +29,6 @@ coro::task<> deliver(member& to) {
     }
 }
 
-void tell_others(room& all, const member& from, const std::string& line) {
-    for (auto& each : all) {
-        // A member whose channel is full reads too slowly, and misses this line.
-        if (&each != &from) static_cast<void>(each.outgoing.try_send(line));
-    }
-}
-
 coro::task<> serve(io::engine& engine, unique_fd socket, room& all, int number) {
     const auto name = "[Client " + std::to_string(number) + "]: ";
     auto& me = all.emplace_back(engine, std::move(socket));
@@ -45,7 +38,11 @@ coro::task<> serve(io::engine& engine, unique_fd socket, room& all, int number) 
     for (;;) {
         auto message = co_await heard.next();
         if (!message || !*message) break;
-        tell_others(all, me, name + std::string{(*message)->text} + '\n');
+        const auto line = name + std::string{(*message)->text} + '\n';
+        for (auto& each : all) {
+            // A member whose channel is full reads too slowly, and misses this line.
+            if (&each != &me) static_cast<void>(each.outgoing.try_send(line));
+        }
     }
     writing.cancel();
     co_await writing.join();
@@ -70,7 +67,11 @@ int main(int argc, char** argv) {
     auto engine = io::make_engine(io::automatic_engine().kind);
     auto where = net::address::parse(argc > 1 ? argv[1] : "5000");
     auto socket = where ? net::listen(*where) : failure(where.error());
-    if (!engine || !socket) return 1;
+    if (!engine || !socket) {
+        const auto why = engine ? socket.error() : engine.error();
+        std::fprintf(stderr, "cannot listen: %s\n", why.message().c_str());
+        return 1;
+    }
     net::listener door{**engine, std::move(*socket)};
     std::fprintf(stderr, "listening on %s\n", door.local()->to_string().c_str());
     coro::context root{(*engine)->ready()};

@@ -54,7 +54,11 @@ int main(int argc, char** argv) {
     auto engine = io::make_engine(kind);
     auto where = net::address::parse(argc > 1 ? argv[1] : "5000");
     auto socket = where ? net::listen(*where) : failure(where.error());
-    if (!engine || !socket) return 1;
+    if (!engine || !socket) {
+        const auto why = engine ? socket.error() : engine.error();
+        std::fprintf(stderr, "cannot listen: %s\n", why.message().c_str());
+        return 1;
+    }
     auto signals = io::signals::watch(**engine, {SIGINT, SIGTERM});
     if (!signals) return 1;
     net::listener door{**engine, std::move(*socket)};

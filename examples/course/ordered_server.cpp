@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
     auto where = net::address::parse(argc > 1 ? argv[1] : "5000");
     auto socket = where ? net::listen(*where) : failure(where.error());
     if (!engine || !socket) {
-        std::fprintf(stderr, "cannot listen: %s\n", socket.error().message().c_str());
+        const auto why = engine ? socket.error() : engine.error();
+        std::fprintf(stderr, "cannot listen: %s\n", why.message().c_str());
         return 1;
     }
     net::listener door{**engine, std::move(*socket)};

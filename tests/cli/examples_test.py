@@ -191,6 +191,16 @@ class Course(unittest.TestCase):
                     fib.signal(signal.SIGTERM)
                     self.assertEqual(fib.end()[0], 0)
 
+    def test_a_port_that_is_taken_is_told(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for words in (("ordered_server", port), ("epoll_wrapper", port), ("chat_server", port),
+                          ("fib_server", "sync", port)):  # fmt: skip
+                with self.subTest(words):
+                    status, out, err = run(*words)
+                    self.assertEqual((status, out), (1, ""))
+                    self.assertRegex(err, "address already in use")
+
     def test_each_is_short_and_named_in_the_readme(self):
         readme = SOURCES.joinpath("course", "README.md").read_text(encoding="utf-8")
         for source in SOURCES.joinpath("course").glob("*.cpp"):
