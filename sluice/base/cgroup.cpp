@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <fstream>
 #include <iterator>
 #include <limits>
 #include <sstream>
@@ -25,6 +26,14 @@ std::optional<std::uint64_t> to_number(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<std::string> read_small_file(const std::filesystem::path& path) {
+    const std::ifstream file{path};
+    if (!file) return std::nullopt;
+    std::ostringstream text;
+    text << file.rdbuf();
+    return std::move(text).str();
+}
 
 std::vector<std::filesystem::path> cgroups_of(const text_reader& read,
                                               std::string_view controller) {

@@ -10,9 +10,11 @@
 
 namespace sluice {
 
-/// Reads a small text file by its absolute path, as read_small_file() does; none where it cannot be
-/// read.
+/// Reads a small text file by its absolute path; none where it cannot be read.
 using text_reader = std::function<std::optional<std::string>(const std::filesystem::path&)>;
+
+/// The reader of this machine's files. Throws std::bad_alloc.
+[[nodiscard]] std::optional<std::string> read_small_file(const std::filesystem::path& path);
 
 /// The directories of the cgroups around this process that `controller` rules in, the innermost
 /// first: version 1 where the controller is mounted so, else version 2 (proc_pid_mountinfo(5)).

@@ -10,15 +10,14 @@
 #include <cstdio>
 #include <ctime>
 #include <expected>
+#include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "sluice/base/small_file.hpp"
 #include "sluice/cli/lab_compare.hpp"
 #include "sluice/cli/lab_config.hpp"
 #include "sluice/cli/lab_load.hpp"
@@ -83,7 +82,7 @@ std::expected<cases, std::string> cases_of(std::string_view name, lab::rig& wher
 
 /// The words that this program was started with, as a shell takes them.
 std::string typed() {
-    std::istringstream file{read_small_file("/proc/self/cmdline").value_or("")};
+    std::ifstream file{"/proc/self/cmdline", std::ios::binary};
     std::vector<std::string> words;
     for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
     if (!words.empty()) words.front() = "sluice";

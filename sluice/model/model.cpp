@@ -17,7 +17,6 @@
 
 #include "sluice/base/cgroup.hpp"
 #include "sluice/base/check.hpp"
-#include "sluice/base/small_file.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/epoll.hpp"
 #include "sluice/io/ops/poll.hpp"

@@ -46,5 +46,10 @@ TEST(cgroup, nothing_to_read_is_no_quota) {
     EXPECT_TRUE(std::isinf(quota_in({})));
 }
 
+TEST(cgroup, reads_the_files_of_this_machine) {
+    EXPECT_FALSE(read_small_file("/proc/self/cgroup").value_or("").empty());
+    EXPECT_FALSE(read_small_file("/proc/self/no-such-file"));
+}
+
 }  // namespace
 }  // namespace sluice

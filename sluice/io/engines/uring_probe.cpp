@@ -15,13 +15,12 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <sstream>
+#include <fstream>
 #include <string_view>
 #include <vector>
 
 #include "sluice/base/fd.hpp"
 #include "sluice/base/mapping.hpp"
-#include "sluice/base/small_file.hpp"
 
 namespace sluice::io {
 namespace {
@@ -292,7 +291,7 @@ int open_with_best_flags(scratch_ring& ring, uring_support& found) {
 }
 
 std::optional<int> read_number(const char* path) {
-    std::istringstream file{read_small_file(path).value_or("")};
+    std::ifstream file{path};
     int number = 0;
     if (file >> number) return number;
     return std::nullopt;
@@ -386,7 +385,7 @@ uring_surroundings read_uring_surroundings() {
     if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
         around.locked_memory = limit.rlim_cur;
     }
-    std::istringstream status{read_small_file("/proc/self/status").value_or("")};
+    std::ifstream status{"/proc/self/status"};
     for (std::string key; status >> key;) {
         if (key == "Seccomp:") {
             int mode = 0;

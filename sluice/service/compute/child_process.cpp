@@ -53,6 +53,10 @@ class spawn_arguments {
     void put(const unique_fd& fd, int at) noexcept {
         posix_spawn_file_actions_adddup2(&actions_, fd.get(), at);
     }
+    /// All but stdin, stdout and stderr, also those that others opened without O_CLOEXEC.
+    void close_others() noexcept {
+        posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    }
     /// A group of its own, and signals as a program expects them.
     void set_apart() noexcept {
         sigset_t none{};
@@ -127,6 +131,7 @@ result<child_process> child_process::start(const std::vector<std::string>& comma
     how.put(in->read, STDIN_FILENO);
     how.put(out->write, STDOUT_FILENO);
     how.put(err->write, STDERR_FILENO);
+    how.close_others();
     how.set_apart();
     const auto pid = how.run(command, environment_with(more));
     if (!pid) return failure(pid.error());

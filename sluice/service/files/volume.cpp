@@ -11,10 +11,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 #include <utility>
 
-#include "sluice/base/small_file.hpp"
 #include "sluice/service/files/beneath.hpp"
 
 namespace sluice::service::files {
@@ -90,7 +90,7 @@ std::vector<std::string> mounted_below(const std::string& path) {
                                                            &std::free};
     if (!real) return found;
     const std::string below = std::string{real.get()} + (real.get()[1] == '\0' ? "" : "/");
-    std::istringstream all{read_small_file("/proc/self/mountinfo").value_or("")};
+    std::ifstream all{"/proc/self/mountinfo"};
     for (std::string line; std::getline(all, line);) {
         std::istringstream words{line};
         std::string skipped;
