@@ -1,5 +1,5 @@
 # Makes generated/media_types.inc of Debian's list of media types: the initializers of a table that
-# is sorted by extension (sluice/wire/content_type.cpp).
+# is sorted by extension (sluice/http/content_type.cpp).
 set(SLUICE_MIME_TYPES /etc/mime.types CACHE FILEPATH
   "Media types and their extensions, as Debian's package media-types has them")
 if(NOT EXISTS ${SLUICE_MIME_TYPES})

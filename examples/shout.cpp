@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/compute/server/compute.hpp"
 #include "sluice/model/serve.hpp"
-#include "sluice/service/compute/compute.hpp"
 
 using namespace sluice;
 
@@ -23,7 +23,7 @@ std::string shout(std::string_view line) {
 
 int main(int argc, char** argv) {
     const auto ended =
-        model::serve(argc > 1 ? argv[1] : "7001", model::kind::event, service::replying(shout));
+        model::serve(argc > 1 ? argv[1] : "7001", model::kind::event, compute::replying(shout));
     if (!ended) std::fprintf(stderr, "shout: %s\n", ended.error().message().c_str());
     return ended ? EXIT_SUCCESS : EXIT_FAILURE;
 }

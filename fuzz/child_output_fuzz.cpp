@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "sluice/base/check.hpp"
-#include "sluice/service/compute/reply_parser.hpp"
+#include "sluice/compute/server/reply_parser.hpp"
 
 namespace {
 
 using sluice::check;
-using sluice::service::reply_parser;
+using sluice::compute::reply_parser;
 
 constexpr std::size_t max_line = 64;
 

@@ -6,12 +6,12 @@
 #include <string_view>
 
 #include "sluice/base/check.hpp"
-#include "sluice/wire/chunked.hpp"
+#include "sluice/http/chunked.hpp"
 
 namespace {
 
 using sluice::check;
-using sluice::wire::chunk_decoder;
+using sluice::http::chunk_decoder;
 
 struct decoded {
     std::string body;

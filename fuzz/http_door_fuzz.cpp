@@ -20,13 +20,13 @@
 #include "sluice/base/check.hpp"
 #include "sluice/base/fd.hpp"
 #include "sluice/coro/scope.hpp"
+#include "sluice/files/server/http_door.hpp"
+#include "sluice/files/server/store.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/attend.hpp"
 #include "sluice/model/troubles.hpp"
 #include "sluice/net/connection.hpp"
-#include "sluice/service/files/http_door.hpp"
-#include "sluice/service/files/store.hpp"
 
 namespace {
 
@@ -70,8 +70,8 @@ class folder {
     fs::path path_;
 };
 
-service::files::http_options options() {
-    service::files::http_options o;
+files::http_options options() {
+    files::http_options o;
     o.max_size = 1U << 20U;
     o.allow_delete = true;
     o.max_line = 512;
@@ -81,9 +81,8 @@ service::files::http_options options() {
 
 struct house {
     folder files;
-    service::files::store store =
-        service::files::store::open(files.path(), {.sync = false}).value();
-    service::files::http_door door{store, options()};
+    files::store store = files::store::open(files.path(), {.sync = false}).value();
+    files::http_door door{store, options()};
     model::service serve = door.service();
     model::troubles troubles{{}};
     std::vector<std::unique_ptr<io::engine>> engines;

@@ -7,11 +7,11 @@
 #include <string_view>
 
 #include "sluice/base/check.hpp"
-#include "sluice/wire/http_request.hpp"
+#include "sluice/http/request.hpp"
 
 namespace {
 
-using namespace sluice::wire;
+using namespace sluice::http;
 using sluice::check;
 
 constexpr http_head_scanner::limits limits{.line = 200, .head = 1000};

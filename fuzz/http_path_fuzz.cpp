@@ -5,16 +5,16 @@
 #include <string_view>
 
 #include "sluice/base/check.hpp"
-#include "sluice/service/files/path.hpp"
-#include "sluice/wire/content_disposition.hpp"
-#include "sluice/wire/content_type.hpp"
-#include "sluice/wire/percent.hpp"
+#include "sluice/files/server/path.hpp"
+#include "sluice/http/content_disposition.hpp"
+#include "sluice/http/content_type.hpp"
+#include "sluice/http/percent.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace {
 
-using namespace sluice::wire;
-using namespace sluice::service::files;
+using namespace sluice::http;
+using namespace sluice::files;
 using sluice::check;
 
 void check_path(std::string_view path) {

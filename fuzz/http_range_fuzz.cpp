@@ -6,17 +6,17 @@
 #include <vector>
 
 #include "sluice/base/check.hpp"
-#include "sluice/wire/accept.hpp"
-#include "sluice/wire/authority.hpp"
-#include "sluice/wire/content_type.hpp"
-#include "sluice/wire/digest_field.hpp"
-#include "sluice/wire/entity_tag.hpp"
-#include "sluice/wire/http_date.hpp"
-#include "sluice/wire/http_range.hpp"
+#include "sluice/http/accept.hpp"
+#include "sluice/http/authority.hpp"
+#include "sluice/http/content_type.hpp"
+#include "sluice/http/date.hpp"
+#include "sluice/http/digest_field.hpp"
+#include "sluice/http/entity_tag.hpp"
+#include "sluice/http/range.hpp"
 
 namespace {
 
-using namespace sluice::wire;
+using namespace sluice::http;
 using sluice::check;
 
 void check_range(std::string_view text, std::uint64_t size) {

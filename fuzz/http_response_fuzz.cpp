@@ -6,11 +6,11 @@
 #include <string_view>
 
 #include "sluice/base/check.hpp"
-#include "sluice/wire/http_response.hpp"
+#include "sluice/http/response.hpp"
 
 namespace {
 
-using namespace sluice::wire;
+using namespace sluice::http;
 using sluice::check;
 
 struct outcome {

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "sluice/base/check.hpp"
-#include "sluice/wire/line_editor.hpp"
-#include "sluice/wire/line_editor_view.hpp"
+#include "sluice/term/line_editor.hpp"
+#include "sluice/term/line_editor_view.hpp"
 #include "sluice/wire/text.hpp"
-#include "tests/wire/line_editor_terminal.hpp"
+#include "tests/term/line_editor_terminal.hpp"
 
 namespace {
 
-using namespace sluice::wire;
+using namespace sluice::term;
 using sluice::check;
 
 /// The input: a byte each for the width and the height of the window, one for the number of pieces

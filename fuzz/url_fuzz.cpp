@@ -7,12 +7,12 @@
 #include <string_view>
 
 #include "sluice/base/check.hpp"
+#include "sluice/http/url.hpp"
 #include "sluice/wire/text.hpp"
-#include "sluice/wire/url.hpp"
 
 namespace {
 
-using namespace sluice::wire;
+using namespace sluice::http;
 using sluice::check;
 
 bool fits_a_request_line(std::string_view text) {

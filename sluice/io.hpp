@@ -18,10 +18,10 @@
 #include "sluice/io/signals.hpp"          // IWYU pragma: export
 #include "sluice/net/address.hpp"         // IWYU pragma: export
 #include "sluice/net/connection.hpp"      // IWYU pragma: export
-#include "sluice/net/console.hpp"         // IWYU pragma: export
 #include "sluice/net/dial.hpp"            // IWYU pragma: export
 #include "sluice/net/framed.hpp"          // IWYU pragma: export
 #include "sluice/net/listener.hpp"        // IWYU pragma: export
+#include "sluice/term/console.hpp"        // IWYU pragma: export
 #include "sluice/transfer/copy.hpp"       // IWYU pragma: export
 #include "sluice/transfer/moved.hpp"      // IWYU pragma: export
 #include "sluice/transfer/to_file.hpp"    // IWYU pragma: export

@@ -2,8 +2,8 @@
 // (docs/library.md), with the runtime below it.
 #pragma once
 
-#include "sluice/io.hpp"                       // IWYU pragma: export
-#include "sluice/model/guest.hpp"              // IWYU pragma: export
-#include "sluice/model/model.hpp"              // IWYU pragma: export
-#include "sluice/model/serve.hpp"              // IWYU pragma: export
-#include "sluice/service/compute/compute.hpp"  // IWYU pragma: export
+#include "sluice/compute/server/compute.hpp"  // IWYU pragma: export
+#include "sluice/io.hpp"                      // IWYU pragma: export
+#include "sluice/model/guest.hpp"             // IWYU pragma: export
+#include "sluice/model/model.hpp"             // IWYU pragma: export
+#include "sluice/model/serve.hpp"             // IWYU pragma: export

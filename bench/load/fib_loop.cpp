@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "sluice/service/compute/work.hpp"
+#include "sluice/compute/server/work.hpp"
 
 int main(int argc, char** argv) {
     if (argc != 3) {
@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     unsigned long sum = 0;
     std::chrono::duration<double> elapsed{};
     while (elapsed < wanted) {
-        sum += sluice::service::fib(number);
+        sum += sluice::compute::fib(number);
         ++computed;
         elapsed = clock::now() - begun;
     }

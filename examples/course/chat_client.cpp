@@ -11,7 +11,7 @@ using namespace sluice;
 namespace {
 
 /// What the server says, to the screen, until it ends.
-coro::task<> show(net::connection& server, net::console& screen, coro::scope& both) {
+coro::task<> show(net::connection& server, term::console& screen, coro::scope& both) {
     for (;;) {
         auto got = co_await server.recv();
         if (!got || got->empty()) break;
@@ -22,7 +22,7 @@ coro::task<> show(net::connection& server, net::console& screen, coro::scope& bo
 }
 
 /// What is typed, to the server, until the end of input.
-coro::task<> type(net::console& keyboard, net::connection& server) {
+coro::task<> type(term::console& keyboard, net::connection& server) {
     for (;;) {
         auto typed = co_await keyboard.recv();
         if (!typed || typed->empty()) break;
@@ -36,8 +36,8 @@ coro::task<> type(net::console& keyboard, net::connection& server) {
 coro::task<result<void>> take_part(io::engine& engine, net::address where) {
     auto socket = co_await net::dial(engine, where);
     if (!socket) co_return failure(socket.error());
-    auto keyboard = net::console::open(engine, 0);
-    auto screen = net::console::open(engine, 1);
+    auto keyboard = term::console::open(engine, 0);
+    auto screen = term::console::open(engine, 1);
     if (!keyboard || !screen) co_return failure_of(EBADF);
     net::connection server{engine, std::move(*socket)};
     coro::scope both{co_await coro::this_context()};

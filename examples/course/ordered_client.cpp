@@ -15,7 +15,7 @@ constexpr std::size_t longest = 64 * 1024;
 coro::task<result<void>> speak(io::engine& engine, net::address where) {
     auto socket = co_await net::dial(engine, where);
     if (!socket) co_return failure(socket.error());
-    auto keyboard = net::console::open(engine, 0);
+    auto keyboard = term::console::open(engine, 0);
     if (!keyboard) co_return failure(keyboard.error());
     net::connection server{engine, std::move(*socket)};
     net::framed heard{server, wire::framing::line, longest};

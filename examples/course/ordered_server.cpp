@@ -16,7 +16,7 @@ coro::task<> answer_each(io::engine& engine, net::listener& door) {
     auto socket = co_await door.accept();
     if (!socket) co_return;
     net::connection client{engine, std::move(*socket)};
-    auto keyboard = net::console::open(engine, 0);
+    auto keyboard = term::console::open(engine, 0);
     if (!keyboard) co_return;
     net::framed heard{client, wire::framing::line, longest};
     net::framed typed{**keyboard, wire::framing::line, longest};

@@ -19,7 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/cli/output_queue.hpp"
-#include "sluice/cli/terminal.hpp"
+#include "sluice/term/colour.hpp"
 
 namespace sluice::cli {
 namespace {

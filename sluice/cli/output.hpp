@@ -4,7 +4,7 @@
 #include <functional>
 #include <string_view>
 
-#include "sluice/service/chat/transcript.hpp"
+#include "sluice/chat/server/transcript.hpp"
 
 namespace sluice::cli {
 
@@ -22,7 +22,7 @@ void show_on_stderr(std::string_view text) noexcept;
 [[nodiscard]] std::function<void(std::string_view)> lines_to_stdout(bool quiet);
 
 /// The same for a chat.
-class transcript_on_stdout final : public service::chat::transcript {
+class transcript_on_stdout final : public chat::transcript {
  public:
     void add(std::string_view lines) noexcept override;
 };

@@ -13,8 +13,9 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/cli/chat_counters.hpp"
-#include "sluice/cli/http_counters.hpp"
+#include "sluice/chat/server/server.hpp"
+#include "sluice/cli/chat/counters.hpp"
+#include "sluice/cli/files/http_counters.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -23,18 +24,15 @@
 #include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
+#include "sluice/compute/server/compute.hpp"
 #include "sluice/coro/scope.hpp"
+#include "sluice/files/server/http_door.hpp"
+#include "sluice/files/server/raw.hpp"
+#include "sluice/files/server/store.hpp"
 #include "sluice/io/ops/poll.hpp"
-#include "sluice/service/chat/server.hpp"
-#include "sluice/service/compute/compute.hpp"
-#include "sluice/service/files/http_door.hpp"
-#include "sluice/service/files/raw.hpp"
-#include "sluice/service/files/store.hpp"
 
 namespace sluice::cli {
 namespace {
-
-namespace files = service::files;
 
 struct serve_settings {
     serve_options common;
@@ -45,19 +43,19 @@ struct serve_settings {
     std::string directory = "sluice-files";
 };
 
-coro::task<void> count_when_asked(service::chat::server& chat, io::engine& shard, int bell) {
+coro::task<void> count_when_asked(chat::server& chat, io::engine& shard, int bell) {
     for (;;) {
         auto rung = co_await io::poll{shard, bell, io::interest::in};
         if (!rung) co_return;
         std::uint64_t rings = 0;
         static_cast<void>(::read(bell, &rings, sizeof rings));
-        chat.count([](const service::chat::counters& c) { announce_counters(c); });
+        chat.count([](const chat::counters& c) { announce_counters(c); });
     }
 }
 
 /// A shard of the chat. Who wants its counters from another thread rings `bell`, an eventfd, for
 /// they are asked for on the chat's first shard.
-coro::task<void> live_and_count(service::chat::server& chat, io::engine& shard, std::size_t number,
+coro::task<void> live_and_count(chat::server& chat, io::engine& shard, std::size_t number,
                                 coro::context& patience, int bell) {
     coro::scope counting{co_await coro::this_context()};
     const bool counts = number == 0 && shard.attach(bell).has_value();
@@ -96,17 +94,16 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     const auto chat_place = net::address::local_of(doors->front().get());
 
     transcript_on_stdout shown;
-    service::chat::limits allowed;
+    chat::limits allowed;
     allowed.max_clients = s.common.max_clients;
     allowed.max_per_address = s.common.max_per_address;
-    service::chat::server chat{
-        std::move(*doors),
-        {.allowed = allowed,
-         .shards = shards,
-         .engine = {},
-         .grace = s.common.grace,
-         .seen = s.common.quiet || !given.out ? nullptr : &shown,
-         .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
+    chat::server chat{std::move(*doors),
+                      {.allowed = allowed,
+                       .shards = shards,
+                       .engine = {},
+                       .grace = s.common.grace,
+                       .seen = s.common.quiet || !given.out ? nullptr : &shown,
+                       .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
     files::http_options over_http;
     over_http.report = lines_to_stdout(s.common.quiet);
     if (!s.common.quiet) {
@@ -115,7 +112,7 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     files::raw_door raw{&*place,
                         {.how = {}, .report = over_http.report, .remark = over_http.remark}};
     files::http_door http{*place, over_http};
-    service::compute compute{service::make_fib(34), {}};
+    compute::compute compute{compute::make_fib(34), {}};
 
     const unique_fd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     constexpr std::uint64_t one = 1;

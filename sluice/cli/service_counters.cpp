@@ -7,7 +7,7 @@
 
 namespace sluice::cli {
 
-void announce_counters(const service::files::raw_counters& c) {
+void announce_counters(const files::raw_counters& c) {
     announce_counters(
         "raw files",
         std::array{counter{"clients", c.clients, "connections"},
@@ -19,7 +19,7 @@ void announce_counters(const service::files::raw_counters& c) {
                    counter{"failed", c.failed, "uploads that the disk did not take"}});
 }
 
-void announce_counters(const service::files::offer_counters& c) {
+void announce_counters(const files::offer_counters& c) {
     announce_counters("offer",
                       std::array{counter{"clients", c.clients, "connections"},
                                  counter{"served", c.served, "clients that were sent all of it"},
@@ -27,7 +27,7 @@ void announce_counters(const service::files::offer_counters& c) {
                                  counter{"lost", c.lost, "clients that left before the end"}});
 }
 
-void announce_counters(const service::tally& c) {
+void announce_counters(const compute::tally& c) {
     announce_counters(
         "compute",
         std::array{counter{"at_once", c.at_once, "answers where the question was read"},
@@ -43,7 +43,7 @@ void announce_counters(const service::tally& c) {
                    counter{"worked_ns", c.worked_ns, "work, altogether"}});
 }
 
-void announce_counters(const service::process_counters& c) {
+void announce_counters(const compute::process_counters& c) {
     announce_counters("programs",
                       std::array{counter{"started", c.started, "processes of --exec"},
                                  counter{"ended", c.ended, "by themselves, or as they were told"},

@@ -1,17 +1,17 @@
 // The counters of a raw door, of an offer and of a compute service, for people and programs.
 #pragma once
 
-#include "sluice/service/compute/process_pool.hpp"
-#include "sluice/service/compute/tally.hpp"
-#include "sluice/service/files/offer.hpp"
-#include "sluice/service/files/raw.hpp"
+#include "sluice/compute/server/process_pool.hpp"
+#include "sluice/compute/server/tally.hpp"
+#include "sluice/files/server/offer.hpp"
+#include "sluice/files/server/raw.hpp"
 
 namespace sluice::cli {
 
 /// Announce every counter (log.hpp).
-void announce_counters(const service::files::raw_counters& c);
-void announce_counters(const service::files::offer_counters& c);
-void announce_counters(const service::tally& c);
-void announce_counters(const service::process_counters& c);
+void announce_counters(const files::raw_counters& c);
+void announce_counters(const files::offer_counters& c);
+void announce_counters(const compute::tally& c);
+void announce_counters(const compute::process_counters& c);
 
 }  // namespace sluice::cli

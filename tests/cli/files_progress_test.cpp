@@ -1,6 +1,4 @@
 // What is shown of a transfer: rates and times that are right after a resume, lines that fit.
-#include "sluice/cli/files_progress.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,12 +7,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sluice/cli/files/progress.hpp"
+
 namespace sluice::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using service::files::phase;
-using service::files::progress;
+using files::phase;
+using files::progress;
 using testing::HasSubstr;
 
 constexpr std::uint64_t mib = std::uint64_t{1} << 20;

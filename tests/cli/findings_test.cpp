@@ -1,5 +1,5 @@
 // The doctor's judgements: every fact has one, and the worrying ones say what to do.
-#include "sluice/cli/findings.hpp"
+#include "sluice/cli/doctor/findings.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

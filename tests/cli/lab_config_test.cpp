@@ -1,9 +1,8 @@
 // A setting finds its place in a configuration, and all else stays.
-#include "sluice/cli/lab_config.hpp"
-
 #include <gtest/gtest.h>
 
 #include "sluice/cli/config.hpp"
+#include "sluice/cli/lab/config.hpp"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // The machine as its files tell it: made-up ones for what this machine has not.
-#include "sluice/cli/machine.hpp"
+#include "sluice/cli/doctor/machine.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

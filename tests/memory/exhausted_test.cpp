@@ -10,10 +10,10 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/connection.hpp"
-#include "sluice/net/console.hpp"
 #include "sluice/net/dial.hpp"
 #include "sluice/net/framed.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/term/console.hpp"
 #include "tests/memory/allocations.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
@@ -213,7 +213,7 @@ TEST_P(exhausted, input_is_read_on_the_next_try) {
         const auto e = new_engine();
         auto pair = local_pair();
         write_all(pair.theirs.get(), "typed");
-        auto input = net::console::open(*e, pair.ours.get());
+        auto input = term::console::open(*e, pair.ours.get());
         EXPECT_TRUE(input);
         bool failed = false;
         auto outer = [&]() -> coro::task<> {

@@ -1,6 +1,6 @@
 // Sessions in which the nth allocation fails, for each n: at most the session ends, and the next
 // one finds its service as it should be.
-#include "sluice/service/chat/session.hpp"
+#include "sluice/chat/server/session.hpp"
 
 #include <sys/socket.h>
 
@@ -16,18 +16,18 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/chat/server/hub.hpp"
+#include "sluice/compute/server/compute.hpp"
 #include "sluice/coro/scope.hpp"
+#include "sluice/files/server/http_door.hpp"
+#include "sluice/files/server/raw.hpp"
+#include "sluice/files/server/store.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/attend.hpp"
 #include "sluice/model/model.hpp"
-#include "sluice/service/chat/hub.hpp"
-#include "sluice/service/compute/compute.hpp"
-#include "sluice/service/conversation.hpp"
-#include "sluice/service/desk.hpp"
-#include "sluice/service/files/http_door.hpp"
-#include "sluice/service/files/raw.hpp"
-#include "sluice/service/files/store.hpp"
+#include "sluice/talk/conversation.hpp"
+#include "sluice/term/desk.hpp"
 #include "tests/memory/allocations.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
@@ -36,7 +36,6 @@ namespace sluice::test {
 namespace {
 
 using namespace std::chrono_literals;
-namespace chat = service::chat;
 
 /// Calls `scenario(n)` for n = 1, 2, 3 ... until it says that nothing has failed. Each in a thread
 /// of its own, which has no frames in store.
@@ -97,7 +96,7 @@ class session : public engine_test {
 INSTANTIATE_TEST_SUITE_P(on, session, ::testing::ValuesIn(every_engine()), engine_name);
 
 TEST_P(session, of_compute_ends_alone) {
-    service::compute fib{service::make_fib(30), {}};
+    compute::compute fib{compute::make_fib(30), {}};
     const std::string long_line(3000, '1');
     try_all(fib.service(), "10\n20\nabc\n" + long_line + "\n5", "89\n10946\nnot a number\n");
     EXPECT_GT(told_, 0) << "somebody should be told";
@@ -105,9 +104,9 @@ TEST_P(session, of_compute_ends_alone) {
 
 TEST_P(session, of_an_echo_ends_alone) {
     const auto serve = [](model::guest& client) -> coro::task<void> {
-        service::desk place{[](std::string_view) {}, {}};
-        service::conversation talk{client.peer(), "Client", place, {.echo = true}};
-        static_cast<void>(co_await talk.run(service::beginner::they, client.patience()));
+        term::desk place{[](std::string_view) {}, {}};
+        talk::conversation talk{client.peer(), "Client", place, {.echo = true}};
+        static_cast<void>(co_await talk.run(talk::beginner::they, client.patience()));
     };
     const std::string long_line(3000, 'x');
     try_all(serve, "hello\n" + long_line + "\n\xff\xf4\xff\xfd\x06there\nexit\n", "hello\n");
@@ -118,7 +117,7 @@ class file_session : public session {
     file_session() {
         std::string made = ::testing::TempDir() + "sluice.XXXXXX";
         folder_ = ::mkdtemp(made.data());
-        auto opened = service::files::store::open(folder_, {});
+        auto opened = files::store::open(folder_, {});
         EXPECT_TRUE(opened);
         store_.emplace(std::move(*opened));
     }
@@ -128,20 +127,20 @@ class file_session : public session {
     }
 
     std::filesystem::path folder_;
-    std::optional<service::files::store> store_;
+    std::optional<files::store> store_;
 };
 INSTANTIATE_TEST_SUITE_P(on, file_session, ::testing::ValuesIn(every_engine()), engine_name);
 
 TEST_P(file_session, of_the_raw_door_ends_alone) {
-    service::files::raw_door raw{&*store_, {}};
+    files::raw_door raw{&*store_, {}};
     try_all(raw.service(), pattern(70'000), "");
     EXPECT_GT(raw.counted().stored, 0U);
 }
 
 TEST_P(file_session, over_http_ends_alone) {
-    service::files::http_options allowed;
+    files::http_options allowed;
     allowed.allow_delete = true;
-    service::files::http_door http{*store_, allowed};
+    files::http_door http{*store_, allowed};
     const std::string_view script =
         "PUT /a/b.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
         "PUT /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"

@@ -1,0 +1,16 @@
+# add_part(TARGET FOLDER...): a static library of all sources in these folders of sluice/.
+function(add_part target)
+  set(patterns "")
+  foreach(folder IN LISTS ARGN)
+    list(APPEND patterns sluice/${folder}/*.cpp)
+  endforeach()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${patterns})
+  add_library(${target} STATIC ${sources})
+  string(REPLACE "sluice_" "" export_name ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${export_name})
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include>)
+  target_compile_features(${target} PUBLIC cxx_std_23)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:sluice_options>)
+  precompile_headers(${target})
+endfunction()

@@ -1,0 +1,201 @@
+// One function a command.
+#include "sluice/chat/server/commands.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "sluice/chat/server/names.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::chat {
+namespace {
+
+constexpr std::size_t most_listed = 200;
+
+std::string_view trimmed(std::string_view text) noexcept {
+    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+    return text;
+}
+
+void nick(hub& h, member& m, std::string_view name) {
+    if (name.empty()) {
+        return m.tell(fmt::format("* you are {}; /nick NAME changes that", m.name()));
+    }
+    const auto wanted = judge_nick(name);
+    if (!wanted) {
+        ++h.counted().names_refused;
+        return m.tell("* no: " + wanted.error());
+    }
+    if (*wanted == m.name()) return m.tell(fmt::format("* you are {} already", m.name()));
+    const std::string before = m.name();
+    if (const auto other = h.people().rename(m.entry(), *wanted)) {
+        ++h.counted().names_refused;
+        return m.tell(fmt::format("* the name {} is taken{}; choose another with /nick NAME",
+                                  *wanted,
+                                  same_letters(*wanted, *other)
+                                      ? std::string{}
+                                      : fmt::format(": it looks like {}, who is here", *other)));
+    }
+    if (m.has_arrived()) {
+        h.say(m, author::announced(m.id()), {"* ", before, " is now ", m.name(), "\n"});
+    }
+    h.show({"<< ", before, " is now ", m.name(), " >>\n"});
+    m.tell(fmt::format("* you are now {}", m.name()));
+}
+
+void join(hub& h, member& m, std::string_view name) {
+    const std::string& now = m.where()->name();
+    if (name.empty()) {
+        return m.tell(fmt::format("* you are in {}; /join ROOM takes you to another room", now));
+    }
+    const auto judged = judge_room(name);
+    if (!judged) return m.tell("* no: " + judged.error());
+    const std::string& wanted = *judged;
+    if (now == wanted) return m.tell(fmt::format("* you are in {} already", wanted));
+    if (!h.people().may_open(wanted, h.allowed().max_rooms)) {
+        ++h.counted().rooms_refused;
+        return m.tell("* no: this server has as many rooms as it may; /rooms lists them");
+    }
+    m.tell(
+        fmt::format("* you are in room {} ({} here)", wanted, h.people().members_of(wanted) + 1));
+    if (h.enter(m, wanted)) return;
+    ++h.counted().rooms_refused;
+    m.tell(fmt::format("* no: {} cannot be opened; you are in {}", wanted, m.where()->name()));
+}
+
+/// `all` things, the first of which are `shown`.
+std::string listed(const std::vector<std::string>& shown, std::size_t all) {
+    std::string line = fmt::format("{}", fmt::join(shown, ", "));
+    if (all > shown.size()) line += fmt::format(" and {} more", all - shown.size());
+    return line;
+}
+
+void who(hub& h, member& m) {
+    const std::string& room = m.where()->name();
+    const std::size_t all = h.people().members_of(room);
+    m.tell(fmt::format("* in {} ({}): {}", room, all,
+                       listed(h.people().names_in(room, most_listed), all)));
+}
+
+void rooms(hub& h, member& m) {
+    std::vector<std::string> words;
+    for (const auto& [name, members] : h.people().rooms(most_listed)) {
+        words.push_back(fmt::format("{} ({})", name, members));
+    }
+    m.tell("* rooms: " + listed(words, h.people().room_count()));
+}
+
+void me(hub& h, member& m, std::string_view what) {
+    if (what.empty()) return m.tell("* say what you do: /me waves");
+    const std::string shown = harmless(what);
+    ++h.counted().messages;
+    h.say(m, author::speaking(m.id()), {"*", m.name(), " ", shown, "*\n"});
+    h.show({"*", m.name(), " ", shown, "*\n"});
+}
+
+void message(hub& h, member& m, std::string_view rest) {
+    if (rest.find(' ') == std::string_view::npos) {
+        return m.tell("* say to whom and what: /msg NAME TEXT");
+    }
+    // Names may have spaces: the longest one that a member has is meant.
+    const auto most = wire::truncate_utf8(rest, 4 * longest_name).size();
+    for (auto end = rest.rfind(' ', most); end != std::string_view::npos && end > 0;
+         end = rest.rfind(' ', end - 1)) {
+        if (characters(rest.substr(0, end)) > longest_name) continue;
+        const auto to = h.people().find(rest.substr(0, end));
+        if (!to) continue;
+        h.whisper(*to,
+                  fmt::format("[{} -> you]: {}", m.name(), harmless(trimmed(rest.substr(end)))));
+        return m.tell(fmt::format("* told {}", to->name));
+    }
+    m.tell("* nobody here has that name; /who lists who is in this room");
+}
+
+void help(member& m) {
+    constexpr std::array lines{
+        "* /nick NAME        be called that",
+        "* /join ROOM        go to another room",
+        "* /who              who is in this room",
+        "* /rooms            which rooms there are",
+        "* /me TEXT          say what you do",
+        "* /msg NAME TEXT    a line for one person",
+        "* /say TEXT         say TEXT, also if it begins with a slash; //text "
+        "says /text",
+        "* /quit, or exit    leave",
+        "* anything else is said to the room",
+    };
+    for (const char* line : lines) m.tell(line);
+}
+
+std::string_view first_word(std::string_view line) noexcept {
+    return line.substr(0, line.find(' '));
+}
+
+std::string_view rest_after(std::string_view word, std::string_view line) noexcept {
+    return trimmed(line.substr(word.size()));
+}
+
+struct order {
+    std::string_view word;
+    void (*run)(hub& h, member& m, std::string_view rest);
+};
+
+constexpr std::array orders{
+    order{"/nick", nick},
+    order{"/join", join},
+    order{"/who", [](hub& h, member& m, std::string_view) { who(h, m); }},
+    order{"/rooms", [](hub& h, member& m, std::string_view) { rooms(h, m); }},
+    order{"/me", me},
+    order{"/msg", message},
+    order{"/help", [](hub&, member& m, std::string_view) { help(m); }},
+    order{"/say", [](hub&, member& m, std::string_view) { m.tell("* say what: /say TEXT"); }},
+};
+
+}  // namespace
+
+std::string harmless(std::string_view text) {
+    return wire::printable(wire::replace_invalid_utf8(text));
+}
+
+std::optional<std::string_view> text_of(std::string_view slash_line) noexcept {
+    const auto word = first_word(slash_line);
+    if (word == "/say") {
+        const auto rest = rest_after(word, slash_line);
+        return rest.empty() ? std::nullopt : std::optional{rest};
+    }
+    if (slash_line.starts_with("// ")) return slash_line;
+    if (word.starts_with("//") && word != "//") return slash_line.substr(1);
+    if (word == "//") return std::nullopt;
+    if (word.find('/', 1) != std::string_view::npos) return slash_line;
+    return std::nullopt;
+}
+
+bool introduces(std::string_view line) noexcept {
+    const auto word = first_word(line);
+    return word == "/nick" || word == "/join";
+}
+
+bool is_message(std::string_view line) noexcept {
+    const auto word = first_word(line);
+    return word == "/me" || word == "/msg";
+}
+
+bool command(hub& h, member& m, std::string_view line) {
+    ++h.counted().commands;
+    const auto word = first_word(line);
+    if (word == "/quit") return false;
+    for (const auto& known : orders) {
+        if (known.word != word) continue;
+        known.run(h, m, rest_after(word, line));
+        return true;
+    }
+    m.tell(fmt::format("* there is no {}; /help lists what there is",
+                       harmless(wire::truncate_utf8(word, 40))));
+    return true;
+}
+
+}  // namespace sluice::chat

@@ -1,0 +1,256 @@
+// Chooses what goes out next, and takes note of how far it went.
+#include "sluice/chat/server/member.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "sluice/chat/server/room.hpp"
+#include "sluice/io/ops/socket_call.hpp"
+#include "sluice/wire/framing.hpp"
+
+namespace sluice::chat {
+namespace {
+
+// A member far behind takes turns with the others.
+constexpr std::size_t most_a_send = std::size_t{256} * 1024;
+
+}  // namespace
+
+// Without `prepare`, so that io_uring, too, attempts and waits for room: a send that the kernel
+// holds would pin memory of the log while the log moves on.
+const io::op_kind member::kind_{
+    .want = io::interest::out, .attempt = &attempt, .complete = &complete};
+
+member::member(member_host& host, net::connection& peer) noexcept
+    : op{kind_, peer.home(), peer.fd()}, moved_at{peer.home().now()}, host_{host}, peer_{peer} {}
+
+member::~member() {
+    list_hook<room_members_tag>::unlink();
+    list_hook<waiting_members_tag>::unlink();
+}
+
+member::private_lines& member::outbox() {
+    if (!outbox_) outbox_ = std::make_unique<private_lines>();
+    return *outbox_;
+}
+
+void member::send_late_newline() noexcept {
+    open_ = false;
+    // Nothing is in the middle of being sent, so that this is what is sent next.
+    or_give_up([this] { outbox().text.insert(0, wire::message_end(true)); });
+    host_.deliver_later(*this);
+}
+
+void member::tell(std::string_view bytes, std::string_view end) noexcept {
+    if (broken_ || dismissed_) return;
+    try {
+        auto& text = outbox().text;
+        const std::size_t whole = text.size() + bytes.size() + end.size();
+        if (whole > host_.allowed().max_private) {
+            ++host_.counted().private_lost;
+            return;
+        }
+        if (whole > text.capacity()) text.reserve(std::max(whole, 2 * text.capacity()));
+        text.append(bytes).append(end);
+    } catch (const std::bad_alloc&) {
+        ++host_.counted().no_memory;
+        return;
+    }
+    host_.deliver_later(*this);
+}
+
+void member::enter(room& r, position start) noexcept {
+    room_ = &r;
+    cursor_ = start;
+    own_end_ = history_end_ = 0;
+}
+
+void member::leave() noexcept {
+    list_hook<room_members_tag>::unlink();
+    keep_rest_of_line();
+    room_ = nullptr;
+    cursor_ = own_end_ = history_end_ = 0;
+}
+
+bool member::between_lines() const noexcept {
+    return room_ == nullptr || room_->lines().starts_line(cursor_);
+}
+
+// It has seen the beginning of this line, so it gets the rest.
+void member::keep_rest_of_line() noexcept {
+    if (between_lines()) return;
+    const log& lines = room_->lines();
+    const position end = lines.line_start_from(cursor_);
+    or_give_up([&] { outbox().text.insert(0, lines.view(cursor_, end)); });
+    cursor_ = end;
+}
+
+member::piece member::without_last_newline(piece p) const noexcept {
+    p.open = !terminated_ && p.bytes.size() > 1 && p.bytes.back() == '\n';
+    if (p.open) p.bytes.remove_suffix(1);
+    return p;
+}
+
+member::piece member::next_piece() {
+    for (;;) {
+        if (outbox_ && (outbox_->sent > 0 || between_lines())) {
+            const auto rest = std::string_view{outbox_->text}.substr(outbox_->sent);
+            return without_last_newline({.bytes = rest, .own = true});
+        }
+        if (dismissed_ && !is_seen_out()) return {};
+        if (missed_ > 0) {
+            tell_missed();
+            continue;
+        }
+        if (room_ == nullptr) return {};
+        if (history_end_ != 0 && cursor_ >= history_end_) {
+            history_end_ = 0;
+            outbox().text.append("* that was said before you came\n");
+            continue;
+        }
+        const position to = pass_hidden();
+        if (to == cursor_) {
+            if (history_end_ != 0) continue;
+            if (!is_seen_out()) return {};
+            outbox().text.append(std::exchange(farewell_, {})).push_back('\n');
+            continue;
+        }
+        const auto p = without_last_newline({.bytes = room_->lines().view(cursor_, to), .to = to});
+        // What is left of the last line is the newline that this peer does not want.
+        if (terminated_ || p.bytes != "\n") return p;
+        cursor_ = to;
+    }
+}
+
+member::piece member::next_piece_or_end() noexcept {
+    if (broken_) return {};
+    try {
+        return next_piece();
+    } catch (const std::bad_alloc&) {
+        give_up();
+        return {};
+    }
+}
+
+// Moves the cursor behind lines that are not for this member, and gives the end of those that are.
+position member::pass_hidden() noexcept {
+    const log& lines = room_->lines();
+    const bool in_history = history_end_ != 0;
+    const position end = is_seen_out() ? last_ : lines.end();
+    const position last = in_history ? history_end_ : end;
+    while (cursor_ < last) {
+        const position to = std::min(last, cursor_ + most_a_send);
+        if (!in_history && own_end_ <= cursor_) return to;
+        const auto hidden = lines.find_stretch(cursor_, [&](author by) {
+            return in_history ? by.is_announcement() : by.hidden_from(id());
+        });
+        if (hidden.from > cursor_) return std::min(to, hidden.from);
+        cursor_ = std::min(hidden.to, last);
+    }
+    return cursor_;
+}
+
+std::size_t member::skip_to(position target) noexcept {
+    keep_rest_of_line();
+    const std::size_t missed = room_->lines().lines_by_others(id(), cursor_, target);
+    cursor_ = std::max(cursor_, target);
+    if (history_end_ != 0 && history_end_ <= cursor_) history_end_ = 0;
+    missed_ += missed;
+    return missed;
+}
+
+void member::tell_missed() {
+    if (missed_ == 0) return;
+    outbox().text.append(
+        fmt::format("* you missed {} message{}\n", missed_, missed_ == 1 ? "" : "s"));
+    missed_ = 0;
+}
+
+void member::dismiss(std::string_view why) noexcept {
+    if (std::exchange(dismissed_, true)) return;
+    keep_rest_of_line();
+    or_give_up([this, why] {
+        tell_missed();
+        outbox().text.append(why).push_back('\n');
+    });
+    host_.deliver_later(*this);
+    peer_.recv().cancel();
+}
+
+void member::see_out(std::string_view farewell) noexcept {
+    if (room_ == nullptr) return dismiss(farewell);
+    if (std::exchange(dismissed_, true)) return;
+    farewell_ = farewell;
+    last_ = room_->lines().end();
+    host_.deliver_later(*this);
+    peer_.recv().cancel();
+}
+
+void member::give_up() noexcept {
+    if (broken_) return;
+    ++host_.counted().no_memory;
+    hang_up();
+}
+
+void member::hang_up() noexcept {
+    broken_ = true;
+    ::shutdown(fd(), SHUT_RDWR);
+}
+
+void member::deliver() noexcept {
+    if (in_flight() || broken_ || is_shut()) return;
+    // Nobody waits for it: complete() has seen the result, if there is one already.
+    static_cast<void>(home().submit(*this));
+}
+
+bool member::has_moved() noexcept {
+    return std::exchange(moved_, false) || !in_flight();
+}
+
+int member::attempt(op& o) noexcept {
+    auto& self = static_cast<member&>(o);
+    // To ask again at once would only cost a call.
+    if (std::exchange(self.full_, false)) return -EAGAIN;
+    const piece p = self.next_piece_or_end();
+    self.sending_ = static_cast<std::uint32_t>(p.bytes.size());
+    self.sending_to_ = p.to;
+    self.sending_own_ = p.own;
+    self.sending_open_ = p.open;
+    if (p.bytes.empty()) return 0;
+    const auto n = io::call_send(o.fd(), as_bytes(p.bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -errno : static_cast<int>(n);
+}
+
+io::verdict member::complete(op& o, const io::completion& c) noexcept {
+    auto& self = static_cast<member&>(o);
+    self.set_raw_result(c.result);
+    if (c.result < 0) {
+        if (c.result != -ECANCELED && !self.broken_) {
+            ++self.host_.counted().broken;
+            self.hang_up();
+        }
+        return io::verdict::done;
+    }
+    const auto n = static_cast<std::uint32_t>(c.result);
+    if (n == 0) return io::verdict::done;
+    self.moved_ = true;
+    self.host_.counted().sent_bytes += n;
+    const bool whole = n == self.sending_;
+    self.full_ = !whole;
+    self.open_ = whole && self.sending_open_;
+    if (!self.sending_own_) {
+        self.cursor_ = whole ? self.sending_to_ : self.cursor_ + n;
+    } else if (whole) {
+        self.outbox_.reset();
+    } else {
+        self.outbox_->sent += n;
+    }
+    return whole && self.next_piece_or_end().bytes.empty() ? io::verdict::done : io::verdict::again;
+}
+
+}  // namespace sluice::chat

@@ -1,0 +1,187 @@
+// Says lines, carries out commands, and holds up what is too much at once.
+#include "sluice/chat/server/member_input.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "sluice/chat/server/commands.hpp"
+#include "sluice/net/pause.hpp"
+#include "sluice/wire/size.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::chat {
+
+using namespace std::chrono_literals;
+
+member_input::member_input(hub& h, member& m)
+    : hub_{h},
+      member_{m},
+      reader_{h.allowed().framing, h.allowed().max_line, wire::sender::person,
+              wire::overlong::dropped},
+      introduced_by_{io::after(now(), h.allowed().introduction)} {}
+
+io::time_point member_input::deadline() noexcept {
+    // When to take what has come for a message although its end has not. The end of an introduction
+    // interrupts no pause.
+    if (std::exchange(pause_begins_, false)) {
+        pause_until_ = net::end_of_pause(reader_.awaited(), member_.fd());
+    }
+    return member_.has_arrived() ? pause_until_ : std::min(pause_until_, introduced_by_);
+}
+
+void member_input::keep_chunk() {
+    if (holds_chunk_) return;
+    auto& held = holding();
+    std::string kept;
+    kept.reserve(held.rest.size() + reader_.rest_of_chunk().size());
+    kept.append(held.rest).append(reader_.rest_of_chunk());
+    held.chunk = std::move(kept);
+    const std::string_view all{held.chunk};
+    reader_.move_rest_to(all.substr(held.rest.size()));
+    held.rest = all.substr(0, held.rest.size());
+    holds_chunk_ = true;
+}
+
+void member_input::drop_chunk() noexcept {
+    holds_chunk_ = false;
+    if (!held_up_) return;
+    // When it was told of its pace is remembered.
+    if (held_up_->told_until == io::time_point{}) {
+        held_up_.reset();
+    } else {
+        held_up_->chunk = {};
+    }
+}
+
+bool member_input::feed(const result<io::lease>& got) {
+    if (got && !got->empty()) {
+        reader_.feed(got->text());
+    } else if (got) {
+        // After a reset that a send heard of, the stream only seems to end here.
+        if (member_.broken()) return false;
+        ended_ = true;
+        reader_.finish();
+    } else if (got.error() == fault::timed_out) {
+        if (!member_.has_arrived() && io::clock::now() >= introduced_by_) {
+            hub_.arrive(member_);
+            return !member_.dismissed();
+        }
+        reader_.end_pause();
+    } else {
+        return false;
+    }
+    pause_begins_ = true;
+    return resume();
+}
+
+bool member_input::resume() {
+    std::string_view rest;
+    if (held_ == hold::turn) rest = std::exchange(held_up_->rest, {});
+    held_ = hold::none;
+    for (;;) {
+        while (!rest.empty()) {
+            const auto end = std::min(rest.find('\n'), rest.size() - 1) + 1;
+            const auto line = wire::without_line_end(rest.substr(0, end));
+            if (!may_carry_out(line)) {
+                holding().rest = rest;
+                return !member_.dismissed();
+            }
+            rest.remove_prefix(end);
+            if (!hear_line(line)) return leave();
+        }
+        if (!may_speak()) return !member_.dismissed();
+        const auto found = reader_.next();
+        if (reader_.take_timing_mark()) member_.tell(wire::timing_mark(), {});
+        member_.want_newlines(reader_.answers_terminated());
+        if (!found) {
+            if (found.error() != fault::message_too_long) return no_memory();
+            too_long();
+            continue;
+        }
+        if (!*found) return !ended_ && !member_.dismissed();
+        // A message of a peer without framing may be several lines.
+        rest = (*found)->text;
+        if (rest.empty()) ++hub_.counted().empty_lines;
+    }
+}
+
+bool member_input::may_speak() {
+    if (reader_.drained()) return true;
+    const auto lines = said_.wait(hub_.pace_of_lines(), now());
+    const auto commands = asked_.wait(hub_.pace_of_commands(), now());
+    if (lines == io::duration{} && commands == io::duration{}) return true;
+    holding().time = std::max(lines, commands);
+    held_ = hold::time;
+    ++hub_.counted().held_back;
+    tell_held_back(lines >= commands ? fmt::format("{} lines", hub_.allowed().rate)
+                                     : fmt::format("{} commands", hub_.allowed().command_rate));
+    return false;
+}
+
+void member_input::tell_held_back(std::string_view pace) {
+    if (now() < held_up_->told_until) return;
+    held_up_->told_until = io::after(now(), 1min);
+    member_.tell(
+        fmt::format("* not so fast: this server takes {} a second from a member; yours "
+                    "wait, and none is lost",
+                    pace));
+}
+
+void member_input::too_long() {
+    ++hub_.counted().too_long;
+    charge_line();
+    member_.tell(fmt::format("* that was not said: a line has at most {} here; split it",
+                             wire::format_size(hub_.allowed().max_line)));
+}
+
+bool member_input::no_memory() {
+    member_.dismiss("* you have to go: this server has no memory left; try again later");
+    return false;
+}
+
+bool member_input::leave() {
+    member_.dismiss("* goodbye");
+    return false;
+}
+
+bool member_input::may_carry_out(std::string_view line) noexcept {
+    if (!line.starts_with('/') || text_of(line)) return true;
+    if (std::exchange(granted_, false) || hub_.may_command()) return true;
+    ++hub_.counted().put_off;
+    held_ = hold::turn;
+    return false;
+}
+
+bool member_input::hear_line(std::string_view line) {
+    if (line.empty()) {
+        ++hub_.counted().empty_lines;
+        return true;
+    }
+    if (line == "exit") return false;
+    if (!introduces(line)) hub_.arrive(member_);
+    if (line.front() != '/') return say(line);
+    if (const auto text = text_of(line)) return say(*text);
+    is_message(line) ? charge_line() : charge_command();
+    return command(hub_, member_, line);
+}
+
+bool member_input::say(std::string_view text) {
+    charge_line();
+    auto& counted = hub_.counted();
+    ++counted.messages;
+    counted.message_bytes += text.size();
+    std::string valid;
+    std::string shown;
+    if (!wire::is_printable(text)) {
+        valid = wire::replace_invalid_utf8(text);
+        text = wire::printable(valid, shown);
+    }
+    const std::string& name = member_.name();
+    hub_.say(member_, author::speaking(member_.id()), {"[", name, "]: ", text, "\n"});
+    hub_.show({"[", name, "]: ", text, "\n"});
+    return true;
+}
+
+}  // namespace sluice::chat

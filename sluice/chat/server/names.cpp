@@ -1,0 +1,264 @@
+// Judges names code point by code point, and folds those that look alike into one skeleton.
+#include "sluice/chat/server/names.hpp"
+
+#include <unicode/uchar.h>
+#include <unicode/unorm2.h>
+#include <unicode/uscript.h>
+#include <unicode/uset.h>
+#include <unicode/uspoof.h>
+#include <unicode/ustring.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+
+#include "sluice/chat/server/utf16.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::chat {
+namespace {
+
+constexpr std::size_t most_bytes = 4 * longest_name;
+
+struct closer {
+    void operator()(USpoofChecker* c) const noexcept { uspoof_close(c); }
+    void operator()(USet* s) const noexcept { uset_close(s); }
+};
+
+/// ICU's tables. Only read after they were loaded, so for any thread.
+class tables {
+ public:
+    static const tables& loaded() {
+        static const tables once;
+        return once;
+    }
+
+    std::unique_ptr<USpoofChecker, closer> spoof;
+    const UNormalizer2* nfc = nullptr;
+    const UNormalizer2* nfkc = nullptr;
+    const UNormalizer2* folded = nullptr;     // NFKC_Casefold
+    std::unique_ptr<USet, closer> invisible;  // no glyph, or that of a space
+    std::unique_ptr<USet, closer> brackets;
+
+ private:
+    tables() {
+        UErrorCode code = U_ZERO_ERROR;
+        spoof.reset(uspoof_open(&code));
+        uspoof_setChecks(spoof.get(), USPOOF_INVISIBLE | USPOOF_HIDDEN_OVERLAY, &code);
+        nfc = unorm2_getNFCInstance(&code);
+        nfkc = unorm2_getNFKCInstance(&code);
+        folded = unorm2_getNFKCCasefoldInstance(&code);
+        // U+2800 is a blank of Braille, U+1D159 and U+16FE4 stand for notes and strokes left out.
+        invisible.reset(
+            uset_openPattern(u"[[:Default_Ignorable_Code_Point:][:Cn:][:Cc:][:Cf:]["
+                             u":Co:][:Cs:][:Zl:][:Zp:]"
+                             u"[[:Zs:]-[\\ ]]\\u2800\\U0001D159\\U00016FE4]",
+                             -1, &code));
+        // Round brackets and braces are no part of the server's lines.
+        brackets.reset(uset_openPattern(
+            u"[<>\\:\u00ab\u00bb\u2039\u203a[[:Ps:][:Pe:]-[(){}\uff08\uff09]]]", -1, &code));
+        if (U_FAILURE(code) != 0) throw std::bad_alloc{};
+        uset_freeze(invisible.get());
+        uset_freeze(brackets.get());
+    }
+};
+
+void replace_by_skeleton(text16& text, const tables& t) noexcept {
+    text16 made;
+    UErrorCode code = U_ZERO_ERROR;
+    made.size = uspoof_getSkeleton(t.spoof.get(), 0, text.units.data(), text.size,
+                                   made.units.data(), text16::most, &code);
+    made.settle(code);
+    std::copy_n(made.units.data(), made.size, text.units.data());
+    text.size = made.size;
+}
+
+/// Where NFKC would make another letter of what looks like one of ASCII, that one: the lunate sigma
+/// is a C to a reader, and not the usual sigma.
+UChar32 seen_before_nfkc(UChar32 c, const tables& t) noexcept {
+    text16 one;
+    one.append(c);
+    normalize(one, t.nfkc);
+    if (one.first() == c || one.first() < 0x80) return c;
+    one.size = 0;
+    one.append(c);
+    replace_by_skeleton(one, t);
+    const UChar32 seen = one.first();
+    return one.size == 1 && seen < 0x80 && u_isalnum(seen) != 0 ? seen : c;
+}
+
+/// An accent of any script's, which a reader overlooks; a voiced sound mark makes another kana.
+bool is_accent(UChar32 c) noexcept {
+    UErrorCode code = U_ZERO_ERROR;
+    return u_charType(c) == U_NON_SPACING_MARK &&
+           uscript_getScript(c, &code) == USCRIPT_INHERITED && c != 0x3099 && c != 0x309a;
+}
+
+/// The skeleton as code points. Twice, for a capital may look like another letter than its small
+/// one does; I and l look alike, so i counts as l.
+text16 fold_alike(std::string_view name, const tables& t) noexcept {
+    text16 text;
+    to_utf16(name).for_each([&](UChar32 c) { text.append(c < 0x80 ? c : seen_before_nfkc(c, t)); });
+    normalize(text, t.nfkc);
+    for (int i = 0; i < 2; ++i) {
+        replace_by_skeleton(text, t);
+        normalize(text, t.folded);
+    }
+    UErrorCode code = U_ZERO_ERROR;
+    text16 apart;
+    apart.size = unorm2_normalize(unorm2_getNFDInstance(&code), text.units.data(), text.size,
+                                  apart.units.data(), text16::most, &code);
+    apart.settle(code);
+    text.size = 0;
+    apart.for_each([&text](UChar32 c) {
+        if (c == ' ' || is_accent(c)) return;
+        text.append(c == 'i' ? 'l' : c);
+    });
+    return text;
+}
+
+/// The skeleton without anything but letters and digits.
+std::string core_of(std::string_view name, const tables& t) {
+    text16 made;
+    fold_alike(name, t).for_each([&made](UChar32 c) {
+        if (u_isalnum(c) != 0) made.append(c);
+    });
+    return to_utf8(made);
+}
+
+/// True for the skeleton of digits of any script: 0 and 1 have become letters there.
+bool looks_like_number(std::string_view core) {
+    bool digits = !core.empty();
+    to_utf16(core).for_each([&digits](UChar32 c) {
+        if (u_charDigitValue(c) < 0 && c != 'o' && c != 'l') digits = false;
+    });
+    return digits;
+}
+
+/// What one code point looks like, if that is a single ASCII character.
+std::optional<char> looks_like(UChar32 c, const tables& t) {
+    text16 text;
+    text.append(c);
+    normalize(text, t.nfkc);
+    replace_by_skeleton(text, t);
+    if (text.size != 1 || text.units[0] >= 0x80) return std::nullopt;
+    return static_cast<char>(text.units[0]);
+}
+
+/// Letters and marks of other scripts may look like punctuation, and are none.
+bool is_punctuation(UChar32 c) noexcept {
+    return (U_GET_GC_MASK(c) & (U_GC_L_MASK | U_GC_M_MASK)) == 0;
+}
+
+bool is_bracket(UChar32 c, const tables& t) {
+    if (uset_contains(t.brackets.get(), c) != 0) return true;
+    if (c < 0x80 || !is_punctuation(c)) return false;
+    const auto shown = looks_like(c, t);
+    return shown && std::string_view{"[]<>:"}.contains(*shown);
+}
+
+bool begins_a_command_or_remark(UChar32 c, const tables& t) {
+    if (c == '*' || c == '/') return true;
+    if (c < 0x80 || !is_punctuation(c)) return false;
+    const auto shown = looks_like(c, t);
+    if (shown == '*' || shown == '/') return true;
+    std::array<char, 128> name{};
+    UErrorCode code = U_ZERO_ERROR;
+    u_charName(c, U_UNICODE_CHAR_NAME, name.data(), name.size(), &code);
+    return std::string_view{name.data()}.contains("ASTERISK");
+}
+
+judged_name refuse(const char* why) {
+    return std::unexpected{std::string{why}};
+}
+
+judged_name judge(std::string_view given, const tables& t) {
+    if (given.empty()) return refuse("a name has at least one character");
+    if (!wire::is_valid_utf8(given)) return refuse("a name is UTF-8 text");
+    constexpr const char* too_long = "a name has at most 32 characters";
+    // Composed it may be shorter than it is now.
+    if (given.size() > 3 * most_bytes) return refuse(too_long);
+    text16 text = to_utf16(given);
+    normalize(text, t.nfc);
+    std::string name = to_utf8(text);
+    if (name.empty() || characters(name) > longest_name) return refuse(too_long);
+    bool visible = (U_GET_GC_MASK(text.first()) & U_GC_M_MASK) == 0;
+    text.for_each(
+        [&](UChar32 c) { visible = visible && uset_contains(t.invisible.get(), c) == 0; });
+    UErrorCode code = U_ZERO_ERROR;
+    if (!visible ||
+        uspoof_check(t.spoof.get(), text.units.data(), text.size, nullptr, &code) != 0) {
+        return refuse("a name has visible characters only");
+    }
+    return name;
+}
+
+}  // namespace
+
+std::size_t characters(std::string_view text) noexcept {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+    }));
+}
+
+std::string skeleton(std::string_view name) {
+    if (name.size() > 3 * most_bytes || !wire::is_valid_utf8(name)) return {};
+    return to_utf8(fold_alike(name, tables::loaded()));
+}
+
+bool same_letters(std::string_view a, std::string_view b) {
+    if (a == b) return true;
+    if (std::max(a.size(), b.size()) > 3 * most_bytes) return false;
+    const auto& t = tables::loaded();
+    text16 left = to_utf16(a);
+    text16 right = to_utf16(b);
+    normalize(left, t.folded);
+    normalize(right, t.folded);
+    return left.size > 0 && left.size == right.size &&
+           std::equal(left.units.data(), left.units.data() + left.size, right.units.data());
+}
+
+judged_name judge_nick(std::string_view given) {
+    const auto& t = tables::loaded();
+    auto name = judge(given, t);
+    if (!name) return name;
+    if (name->front() == ' ' || name->back() == ' ' || name->contains("  ")) {
+        return refuse("a name has no spaces at its ends, and no two in a row");
+    }
+    const text16 text = to_utf16(*name);
+    bool marks = begins_a_command_or_remark(text.first(), t);
+    text.for_each([&](UChar32 c) { marks = marks || is_bracket(c, t); });
+    if (marks) {
+        return refuse(
+            "a name has none of [ ] < > : and begins with neither * nor "
+            "/, nor has anything that "
+            "looks like them");
+    }
+    const std::string core = core_of(*name, t);
+    const std::string client = core_of("client", t);
+    if (core.starts_with(client) &&
+        looks_like_number(std::string_view{core}.substr(client.size()))) {
+        return refuse("'Client' with a number is what the server calls people");
+    }
+    if (core == core_of("server", t) || core == core_of("exit", t)) {
+        return refuse("that word means something else here, or looks like one that does");
+    }
+    return name;
+}
+
+judged_name judge_room(std::string_view given) {
+    auto name = judge(given, tables::loaded());
+    if (name && name->contains(' ')) return refuse("the name of a room has no spaces");
+    return name;
+}
+
+void load_name_tables() {
+    static_cast<void>(tables::loaded());
+}
+
+}  // namespace sluice::chat

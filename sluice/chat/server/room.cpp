@@ -1,0 +1,119 @@
+// Appends once, delivers to each, and deals with those whom the window passes.
+#include "sluice/chat/server/room.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "sluice/chat/server/relay.hpp"
+#include "sluice/wire/size.hpp"
+
+namespace sluice::chat {
+
+room::room(std::string name, std::size_t home, member_host& host) noexcept
+    : elsewhere{.home = home, .copies = {}, .goodbye = {}},
+      name_{std::move(name)},
+      log_{host.allowed().window},
+      host_{host} {}
+
+room::~room() {
+    list_hook<changed_rooms_tag>::unlink();
+    host_.counted().log_bytes -= log_.end() - log_.begin();
+}
+
+void room::append(author from, member* speaker, std::initializer_list<std::string_view> pieces,
+                  std::size_t count) {
+    std::size_t length = 0;
+    for (const auto piece : pieces) length += piece.size();
+    // So much may be said in one turn that the window would pass even those who keep up.
+    if (log_.end() + length - flushed_ > log_.window() / 2) flush();
+    log_.make_room(length);
+    const position begin = log_.begin_after(length);
+    if (begin > slowest_) overtake(begin);
+    auto& counted = host_.counted();
+    const std::size_t passed = begin - log_.begin();
+    log_.append(from, pieces);
+    counted.log_bytes += length - passed;
+    counted.deliveries += count * (size_ - (speaker != nullptr ? 1 : 0));
+    if (speaker != nullptr) speaker->wrote_until(log_.end());
+    if (!from.is_arrival()) return;
+    members_.for_each([&](member& m) {
+        if (m.id() <= from.who()) return;
+        m.wrote_until(log_.end());
+        counted.deliveries -= count;
+    });
+}
+
+// A look at every cursor, but only where somebody may be slow, and then not again for half a
+// window: whoever is slow goes on well ahead.
+void room::overtake(position begin) noexcept {
+    const position half = log_.end() - std::min<position>(log_.window() / 2, log_.end());
+    const position target = log_.line_start_from(std::max(begin, half));
+    slowest_ = log_.end();
+    const limits& allowed = host_.allowed();
+    members_.for_each([&](member& m) {
+        if (m.cursor() >= begin) {
+            slowest_ = std::min(slowest_, m.cursor());
+            return;
+        }
+        const std::size_t missed = m.skip_to(target);
+        slowest_ = std::min(slowest_, m.cursor());
+        host_.counted().skipped += missed;
+        host_.counted().deliveries -= missed;
+        if (allowed.slow == slow_policy::skip || missed == 0 || m.dismissed()) return;
+        ++host_.counted().too_slow;
+        dismiss_slow(m);
+    });
+}
+
+void room::dismiss_slow(member& m) const noexcept {
+    try {
+        m.dismiss(
+            fmt::format("* you have to go: you are more than {} behind, and this server "
+                        "does not wait; come back when you can read faster",
+                        wire::format_size(host_.allowed().window)));
+    } catch (const std::bad_alloc&) {
+        m.give_up();
+    }
+}
+
+void room::enter(member& m) {
+    members_.push_back(m);
+    ++size_;
+    m.enter(*this, log_.end());
+    slowest_ = std::min(slowest_, log_.end());
+    show_history(m);
+}
+
+void room::show_history(member& m) noexcept {
+    const auto [from, lines] = history();
+    if (lines == 0) return;
+    try {
+        m.tell(fmt::format("* the last {} said here:",
+                           lines == 1 ? std::string{"line"} : fmt::format("{} lines", lines)));
+    } catch (const std::bad_alloc&) {
+        return m.give_up();
+    }
+    const position end = log_.end();
+    m.enter(*this, from);
+    m.read_history_until(end);
+    slowest_ = std::min(slowest_, from);
+}
+
+void room::leave(member& m) noexcept {
+    // What was said until now is for its ears.
+    m.deliver();
+    const std::size_t missed = m.skip_to(log_.end());
+    host_.counted().skipped += missed;
+    host_.counted().deliveries -= missed;
+    m.leave();
+    --size_;
+}
+
+void room::flush() noexcept {
+    flushed_ = log_.end();
+    members_.for_each([](member& m) { m.deliver(); });
+}
+
+}  // namespace sluice::chat

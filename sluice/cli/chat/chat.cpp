@@ -1,0 +1,15 @@
+// `sluice chat`: many talk at once, each whenever they like.
+#include "sluice/cli/chat/join.hpp"
+#include "sluice/cli/chat/serve.hpp"
+#include "sluice/cli/subcommands.hpp"
+
+namespace sluice::cli {
+
+void add_chat(commands& all) {
+    auto* chat = all.root().add_subcommand("chat", "Talk with many at once, in rooms");
+    chat->require_subcommand(1);
+    add_chat_serve(all, *chat);
+    add_chat_join(all, *chat);
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,175 @@
+// Chooses between a terminal and plain lines, and runs the client.
+#include "sluice/cli/chat/join.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/chat/client/chat_client.hpp"
+#include "sluice/chat/client/plain_desk.hpp"
+#include "sluice/chat/client/typing_desk.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/message_options.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/words.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/net/address.hpp"
+#include "sluice/term/colour.hpp"
+#include "sluice/term/console.hpp"
+#include "sluice/term/raw_terminal.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using chat::chat_end;
+
+struct chat_join_settings {
+    std::string where = "127.0.0.1:5000";
+    std::optional<engine_request> engine;
+    chat::chat_client_options chat;
+};
+
+void complain_beside(std::string_view what) {
+    announce(fmt::format("sluice: {}", what));
+}
+
+exit_status fail(std::string_view why, exit_status status = exit_status::failed) {
+    complain_beside(why);
+    return status;
+}
+
+exit_status status_of(chat_end end, int signal) noexcept {
+    switch (end) {
+        case chat_end::left: return exit_status::done;
+        case chat_end::server_gone: return exit_status::unreachable;
+        case chat_end::failed: return exit_status::failed;
+        case chat_end::stopped:
+            return signal == SIGINT ? exit_status::interrupted : exit_status::done;
+    }
+    return exit_status::failed;
+}
+
+/// Whether a line can be edited here: a person sits at both ends, and the terminal can move its
+/// cursor.
+bool can_edit() noexcept {
+    const char* kind = std::getenv("TERM");
+    return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 &&
+           (kind == nullptr || std::string_view{kind} != "dumb");
+}
+
+exit_status take_part(io::engine& home, std::vector<net::address> where, chat::chat_desk& desk,
+                      const chat_join_settings& s) {
+    chat::chat_client client{home, std::move(where), desk, s.chat};
+    const stop_signals stops{home, [&client] { client.stop(); }};
+    const chat_end end = io::run(home, client.run());
+    return status_of(end, stops.first());
+}
+
+/// The terminal on stdout once more, so that a write to it never waits: that it does not is said
+/// to our description of it alone (open(2)), for the other one is the shell's, too.
+unique_fd own_screen() noexcept {
+    return unique_fd{::open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)};
+}
+
+exit_status fail_to_use_streams(error why) {
+    return fail(fmt::format("cannot use standard input and output: {}", why.message()));
+}
+
+exit_status chat_on_terminal(io::engine& home, std::vector<net::address> where,
+                             term::console& keyboard, const chat_join_settings& s) {
+    const unique_fd ours = own_screen();
+    const auto opened = term::console::open(home, ours ? ours.get() : STDOUT_FILENO);
+    if (!opened) return fail_to_use_streams(opened.error());
+    term::console& screen = **opened;
+    chat::typing_desk::options o{
+        .max_line = s.chat.max_line, .colour = may_colour(stdout), .beside = {}};
+    if (::isatty(STDERR_FILENO) != 1) o.beside = announce;
+    chat::typing_desk desk{keyboard, screen, std::move(o)};
+    const auto raw = raw_terminal::enter(
+        home,
+        {.resized = [&desk](std::size_t columns, std::size_t rows) { desk.resize(columns, rows); },
+         .suspending = [&desk] { return desk.take_away(); },
+         .resumed = [&desk] { desk.draw_again(); }});
+    if (!raw) return fail(fmt::format("cannot use the terminal: {}", raw.error().message()));
+    return take_part(home, std::move(where), desk, s);
+}
+
+exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
+    const auto& given = settle_standard_streams();
+    if (s.engine == engine_request::blocking) {
+        return complain(command,
+                        "the engine blocking waits for one thing at a time, and a chat for the "
+                        "keyboard and the server at once; use --engine epoll or --engine uring");
+    }
+    if (!given.out) {
+        return fail(
+            "standard output is closed, but what the others say is written there; leave it open, "
+            "or direct it to a file");
+    }
+    auto where = net::resolve(s.where);
+    if (!where) {
+        return fail(fmt::format("cannot find {} ({}): check the name, or give an IP address",
+                                in_quotes(s.where), where.error().message()),
+                    exit_status::unreachable);
+    }
+    auto home = open_engine(s.engine.value_or(engine_request::automatic));
+    if (!home) return fail(home.error());
+    const auto keyboard = term::console::open(**home, STDIN_FILENO);
+    if (!keyboard) return fail_to_use_streams(keyboard.error());
+    if (can_edit()) return chat_on_terminal(**home, std::move(*where), **keyboard, s);
+    const auto screen = term::console::open(**home, STDOUT_FILENO);
+    if (!screen) return fail_to_use_streams(screen.error());
+    chat::plain_desk desk{
+        **keyboard,
+        **screen,
+        {.note = announce, .complaint = complain_beside, .prompt = {}, .answered = {}},
+        s.chat.max_line,
+        ::isatty(STDIN_FILENO) == 1};
+    return take_part(**home, std::move(*where), desk, s);
+}
+
+/// A name or a room: one word, which the server judges further.
+reading<std::string> read_word(std::string_view text) {
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte <= ' ' || byte == 0x7f) {
+            return std::unexpected{in_quotes(text) + " is no name: leave out spaces and controls"};
+        }
+    }
+    if (text.empty()) return std::unexpected{std::string{"a name needs a character at least"}};
+    return std::string{text};
+}
+
+}  // namespace
+
+void add_chat_join(commands& all, CLI::App& chat) {
+    auto* command = chat.add_subcommand("join", "Call a server and chat with all who are there");
+    auto settings = std::make_shared<chat_join_settings>();
+    auto& o = settings->chat;
+    add_value(*command, "ADDRESS", settings->where, read_address, "",
+              fmt::format("HOST:PORT or PORT ({})", settings->where));
+    add_value(*command, "--nick", o.nick, read_word, "NAME", "Ask for this name on arrival");
+    add_value(*command, "--room", o.room, read_word, "NAME", "Go to this room on arrival");
+    command->add_flag("--reconnect", o.reconnect,
+                      "Call again when cut off, with the same name and room");
+    add_framing_option(*command, o.framing);
+    add_max_line_option(*command, o.max_line, "message");
+    add_engine_option(*command, settings->engine);
+    all.on(*command, [command, settings] { return join_chat(*command, *settings); });
+}
+
+}  // namespace sluice::cli

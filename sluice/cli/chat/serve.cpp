@@ -1,0 +1,170 @@
+// Reads the options of a chat, opens its doors, and runs it until it is stopped.
+#include "sluice/cli/chat/serve.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/chat/server/server.hpp"
+#include "sluice/cli/chat/counters.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/message_options.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/server_signals.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/stop_signals.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/wire/size.hpp"
+
+namespace sluice::cli {
+namespace {
+
+struct chat_serve_settings {
+    serve_options common;
+    chat::limits allowed;
+    std::chrono::milliseconds write_deadline{60'000};
+    std::optional<std::uint64_t> rate;
+    std::optional<std::uint64_t> burst;
+    std::optional<std::uint64_t> command_rate;
+    bool stats = false;
+};
+
+/// A sentence without its full stop, or nothing.
+std::string why_no_window(const chat::limits& l) {
+    // A line can grow fourfold when its control characters are written out.
+    const std::size_t least = 8 * l.max_line;
+    if (l.window >= least) return {};
+    return fmt::format("--window {} is too small for --max-line {}; give it at least {}",
+                       wire::format_size(l.window), wire::format_size(l.max_line),
+                       wire::format_size(least));
+}
+
+/// A rate that was chosen has a burst of its own.
+void set_rates(chat::limits& l, const chat_serve_settings& s) {
+    constexpr std::uint64_t usual_burst = 10;
+    if (s.rate) l.rate = static_cast<double>(*s.rate);
+    if (s.rate || s.burst) l.burst = static_cast<double>(s.burst.value_or(usual_burst));
+    if (!s.command_rate) return;
+    l.command_rate = static_cast<double>(*s.command_rate);
+    l.command_burst = static_cast<double>(std::max(*s.command_rate, usual_burst));
+}
+
+exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
+    const auto& given = settle_standard_streams();
+    const auto pair = pair_up(s.common.engine, s.common.model);
+    if (!pair) return complain(command, pair.error());
+    if (pair->model != model_kind::event) {
+        const auto asked = s.common.model ? fmt::format("--model {}", to_text(*s.common.model))
+                                          : std::string{"--engine blocking"};
+        return complain(command,
+                        fmt::format("{} cannot carry a chat, where everybody hears "
+                                    "everybody at any time; use --model event, on epoll or uring",
+                                    asked));
+    }
+    if (const auto why = why_no_window(s.allowed); !why.empty()) return complain(command, why);
+    set_up_output(s.common, pair->model);
+    raise_open_files();
+    auto home = open_engine(pair->engine);
+    if (!home) return log_failure(home.error());
+    const unsigned shards = model::workers_of(s.common.workers);
+    auto doors = open_shared_doors(s.common.listen, shards);
+    if (!doors) return log_failure(doors.error());
+    const auto where = net::address::local_of(doors->front().get());
+
+    s.allowed.max_clients = s.common.max_clients;
+    s.allowed.max_per_address = s.common.max_per_address;
+    s.allowed.write_deadline = s.write_deadline;
+    set_rates(s.allowed, s);
+    transcript_on_stdout shown;
+    chat::server server{std::move(*doors),
+                        {.allowed = s.allowed,
+                         .shards = shards,
+                         .engine = {},
+                         .grace = s.common.grace,
+                         .seen = s.common.quiet || !given.out ? nullptr : &shown,
+                         .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
+    const stop_signals stops{**home, [&server] { server.stop(); }};
+    const server_signals others{
+        **home, [&server] { server.stop(); },
+        [&server] { server.count([](const chat::counters& c) { announce_counters(c); }); }};
+    const auto served = io::run(**home, server.run(**home, [&] {
+        announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
+    }));
+    if (!served) {
+        return log_failure(fmt::format("cannot start {} shards: {}; use fewer with --workers",
+                                       shards, served.error().message()));
+    }
+    if (s.stats) announce_counters(server.counted());
+    return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
+}
+
+reading<std::uint64_t> read_private_limit(std::string_view text) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 24;
+    auto size = read_size(text);
+    if (size && (*size == 0 || *size > most)) {
+        return std::unexpected{in_quotes(text) + " is no limit on private lines; write 1 to 16M"};
+    }
+    return size;
+}
+
+reading<std::uint64_t> read_window(std::string_view text) {
+    constexpr std::uint64_t least = std::uint64_t{4} << 10;
+    constexpr std::uint64_t most = std::uint64_t{1} << 32;
+    auto size = read_size(text);
+    if (size && (*size < least || *size > most)) {
+        return std::unexpected{in_quotes(text) + " is no window of a room; write 4K to 4G"};
+    }
+    return size;
+}
+
+void add_chat_limits(CLI::App& command, chat_serve_settings& into) {
+    constexpr std::array<std::pair<std::string_view, chat::slow_policy>, 2> policies{
+        {{"skip", chat::slow_policy::skip}, {"disconnect", chat::slow_policy::disconnect}}};
+    constexpr std::uint64_t many = 1'000'000;
+    chat::limits& l = into.allowed;
+    add_framing_option(command, l.framing);
+    add_value(command, "--slow", l.slow, one_of{policies}, "WHAT",
+              "Becomes of who reads too slowly: skip or disconnect (skip)");
+    add_value(command, "--window", l.window, read_window, "SIZE",
+              "What a room keeps of its lines (1M)");
+    add_value(command, "--history", l.history, count_from{0, many}, "N",
+              "Lines that a newcomer is shown (100)");
+    add_max_line_option(command, l.max_line, "line");
+    add_value(command, "--max-rooms", l.max_rooms, count_from{1, many}, "N",
+              "Rooms at a time (1000)");
+    add_value(command, "--max-private", l.max_private, read_private_limit, "SIZE",
+              "Replies and private lines that wait for a member (64K)");
+    add_value(command, "--rate", into.rate, count_from{0, many}, "N",
+              "Lines a second from a member, 0 for any number (100000)");
+    add_value(command, "--burst", into.burst, count_from{1, many}, "N",
+              "Lines at once beyond --rate (10; 200000 without --rate)");
+    add_value(command, "--command-rate", into.command_rate, count_from{0, many}, "N",
+              "Commands a second from a member, 0 for any number (50)");
+    add_value(command, "--presence", l.presence, count_from{0, many}, "N",
+              "Largest room that is told who comes and goes (500)");
+    add_value(command, "--write-deadline", into.write_deadline, read_duration, "TIME",
+              "How long a member may take nothing while something waits (60s)");
+}
+
+}  // namespace
+
+void add_chat_serve(commands& all, CLI::App& chat) {
+    auto* command = chat.add_subcommand("serve", "Let everybody who connects talk with all others");
+    auto chosen = std::make_shared<chat_serve_settings>();
+    add_chat_limits(*command, *chosen);
+    command->add_flag("--stats", chosen->stats, "Print the counters at the end");
+    add_serve_options(*command, chosen->common);
+    all.on(*command, [command, chosen] { return serve_chat(*command, *chosen); });
+}
+
+}  // namespace sluice::cli

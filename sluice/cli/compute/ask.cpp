@@ -1,0 +1,223 @@
+// Asks one question, or many at a time, and says how it went.
+#include "sluice/cli/compute/ask.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/words.hpp"
+#include "sluice/compute/client/asker.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/net/address.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using compute::asked;
+
+struct ask_settings {
+    std::string where;
+    compute::asking what;
+    std::chrono::milliseconds timeout{60'000};
+    std::optional<engine_request> engine;
+    bool json = false;
+};
+
+/// A line on a terminal that overwrites itself.
+class bar {
+ public:
+    explicit bar(std::uint64_t all) noexcept
+        : all_{all}, shown_{all > 1 && ::isatty(STDERR_FILENO) == 1} {}
+    bar(const bar&) = delete;
+    bar& operator=(const bar&) = delete;
+    ~bar() {
+        if (drawn_) show_on_stderr("\r\033[K");
+    }
+
+    [[nodiscard]] bool shown() const noexcept { return shown_; }
+    void draw(std::uint64_t done) {
+        constexpr std::size_t width = 40;
+        const auto filled = static_cast<std::size_t>(done * width / all_);
+        const double rate = static_cast<double>(done) / seconds_since(begun_);
+        show_on_stderr(fmt::format("\r[{:#<{}}{:.<{}}] {} of {}, {:.0f} a second ", "", filled, "",
+                                   width - filled, grouped(done), grouped(all_), rate));
+        drawn_ = true;
+    }
+
+ private:
+    static double seconds_since(io::time_point when) {
+        return std::max(1e-9, std::chrono::duration<double>(io::clock::now() - when).count());
+    }
+
+    std::uint64_t all_;
+    bool shown_;
+    bool drawn_ = false;
+    io::time_point begun_ = io::clock::now();
+};
+
+double in_milliseconds(io::duration d) {
+    return std::chrono::duration<double, std::milli>(d).count();
+}
+
+double in_seconds(io::duration d) {
+    return std::chrono::duration<double>(d).count();
+}
+
+double rate_of(const asked& a) {
+    return a.elapsed.count() > 0 ? static_cast<double>(a.answered) / in_seconds(a.elapsed) : 0;
+}
+
+std::string in_words(io::duration d) {
+    const double ms = in_milliseconds(d);
+    if (ms >= 1000) return fmt::format("{:.2f} s", ms / 1000);
+    if (ms >= 1) return fmt::format("{:.2f} ms", ms);
+    return fmt::format("{:.0f} us", ms * 1000);
+}
+
+std::string question_and_answer(const ask_settings& s, const asked& a) {
+    const auto& said = a.answer ? a.answer : a.refusal;
+    if (!said) return {};
+    return fmt::format("function({}): {}\n", wire::printable(s.what.question),
+                       wire::printable(*said));
+}
+
+std::string summary(const ask_settings& s, const asked& a) {
+    auto text = fmt::format("{} answers in {:.3f} s: {:.1f} a second ({} clients x {} questions)\n",
+                            grouped(a.answered), in_seconds(a.elapsed), rate_of(a),
+                            grouped(s.what.clients), grouped(s.what.requests));
+    if (a.answered > 0) {
+        text += fmt::format("latency: p50 {}, p90 {}, p99 {}, max {}\n", in_words(a.took.at(0.5)),
+                            in_words(a.took.at(0.9)), in_words(a.took.at(0.99)),
+                            in_words(a.took.max()));
+    }
+    if (a.errors.empty()) return text + "errors: none\n";
+    std::string list;
+    for (const auto& [kind, count] : a.errors) {
+        list += fmt::format("{}{} {}", list.empty() ? "" : ", ", kind, grouped(count));
+    }
+    return text + "errors: " + list + '\n';
+}
+
+std::string as_json(const ask_settings& s, const asked& a) {
+    nlohmann::ordered_json j;
+    j["question"] = s.what.question;
+    j["answer"] = a.answer ? nlohmann::json(*a.answer) : nlohmann::json(nullptr);
+    j["clients"] = s.what.clients;
+    j["requests"] = s.what.requests;
+    j["reconnect"] = s.what.reconnect;
+    j["answered"] = a.answered;
+    j["seconds"] = in_seconds(a.elapsed);
+    j["rate"] = rate_of(a);
+    j["latency_ms"] = {{"p50", in_milliseconds(a.took.at(0.5))},
+                       {"p90", in_milliseconds(a.took.at(0.9))},
+                       {"p99", in_milliseconds(a.took.at(0.99))},
+                       {"max", in_milliseconds(a.took.max())}};
+    j["errors"] = nlohmann::json::object();
+    for (const auto& [kind, count] : a.errors) j["errors"][kind] = count;
+    return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+exit_status judge(const asked& a, int signal) {
+    if (signal != 0) return signal == SIGINT ? exit_status::interrupted : exit_status::failed;
+    if (a.errors.empty()) return exit_status::done;
+    return a.lost ? exit_status::unreachable : exit_status::failed;
+}
+
+/// What to say where nobody answered at all.
+void explain_silence(const ask_settings& s, const asked& a) {
+    for (const auto& [kind, count] : a.errors) {
+        static_cast<void>(announce_failure(
+            a.reached
+                ? fmt::format("{} gave no answer ({})", in_quotes(s.where), kind)
+                : fmt::format("cannot reach {} ({}): is `sluice compute serve` running there?",
+                              in_quotes(s.where), kind),
+            exit_status::unreachable));
+        return;
+    }
+}
+
+exit_status ask(const CLI::App& command, ask_settings& s) {
+    settle_standard_streams();
+    raise_open_files();
+    if (s.what.question.find('\n') != std::string::npos) {
+        return complain(command, "a question is one line; ask the lines one by one");
+    }
+    auto where = net::resolve(s.where);
+    if (!where) {
+        return announce_failure(
+            fmt::format("cannot find {} ({}): check the name, or give an IP address",
+                        in_quotes(s.where), where.error().message()),
+            exit_status::unreachable);
+    }
+    auto home = open_engine(s.engine.value_or(engine_request::automatic));
+    if (!home) return announce_failure(home.error(), exit_status::failed);
+    s.what.where = std::move(*where);
+    s.what.timeout = s.timeout;
+    const auto all = s.what.clients * s.what.requests;
+    compute::asker questions{**home, s.what};
+    asked outcome;
+    int signal = 0;
+    {
+        const stop_signals stops{**home, [&questions] { questions.stop(); }};
+        bar progress{all};
+        auto draw = [&progress](std::uint64_t done) { progress.draw(done); };
+        outcome = io::run(**home,
+                          questions.run(progress.shown() ? std::function<void(std::uint64_t)>{draw}
+                                                         : std::function<void(std::uint64_t)>{}));
+        signal = stops.first();
+    }
+    if (s.json) {
+        print(as_json(s, outcome));
+    } else {
+        print(question_and_answer(s, outcome));
+        if (all > 1) print(summary(s, outcome));
+    }
+    if (outcome.answered == 0 && !outcome.refusal) explain_silence(s, outcome);
+    return judge(outcome, signal);
+}
+
+}  // namespace
+
+void add_compute_ask(commands& all, CLI::App& compute) {
+    constexpr std::uint64_t most_clients = 20'000;
+    constexpr std::uint64_t most_requests = 1'000'000'000;
+    auto* command = compute.add_subcommand("ask", "Ask a question, once or many times");
+    auto s = std::make_shared<ask_settings>();
+    add_value(*command, "ADDRESS", s->where, read_address, "", "HOST:PORT or PORT")->required();
+    add_value(
+        *command, "N", s->what.question,
+        [](std::string_view text) -> reading<std::string> { return std::string{text}; }, "",
+        "What to ask: a number for fib")
+        ->required();
+    add_value(*command, "--clients", s->what.clients, count_from{1, most_clients}, "C",
+              "Clients that ask at a time, a connection each (1)");
+    add_value(*command, "--requests", s->what.requests, count_from{1, most_requests}, "R",
+              "Questions that each of them asks, one after another (1)");
+    command->add_flag("--reconnect", s->what.reconnect, "A new connection for each question");
+    add_value(*command, "--timeout", s->timeout, read_duration, "TIME",
+              "For a connection, and for an answer (60s)");
+    command->add_flag("--json", s->json, "Print one JSON object");
+    add_engine_option(*command, s->engine);
+    all.on(*command, [command, s] { return ask(*command, *s); });
+}
+
+}  // namespace sluice::cli

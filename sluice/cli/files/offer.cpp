@@ -1,0 +1,85 @@
+// Looks at the file, then offers it.
+#include "sluice/cli/files/offer.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/service_counters.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/words.hpp"
+#include "sluice/files/server/offer.hpp"
+
+namespace sluice::cli {
+namespace {
+
+struct offer_settings {
+    serve_options common;
+    std::string file;
+    transfer::to_socket how = transfer::to_socket::automatic;
+    std::uint64_t count = 0;
+    std::chrono::milliseconds idle_time{std::chrono::seconds{10}};
+    std::chrono::milliseconds body_time{std::chrono::seconds{30}};
+    std::uint64_t min_rate = files::default_upload_pace.bytes_a_second;
+};
+
+exit_status offer_file(const CLI::App& command, const offer_settings& s) {
+    settle_standard_streams();
+    const auto pair = pair_up(s.common.engine, s.common.model);
+    if (!pair) return complain(command, pair.error());
+    set_up_output(s.common, pair->model);
+    // The first process is the one that was asked to stop after so many, whichever serves the last.
+    const auto us = ::getpid();
+    files::offer given{s.file,
+                       {.how = s.how,
+                        .count = s.count,
+                        .pace = {.window = s.body_time, .bytes_a_second = s.min_rate},
+                        .idle_time = s.idle_time,
+                        .report = lines_to_stdout(s.common.quiet),
+                        .done = [us] { ::kill(us, SIGTERM); }}};
+    if (const auto size = given.look(); !size) {
+        log(log_level::error, fmt::format("cannot offer {}: {}; give a file that can be read",
+                                          in_quotes(s.file), size.error().message()));
+        return exit_status::failed;
+    }
+    return run_server(command, s.common, *pair,
+                      {.doors = {{.where = s.common.listen, .serve = given.service()}},
+                       .count = [&given] { announce_counters(given.counted()); },
+                       .spread_evenly = true});
+}
+
+}  // namespace
+
+void add_files_offer(commands& all, CLI::App& files) {
+    auto* command = files.add_subcommand("offer", "Give one file to whoever connects");
+    auto s = std::make_shared<offer_settings>();
+    s->common.listen = "127.0.0.1:8082";
+    command->add_option("FILE", s->file, "What to give")->required()->type_name("");
+    add_value(
+        *command, "--strategy", s->how, one_of{transfer::to_socket_names}, "HOW",
+        "auto, read-send, sendfile, sendfile-cork, splice, mmap-send, zero-copy, uring-splice, "
+        "uring-read-send-zc (auto)");
+    constexpr std::uint64_t many = 1'000'000'000;
+    add_value(*command, "--count", s->count, count_from{1, many}, "N",
+              "End when so many have got it (never)");
+    add_value(*command, "--body-time", s->body_time, read_duration, "TIME",
+              "How long a client may take nothing (30s)");
+    add_value(*command, "--min-rate", s->min_rate, read_size, "SIZE",
+              "Slowest download, a second, over each --body-time (256)");
+    add_value(*command, "--idle-time", s->idle_time, read_duration, "TIME",
+              "How long a client may take to close once it has everything (10s)");
+    add_serve_options(*command, s->common);
+    all.on(*command, [command, s] { return offer_file(*command, *s); });
+}
+
+}  // namespace sluice::cli

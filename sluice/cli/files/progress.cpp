@@ -1,0 +1,251 @@
+// Looks ten times a second, and draws what it sees.
+#include "sluice/cli/files/progress.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include <nlohmann/json.hpp>
+
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/term/colour.hpp"
+#include "sluice/wire/size.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using files::phase;
+using files::progress;
+
+double seconds_between(io::time_point a, io::time_point b) {
+    return std::chrono::duration<double>(b - a).count();
+}
+
+std::string_view name_of(phase p) noexcept {
+    switch (p) {
+        case phase::connecting: return "connecting";
+        case phase::checking: return "checking";
+        case phase::moving: return "moving";
+        case phase::waiting: return "waiting";
+        case phase::keeping: return "keeping";
+    }
+    return "?";
+}
+
+std::size_t terminal_columns() {
+    winsize size{};
+    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+    return 80;
+}
+
+bool may_draw() {
+    const char* kind = std::getenv("TERM");
+    const bool dumb = kind != nullptr && std::string_view{kind} == "dumb";
+    return !dumb && ::isatty(STDERR_FILENO) == 1;
+}
+
+progress_style settle(progress_style wanted) {
+    if (wanted == progress_style::json) return wanted;
+    if (wanted == progress_style::none || !may_draw()) return progress_style::none;
+    return progress_style::bar;
+}
+
+std::string time_left(double seconds) {
+    const auto s = static_cast<std::uint64_t>(std::ceil(seconds));
+    if (s < 60) return fmt::format("{} s left", s);
+    if (s < 3600) return fmt::format("{}:{:02} min left", s / 60, s % 60);
+    return fmt::format("{}:{:02} h left", s / 3600, s / 60 % 60);
+}
+
+/// The last name of a path, and of that the beginning where it takes more room than it should.
+std::string shortened(std::string_view path, std::size_t most) {
+    const auto slash = path.rfind('/');
+    auto shown = wire::printable(slash == std::string_view::npos ? path : path.substr(slash + 1));
+    if (shown.size() <= most) return shown;
+    return std::string{wire::truncate_utf8(shown, most - 3)} + "...";
+}
+
+std::uint64_t whole(double number) noexcept {
+    return number > 0 ? static_cast<std::uint64_t>(std::llround(number)) : 0;
+}
+
+}  // namespace
+
+void pace::look(io::time_point now, std::uint64_t bytes) noexcept {
+    looks_[count_ % most] = {.when = now, .bytes = bytes};
+    ++count_;
+}
+
+double pace::rate() const noexcept {
+    if (count_ < 2) return 0;
+    const auto& last = looks_[(count_ - 1) % most];
+    const seen* first = &last;
+    for (std::size_t back = 1; back < std::min(count_, most); ++back) {
+        const auto& each = looks_[(count_ - 1 - back) % most];
+        first = &each;
+        if (seconds_between(each.when, last.when) >= 3) break;
+    }
+    const double seconds = seconds_between(first->when, last.when);
+    return seconds > 0 ? static_cast<double>(last.bytes - first->bytes) / seconds : 0;
+}
+
+double seconds_left(const progress_report& r) noexcept {
+    if (r.total == progress::unknown || r.bytes > r.total) return -1;
+    if (r.bytes == r.total) return 0;
+    // A moment's rate jumps about, and the average knows nothing of what changed since.
+    const double rate = r.rate > 0 ? (r.rate + r.average) / 2 : 0;
+    return rate > 0 ? static_cast<double>(r.total - r.bytes) / rate : -1;
+}
+
+std::string as_bar(const progress_report& r, std::size_t width, bool colour) {
+    constexpr std::size_t longest_bar = 40;
+    constexpr std::size_t shortest_bar = 8;
+    const bool checking = r.phase == "checking";
+    const bool known = r.total != progress::unknown && r.total > 0;
+    const std::uint64_t done = checking ? r.checked : r.bytes;
+    std::string text = wire::format_size(done);
+    double part = 0;
+    if (known) {
+        part = std::min(1.0, static_cast<double>(done) / static_cast<double>(r.total));
+        text = fmt::format("{:3.0f} %  {} of {}", std::floor(part * 100), text,
+                           wire::format_size(r.total));
+    }
+    if (r.phase == "moving") {
+        text += fmt::format("  {}/s", wire::format_size(whole(r.rate)));
+        const double left = seconds_left(r);
+        if (left >= 0) text += "  " + time_left(left);
+    } else {
+        text += fmt::format("  {}", checking ? "computing the digest" : r.phase);
+    }
+    const auto name = shortened(r.file, std::max<std::size_t>(10, width / 4));
+    const std::size_t used = name.size() + 2 + text.size() + 4;
+    if (!known || used + shortest_bar > width) {
+        return std::string{wire::truncate_utf8(name + "  " + text, width)};
+    }
+    const std::size_t bar = std::min(longest_bar, width - used);
+    const auto filled = static_cast<std::size_t>(part * static_cast<double>(bar));
+    const std::string full(filled, '=');
+    const std::string empty(bar - filled, '.');
+    return colour
+               ? fmt::format("{}  [\033[32m{}\033[0m\033[2m{}\033[0m]  {}", name, full, empty, text)
+               : fmt::format("{}  [{}{}]  {}", name, full, empty, text);
+}
+
+std::string as_json(const progress_report& r) {
+    nlohmann::ordered_json j;
+    j["event"] = "progress";
+    j["file"] = r.file;
+    j["phase"] = r.phase;
+    j["bytes"] = r.bytes;
+    j["total"] = r.total == progress::unknown ? nlohmann::json(nullptr) : nlohmann::json(r.total);
+    j["moved"] = r.moved;
+    j["rate"] = whole(r.rate);
+    j["average"] = whole(r.average);
+    const double left = seconds_left(r);
+    j["seconds_left"] =
+        left < 0 ? nlohmann::json(nullptr) : nlohmann::json(std::round(left * 10) / 10);
+    return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+progress_display::progress_display(progress_style style)
+    : style_{settle(style)}, colour_{may_colour(stderr)} {}
+
+progress_display::~progress_display() {
+    end();
+}
+
+void progress_display::begin(std::string file, const progress& p) {
+    end();
+    const std::lock_guard lock{mutex_};
+    file_ = std::move(file);
+    watched_ = &p;
+    pace_ = {};
+    moves_ = false;
+    if (style_ != progress_style::none) drawer_ = std::thread{[this] { draw_again_and_again(); }};
+}
+
+void progress_display::end() {
+    {
+        const std::lock_guard lock{mutex_};
+        if (watched_ == nullptr) return;
+        if (in_json()) draw();
+        watched_ = nullptr;
+        ended_.notify_one();
+    }
+    if (drawer_.joinable()) drawer_.join();
+    clear();
+}
+
+void progress_display::say_retry(const files::trouble& why, io::duration pause) {
+    const std::lock_guard lock{mutex_};
+    const double seconds = std::chrono::duration<double>(pause).count();
+    if (in_json()) {
+        nlohmann::ordered_json j;
+        j["event"] = "retry";
+        j["file"] = file_;
+        j["error"] = why.what;
+        j["pause"] = seconds;
+        const auto line = j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+        show_on_stderr(line);
+        return;
+    }
+    clear();
+    announce(fmt::format("sluice: {}; trying again in {} s", why.what, seconds));
+}
+
+void progress_display::draw_again_and_again() {
+    // Those who read lines want fewer of them than those who look.
+    const auto between = in_json() ? 500ms : 100ms;
+    std::unique_lock lock{mutex_};
+    while (watched_ != nullptr) {
+        draw();
+        ended_.wait_for(lock, between, [this] { return watched_ == nullptr; });
+    }
+}
+
+void progress_display::draw() {
+    const auto report = look();
+    if (in_json()) {
+        const auto line = as_json(report);
+        show_on_stderr(line);
+        return;
+    }
+    const auto line = "\r" + as_bar(report, terminal_columns() - 1, colour_) + "\033[K";
+    show_on_stderr(line);
+    drawn_ = true;
+}
+
+void progress_display::clear() {
+    if (drawn_) show_on_stderr("\r\033[K");
+    drawn_ = false;
+}
+
+progress_report progress_display::look() {
+    const auto now = io::clock::now();
+    const auto moved = watched_->moved();
+    if (!moves_ && watched_->moves()) {
+        moves_ = true;
+        pace_.look(watched_->moving_since(), 0);
+    }
+    if (moves_) pace_.look(now, moved);
+    const double seconds = moves_ ? seconds_between(watched_->moving_since(), now) : 0;
+    return {.file = file_,
+            .phase = name_of(watched_->now()),
+            .bytes = watched_->done(),
+            .total = watched_->total(),
+            .moved = moved,
+            .checked = watched_->checked_so_far(),
+            .rate = pace_.rate(),
+            .average = seconds > 0 ? static_cast<double>(moved) / seconds : 0};
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,268 @@
+// Sends files, whole directories, or what comes on stdin.
+#include "sluice/cli/files/put.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/cli/files/client.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/words.hpp"
+#include "sluice/files/client/upload.hpp"
+#include "sluice/http/percent.hpp"
+#include "sluice/http/url.hpp"
+#include "sluice/term/console.hpp"
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct put_settings {
+    client_settings common;
+    std::vector<std::string> words;  // the files, and the URL at the end
+    transfer::to_socket how = transfer::to_socket::automatic;
+    bool recursive = false;
+};
+
+/// One thing to send.
+struct item {
+    std::string file;  ///< as it is opened; "-" is stdin
+    std::string path;  ///< where it goes, encoded; empty for a bare stream
+};
+
+/// What is to be sent, and what of it cannot be.
+struct plan {
+    std::vector<item> items;
+    exit_status status = exit_status::done;
+};
+
+using mistake = std::unexpected<std::string>;
+
+exit_status say_failed(const progress_display& display, const std::string& file, std::string what) {
+    return say_trouble(display, file,
+                       {.kind = files::trouble_kind::failed, .what = std::move(what)});
+}
+
+/// All regular files below `folder`. Their paths on the server begin with its own name.
+void add_directory(plan& into, const progress_display& display, const std::string& folder,
+                   const std::string& base) {
+    std::error_code code;
+    auto name = fs::path{folder}.lexically_normal();
+    if (!name.has_filename()) name = name.parent_path();
+    const auto own = name.filename().string();
+    const std::string below = own == "." || own == ".." || own == "/" ? "" : own + "/";
+    std::vector<item> found;
+    fs::recursive_directory_iterator each{folder, code};
+    for (; !code && each != fs::recursive_directory_iterator{}; each.increment(code)) {
+        const auto status = each->symlink_status(code);
+        if (code) break;
+        const auto file = each->path().string();
+        if (fs::is_directory(status)) continue;
+        if (!fs::is_regular_file(status)) {
+            into.status = worse(
+                into.status,
+                say_failed(display, file, "it is no regular file and was left out; name it alone"));
+            continue;
+        }
+        const auto relative = each->path().lexically_relative(folder).string();
+        found.push_back({.file = file, .path = base + http::percent_encode_path(below + relative)});
+    }
+    if (code) {
+        into.status = worse(into.status, say_failed(display, folder, code.message()));
+    }
+    std::ranges::sort(found, {}, &item::file);
+    std::ranges::move(found, std::back_inserter(into.items));
+}
+
+/// What is to be sent where; an error for what the user wrote wrong.
+std::expected<plan, std::string> make_plan(const put_settings& s, const http::url& to,
+                                           const progress_display& display) {
+    const bool http = to.scheme == http::url_scheme::http;
+    const bool below = !http || to.path.ends_with('/');
+    if (!to.query.empty()) return mistake{"a URL to put at has no query; leave out the ?"};
+    plan made;
+    const std::vector<std::string> names{s.words.begin(), s.words.end() - 1};
+    if (!below && names.size() > 1) {
+        return mistake{fmt::format("{} files cannot all be {}; end the URL in a slash",
+                                   names.size(), in_quotes(to.to_string()))};
+    }
+    for (const auto& file : names) {
+        struct stat found{};
+        const bool there = file != "-" && ::stat(file.c_str(), &found) == 0;
+        if (there && S_ISDIR(found.st_mode)) {
+            if (!s.recursive) {
+                return mistake{in_quotes(file) +
+                               " is a directory; add --recursive to send all "
+                               "files in it"};
+            }
+            if (!below) {
+                return mistake{"a directory needs a place to go below; end the URL in a slash"};
+            }
+            add_directory(made, display, file, http ? to.path : "");
+            continue;
+        }
+        item next{.file = file, .path = http ? to.path : ""};
+        if (http && below) {
+            const auto name = file == "-" ? std::string{} : fs::path{file}.filename().string();
+            if (name.empty()) {
+                return mistake{"what comes on stdin has no name; write one at the end of the URL"};
+            }
+            next.path += http::percent_encode_name(name);
+        }
+        made.items.push_back(std::move(next));
+    }
+    return made;
+}
+
+/// Sends one thing after another over one connection.
+class sender {
+ public:
+    sender(const http::url& to, progress_display& display) : to_{to}, display_{display} {}
+
+    coro::task<exit_status> send_all(files::link& way, plan what) {
+        exit_status status = what.status;
+        for (const auto& each : what.items) {
+            const auto end = co_await send(way, each);
+            status = worse(status, end);
+            // What befell one file is no reason to keep the others, unless nobody is there.
+            if (end == exit_status::unreachable || end == exit_status::interrupted) break;
+        }
+        co_return status;
+    }
+
+ private:
+    coro::task<exit_status> send(files::link& way, const item& what) {
+        files::progress told;
+        unique_fd file;
+        files::upload_source source;
+        bool stream = what.file == "-";
+        if (!stream) {
+            file.reset(::open(what.file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+            struct stat found{};
+            if (!file || ::fstat(file.get(), &found) < 0) {
+                co_return say_failed(display_, what.file,
+                                     "it cannot be read: " + error::system(errno).message());
+            }
+            stream = !S_ISREG(found.st_mode);
+            source = {.file = file.get(), .size = static_cast<std::uint64_t>(found.st_size)};
+        }
+        const auto begun = io::clock::now();
+        display_.begin(what.file, told);
+        files::attempt<files::uploaded> done;
+        if (stream) {
+            done = co_await send_stream(way, file ? file.get() : STDIN_FILENO, what, told);
+        } else if (to_.scheme == http::url_scheme::http) {
+            done = co_await files::put_file(way, source, what.path, told);
+        } else {
+            done = co_await files::stream_file(way, source, told);
+        }
+        display_.end();
+        if (!done)
+            co_return say_trouble(display_, what.file, with_advice(done.error(), told, stream));
+        const std::chrono::duration<double> took = io::clock::now() - begun;
+        report(what, *done, took.count());
+        co_return exit_status::done;
+    }
+
+    coro::task<files::attempt<files::uploaded>> send_stream(files::link& way, int fd,
+                                                            const item& what,
+                                                            files::progress& told) {
+        auto from = term::console::open(way.home(), fd);
+        if (!from) co_return files::of_disk("reading what is to be sent", from.error());
+        if (to_.scheme == http::url_scheme::http) {
+            co_return co_await files::put_stream(way, **from, what.path, told);
+        }
+        co_return co_await files::stream_all(way, **from, told);
+    }
+
+    /// What to do about it, where something can be done.
+    [[nodiscard]] files::trouble with_advice(files::trouble t, const files::progress& told,
+                                             bool stream) const {
+        const bool gone =
+            t.kind == files::trouble_kind::unreachable || t.kind == files::trouble_kind::cancelled;
+        if (!gone || !told.moves()) return t;
+        if (to_.scheme == http::url_scheme::http && !stream &&
+            told.total() >= files::worth_resuming) {
+            t.what += "; run the same command again to go on from where it stopped";
+        } else {
+            t.what += "; nothing was kept, send it again";
+        }
+        return t;
+    }
+
+    void report(const item& what, const files::uploaded& done, double seconds) {
+        auto where = to_;
+        where.path = what.path;
+        const file_outcome end{.file = what.file,
+                               .other = where.to_string(),
+                               .bytes = done.bytes,
+                               .resumed_from = done.resumed_from,
+                               .seconds = seconds,
+                               .sha256 = done.sha256,
+                               .verified = done.verified};
+        if (display_.in_json()) {
+            print(done_as_json(end));
+        } else {
+            print(fmt::format("Sent {} bytes of {} to {}{}\n", done.bytes, in_quotes(what.file),
+                              end.other, details_of(end)));
+        }
+        flush_results();
+    }
+
+    const http::url& to_;
+    progress_display& display_;
+};
+
+exit_status put(const CLI::App& command, const put_settings& s) {
+    settle_standard_streams();
+    if (s.words.size() < 2) {
+        return complain(command, "name the files and then the URL: files put FILE... URL");
+    }
+    const auto to = http::parse_url(s.words.back());
+    if (!to) return complain(command, to.error());
+    if (auto why = net::why_no_address(to->authority); !why.empty()) return complain(command, why);
+    progress_display display{s.common.progress};
+    auto what = make_plan(s, *to, display);
+    if (!what) return complain(command, what.error());
+    sender all{*to, display};
+    return run_client(s.common, *to, {.sends = s.how}, display,
+                      [&](files::link& way) { return all.send_all(way, std::move(*what)); });
+}
+
+}  // namespace
+
+void add_files_put(commands& all, CLI::App& files) {
+    auto* command = files.add_subcommand("put", "Send files to a server");
+    auto s = std::make_shared<put_settings>();
+    command
+        ->add_option("FILE... URL", s->words,
+                     "What to send (- is stdin), and where to: http://HOST:PORT/NAME, "
+                     "http://HOST:PORT/ for each under its own name, or tcp://HOST:PORT")
+        ->type_name("");
+    command->add_flag("-r,--recursive", s->recursive, "Send the files in directories, too");
+    add_value(*command, "--strategy", s->how, one_of{transfer::to_socket_names}, "HOW",
+              "auto, read-send, sendfile, sendfile-cork, splice, mmap-send, zero-copy, "
+              "uring-splice, uring-read-send-zc (auto)");
+    add_client_options(*command, s->common);
+    all.on(*command, [command, s] { return put(*command, *s); });
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,117 @@
+// Finds the line, or the place where it belongs.
+#include "sluice/cli/lab/config.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+#include <vector>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/cli/config.hpp"
+#include "sluice/cli/text_file.hpp"
+#include "sluice/cli/words.hpp"
+
+namespace sluice::cli {
+namespace {
+
+std::vector<std::string> lines_of(std::string_view text) {
+    std::vector<std::string> lines;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        lines.emplace_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+}
+
+/// The section that a line opens, as config_entry has it.
+std::optional<std::string> opens(const std::string& line) {
+    const auto from = line.find_first_not_of(" \t");
+    const auto to = line.find(']');
+    if (from == std::string::npos || line[from] != '[' || to == std::string::npos) {
+        return std::nullopt;
+    }
+    auto name = line.substr(from + 1, to - from - 1);
+    std::ranges::replace(name, '.', ' ');
+    return name;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const auto& line : lines) text += line + '\n';
+    return text;
+}
+
+std::string why_no_config(const std::string& path, int code) {
+    return fmt::format("cannot write the configuration {}: {}", in_quotes(path),
+                       error::system(code).message());
+}
+
+}  // namespace
+
+std::string with_setting(std::string_view text, std::string_view command, std::string_view key,
+                         std::string_view value) {
+    auto lines = lines_of(text);
+    auto setting = fmt::format("{} = {}", key, value);
+    if (const auto entries = parse_config(text)) {
+        const config_entry* known = nullptr;
+        for (const auto& each : *entries) {
+            if (each.section == command && each.key == key) known = &each;
+        }
+        if (known != nullptr) {
+            lines[known->line - 1] = std::move(setting);
+            return joined(lines);
+        }
+    }
+    std::optional<std::size_t> place;
+    bool inside = false;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        if (const auto section = opens(lines[i])) inside = *section == command;
+        const bool is_blank = lines[i].find_first_not_of(" \t\r") == std::string::npos;
+        if (inside && !is_blank) place = i + 1;
+    }
+    if (place) {
+        lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(*place), std::move(setting));
+        return joined(lines);
+    }
+    std::string name{command};
+    std::ranges::replace(name, ' ', '.');
+    if (!lines.empty()) lines.emplace_back();
+    lines.push_back(fmt::format("[{}]", name));
+    lines.push_back(std::move(setting));
+    return joined(lines);
+}
+
+std::expected<void, std::string> write_setting(const std::string& path, std::string_view command,
+                                               std::string_view key, std::string_view value) {
+    auto text = read_text(path);
+    if (!text && !text.error().is(ENOENT)) {
+        return std::unexpected{fmt::format("cannot read the configuration {}: {}", in_quotes(path),
+                                           text.error().message())};
+    }
+    const auto before = text ? *text : std::string{};
+    if (const auto entries = parse_config(before); !entries) {
+        return std::unexpected{fmt::format("{}:{}: {}; nothing was changed", path,
+                                           entries.error().line, entries.error().what)};
+    }
+    const auto after = with_setting(before, command, key, value);
+    const auto fresh = path + ".new";
+    const unique_fd file{
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
+    if (!file) return std::unexpected{why_no_config(path, errno)};
+    const ssize_t written = ::write(file.get(), after.data(), after.size());
+    if (written != std::ssize(after) || ::rename(fresh.c_str(), path.c_str()) != 0) {
+        const int code = written >= 0 && written != std::ssize(after) ? ENOSPC : errno;
+        ::unlink(fresh.c_str());
+        return std::unexpected{why_no_config(path, code)};
+    }
+    return {};
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,322 @@
+// `sluice lab`: measures what is fastest on this machine.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <expected>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/cli/lab/compare.hpp"
+#include "sluice/cli/lab/config.hpp"
+#include "sluice/cli/lab/load.hpp"
+#include "sluice/cli/lab/reports.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/output.hpp"
+#include "sluice/cli/output_queue.hpp"
+#include "sluice/cli/serving.hpp"
+#include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
+#include "sluice/cli/words.hpp"
+#include "sluice/lab/child.hpp"
+#include "sluice/lab/environment.hpp"
+#include "sluice/lab/interruption.hpp"
+#include "sluice/lab/noise.hpp"
+#include "sluice/lab/only_lab.hpp"
+#include "sluice/lab/plan.hpp"
+#include "sluice/lab/progress.hpp"
+#include "sluice/lab/report/text.hpp"
+#include "sluice/lab/results.hpp"
+#include "sluice/lab/rig.hpp"
+#include "sluice/lab/runner.hpp"
+#include "sluice/lab/settings.hpp"
+#include "sluice/lab/winner.hpp"
+#include "sluice/lab/workspace.hpp"
+
+namespace sluice::cli {
+namespace {
+
+struct lab_settings {
+    lab::settings what;
+    bool quick = false;
+    bool full = false;
+    bool quiet = false;
+    report_paths reports;
+    lab::baseline base = lab::baseline::first;
+    std::string config;  ///< where winners go; empty: nowhere
+};
+
+std::string now_in_utc() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900,
+                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+using cases = std::vector<lab::planned_case>;
+
+/// The cases of the plan called `name`, or of every plan.
+std::expected<cases, std::string> cases_of(std::string_view name, lab::rig& where) {
+    cases found;
+    for (const auto& plan : lab::all_plans()) {
+        if (name == "all" ? plan.alone : name != plan.name) continue;
+        auto some = plan.cases(where);
+        if (!some) return std::unexpected{std::move(some.error())};
+        std::ranges::move(*some, std::back_inserter(found));
+    }
+    return found;
+}
+
+/// The words that this program was started with, as a shell takes them.
+std::string typed() {
+    std::ifstream file{"/proc/self/cmdline", std::ios::binary};
+    std::vector<std::string> words;
+    for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+    if (!words.empty()) words.front() = "sluice";
+    return lab::shell_words(words);
+}
+
+/// A setting that a plan's winner is the value of.
+struct tuned {
+    std::string_view plan;
+    std::string_view command;
+    std::string_view setting;
+};
+
+bool exists(CLI::App& root, const tuned& what) {
+    auto* files = find_below(root, "files");
+    const auto name = what.command.substr(what.command.find(' ') + 1);
+    auto* command = files == nullptr ? nullptr : find_below(*files, name);
+    return command != nullptr &&
+           command->get_option_no_throw("--" + std::string{what.setting}) != nullptr;
+}
+
+/// Writes the strategies that won to the configuration.
+std::expected<void, std::string> tune(CLI::App& root, const lab::results& found,
+                                      const std::string& path) {
+    constexpr std::array<tuned, 3> all{
+        {{.plan = "download", .command = "files offer", .setting = "strategy"},
+         {.plan = "download", .command = "files serve", .setting = "send-strategy"},
+         {.plan = "upload", .command = "files serve", .setting = "strategy"}}};
+    for (const auto& each : all) {
+        const auto best = lab::winner_of(found, each.plan);
+        if (!best || !exists(root, each)) continue;
+        if (auto done = write_setting(path, each.command, each.setting, *best); !done) return done;
+        announce(fmt::format("{}: {} = {} is in {} now; `sluice {} --config {}` uses it", each.plan,
+                             each.setting, *best, in_quotes(path), each.command, path));
+    }
+    return {};
+}
+
+exit_status tell(CLI::App& root, const lab::results& found, const lab_settings& s, int signal) {
+    const auto text = lab::as_text(found, form_of_stdout(s.base));
+    // The bar is taken away before the answers are written where it stood.
+    constexpr std::chrono::milliseconds patience{200};
+    output().flush(patience);
+    if (uses_stdout(s.reports)) {
+        show_on_stderr(text);
+    } else {
+        print(text);
+    }
+    if (auto written = write_reports(found, s.reports, s.base); !written) {
+        return announce_failure(written.error());
+    }
+    if (!s.config.empty() && !found.interrupted) {
+        if (auto done = tune(root, found, s.config); !done) return announce_failure(done.error());
+    }
+    if (signal == SIGINT) return exit_status::interrupted;
+    return signal == 0 ? exit_status::done : exit_status::failed;
+}
+
+/// What is wrong with the flags together.
+std::optional<std::string> why_not(const lab_settings& s) {
+    if (s.quick && s.full) return "--quick and --full exclude each other";
+    if (s.what.drop_caches && ::geteuid() != 0) {
+        return "--drop-caches is for root; without it, files are taken out of the cache one by one";
+    }
+    return std::nullopt;
+}
+
+exit_status measure(CLI::App& root, const CLI::App& command, const std::string& plan,
+                    lab_settings& s) {
+    settle_standard_streams();
+    raise_open_files();
+    if (const auto mistake = why_not(s)) return complain(command, *mistake);
+    if (auto can = try_paths(s.reports); !can) return announce_failure(can.error());
+    s.what.how = s.quick ? lab::effort::quick : s.full ? lab::effort::full : lab::effort::normal;
+    const auto only = lab::only_lab::claim();
+    if (!only) return announce_failure(only.error());
+    const auto begun = std::chrono::steady_clock::now();
+    const lab::interruption stop;
+    const auto files = lab::workspace::make(s.what.directory);
+    if (!files) return announce_failure(files.error());
+    lab::rig where{.asked = s.what, .stop = stop, .files = *files};
+    lab::results found;
+    found.command = typed();
+    found.started = now_in_utc();
+    found.environment = lab::read_environment(SLUICE_VERSION, s.what.directory, where.cores);
+    if (where.cores.one_only) {
+        found.warnings.emplace_back(
+            "There is one core only, which server and load share: the figures tell of both, and "
+            "not of what either could do alone.");
+    }
+    auto all = cases_of(plan, where);
+    if (!all) return announce_failure(all.error());
+    const auto within = lab::limits_of(s.what, all->size());
+    {
+        lab::noise around;
+        if (!s.quiet) {
+            constexpr std::chrono::milliseconds look{300};
+            if (const auto busy = around.look_around(look); !busy.empty()) {
+                announce(fmt::format("sluice: {}", busy));
+            }
+        }
+        lab::progress told{
+            all->size(),
+            std::chrono::steady_clock::now() +
+                std::chrono::duration_cast<std::chrono::steady_clock::duration>(within.usual),
+            s.quiet ? lab::progress::sink{} : lab::progress::sink{show_on_stderr}, within.fewest,
+            within.most};
+        const auto done = lab::measure(*all, within, s.what, told, around, found);
+        if (!done) return announce_failure(done.error());
+    }
+    if (const auto verdict = where.memory.verdict(); !verdict.empty()) {
+        found.warnings.push_back(verdict);
+    }
+    found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    return tell(root, found, s, lab::interruption::signal());
+}
+
+reading<double> read_number(std::string_view text, double least, double most,
+                            std::string_view advice) {
+    double value = 0;
+    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (status != std::errc{} || end != text.data() + text.size() || !(value >= least) ||
+        value > most) {
+        return std::unexpected{in_quotes(text) + std::string{advice}};
+    }
+    return value;
+}
+
+reading<double> read_seconds(std::string_view text) {
+    return read_number(text, 0.01, 3600, " is no time; write seconds from 0.01 to 3600");
+}
+
+/// `2%` or `2`.
+reading<double> read_percent(std::string_view text) {
+    const auto bare = text.ends_with('%') ? text.substr(0, text.size() - 1) : text;
+    auto value = read_number(bare, 0.1, 50, " is no precision; write a share from 0.1% to 50%");
+    if (!value) return value;
+    return *value / 100;
+}
+
+reading<std::vector<std::uint64_t>> read_clients(std::string_view text) {
+    constexpr std::uint64_t most = 10'000;
+    std::vector<std::uint64_t> found;
+    while (true) {
+        const auto end = std::min(text.find(','), text.size());
+        auto one = count_from{1, most}(text.substr(0, end));
+        if (!one) {
+            return std::unexpected{one.error() + ", or several with commas between, as in 1,8,64"};
+        }
+        found.push_back(*one);
+        if (end == text.size()) break;
+        text.remove_prefix(end + 1);
+    }
+    std::ranges::sort(found);
+    const auto again = std::ranges::unique(found);
+    found.erase(again.begin(), again.end());
+    return found;
+}
+
+void add_write_config(CLI::App& command, std::string& into) {
+    constexpr auto usual = "sluice.conf";
+    command
+        .add_option("--write-config", CLI::callback_t{[&into](const CLI::results_t& texts) {
+                        const auto& text = texts.back();
+                        into = text.empty() || text == "{}" ? usual : text;
+                        return true;
+                    }},
+                    "Write the strategies that won to a configuration (sluice.conf)")
+        ->expected(0, 1)
+        ->type_name("[FILE]");
+}
+
+void add_plan(commands& all, CLI::App& lab, const std::string& name,
+              const std::string& description) {
+    auto* command = lab.add_subcommand(name, description);
+    auto s = std::make_shared<lab_settings>();
+    command->add_flag("--quick", s->quick, "A first look: `all` in less than 2 minutes");
+    command->add_flag("--full", s->full, "As sure as can be, however long it takes");
+    add_value(
+        *command, "--size", s->what.size,
+        [](std::string_view text) -> reading<std::uint64_t> {
+            auto size = read_size(text);
+            if (size && *size == 0)
+                return std::unexpected{
+                    std::string{"a file of 0 bytes says nothing; write a size such as 256M"}};
+            return size;
+        },
+        "SIZE",
+        "Bytes of each file (256M, 1G of downloads; half of it with --quick; less where memory is "
+        "short)");
+    constexpr std::uint64_t most_rounds = 10'000;
+    add_value(*command, "--repeat", s->what.repeat, count_from{1, most_rounds}, "N",
+              "So many rounds exactly (until they are precise, or time is up)");
+    add_value(*command, "--clients", s->what.clients, read_clients, "LIST",
+              "Clients, connections or members, as in 1,8,64 (the plan's own)");
+    add_value(*command, "--precision", s->what.precision, read_percent, "SHARE",
+              "Stop when every median is known this well (2%)");
+    add_value(*command, "--seconds", s->what.seconds, read_seconds, "S",
+              "What one sample of a rate measures (0.4; 0.15 with --quick, 2 with --full)");
+    command->add_option("--directory", s->what.directory, "Where files are made (.)")
+        ->type_name("DIR");
+    command->add_flag("--drop-caches", s->what.drop_caches,
+                      "Before cold copies empty all caches of the machine, too; for root");
+    command->add_option("--html", s->reports.html, "Write a page, with plots (- is stdout)")
+        ->type_name("FILE");
+    command
+        ->add_option("--json", s->reports.json,
+                     "Write everything, for `lab compare` too (- is stdout)")
+        ->type_name("FILE");
+    command->add_option("--csv", s->reports.csv, "Write a row a sample (- is stdout)")
+        ->type_name("FILE");
+    constexpr std::array<std::pair<std::string_view, lab::baseline>, 2> baselines{
+        {{"first", lab::baseline::first}, {"best", lab::baseline::best}}};
+    add_value(*command, "--baseline", s->base, one_of{baselines}, "WHICH",
+              "What others are compared to: first, the classic way, or best (first)");
+    if (name == "download" || name == "upload" || name == "all") {
+        add_write_config(*command, s->config);
+    }
+    command->add_flag("--quiet", s->quiet, "Say nothing of the progress");
+    all.on(*command,
+           [&root = all.root(), command, name, s] { return measure(root, *command, name, *s); });
+}
+
+}  // namespace
+
+void add_lab(commands& all) {
+    auto* lab = all.root().add_subcommand("lab", "Measure which gate is fastest on this machine");
+    lab->require_subcommand(1);
+    for (const auto& plan : lab::all_plans()) {
+        add_plan(all, *lab, std::string{plan.name}, std::string{plan.description});
+    }
+    add_plan(all, *lab, "all", "Everything, one after another");
+    add_lab_compare(all, *lab);
+    add_lab_load(all, *lab);
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,15 @@
+// Adds up what efforts took.
+#include "sluice/compute/server/tally.hpp"
+
+namespace sluice::compute {
+
+void tally::count_effort(std::uint64_t queued, std::uint64_t worked) noexcept {
+    queued_ns.fetch_add(queued, std::memory_order_relaxed);
+    worked_ns.fetch_add(worked, std::memory_order_relaxed);
+    auto longest = longest_queued_ns.load(std::memory_order_relaxed);
+    while (queued > longest &&
+           !longest_queued_ns.compare_exchange_weak(longest, queued, std::memory_order_relaxed)) {
+    }
+}
+
+}  // namespace sluice::compute

@@ -1,0 +1,70 @@
+// How far a file is on its way, for whoever looks on from another thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "sluice/io/timer.hpp"
+#include "sluice/transfer/moved.hpp"
+
+namespace sluice::files {
+
+enum class phase : std::uint8_t {
+    connecting,
+    checking,  ///< reading the file for its digest
+    moving,
+    waiting,  ///< before another attempt
+    keeping,  ///< everything is across; whoever stores it is not done yet
+};
+
+/// Of one file. Written by whoever moves it, read by any thread.
+class progress {
+ public:
+    static constexpr std::uint64_t unknown = ~std::uint64_t{0};
+
+    /// Takes `bytes` of the file as being there: what an earlier attempt left.
+    void start_at(std::uint64_t bytes) noexcept {
+        base_.store(bytes - told_.bytes(), std::memory_order_relaxed);
+    }
+    void set_total(std::uint64_t bytes) noexcept { total_.store(bytes, std::memory_order_relaxed); }
+    void enter(phase p) noexcept {
+        if (p == phase::moving && !moves()) {
+            since_.store(io::clock::now(), std::memory_order_relaxed);
+        }
+        phase_.store(p, std::memory_order_relaxed);
+    }
+
+    /// Counts what moves.
+    [[nodiscard]] transfer::moved& told() noexcept { return told_; }
+    /// Counts what has been read for the digest.
+    [[nodiscard]] transfer::moved& checked() noexcept { return checked_; }
+
+    /// Bytes of the file that are across, what was there before included.
+    [[nodiscard]] std::uint64_t done() const noexcept {
+        return base_.load(std::memory_order_relaxed) + told_.bytes();
+    }
+    /// Bytes that moved since this was made, those that had to move again included.
+    [[nodiscard]] std::uint64_t moved() const noexcept { return told_.bytes(); }
+    [[nodiscard]] std::uint64_t checked_so_far() const noexcept { return checked_.bytes(); }
+    /// The file's size, or `unknown`.
+    [[nodiscard]] std::uint64_t total() const noexcept {
+        return total_.load(std::memory_order_relaxed);
+    }
+    /// It has begun to move, at `moving_since`.
+    [[nodiscard]] bool moves() const noexcept { return moving_since() != io::never; }
+    [[nodiscard]] io::time_point moving_since() const noexcept {
+        return since_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] phase now() const noexcept { return phase_.load(std::memory_order_relaxed); }
+
+ private:
+    transfer::moved told_;
+    transfer::moved checked_;
+    // Wraps around below zero where bytes moved that the other side then did not have.
+    std::atomic<std::uint64_t> base_ = 0;
+    std::atomic<std::uint64_t> total_ = unknown;
+    std::atomic<io::time_point> since_ = io::never;
+    std::atomic<phase> phase_ = phase::connecting;
+};
+
+}  // namespace sluice::files

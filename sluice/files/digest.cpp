@@ -1,0 +1,168 @@
+// SHA-256 by OpenSSL, which uses what the CPU has for it.
+#include "sluice/files/digest.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <new>
+#include <string_view>
+
+#include "sluice/base/mapping.hpp"
+
+namespace sluice::files {
+namespace {
+
+// Stays in a core's own cache between the read and the digest.
+constexpr std::size_t step = std::size_t{256} << 10;
+constexpr const char* digest_attribute = "user.sluice.sha256";
+constexpr std::size_t digits = 64;
+
+/// What kept_digest() gave for a file; all zeros for none.
+struct remembered {
+    ino_t inode;
+    dev_t device;
+    timespec changed;  // of the inode: an attribute that is set moves it
+    bool known;
+    http::sha256_value digest;
+};
+constexpr std::size_t most_remembered = 16'384;
+
+/// The place for this file among what this thread remembers; nullptr where there is no memory.
+remembered* remembered_of(const struct stat& now) noexcept {
+    // Pages of it that are not used cost nothing.
+    thread_local const result<mapping> memory =
+        mapping::create(most_remembered * sizeof(remembered));
+    if (!memory) return nullptr;
+    return static_cast<remembered*>(memory->data()) + (now.st_ino % most_remembered);
+}
+
+bool is_of(const remembered& r, const struct stat& now) noexcept {
+    return r.inode == now.st_ino && r.device == now.st_dev &&
+           r.changed.tv_sec == now.st_ctim.tv_sec && r.changed.tv_nsec == now.st_ctim.tv_nsec;
+}
+
+/// `HEX SIZE SECONDS.NANOSECONDS`
+std::string attribute_for(const struct stat& now, std::string_view hex) {
+    return fmt::format("{} {} {}.{:09}", hex, now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
+running_digest::running_digest(std::uint64_t from) : state_{EVP_MD_CTX_new()}, place_{from} {
+    if (state_ == nullptr || EVP_DigestInit_ex(state_, EVP_sha256(), nullptr) != 1) {
+        EVP_MD_CTX_free(state_);
+        throw std::bad_alloc{};
+    }
+}
+
+running_digest::~running_digest() {
+    EVP_MD_CTX_free(state_);
+}
+
+bool running_digest::become(const running_digest& other) noexcept {
+    place_ = other.place_;
+    return EVP_MD_CTX_copy_ex(state_, other.state_) == 1;
+}
+
+result<void> running_digest::go_to(int file, std::uint64_t end) {
+    // The thread's, and not this digest's, of which there is one for each upload that stands still.
+    thread_local const std::unique_ptr<std::byte[]> room{new (std::nothrow) std::byte[step]};
+    if (room == nullptr) return failure_of(ENOMEM);
+    while (place_ < end) {
+        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - place_, step));
+        const auto n = ::pread(file, room.get(), wanted, static_cast<off_t>(place_));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return failure_of(errno);
+        if (n == 0) break;
+        if (EVP_DigestUpdate(state_, room.get(), static_cast<std::size_t>(n)) != 1) {
+            return failure_of(ENOMEM);
+        }
+        place_ += static_cast<std::uint64_t>(n);
+    }
+    return {};
+}
+
+result<http::sha256_value> running_digest::finish() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> found{};
+    unsigned length = 0;
+    http::sha256_value digest{};
+    if (EVP_DigestFinal_ex(state_, found.data(), &length) != 1 || length != digest.size()) {
+        return failure_of(ENOMEM);
+    }
+    std::ranges::transform(found.begin(), found.begin() + length, digest.begin(),
+                           [](unsigned char c) { return static_cast<std::byte>(c); });
+    return digest;
+}
+
+result<http::sha256_value> digest_of(int file) {
+    running_digest all;
+    auto read = all.go_to(file, std::numeric_limits<std::uint64_t>::max());
+    if (!read) return failure(read.error());
+    return all.finish();
+}
+
+std::string short_hash_of(std::string_view text) {
+    constexpr std::size_t length = 32;
+    http::sha256_value digest{};
+    unsigned size = 0;
+    auto* const into = reinterpret_cast<unsigned char*>(digest.data());
+    // It fails for lack of memory alone.
+    if (EVP_Digest(text.data(), text.size(), into, &size, EVP_sha256(), nullptr) != 1) {
+        throw std::bad_alloc{};
+    }
+    return http::to_hex(digest).substr(0, length);
+}
+
+result<std::string> sha256_of(int file) {
+    auto digest = digest_of(file);
+    if (!digest) return failure(digest.error());
+    return http::to_hex(*digest);
+}
+
+void keep_digest(int file, const struct stat& now, const http::sha256_value& digest) noexcept {
+    // A file without it is as good; its digest is made again when somebody asks.
+    try {
+        const std::string text = attribute_for(now, http::to_hex(digest));
+        static_cast<void>(::fsetxattr(file, digest_attribute, text.data(), text.size(), 0));
+    } catch (const std::bad_alloc&) {
+        return;
+    }
+}
+
+std::optional<http::sha256_value> kept_digest(int file, const struct stat& now) noexcept {
+    std::array<char, 128> room{};
+    const auto length = ::fgetxattr(file, digest_attribute, room.data(), room.size());
+    if (length < static_cast<ssize_t>(digits)) return std::nullopt;
+    const std::string_view text{room.data(), static_cast<std::size_t>(length)};
+    try {
+        if (text != attribute_for(now, text.substr(0, digits))) return std::nullopt;
+    } catch (const std::bad_alloc&) {
+        return std::nullopt;
+    }
+    return http::sha256_from_hex(text.substr(0, digits));
+}
+
+std::optional<http::sha256_value> remembered_digest(int file, const struct stat& now) noexcept {
+    remembered* const place = remembered_of(now);
+    if (place == nullptr) return kept_digest(file, now);
+    if (!is_of(*place, now)) {
+        const auto found = kept_digest(file, now);
+        *place = {.inode = now.st_ino,
+                  .device = now.st_dev,
+                  .changed = now.st_ctim,
+                  .known = found.has_value(),
+                  .digest = found.value_or(http::sha256_value{})};
+    }
+    if (!place->known) return std::nullopt;
+    return place->digest;
+}
+
+}  // namespace sluice::files

@@ -1,0 +1,76 @@
+// DELETE: a file that is in the state that was asked for loses its name.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "sluice/files/server/http_conditions.hpp"
+#include "sluice/files/server/http_door.hpp"
+#include "sluice/files/server/http_exchange.hpp"
+#include "sluice/files/server/store.hpp"
+
+namespace sluice::files {
+
+namespace {
+
+coro::task<void> delete_part(http_exchange& x, std::string id) {
+    auto& partials = x.files().partials();
+    auto removed =
+        co_await on_disk(x.door(), x.client().home(), [&] { return partials.remove(id); });
+    if (removed) {
+        x.door().counting().removed.fetch_add(1, std::memory_order_relaxed);
+        x.door().report(
+            fmt::format("Removed the partial upload {} for [Client {}]", id, x.number()));
+        x.reply(204);
+        x.end_head();
+    } else if (removed.error().is(EBUSY)) {
+        x.refuse(409, "this upload is being received");
+    } else if (removed.error().is(ENOENT)) {
+        x.refuse(404, "no upload of this id waits to be resumed");
+    } else {
+        x.refuse_for(removed.error());
+    }
+}
+
+}  // namespace
+
+coro::task<void> answer_delete(http_exchange& x) {
+    if (const auto id = http::query_value(x.query(), "part"); id && x.path().empty()) {
+        co_await delete_part(x, std::string{*id});
+        co_return;
+    }
+    if (x.names_folder()) {
+        x.refuse(409, "only files are removed, not directories");
+        co_return;
+    }
+    auto& files = x.files();
+    const std::string path{x.path()};
+    const auto there = files.look(path);
+    if (!there) {
+        x.refuse_for(there.error());
+        co_return;
+    }
+    if (judge_conditions(x.request(), &*there, false) != condition::holds) {
+        x.refuse(412, "the file is not in the state that was asked for");
+        co_return;
+    }
+    const auto state = file_state::of(*there);
+    auto removed =
+        co_await on_disk(x.door(), x.client().home(), [&] { return files.remove(path, state); });
+    if (removed) {
+        x.door().counting().removed.fetch_add(1, std::memory_order_relaxed);
+        x.door().report(fmt::format("Removed {} for [Client {}]", path, x.number()));
+        x.reply(204);
+        x.end_head();
+    } else if (removed.error().is(EISDIR) || removed.error().is(EINVAL)) {
+        x.refuse(409, "only files are removed");
+    } else if (removed.error().is(EEXIST)) {
+        x.refuse(412, "the file has changed meanwhile");
+    } else {
+        x.refuse_for(removed.error());
+    }
+}
+
+}  // namespace sluice::files

@@ -1,0 +1,305 @@
+// GET and HEAD: a file, parts of it, or what a directory holds.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/relaxed.hpp"
+#include "sluice/files/digest.hpp"
+#include "sluice/files/server/beneath.hpp"
+#include "sluice/files/server/http_conditions.hpp"
+#include "sluice/files/server/http_digest.hpp"
+#include "sluice/files/server/http_exchange.hpp"
+#include "sluice/files/server/http_listing.hpp"
+#include "sluice/files/server/lasting_transfer.hpp"
+#include "sluice/files/server/media_type.hpp"
+#include "sluice/files/server/pace.hpp"
+#include "sluice/http/accept.hpp"
+#include "sluice/http/content_disposition.hpp"
+#include "sluice/http/content_type.hpp"
+#include "sluice/http/date.hpp"
+#include "sluice/http/entity_tag.hpp"
+#include "sluice/http/percent.hpp"
+#include "sluice/http/range.hpp"
+#include "sluice/http/text.hpp"
+#include "sluice/transfer/to_socket.hpp"
+
+namespace sluice::files {
+namespace {
+
+using http::http_field;
+
+// A file up to this size is copied behind its head, and both leave in one call; a larger one is
+// sent by the kernel.
+constexpr std::uint64_t copied_file = std::uint64_t{32} * 1024;
+// In one answer; who asks for more gets everything.
+constexpr std::size_t most_parts = 64;
+
+bool has_body(const http_exchange& x) noexcept {
+    return x.request().method == http::http_method::get;
+}
+
+/// Whether the part that is asked for is one of the file as the client knows it (RFC 9110, section
+/// 13.1.5).
+bool range_is_of_this(const http::http_request& r, const struct stat& file) {
+    if (!r.has(http_field::if_range)) return true;
+    const auto known = r.field(http_field::if_range);
+    if (http::is_entity_tag(known)) return known == entity_tag_of(file);
+    // A date tells one state from another only where nothing changed within its second.
+    const auto date = http::parse_http_date(known);
+    const std::chrono::sys_seconds changed{std::chrono::seconds{file.st_mtim.tv_sec}};
+    return date && *date == changed && wall_clock() - changed > std::chrono::seconds{2};
+}
+
+/// The fields that say which file it is, in which state. Its name may stand for another one at any
+/// time, so a cache asks before it gives what it has.
+void add_validators(reply_text& to, const struct stat& file) {
+    to.field("Last-Modified", remembered_date(last_modified(file)));
+    add_entity_tag(to.add("ETag: "), file);
+    to.add("\r\nAccept-Ranges: bytes\r\nCache-Control: no-cache\r\n");
+}
+
+/// One answer with a file, from what was asked to its last byte.
+class file_answer {
+ public:
+    file_answer(http_exchange& x, found_file found) : x_{x}, found_{std::move(found)} {}
+
+    coro::task<void> run() {
+        switch (judge_conditions(x_.request(), &found_.now, true)) {
+            case condition::failed:
+                x_.refuse(412, "the file is not in the state that was asked for");
+                co_return;
+            case condition::not_modified:
+                add_validators(x_.reply(304), found_.now);
+                x_.end_head();
+                co_return;
+            case condition::holds: break;
+        }
+        const auto wanted = http::wants_sha256(x_.request().field(http_field::want_repr_digest));
+        if (wanted.value_or(true)) digest_ = remembered_digest(found_.file.get(), found_.now);
+        if (!digest_ && wanted.value_or(false)) {
+            digest_ = co_await make_digest_for(x_, found_.file.get(), found_.now);
+            if (x_.lost()) co_return;
+        }
+        type_ = media_type_of(found_.file.get(), found_.now, x_.path(), kept_type_);
+        // Where a digest was waited for, the request lies elsewhere now.
+        const auto& r = x_.request();
+        http::asked_range asked;
+        // RFC 9110, section 14.2: defined for GET alone.
+        if (has_body(x_) && r.has(http_field::range) && range_is_of_this(r, found_.now)) {
+            asked = http::parse_range(r.field(http_field::range), size(), most_parts);
+        }
+        switch (asked.what) {
+            case http::asked_range::kind::everything:
+                co_await send_one(200, {.offset = 0, .length = size()});
+                break;
+            case http::asked_range::kind::unsatisfiable: refuse_range(); break;
+            case http::asked_range::kind::parts:
+                if (asked.parts.size() == 1) {
+                    co_await send_one(206, asked.parts.front());
+                } else {
+                    co_await send_several(asked.parts);
+                }
+                break;
+        }
+    }
+
+ private:
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_of(found_.now); }
+
+    void refuse_range() {
+        x_.reply(416).field("Content-Range",
+                            http::format_content_range({.part = {}, .total = size()}));
+        x_.end_with("nothing of the file lies within the range that was asked for");
+    }
+
+    reply_text& begin(unsigned status) {
+        auto& to = x_.reply(status);
+        add_validators(to, found_.now);
+        to.add("X-Content-Type-Options: nosniff\r\n");
+        // Whoever uploaded a page is not to speak for this server. What shows a PDF in a browser is
+        // no page of this server's, and does not work in a sandbox.
+        if (!is_pdf(type_)) {
+            to.add("Content-Security-Policy: sandbox\r\n");
+        }
+        if (digest_) to.field("Repr-Digest", http::format_repr_digest(*digest_));
+        if (http::query_has(x_.query(), "download")) {
+            to.field("Content-Disposition", http::attachment_named(split(x_.path()).name));
+        }
+        return to;
+    }
+
+    coro::task<void> send_one(unsigned status, http::byte_part part) {
+        auto& to = begin(status);
+        to.field("Content-Type", type_);
+        if (status == 206) {
+            to.field("Content-Range", http::format_content_range({.part = part, .total = size()}));
+        }
+        x_.end_head(part.length);
+        if (!has_body(x_)) co_return;
+        x_.door().counting().fetched.fetch_add(1, relaxed);
+        co_await send(part);
+    }
+
+    coro::task<void> send_several(const std::vector<http::byte_part>& parts) {
+        // What no file holds by chance: it parts them.
+        const std::string boundary = "sluice-" + std::to_string(x_.client().home().random());
+        std::vector<std::string> heads;
+        std::uint64_t length = 0;
+        for (const auto& part : parts) {
+            std::string head = heads.empty() ? "--" : "\r\n--";
+            head += boundary;
+            head += "\r\nContent-Type: ";
+            head += type_;
+            head += "\r\nContent-Range: ";
+            head += http::format_content_range({.part = part, .total = size()});
+            head += "\r\n\r\n";
+            length += head.size() + part.length;
+            heads.push_back(std::move(head));
+        }
+        const std::string end = "\r\n--" + boundary + "--\r\n";
+        begin(206).field("Content-Type", "multipart/byteranges; boundary=" + boundary);
+        x_.end_head(length + end.size());
+        x_.door().counting().fetched.fetch_add(1, relaxed);
+        for (std::size_t i = 0; i < parts.size() && !x_.lost(); ++i) {
+            // What stands there leaves before the next head outgrows the room.
+            if (x_.out().left() < heads[i].size() + end.size()) {
+                if (const bool sent = co_await x_.flush(true); !sent) co_return;
+            }
+            x_.out().add(heads[i]);
+            co_await send(parts[i]);
+        }
+        if (x_.lost()) co_return;
+        if (x_.out().left() < end.size()) {
+            if (const bool sent = co_await x_.flush(true); !sent) co_return;
+        }
+        x_.out().add(end);
+    }
+
+    /// Bytes of the file, behind what stands in the room.
+    coro::task<void> send(http::byte_part part) {
+        if (part.length <= copied_file && part.length <= x_.out().left() / 2) {
+            copy(part);
+            co_return;
+        }
+        auto headed = co_await x_.flush(true);
+        if (!headed) co_return;
+        auto& peer = x_.client().peer();
+        transfer::moved told;
+        const lasting_transfer going{x_.door().counting().transfers, nullptr};
+        const auto& options = x_.door().options();
+        auto sent =
+            co_await at_pace<void>(x_.client().home(), {.window = options.body_time}, told, [&] {
+                return transfer::send_file(
+                    options.send, peer,
+                    {.file = found_.file.get(), .offset = part.offset, .length = part.length},
+                    told);
+            });
+        auto& counters = x_.door().counting();
+        counters.bytes_fetched.fetch_add(told.bytes(), relaxed);
+        if (sent) co_return;
+        // The client was promised more, and sees that the connection ends before. What it was
+        // answered before arrives. Only a client that reads nothing would never hear of a mere end.
+        if (sent.error() == fault::ended) {
+            counters.cut_files.fetch_add(1, relaxed);
+            x_.hang_up();
+        } else if (sent.error().is(EIO)) {
+            tell_unreadable(told.bytes(), sent.error());
+            x_.hang_up();
+        } else {
+            auto& kind = sent.error() == fault::timed_out ? counters.slow_bodies : counters.lost;
+            kind.fetch_add(1, relaxed);
+            peer.reset_on_close();
+            x_.give_up();
+        }
+    }
+
+    /// The disk did not give what it has of the file, after so many bytes of a part.
+    void tell_unreadable(std::uint64_t bytes, error why) {
+        x_.door().counting().failed.fetch_add(1, relaxed);
+        x_.door().report(fmt::format("Broke off [Client {}] after {} bytes of {}: {}", x_.number(),
+                                     bytes, x_.path(), why.message()));
+    }
+
+    void copy(http::byte_part part) {
+        while (part.length > 0) {
+            const auto n = ::pread(found_.file.get(), x_.out().space().data(), part.length,
+                                   static_cast<off_t>(part.offset));
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) {
+                if (n < 0) {
+                    tell_unreadable(0, error::system(errno));
+                } else {
+                    x_.door().counting().cut_files.fetch_add(1, relaxed);
+                }
+                x_.hang_up();
+                return;
+            }
+            const auto count = static_cast<std::size_t>(n);
+            x_.out().advance(count);
+            part.offset += count;
+            part.length -= count;
+            x_.door().counting().bytes_fetched.fetch_add(count, relaxed);
+        }
+    }
+
+    http_exchange& x_;
+    found_file found_;
+    std::optional<http::sha256_value> digest_;
+    std::string kept_type_;
+    std::string_view type_;  // of it, or of the name
+};
+
+void redirect_to_folder(http_exchange& x) {
+    std::string where = "/" + http::percent_encode_path(x.path()) + "/";
+    if (!x.query().empty()) where.append("?").append(x.query());
+    // A file may have the name tomorrow.
+    x.reply(301).field("Location", where).field("Cache-Control", "no-cache");
+    x.end_with("this is a directory: its path ends in a slash");
+}
+
+/// The form of a listing: `?format=` decides, else what the client prefers.
+bool wants_json(const http_exchange& x) {
+    if (http::query_has(x.query(), "format", "json")) return true;
+    if (http::query_has(x.query(), "format", "html")) return false;
+    std::string accepted;
+    for (const auto& [name, value] : x.request().fields) {
+        if (name == http_field::accept) accepted.append(value).append(",");
+    }
+    static constexpr std::array<std::string_view, 2> forms{"text/html", "application/json"};
+    return http::best_of(accepted, forms) == 1;
+}
+
+}  // namespace
+
+coro::task<void> answer_get(http_exchange& x) {
+    if (x.names_folder()) {
+        if (x.path().empty() && http::query_has(x.query(), "parts")) {
+            co_await answer_parts(x);
+        } else {
+            co_await answer_folder(x, wants_json(x));
+        }
+        co_return;
+    }
+    auto found = x.files().read(x.path());
+    if (!found) {
+        if (found.error().is(EISDIR)) {
+            redirect_to_folder(x);
+        } else {
+            x.refuse_for(found.error());
+        }
+        co_return;
+    }
+    file_answer answer{x, std::move(*found)};
+    co_await answer.run();
+}
+
+}  // namespace sluice::files

@@ -1,0 +1,62 @@
+// What directories hold, read once for all who ask.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+#include "sluice/files/server/folder.hpp"
+#include "sluice/files/server/store.hpp"
+
+namespace sluice::files {
+
+/// Remembers the directories that were asked for last, each as long as its names do not change and
+/// for two seconds at most, for a file can grow without a change of its directory. Any thread.
+class listing_cache {
+ public:
+    struct limits {
+        std::size_t entries = 100'000;               ///< of one directory
+        std::size_t memory = std::size_t{64} << 20;  ///< bytes of all that are remembered or sent
+    };
+
+    /// The store outlives it.
+    listing_cache(const store& of, limits l) : store_{of}, limits_{l} {}
+
+    /// What the directory at `path` holds. Blocks while it is read; who asks for the same one
+    /// meanwhile waits for that. Errno of openat2(2); ENOBUFS where listings that are still being
+    /// sent take all the memory that there is for them.
+    [[nodiscard]] result<std::shared_ptr<const folder_contents>> get(std::string_view path);
+    /// Bytes of all that are remembered or sent.
+    [[nodiscard]] std::size_t memory() const noexcept { return *memory_; }
+
+ private:
+    using contents = std::shared_ptr<const folder_contents>;
+    struct slot {
+        std::string path;
+        std::mutex reading;
+        folder_version version;
+        std::chrono::steady_clock::time_point read_at;
+        contents holds;
+    };
+    static constexpr std::size_t most_slots = 64;
+
+    [[nodiscard]] std::shared_ptr<slot> slot_for(std::string_view path);
+    [[nodiscard]] result<contents> count(folder_contents& found);
+    void drop_others(const slot* but);
+
+    const store& store_;
+    limits limits_;
+    std::shared_ptr<std::atomic<std::size_t>> memory_ =
+        std::make_shared<std::atomic<std::size_t>>(0);
+    std::mutex mutex_;
+    std::list<std::shared_ptr<slot>> slots_;  // the one that was used last in front
+};
+
+}  // namespace sluice::files

@@ -1,0 +1,65 @@
+// Readers-writer lock on the names of one directory, between threads and between processes.
+#pragma once
+
+#include <sys/file.h>
+
+#include <cerrno>
+#include <chrono>
+#include <shared_mutex>
+#include <thread>
+#include <utility>
+
+#include "sluice/base/result.hpp"
+
+namespace sluice::files {
+
+/// link and unlink take it shared; check-then-link takes it exclusive (`alone`), so that what was
+/// checked still holds when the name is given. flock(2) on the directory, and a mutex for file
+/// systems that have no such locks.
+class name_lock {
+ public:
+    name_lock(std::shared_mutex& names, bool alone) noexcept : names_{names}, alone_{alone} {}
+    name_lock(const name_lock&) = delete;
+    name_lock& operator=(const name_lock&) = delete;
+    ~name_lock() { release(); }
+
+    /// `folder` is a description of the caller's own, and stays open. EAGAIN where another holds
+    /// it, EBUSY where that lasts although the caller `may_wait`.
+    [[nodiscard]] result<void> take(int folder, bool may_wait) noexcept {
+        const auto until = std::chrono::steady_clock::now() + longest_wait;
+        while (::flock(folder, (alone_ ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+            if (errno == EINTR) continue;
+            if (errno != EWOULDBLOCK) break;
+            if (!may_wait) return failure_of(EAGAIN);
+            if (std::chrono::steady_clock::now() >= until) return failure_of(EBUSY);
+            std::this_thread::sleep_for(pause);
+        }
+        folder_ = folder;
+        // Held for a few system calls that do not wait.
+        if (alone_) {
+            names_.lock();
+        } else {
+            names_.lock_shared();
+        }
+        return {};
+    }
+    void release() noexcept {
+        if (folder_ < 0) return;
+        if (alone_) {
+            names_.unlock();
+        } else {
+            names_.unlock_shared();
+        }
+        ::flock(std::exchange(folder_, -1), LOCK_UN);
+    }
+
+ private:
+    static constexpr auto longest_wait = std::chrono::seconds{5};
+    static constexpr auto pause = std::chrono::milliseconds{1};
+
+    std::shared_mutex& names_;
+    bool alone_;
+    int folder_ = -1;
+};
+
+}  // namespace sluice::files

@@ -1,0 +1,98 @@
+// Opens, sends, and waits until the peer has it.
+#include "sluice/files/server/offer.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/base/relaxed.hpp"
+#include "sluice/net/lingering_close.hpp"
+
+namespace sluice::files {
+namespace {
+
+struct opened {
+    unique_fd file;
+    std::uint64_t size = 0;
+};
+
+result<opened> open_file(const std::string& path) {
+    unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+    if (!file) return failure_of(errno);
+    struct stat found{};
+    if (::fstat(file.get(), &found) < 0) return failure_of(errno);
+    if (S_ISDIR(found.st_mode)) return failure_of(EISDIR);
+    if (!S_ISREG(found.st_mode)) return failure_of(EINVAL);
+    return opened{.file = std::move(file), .size = static_cast<std::uint64_t>(found.st_size)};
+}
+
+}  // namespace
+
+offer::offer(std::string path, offer_options o) : path_{std::move(path)}, options_{std::move(o)} {}
+
+result<std::uint64_t> offer::look() const {
+    auto found = open_file(path_);
+    if (!found) return failure(found.error());
+    return found->size;
+}
+
+model::service offer::service() {
+    return [this](model::guest& client) { return serve(client); };
+}
+
+coro::task<void> offer::serve(model::guest& client) {
+    const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
+    const bool limited = options_.count > 0;
+    if (limited && counters_->begun.fetch_add(1) >= options_.count) {
+        counters_->begun.fetch_sub(1);
+        client.peer().reset_on_close();
+        co_return;
+    }
+    const bool sent = co_await send_to(client, number);
+    if (!limited) co_return;
+    if (!sent) {
+        counters_->begun.fetch_sub(1);
+    } else if (counters_->served.load() == options_.count) {
+        options_.done();
+    }
+}
+
+coro::task<bool> offer::send_to(model::guest& client, std::uint64_t number) {
+    auto file = open_file(path_);
+    if (!file) {
+        counters_->lost.fetch_add(1, relaxed);
+        options_.report(fmt::format("Nothing for [Client {}]: {}", number, file.error().message()));
+        client.peer().reset_on_close();
+        co_return false;
+    }
+    transfer::moved told;
+    const auto begun = io::clock::now();
+    auto sent = co_await at_pace<void>(client.home(), options_.pace, told, [&] {
+        return transfer::send_file(options_.how, client.peer(),
+                                   {.file = file->file.get(), .offset = 0, .length = file->size},
+                                   told);
+    });
+    counters_->bytes.fetch_add(told.bytes(), relaxed);
+    if (!sent) {
+        counters_->lost.fetch_add(1, relaxed);
+        if (sent.error() == fault::timed_out) counters_->slow.fetch_add(1, relaxed);
+        options_.report(fmt::format("Lost [Client {}] after {} bytes: {}", number, told.bytes(),
+                                    sent.error().message()));
+        // Less than the file would look like all of it.
+        client.peer().reset_on_close();
+        co_return false;
+    }
+    const double seconds = std::chrono::duration<double>(io::clock::now() - begun).count();
+    options_.report(fmt::format("Sent {} bytes to [Client {}] in {:.3f} s ({})", told.bytes(),
+                                number, seconds, transfer::to_text(options_.how)));
+    co_await net::lingering_close(client.peer(), client.patience(), {.idle = options_.idle_time});
+    counters_->served.fetch_add(1);
+    co_return true;
+}
+
+}  // namespace sluice::files

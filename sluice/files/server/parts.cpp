@@ -1,0 +1,235 @@
+// Looks after partial uploads by their names, times and locks.
+#include "sluice/files/server/parts.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <utility>
+
+#include "sluice/base/relaxed.hpp"
+#include "sluice/files/server/beneath.hpp"
+#include "sluice/os/quiet_thread.hpp"
+
+namespace sluice::files {
+namespace {
+
+constexpr std::string_view prefix = ".sluice-part-";
+constexpr const char* part_attribute = "user.sluice.part";
+constexpr mode_t mode_of_parts = 0666;
+
+std::int64_t now() noexcept {
+    return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+}
+
+unique_fd open_part(int top, const char* name, int flags) noexcept {
+    return unique_fd{
+        ::openat(top, name, flags | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode_of_parts)};
+}
+
+bool is_locked(int file) noexcept {
+    struct flock whole{};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    return ::fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
+/// `TOTAL PATH`
+void read_description(int file, part_info& into) {
+    constexpr std::size_t longest = 4200;
+    std::string text(longest, '\0');
+    const auto length = ::fgetxattr(file, part_attribute, text.data(), text.size());
+    if (length <= 0) return;
+    text.resize(static_cast<std::size_t>(length));
+    const auto blank = text.find(' ');
+    if (blank == std::string::npos) return;
+    std::from_chars(text.data(), text.data() + blank, into.total);
+    into.path = text.substr(blank + 1);
+}
+
+}  // namespace
+
+struct parts::waiting_part {
+    std::string name;
+    std::int64_t modified = 0;
+};
+
+parts::parts(std::string path, const volumes& on, quota& room, limits l)
+    : path_{std::move(path)}, volumes_{on}, room_{room}, limits_{l} {
+    for (const auto& top : volumes_.tops(path_)) {
+        counters_->waiting.fetch_add(waiting_in(top.get()).size(), relaxed);
+    }
+}
+
+std::string parts::name_of(std::string_view id) {
+    return std::string{prefix} + std::string{id};
+}
+
+result<unique_fd> parts::open(const volume& on, std::string_view id) {
+    const int top = on.top.get();
+    const std::string name = name_of(id);
+    for (;;) {
+        unique_fd file = open_part(top, name.c_str(), 0);
+        if (!file && errno == ENOENT) {
+            if (is_full()) crowd_out(top);
+            file = open_part(top, name.c_str(), O_CREAT | O_EXCL);
+            if (!file && errno == EEXIST) continue;
+            if (file) counters_->waiting.fetch_add(1, relaxed);
+        }
+        if (!file) return failure_of(errno);
+        if (auto locked = lock_file(file.get()); !locked) return failure(locked.error());
+        struct stat ours{};
+        if (::fstat(file.get(), &ours) < 0) return failure_of(errno);
+        // Whoever had the lock may have finished it meanwhile: then the name is another file's.
+        const auto there = look_at(top, name.c_str());
+        if (there && there->st_ino == ours.st_ino) return file;
+    }
+}
+
+void parts::make_room(const volume& on, std::string_view id) {
+    const int top = on.top.get();
+    if (is_full() && !look_at(top, name_of(id).c_str())) crowd_out(top);
+}
+
+void parts::describe(int file, std::string_view path, std::uint64_t total) noexcept {
+    const std::string text = fmt::format("{} {}", total, path);
+    // Without it the part is listed by its number alone.
+    static_cast<void>(::fsetxattr(file, part_attribute, text.data(), text.size(), 0));
+}
+
+void parts::forget_description(int file) noexcept {
+    static_cast<void>(::fremovexattr(file, part_attribute));
+}
+
+void parts::ended() noexcept {
+    std::uint64_t before = counters_->waiting.load(relaxed);
+    while (!counters_->waiting.compare_exchange_weak(before,
+                                                     before - std::min<std::uint64_t>(before, 1))) {
+    }
+}
+
+std::vector<parts::waiting_part> parts::waiting_in(int top) {
+    std::vector<waiting_part> found;
+    auto again = open_folder(top, ".");
+    if (!again) return found;
+    const auto reader = read_directory(std::move(*again));
+    if (!reader) return found;
+    while (const dirent* entry = ::readdir(reader->get())) {
+        if (!std::string_view{entry->d_name}.starts_with(prefix)) continue;
+        const auto there = look_at(top, entry->d_name);
+        if (!there || !S_ISREG(there->st_mode)) continue;
+        found.push_back({.name = entry->d_name, .modified = there->st_mtim.tv_sec});
+    }
+    return found;
+}
+
+bool parts::take_away(int top, const std::string& name, std::optional<std::chrono::seconds> age) {
+    const unique_fd file = open_part(top, name.c_str(), 0);
+    if (!file) return errno == ENOENT;
+    if (!lock_file(file.get())) return false;
+    struct stat ours{};
+    const auto there = look_at(top, name.c_str());
+    if (::fstat(file.get(), &ours) < 0 || !there || there->st_ino != ours.st_ino) return true;
+    // It may have been resumed since it was found.
+    if (age && now() - ours.st_mtim.tv_sec < age->count()) return false;
+    // First of all its room is free, also where a process that is forked now has it open for long.
+    static_cast<void>(::ftruncate(file.get(), 0));
+    room_.remove(size_of(ours));
+    ended();
+    return ::unlinkat(top, name.c_str(), 0) == 0;
+}
+
+void parts::crowd_out(int top) {
+    // All of them were being received a moment ago: those are limited by the number of clients.
+    if (crowded_at_.load(relaxed) == now()) return;
+    auto all = waiting_in(top);
+    std::ranges::sort(all, {}, &waiting_part::modified);
+    // A tenth at a time, so that few uploads wait for this look.
+    const std::uint64_t goal = std::max<std::uint64_t>(limits_.count / 10, 1);
+    std::uint64_t gone = 0;
+    for (const auto& each : all) {
+        if (gone == goal) break;
+        if (take_away(top, each.name, {})) ++gone;
+    }
+    counters_->crowded_out.fetch_add(gone, relaxed);
+    if (gone == 0) crowded_at_ = now();
+}
+
+void parts::expire() {
+    std::uint64_t left = 0;
+    for (const auto& top : volumes_.tops(path_)) {
+        for (const auto& each : waiting_in(top.get())) {
+            const bool old = now() - each.modified >= limits_.age.count();
+            if (old && take_away(top.get(), each.name, limits_.age)) {
+                counters_->expired.fetch_add(1, relaxed);
+            } else {
+                ++left;
+            }
+        }
+    }
+    // A process that was killed has counted nothing off.
+    counters_->waiting.store(left, relaxed);
+}
+
+std::vector<part_info> parts::list() const {
+    std::vector<part_info> found;
+    for (const auto& top : volumes_.tops(path_)) {
+        for (const auto& each : waiting_in(top.get())) {
+            const unique_fd file{::openat(top.get(), each.name.c_str(),
+                                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+            struct stat there{};
+            if (!file || ::fstat(file.get(), &there) < 0) continue;
+            part_info one{
+                .id = each.name.substr(prefix.size()),
+                .path = {},
+                .size = size_of(there),
+                .modified = std::chrono::sys_seconds{std::chrono::seconds{there.st_mtim.tv_sec}},
+                .active = is_locked(file.get())};
+            read_description(file.get(), one);
+            found.push_back(std::move(one));
+        }
+    }
+    return found;
+}
+
+result<void> parts::remove(std::string_view id) {
+    const bool is_id = !id.empty() && std::ranges::all_of(id, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    });
+    if (!is_id) return failure_of(ENOENT);
+    const std::string name = name_of(id);
+    for (const auto& top : volumes_.tops(path_)) {
+        if (!look_at(top.get(), name.c_str())) continue;
+        if (!take_away(top.get(), name, {})) return failure_of(EBUSY);
+        return {};
+    }
+    return failure_of(ENOENT);
+}
+
+part_sweeper::part_sweeper(parts& of, std::chrono::milliseconds every) noexcept
+    : stop_{::eventfd(0, EFD_CLOEXEC)} {
+    if (!stop_) return;
+    static_cast<void>(start_quietly(thread_, [&of, every, stop = stop_.get()] {
+        let_others_go_first();
+        pollfd heard{.fd = stop, .events = POLLIN, .revents = 0};
+        while (::poll(&heard, 1, static_cast<int>(every.count())) == 0) of.expire();
+    }));
+}
+
+part_sweeper::~part_sweeper() {
+    if (!thread_) return;
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(stop_.get(), &one, sizeof one) == sizeof one);
+    thread_->join();
+}
+
+}  // namespace sluice::files

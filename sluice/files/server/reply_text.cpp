@@ -1,0 +1,81 @@
+// Appends text and numbers.
+#include "sluice/files/server/reply_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <string>
+
+#include "sluice/http/date.hpp"
+
+namespace sluice::files {
+
+reply_text& reply_text::add(std::string_view text) noexcept {
+    outgrown_ = outgrown_ || text.size() > left();
+    if (outgrown_) return *this;
+    std::ranges::copy(text, room_.data() + used_);
+    used_ += text.size();
+    return *this;
+}
+
+reply_text& reply_text::add(std::uint64_t number) noexcept {
+    std::array<char, 20> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    return add({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+reply_text& reply_text::add_hex(std::uint64_t number) noexcept {
+    std::array<char, 16> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+    return add({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+std::string_view status_line(unsigned status) noexcept {
+    switch (status) {
+        case 200: return "200 OK";
+        case 201: return "201 Created";
+        case 204: return "204 No Content";
+        case 206: return "206 Partial Content";
+        case 301: return "301 Moved Permanently";
+        case 304: return "304 Not Modified";
+        case 308: return "308 Resume Incomplete";
+        case 400: return "400 Bad Request";
+        case 403: return "403 Forbidden";
+        case 404: return "404 Not Found";
+        case 405: return "405 Method Not Allowed";
+        case 408: return "408 Request Timeout";
+        case 409: return "409 Conflict";
+        case 411: return "411 Length Required";
+        case 412: return "412 Precondition Failed";
+        case 413: return "413 Content Too Large";
+        case 414: return "414 URI Too Long";
+        case 415: return "415 Unsupported Media Type";
+        case 416: return "416 Range Not Satisfiable";
+        case 417: return "417 Expectation Failed";
+        case 422: return "422 Unprocessable Content";
+        case 431: return "431 Request Header Fields Too Large";
+        case 501: return "501 Not Implemented";
+        case 503: return "503 Service Unavailable";
+        case 505: return "505 HTTP Version Not Supported";
+        case 507: return "507 Insufficient Storage";
+        default: return "500 Internal Server Error";
+    }
+}
+
+std::string_view remembered_date(std::chrono::sys_seconds when) {
+    struct remembered {
+        std::chrono::sys_seconds when = std::chrono::sys_seconds::min();
+        std::string text;
+    };
+    constexpr std::size_t many = 64;
+    thread_local std::array<remembered, many> places;
+    auto& place = places[static_cast<std::size_t>(when.time_since_epoch().count()) % many];
+    if (place.when != when) {
+        place.when = when;
+        place.text = http::format_http_date(when);
+    }
+    return place.text;
+}
+
+}  // namespace sluice::files

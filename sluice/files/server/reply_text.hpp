@@ -1,0 +1,52 @@
+// The heads of HTTP answers, written into memory that somebody else owns.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace sluice::files {
+
+/// Writes from the front of `room`. What does not fit is left out, with all that follows.
+class reply_text {
+ public:
+    explicit reply_text(std::span<char> room) noexcept : room_{room} {}
+
+    reply_text& add(std::string_view text) noexcept;
+    reply_text& add(std::uint64_t number) noexcept;
+    /// In hexadecimal digits.
+    reply_text& add_hex(std::uint64_t number) noexcept;
+    /// `NAME: VALUE` and the line's end.
+    reply_text& field(std::string_view name, std::string_view value) noexcept {
+        return add(name).add(": ").add(value).add("\r\n");
+    }
+    reply_text& field(std::string_view name, std::uint64_t value) noexcept {
+        return add(name).add(": ").add(value).add("\r\n");
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return used_; }
+    [[nodiscard]] std::size_t left() const noexcept { return room_.size() - used_; }
+    /// Where more may be put, and how much was.
+    [[nodiscard]] std::span<char> space() const noexcept { return room_.subspan(used_); }
+    void advance(std::size_t bytes) noexcept { used_ += bytes; }
+    void cut(std::size_t size) noexcept { used_ = size; }
+    /// True if something was left out: the text is of no use.
+    [[nodiscard]] bool outgrown() const noexcept { return outgrown_; }
+    [[nodiscard]] std::string_view text() const noexcept { return {room_.data(), used_}; }
+
+ private:
+    std::span<char> room_;
+    std::size_t used_ = 0;
+    bool outgrown_ = false;
+};
+
+/// `200 OK`
+[[nodiscard]] std::string_view status_line(unsigned status) noexcept;
+
+/// A date as HTTP writes it. The last ones on this thread are remembered, so that most cost
+/// nothing. Valid until the next call on this thread.
+[[nodiscard]] std::string_view remembered_date(std::chrono::sys_seconds when);
+
+}  // namespace sluice::files

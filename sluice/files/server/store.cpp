@@ -1,0 +1,236 @@
+// Files without names, then names for them in one step.
+#include "sluice/files/server/store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "sluice/files/server/beneath.hpp"
+#include "sluice/files/server/name_lock.hpp"
+
+namespace sluice::files {
+namespace {
+
+// The process's file creation mask takes from these what it has (umask(2)).
+constexpr mode_t mode_of_files = 0666;
+constexpr mode_t mode_of_folders = 0777;
+
+/// Removes what an earlier process left half done in `top`, but what can be resumed. A hidden file
+/// that a process still works on is locked.
+void remove_leftovers(int top) {
+    auto again = open_folder(top, ".");
+    if (!again) return;
+    const auto reader = read_directory(std::move(*again));
+    if (!reader) return;
+    while (const dirent* entry = ::readdir(reader->get())) {
+        const std::string_view name{entry->d_name};
+        if (!name.starts_with(hidden_prefix) || name.starts_with(parts::name_of(""))) continue;
+        const auto found = look_at(top, entry->d_name);
+        if (!found || !S_ISREG(found->st_mode)) continue;
+        const unique_fd file{
+            ::openat(top, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+        if (file) {
+            const auto locked = lock_file(file.get());
+            if (!locked && locked.error().is(EBUSY)) continue;
+        }
+        ::unlinkat(top, entry->d_name, 0);
+    }
+}
+
+/// The bytes of all files in `folder` and below.
+std::uint64_t bytes_below(unique_fd folder) {
+    std::uint64_t bytes = 0;
+    const auto reader = read_directory(std::move(folder));
+    if (!reader) return 0;
+    const int here = ::dirfd(reader->get());
+    while (const dirent* entry = ::readdir(reader->get())) {
+        const std::string_view name{entry->d_name};
+        if (name == "." || name == "..") continue;
+        const auto found = look_at(here, entry->d_name);
+        if (!found) continue;
+        if (S_ISREG(found->st_mode)) bytes += size_of(*found);
+        if (!S_ISDIR(found->st_mode)) continue;
+        if (auto below = open_folder(here, entry->d_name)) bytes += bytes_below(std::move(*below));
+    }
+    return bytes;
+}
+
+}  // namespace
+
+file_state file_state::of(const struct stat& found) noexcept {
+    return {.inode = found.st_ino, .size = size_of(found), .modified = found.st_mtim};
+}
+
+bool file_state::operator==(const file_state& other) const noexcept {
+    return inode == other.inode && size == other.size && modified.tv_sec == other.modified.tv_sec &&
+           modified.tv_nsec == other.modified.tv_nsec;
+}
+
+store::store(std::unique_ptr<volumes> on, options o)
+    : options_{o},
+      volumes_{std::move(on)},
+      room_{std::make_unique<quota>(o.quota)},
+      names_{std::make_unique<std::shared_mutex>()} {}
+
+result<store> store::open(const std::string& path, options o) {
+    if (::mkdir(path.c_str(), mode_of_folders) < 0 && errno != EEXIST) return failure_of(errno);
+    unique_fd directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!directory) return failure_of(errno);
+    auto on = volumes::open(std::move(directory));
+    if (!on) return failure(on.error());
+    store made{std::move(*on), o};
+    for (const auto& each : made.volumes_->find_all(path)) {
+        remove_leftovers(each->top.get());
+        for (auto& remark : each->can.remarks()) {
+            if (std::ranges::find(made.remarks_, remark) == made.remarks_.end()) {
+                made.remarks_.push_back(std::move(remark));
+            }
+        }
+    }
+    if (made.room_->is_limited()) made.count_files();
+    const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
+                                                           &std::free};
+    made.parts_ =
+        std::make_unique<parts>(real ? real.get() : path, *made.volumes_, *made.room_, o.partial);
+    made.parts_->expire();
+    return made;
+}
+
+void store::count_files() {
+    if (auto all = open_folder(directory(), ".")) room_->add(bytes_below(std::move(*all)));
+}
+
+result<store::place> store::place_for(std::string_view path) const {
+    std::size_t missing = 0;
+    for (std::string folder{split(path).folder};; folder = split(folder).folder) {
+        auto found = open_folder(directory(), folder.empty() ? "." : folder.c_str());
+        if (found) {
+            if (missing > most_new_folders) return failure_of(E2BIG);
+            auto on = volumes_->of(found->get(), folder);
+            if (!on) return failure(on.error());
+            return place{.on = std::move(*on), .folder = std::move(*found)};
+        }
+        if (!found.error().is(ENOENT) || folder.empty()) return failure(found.error());
+        ++missing;
+    }
+}
+
+result<unique_fd> store::folder_of(std::string_view path, bool make) const {
+    const std::string folder{split(path).folder};
+    auto found = open_folder(directory(), folder.empty() ? "." : folder.c_str());
+    if (found || !make || !found.error().is(ENOENT)) return found;
+    if (auto there = place_for(path); !there) return failure(there.error());
+    found = open_folder(directory(), ".");
+    for (std::string_view left = folder; found && !left.empty();) {
+        const auto slash = left.find('/');
+        const std::string name{left.substr(0, slash)};
+        left = slash == std::string_view::npos ? std::string_view{} : left.substr(slash + 1);
+        const bool made = ::mkdirat(found->get(), name.c_str(), mode_of_folders) == 0;
+        if (!made && errno != EEXIST) return failure_of(errno);
+        if (made && options_.sync) {
+            if (auto synced = sync_file(found->get()); !synced) return failure(synced.error());
+        }
+        found = open_folder(found->get(), name.c_str());
+    }
+    return found;
+}
+
+result<incoming> store::receive(std::string_view path) {
+    auto where = place_for(path);
+    if (!where) return failure(where.error());
+    const auto& on = where->on;
+    if (on->can.links_unnamed != abilities::unnamed::impossible) {
+        unique_fd file{
+            ::openat(where->folder.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode_of_files)};
+        if (!file) return failure_of(errno);
+        return incoming{*this, on, std::move(file), {}};
+    }
+    for (;;) {
+        std::string hidden = next_hidden_name();
+        unique_fd file{::openat(on->top.get(), hidden.c_str(),
+                                O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode_of_files)};
+        if (!file && errno == EEXIST) continue;
+        if (!file) return failure_of(errno);
+        // Another server of this directory, which starts now, leaves it alone.
+        static_cast<void>(lock_file(file.get()));
+        return incoming{*this, on, std::move(file), std::move(hidden)};
+    }
+}
+
+result<incoming> store::resume(std::string_view path, std::string_view key, std::uint64_t total) {
+    auto where = place_for(path);
+    if (!where) return failure(where.error());
+    auto file = parts_->open(*where->on, key);
+    if (!file) return failure(file.error());
+    incoming found{*this, where->on, std::move(*file), parts::name_of(key)};
+    found.is_part_ = found.resumable_ = true;
+    found.counted_ = found.size();
+    if (found.counted_ == 0) parts::describe(found.fd(), path, total);
+    return found;
+}
+
+result<void> store::make_room_for_part(std::string_view path, std::string_view key) {
+    const auto where = place_for(path);
+    if (!where) return failure(where.error());
+    parts_->make_room(*where->on, key);
+    return {};
+}
+
+std::uint64_t store::arrived(std::string_view path, std::string_view key) const {
+    const auto where = place_for(path);
+    if (!where) return 0;
+    const auto found = look_at(where->on->top.get(), parts::name_of(key).c_str());
+    return found ? size_of(*found) : 0;
+}
+
+result<found_file> store::read(std::string_view path) const {
+    if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    const std::string text{path};
+    // Opening a pipe or a device that somebody put there would wait, or worse.
+    auto file = open_beneath(directory(), text.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!file) return failure(file.error());
+    found_file found{.file = std::move(*file)};
+    if (::fstat(found.file.get(), &found.now) < 0) return failure_of(errno);
+    if (S_ISDIR(found.now.st_mode)) return failure_of(EISDIR);
+    if (!S_ISREG(found.now.st_mode)) return failure_of(ENXIO);
+    return found;
+}
+
+result<struct stat> store::look(std::string_view path) const {
+    if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    auto folder = folder_of(path, false);
+    if (!folder) return failure(folder.error());
+    return look_at(folder->get(), std::string{split(path).name}.c_str());
+}
+
+result<unique_fd> store::folder(std::string_view path) const {
+    if (!path.empty() && judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    return open_folder(directory(), path.empty() ? "." : std::string{path}.c_str());
+}
+
+result<void> store::remove(std::string_view path, const std::optional<file_state>& only) {
+    if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    auto folder = folder_of(path, false);
+    if (!folder) return failure(folder.error());
+    const std::string name{split(path).name};
+    name_lock names{*names_, only || room_->is_limited()};
+    if (auto locked = names.take(folder->get(), true); !locked) return locked;
+    const auto there = look_at(folder->get(), name.c_str());
+    if (!there) return failure(there.error());
+    if (auto may = may_be_replaced(*there); !may) return may;
+    if (only && *only != file_state::of(*there)) return failure_of(EEXIST);
+    if (::unlinkat(folder->get(), name.c_str(), 0) < 0) return failure_of(errno);
+    room_->remove(size_of(*there));
+    names.release();
+    if (options_.sync) return sync_file(folder->get());
+    return {};
+}
+
+}  // namespace sluice::files

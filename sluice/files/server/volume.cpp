@@ -1,0 +1,274 @@
+// Probes file systems, and links and renames by what they offer.
+#include "sluice/files/server/volume.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "sluice/files/server/beneath.hpp"
+
+namespace sluice::files {
+namespace {
+
+// Linux 6.8; unlike the other one, it is not given to another mount later.
+#ifdef STATX_MNT_ID_UNIQUE
+constexpr unsigned unique_mount_id = STATX_MNT_ID_UNIQUE;
+#else
+constexpr unsigned unique_mount_id = 0x4000;
+#endif
+
+result<void> link_by_descriptor(int file, int folder, const char* name) noexcept {
+    if (::linkat(file, "", folder, name, AT_EMPTY_PATH) < 0) return failure_of(errno);
+    return {};
+}
+
+result<void> link_by_proc(int file, int folder, const char* name) noexcept {
+    std::array<char, 32> path{};
+    std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", file);
+    if (::linkat(AT_FDCWD, path.data(), folder, name, AT_SYMLINK_FOLLOW) < 0) {
+        return failure_of(errno);
+    }
+    return {};
+}
+
+/// Errnos by which a file system says that it has no such call or flag.
+bool is_unknown(const error& why) noexcept {
+    return why.is(EINVAL) || why.is(ENOSYS) || why.is(EOPNOTSUPP) || why.is(EPERM) ||
+           why.is(EMLINK);
+}
+
+result<void> rename_no_replace(int from, const char* old_name, int to, const char* name) noexcept {
+    if (::renameat2(from, old_name, to, name, RENAME_NOREPLACE) < 0) return failure_of(errno);
+    return {};
+}
+
+result<void> link_and_unlink(int from, const char* old_name, int to, const char* name) noexcept {
+    if (::linkat(from, old_name, to, name, 0) < 0) return failure_of(errno);
+    ::unlinkat(from, old_name, 0);
+    return {};
+}
+
+result<void> look_and_rename(int from, const char* old_name, int to, const char* name) noexcept {
+    const auto there = look_at(to, name);
+    if (there) return failure_of(EEXIST);
+    if (!there.error().is(ENOENT)) return failure(there.error());
+    if (::renameat(from, old_name, to, name) < 0) return failure_of(errno);
+    return {};
+}
+
+/// mountinfo writes blanks and the like in a path as three octal digits (proc(5)).
+std::string without_octals(std::string_view text) {
+    constexpr std::size_t length = 4;
+    std::string out;
+    while (!text.empty()) {
+        if (text.front() == '\\' && text.size() >= length) {
+            out +=
+                static_cast<char>(std::strtol(std::string{text.substr(1, 3)}.c_str(), nullptr, 8));
+            text.remove_prefix(length);
+        } else {
+            out += text.front();
+            text.remove_prefix(1);
+        }
+    }
+    return out;
+}
+
+/// Of everything that is mounted below `path`, where, as a path from there.
+std::vector<std::string> mounted_below(const std::string& path) {
+    std::vector<std::string> found;
+    const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
+                                                           &std::free};
+    if (!real) return found;
+    const std::string below = std::string{real.get()} + (real.get()[1] == '\0' ? "" : "/");
+    std::ifstream all{"/proc/self/mountinfo"};
+    for (std::string line; std::getline(all, line);) {
+        std::istringstream words{line};
+        std::string skipped;
+        std::string where;
+        words >> skipped >> skipped >> skipped >> skipped >> where;
+        where = without_octals(where);
+        if (where.size() > below.size() && where.starts_with(below)) {
+            found.push_back(where.substr(below.size()));
+        }
+    }
+    return found;
+}
+
+}  // namespace
+
+abilities abilities::of(int folder, const std::string& hidden) noexcept {
+    constexpr mode_t mode = 0600;
+    abilities can;
+    std::string name = hidden;
+    unique_fd file{::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode)};
+    can.has_unnamed = static_cast<bool>(file);
+    for (const auto how : {unnamed::by_descriptor, unnamed::by_proc}) {
+        if (!file || !link_unnamed(how, file.get(), folder, name.c_str())) continue;
+        can.links_unnamed = how;
+        break;
+    }
+    if (can.links_unnamed == unnamed::impossible) {
+        file.reset(::openat(folder, name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode));
+        if (!file) return {};
+    }
+    const std::string other = hidden + "-2";
+    can.renames_if_free =
+        rename_no_replace(folder, name.c_str(), folder, other.c_str()).has_value();
+    if (can.renames_if_free) name = other;
+    can.links = ::linkat(folder, name.c_str(), folder, (hidden + "-3").c_str(), 0) == 0;
+    if (can.links) ::unlinkat(folder, (hidden + "-3").c_str(), 0);
+    ::unlinkat(folder, name.c_str(), 0);
+    return can;
+}
+
+std::vector<std::string> abilities::remarks() const {
+    std::vector<std::string> said;
+    if (!has_unnamed) {
+        said.emplace_back(
+            "this file system has no files without a name (open(2), O_TMPFILE): what is received "
+            "has a hidden name until it is whole");
+    } else if (links_unnamed == unnamed::impossible) {
+        said.emplace_back(
+            "files without a name cannot be given one here: /proc is not mounted, and the "
+            "capability CAP_DAC_READ_SEARCH is missing (linkat(2)); what is received has a hidden "
+            "name until it is whole");
+    }
+    if (!renames_if_free && links) {
+        said.emplace_back(
+            "this file system cannot rename without replacing (renameat2(2), RENAME_NOREPLACE): "
+            "new names are given by linkat(2) and unlinkat(2)");
+    } else if (!renames_if_free) {
+        said.emplace_back(
+            "this file system has neither links nor renameat2(2)'s RENAME_NOREPLACE: that a new "
+            "name replaces nothing holds among servers of this kind only");
+    }
+    return said;
+}
+
+result<void> link_unnamed(abilities::unnamed how, int file, int folder, const char* name) noexcept {
+    switch (how) {
+        case abilities::unnamed::by_descriptor: return link_by_descriptor(file, folder, name);
+        case abilities::unnamed::by_proc: return link_by_proc(file, folder, name);
+        case abilities::unnamed::impossible: break;
+    }
+    return failure_of(EOPNOTSUPP);
+}
+
+result<void> rename_if_free(const abilities& can, int from, const char* old_name, int to,
+                            const char* name) noexcept {
+    if (can.renames_if_free) {
+        auto done = rename_no_replace(from, old_name, to, name);
+        if (done || !is_unknown(done.error())) return done;
+    }
+    if (can.links) {
+        auto done = link_and_unlink(from, old_name, to, name);
+        if (done || !is_unknown(done.error())) return done;
+    }
+    return look_and_rename(from, old_name, to, name);
+}
+
+result<mount_id> mount_id::of(int file) noexcept {
+    struct statx found{};
+    if (::statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID | unique_mount_id, &found) < 0) {
+        return failure_of(errno);
+    }
+    const bool known = (found.stx_mask & (STATX_MNT_ID | unique_mount_id)) != 0;
+    return mount_id{.mount = known ? found.stx_mnt_id : 0,
+                    .device = makedev(found.stx_dev_major, found.stx_dev_minor)};
+}
+
+volumes::volumes(unique_fd top, mount_id id) noexcept : id_{id} {
+    const auto can = abilities::of(top.get(), next_hidden_name());
+    root_ = std::make_shared<const volume>(volume{.top = std::move(top), .can = can});
+}
+
+result<std::unique_ptr<volumes>> volumes::open(unique_fd top) {
+    const auto id = mount_id::of(top.get());
+    if (!id) return failure(id.error());
+    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
+    return std::unique_ptr<volumes>{new volumes{std::move(top), *id}};
+}
+
+result<unique_fd> volumes::top_of(mount_id id, std::string_view path) const {
+    for (auto end = path.find('/');; end = path.find('/', end + 1)) {
+        auto folder = open_folder(root_->top.get(), std::string{path.substr(0, end)}.c_str());
+        if (!folder) return folder;
+        const auto found = mount_id::of(folder->get());
+        if (!found) return failure(found.error());
+        if (*found == id) return folder;
+        // What is mounted there changed meanwhile.
+        if (end == std::string_view::npos) return failure_of(EXDEV);
+    }
+}
+
+result<std::shared_ptr<const volume>> volumes::of(int folder, std::string_view path) {
+    const auto id = mount_id::of(folder);
+    if (!id) return failure(id.error());
+    if (*id == id_) return root_;
+    {
+        const std::lock_guard lock{mutex_};
+        const auto found = known_.find(*id);
+        if (found != known_.end()) {
+            if (auto used = found->second.used.lock()) return used;
+        }
+    }
+    auto top = top_of(*id, path);
+    if (!top) return failure(top.error());
+    const std::lock_guard lock{mutex_};
+    auto& here = known_[*id];
+    if (auto used = here.used.lock()) return used;
+    if (!here.can) {
+        const auto is_ours = [](int place) {
+            return ::faccessat(place, ".", W_OK, AT_EACCESS) == 0;
+        };
+        // Where nothing may be written, nothing is learnt: another folder may tell later.
+        if (is_ours(top->get())) {
+            here.can = abilities::of(top->get(), next_hidden_name());
+        } else if (is_ours(folder)) {
+            here.can = abilities::of(folder, next_hidden_name());
+        } else {
+            return std::make_shared<const volume>(volume{.top = std::move(*top), .can = {}});
+        }
+    }
+    auto made = std::make_shared<const volume>(volume{.top = std::move(*top), .can = *here.can});
+    here.used = made;
+    return made;
+}
+
+std::vector<std::shared_ptr<const volume>> volumes::find_all(const std::string& path) {
+    std::vector<std::shared_ptr<const volume>> found{root_};
+    for (const auto& where : mounted_below(path)) {
+        const auto folder = open_folder(root_->top.get(), where.c_str());
+        if (!folder) continue;
+        if (auto one = of(folder->get(), where)) found.push_back(std::move(*one));
+    }
+    return found;
+}
+
+std::vector<unique_fd> volumes::tops(const std::string& path) const {
+    std::vector<unique_fd> found;
+    if (auto own = open_folder(root_->top.get(), ".")) found.push_back(std::move(*own));
+    for (const auto& where : mounted_below(path)) {
+        if (auto one = open_folder(root_->top.get(), where.c_str()))
+            found.push_back(std::move(*one));
+    }
+    return found;
+}
+
+std::string next_hidden_name() {
+    static std::atomic<std::uint64_t> last = 0;
+    return fmt::format("{}{}-{}", hidden_prefix, ::getpid(),
+                       last.fetch_add(1, std::memory_order_relaxed));
+}
+
+}  // namespace sluice::files

@@ -1,0 +1,22 @@
+// The plain name for all, the right one for those who can read it.
+#include "sluice/http/content_disposition.hpp"
+
+#include "sluice/http/percent.hpp"
+
+namespace sluice::http {
+
+std::string attachment_named(std::string_view name) {
+    std::string plain;
+    bool same = true;
+    for (const char c : name) {
+        // Some take a percent sign or a backslash within quotes for the start of an escape.
+        const bool fits = c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '%' && c != '/';
+        plain += fits ? c : '_';
+        same = same && fits;
+    }
+    std::string field = "attachment; filename=\"" + plain + '"';
+    if (!same) field += "; filename*=UTF-8''" + percent_encode_name(name);
+    return field;
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,118 @@
+// The head of an HTTP request: what it asks, and how its body comes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sluice::http {
+
+enum class http_method : std::uint8_t { get, head, put, remove, options, other, unknown };
+
+/// Fields that somebody looks at. The names of all others are forgotten.
+enum class http_field : std::uint8_t {
+    accept,
+    connection,
+    content_digest,
+    content_encoding,
+    content_length,
+    content_range,
+    content_type,
+    expect,
+    host,
+    if_match,
+    if_modified_since,
+    if_none_match,
+    if_range,
+    if_unmodified_since,
+    range,
+    repr_digest,
+    transfer_encoding,
+    want_repr_digest,
+};
+
+/// Why a request cannot be answered: the status for it, and a sentence without its full stop.
+struct http_refusal {
+    unsigned status = 0;
+    std::string_view why;
+};
+
+/// Views of the bytes it was parsed from. Kept and used again, it allocates nothing.
+struct http_request {
+    http_method method = http_method::unknown;
+    std::string_view target;        ///< as it came: `/a%20b?x`, `http://host/a`, `*`
+    bool keeps_alive = false;       ///< the connection may carry another request
+    bool is_old = false;            ///< HTTP/1.0: no chunks, no 100 (Continue); later is as 1.1
+    bool expects_go_ahead = false;  ///< Expect: 100-continue
+    bool chunked = false;
+    std::optional<std::uint64_t> length;  ///< of the body; none where it has none or is chunked
+    std::vector<std::pair<http_field, std::string_view>> fields;
+
+    /// The first one's value; empty where there is none.
+    [[nodiscard]] std::string_view field(http_field which) const noexcept;
+    [[nodiscard]] bool has(http_field which) const noexcept;
+
+    /// Forgets what it says, and keeps its memory.
+    void clear() noexcept;
+    /// The bytes it was parsed from have moved from `from` to `to`.
+    void move_views(const char* from, const char* to) noexcept;
+};
+
+/// The path and the query of a request's target, still encoded. The path of `*` is `*`. The error
+/// is a sentence without its full stop: the target is neither a path nor an http URL, its authority
+/// is none, or it has a fragment.
+struct http_target {
+    std::string_view path;
+    std::string_view query;
+};
+[[nodiscard]] std::expected<http_target, std::string_view> split_target(
+    std::string_view target) noexcept;
+/// Whether a query (`a=1&b`) has a parameter of that name, with that value where one is given.
+[[nodiscard]] bool query_has(std::string_view query, std::string_view name,
+                             std::optional<std::string_view> value = {}) noexcept;
+
+/// The value of the first parameter of that name, still encoded; none where there is none.
+[[nodiscard]] std::optional<std::string_view> query_value(std::string_view query,
+                                                          std::string_view name) noexcept;
+
+/// Finds where a head ends, byte for byte as it grows, and refuses at once what no head may have: a
+/// line that ends without a carriage return, one that goes on on the next (RFC 9112, section 5.2),
+/// a NUL. The parser after it is given whole heads alone, so any split of the same bytes is the
+/// same.
+class http_head_scanner {
+ public:
+    struct limits {
+        std::size_t line = 8 * 1024;   ///< bytes of the first line, its end not counted (414)
+        std::size_t head = 16 * 1024;  ///< bytes of the whole head (431)
+    };
+
+    explicit http_head_scanner(limits l) noexcept : limits_{l} {}
+
+    /// `so_far`: all bytes from where the head begins, those that were shown before included. The
+    /// head's length, once it is there; none while more must come. After a refusal it is of no more
+    /// use.
+    [[nodiscard]] std::expected<std::optional<std::size_t>, http_refusal> scan(
+        std::string_view so_far) noexcept;
+    /// For the next head.
+    void restart() noexcept { *this = http_head_scanner{limits_}; }
+    /// Whether anything but empty lines, which are passed over, has been seen.
+    [[nodiscard]] bool begun() const noexcept { return begun_; }
+
+ private:
+    limits limits_;
+    std::size_t seen_ = 0;        // bytes of what was shown
+    std::size_t line_start_ = 0;  // where the line that is being read begins
+    bool first_line_ = true;
+    bool begun_ = false;
+};
+
+/// `head` is what the scanner found. On refusal the connection is of no more use: where the request
+/// ends is not known (RFC 9112, section 6.3).
+[[nodiscard]] std::expected<void, http_refusal> parse_request(std::string_view head,
+                                                              http_request& into);
+
+}  // namespace sluice::http

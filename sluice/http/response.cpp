@@ -1,0 +1,162 @@
+// Boost.Beast's parser for the head, kept out of everybody else's sight, and our own for the body.
+#include "sluice/http/response.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <ranges>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+
+#include "sluice/http/chunked.hpp"
+#include "sluice/http/text.hpp"
+
+namespace sluice::http {
+namespace {
+
+namespace beast_http = boost::beast::http;
+using boost::beast::error_code;
+
+std::string_view view_of(boost::beast::string_view text) noexcept {
+    return {text.data(), text.size()};
+}
+
+std::unexpected<std::string> no_http(const std::string& why) {
+    return std::unexpected{"it is no HTTP/1.1 (" + why + ")"};
+}
+
+}  // namespace
+
+std::optional<std::string_view> http_response::field(std::string_view name) const noexcept {
+    for (const auto& [known, value] : std::views::reverse(fields)) {
+        if (same_word(known, name)) return value;
+    }
+    return std::nullopt;
+}
+
+/// Stands still behind the head: Beast 1.81 takes it for a mistake of its caller, and aborts, when
+/// the end of an empty chunked body comes in two pieces.
+class http_response_reader::parser final : public beast_http::basic_parser<false> {
+ public:
+    explicit parser(bool no_body) {
+        header_limit(head_limit);
+        body_limit(std::numeric_limits<std::uint64_t>::max());
+        skip(no_body);
+    }
+
+    http_response head;
+    chunk_decoder chunks;
+    std::uint64_t left = 0;  // of a body whose length the head told
+    bool over = false;       // the body has been read to its end
+
+ private:
+    void on_request_impl(beast_http::verb /*verb*/, boost::beast::string_view /*word*/,
+                         boost::beast::string_view /*target*/, int /*version*/,
+                         error_code& /*code*/) override {}
+    void on_response_impl(int status, boost::beast::string_view reason, int /*version*/,
+                          error_code& /*code*/) override {
+        head.status = static_cast<unsigned>(status);
+        head.reason = view_of(reason);
+    }
+    void on_field_impl(beast_http::field /*known*/, boost::beast::string_view name,
+                       boost::beast::string_view value, error_code& /*code*/) override {
+        head.fields.emplace_back(view_of(name), view_of(value));
+    }
+    void on_header_impl(error_code& /*code*/) override {
+        if (const auto length = content_length()) head.length = *length;
+        head.chunked = chunked();
+        head.keep_alive = keep_alive();
+        left = head.length.value_or(0);
+    }
+    void on_body_init_impl(const boost::optional<std::uint64_t>& /*length*/,
+                           error_code& /*code*/) override {}
+    std::size_t on_body_impl(boost::beast::string_view /*bytes*/, error_code& /*code*/) override {
+        return 0;
+    }
+    void on_chunk_header_impl(std::uint64_t /*size*/, boost::beast::string_view /*extensions*/,
+                              error_code& /*code*/) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t /*remain*/, boost::beast::string_view /*bytes*/,
+                                   error_code& /*code*/) override {
+        return 0;
+    }
+    void on_finish_impl(error_code& /*code*/) override { over = true; }
+};
+
+http_response_reader::http_response_reader(bool no_body)
+    : parser_{std::make_unique<parser>(no_body)} {}
+http_response_reader::http_response_reader(http_response_reader&&) noexcept = default;
+http_response_reader& http_response_reader::operator=(http_response_reader&&) noexcept = default;
+http_response_reader::~http_response_reader() = default;
+
+http_response_reader::outcome http_response_reader::feed(std::string_view bytes) {
+    pending_ += bytes;
+    std::size_t used = 0;
+    error_code code;
+    while (used < pending_.size() && !parser_->is_header_done() && !code) {
+        used += parser_->put(
+            boost::asio::const_buffer{pending_.data() + used, pending_.size() - used}, code);
+    }
+    pending_.erase(0, used);
+    if (code && code != beast_http::error::need_more) return no_http(code.message());
+    return {};
+}
+
+bool http_response_reader::has_head() const noexcept {
+    return parser_->is_header_done();
+}
+
+const http_response& http_response_reader::head() const noexcept {
+    return parser_->head;
+}
+
+std::string http_response_reader::take_rest() {
+    return std::exchange(pending_, {});
+}
+
+http_response_reader::outcome http_response_reader::feed_body(std::string_view bytes,
+                                                              std::string& body) {
+    pending_ += bytes;
+    if (parser_->over) return {};
+    if (parser_->head.chunked) return feed_chunks(body);
+    const bool known = parser_->head.length.has_value();
+    const auto mine =
+        known ? static_cast<std::size_t>(std::min<std::uint64_t>(pending_.size(), parser_->left))
+              : pending_.size();
+    body.append(pending_, 0, mine);
+    pending_.erase(0, mine);
+    parser_->left -= known ? mine : 0;
+    parser_->over = known && parser_->left == 0;
+    return {};
+}
+
+http_response_reader::outcome http_response_reader::feed_chunks(std::string& body) {
+    std::string_view rest = pending_;
+    outcome so_far;
+    while (!rest.empty() && !parser_->over && so_far) {
+        const auto step = parser_->chunks.next(rest);
+        body += step.data;
+        rest.remove_prefix(step.taken);
+        if (step.what == chunk_decoder::found::mistake) so_far = no_http("bad chunk");
+        parser_->over = step.what == chunk_decoder::found::end;
+    }
+    pending_.erase(0, pending_.size() - rest.size());
+    if (parser_->over && !parser_->chunks.repr_digest().empty()) {
+        parser_->head.fields.emplace_back("Repr-Digest", parser_->chunks.repr_digest());
+    }
+    return so_far;
+}
+
+http_response_reader::outcome http_response_reader::finish() {
+    if (!has_head()) return no_http("the head is incomplete");
+    const bool told = parser_->head.chunked || parser_->head.length;
+    if (!parser_->over && told) return no_http("the body is incomplete");
+    parser_->over = true;
+    return {};
+}
+
+bool http_response_reader::done() const noexcept {
+    return parser_->over;
+}
+
+}  // namespace sluice::http

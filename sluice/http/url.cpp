@@ -1,0 +1,117 @@
+// Takes a URL apart.
+#include "sluice/http/url.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "sluice/http/percent.hpp"
+#include "sluice/http/text.hpp"
+#include "sluice/wire/text.hpp"
+
+namespace sluice::http {
+namespace {
+
+constexpr std::size_t shown = 200;
+
+std::string quoted(std::string_view text) {
+    return "'" + printable(truncate_utf8(text, shown)) + "'";
+}
+
+/// Whether a path or a query may hold `c` as it is. Brackets and the like may not by the letter;
+/// every browser sends them, and every server takes them.
+bool may_stay(char c) noexcept {
+    return c > ' ' && c < 0x7f && std::string_view{"\"<>\\^`{|}"}.find(c) == std::string_view::npos;
+}
+
+std::expected<std::string, std::string> cleaned(std::string_view path) {
+    std::string out;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        const char c = path[i];
+        if (c == '%' &&
+            (i + 2 >= path.size() || !hex_value(path[i + 1]) || !hex_value(path[i + 2]))) {
+            return std::unexpected{
+                quoted(path) +
+                " has a percent sign that begins no encoded byte; write %25 for the sign itself"};
+        }
+        if (may_stay(c)) {
+            out += c;
+        } else {
+            fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+        }
+    }
+    return out;
+}
+
+bool has_port(std::string_view authority) noexcept {
+    const auto colon = authority.rfind(':');
+    const auto bracket = authority.rfind(']');
+    return colon != std::string_view::npos &&
+           (bracket == std::string_view::npos || colon > bracket);
+}
+
+}  // namespace
+
+std::string url::to_string() const {
+    return (scheme == url_scheme::tcp ? "tcp://" : "http://") + authority + path + query;
+}
+
+std::expected<url, std::string> parse_url(std::string_view text) {
+    constexpr std::string_view form = "write http://HOST:PORT/NAME or tcp://HOST:PORT";
+    constexpr std::string_view http = "http://";
+    constexpr std::string_view tcp = "tcp://";
+    url made;
+    std::string_view rest = text;
+    if (text.starts_with(http)) {
+        rest.remove_prefix(http.size());
+    } else if (text.starts_with(tcp)) {
+        made.scheme = url_scheme::tcp;
+        rest.remove_prefix(tcp.size());
+    } else if (text.starts_with("https://")) {
+        return std::unexpected{quoted(text) + " asks for TLS, which is not spoken here; " +
+                               std::string{form}};
+    } else {
+        return std::unexpected{quoted(text) + " is no URL; " + std::string{form}};
+    }
+    rest = rest.substr(0, rest.find('#'));
+    const auto authority = rest.substr(0, rest.find_first_of("/?"));
+    rest.remove_prefix(authority.size());
+    if (authority.empty()) {
+        return std::unexpected{quoted(text) + " names no host; " + std::string{form}};
+    }
+    if (authority.find('@') != std::string_view::npos) {
+        return std::unexpected{quoted(text) + " has a user, which is not spoken here; " +
+                               std::string{form}};
+    }
+    made.authority = authority;
+    if (made.scheme == url_scheme::tcp) {
+        if (!rest.empty() && rest != "/") {
+            return std::unexpected{quoted(text) +
+                                   " has a path, but a bare stream has no names; write "
+                                   "tcp://HOST:PORT"};
+        }
+        return made;
+    }
+    if (!has_port(authority)) made.authority += ":80";
+    const auto question = rest.find('?');
+    auto path = cleaned(rest.substr(0, question));
+    if (!path) return std::unexpected{path.error()};
+    made.path = path->empty() ? "/" : std::move(*path);
+    if (question != std::string_view::npos) {
+        auto query = cleaned(rest.substr(question));
+        if (!query) return std::unexpected{query.error()};
+        made.query = std::move(*query);
+    }
+    return made;
+}
+
+std::string last_name(std::string_view path) {
+    const auto slash = path.rfind('/');
+    const auto name =
+        percent_decode(slash == std::string_view::npos ? path : path.substr(slash + 1));
+    if (!name || *name == "." || *name == "..") return {};
+    if (name->find('/') != std::string::npos || name->find('\0') != std::string::npos) return {};
+    return *name;
+}
+
+}  // namespace sluice::http
