@@ -14,7 +14,7 @@ namespace {
 
 coro::task<> echo(io::engine& engine, unique_fd socket) {
     net::connection peer{engine, std::move(socket)};
-    peer.send_promptly();
+    peer.set_nodelay();
     for (;;) {
         auto got = co_await peer.recv();  // a lease: the buffer goes home when it dies
         if (!got || got->empty()) break;
@@ -24,9 +24,9 @@ coro::task<> echo(io::engine& engine, unique_fd socket) {
     co_await peer.close();
 }
 
-coro::task<> serve(io::engine& engine, net::listener& door) {
+coro::task<> serve(io::engine& engine, net::listener& listener) {
     coro::scope sessions{co_await coro::this_context()};
-    while (auto socket = co_await door.accept()) {
+    while (auto socket = co_await listener.accept()) {
         if (!sessions.spawn(echo(engine, std::move(*socket)))) break;
     }
     co_await sessions.join();
@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "echo: %s\n", why.message().c_str());
         return EXIT_FAILURE;
     }
-    net::listener door{**engine, std::move(*socket)};
-    std::fprintf(stderr, "listening on %s\n", door.local()->to_string().c_str());
-    io::run(**engine, serve(**engine, door));
+    net::listener listener{**engine, std::move(*socket)};
+    std::fprintf(stderr, "listening on %s\n", listener.local()->to_string().c_str());
+    io::run(**engine, serve(**engine, listener));
 }

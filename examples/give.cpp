@@ -1,4 +1,4 @@
-// Files and transfers: give FILE [PORT] sends a file to everybody who connects, without copying it.
+// Files and transfers: give FILE [PORT] sends a file to each client, without copying it.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -12,12 +12,12 @@ using namespace sluice;
 
 namespace {
 
-coro::task<> give(model::guest& client, int file, std::uint64_t size) {
+coro::task<> give(model::session& client, int file, std::uint64_t size) {
     transfer::moved moved;  // another thread may read how far it is
     const auto sent = co_await transfer::send_file(transfer::to_socket::automatic, client.peer(),
                                                    {.file = file, .length = size}, moved);
     // In order only if all of it went out: a peer takes a reset for what it is.
-    if (!sent) client.peer().reset_on_close();
+    if (!sent) client.peer().set_linger_reset();
     std::printf("%" PRIu64 " bytes: %s\n", moved.bytes(),
                 sent ? "all" : sent.error().message().c_str());
     std::fflush(stdout);
@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
     const auto size = static_cast<std::uint64_t>(found.st_size);
     const auto ended =
         model::serve(argc > 2 ? argv[2] : "7002", model::kind::event,
-                     [&](model::guest& client) { return give(client, file.get(), size); });
+                     [&](model::session& client) { return give(client, file.get(), size); });
     if (!ended) std::fprintf(stderr, "give: %s\n", ended.error().message().c_str());
     return ended ? EXIT_SUCCESS : EXIT_FAILURE;
 }

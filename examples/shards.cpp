@@ -25,7 +25,7 @@ coro::task<> ask(io::engine& here, const std::vector<std::unique_ptr<io::shard>>
     for (std::size_t i = 0; i < shards.size(); ++i) {
         // The function runs on the shard's thread, between two of its coroutines, and must not
         // wait.
-        const int value = co_await io::call_on(here, shards[i]->home(),
+        const int value = co_await io::call_on(here, shards[i]->engine(),
                                                [&mine = counters[i]] { return mine.value += 41; });
         std::printf("shard %zu counts %d\n", i, value);
     }

@@ -23,7 +23,7 @@ std::string shout(std::string_view line) {
 
 int main(int argc, char** argv) {
     const auto ended =
-        model::serve(argc > 1 ? argv[1] : "7001", model::kind::event, compute::replying(shout));
+        model::serve(argc > 1 ? argv[1] : "7001", model::kind::event, compute::make_service(shout));
     if (!ended) std::fprintf(stderr, "shout: %s\n", ended.error().message().c_str());
     return ended ? EXIT_SUCCESS : EXIT_FAILURE;
 }

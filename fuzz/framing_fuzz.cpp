@@ -68,9 +68,9 @@ class listener {
 
     void feed(std::string_view chunk) {
         // In memory of its own, so that a look beyond its ends or after its time is seen.
-        const std::vector<char> lent{chunk.begin(), chunk.end()};
-        reader_.feed({lent.data(), lent.size()});
-        drain({lent.data(), lent.size()});
+        const std::vector<char> leased{chunk.begin(), chunk.end()};
+        reader_.feed({leased.data(), leased.size()});
+        drain({leased.data(), leased.size()});
     }
     void pause() {
         reader_.end_pause();

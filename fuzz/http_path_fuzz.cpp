@@ -22,7 +22,8 @@ void check_path(std::string_view path) {
     check((verdict.fault == path_fault::none) == verdict.why.empty(), "a refusal says why");
     if (verdict.fault != path_fault::none) return;
     check(!path.empty() && path.size() < 4096, "a path of a length that is none");
-    check(path.find('\0') == std::string_view::npos && is_printable(path), "a path that harms");
+    check(path.find('\0') == std::string_view::npos && sluice::wire::is_printable(path),
+          "a path that harms");
     for (std::string_view left = path;;) {
         const auto slash = left.find('/');
         const auto name = left.substr(0, slash);

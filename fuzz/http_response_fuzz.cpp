@@ -37,7 +37,7 @@ outcome read(std::string_view text, std::size_t step) {
     }
     o.done = reader.done();
     if (o.good && !o.done) o.good = reader.finish().has_value();
-    // What a broken answer held before it broke depends on the pieces, and nobody uses it.
+    // What a broken answer held before it broke depends on the pieces, and no caller uses it.
     if (!o.good) {
         outcome broken;
         broken.good = false;

@@ -100,19 +100,19 @@ line_editor type_in_pieces(const script& s, std::vector<std::string>& lines) {
         const std::size_t wanted = std::max<std::size_t>(s.plan[i] & 0x7fU, least);
         const std::size_t length = std::min(wanted, s.typed.size() - at);
         // In memory of its own, so that a look beyond its end is seen.
-        const std::vector<char> lent{s.typed.begin() + static_cast<std::ptrdiff_t>(at),
-                                     s.typed.begin() + static_cast<std::ptrdiff_t>(at + length)};
+        const std::vector<char> leased{s.typed.begin() + static_cast<std::ptrdiff_t>(at),
+                                       s.typed.begin() + static_cast<std::ptrdiff_t>(at + length)};
         const std::size_t before = lines.size();
-        editor.feed({lent.data(), lent.size()}, lines);
+        editor.feed({leased.data(), leased.size()}, lines);
         at += length;
         check(editor.cursor() <= editor.text().size(), "the cursor is beyond the line");
         std::string news;
         for (std::size_t n = before; n < lines.size(); ++n) {
             check(lines[n].size() <= small.line, "an entry is over the limit");
-            check(is_valid_utf8(lines[n]), "an entry is no UTF-8");
+            check(sluice::wire::is_valid_utf8(lines[n]), "an entry is no UTF-8");
             check(lines[n].find_first_of("\r\x1b") == std::string::npos, "no text at all");
             for (const auto line : std::views::split(lines[n], '\n')) {
-                append_printable(news, std::string_view{line.begin(), line.end()});
+                sluice::wire::append_printable(news, std::string_view{line.begin(), line.end()});
                 news += "\r\n";
             }
             std::ranges::replace(news, '\t', ' ');  // this terminal has no tabs

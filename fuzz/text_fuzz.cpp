@@ -68,13 +68,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
     const std::string_view text{reinterpret_cast<const char*>(data), size};
     const auto points = decode(text);
-    check(is_valid_utf8(text) == points.has_value(), "the two decoders disagree");
-    check(is_printable(text) == (points && harmless(*points)), "wrong about what may be shown");
+    check(sluice::wire::is_valid_utf8(text) == points.has_value(), "the two decoders disagree");
+    check(sluice::wire::is_printable(text) == (points && harmless(*points)),
+          "wrong about what may be shown");
 
     const auto shown = printable(text);
     const auto shown_points = decode(shown);
     check(shown_points && harmless(*shown_points), "what is shown can harm");
-    check(is_printable(text) == (shown == text), "escaped what needs none, or not what does");
+    check(sluice::wire::is_printable(text) == (shown == text),
+          "escaped what needs none, or not what does");
     check(printable(shown) == shown, "escaping twice escapes more");
     std::string scratch;
     check(printable(text, scratch) == shown, "the two ways to escape disagree");

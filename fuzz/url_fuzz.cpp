@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view text{reinterpret_cast<const char*>(data), size};
     const auto made = parse_url(text);
     if (!made) {
-        check(is_printable(made.error()), "a complaint that a terminal obeys");
+        check(sluice::wire::is_printable(made.error()), "a complaint that a terminal obeys");
         return 0;
     }
     check(fits_a_request_line(made->target()), "a target that breaks its line");

@@ -21,7 +21,6 @@
 #include "sluice/net/dial.hpp"            // IWYU pragma: export
 #include "sluice/net/framed.hpp"          // IWYU pragma: export
 #include "sluice/net/listener.hpp"        // IWYU pragma: export
-#include "sluice/term/console.hpp"        // IWYU pragma: export
 #include "sluice/transfer/copy.hpp"       // IWYU pragma: export
 #include "sluice/transfer/moved.hpp"      // IWYU pragma: export
 #include "sluice/transfer/to_file.hpp"    // IWYU pragma: export

@@ -21,7 +21,7 @@ def main():
     parser.add_argument("--sluice", default=ROOT / "build" / "release" / "sluice")
     asked = parser.parse_args()
     flags = ["--quick", "--quiet", "--repeat", asked.repeat, "--seconds", asked.seconds]
-    quiet = 0
+    without_difference = 0
     with tempfile.TemporaryDirectory() as work:
         for run in range(1, asked.runs + 1):
             done = subprocess.run(
@@ -32,9 +32,9 @@ def main():
                 env={**os.environ, "COLUMNS": "200"},
             )
             answer = " ".join(done.stdout.decode().partition("\n\n")[0].split())
-            quiet += bool(NO_DIFFERENCE.search(answer))
+            without_difference += bool(NO_DIFFERENCE.search(answer))
             print(f"{run}: {answer}", flush=True)
-    print(f"{quiet} of {asked.runs} runs found no difference; 95 of 100 are promised")
+    print(f"{without_difference} of {asked.runs} runs found no difference; 95 of 100 are promised")
     return 0
 
 

@@ -126,7 +126,7 @@ class chat_room {
     /// In microseconds, of each timed delivery.
     std::vector<std::uint32_t> latencies;
 
-    /// One message to everybody; how long it took to each.
+    /// Sends one message to all members; the time until each has it.
     void say_once() {
         latencies.clear();
         say(peers_.front(), text_for(clock_type::now()), 1);
@@ -221,9 +221,9 @@ class chat_room {
         if (n > 0) p.unsent.erase(0, static_cast<std::size_t>(n));
     }
 
-    bool take_in(int patience_ms, bool timed) {
+    bool take_in(int timeout_ms, bool timed) {
         const int count =
-            epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), patience_ms);
+            epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);
         if (count < 0 && errno != EINTR) fail_with_errno("epoll_wait");
         for (int i = 0; i < count; ++i) {
             const epoll_event& event = events_[static_cast<std::size_t>(i)];
@@ -259,7 +259,7 @@ class chat_room {
             while ((next = p.rest.find(mark, at)) != std::string::npos &&
                    next + mark.size() + digits <= p.rest.size()) {
                 at = next + mark.size() + digits;
-                note(std::string_view{p.rest}.substr(next + mark.size(), digits), now);
+                record(std::string_view{p.rest}.substr(next + mark.size(), digits), now);
             }
             p.rest.erase(0, next == std::string::npos ? p.rest.size() : next);
         }
@@ -267,7 +267,7 @@ class chat_room {
         if (errno != EAGAIN) fail_with_errno("receiving from the server");
     }
 
-    void note(std::string_view number, clock_type::time_point now) {
+    void record(std::string_view number, clock_type::time_point now) {
         clock_type::rep sent = 0;
         const auto [end, status] =
             std::from_chars(number.data(), number.data() + number.size(), sent, 16);

@@ -25,7 +25,7 @@ class chat_protocol {
     [[nodiscard]] chat_step join(std::size_t step, bool sends, std::size_t index) const;
     /// One message as a sender writes it.
     [[nodiscard]] std::string message(std::string_view text) const;
-    /// False where those who publish hear nothing but the answers to it.
+    /// False where publishers receive nothing but the answers to it.
     [[nodiscard]] bool senders_are_members() const noexcept;
 
  private:

@@ -51,16 +51,16 @@ class verifier {
     void run() {
         std::array<epoll_event, 256> events{};
         const auto start = clock_type::now();
-        constexpr double patience = 10;
+        constexpr double timeout = 10;
         for (std::size_t open = clients_.size(); open > 0;) {
             const double now = seconds{clock_type::now() - start}.count();
             if (!ending_ && now >= o_.measured) {
                 ending_ = true;
                 for (std::size_t i = 0; i < clients_.size(); ++i) push(i);
             }
-            if (now > o_.measured + patience) {
+            if (now > o_.measured + timeout) {
                 fail(std::to_string(open) + " connections were not ended by the server " +
-                     std::to_string(static_cast<int>(patience)) + " seconds after we ended ours");
+                     std::to_string(static_cast<int>(timeout)) + " seconds after we ended ours");
             }
             const int count =
                 epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 20);

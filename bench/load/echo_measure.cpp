@@ -2,7 +2,7 @@
 //
 // Replies are discarded inside the kernel (MSG_TRUNC, tcp(7)) and counted by their bytes. The
 // thread never sleeps: a server that has to wake a sleeping core at every send would be measured
-// by the price of that. Messages gather in front of whoever is slower, so a load that finds a few
+// by the price of that. Messages gather in front of the slower side, so a load that finds a few
 // of them at a time, of all that are under way, was waiting for the server.
 #include <liburing.h>
 #include <netinet/in.h>
@@ -31,7 +31,7 @@ constexpr std::size_t most_a_call = 1 << 20;
 struct client {
     sluice::unique_fd fd;
     std::size_t part = 0;    // bytes of a message that has not come back whole
-    std::size_t unsent = 0;  // bytes the socket had no room for
+    std::size_t unsent = 0;  // bytes that did not fit in the send buffer
 
     // Takes `bytes` more and returns how many messages they complete.
     std::size_t complete(std::size_t bytes, std::size_t size) {
@@ -94,7 +94,7 @@ class epoll_clients {
                 fail_with_errno("sending to the server");
             }
             c.unsent -= static_cast<std::size_t>(sent);
-            // A short send has filled the socket: an edge follows when there is room.
+            // A short send has filled the socket: an edge follows when there is space.
             if (static_cast<std::size_t>(sent) < n) return;
         }
     }
@@ -164,7 +164,7 @@ class uring_clients {
             if ((cqe->flags & IORING_CQE_F_MORE) == 0) arm(index);
         }
         io_uring_cq_advance(&ring_, seen);
-        // All buffers are one and the same that nobody writes to: to give back is to count.
+        // All buffers are the same memory, which is never written: returning one is counting it.
         io_uring_buf_ring_advance(buffers(), used);
         return seen > 0;
     }

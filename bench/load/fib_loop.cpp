@@ -1,10 +1,10 @@
-// What one core computes by itself, with nobody to serve: fib_loop N SECONDS.
+// What one core computes by itself, without clients: fib_loop N SECONDS.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 
-#include "sluice/compute/server/work.hpp"
+#include "sluice/compute/server/handler.hpp"
 
 int main(int argc, char** argv) {
     if (argc != 3) {

@@ -62,16 +62,16 @@ std::uint64_t content_length(std::string_view head) {
 
 /// Reads up to the end of a reply's head, not a byte more: the head.
 std::string read_head(int socket) {
-    std::array<char, 8192> room{};
+    std::array<char, 8192> buffer{};
     for (;;) {
-        const auto n = ::recv(socket, room.data(), room.size(), MSG_PEEK);
+        const auto n = ::recv(socket, buffer.data(), buffer.size(), MSG_PEEK);
         if (n <= 0) load::fail("the server went away before it answered");
-        const std::string_view seen{room.data(), static_cast<std::size_t>(n)};
+        const std::string_view seen{buffer.data(), static_cast<std::size_t>(n)};
         const auto end = seen.find("\r\n\r\n");
-        if (end == std::string_view::npos && seen.size() < room.size()) continue;
+        if (end == std::string_view::npos && seen.size() < buffer.size()) continue;
         if (end == std::string_view::npos) load::fail("the server's head has no end");
         std::string head{seen.substr(0, end + 4)};
-        if (::recv(socket, room.data(), head.size(), 0) < 0) load::fail_with_errno("recv");
+        if (::recv(socket, buffer.data(), head.size(), 0) < 0) load::fail_with_errno("recv");
         return head;
     }
 }
@@ -106,7 +106,7 @@ std::uint64_t get(const arguments& a, std::size_t number) {
     return size;
 }
 
-/// A raw door has nothing to ask for: everything up to the end.
+/// A raw endpoint has nothing to ask for: everything up to the end.
 std::uint64_t take(const arguments& a, std::size_t number) {
     const auto socket = load::connect_to(a.port, number);
     std::uint64_t size = 0;
@@ -196,16 +196,16 @@ outcome ask_for_small(const arguments& a) {
         ask(all[i]);
     }
     outcome done;
-    std::array<char, 65536> room{};
+    std::array<char, 65536> buffer{};
     std::array<epoll_event, 256> ready{};
     const auto end = load::clock_type::now() + load::seconds{a.seconds};
     while (load::clock_type::now() < end) {
         const int n = ::epoll_wait(events.get(), ready.data(), ready.size(), 1000);
         for (int i = 0; i < n; ++i) {
             kept& one = all[ready[static_cast<std::size_t>(i)].data.u64];
-            const auto got = ::recv(one.socket.get(), room.data(), room.size(), 0);
+            const auto got = ::recv(one.socket.get(), buffer.data(), buffer.size(), 0);
             if (got <= 0) load::fail("the server closed a kept connection");
-            one.got.append(room.data(), static_cast<std::size_t>(got));
+            one.got.append(buffer.data(), static_cast<std::size_t>(got));
             const auto head = one.got.find("\r\n\r\n");
             if (head == std::string::npos) continue;
             const std::string_view text{one.got.data(), head + 2};

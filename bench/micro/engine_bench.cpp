@@ -1,4 +1,4 @@
-// What the engine room costs piece by piece, in time and in allocations.
+// What the parts of an engine cost, in time and in allocations.
 #include <benchmark/benchmark.h>
 #include <sys/socket.h>
 
@@ -135,7 +135,8 @@ void remote_call(benchmark::State& state) {
                                   });
     if (!there) return state.SkipWithError("no thread for the other shard");
     io::run(*engine, loop(state, [&]() -> coro::task<> {
-        benchmark::DoNotOptimize(co_await io::call_on(*engine, (*there)->home(), [] { return 1; }));
+        benchmark::DoNotOptimize(
+            co_await io::call_on(*engine, (*there)->engine(), [] { return 1; }));
     }));
 }
 BENCHMARK(remote_call)

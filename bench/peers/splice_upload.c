@@ -1,4 +1,4 @@
-// A bare splice loop in C that stores what each client streams: what a raw door is measured
+// A bare splice loop in C that stores what each client streams: what a raw listener is measured
 // against.
 #include <errno.h>
 #include <fcntl.h>
@@ -63,10 +63,10 @@ int main(int argc, char** argv) {
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    const int door = listen_on(argv[1], SOCK_NONBLOCK);
+    const int listener = listen_on(argv[1], SOCK_NONBLOCK);
     const int events = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (epoll_ctl(events, EPOLL_CTL_ADD, door, &event) != 0) die("epoll_ctl");
+    if (epoll_ctl(events, EPOLL_CTL_ADD, listener, &event) != 0) die("epoll_ctl");
     for (;;) {
         struct epoll_event ready[events_per_wait];
         const int n = epoll_wait(events, ready, events_per_wait, -1);
@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
                 serve(ready[i].data.ptr);
                 continue;
             }
-            const int socket = accept4(door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            const int socket = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (socket < 0) continue;
             event = (struct epoll_event){.events = EPOLLIN, .data.ptr = receive(socket)};
             if (epoll_ctl(events, EPOLL_CTL_ADD, socket, &event) != 0) die("epoll_ctl");

@@ -31,7 +31,7 @@ struct connection {
     uint16_t queued;
     bool receiving;   // a multishot recv is armed
     bool cancelling;  // and is being stopped, because too much is queued
-    bool starved;     // stands in the list of those that wait for buffers
+    bool waiting;     // is in the list of connections that wait for buffers
     bool ended;       // nothing more will be read: close once all is sent
 };
 
@@ -48,8 +48,8 @@ static struct io_uring_buf_ring* buffers;
 static struct connection* connections;
 static struct chunk chunks[most_buffers];
 static uint16_t spare = buffer_count;  // the first of the chunks without a buffer, or most_buffers
-static int* starved;
-static unsigned starved_count;
+static int* waiting;
+static unsigned waiting_count;
 static int returned;  // buffers given back since the ring's tail was last advanced
 static int idle;      // buffers that the ring holds, ready to be received into
 
@@ -132,7 +132,7 @@ static void make_more_buffers(void) {
 
 static void close_if_done(int fd) {
     struct connection* c = &connections[fd];
-    if (!c->ended || c->receiving || c->starved || c->queued > 0) return;
+    if (!c->ended || c->receiving || c->waiting || c->queued > 0) return;
     memset(c, 0, sizeof *c);
     if (direct) {
         struct io_uring_sqe* sqe = next_sqe();
@@ -188,8 +188,8 @@ static void on_recv(int fd, const struct io_uring_cqe* cqe) {
     // With something left to send, the last of its sends arms it anew: it gets no buffers before.
     if (!c->ended && c->queued == 0) {
         if (cqe->res == -ENOBUFS) {
-            c->starved = true;
-            starved[starved_count++] = fd;
+            c->waiting = true;
+            waiting[waiting_count++] = fd;
         } else {
             arm_recv(fd);
         }
@@ -220,21 +220,21 @@ static void on_send(int fd, const struct io_uring_cqe* cqe) {
     give_back(done);
     if (--c->queued > 0) {
         send_first(fd);
-    } else if (!c->ended && !c->receiving && !c->starved) {
+    } else if (!c->ended && !c->receiving && !c->waiting) {
         arm_recv(fd);
     }
     close_if_done(fd);
 }
 
-static void feed_starved(void) {
-    unsigned count = starved_count;
-    starved_count = 0;
+static void rearm_waiting(void) {
+    unsigned count = waiting_count;
+    waiting_count = 0;
     for (unsigned i = 0; i < count; ++i) {
-        connections[starved[i]].starved = false;
-        if (connections[starved[i]].ended) {
-            close_if_done(starved[i]);
+        connections[waiting[i]].waiting = false;
+        if (connections[waiting[i]].ended) {
+            close_if_done(waiting[i]);
         } else {
-            arm_recv(starved[i]);
+            arm_recv(waiting[i]);
         }
     }
 }
@@ -287,15 +287,15 @@ int main(int argc, char** argv) {
     }
     unsigned most = raise_open_files();
     connections = calloc(most, sizeof *connections);
-    starved = calloc(most, sizeof *starved);
-    if (connections == NULL || starved == NULL) die("calloc");
+    waiting = calloc(most, sizeof *waiting);
+    if (connections == NULL || waiting == NULL) die("calloc");
     open_ring(most);
     open_buffers();
     arm_accept(listen_on(argv[1], 0));
 
     for (;;) {
-        // Somebody waits for a buffer: see whether what was just submitted brings one home.
-        bool hurry = starved_count > 0 && spare < most_buffers;
+        // A connection waits for a buffer: see whether a submission frees one.
+        bool hurry = waiting_count > 0 && spare < most_buffers;
         int status =
             hurry ? io_uring_submit_and_get_events(&ring) : io_uring_submit_and_wait(&ring, 1);
         if (status < 0 && status != -EINTR && status != -EAGAIN && status != -EBUSY) {
@@ -317,11 +317,11 @@ int main(int argc, char** argv) {
             ++seen;
         }
         io_uring_cq_advance(&ring, seen);
-        if (starved_count > 0 && idle == 0 && seen == 0) make_more_buffers();
+        if (waiting_count > 0 && idle == 0 && seen == 0) make_more_buffers();
         if (returned > 0) {
             io_uring_buf_ring_advance(buffers, returned);
             returned = 0;
         }
-        if (starved_count > 0 && idle > 0) feed_starved();
+        if (waiting_count > 0 && idle > 0) rearm_waiting();
     }
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sluice/io.hpp"
+#include "sluice/term/console.hpp"
 
 using namespace sluice;
 
@@ -30,7 +31,7 @@ coro::task<> type(term::console& keyboard, net::connection& server) {
         if (!sent) break;
     }
     // The server may still have something to say.
-    server.finish_sending();
+    server.shutdown_send();
 }
 
 coro::task<result<void>> take_part(io::engine& engine, net::address where) {

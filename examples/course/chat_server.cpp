@@ -1,4 +1,4 @@
-// Task 3, the server: anybody speaks at any time, everybody else receives it; one thread for all.
+// Task 3, the server: a member speaks at any time, all others receive it; one thread for all.
 //
 //     chat_server [PORT]        members: chat_client, nc, Python sockets
 #include <cstdio>
@@ -21,7 +21,7 @@ struct member {
 };
 using room = std::list<member>;
 
-/// Writes what is for one member, so that nobody waits for a slow one.
+/// Writes what is for one member, so that no member waits for a slow one.
 coro::task<> deliver(member& to) {
     while (auto line = co_await to.outgoing.receive()) {
         auto sent = co_await to.connection.send_all(*line);
@@ -34,9 +34,9 @@ coro::task<> serve(io::engine& engine, unique_fd socket, room& all, int number) 
     auto& me = all.emplace_back(engine, std::move(socket));
     coro::scope writing{co_await coro::this_context()};
     static_cast<void>(writing.spawn(deliver(me)));
-    net::framed heard{me.connection, wire::framing::line, longest};
+    net::framed received{me.connection, wire::framing::line, longest};
     for (;;) {
-        auto message = co_await heard.next();
+        auto message = co_await received.next();
         if (!message || !*message) break;
         const auto line = name + std::string{(*message)->text} + '\n';
         for (auto& each : all) {
@@ -50,11 +50,11 @@ coro::task<> serve(io::engine& engine, unique_fd socket, room& all, int number) 
     all.remove_if([&me](const member& each) { return &each == &me; });
 }
 
-coro::task<> accept_all(io::engine& engine, net::listener& door) {
+coro::task<> accept_all(io::engine& engine, net::listener& listener) {
     room all;
     coro::scope members{co_await coro::this_context()};
     for (int number = 1;; ++number) {
-        auto socket = co_await door.accept();
+        auto socket = co_await listener.accept();
         if (!socket) break;
         static_cast<void>(members.spawn(serve(engine, std::move(*socket), all, number)));
     }
@@ -72,8 +72,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "cannot listen: %s\n", why.message().c_str());
         return 1;
     }
-    net::listener door{**engine, std::move(*socket)};
-    std::fprintf(stderr, "listening on %s\n", door.local()->to_string().c_str());
+    net::listener listener{**engine, std::move(*socket)};
+    std::fprintf(stderr, "listening on %s\n", listener.local()->to_string().c_str());
     coro::context root{(*engine)->ready()};
-    io::run(**engine, accept_all(**engine, door), root);
+    io::run(**engine, accept_all(**engine, listener), root);
 }

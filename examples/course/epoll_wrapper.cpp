@@ -24,14 +24,14 @@ coro::task<> echo(io::engine& engine, unique_fd socket) {
     co_await client.close();
 }
 
-coro::task<> serve(io::engine& engine, net::listener& door) {
+coro::task<> serve(io::engine& engine, net::listener& listener) {
     coro::scope clients{co_await coro::this_context()};
-    while (auto socket = co_await door.accept()) {
+    while (auto socket = co_await listener.accept()) {
         // Without memory for its coroutine, the client is closed.
         static_cast<void>(clients.spawn(echo(engine, std::move(*socket))));
     }
     co_await clients.join();
-    co_await door.close();
+    co_await listener.close();
 }
 
 coro::task<> until_signal(io::signals& signals, coro::scope& all) {
@@ -39,10 +39,10 @@ coro::task<> until_signal(io::signals& signals, coro::scope& all) {
     all.cancel();
 }
 
-coro::task<> run_all(io::engine& engine, net::listener& door, io::signals& signals) {
+coro::task<> run_all(io::engine& engine, net::listener& listener, io::signals& signals) {
     coro::scope all{co_await coro::this_context()};
     static_cast<void>(all.spawn(until_signal(signals, all)));
-    static_cast<void>(all.spawn(serve(engine, door)));
+    static_cast<void>(all.spawn(serve(engine, listener)));
     co_await all.join();
 }
 
@@ -61,11 +61,11 @@ int main(int argc, char** argv) {
     }
     auto signals = io::signals::watch(**engine, {SIGINT, SIGTERM});
     if (!signals) return 1;
-    net::listener door{**engine, std::move(*socket)};
-    std::fprintf(stderr, "listening on %s (%s)\n", door.local()->to_string().c_str(),
+    net::listener listener{**engine, std::move(*socket)};
+    std::fprintf(stderr, "listening on %s (%s)\n", listener.local()->to_string().c_str(),
                  io::to_text(kind).data());
     coro::context root{(*engine)->ready()};
-    io::run(**engine, run_all(**engine, door, *signals), root);
+    io::run(**engine, run_all(**engine, listener, *signals), root);
     const auto& seen = (*engine)->counters();
     std::printf("%" PRIu64 " operations, %" PRIu64 " done at once, in %" PRIu64 " turns\n",
                 seen.operations, seen.at_once, seen.turns);

@@ -20,7 +20,7 @@ std::uint64_t fib(unsigned n) {
     return n < 2 ? 1 : fib(n - 1) + fib(n - 2);
 }
 
-coro::task<> serve(model::guest& client, io::offload_pool* pool) {
+coro::task<> serve(model::session& client, io::offload_pool* pool) {
     net::framed questions{client, wire::framing::line, longest};
     for (;;) {
         auto question = co_await questions.next();
@@ -32,7 +32,8 @@ coro::task<> serve(model::guest& client, io::offload_pool* pool) {
         if (read.ec == std::errc{} && n <= most) {
             result<std::uint64_t> value;
             // A loop has others to serve meanwhile; any other thread has not.
-            if (pool != nullptr) value = co_await pool->run(client.home(), [n] { return fib(n); });
+            if (pool != nullptr)
+                value = co_await pool->run(client.engine(), [n] { return fib(n); });
             if (pool == nullptr) value = fib(n);
             answer = value ? std::to_string(*value) + '\n' : value.error().message() + '\n';
         }
@@ -52,13 +53,13 @@ int main(int argc, char** argv) {
         std::optional<io::offload_pool> pool;
         if (kind == model::kind::event)
             pool.emplace(io::offload_pool::options{.workers = model::workers_of(0)});
-        model::options o;
+        model::server_options o;
         // What the course left out: the asynchronous server on io_uring.
         if (argc > 3 && std::string_view{argv[3]} == "uring") o.engine = io::engine_kind::uring;
         if (argc > 3 && std::string_view{argv[3]} == "epoll") o.engine = io::engine_kind::epoll;
         const auto ended = model::serve(
             argc > 2 ? argv[2] : "2999", kind,
-            [&pool](model::guest& client) { return serve(client, pool ? &*pool : nullptr); },
+            [&pool](model::session& client) { return serve(client, pool ? &*pool : nullptr); },
             std::move(o));
         if (!ended) std::fprintf(stderr, "fib_server: %s\n", ended.error().message().c_str());
         return ended ? 0 : 1;

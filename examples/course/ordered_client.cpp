@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sluice/io.hpp"
+#include "sluice/term/console.hpp"
 
 using namespace sluice;
 
@@ -18,14 +19,14 @@ coro::task<result<void>> speak(io::engine& engine, net::address where) {
     auto keyboard = term::console::open(engine, 0);
     if (!keyboard) co_return failure(keyboard.error());
     net::connection server{engine, std::move(*socket)};
-    net::framed heard{server, wire::framing::line, longest};
+    net::framed received{server, wire::framing::line, longest};
     net::framed typed{**keyboard, wire::framing::line, longest};
     for (;;) {
         auto line = co_await typed.next();
         const std::string said{line && *line ? (*line)->text : "exit"};
         auto sent = co_await server.send_all(said + '\n');
         if (!sent || said == "exit") break;
-        auto answer = co_await heard.next();
+        auto answer = co_await received.next();
         if (!answer || !*answer || (*answer)->text == "exit") break;
         std::printf("server: %.*s\n", static_cast<int>((*answer)->text.size()),
                     (*answer)->text.data());

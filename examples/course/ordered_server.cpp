@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sluice/io.hpp"
+#include "sluice/term/console.hpp"
 
 using namespace sluice;
 
@@ -12,17 +13,17 @@ namespace {
 
 constexpr std::size_t longest = 64 * 1024;
 
-coro::task<> answer_each(io::engine& engine, net::listener& door) {
-    auto socket = co_await door.accept();
+coro::task<> answer_each(io::engine& engine, net::listener& listener) {
+    auto socket = co_await listener.accept();
     if (!socket) co_return;
     net::connection client{engine, std::move(*socket)};
     auto keyboard = term::console::open(engine, 0);
     if (!keyboard) co_return;
-    net::framed heard{client, wire::framing::line, longest};
+    net::framed received{client, wire::framing::line, longest};
     net::framed typed{**keyboard, wire::framing::line, longest};
     for (;;) {
         // The wait for the client, and after it the wait for the keyboard: never both at once.
-        auto message = co_await heard.next();
+        auto message = co_await received.next();
         if (!message || !*message || (*message)->text == "exit") break;
         std::printf("client: %.*s\n", static_cast<int>((*message)->text.size()),
                     (*message)->text.data());
@@ -47,8 +48,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "cannot listen: %s\n", why.message().c_str());
         return 1;
     }
-    net::listener door{**engine, std::move(*socket)};
-    std::fprintf(stderr, "listening on %s\n", door.local()->to_string().c_str());
+    net::listener listener{**engine, std::move(*socket)};
+    std::fprintf(stderr, "listening on %s\n", listener.local()->to_string().c_str());
     coro::context root{(*engine)->ready()};
-    io::run(**engine, answer_each(**engine, door), root);
+    io::run(**engine, answer_each(**engine, listener), root);
 }

@@ -21,8 +21,8 @@ using seconds = std::chrono::duration<double>;
 
 /// A peer that reads everything and keeps nothing.
 void read_all(unique_fd from) {
-    std::vector<std::byte> room(1 << 20);
-    while (::recv(from.get(), room.data(), room.size(), MSG_TRUNC) > 0) continue;
+    std::vector<std::byte> buffer(1 << 20);
+    while (::recv(from.get(), buffer.data(), buffer.size(), MSG_TRUNC) > 0) continue;
 }
 
 coro::task<result<void>> send(io::engine& engine, unique_fd socket, transfer::to_socket how,
@@ -30,20 +30,20 @@ coro::task<result<void>> send(io::engine& engine, unique_fd socket, transfer::to
     net::connection to{engine, std::move(socket)};
     transfer::moved moved;
     auto sent = co_await transfer::send_file(how, to, part, moved);
-    to.finish_sending();
+    to.shutdown_send();
     co_await to.close();
     co_return sent;
 }
 
 result<std::pair<unique_fd, unique_fd>> connected_pair() {
-    auto door = net::listen(net::address::loopback(0));
-    if (!door) return failure(door.error());
-    const auto where = net::address::local_of(door->get());
+    auto listener = net::listen(net::address::loopback(0));
+    if (!listener) return failure(listener.error());
+    const auto where = net::address::local_of(listener->get());
     unique_fd client{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (!where || ::connect(client.get(), where->data(), where->size()) < 0) {
         return failure_of(errno);
     }
-    unique_fd server{::accept4(door->get(), nullptr, nullptr, SOCK_CLOEXEC)};
+    unique_fd server{::accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC)};
     return std::pair{std::move(client), std::move(server)};
 }
 

@@ -18,13 +18,13 @@ using namespace sluice;
 namespace {
 
 /// One client's stream becomes one file, whose name appears when all of it has come.
-coro::task<> store(model::guest& client, std::string folder) {
+coro::task<> store(model::session& client, std::string folder) {
     auto hidden = folder + "/.upload-XXXXXX";
     const unique_fd file{::mkostemp(hidden.data(), O_CLOEXEC)};
     const auto name = folder + '/' + hidden.substr(folder.size() + 2);
     if (!file) {
         std::fprintf(stderr, "%s: %s\n", hidden.c_str(), error::system(errno).message().c_str());
-        client.peer().reset_on_close();
+        client.peer().set_linger_reset();
         co_return;
     }
     transfer::moved moved;
@@ -34,7 +34,7 @@ coro::task<> store(model::guest& client, std::string folder) {
         stored && ::fsync(file.get()) == 0 && ::rename(hidden.c_str(), name.c_str()) == 0;
     if (!kept) {
         ::unlink(hidden.c_str());
-        client.peer().reset_on_close();  // closed in order, it would look kept
+        client.peer().set_linger_reset();  // closed in order, it would look kept
     }
     std::printf("%s: %" PRIu64 " bytes %s\n", name.c_str(), moved.bytes(), kept ? "kept" : "lost");
     std::fflush(stdout);
@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
     ::mkdir(folder.c_str(), 0777);
     const auto ended =
         model::serve(argc > 2 ? argv[2] : "5001", kind_named(argc > 3 ? argv[3] : "sync"),
-                     [&folder](model::guest& client) { return store(client, folder); });
+                     [&folder](model::session& client) { return store(client, folder); });
     if (!ended) std::fprintf(stderr, "upload_server: %s\n", ended.error().message().c_str());
     return ended ? 0 : 1;
 }

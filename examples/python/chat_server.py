@@ -23,7 +23,7 @@ class Chat:
                 if ready is self.listener:
                     self.welcome()
                 elif ready in self.names:  # and not gone since select()
-                    self.hear(ready)
+                    self.receive(ready)
 
     def welcome(self):
         client, (host, port) = self.listener.accept()
@@ -32,7 +32,7 @@ class Chat:
         self.names[client] = f"Client {self.arrivals}"
         print(f"<< {self.names[client]} connected from {host}:{port} >>", flush=True)
 
-    def hear(self, client):
+    def receive(self, client):
         try:
             data = client.recv(65536)
         except OSError:

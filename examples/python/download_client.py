@@ -15,10 +15,10 @@ import time
 def download(port):
     """All bytes up to the end: how many, and in how many seconds."""
     size = 0
-    room = bytearray(1 << 20)
+    buffer = bytearray(1 << 20)
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", port)) as server:
-        while count := server.recv_into(room):
+        while count := server.recv_into(buffer):
             size += count
     return size, time.monotonic() - begun
 

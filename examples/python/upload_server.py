@@ -17,10 +17,10 @@ import threading
 def receive(client, hidden):
     """How many bytes came until the end of the stream."""
     size = 0
-    room = bytearray(1 << 20)
+    buffer = bytearray(1 << 20)
     with open(hidden, "wb") as file:
-        while count := client.recv_into(room):
-            file.write(memoryview(room)[:count])
+        while count := client.recv_into(buffer):
+            file.write(memoryview(buffer)[:count])
             size += count
         file.flush()
         os.fsync(file.fileno())

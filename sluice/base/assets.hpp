@@ -1,20 +1,20 @@
-// The files of assets/, which the build embeds in the library (cmake/assets.cmake).
+// Style sheets, scripts and pictures of assets/, embedded by the build (cmake/assets.cmake).
 #pragma once
 
 #include <string_view>
 
 namespace sluice::assets {
 
-/// The page of a directory: what stands between <style> and </style>, between <script> and
-/// </script>, and the pictures that its rows refer to.
+/// Directory listing page: the contents of its <style> and <script> elements, and the pictures that
+/// its rows refer to.
 extern const std::string_view listing_css;
 extern const std::string_view listing_js;
 extern const std::string_view listing_svg;
 
-/// The lab's report: light and dark as the reader's system is, wide and narrow, and for paper. The
-/// colours of the lines are those of M. Okabe and K. Ito ("Color Universal Design", 2008), which
-/// people with any kind of colour vision tell apart, made lighter for dark pages; markers tell them
-/// apart, too.
+/// Style sheet of the lab's report: light or dark by the reader's system, for wide and narrow
+/// screens and for paper. The colours of the lines are those of M. Okabe and K. Ito ("Color
+/// Universal Design", 2008), which readers with any kind of colour vision can tell apart, made
+/// lighter for dark pages; markers tell the lines apart, too.
 extern const std::string_view report_css;
 
 }  // namespace sluice::assets

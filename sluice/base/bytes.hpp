@@ -1,4 +1,4 @@
-// Views of bytes, and the way between bytes and text.
+// Byte spans, and conversions between bytes and text.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 namespace sluice {
 
-/// Bytes that somebody else owns and that are only read.
+/// A read-only view of bytes; does not own them.
 using const_bytes = std::span<const std::byte>;
-/// Bytes that somebody else owns and that are filled in.
+/// A writable view of bytes; does not own them.
 using mutable_bytes = std::span<std::byte>;
 
 /// The same memory seen as bytes.
@@ -17,7 +17,7 @@ using mutable_bytes = std::span<std::byte>;
     return std::as_bytes(std::span{text.data(), text.size()});
 }
 
-/// The same memory seen as text; says nothing of its encoding.
+/// The same memory seen as text, in any encoding.
 [[nodiscard]] inline std::string_view as_text(const_bytes bytes) noexcept {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): char may alias any byte
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

@@ -1,4 +1,4 @@
-// Finds the cgroups of this process and reads their quota.
+// Implements the lookup of this process's cgroups and their CPU quota.
 #include "sluice/base/cgroup.hpp"
 
 #include <algorithm>
@@ -12,12 +12,12 @@
 namespace sluice {
 namespace {
 
-std::vector<std::string> words_in(std::string_view text) {
+std::vector<std::string> split_words(std::string_view text) {
     std::istringstream stream{std::string{text}};
     return {std::istream_iterator<std::string>{stream}, {}};
 }
 
-/// "max" and -1 are no numbers, and no limits.
+/// nullopt for "max" (version 2) and "-1" (version 1), which mean no limit.
 std::optional<std::uint64_t> to_number(std::string_view text) {
     std::uint64_t number = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -62,13 +62,13 @@ std::vector<std::filesystem::path> cgroups_of(const text_reader& read,
 
     std::istringstream mounts{read("/proc/self/mountinfo").value_or("")};
     for (std::string line; std::getline(mounts, line);) {
-        const auto words = words_in(line);
+        const auto words = split_words(line);
         const auto dash = std::ranges::find(words, "-");
         if (words.size() < 5 || std::distance(dash, words.end()) < 4) continue;
         const bool fits =
             second_version ? dash[1] == "cgroup2" : dash[1] == "cgroup" && has_controller(dash[3]);
         if (!fits) continue;
-        // In a container the mount may show a part of the tree only, from `mount_root` on.
+        // In a container the mount may show only the subtree below `mount_root`.
         const auto& mount_root = words[3];
         const std::filesystem::path mount_point{words[4]};
         std::string_view below{*path};
@@ -93,10 +93,10 @@ std::vector<std::filesystem::path> cgroups_of(const text_reader& read,
 double cpu_quota(const text_reader& read) {
     double least = std::numeric_limits<double>::infinity();
     for (const auto& directory : cgroups_of(read, "cpu")) {
-        auto words = words_in(read(directory / "cpu.max").value_or(""));
+        auto words = split_words(read(directory / "cpu.max").value_or(""));
         if (words.empty()) {
-            words = words_in(read(directory / "cpu.cfs_quota_us").value_or("") + ' ' +
-                             read(directory / "cpu.cfs_period_us").value_or(""));
+            words = split_words(read(directory / "cpu.cfs_quota_us").value_or("") + ' ' +
+                                read(directory / "cpu.cfs_period_us").value_or(""));
         }
         const auto time = words.size() < 2 ? std::nullopt : to_number(words[0]);
         const auto period = words.size() < 2 ? std::nullopt : to_number(words[1]);

@@ -1,4 +1,4 @@
-// Prints the broken contract and aborts.
+// Implements broken_contract(): prints the message and the source location, and aborts.
 #include "sluice/base/check.hpp"
 
 #include <poll.h>
@@ -10,10 +10,10 @@
 namespace sluice {
 
 void broken_contract(const char* what, std::source_location where) noexcept {
-    // It must end the process, whether stderr is read or not.
-    constexpr int patience_ms = 1000;
-    pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-    if (::poll(&room, 1, patience_ms) == 1) {
+    // The process must end even if stderr is a full pipe.
+    constexpr int timeout_ms = 1000;
+    pollfd output{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&output, 1, timeout_ms) == 1) {
         std::fprintf(stderr, "%s:%u: %s: %s\n", where.file_name(), where.line(),
                      where.function_name(), what);
     }

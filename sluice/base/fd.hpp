@@ -1,4 +1,4 @@
-// A file descriptor with an owner.
+// RAII owner of a file descriptor.
 #pragma once
 
 #include <unistd.h>
@@ -7,7 +7,7 @@
 
 namespace sluice {
 
-/// Owns one file descriptor and closes it (close(2)) when it dies. Movable; -1 is "none".
+/// Owns one file descriptor and closes it (close(2)) in its destructor. Movable; -1 is "none".
 class unique_fd {
  public:
     unique_fd() noexcept = default;
@@ -24,10 +24,10 @@ class unique_fd {
 
     [[nodiscard]] int get() const noexcept { return fd_; }
     [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
-    /// Gives the descriptor away; the caller closes it.
+    /// Gives up ownership; the caller closes the descriptor.
     [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-    /// Closes what is held and takes `fd`. An error of close(2) has no remedy and is not reported:
-    /// Linux frees the number in every case.
+    /// Closes the owned descriptor and takes `fd`. Ignores errors of close(2): Linux frees the
+    /// number in every case.
     void reset(int fd = -1) noexcept {
         if (fd_ >= 0) ::close(fd_);
         fd_ = fd;

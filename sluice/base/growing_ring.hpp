@@ -1,4 +1,4 @@
-// A queue in one array that grows when it must and is never given back: no allocation once warm.
+// Ring buffer that grows by doubling and never shrinks: no allocation once warm.
 #pragma once
 
 #include <cstddef>
@@ -7,24 +7,26 @@
 
 namespace sluice {
 
-/// First in, first out, with a look at any place. T is default-constructible and cheap to move.
+/// A FIFO queue with access by index. T is default-constructible and cheap to move.
 template <class T>
 class growing_ring {
  public:
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
-    [[nodiscard]] T& operator[](std::size_t i) noexcept { return slots_[place(i)]; }
-    [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return slots_[place(i)]; }
+    [[nodiscard]] T& operator[](std::size_t i) noexcept { return slots_[slot_index(i)]; }
+    [[nodiscard]] const T& operator[](std::size_t i) const noexcept {
+        return slots_[slot_index(i)];
+    }
     [[nodiscard]] T& back() noexcept { return (*this)[count_ - 1]; }
 
-    /// The next push_back() does not throw. Throws std::bad_alloc when it has to grow and cannot.
+    /// Makes the next push_back() not throw. Throws std::bad_alloc if it cannot grow.
     void reserve_one() {
         if (count_ == slots_.size()) grow();
     }
     /// Throws as reserve_one() does.
     void push_back(T value) {
         reserve_one();
-        slots_[place(count_)] = std::move(value);
+        slots_[slot_index(count_)] = std::move(value);
         ++count_;
     }
     void pop_front() noexcept {
@@ -34,7 +36,7 @@ class growing_ring {
     void clear() noexcept { first_ = count_ = 0; }
 
  private:
-    [[nodiscard]] std::size_t place(std::size_t i) const noexcept {
+    [[nodiscard]] std::size_t slot_index(std::size_t i) const noexcept {
         return (first_ + i) & (slots_.size() - 1);
     }
     void grow() {
@@ -44,7 +46,7 @@ class growing_ring {
         first_ = 0;
     }
 
-    std::vector<T> slots_;  // a power of two
+    std::vector<T> slots_;  // its size is 0 or a power of two
     std::size_t first_ = 0;
     std::size_t count_ = 0;
 };

@@ -10,7 +10,7 @@ namespace sluice {
 template <class T>
 class intrusive_heap;
 
-/// The links of one element. Not copyable and not movable: the neighbours point here.
+/// The links of one element. Not copyable and not movable: its neighbours point to it.
 template <class T>
 class heap_hook {
  public:
@@ -49,7 +49,7 @@ class intrusive_heap {
         element.in_heap_ = true;
         root_ = merge(root_, &element);
     }
-    /// Takes the element out; nothing if it is in no heap.
+    /// Removes the element; no effect if it is in no heap.
     void remove(T& element) noexcept {
         if (!element.in_heap_) return;
         if (root_ == &element) {

@@ -10,8 +10,8 @@ namespace sluice {
 template <class T, class Tag>
 class intrusive_list;
 
-/// The links of one element; `Tag` names the list, so that an element can stand in several.
-/// Not copyable and not movable: the neighbours point here.
+/// The links of one element; `Tag` names the list, so that an element can be in several. Not
+/// copyable and not movable: its neighbours point to it.
 template <class Tag>
 class list_hook {
  public:
@@ -21,7 +21,7 @@ class list_hook {
     ~list_hook() = default;
 
     [[nodiscard]] bool linked() const noexcept { return next_ != nullptr; }
-    /// Takes the element out of whatever list it stands in; nothing if it stands in none.
+    /// Removes the element from its list; no effect if it is in none.
     void unlink() noexcept {
         if (next_ == nullptr) return;
         prev_->next_ = next_;
@@ -37,7 +37,8 @@ class list_hook {
     list_hook* next_ = nullptr;
 };
 
-/// A list of elements that derive from list_hook<Tag>. Owns none of them: they outlive their stay.
+/// A list of elements that derive from list_hook<Tag>. Does not own them; each unlinks before it
+/// dies.
 template <class T, class Tag>
 class intrusive_list {
  public:
@@ -48,7 +49,7 @@ class intrusive_list {
 
     [[nodiscard]] bool empty() const noexcept { return head_.next_ == &head_; }
 
-    /// The element must stand in no list with this tag.
+    /// The element must be in no list with this tag.
     void push_back(T& element) noexcept { insert_before(head_, element); }
 
     [[nodiscard]] T& front() noexcept {
@@ -60,7 +61,7 @@ class intrusive_list {
         static_cast<list_hook<Tag>&>(element).unlink();
         return element;
     }
-    /// Calls `f` with each element, in order; `f` may unlink the one it is given.
+    /// Calls `f` with each element, in order; `f` may unlink the element that it gets.
     template <class F>
     void for_each(F f) noexcept {
         for (list_hook<Tag>* at = head_.next_; at != &head_;) {

@@ -1,4 +1,4 @@
-// Anonymous memory straight from the kernel: zeroed, page-aligned, and resident only where touched.
+// RAII anonymous memory mapping (mmap(2)): zeroed, page-aligned, backed only where touched.
 #pragma once
 
 #include <sys/mman.h>
@@ -11,39 +11,39 @@
 
 namespace sluice {
 
-/// Owns one private anonymous mapping (mmap(2)). Movable.
+/// Owns one private anonymous mapping. Movable.
 class mapping {
  public:
     mapping() noexcept = default;
     /// `size` in bytes; an errno of mmap(2) on failure.
     [[nodiscard]] static result<mapping> create(std::size_t size) noexcept {
-        void* where = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+        void* start = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (where == MAP_FAILED) return failure_of(errno);
-        return mapping{where, size};
+        if (start == MAP_FAILED) return failure_of(errno);
+        return mapping{start, size};
     }
     mapping(mapping&& other) noexcept
-        : where_{std::exchange(other.where_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
+        : start_{std::exchange(other.start_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
     mapping& operator=(mapping&& other) noexcept {
-        std::swap(where_, other.where_);
+        std::swap(start_, other.start_);
         std::swap(size_, other.size_);
         return *this;
     }
     mapping(const mapping&) = delete;
     mapping& operator=(const mapping&) = delete;
     ~mapping() {
-        if (where_ != nullptr) ::munmap(where_, size_);
+        if (start_ != nullptr) ::munmap(start_, size_);
     }
 
     /// Page-aligned start; nullptr when empty.
-    [[nodiscard]] void* data() const noexcept { return where_; }
+    [[nodiscard]] void* data() const noexcept { return start_; }
     /// Bytes.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
  private:
-    mapping(void* where, std::size_t size) noexcept : where_{where}, size_{size} {}
+    mapping(void* start, std::size_t size) noexcept : start_{start}, size_{size} {}
 
-    void* where_ = nullptr;
+    void* start_ = nullptr;
     std::size_t size_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// One memory file, mapped twice into one reservation.
+// Implements mirrored_mapping: maps one memfd twice into one address reservation.
 #include "sluice/base/mirrored_mapping.hpp"
 
 #include <sys/mman.h>
@@ -16,11 +16,11 @@ result<mirrored_mapping> mirrored_mapping::create(std::size_t size) noexcept {
     const unique_fd file{::memfd_create("ring", MFD_CLOEXEC)};
     if (!file) return failure_of(errno);
     if (::ftruncate(file.get(), static_cast<off_t>(size)) < 0) return failure_of(errno);
-    void* room =
+    void* reservation =
         ::mmap(nullptr, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED) return failure_of(errno);
-    mirrored_mapping made{static_cast<char*>(room), size};
-    for (char* half : {made.where_, made.where_ + size}) {
+    if (reservation == MAP_FAILED) return failure_of(errno);
+    mirrored_mapping made{static_cast<char*>(reservation), size};
+    for (char* half : {made.start_, made.start_ + size}) {
         void* at =
             ::mmap(half, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.get(), 0);
         if (at == MAP_FAILED) return failure_of(errno);
@@ -29,7 +29,7 @@ result<mirrored_mapping> mirrored_mapping::create(std::size_t size) noexcept {
 }
 
 mirrored_mapping::~mirrored_mapping() {
-    if (where_ != nullptr) ::munmap(where_, 2 * size_);
+    if (start_ != nullptr) ::munmap(start_, 2 * size_);
 }
 
 }  // namespace sluice

@@ -16,7 +16,7 @@ bool can_be_opened_again(int fd) noexcept {
     struct stat found{};
     if (::fstat(fd, &found) != 0) return false;
     if (S_ISFIFO(found.st_mode)) return true;
-    // The far side of a terminal would come back as that of a new one (pts(4)).
+    // The master side of a pseudoterminal would open as a new one (pts(4)).
     unsigned number = 0;
     return ::isatty(fd) == 1 && ::ioctl(fd, TIOCGPTN, &number) != 0;
 }

@@ -1,4 +1,4 @@
-// A pipe whose two ends have owners.
+// A pipe with RAII ends (pipe2(2)).
 #pragma once
 
 #include <cstddef>
@@ -8,14 +8,14 @@
 
 namespace sluice {
 
-/// Both ends of a pipe (pipe2(2)), closed on exec.
+/// Both ends of a pipe, closed on exec.
 struct pipe_ends {
-    unique_fd out;  ///< reads
-    unique_fd in;   ///< writes
-    std::size_t capacity = 0;
+    unique_fd out;             ///< read end
+    unique_fd in;              ///< write end
+    std::size_t capacity = 0;  ///< bytes
 
-    /// As large as `wanted` bytes, or as large as an unprivileged user may have it (fcntl(2),
-    /// F_SETPIPE_SZ; /proc/sys/fs/pipe-max-size). Errno of pipe2(2).
+    /// Of `wanted` bytes if permitted (fcntl(2), F_SETPIPE_SZ; /proc/sys/fs/pipe-max-size), else of
+    /// the default size. Errno of pipe2(2).
     [[nodiscard]] static result<pipe_ends> create(std::size_t wanted) noexcept;
 };
 

@@ -1,12 +1,11 @@
-// Counters that order nothing else.
+// Short name of std::memory_order_relaxed.
 #pragma once
 
 #include <atomic>
 
 namespace sluice {
 
-/// For a number that threads count with, and that says nothing about other memory
-/// (std::memory_order_relaxed).
+/// For counters of several threads that order no other memory.
 inline constexpr auto relaxed = std::memory_order_relaxed;
 
 }  // namespace sluice

@@ -1,4 +1,4 @@
-// The words for each error.
+// Implements error::message(): words for errors and faults.
 #include "sluice/base/result.hpp"
 
 #include <netdb.h>
@@ -9,7 +9,7 @@
 namespace sluice {
 namespace {
 
-const char* words_for(fault f) {
+const char* fault_text(fault f) {
     switch (f) {
         case fault::timed_out: return "the deadline passed";
         case fault::cancelled: return "cancelled";
@@ -29,14 +29,14 @@ std::string error::message() const {
     switch (whose()) {
         case category::system: {
             auto text = std::generic_category().message(code());
-            // strerror capitalises its first word; ours end up in the middle of sentences.
+            // strerror(3) capitalises its first word; these messages end up inside sentences.
             if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0) {
                 text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
             }
             return text;
         }
         case category::resolver: return gai_strerror(-code());
-        case category::sluice: return words_for(static_cast<fault>(code()));
+        case category::sluice: return fault_text(static_cast<fault>(code()));
     }
     return "unknown error";
 }

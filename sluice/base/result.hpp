@@ -1,4 +1,4 @@
-// What a call returns: a value, or an error of four bytes that says what went wrong.
+// result<T> and error: a value, or an error code of four bytes.
 #pragma once
 
 #include <cstdint>
@@ -7,20 +7,20 @@
 
 namespace sluice {
 
-/// Errors of our own, for what no errno names.
+/// Errors of sluice, for failures that no errno names.
 enum class fault : std::uint8_t {
     timed_out = 1,     ///< a deadline passed before the operation completed
     cancelled,         ///< its scope was cancelled before the operation completed
-    closed,            ///< the other end of a channel, a pool or a server has been shut
+    closed,            ///< a channel, a pool or a server is closed
     message_too_long,  ///< a message exceeded the limit on its length
-    queue_full,        ///< a bounded queue has no room; nothing was queued
+    queue_full,        ///< a bounded queue is full; nothing was queued
     ended,             ///< the stream ended where more was needed
     bad_address,       ///< text that does not name an address
-    unsupported,       ///< this engine, kernel or file cannot do what was asked
+    unsupported,       ///< this engine, kernel or file does not support the request
 };
 
-/// An error in four bytes: whose code it is in the top byte, the code in the rest.
-/// Cheap to copy and compare; holds no text, message() makes it when somebody wants to read it.
+/// An error in four bytes: the category in the top byte, the code in the rest. Cheap to copy and
+/// compare; holds no text: message() makes it on demand.
 class error {
  public:
     enum class category : std::uint8_t {
@@ -33,7 +33,7 @@ class error {
     [[nodiscard]] static constexpr error system(int code) noexcept {
         return {category::system, static_cast<std::uint32_t>(code)};
     }
-    /// `code` is what getaddrinfo(3) returned; kept without its sign.
+    /// `code` is the return value of getaddrinfo(3), stored without its sign.
     [[nodiscard]] static constexpr error resolver(int code) noexcept {
         return {category::resolver, static_cast<std::uint32_t>(code < 0 ? -code : code)};
     }
@@ -65,6 +65,10 @@ static_assert(sizeof(error) == 4);
 
 template <class T>
 using result = std::expected<T, error>;
+template <class T>
+inline constexpr bool is_result = false;
+template <class T>
+inline constexpr bool is_result<std::expected<T, error>> = true;
 
 /// `return failure(e)` in a function that returns a result.
 [[nodiscard]] constexpr std::unexpected<error> failure(error e) noexcept {

@@ -1,9 +1,9 @@
-// Whether this build is watched by a sanitizer, for the few places that must know.
+// Compile-time flags for builds with AddressSanitizer or ThreadSanitizer.
 #pragma once
 
 namespace sluice {
 
-/// What hides a use after free can be left out.
+/// Such builds omit code that would hide a use after free.
 #if defined(__SANITIZE_ADDRESS__)
 inline constexpr bool address_sanitizer = true;
 #elif defined(__has_feature)
@@ -16,7 +16,7 @@ inline constexpr bool address_sanitizer = false;
 inline constexpr bool address_sanitizer = false;
 #endif
 
-/// A signal is only heard in system calls that the sanitizer knows.
+/// ThreadSanitizer delivers a signal only in system calls that it intercepts.
 #if defined(__SANITIZE_THREAD__)
 inline constexpr bool thread_sanitizer = true;
 #elif defined(__has_feature)

@@ -1,4 +1,4 @@
-// One object in memory that forked children share.
+// An object in memory shared with forked children.
 #pragma once
 
 #include <sys/mman.h>
@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-/// A T in a shared anonymous mapping (mmap(2), MAP_SHARED): whoever forks after it was made sees
-/// one and the same. T is a bunch of atomics: nothing is destroyed when a process ends.
+/// A T in a shared anonymous mapping (mmap(2), MAP_SHARED): children forked later share it. T
+/// consists of atomics; its destructor is never called.
 template <class T>
     requires std::is_trivially_destructible_v<T>
 class shared_object {
@@ -25,11 +25,11 @@ class shared_object {
 
  private:
     static T* make() {
-        void* where =
+        void* memory =
             ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        if (where == MAP_FAILED) throw std::bad_alloc{};
+        if (memory == MAP_FAILED) throw std::bad_alloc{};
         // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the mapping owns it
-        return ::new (where) T{};
+        return ::new (memory) T{};
     }
 
     T* object_;

@@ -1,4 +1,4 @@
-// Parses, explains what is wrong, and runs.
+// Parses the command line with CLI11, explains usage errors, and runs the chosen command.
 #include "sluice/cli/commands.hpp"
 
 #include <fmt/format.h>
@@ -7,21 +7,21 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/sources.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 
 namespace sluice::cli {
 namespace {
 
-/// The innermost command that was named.
+/// The innermost command that the user named.
 CLI::App& chosen(CLI::App& root) {
     auto* command = &root;
     while (!command->get_subcommands().empty()) command = command->get_subcommands().front();
     return *command;
 }
 
-/// The first word no command took, if one was left over.
+/// The first word that no command took, if there is one.
 std::optional<std::string> leftover(const CLI::App& root) {
     const auto words = root.remaining(true);
     const auto word = std::ranges::find_if(words, [](const auto& each) { return each != "--"; });
@@ -34,13 +34,13 @@ std::vector<std::string> names_of_subcommands(CLI::App& command) {
     return names;
 }
 
-std::string what_to_choose(CLI::App& command) {
+std::string list_subcommands(CLI::App& command) {
     const auto names = names_of_subcommands(command);
     const std::vector<std::string_view> views{names.begin(), names.end()};
     return listed(views, "or");
 }
 
-/// CLI11's words for a value it cannot read, in ours.
+/// CLI11's message for a value that it cannot read, rephrased.
 std::string explain_conversion(std::string_view what) {
     constexpr std::string_view lead = "Could not convert: ";
     const auto equals = what.find(" = ");
@@ -49,7 +49,7 @@ std::string explain_conversion(std::string_view what) {
                        in_quotes(what.substr(equals + 3)));
 }
 
-/// The option that stands without its value, if that is the mistake.
+/// The option whose value is missing, if that is the error.
 const CLI::Option* without_value(CLI::App& command, const CLI::ParseError& mistake) {
     if (dynamic_cast<const CLI::ArgumentMismatch*>(&mistake) == nullptr) return nullptr;
     const std::string_view what = mistake.what();
@@ -57,7 +57,7 @@ const CLI::Option* without_value(CLI::App& command, const CLI::ParseError& mista
     return what.ends_with(" missing") ? command.get_option_no_throw(std::string{name}) : nullptr;
 }
 
-/// Says "Commands" where CLI11 says "Subcommands".
+/// Renames CLI11's group "Subcommands" to "Commands".
 void name_groups(CLI::App& parent) {
     for (auto* each : below(parent)) {
         each->group("Commands");
@@ -66,11 +66,11 @@ void name_groups(CLI::App& parent) {
 }
 
 std::string explain(CLI::App& root, CLI::App& command, const CLI::ParseError& mistake) {
-    // A word that nobody knows is the cause of whatever else is missing.
+    // An unknown word explains any other word that is missing.
     if (const auto word = leftover(root)) return explain_unknown(command, *word);
     const bool undecided = !names_of_subcommands(command).empty();
     if (undecided && dynamic_cast<const CLI::RequiredError*>(&mistake) != nullptr) {
-        return fmt::format("say what to do: {}", what_to_choose(command));
+        return fmt::format("say what to do: {}", list_subcommands(command));
     }
     if (const auto* option = without_value(command, mistake)) {
         return fmt::format("{} needs a value: {}", option->get_name(), option->get_type_name());
@@ -84,8 +84,7 @@ std::string explain(CLI::App& root, CLI::App& command, const CLI::ParseError& mi
 }  // namespace
 
 commands::commands()
-    : root_{"Moves messages, files and answers through the fastest gate the kernel opens.",
-            "sluice"} {
+    : root_{"A chat, a file server and a request-reply server on io_uring, and a lab.", "sluice"} {
     root_.require_subcommand(1);
     root_.set_help_flag("-h,--help", "Print this help");
     root_.set_version_flag("--version", "sluice " SLUICE_VERSION, "Print the version");
@@ -140,7 +139,7 @@ std::string explain_unknown(CLI::App& command, const std::string& word) {
     if (is_flag) return fmt::format("there is no flag {}", in_quotes(bare));
     if (known.empty()) return fmt::format("{} is one word too many", in_quotes(bare));
     return fmt::format("there is no command {}; there is {}", in_quotes(bare),
-                       what_to_choose(command));
+                       list_subcommands(command));
 }
 
 std::string path_of(const CLI::App& command) {

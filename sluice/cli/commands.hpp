@@ -1,4 +1,4 @@
-// The tree of commands: parses the command line, fills in what it left open, runs what was chosen.
+// The tree of commands: parses the command line, fills in options, runs the chosen command.
 #pragma once
 
 #include <functional>
@@ -12,14 +12,14 @@
 
 namespace sluice::cli {
 
-/// All commands of the program. A subcommand is added by a function of its own (subcommands.hpp),
-/// which hangs a CLI::App into the tree and says what runs:
+/// All commands of the program. A function per subcommand (subcommands.hpp) adds a CLI::App to the
+/// tree and registers the function that runs it:
 ///
 ///     void add_echo(commands& all) {
-///         auto* echo = all.root().add_subcommand("echo", "Say it again");
-///         auto said = std::make_shared<std::string>();
-///         echo->add_option("TEXT", *said, "What to say")->required();
-///         all.on(*echo, [said] { return say(*said); });
+///         auto* echo = all.root().add_subcommand("echo", "Print a text");
+///         auto text = std::make_shared<std::string>();
+///         echo->add_option("TEXT", *text, "The text")->required();
+///         all.on(*echo, [text] { return print_text(*text); });
 ///     }
 class commands {
  public:
@@ -31,11 +31,11 @@ class commands {
     ~commands() = default;
 
     [[nodiscard]] CLI::App& root() noexcept { return root_; }
-    /// `run` is called if the user chose `command`, once all its options have their values.
+    /// Calls `run` if the user chose `command`, once all its options have their values.
     void on(CLI::App& command, action run);
 
-    /// Parses `arguments` (without the program's name) and runs what they choose. What is wrong
-    /// with them is said in one line on stderr. May be called once.
+    /// Parses `arguments` (without the program's name) and runs the chosen command. Reports a
+    /// mistake in a line on stderr. May be called once.
     [[nodiscard]] exit_status run(std::vector<std::string> arguments);
 
  private:
@@ -48,18 +48,18 @@ class commands {
     std::vector<entry> entries_;
 };
 
-/// The commands right below `parent`.
+/// The direct subcommands of `parent`.
 [[nodiscard]] std::vector<CLI::App*> below(CLI::App& parent);
-/// The one of them that is called `name`, or nullptr.
+/// The direct subcommand of that name, or nullptr.
 [[nodiscard]] CLI::App* find_below(CLI::App& parent, std::string_view name);
 
-/// What to say of a word or a flag that `command` does not know.
+/// The message for a word or a flag that `command` does not know.
 [[nodiscard]] std::string explain_unknown(CLI::App& command, const std::string& word);
 
-/// The words that lead to `command` from below the program's name: "talk serve".
+/// The words that select `command`, without the program's name: "talk serve".
 [[nodiscard]] std::string path_of(const CLI::App& command);
 
-/// Says on stderr what the user did wrong, and where to read more; gives exit_status::usage.
+/// Reports a usage error on stderr, and where to read more; returns exit_status::usage.
 exit_status complain(const CLI::App& command, std::string_view mistake);
 
 }  // namespace sluice::cli

@@ -1,4 +1,4 @@
-// Takes a configuration apart, line by line.
+// Implements parse_config, line by line.
 #include "sluice/cli/config.hpp"
 
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <ranges>
 
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -23,7 +23,7 @@ bool is_comment(std::string_view text) {
     return text.starts_with('#') || text.starts_with(';');
 }
 
-/// A comment within a line begins at a # or ; that stands after a blank.
+/// A comment within a line begins at a # or ; that follows a blank.
 std::string_view without_comment(std::string_view text) {
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (is_comment(text.substr(at)) && (at == 0 || blank.contains(text[at - 1]))) {

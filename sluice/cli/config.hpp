@@ -1,4 +1,4 @@
-// Reads a configuration file: sections, keys and values, with the line each stands on.
+// Parses a configuration file: sections, keys, and values with their line numbers.
 #pragma once
 
 #include <cstddef>
@@ -9,23 +9,23 @@
 
 namespace sluice::cli {
 
-/// One `key = value` of a file.
+/// A `key = value` line.
 struct config_entry {
-    std::string section;  ///< `talk serve` for what stands below [talk.serve]; empty at the top
+    std::string section;  ///< `talk serve` for the keys below [talk.serve]; empty at the top
     std::string key;
     std::string value;
     std::size_t line = 0;  ///< counted from 1
 };
 
-/// Why a text is no configuration: a sentence without its full stop, and where.
+/// Why a text is not a configuration: a sentence without its full stop, and the line.
 struct config_mistake {
     std::size_t line = 0;
     std::string what;
 };
 
-/// Reads `text`. A line is empty, a comment (from # or ;), a section `[talk.serve]`, or
-/// `key = value`; a value in double or single quotes may hold # and ; and spaces at its ends, and
-/// knows no escapes. Pure: the same text gives the same answer.
+/// Parses `text`. A line is empty, a comment (from # or ;), a section `[talk.serve]`, or
+/// `key = value`. A value in double or single quotes may hold # and ; and spaces at its ends; there
+/// are no escapes. A pure function.
 [[nodiscard]] std::expected<std::vector<config_entry>, config_mistake> parse_config(
     std::string_view text);
 

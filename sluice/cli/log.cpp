@@ -1,4 +1,4 @@
-// Writes the log: text with spdlog, JSON as documents of a line each.
+// Implements the log: text with spdlog, JSON with a document per line.
 #include "sluice/cli/log.hpp"
 
 #include <fmt/chrono.h>
@@ -42,7 +42,7 @@ constexpr std::string_view name_of(log_level level) {
     return names[static_cast<std::size_t>(level)];
 }
 
-/// Gives the lines of a logger to the output queue.
+/// A spdlog sink that writes to the output queue.
 class queue_sink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
     explicit queue_sink(bool colour) noexcept : colour_{colour} {}
@@ -74,8 +74,8 @@ class queue_sink final : public spdlog::sinks::base_sink<std::mutex> {
 };
 
 std::shared_ptr<spdlog::logger> make_logger(log_level least) {
-    auto made = std::make_shared<spdlog::logger>("sluice",
-                                                 std::make_shared<queue_sink>(may_colour(stderr)));
+    auto made = std::make_shared<spdlog::logger>(
+        "sluice", std::make_shared<queue_sink>(term::may_colour(stderr)));
     made->set_level(of(least));
     made->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$: %v");
     return made;
@@ -92,7 +92,7 @@ state& current() {
     return only;
 }
 
-/// A line of the log in JSON, with `more` fields behind the message.
+/// A log line in JSON; the fields of `more` follow the message.
 std::string json_line(log_level level, std::string_view message,
                       const nlohmann::ordered_json& more = nlohmann::ordered_json::object()) {
     const auto now =
@@ -160,7 +160,7 @@ void announce_counters(std::string_view what, std::span<const counter> counters)
     }
     std::string text = fmt::format("counters\n  {}", what);
     for (const auto& c : counters) {
-        text += fmt::format("\n  {:<18}{:>16}  {}", c.name, c.value, c.words);
+        text += fmt::format("\n  {:<18}{:>16}  {}", c.name, c.value, c.description);
     }
     announce(text);
 }

@@ -1,4 +1,4 @@
-// The program: puts the commands together, runs the chosen one, and sees its output through.
+// The main function: adds the commands, runs the chosen one, checks the output.
 #include <cerrno>
 #include <csignal>
 #include <exception>
@@ -26,9 +26,9 @@ exit_status run(const std::vector<std::string>& arguments) {
     return all.run(arguments);
 }
 
-/// What stdout did not take is a failure, said unless nobody is left to read: a full disk must not
-/// look like a job done.
-exit_status see_output_through(exit_status status) {
+/// Output that stdout did not take makes `status` a failure: a full disk must not look like
+/// success. Reports it, unless the reader is gone (EPIPE).
+exit_status check_output(exit_status status) {
     const int code = sluice::cli::finish_output();
     if (code == 0) return status;
     if (code != EPIPE) {
@@ -41,11 +41,11 @@ exit_status see_output_through(exit_status status) {
 }  // namespace
 
 int main(int count, char** words) {
-    // A peer or a pager that goes away is an error of the write, not the end of the process.
+    // A peer or a pager that goes away must fail the write, not end the process.
     std::signal(SIGPIPE, SIG_IGN);
     try {
         const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
-        return static_cast<int>(see_output_through(run(arguments)));
+        return static_cast<int>(check_output(run(arguments)));
     } catch (const std::exception& problem) {
         sluice::cli::show_on_stderr(std::string{"sluice: "} + problem.what() + '\n');
         return static_cast<int>(exit_status::failed);

@@ -1,4 +1,4 @@
-// Reads framings and lengths of messages.
+// Implements the options --framing and --max-line.
 #include "sluice/cli/message_options.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "sluice/cli/options.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 
 namespace sluice::cli {
 namespace {

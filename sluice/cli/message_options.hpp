@@ -1,4 +1,4 @@
-// The options of every command that cuts what it reads into messages.
+// The options --framing and --max-line, for commands that read messages.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ namespace sluice::cli {
 
 /// Adds --framing. `into` must outlive the parsing.
 void add_framing_option(CLI::App& command, wire::framing& into);
-/// Adds --max-line, of 1 byte to 1 GiB; the help calls it "Longest `what`, in bytes", with the
-/// default that `into` holds. `into` must outlive the parsing.
+/// Adds --max-line, 1 byte to 1 GiB; the help calls it "Longest `what`, in bytes", with the default
+/// that `into` holds. `into` must outlive the parsing.
 void add_max_line_option(CLI::App& command, std::size_t& into, const std::string& what);
 
 }  // namespace sluice::cli

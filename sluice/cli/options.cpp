@@ -1,4 +1,4 @@
-// Reads addresses, durations, sizes and counts.
+// Implements the parsers of addresses, durations, sizes and counts.
 #include "sluice/cli/options.hpp"
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 namespace sluice::cli {
 namespace {
 
-/// The number `text` begins with, and what follows it. None without a digit, or if it is too large.
+/// The number at the start of `text`, and the rest. None without a digit, or beyond 64 bits.
 std::optional<std::pair<std::uint64_t, std::string_view>> leading_number(std::string_view text) {
     std::uint64_t number = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);

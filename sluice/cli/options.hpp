@@ -1,4 +1,4 @@
-// Values on the command line: how each kind is read, and how it is refused.
+// Parsers of option values: addresses, durations, sizes, counts, choices.
 #pragma once
 
 #include <array>
@@ -11,16 +11,16 @@
 
 #include <CLI/CLI.hpp>
 
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 
 namespace sluice::cli {
 
-/// A value, or why the text is none: a sentence without its full stop that says what to write.
+/// A value, or why the text is not one: a sentence without its full stop that says what to write.
 template <class T>
 using reading = std::expected<T, std::string>;
 
-/// HOST:PORT, [V6]:PORT or PORT. Checks the form and keeps the text: a name is resolved when it is
-/// used (net::resolve), for that blocks and fails in ways of its own.
+/// HOST:PORT, [V6]:PORT or PORT. Checks only the form: net::resolve, which blocks and has errors of
+/// its own, resolves the name when it is used.
 [[nodiscard]] reading<std::string> read_address(std::string_view text);
 
 /// `5` and `5s` are seconds; `500ms`, `2m`, `1h`.
@@ -36,7 +36,7 @@ struct count_from {
     [[nodiscard]] reading<std::uint64_t> operator()(std::string_view text) const;
 };
 
-/// One word of a few: `one_of{std::array{std::pair{"skip"sv, slow::skip}, ...}}`.
+/// A word out of a few: `one_of{std::array{std::pair{"skip"sv, slow::skip}, ...}}`.
 template <class T, std::size_t N>
 struct one_of {
     std::array<std::pair<std::string_view, T>, N> choices;
@@ -51,9 +51,9 @@ struct one_of {
     }
 };
 
-/// Adds the option or positional `name` to `app`. `reader` makes a value of its text, or says why
-/// not; the last of several wins. `into` must outlive the parsing and keeps what it holds if the
-/// option is given nowhere. `placeholder` stands for the value in the help.
+/// Adds the option or positional `name` to `app`. `reader` parses its text, or returns an error;
+/// the last of several values wins. `into` must outlive the parsing and keeps its value if the
+/// option is not given. `placeholder` stands for the value in the help.
 template <class T, class Reader>
 CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader reader,
                        const std::string& placeholder, const std::string& description) {

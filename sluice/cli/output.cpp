@@ -1,4 +1,4 @@
-// Writes results to stdout, and gives what servers say to the output queue.
+// Implements print() for results; passes the lines of servers to the output queue.
 #include "sluice/cli/output.hpp"
 
 #include <fmt/format.h>
@@ -22,13 +22,13 @@ constexpr std::size_t most_kept = std::size_t{64} << 10;
 std::string results;
 int first_error = 0;
 
-/// Writes the pieces that a pipe with room takes without blocking (pipe(7)). While it waits, it
-/// looks whether the program is to stop: a handler that restarts write(2) would let it wait on.
+/// Writes pieces that a pipe takes without blocking once it is writable (pipe(7)). Between them it
+/// checks for a stop: with a handler that restarts write(2) a blocked write would wait on.
 int write_results(std::string_view text) {
     constexpr int tick_ms = 100;
     while (!text.empty()) {
-        pollfd room{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
-        const int ready = ::poll(&room, 1, tick_ms);
+        pollfd request{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+        const int ready = ::poll(&request, 1, tick_ms);
         if (stop_was_asked() && ready <= 0) return EINTR;
         if (ready <= 0) continue;
         const auto n =

@@ -24,19 +24,19 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A reader that takes nothing for so long at the end of the program does not come back.
-constexpr milliseconds patience_at_end{1000};
-// What a forked child, which has one client only, waits for a reader that is behind.
-constexpr int patience_of_child = 100;
-// What a burst leaves of a buffer.
+// At exit, a reader that takes nothing for so long is given up.
+constexpr milliseconds timeout_at_end{1000};
+// How long a forked child, which has a single client, waits for a slow reader, in milliseconds.
+constexpr int child_timeout = 100;
+// Capacity that a buffer keeps after a burst, in bytes.
 constexpr std::size_t small_buffer = std::size_t{64} << 10;
 
 std::uint64_t count_lines(std::string_view text) noexcept {
     return static_cast<std::uint64_t>(std::ranges::count(text, '\n'));
 }
 
-/// A pipe, or a terminal: what has one reader.
-bool are_one(int a, int b) noexcept {
+/// Whether both are the same pipe or terminal, which has a single reader.
+bool same_reader(int a, int b) noexcept {
     struct stat first{};
     struct stat second{};
     if (::fstat(a, &first) != 0 || ::fstat(b, &second) != 0 || S_ISREG(first.st_mode)) return false;
@@ -48,9 +48,9 @@ bool is_socket(int fd) noexcept {
     return ::fstat(fd, &found) == 0 && S_ISSOCK(found.st_mode);
 }
 
-void ring(int bell) noexcept {
+void notify(int wakeup_fd) noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(::write(bell, &one, sizeof one));
+    static_cast<void>(::write(wakeup_fd, &one, sizeof one));
 }
 
 constexpr std::size_t index_of(stream where) noexcept {
@@ -61,7 +61,7 @@ std::string usual_notice(std::uint64_t lines) {
     return fmt::format("<< {} lines were not shown here >>\n", lines);
 }
 
-/// False, and nothing is added, where there is no memory for it.
+/// False, with nothing added, if memory runs out.
 bool add_notice(std::string& to, const drop_notice& notice, std::uint64_t lines) noexcept {
     if (lines == 0) return true;
     const std::size_t before = to.size();
@@ -76,17 +76,17 @@ bool add_notice(std::string& to, const drop_notice& notice, std::uint64_t lines)
 
 }  // namespace
 
-/// What the thread and its owner share. It lives as long as the longer of the two.
+/// The state that the queue and its thread share; it lives until both have dropped it.
 struct output_queue::state {
     struct lane {
         int fd = -1;
-        std::string waiting;      // under the mutex, as all here but `writing` and `written`
-        std::string writing;      // the thread's
-        std::size_t written = 0;  // of that
+        std::string waiting;      // guarded by the mutex, as is all but `writing` and `written`
+        std::string writing;      // of the thread, which changes it under the mutex
+        std::size_t written = 0;  // bytes of `writing`
         std::uint64_t dropped = 0;
-        std::uint64_t progress = 0;  // writes that took something
+        std::uint64_t progress = 0;  // writes that returned, failed ones included
         bool busy = false;           // the thread has something to write
-        bool broken = false;         // nobody is left to read it
+        bool broken = false;         // its reader is gone (EPIPE)
         drop_notice notice = usual_notice;
 
         [[nodiscard]] std::uint64_t unwritten_lines() const noexcept {
@@ -95,9 +95,9 @@ struct output_queue::state {
     };
 
     std::mutex mutex;
-    std::condition_variable news;  // for those who flush
+    std::condition_variable changed;  // wakes flush() and finish()
     std::array<lane, 2> lanes;
-    unique_fd bell;
+    unique_fd wakeup_fd;
     bool ending = false;
     bool ended = false;
 
@@ -112,19 +112,19 @@ struct output_queue::state {
         l.written = 0;
         std::swap(l.writing, l.waiting);
         if (add_notice(l.writing, l.notice, l.dropped)) l.dropped = 0;
-        // Without memory for a notice that stands alone, the next line brings it.
+        // If memory runs out for a notice alone, the next line brings it.
         l.busy = !l.writing.empty();
     }
     void write_some(lane& l) {
         const auto rest = std::string_view{l.writing}.substr(l.written);
-        // Where there is room in a pipe that blocks, there is room for this much (pipe(7)).
+        // A blocking pipe that poll(2) reports as writable takes this much (pipe(7)).
         const auto n = ::write(l.fd, rest.data(), std::min<std::size_t>(rest.size(), PIPE_BUF));
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
         const std::lock_guard lock{mutex};
         ++l.progress;
         if (n >= 0) l.written += static_cast<std::size_t>(n);
         if (n < 0 && errno == EPIPE) l.broken = true;
-        // What a full disk does not take now, it may take later.
+        // Other errors may pass: a full disk may have space later.
         if (n < 0 && !l.broken) l.dropped += count_lines(rest);
         if (l.broken) l.waiting.clear();
         if (n < 0 || l.written == l.writing.size()) l.busy = false;
@@ -165,7 +165,7 @@ bool output_queue::start() noexcept {
     const std::lock_guard starting{starting_};
     if (direct_) return false;
     if (state_) return true;
-    if (are_one(descriptors_[0], descriptors_[1])) err_lane_ = 0;
+    if (same_reader(descriptors_[0], descriptors_[1])) err_lane_ = 0;
     std::shared_ptr<state> s;
     try {
         s = std::make_shared<state>();
@@ -177,19 +177,19 @@ bool output_queue::start() noexcept {
         // The next line tries again.
         return false;
     }
-    s->bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    // Signals belong to the threads that wait for them.
+    s->wakeup_fd.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    // The thread blocks all signals: other threads handle them.
     sigset_t all{};
     sigset_t before{};
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-        if (s->bell) thread_ = std::thread{[s] { work(*s); }};
+        if (s->wakeup_fd) thread_ = std::thread{[s] { run_thread(*s); }};
     } catch (const std::exception&) {  // std::system_error or std::bad_alloc
-        s->bell.reset();
+        s->wakeup_fd.reset();
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (s->bell) state_ = std::move(s);
+    if (s->wakeup_fd) state_ = std::move(s);
     started_ = state_ != nullptr;
     direct_ = !started_;
     return started_;
@@ -216,30 +216,30 @@ void output_queue::add(stream where, std::string_view text) noexcept {
             return;
         }
     }
-    if (wake) ring(s.bell.get());
+    if (wake) notify(s.wakeup_fd.get());
 }
 
-void output_queue::work(state& s) noexcept {
+void output_queue::run_thread(state& s) noexcept {
     for (;;) {
         std::array<pollfd, 3> watched{
-            {{s.bell.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLOUT, 0}}};
+            {{s.wakeup_fd.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLOUT, 0}}};
         {
             const std::lock_guard lock{s.mutex};
             for (std::size_t i = 0; i < s.lanes.size(); ++i) {
                 s.take_waiting(s.lanes[i]);
                 if (s.lanes[i].busy) watched[i + 1].fd = s.lanes[i].fd;
             }
-            s.news.notify_all();
+            s.changed.notify_all();
             if (s.ending && s.is_empty()) {
                 s.ended = true;
-                s.news.notify_all();
+                s.changed.notify_all();
                 return;
             }
         }
         if (::poll(watched.data(), watched.size(), -1) < 0) continue;
         if (watched[0].revents != 0) {
-            std::uint64_t rings = 0;
-            static_cast<void>(::read(s.bell.get(), &rings, sizeof rings));
+            std::uint64_t count = 0;
+            static_cast<void>(::read(s.wakeup_fd.get(), &count, sizeof count));
         }
         for (std::size_t i = 0; i < s.lanes.size(); ++i) {
             if (watched[i + 1].revents != 0) s.write_some(s.lanes[i]);
@@ -250,21 +250,21 @@ void output_queue::work(state& s) noexcept {
 bool output_queue::write_piece(std::size_t lane, std::string_view& text, int wait_ms) noexcept {
     const bool blocks = !own_[lane];
     const int fd = blocks ? descriptors_[lane] : own_[lane].get();
-    const auto has_room = [fd, wait_ms] {
-        pollfd room{.fd = fd, .events = POLLOUT, .revents = 0};
-        return ::poll(&room, 1, wait_ms);
+    const auto poll_writable = [fd, wait_ms] {
+        pollfd request{.fd = fd, .events = POLLOUT, .revents = 0};
+        return ::poll(&request, 1, wait_ms);
     };
     if (blocks) {
-        if (const int ready = has_room(); ready <= 0) return ready < 0;
+        if (const int ready = poll_writable(); ready <= 0) return ready < 0;
     }
     const auto size = std::min<std::size_t>(text.size(), PIPE_BUF);
     const auto n = is_socket(fd) ? ::send(fd, text.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL)
                                  : ::write(fd, text.data(), size);
     if (n < 0 && errno == EINTR) return true;
-    // poll(2) wants a free page, and write(2) fills up the last one too: it is asked second.
-    if (n < 0 && errno == EAGAIN && !blocks && wait_ms > 0) return has_room() != 0;
+    // write(2) comes first: it fills the last page too, where poll(2) wants a free one.
+    if (n < 0 && errno == EAGAIN && !blocks && wait_ms > 0) return poll_writable() != 0;
     if (n < 0 && errno == EAGAIN) return false;
-    // Lost for good where nobody is left to read it.
+    // Any other error drops the rest: its reader is gone.
     text.remove_prefix(n < 0 ? text.size() : static_cast<std::size_t>(n));
     return true;
 }
@@ -292,7 +292,7 @@ void output_queue::write_now(stream where, std::string_view text) noexcept {
     const bool waits = ::getpid() != first_process_ && !all.stuck[lane];
     const std::size_t size = text.size();
     while (!text.empty()) {
-        if (write_piece(lane, text, waits ? patience_of_child : 0)) continue;
+        if (write_piece(lane, text, waits ? child_timeout : 0)) continue;
         all.dropped[lane] += missing + lines;
         all.stuck[lane] = true;
         all.torn[lane] = text.size() < size;
@@ -301,18 +301,18 @@ void output_queue::write_now(stream where, std::string_view text) noexcept {
     all.stuck[lane] = false;
 }
 
-bool output_queue::flush(milliseconds patience) noexcept {
+bool output_queue::flush(milliseconds timeout) noexcept {
     if (!state_) return true;
     state& s = *state_;
     std::unique_lock lock{s.mutex};
     const auto progress = [&s] { return s.lanes[0].progress + s.lanes[1].progress; };
-    const auto last = std::chrono::steady_clock::now() + 3 * patience;
+    const auto last = std::chrono::steady_clock::now() + 3 * timeout;
     while (!s.is_empty()) {
         const auto before = progress();
-        const auto until = std::min(last, std::chrono::steady_clock::now() + patience);
-        const bool moved =
-            s.news.wait_until(lock, until, [&] { return s.is_empty() || progress() != before; });
-        if (!moved || std::chrono::steady_clock::now() >= last) return s.is_empty();
+        const auto until = std::min(last, std::chrono::steady_clock::now() + timeout);
+        const bool progressed =
+            s.changed.wait_until(lock, until, [&] { return s.is_empty() || progress() != before; });
+        if (!progressed || std::chrono::steady_clock::now() >= last) return s.is_empty();
     }
     return true;
 }
@@ -322,17 +322,17 @@ std::uint64_t output_queue::finish() noexcept {
     if (!started_) return shared_->dropped[out].exchange(0);
     if (!thread_.joinable()) return 0;
     direct_ = true;
-    const bool all = flush(patience_at_end);
+    const bool all = flush(timeout_at_end);
     std::uint64_t unread = 0;
     bool ended = false;
     {
         std::unique_lock lock{state_->mutex};
         unread = state_->lanes[out].unwritten_lines();
         state_->ending = true;
-        ring(state_->bell.get());
-        // Another thread may have added something since.
+        notify(state_->wakeup_fd.get());
+        // Another thread may have added text since.
         ended =
-            all && state_->news.wait_for(lock, patience_at_end, [this] { return state_->ended; });
+            all && state_->changed.wait_for(lock, timeout_at_end, [this] { return state_->ended; });
     }
     if (ended) {
         thread_.join();

@@ -24,59 +24,60 @@ namespace sluice::cli {
 /// The streams that a program writes to.
 enum class stream : std::uint8_t { out, err };
 
-/// Makes the line that says how many lines were dropped. Any thread.
+/// Formats the line that reports how many lines were dropped. Any thread.
 using drop_notice = std::function<std::string(std::uint64_t)>;
 
-/// Writes text to stdout and stderr for threads that must not wait for whatever reads it: a
-/// terminal that was stopped by Ctrl-S, a pager, a log pipe that is stuck. A thread of its own
-/// writes what is queued, each stream as fast as that one is read; where both are one pipe or
-/// terminal, in the order in which text was added. Text that finds its stream's queue full is
-/// dropped; its lines are counted, and the count is written where they are missing.
+/// Writes to stdout and stderr for threads that must not wait for the reader: a terminal stopped by
+/// Ctrl-S, a pager, a log pipe that is stuck. A thread of its own writes the queued text, each
+/// stream as fast as its reader takes it; where both are the same pipe or terminal, in the order in
+/// which text was added. Text that finds its stream's queue full is dropped; its lines are counted,
+/// and the count is written in their place.
 ///
 /// Without a thread, for the fork model: a process with threads cannot fork safely, and a child has
-/// none of its parent's threads. Text is written at once there, without blocking, and the pipe is
+/// none of its parent's threads. Text is then written at once, without blocking, and the pipe is
 /// the bounded queue. O_NONBLOCK is set on an open file description of our own
-/// (open_again_nonblocking); where there is none, poll(2) says whether a piece of PIPE_BUF bytes
-/// fits (pipe(7)). Lines of at most PIPE_BUF bytes stay whole. What is dropped is counted in memory
-/// that all processes share, and the next that finds room says so. A pipe to the parent was not
-/// taken: children outlive a parent that is killed, and the loop that forks would have to read it.
+/// (open_again_nonblocking); where that fails, poll(2) says whether a piece of PIPE_BUF bytes fits
+/// (pipe(7)). Lines of at most PIPE_BUF bytes stay whole. Dropped lines are counted in memory that
+/// all processes share, and the next writer that finds space reports them. A pipe to the parent
+/// does not do: children outlive a parent that is killed, and the loop that forks would have to
+/// read it.
 class output_queue {
  public:
-    /// The descriptors of stdout and stderr stay the caller's. At most `most` bytes of each wait.
+    /// `descriptors`: stdout and stderr, which stay the caller's. Each queue holds `most` bytes.
     explicit output_queue(std::array<int, 2> descriptors, std::size_t most = std::size_t{1} << 20);
     output_queue(const output_queue&) = delete;
     output_queue& operator=(const output_queue&) = delete;
-    /// As finish().
+    /// Calls finish().
     ~output_queue();
 
-    /// Takes text that ends in a newline, or a piece of what is drawn on a terminal. Any thread.
-    /// The first text starts the thread; without one (pthread_create(3)), text is written at once.
+    /// Queues text that ends in a newline, or a piece of a drawing on a terminal. Any thread. The
+    /// first text starts the thread; if that fails (pthread_create(3)), text is written at once.
     void add(stream where, std::string_view text) noexcept;
 
-    /// From now on no thread: call it before the first text, and before anything forks.
+    /// Writes without a thread from now on; call it before the first text and before any fork.
     void go_without_thread();
-    /// Descriptors of its own, which forked children must keep open.
+    /// Its own descriptors, which forked children must keep open.
     [[nodiscard]] std::vector<int> descriptors() const;
 
-    /// What is said on `where` of lines that were dropped; `<< N lines were not shown here >>`
-    /// until then. Call it before other threads add text.
+    /// Sets the notice about dropped lines on `where`; until then it is
+    /// `<< N lines were not shown here >>`. Call it before other threads add text.
     void set_notice(stream where, drop_notice notice);
 
-    /// Waits until all that was added is written. Gives up when a stream takes nothing for
-    /// `patience`, or after three times that: false then.
-    bool flush(std::chrono::milliseconds patience) noexcept;
+    /// Waits until all added text is written. Gives up, and returns false, when neither stream
+    /// takes anything for `timeout`, or after three times `timeout`.
+    bool flush(std::chrono::milliseconds timeout) noexcept;
 
-    /// Flushes for a second or, while the reader goes on, three, and ends the thread; text that is
-    /// added later is written at once, without blocking. Returns the lines that stdout did not
-    /// take. A thread that cannot end, held by its own write, is left behind for the process to
-    /// end.
+    /// Flushes for a second, or up to three while a reader makes progress, and ends the thread;
+    /// text that is added later is written at once, without blocking. Returns the number of lines
+    /// that stdout did not take. A thread that is blocked in a write is left to end with the
+    /// process.
     std::uint64_t finish() noexcept;
 
  private:
     struct state;
     struct shared_counts {
         std::array<std::atomic<std::uint64_t>, 2> dropped{};
-        std::array<std::atomic<bool>, 2> stuck{};  // somebody waited for room in vain
+        std::array<std::atomic<bool>, 2> stuck{};  // a writer waited for space in vain
         std::array<std::atomic<bool>, 2> torn{};   // the last line lacks its end
     };
 
@@ -84,12 +85,12 @@ class output_queue {
     [[nodiscard]] std::size_t lane_of(stream where) const noexcept {
         return where == stream::out ? 0 : err_lane_;
     }
-    static void work(state& s) noexcept;
+    static void run_thread(state& s) noexcept;
     void write_now(stream where, std::string_view text) noexcept;
     [[nodiscard]] bool write_piece(std::size_t lane, std::string_view& text, int wait_ms) noexcept;
 
     std::array<int, 2> descriptors_;
-    std::size_t err_lane_ = 1;  // 0 where stderr is the same thing as stdout
+    std::size_t err_lane_ = 1;  // 0 where stderr is the same pipe or terminal as stdout
     std::array<unique_fd, 2> own_;
     std::size_t most_;
     std::array<drop_notice, 2> notices_;
@@ -102,7 +103,7 @@ class output_queue {
     pid_t first_process_;
 };
 
-/// That of this process.
+/// The queue of this process.
 [[nodiscard]] output_queue& output();
 
 }  // namespace sluice::cli

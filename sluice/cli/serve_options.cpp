@@ -1,12 +1,12 @@
-// Reads the common options of every `serve`.
+// Implements the common options of every `serve` command.
 #include "sluice/cli/serve_options.hpp"
 
 #include <fmt/format.h>
 
 #include <array>
 
+#include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/options.hpp"
-#include "sluice/cli/sources.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -57,7 +57,7 @@ std::expected<pairing, std::string> pair_up(std::optional<engine_request> engine
                        waits_for_one ? model_kind::sync : model_kind::event};
     }
     const bool event = *model == model_kind::event;
-    // `auto` is no wish for one engine or another: the model decides.
+    // With `auto` the model decides.
     if (engine.value_or(automatic) == automatic)
         return pairing{event ? automatic : blocking, *model};
     if (event == waits_for_one) {
@@ -95,11 +95,11 @@ void add_serve_options(CLI::App& serve, serve_options& into) {
     add_value(serve, "--listen", into.listen, read_address, "ADDRESS",
               fmt::format("HOST:PORT or PORT; port 0 picks one ({})", into.listen))
         ->group(group);
-    add_serve_options_of_many_doors(serve, into, variable);
+    add_serve_options_of_many_listeners(serve, into, variable);
 }
 
-void add_serve_options_of_many_doors(CLI::App& serve, serve_options& into,
-                                     std::string_view variable) {
+void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
+                                         std::string_view variable) {
     constexpr std::uint64_t most_workers = 1024;
     constexpr std::uint64_t most_clients = 10'000'000;
     add_engine_option(serve, into.engine)->group(group);

@@ -1,4 +1,4 @@
-// Tells a terminal that is gone from a request to take over the configuration.
+// Implements server_signals: SIGHUP reloads the configuration, or stops without a terminal.
 #include "sluice/cli/server_signals.hpp"
 
 #include <fcntl.h>
@@ -11,25 +11,25 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/serve_options.hpp"
-#include "sluice/cli/sources.hpp"
 
 namespace sluice::cli {
 namespace {
 
-bool ignores(int number) noexcept {
+bool is_ignored(int number) noexcept {
     struct sigaction now{};
     return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/// The kernel takes the terminal away from all processes of its session when it hangs up: there is
-/// no /dev/tty for them then (tty(4)).
+/// When a terminal hangs up, the kernel takes it away from all processes of its session: they have
+/// no /dev/tty then (tty(4)).
 bool has_controlling_terminal() noexcept {
     return static_cast<bool>(
         unique_fd{::open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)});
 }
 
-void take_over_configuration() {
+void reload_configuration() {
     const auto refuse = [](std::string_view why) {
         log(log_level::error, fmt::format("SIGHUP: {}; all stays as it was", why));
     };
@@ -48,17 +48,17 @@ void take_over_configuration() {
 
 }  // namespace
 
-server_signals::server_signals(io::engine& home, std::function<void()> stop,
+server_signals::server_signals(io::engine& engine, std::function<void()> stop,
                                std::function<void()> count)
-    : nohup_{ignores(SIGHUP)},
+    : nohup_{is_ignored(SIGHUP)},
       has_terminal_{has_controlling_terminal()},
       stop_{std::move(stop)},
-      hang_up_{home, SIGHUP, [this] { hang_up(); }},
-      count_{home, SIGUSR1, std::move(count)},
-      nothing_{home, SIGUSR2, [] {}} {}
+      hang_up_{engine, SIGHUP, [this](unsigned) { hang_up(); }},
+      count_{engine, SIGUSR1, [act = std::move(count)](unsigned) { act(); }},
+      ignored_{engine, SIGUSR2, [](unsigned) {}} {}
 
 void server_signals::hang_up() {
-    if (nohup_ || !has_terminal_ || has_controlling_terminal()) return take_over_configuration();
+    if (nohup_ || !has_terminal_ || has_controlling_terminal()) return reload_configuration();
     has_terminal_ = false;
     log(log_level::info, "SIGHUP: the terminal is gone, so the server stops");
     stop_();

@@ -1,31 +1,31 @@
-// What SIGHUP, SIGUSR1 and SIGUSR2 mean to a server.
+// Handles SIGHUP, SIGUSR1 and SIGUSR2 in a server.
 #pragma once
 
 #include <functional>
 
 #include "sluice/io/engine.hpp"
-#include "sluice/model/on_signal.hpp"
+#include "sluice/io/signal_handler.hpp"
 
 namespace sluice::cli {
 
-/// While it lives, SIGHUP takes over what the configuration file says now: the log level, unless a
-/// flag or the environment gave it; of other settings that changed it says that they wait for the
-/// next start. It ends no server but one whose controlling terminal is gone
-/// (credentials(7), "Sessions"): that one drains, unless SIGHUP was ignored when it began, as under
-/// nohup(1). SIGUSR1 announces counters. SIGUSR2 does nothing. Made, and destroyed, on the engine's
-/// thread while the engine does not run, once the command's options are settled.
+/// While it lives, SIGHUP reloads the configuration file: it applies the log level, unless a flag
+/// or the environment set it, and logs which other settings changed and wait for the next start. If
+/// the controlling terminal is gone (credentials(7), "Sessions"), SIGHUP drains the server instead,
+/// unless SIGHUP was ignored at the start, as under nohup(1). SIGUSR1 announces counters. SIGUSR2
+/// does nothing. Construct and destroy it on the engine's thread while the engine does not run,
+/// once the command's options are set.
 class server_signals {
  public:
-    /// `stop` is what SIGTERM would call, `count` announces the counters. They must not throw.
-    server_signals(io::engine& home, std::function<void()> stop, std::function<void()> count);
+    /// `stop`: as for SIGTERM; `count` announces the counters. They must not throw.
+    server_signals(io::engine& engine, std::function<void()> stop, std::function<void()> count);
 
  private:
     bool nohup_;
     bool has_terminal_;
     std::function<void()> stop_;
-    model::on_signal hang_up_;
-    model::on_signal count_;
-    model::on_signal nothing_;
+    io::signal_handler hang_up_;
+    io::signal_handler count_;
+    io::signal_handler ignored_;
 
     void hang_up();
 };

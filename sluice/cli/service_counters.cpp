@@ -1,4 +1,4 @@
-// Names each counter once.
+// Names and descriptions of the counters of raw file, offer and compute services.
 #include "sluice/cli/service_counters.hpp"
 
 #include <array>
@@ -27,7 +27,7 @@ void announce_counters(const files::offer_counters& c) {
                                  counter{"lost", c.lost, "clients that left before the end"}});
 }
 
-void announce_counters(const compute::tally& c) {
+void announce_counters(const compute::compute_counters& c) {
     announce_counters(
         "compute",
         std::array{counter{"at_once", c.at_once, "answers where the question was read"},

@@ -1,4 +1,4 @@
-// Looks at the three descriptors, once.
+// Implements settle_standard_streams(): opens /dev/null where a standard stream is closed.
 #include "sluice/cli/standard_streams.hpp"
 
 #include <fcntl.h>
@@ -7,9 +7,9 @@
 namespace sluice::cli {
 namespace {
 
-bool settle(int fd) noexcept {
+bool ensure_open(int fd) noexcept {
     if (::fcntl(fd, F_GETFD) >= 0) return true;
-    // The lowest number that is free is this one: those below are settled.
+    // open(2) returns the lowest free descriptor: `fd`, as those below it are open.
     static_cast<void>(::open("/dev/null", O_RDWR));
     return false;
 }
@@ -19,9 +19,9 @@ bool settle(int fd) noexcept {
 const standard_streams& settle_standard_streams() noexcept {
     static const standard_streams found = [] {
         standard_streams s;
-        s.in = settle(STDIN_FILENO);
-        s.out = settle(STDOUT_FILENO);
-        s.err = settle(STDERR_FILENO);
+        s.in = ensure_open(STDIN_FILENO);
+        s.out = ensure_open(STDOUT_FILENO);
+        s.err = ensure_open(STDERR_FILENO);
         return s;
     }();
     return found;

@@ -1,18 +1,18 @@
-// Which of stdin, stdout and stderr the program was given, and nobody else in their places.
+// Finds which of stdin, stdout and stderr are open, and opens /dev/null for the others.
 #pragma once
 
 namespace sluice::cli {
 
-/// What was open when the program began.
+/// The streams that were open when the program began.
 struct standard_streams {
     bool in = true;
     bool out = true;
     bool err = true;
 };
 
-/// Opens /dev/null in the place of each that is closed, so that no socket or file that is opened
-/// later gets its number, and with it what others write to stderr. To be called before anything is
-/// opened; the answer is that of the first call.
+/// Opens /dev/null in place of each closed stream, so that no later socket or file gets its number,
+/// and with it the text for stderr. Call it before anything is opened; later calls return the
+/// result of the first.
 const standard_streams& settle_standard_streams() noexcept;
 
 }  // namespace sluice::cli

@@ -1,4 +1,4 @@
-// Reads until the file says that there is no more: files of /proc and /sys do not know their size.
+// Implements read_text: reads to the end, as files of /proc and /sys do not know their size.
 #include "sluice/cli/text_file.hpp"
 
 #include <fcntl.h>

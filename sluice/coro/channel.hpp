@@ -1,4 +1,4 @@
-// A bounded queue between coroutines of one thread: a full one makes the sender wait.
+// Bounded channel between coroutines of one thread: send() waits while it is full.
 #pragma once
 
 #include <coroutine>
@@ -14,9 +14,8 @@
 
 namespace sluice::coro {
 
-/// Values go in at one end and come out at the other, in order, at most `capacity` on the way.
-/// Allocates once, when it is made. One thread; on the blocking engine, where nobody else could
-/// fill or empty it, a wait would be for ever and is a broken contract.
+/// A FIFO queue of at most `capacity` values. Allocates once, in its constructor. One thread; on
+/// the blocking engine no other coroutine can fill or empty it, so a wait is a broken contract.
 template <class T>
 class channel {
  public:
@@ -27,13 +26,13 @@ class channel {
     channel& operator=(const channel&) = delete;
     ~channel() = default;
 
-    /// `co_await c.send(v)`: waits for room. On fault::closed and fault::cancelled the value is
+    /// `co_await c.send(v)`: waits for space. On fault::closed and fault::cancelled the value is
     /// dropped.
     [[nodiscard]] auto send(T value) noexcept { return sender{*this, std::move(value)}; }
     /// `co_await c.receive()`: waits for a value. fault::closed once the channel is closed and
     /// empty; fault::cancelled.
     [[nodiscard]] auto receive() noexcept { return receiver{*this}; }
-    /// Puts a value in without waiting; fault::queue_full or fault::closed otherwise.
+    /// Sends without waiting; fault::queue_full or fault::closed if it cannot.
     result<void> try_send(T value) noexcept {
         if (closed_) return failure(fault::closed);
         if (!receivers_.empty()) {
@@ -45,7 +44,7 @@ class channel {
         }
         return {};
     }
-    /// No value goes in any more; those inside can still be received. Wakes everybody.
+    /// Takes no more values; queued ones can still be received. Wakes all waiters.
     void close() noexcept {
         closed_ = true;
         while (!receivers_.empty()) waiter_at_front(receivers_).finish(failure(fault::closed));
@@ -56,8 +55,8 @@ class channel {
     [[nodiscard]] std::size_t capacity() const noexcept { return slots_.size(); }
 
  private:
-    // A wait at one end. Whoever ends it hands over what was waited for, so that a third party
-    // that comes between the wake-up and the resumption cannot take it away.
+    // A suspended send() or receive(). The coroutine that ends the wait hands the value over at
+    // once, so that another one that runs before the waiter resumes cannot take it.
     class waiter : public resumable, public cancel_hook {
      public:
         waiter(channel& c, std::optional<T> value) noexcept
@@ -74,14 +73,14 @@ class channel {
      protected:
         template <class Promise>
         bool wait(std::coroutine_handle<Promise> h, resumable_list& list) noexcept {
-            context& here = h.promise().current_context();
-            if (here.cancelled()) {
+            context& current = h.promise().current_context();
+            if (current.cancelled()) {
                 outcome_ = failure(fault::cancelled);
                 return false;
             }
-            queue_ = &here.queue();
+            queue_ = &current.queue();
             set_waiter(h);
-            here.watch(*this);
+            current.watch(*this);
             list.push_back(*this);
             return true;
         }
@@ -138,7 +137,7 @@ class channel {
     static waiter& waiter_at_front(resumable_list& list) noexcept {
         return static_cast<waiter&>(list.front());
     }
-    // Takes the value only when it goes in.
+    // Moves from `value` only if it accepts it.
     result<void> try_send_from(T& value) noexcept {
         if (!closed_ && receivers_.empty() && full()) return failure(fault::queue_full);
         return try_send(std::move(value));
@@ -152,7 +151,7 @@ class channel {
         slots_[(first_ + count_) % slots_.size()].emplace(std::move(value));
         ++count_;
     }
-    // The room that a value leaves goes to the sender who has waited longest.
+    // The freed slot goes to the sender that has waited longest.
     T get() noexcept {
         auto& slot = slots_[first_];
         T value = std::move(*slot);

@@ -1,5 +1,5 @@
-// What a coroutine inherits from whoever awaits it: the queue it is resumed from, and what cancels
-// it.
+// Context of a coroutine, inherited from its awaiter: a node of the cancellation tree, and the
+// queue that resumes it.
 #pragma once
 
 #include <coroutine>
@@ -12,14 +12,14 @@ namespace sluice::coro {
 struct cancel_tag;
 class context;
 
-/// Something that wants to hear of a cancellation: an operation in flight, a wait, a child context.
+/// Receiver of a cancellation: an operation in flight, a wait, a child context.
 class cancel_hook : public list_hook<cancel_tag> {
  public:
-    /// `on_cancel` is called at most once a registration, on the context's thread, with the hook
-    /// already out of the context's list.
+    /// `on_cancel` is called at most once per registration, on the context's thread, after the hook
+    /// has left the context's list.
     explicit cancel_hook(void (*on_cancel)(cancel_hook&) noexcept) noexcept
         : on_cancel_{on_cancel} {}
-    /// True while it watches `c`.
+    /// True while the hook watches `c`.
     [[nodiscard]] bool watches(const context& c) const noexcept {
         return linked() && watched_ == &c;
     }
@@ -27,19 +27,19 @@ class cancel_hook : public list_hook<cancel_tag> {
  private:
     friend class context;
     void (*on_cancel_)(cancel_hook&) noexcept;
-    const context* watched_ = nullptr;  // the last one
+    const context* watched_ = nullptr;  // of the last watch()
 };
 
 using cancel_list = intrusive_list<cancel_hook, cancel_tag>;
 
-/// A node in the tree of cancellation. Cancelling it cancels everything that runs in it and every
-/// context below it; nothing above. One thread.
+/// A node of the cancellation tree. Cancelling it cancels all operations and waits in it and in
+/// every context below it. One thread.
 class context {
  public:
-    /// A root, cancelled only by hand.
+    /// A root, cancelled only by cancel().
     explicit context(ready_queue& queue) noexcept : outer_{nullptr}, queue_{queue} {}
     /// A child: cancelled with `outer`, which must outlive it.
-    // NOLINTNEXTLINE(google-explicit-constructor): no copy, and nobody makes one by accident
+    // NOLINTNEXTLINE(google-explicit-constructor): explicit, and not a copy
     explicit context(context& outer) noexcept : outer_{this}, queue_{outer.queue_} {
         if (outer.cancelled_) {
             cancelled_ = true;
@@ -49,14 +49,14 @@ class context {
     }
     context(const context&) = delete;
     context& operator=(const context&) = delete;
-    /// Hooks that still watch it hear of nothing any more.
+    /// Unlinks the hooks that still watch it, without a call.
     ~context() {
         outer_.unlink();
         while (!hooks_.empty()) hooks_.pop_front();
     }
 
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
-    /// Idempotent. Resumes nobody itself: what was waiting becomes ready.
+    /// Idempotent. Resumes no coroutine itself: the waiting ones become ready.
     void cancel() noexcept {
         cancelled_ = true;
         while (!hooks_.empty()) {
@@ -64,8 +64,8 @@ class context {
             hook.on_cancel_(hook);
         }
     }
-    /// From now until it unlinks itself, `hook` hears of a cancellation. Not on a context that is
-    /// cancelled already: ask first.
+    /// Registers `hook` until it unlinks itself. Only on a context that is not cancelled: check
+    /// cancelled() first.
     void watch(cancel_hook& hook) noexcept {
         hook.watched_ = this;
         hooks_.push_back(hook);
@@ -89,7 +89,7 @@ class context {
     bool cancelled_ = false;
 };
 
-/// A view of a context that can ask and listen but not cancel.
+/// A view of a context that can check and watch but not cancel.
 class cancel_token {
  public:
     explicit cancel_token(context& c) noexcept : context_{&c} {}
@@ -100,7 +100,7 @@ class cancel_token {
     context* context_;
 };
 
-/// `co_await this_context()` gives the context of the coroutine that asks; it never suspends.
+/// `co_await this_context()` returns the context of the calling coroutine; it never suspends.
 class this_context {
  public:
     [[nodiscard]] static bool await_ready() noexcept { return false; }

@@ -1,4 +1,4 @@
-// A bounded free list a size class a thread.
+// Implements the frame allocator: bounded free lists per thread and size class.
 #include "sluice/coro/frame_allocator.hpp"
 
 #include <array>
@@ -11,11 +11,11 @@
 namespace sluice::coro {
 namespace {
 
-// malloc's own sizes (16 k + 8), so that none of what it hands out is lost to rounding.
+// malloc's own chunk sizes (16 k + 8), so that rounding wastes none of the memory.
 constexpr std::size_t granule = 16;
 constexpr std::size_t offset = 8;
-constexpr std::size_t classes = 64;         // up to 1 KiB; larger frames are rare and long-lived
-constexpr std::uint32_t kept_a_class = 64;  // enough for a burst, small beside one buffer pool
+constexpr std::size_t classes = 64;  // up to 1 KiB; larger frames are rare and long-lived
+constexpr std::uint32_t frames_per_class = 64;  // enough for a burst, small beside one buffer pool
 
 struct free_frame_node {
     free_frame_node* next;
@@ -29,12 +29,12 @@ class frame_store {
     ~frame_store() { empty(); }
 
     void* take(std::size_t index) noexcept { return classes_[index].pop(); }
-    bool keep(std::size_t index, void* frame) noexcept { return classes_[index].push(frame); }
+    bool put(std::size_t index, void* frame) noexcept { return classes_[index].push(frame); }
 
-    /// Once for each number: empties itself.
-    void heed(std::uint32_t request) noexcept {
-        if (request == heeded_) return;
-        heeded_ = request;
+    /// Empties the store once per request number.
+    void apply_request(std::uint32_t request) noexcept {
+        if (request == applied_request_) return;
+        applied_request_ = request;
         empty();
     }
 
@@ -51,7 +51,7 @@ class frame_store {
             return node;
         }
         bool push(void* frame) noexcept {
-            if (count == kept_a_class) return false;
+            if (count == frames_per_class) return false;
             // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the node is made in the frame
             first = ::new (frame) free_frame_node{first};
             ++count;
@@ -65,14 +65,14 @@ class frame_store {
     }
 
     std::array<size_class, classes> classes_{};
-    std::uint32_t heeded_ = 0;
+    std::uint32_t applied_request_ = 0;
 };
 
-std::atomic<std::uint32_t> requests;  // to give back
+std::atomic<std::uint32_t> release_requests;  // calls of give_back_free_frames()
 
 thread_local frame_store store;
 
-// A recycled frame would hide a use after free from the address sanitizer.
+// A recycled frame would hide a use after free from AddressSanitizer.
 constexpr bool recycle = !address_sanitizer;
 
 std::size_t class_of(std::size_t size) noexcept {
@@ -92,14 +92,14 @@ void* allocate_frame(std::size_t size) noexcept {
 void free_frame(void* frame, std::size_t size) noexcept {
     const std::size_t index = class_of(size);
     if (recycle && index < classes) {
-        store.heed(requests.load(std::memory_order_relaxed));
-        if (store.keep(index, frame)) return;
+        store.apply_request(release_requests.load(std::memory_order_relaxed));
+        if (store.put(index, frame)) return;
     }
     ::operator delete(frame);
 }
 
 void give_back_free_frames() noexcept {
-    store.heed(requests.fetch_add(1, std::memory_order_relaxed) + 1);
+    store.apply_request(release_requests.fetch_add(1, std::memory_order_relaxed) + 1);
 }
 
 }  // namespace sluice::coro

@@ -1,4 +1,4 @@
-// Children that run side by side and are all joined before their scope ends.
+// Scope: runs child tasks concurrently and joins them all before it ends.
 #pragma once
 
 #include <cerrno>
@@ -16,14 +16,14 @@
 
 namespace sluice::coro {
 
-/// What becomes of the other children where std::bad_alloc ends one.
+/// Whether the other children go on when std::bad_alloc ends one.
 enum class siblings : std::uint8_t {
-    depend,  ///< they are cancelled, for what they wait for may never come; join() throws it
-    go_on,   ///< each is for itself
+    depend,  ///< they are cancelled, as they may wait for that child; join() throws it
+    go_on,   ///< they are independent of it
 };
 
-/// Runs tasks that nobody awaits one by one. No coroutine is detached: a scope must be joined, and
-/// dies only when no child is left. One thread.
+/// Runs child tasks. No coroutine is detached: a scope must be joined, and is destroyed only when
+/// no child is left. One thread.
 class scope final : public child_owner {
  public:
     /// Children run in a context of their own below `outer`: they are cancelled with it, or by
@@ -34,31 +34,31 @@ class scope final : public child_owner {
     scope& operator=(const scope&) = delete;
     ~scope() { check(children_ == 0, "a scope dies with children: join it first"); }
 
-    /// Starts the child at once; it runs until its first wait before this returns. ENOMEM, and
-    /// nothing runs, when there was no memory for the coroutine.
+    /// Starts the child, which runs until its first wait before this returns. ENOMEM, and nothing
+    /// runs, if there was no memory for its frame.
     result<void> spawn(task<void> child) noexcept {
         if (!child) return failure_of(ENOMEM);
         auto handle = child.release();
         handle.promise().set_context(context_);
         handle.promise().set_owner(*this);
         ++children_;
-        // A joiner that has been woken and not yet resumed waits for this one, too.
+        // A joiner that is ready and has not resumed yet waits for this child, too.
         if (joiner_ != nullptr) joiner_->unlink();
         handle.resume();
         return {};
     }
-    /// Cancels every child, and those still to come. Idempotent.
+    /// Cancels every child, present and future. Idempotent.
     void cancel() noexcept { context_.cancel(); }
     /// Children that have not ended.
     [[nodiscard]] std::size_t size() const noexcept { return children_; }
-    /// What the children run in.
+    /// The context of the children.
     [[nodiscard]] context& inner() noexcept { return context_; }
 
     /// `co_await scope.join()` waits until no child is left. A cancellation reaches the children;
-    /// the joiner still waits for them. One joiner at a time. Throws std::bad_alloc, once, where
-    /// that ended a child on which others depend.
+    /// the joiner still waits for them. One joiner at a time. Throws std::bad_alloc, once, if that
+    /// ended a child under siblings::depend.
     [[nodiscard]] auto join() noexcept { return joiner{*this}; }
-    /// Whether std::bad_alloc has ended a child, and no joiner was told.
+    /// True if std::bad_alloc has ended a child and no join() has reported it.
     [[nodiscard]] bool lacked_memory() const noexcept { return lacked_memory_; }
 
     void child_done(bool had_memory) noexcept override {

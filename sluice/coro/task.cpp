@@ -1,4 +1,4 @@
-// Tells the one exception that a coroutine may end with from all others.
+// Implements expect_lack_of_memory(): only std::bad_alloc may leave a coroutine.
 #include "sluice/coro/task.hpp"
 
 #include <new>
@@ -14,7 +14,7 @@ void expect_lack_of_memory() noexcept {
     } catch (const std::bad_alloc&) {
         return;
     } catch (...) {
-        // It has skipped owners of operations in flight, and no caller expects it.
+        // It has skipped owners of operations in flight, and no caller handles it.
         broken_contract("an exception left a coroutine", std::source_location::current());
     }
 }

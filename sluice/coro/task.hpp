@@ -1,4 +1,4 @@
-// A coroutine that starts when it is awaited and gives its result to the one who awaits it.
+// task<T>: a lazy coroutine that starts when it is awaited and returns its result to the awaiter.
 #pragma once
 
 #include <cerrno>
@@ -19,13 +19,13 @@ namespace sluice::coro {
 template <class T>
 class task;
 
-/// Whoever starts coroutines without awaiting them one by one, and so must hear of each one's end.
+/// Owner of children that it does not await one by one: receives the end of each.
 class child_owner {
  public:
     child_owner(const child_owner&) = delete;
     child_owner& operator=(const child_owner&) = delete;
-    /// The child has run to its end and frees itself when this returns. For the child alone.
-    /// `had_memory` is false where std::bad_alloc ended it.
+    /// Called by the child alone, at its end; it frees itself when this returns. `had_memory` is
+    /// false if std::bad_alloc ended it.
     virtual void child_done(bool had_memory) noexcept = 0;
 
  protected:
@@ -33,10 +33,10 @@ class child_owner {
     ~child_owner() = default;
 };
 
-/// In a handler: returns if what was thrown is std::bad_alloc. Anything else is a broken contract.
+/// For exception handlers: returns if the exception is std::bad_alloc; any other breaks a contract.
 void expect_lack_of_memory() noexcept;
 
-/// What every promise of a task has, whatever its result.
+/// Base of the promise of every task, whatever its result.
 class promise_base {
  public:
     [[nodiscard]] static std::suspend_always initial_suspend() noexcept { return {}; }
@@ -56,7 +56,7 @@ class promise_base {
     static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
 
  protected:
-    /// A coroutine that has ended needs no context, so that the lack of one says how it ended.
+    /// A finished coroutine needs no context, so a null one marks an end by std::bad_alloc.
     void end_without_memory() noexcept { context_ = nullptr; }
     [[nodiscard]] bool had_memory() const noexcept { return context_ != nullptr; }
 
@@ -72,7 +72,7 @@ class promise_base {
         }
         [[nodiscard]] std::coroutine_handle<> await_suspend(
             std::coroutine_handle<> /*self*/) const noexcept {
-            // None while the awaiting coroutine is still inside await_suspend: it looks for itself.
+            // Null while the awaiter is still inside await_suspend, which checks done() itself.
             if (promise.continuation_) return promise.continuation_;
             return std::noop_coroutine();
         }
@@ -83,11 +83,6 @@ class promise_base {
     context* context_ = nullptr;
     child_owner* owner_ = nullptr;
 };
-
-template <class T>
-inline constexpr bool is_result = false;
-template <class T>
-inline constexpr bool is_result<result<T>> = true;
 
 template <class T>
 class promise final : public promise_base {
@@ -107,7 +102,7 @@ class promise final : public promise_base {
     void return_value(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>) {
         value_.emplace(std::forward<U>(value));
     }
-    [[nodiscard]] bool gives() const noexcept { return is_result<T> || had_memory(); }
+    [[nodiscard]] bool has_result() const noexcept { return is_result<T> || had_memory(); }
     [[nodiscard]] T take() noexcept {
         check(value_.has_value(), "a task gives its result once, at its end");
         return std::move(*value_);
@@ -127,21 +122,21 @@ class promise<void> final : public promise_base {
         end_without_memory();
     }
     static void return_void() noexcept {}
-    [[nodiscard]] bool gives() const noexcept { return had_memory(); }
+    [[nodiscard]] bool has_result() const noexcept { return had_memory(); }
     static void take() noexcept {}
 };
 
 /// Owns a coroutine. Await it once, or give it to a scope. It runs in the context of its awaiter.
 ///
-/// The child is started from inside await_suspend rather than by symmetric transfer: one that ends
-/// without suspending (every one does on the blocking engine) then costs no stack, whether or not
-/// the compiler turns the transfer into a jump.
+/// await_suspend starts the child, instead of symmetric transfer: a child that ends without
+/// suspending (as every child does on the blocking engine) then costs no stack, whether or not the
+/// compiler turns the transfer into a jump.
 ///
-/// When there is no memory for the frame, or std::bad_alloc leaves the body, awaiting a task of a
-/// result gives ENOMEM; awaiting any other task throws std::bad_alloc, as a call would, so that
-/// what was half done is not taken for done. outcome() asks without an exception. No other
-/// exception may leave a coroutine. Where one of a connection's or a scope's owners awaits, it
-/// catches the failure by outcome(), for both have to be closed or joined before they die.
+/// If there is no memory for the frame, or std::bad_alloc leaves the body, awaiting a task of a
+/// result gives ENOMEM; awaiting any other task throws std::bad_alloc, as a call would, so that a
+/// caller does not take half-done work for done. outcome() returns the failure without an
+/// exception. No other exception may leave a coroutine. A coroutine that owns a connection or a
+/// scope awaits by outcome(), since both have to be closed or joined before they are destroyed.
 template <class T = void>
 class [[nodiscard]] task {
  public:
@@ -167,7 +162,7 @@ class [[nodiscard]] task {
     void set_context(context& c) noexcept {
         if (handle_) handle_.promise().set_context(c);
     }
-    /// The caller owns the coroutine from here.
+    /// The caller owns the coroutine from now on.
     [[nodiscard]] handle release() noexcept { return std::exchange(handle_, nullptr); }
 
     [[nodiscard]] bool await_ready() const noexcept { return !handle_; }
@@ -181,7 +176,7 @@ class [[nodiscard]] task {
         return true;
     }
     T await_resume() noexcept(is_result<T>) {
-        if (!handle_ || !handle_.promise().gives()) {
+        if (!handle_ || !handle_.promise().has_result()) {
             if constexpr (is_result<T>) {
                 return failure_of(ENOMEM);
             } else {
@@ -207,7 +202,7 @@ class [[nodiscard]] task {
             return inner.await_suspend(awaiting);
         }
         [[nodiscard]] result<T> await_resume() const noexcept {
-            if (!inner.handle_ || !inner.handle_.promise().gives()) return failure_of(ENOMEM);
+            if (!inner.handle_ || !inner.handle_.promise().has_result()) return failure_of(ENOMEM);
             if constexpr (std::is_void_v<T>) {
                 return {};
             } else {

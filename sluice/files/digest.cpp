@@ -1,4 +1,4 @@
-// SHA-256 by OpenSSL, which uses what the CPU has for it.
+// Implements SHA-256 of files with OpenSSL, which uses the SHA instructions of the CPU.
 #include "sluice/files/digest.hpp"
 
 #include <fmt/format.h>
@@ -20,36 +20,36 @@
 namespace sluice::files {
 namespace {
 
-// Stays in a core's own cache between the read and the digest.
-constexpr std::size_t step = std::size_t{256} << 10;
+// Bytes per read: they stay in the cache of the core between the read and the digest.
+constexpr std::size_t digest_read_size = std::size_t{256} << 10;
 constexpr const char* digest_attribute = "user.sluice.sha256";
 constexpr std::size_t digits = 64;
 
-/// What kept_digest() gave for a file; all zeros for none.
-struct remembered {
+/// A cached result of kept_digest() for a file; all zeros in an unused slot.
+struct cached_digest {
     ino_t inode;
     dev_t device;
-    timespec changed;  // of the inode: an attribute that is set moves it
+    timespec changed;  // st_ctim, which setting an attribute changes
     bool known;
     http::sha256_value digest;
 };
-constexpr std::size_t most_remembered = 16'384;
+constexpr std::size_t max_cached_digests = 16'384;
 
-/// The place for this file among what this thread remembers; nullptr where there is no memory.
-remembered* remembered_of(const struct stat& now) noexcept {
-    // Pages of it that are not used cost nothing.
+/// The slot of this file in the cache of the thread; nullptr without memory.
+cached_digest* digest_slot_for(const struct stat& now) noexcept {
+    // Untouched pages of the mapping cost nothing.
     thread_local const result<mapping> memory =
-        mapping::create(most_remembered * sizeof(remembered));
+        mapping::create(max_cached_digests * sizeof(cached_digest));
     if (!memory) return nullptr;
-    return static_cast<remembered*>(memory->data()) + (now.st_ino % most_remembered);
+    return static_cast<cached_digest*>(memory->data()) + (now.st_ino % max_cached_digests);
 }
 
-bool is_of(const remembered& r, const struct stat& now) noexcept {
+bool matches(const cached_digest& r, const struct stat& now) noexcept {
     return r.inode == now.st_ino && r.device == now.st_dev &&
            r.changed.tv_sec == now.st_ctim.tv_sec && r.changed.tv_nsec == now.st_ctim.tv_nsec;
 }
 
-/// `HEX SIZE SECONDS.NANOSECONDS`
+/// `HEX SIZE SECONDS.NANOSECONDS`, the modification time.
 std::string attribute_for(const struct stat& now, std::string_view hex) {
     return fmt::format("{} {} {}.{:09}", hex, now.st_size, now.st_mtim.tv_sec, now.st_mtim.tv_nsec);
 }
@@ -73,16 +73,18 @@ bool running_digest::become(const running_digest& other) noexcept {
 }
 
 result<void> running_digest::go_to(int file, std::uint64_t end) {
-    // The thread's, and not this digest's, of which there is one for each upload that stands still.
-    thread_local const std::unique_ptr<std::byte[]> room{new (std::nothrow) std::byte[step]};
-    if (room == nullptr) return failure_of(ENOMEM);
+    // Per thread, not per digest: there is a digest per stalled upload.
+    thread_local const std::unique_ptr<std::byte[]> buffer{new (std::nothrow)
+                                                               std::byte[digest_read_size]};
+    if (buffer == nullptr) return failure_of(ENOMEM);
     while (place_ < end) {
-        const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(end - place_, step));
-        const auto n = ::pread(file, room.get(), wanted, static_cast<off_t>(place_));
+        const auto wanted =
+            static_cast<std::size_t>(std::min<std::uint64_t>(end - place_, digest_read_size));
+        const auto n = ::pread(file, buffer.get(), wanted, static_cast<off_t>(place_));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failure_of(errno);
         if (n == 0) break;
-        if (EVP_DigestUpdate(state_, room.get(), static_cast<std::size_t>(n)) != 1) {
+        if (EVP_DigestUpdate(state_, buffer.get(), static_cast<std::size_t>(n)) != 1) {
             return failure_of(ENOMEM);
         }
         place_ += static_cast<std::uint64_t>(n);
@@ -114,7 +116,7 @@ std::string short_hash_of(std::string_view text) {
     http::sha256_value digest{};
     unsigned size = 0;
     auto* const into = reinterpret_cast<unsigned char*>(digest.data());
-    // It fails for lack of memory alone.
+    // Fails only for lack of memory.
     if (EVP_Digest(text.data(), text.size(), into, &size, EVP_sha256(), nullptr) != 1) {
         throw std::bad_alloc{};
     }
@@ -128,7 +130,7 @@ result<std::string> sha256_of(int file) {
 }
 
 void keep_digest(int file, const struct stat& now, const http::sha256_value& digest) noexcept {
-    // A file without it is as good; its digest is made again when somebody asks.
+    // A failure is ignored: without the attribute the digest is computed again on request.
     try {
         const std::string text = attribute_for(now, http::to_hex(digest));
         static_cast<void>(::fsetxattr(file, digest_attribute, text.data(), text.size(), 0));
@@ -138,10 +140,10 @@ void keep_digest(int file, const struct stat& now, const http::sha256_value& dig
 }
 
 std::optional<http::sha256_value> kept_digest(int file, const struct stat& now) noexcept {
-    std::array<char, 128> room{};
-    const auto length = ::fgetxattr(file, digest_attribute, room.data(), room.size());
+    std::array<char, 128> buffer{};
+    const auto length = ::fgetxattr(file, digest_attribute, buffer.data(), buffer.size());
     if (length < static_cast<ssize_t>(digits)) return std::nullopt;
-    const std::string_view text{room.data(), static_cast<std::size_t>(length)};
+    const std::string_view text{buffer.data(), static_cast<std::size_t>(length)};
     try {
         if (text != attribute_for(now, text.substr(0, digits))) return std::nullopt;
     } catch (const std::bad_alloc&) {
@@ -151,18 +153,18 @@ std::optional<http::sha256_value> kept_digest(int file, const struct stat& now) 
 }
 
 std::optional<http::sha256_value> remembered_digest(int file, const struct stat& now) noexcept {
-    remembered* const place = remembered_of(now);
-    if (place == nullptr) return kept_digest(file, now);
-    if (!is_of(*place, now)) {
+    cached_digest* const entry = digest_slot_for(now);
+    if (entry == nullptr) return kept_digest(file, now);
+    if (!matches(*entry, now)) {
         const auto found = kept_digest(file, now);
-        *place = {.inode = now.st_ino,
+        *entry = {.inode = now.st_ino,
                   .device = now.st_dev,
                   .changed = now.st_ctim,
                   .known = found.has_value(),
                   .digest = found.value_or(http::sha256_value{})};
     }
-    if (!place->known) return std::nullopt;
-    return place->digest;
+    if (!entry->known) return std::nullopt;
+    return entry->digest;
 }
 
 }  // namespace sluice::files

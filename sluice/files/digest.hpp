@@ -1,4 +1,4 @@
-// The SHA-256 of a file: at once, or while it grows; and how it is kept beside the file.
+// SHA-256 of a file, at once or incrementally, and its storage in an extended attribute.
 #pragma once
 
 #include <sys/stat.h>
@@ -15,7 +15,7 @@ struct evp_md_ctx_st;
 
 namespace sluice::files {
 
-/// The SHA-256 of a file from its beginning, or another place, taken further as the file grows.
+/// Incremental SHA-256 of a file from the offset `from` on, advanced as the file grows.
 class running_digest {
  public:
     /// Throws std::bad_alloc.
@@ -24,14 +24,14 @@ class running_digest {
     running_digest& operator=(const running_digest&) = delete;
     ~running_digest();
 
-    /// Takes in what lies between where it is and `end`, or the end of the file. Holds the thread
-    /// for about half a second a gigabyte. EIO and the like; ENOMEM.
+    /// Digests the bytes from place() to `end`, or to the end of the file. Blocks, about half a
+    /// second per gigabyte. Errno of pread(2); ENOMEM.
     [[nodiscard]] result<void> go_to(int file, std::uint64_t end);
-    /// Goes on from where `other` is. False without memory: then it is of no more use.
+    /// Copies the state of `other`. False without memory: the digest is of no more use then.
     [[nodiscard]] bool become(const running_digest& other) noexcept;
-    /// Up to where it has taken it in.
+    /// Offset up to which the file has been digested.
     [[nodiscard]] std::uint64_t place() const noexcept { return place_; }
-    /// Of what it has taken in. Once.
+    /// The digest of the bytes read so far. Called once. ENOMEM.
     [[nodiscard]] result<http::sha256_value> finish();
 
  private:
@@ -39,23 +39,23 @@ class running_digest {
     std::uint64_t place_ = 0;
 };
 
-/// Reads the whole file, from its beginning: offload it from a loop.
+/// Reads the whole file, and blocks: offload it from a loop. Throws std::bad_alloc.
 [[nodiscard]] result<http::sha256_value> digest_of(int file);
-/// Of text: 32 hexadecimal digits of it, a name for what the text says. Throws std::bad_alloc.
+/// The first 32 hexadecimal digits of the SHA-256 of `text`. Throws std::bad_alloc.
 [[nodiscard]] std::string short_hash_of(std::string_view text);
-/// The digest of a file as 64 hexadecimal digits.
+/// digest_of() as 64 hexadecimal digits.
 [[nodiscard]] result<std::string> sha256_of(int file);
 
-/// Keeps `digest` beside the file (an extended attribute, `user.sluice.sha256`: xattr(7)), with the
-/// size and the time of change that it is for. Where the file system has no such thing, nothing
-/// happens.
+/// Stores `digest` in an extended attribute of the file (`user.sluice.sha256`: xattr(7)), with the
+/// size and the modification time that it is for. Does nothing where the file system has no
+/// attributes.
 void keep_digest(int file, const struct stat& now, const http::sha256_value& digest) noexcept;
-/// The digest that was kept, if the file has not changed since.
+/// The stored digest, if size and modification time are still those of `now`.
 [[nodiscard]] std::optional<http::sha256_value> kept_digest(int file,
                                                             const struct stat& now) noexcept;
 
-/// The same as far as this thread remembers what it found for this state of the file, so that small
-/// files that are asked for again and again cost no call for it.
+/// kept_digest() through a cache per thread, valid until the change time differs: repeated requests
+/// for small files cost no system call.
 [[nodiscard]] std::optional<http::sha256_value> remembered_digest(int file,
                                                                   const struct stat& now) noexcept;
 

@@ -1,4 +1,4 @@
-// Takes media ranges apart and compares their weights.
+// Parses media ranges and their weights, and ranks media types by them.
 #include "sluice/http/accept.hpp"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 namespace sluice::http {
 namespace {
 
-/// `0`, `0.5`, `1.000`: in thousandths. None for anything else (RFC 9110, section 12.4.2).
+/// A qvalue (`0`, `0.5`, `1.000`) in thousandths; none for other text (RFC 9110, section 12.4.2).
 std::optional<unsigned> parse_weight(std::string_view text) noexcept {
     constexpr std::size_t longest = 5;
     constexpr unsigned full = 1000;
@@ -31,7 +31,7 @@ std::optional<unsigned> parse_weight(std::string_view text) noexcept {
 struct media_range {
     std::string_view type;
     unsigned weight = 1000;
-    bool narrowed = false;  // by a parameter that none of our types has
+    bool narrowed = false;  // has a parameter that none of our types has
 };
 
 std::optional<media_range> parse_range(std::string_view element) noexcept {
@@ -46,14 +46,14 @@ std::optional<media_range> parse_range(std::string_view element) noexcept {
             const auto weight = parse_weight(parameter.substr(2));
             if (!weight) return std::nullopt;
             found.weight = *weight;
-            break;  // what follows was an extension, and is none any more
+            break;  // accept-ext follows, which RFC 9110 removed
         }
         if (!same_word(parameter, "charset=utf-8")) found.narrowed = true;
     }
     return found;
 }
 
-/// How closely a range names a type, 0 where it does not.
+/// media_rank::closeness of a range that matches; 0 if it does not.
 unsigned closeness_of(std::string_view range, std::string_view type) noexcept {
     if (range == "*/*") return 1;
     if (range.ends_with("/*")) {

@@ -1,4 +1,4 @@
-// Which of several media types a client prefers, by its Accept fields (RFC 9110, section 12.5.1).
+// Ranks media types by an Accept field (RFC 9110, section 12.5.1).
 #pragma once
 
 #include <compare>
@@ -8,23 +8,23 @@
 
 namespace sluice::http {
 
-/// How an Accept field ranks one media type. More is better: first what it says of the type's
-/// weight, then how closely it names it, then how early.
+/// How an Accept field ranks a media type; greater is better. Weight counts first, then closeness,
+/// then place.
 struct media_rank {
     static constexpr unsigned refused = 0;    ///< q=0
-    static constexpr unsigned unmatched = 1;  ///< nothing is said of the type
+    static constexpr unsigned unmatched = 1;  ///< no range matches the type
 
-    unsigned weight = unmatched;  ///< else one more than the thousandths: 1,001 for q=1
+    unsigned weight = unmatched;  ///< or one more than the thousandths of q: 1,001 for q=1
     unsigned closeness = 0;       ///< 1 for */*, 2 for TYPE/*, 3 for TYPE/SUBTYPE
-    std::size_t place = 0;        ///< in the list, counted from its end
+    std::size_t place = 0;        ///< greater for a range that stands earlier
 
     [[nodiscard]] friend auto operator<=>(const media_rank&, const media_rank&) = default;
 };
 
-/// The rank that `accept`, a list, gives to `type` (`text/html`, without parameters).
+/// The rank that the list `accept` gives to `type` (`text/html`, without parameters).
 [[nodiscard]] media_rank rank_of(std::string_view accept, std::string_view type) noexcept;
 
-/// The index of the offer that `accept` ranks highest, the first of those that it ranks alike.
+/// The index of the offer that `accept` ranks highest; the first of equals.
 [[nodiscard]] std::size_t best_of(std::string_view accept,
                                   std::span<const std::string_view> offers) noexcept;
 

@@ -1,4 +1,4 @@
-// Checks hosts and ports character by character.
+// Implements is_authority: checks of host names, IPv6 addresses and ports.
 #include "sluice/http/authority.hpp"
 
 #include <arpa/inet.h>
@@ -14,11 +14,11 @@ namespace sluice::http {
 namespace {
 
 bool is_ipv6(std::string_view text) noexcept {
-    std::array<char, INET6_ADDRSTRLEN> room{};
-    if (text.size() >= room.size()) return false;
-    std::ranges::copy(text, room.begin());
+    std::array<char, INET6_ADDRSTRLEN> buffer{};
+    if (text.size() >= buffer.size()) return false;
+    std::ranges::copy(text, buffer.begin());
     in6_addr address{};
-    return ::inet_pton(AF_INET6, room.data(), &address) == 1;
+    return ::inet_pton(AF_INET6, buffer.data(), &address) == 1;
 }
 
 bool is_name(std::string_view text) noexcept {

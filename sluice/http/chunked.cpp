@@ -1,4 +1,4 @@
-// One state for each place in a chunked body.
+// Implements chunk_decoder, a state machine over bytes.
 #include "sluice/http/chunked.hpp"
 
 #include <algorithm>
@@ -54,7 +54,7 @@ bool chunk_decoder::take_size(char c) noexcept {
     if (digits_ == 0) return false;
     place_ = place::extension;
     ext_ = ext::none;
-    passed_over_ = 0;
+    skipped_bytes_ = 0;
     return take_extension(c);
 }
 
@@ -68,7 +68,7 @@ bool chunk_decoder::take_extension(char c) noexcept {
         carriage_return_ = true;
         return extension_may_end();
     }
-    return ++passed_over_ <= most_extensions && !is_control(c) && take_extension_character(c);
+    return ++skipped_bytes_ <= most_extensions && !is_control(c) && take_extension_character(c);
 }
 
 bool chunk_decoder::extension_may_end() const noexcept {
@@ -114,7 +114,7 @@ bool chunk_decoder::take_extension_character(char c) noexcept {
 void chunk_decoder::end_size_line() noexcept {
     carriage_return_ = false;
     digits_ = 0;
-    passed_over_ = 0;
+    skipped_bytes_ = 0;
     place_ = left_ == 0 ? place::trailer : place::data;
 }
 
@@ -129,7 +129,7 @@ bool chunk_decoder::take_data_end(char c) noexcept {
 }
 
 bool chunk_decoder::take_trailer(char c) {
-    if (++passed_over_ > most_trailers) return false;
+    if (++skipped_bytes_ > most_trailers) return false;
     if (carriage_return_) {
         carriage_return_ = false;
         return c == '\n' && take_trailer_line();

@@ -1,4 +1,4 @@
-// The plain name for all, the right one for those who can read it.
+// Implements attachment_named() (RFC 6266).
 #include "sluice/http/content_disposition.hpp"
 
 #include "sluice/http/percent.hpp"
@@ -9,7 +9,7 @@ std::string attachment_named(std::string_view name) {
     std::string plain;
     bool same = true;
     for (const char c : name) {
-        // Some take a percent sign or a backslash within quotes for the start of an escape.
+        // Some clients take a percent sign or a backslash within quotes as the start of an escape.
         const bool fits = c >= ' ' && c <= '~' && c != '"' && c != '\\' && c != '%' && c != '/';
         plain += fits ? c : '_';
         same = same && fits;

@@ -1,4 +1,4 @@
-// The field that makes a browser save a file under its name (RFC 6266).
+// Formats a Content-Disposition field that makes browsers save a file (RFC 6266).
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace sluice::http {
 
-/// `attachment; filename="a.bin"`; with `filename*=UTF-8''...` (RFC 8187) beside it where the name
-/// is not all plain ASCII. `name` is UTF-8 without controls.
+/// `attachment; filename="a.bin"`, and `filename*=UTF-8''...` (RFC 8187) after it where the plain
+/// form cannot hold the name. `name` is UTF-8 without controls.
 [[nodiscard]] std::string attachment_named(std::string_view name);
 
 }  // namespace sluice::http

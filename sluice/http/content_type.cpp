@@ -1,4 +1,4 @@
-// Sorted tables of extensions.
+// Implements content_type_of with sorted tables of extensions, and is_media_type.
 #include "sluice/http/content_type.hpp"
 
 #include <algorithm>
@@ -17,9 +17,9 @@ struct known {
 
 constexpr std::size_t longest = 16;
 
-// What browsers and people want otherwise than Debian has it: sources that are shown and not saved,
-// and types that were registered since.
-constexpr std::array ours{
+// Overrides of Debian's types: sources that browsers show instead of saving, and types that were
+// registered since.
+constexpr std::array overrides{
     known{"bz2", "application/x-bzip2"},       known{"c", "text/plain; charset=utf-8"},
     known{"cpp", "text/plain; charset=utf-8"}, known{"h", "text/plain; charset=utf-8"},
     known{"hpp", "text/plain; charset=utf-8"}, known{"iso", "application/vnd.efi.iso"},
@@ -28,13 +28,13 @@ constexpr std::array ours{
     known{"toml", "application/toml"},         known{"wav", "audio/wav"},
     known{"yaml", "application/yaml"},         known{"yml", "application/yaml"},
 };
-static_assert(std::ranges::is_sorted(ours, {}, &known::extension));
+static_assert(std::ranges::is_sorted(overrides, {}, &known::extension));
 
-// Made of /etc/mime.types (cmake/media_types.cmake).
-constexpr std::array debians{
+// Generated from /etc/mime.types (cmake/media_types.cmake).
+constexpr std::array debian_types{
 #include "media_types.inc"
 };
-static_assert(std::ranges::is_sorted(debians, {}, &known::extension));
+static_assert(std::ranges::is_sorted(debian_types, {}, &known::extension));
 
 template <std::size_t N>
 std::string_view find_in(const std::array<known, N>& table, std::string_view extension) noexcept {
@@ -42,7 +42,7 @@ std::string_view find_in(const std::array<known, N>& table, std::string_view ext
     return found != table.end() && found->extension == extension ? found->type : std::string_view{};
 }
 
-/// Takes a token off the front of `text`; false if there is none.
+/// Removes a token from the front of `text`; false if there is none.
 bool take_token(std::string_view& text) noexcept {
     std::size_t length = 0;
     while (length < text.size() && is_token_character(text[length])) ++length;
@@ -56,7 +56,7 @@ bool take_character(std::string_view& text, char c) noexcept {
     return true;
 }
 
-/// The rest of a string in quotes, up to the mark at its end.
+/// Removes the rest of a quoted string, its closing quote included; false if it is malformed.
 bool take_quoted(std::string_view& text) noexcept {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '"') {
@@ -80,11 +80,11 @@ std::string_view content_type_of(std::string_view name) noexcept {
     }
     const auto written = name.substr(dot + 1);
     if (written.size() > longest) return unknown;
-    std::array<char, longest> room{};
-    std::ranges::transform(written, room.begin(), lower);
-    const std::string_view extension{room.data(), written.size()};
-    if (const auto type = find_in(ours, extension); !type.empty()) return type;
-    const auto type = find_in(debians, extension);
+    std::array<char, longest> buffer{};
+    std::ranges::transform(written, buffer.begin(), lower);
+    const std::string_view extension{buffer.data(), written.size()};
+    if (const auto type = find_in(overrides, extension); !type.empty()) return type;
+    const auto type = find_in(debian_types, extension);
     return type.empty() ? unknown : type;
 }
 
@@ -95,7 +95,7 @@ bool is_media_type(std::string_view text) noexcept {
         text = trim_blanks(text);
         if (!take_character(text, ';')) return false;
         text = trim_blanks(text);
-        // Empty parameters are bad style, and no more (RFC 9110, section 5.6.6).
+        // Empty parameters are allowed (RFC 9110, section 5.6.6).
         if (text.empty() || text.front() == ';') continue;
         if (!take_token(text) || !take_character(text, '=')) return false;
         if (take_character(text, '"') ? !take_quoted(text) : !take_token(text)) return false;

@@ -1,4 +1,4 @@
-// What kind of content a file has, by its name.
+// Media types by file name, and validation of media types.
 #pragma once
 
 #include <cstddef>
@@ -7,13 +7,13 @@
 namespace sluice::http {
 
 /// The media type for the extension of `name`, in either case: `text/html; charset=utf-8`,
-/// `image/png`; `application/octet-stream` for what is not known. Debian's media-types knows them,
-/// where the library is built.
+/// `image/png`; `application/octet-stream` for an unknown one. The table is that of Debian's
+/// media-types at build time, with overrides.
 [[nodiscard]] std::string_view content_type_of(std::string_view name) noexcept;
 
-/// More bytes than that no type has here.
+/// Longest media type that is_media_type() accepts, in bytes.
 inline constexpr std::size_t longest_media_type = 255;
-/// Whether `text` is a media type (RFC 9110, section 8.3.1): `TYPE/SUBTYPE`, and parameters.
+/// Whether `text` is a media type (RFC 9110, section 8.3.1), with or without parameters.
 [[nodiscard]] bool is_media_type(std::string_view text) noexcept;
 
 }  // namespace sluice::http

@@ -1,4 +1,4 @@
-// Three forms, read by fixed places.
+// Formats IMF-fixdate, and parses IMF-fixdate, RFC 850 and asctime dates.
 #include "sluice/http/date.hpp"
 
 #include <fmt/format.h>
@@ -28,7 +28,7 @@ std::optional<unsigned> place_of(const std::array<std::string_view, N>& words,
     return static_cast<unsigned>(found - words.begin());
 }
 
-/// Reads from the front, and remembers that something was wrong.
+/// Reads a text from the front; ended_well() is false after any mismatch.
 class reader {
  public:
     explicit reader(std::string_view text) noexcept : left_{text} {}
@@ -43,7 +43,7 @@ class reader {
         skip(digits);
         return static_cast<unsigned>(value.value_or(0));
     }
-    /// A day of one digit has a blank before it in asctime's form.
+    /// asctime pads a day of one digit with a blank.
     unsigned padded() noexcept {
         if (!left_.starts_with(' ')) return number(2);
         skip(1);
@@ -98,7 +98,7 @@ parts read_fixdate(reader& from) noexcept {
     return p;
 }
 
-/// `Sunday, 06-Nov-94 08:49:37 GMT`: a year that would lie over 50 years ahead is a past one.
+/// `Sunday, 06-Nov-94 08:49:37 GMT`: a year more than 50 years ahead is a past one.
 parts read_rfc850(reader& from, std::size_t weekday_length) noexcept {
     constexpr int century = 100;
     constexpr int furthest = 50;
@@ -160,7 +160,7 @@ std::optional<sys_seconds> parse_http_date(std::string_view text) {
         p = read_asctime(from);
     }
     const year_month_day date{year{p.year}, month{p.month + 1}, day{p.day}};
-    // A leap second is the last one of its minute, told twice.
+    // A leap second (60) counts as the first second of the next minute.
     if (!from.ended_well() || !date.ok() || p.hour > 23 || p.minute > 59 || p.second > 60) {
         return std::nullopt;
     }

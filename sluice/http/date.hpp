@@ -1,4 +1,4 @@
-// Dates as HTTP writes them (RFC 9110, section 5.6.7).
+// Formats and parses HTTP dates (RFC 9110, section 5.6.7).
 #pragma once
 
 #include <chrono>
@@ -11,8 +11,7 @@ namespace sluice::http {
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate). Years from 0 to 9999.
 [[nodiscard]] std::string format_http_date(std::chrono::sys_seconds when);
 
-/// From that form, or one of the two old ones that are still to be understood. None if `text` is
-/// no date.
+/// Parses that form and the two obsolete ones. None if `text` is not a date.
 [[nodiscard]] std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text);
 
 }  // namespace sluice::http

@@ -1,4 +1,4 @@
-// Base64 and hexadecimal digits, and the little of structured fields that digests need (RFC 8941).
+// Base64, hexadecimal digits, and the part of structured fields that digests use (RFC 8941).
 #include "sluice/http/digest_field.hpp"
 
 #include <cstdint>
@@ -11,10 +11,10 @@ namespace {
 constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view hex_digits = "0123456789abcdef";
-// 32 bytes are ten groups of three and one of two.
+// 32 bytes are ten groups of three and a group of two.
 constexpr std::size_t base64_length = 44;
 
-/// Of a member of a dictionary: `key=value;parameters`.
+/// A member of a dictionary, `key=value;parameters`, without its parameters.
 struct member {
     std::string_view key;
     std::string_view value;
@@ -50,7 +50,7 @@ std::optional<sha256_value> from_base64(std::string_view text) noexcept {
         out[at++] = static_cast<std::byte>(held >> bits);
         held &= (1U << bits) - 1;
     }
-    // Bits that stand for nothing are zero, so that one digest has one text.
+    // Padding bits must be zero, so that a digest has a single form.
     if (held != 0) return std::nullopt;
     return out;
 }
@@ -106,7 +106,7 @@ std::expected<std::optional<sha256_value>, std::string_view> parse_repr_digest(
         const auto digest =
             is_bytes ? from_base64(value.substr(1, value.size() - 2)) : std::nullopt;
         if (!digest) return std::unexpected{"sha-256 is written :BASE64: of 32 bytes"};
-        // Of a key that is said twice, the last counts (RFC 8941, section 3.2).
+        // The last of repeated keys counts (RFC 8941, section 3.2).
         found = digest;
     }
     return found;

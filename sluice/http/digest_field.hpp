@@ -1,4 +1,4 @@
-// Repr-Digest and Want-Repr-Digest, as far as SHA-256 goes (RFC 9530).
+// SHA-256 in Repr-Digest and Want-Repr-Digest fields (RFC 9530).
 #pragma once
 
 #include <array>
@@ -13,21 +13,21 @@ namespace sluice::http {
 /// The 32 bytes of a SHA-256.
 using sha256_value = std::array<std::byte, 32>;
 
-/// 64 hexadecimal digits.
+/// 64 lower-case hexadecimal digits.
 [[nodiscard]] std::string to_hex(const sha256_value& digest);
-/// From 64 hexadecimal digits of either case; none if `text` is anything else.
+/// Parses 64 hexadecimal digits of either case; none for any other text.
 [[nodiscard]] std::optional<sha256_value> sha256_from_hex(std::string_view text) noexcept;
 
 /// The field's value: `sha-256=:BASE64:`.
 [[nodiscard]] std::string format_repr_digest(const sha256_value& digest);
 
-/// The SHA-256 that a Repr-Digest field tells. No value where it tells only others; an error, a
-/// sentence without its full stop, where its sha-256 is none.
+/// The SHA-256 in a Repr-Digest field; no value if it has only other algorithms. The error, for a
+/// malformed sha-256 member, is a sentence without its full stop.
 [[nodiscard]] std::expected<std::optional<sha256_value>, std::string_view> parse_repr_digest(
     std::string_view field) noexcept;
 
-/// Whether a Want-Repr-Digest field asks for SHA-256, with a preference above 0, or says by one of
-/// 0 that it is not to be sent. None where it says nothing of it.
+/// Whether a Want-Repr-Digest field asks for SHA-256: true for a preference above 0, false for 0 or
+/// a malformed one. None if it does not name SHA-256.
 [[nodiscard]] std::optional<bool> wants_sha256(std::string_view field) noexcept;
 
 }  // namespace sluice::http

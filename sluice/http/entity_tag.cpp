@@ -1,4 +1,4 @@
-// Goes through lists of tags.
+// Implements strong and weak comparison of entity tags.
 #include "sluice/http/entity_tag.hpp"
 
 #include "sluice/http/text.hpp"

@@ -1,4 +1,4 @@
-// One pass, either way.
+// Implements percent-encoding and decoding, in one pass each.
 #include "sluice/http/percent.hpp"
 
 #include <cstddef>

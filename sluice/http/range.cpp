@@ -1,4 +1,4 @@
-// Reads and writes ranges.
+// Implements parsing and formatting of ranges.
 #include "sluice/http/range.hpp"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto largest = std::numeric_limits<std::uint64_t>::max();
 
-/// Digits of any length: what does not fit lies behind the end of every file.
+/// Digits of any length: a number that does not fit lies beyond the end of every file.
 std::optional<std::uint64_t> parse_place(std::string_view text) noexcept {
     if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) {
         return std::nullopt;
@@ -22,7 +22,7 @@ std::optional<std::uint64_t> parse_place(std::string_view text) noexcept {
     return parse_digits(text).value_or(largest);
 }
 
-/// One of the ranges, cut to the file; of no length where it lies behind it. None if it is none.
+/// A range, cut to the file; of length 0 where it lies beyond the end. None if it is malformed.
 std::optional<byte_part> parse_one(std::string_view text, std::uint64_t size) noexcept {
     const auto dash = text.find('-');
     if (dash == std::string_view::npos) return std::nullopt;
@@ -41,12 +41,12 @@ std::optional<byte_part> parse_one(std::string_view text, std::uint64_t size) no
     return byte_part{.offset = *first, .length = std::min(*last, size - 1) - *first + 1};
 }
 
-/// The parts of which none touches another, in the order in which each was first asked for.
+/// Joins parts that touch or overlap, and keeps the order in which they were first asked for.
 std::vector<byte_part> joined(std::vector<byte_part> parts) {
     std::vector<std::size_t> order(parts.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::ranges::sort(order, {}, [&parts](std::size_t i) { return parts[i].offset; });
-    std::vector<std::pair<std::size_t, byte_part>> found;  // with the first place it was asked at
+    std::vector<std::pair<std::size_t, byte_part>> found;  // with the index of its first request
     for (const std::size_t i : order) {
         const byte_part& next = parts[i];
         if (!found.empty() &&
@@ -65,7 +65,7 @@ std::vector<byte_part> joined(std::vector<byte_part> parts) {
     return parts;
 }
 
-/// `FIRST-LAST`, both within what fits.
+/// `FIRST-LAST`, both of at most 64 bits.
 std::optional<byte_part> parse_span(std::string_view text) noexcept {
     const auto dash = text.find('-');
     if (dash == std::string_view::npos) return std::nullopt;
@@ -78,7 +78,7 @@ std::optional<byte_part> parse_span(std::string_view text) noexcept {
 }  // namespace
 
 asked_range parse_range(std::string_view field, std::uint64_t size, std::size_t most) {
-    // A field of megabytes is refused before; this bounds the work for one of kilobytes.
+    // Bounds the work for a field of kilobytes; the scanner refuses larger heads.
     constexpr std::size_t most_asked = 1024;
     const auto equals = field.find('=');
     if (equals == std::string_view::npos ||

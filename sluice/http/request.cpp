@@ -1,4 +1,4 @@
-// Boost.Beast's parser behind the structs: nothing else includes its headers for requests.
+// Parses request heads with Boost.Beast, whose headers stay out of request.hpp.
 #include "sluice/http/request.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace {
 namespace beast = boost::beast;
 namespace beast_http = boost::beast::http;
 
-constexpr std::string_view own(beast::string_view text) noexcept {
+constexpr std::string_view to_std(beast::string_view text) noexcept {
     return {text.data(), text.size()};
 }
 
@@ -57,7 +57,7 @@ std::optional<http_field> field_of(beast_http::field which) noexcept {
     }
 }
 
-/// Those that Beast has no number for.
+/// Fields for which Beast has no enumerator.
 std::optional<http_field> field_named(std::string_view name) noexcept {
     if (same_word(name, "content-digest")) return http_field::content_digest;
     if (same_word(name, "repr-digest")) return http_field::repr_digest;
@@ -65,8 +65,8 @@ std::optional<http_field> field_named(std::string_view name) noexcept {
     return std::nullopt;
 }
 
-/// Said twice, these would mean two things; of the others, lists go on.
-bool may_be_said_once(http_field which) noexcept {
+/// Whether a repeated field is an error; the other fields are lists and may be repeated.
+bool is_singleton(http_field which) noexcept {
     switch (which) {
         case http_field::accept:
         case http_field::connection:
@@ -80,7 +80,7 @@ bool may_be_said_once(http_field which) noexcept {
     }
 }
 
-/// Keeps views of what the parser finds, where the parser of Beast would copy it.
+/// Keeps views of the fields, where Beast's own parser copies them.
 class collector final : public beast_http::basic_parser<true> {
  public:
     explicit collector(http_request& into) : into_{into} {
@@ -98,7 +98,7 @@ class collector final : public beast_http::basic_parser<true> {
     void on_request_impl(beast_http::verb verb, text /*method*/, text target, int version,
                          beast::error_code& /*ec*/) override {
         into_.method = method_of(verb);
-        into_.target = own(target);
+        into_.target = to_std(target);
         into_.is_old = version < 11;
     }
     void on_response_impl(int /*code*/, text /*reason*/, int /*version*/,
@@ -106,12 +106,12 @@ class collector final : public beast_http::basic_parser<true> {
     void on_field_impl(beast_http::field which, text name, text value,
                        beast::error_code& /*ec*/) override {
         const auto found =
-            which == beast_http::field::unknown ? field_named(own(name)) : field_of(which);
+            which == beast_http::field::unknown ? field_named(to_std(name)) : field_of(which);
         if (!found) return;
-        if (may_be_said_once(*found) && into_.has(*found)) {
+        if (is_singleton(*found) && into_.has(*found)) {
             refuse(400, "a field that may be said once is said twice");
         }
-        into_.fields.emplace_back(*found, own(value));
+        into_.fields.emplace_back(*found, to_std(value));
     }
     void on_header_impl(beast::error_code& /*ec*/) override {}
     void on_body_init_impl(const boost::optional<std::uint64_t>& /*length*/,
@@ -129,8 +129,8 @@ class collector final : public beast_http::basic_parser<true> {
     http_refusal refusal_;
 };
 
-/// Where in `head` the digits of a version as HTTP writes them stand (`1.1`), at the end of the
-/// first line; none where there are none.
+/// Offset in `head` of the digits of the HTTP version (`1.1`) at the end of the first line; none if
+/// there is no version.
 std::optional<std::size_t> find_version(std::string_view head) noexcept {
     constexpr std::string_view form = " HTTP/1.1";
     const auto line = head.substr(0, head.find('\r'));
@@ -144,10 +144,10 @@ std::optional<std::size_t> find_version(std::string_view head) noexcept {
     return line.size() - 3;
 }
 
-http_refusal of_parser(const beast::error_code& ec, std::string_view head) noexcept {
+http_refusal refusal_of(const beast::error_code& ec, std::string_view head) noexcept {
     const auto version = find_version(head);
-    const bool is_ours = version && head.substr(*version, 2) == "1.";
-    if (ec == beast_http::error::bad_version && version && !is_ours) {
+    const bool is_http_1 = version && head.substr(*version, 2) == "1.";
+    if (ec == beast_http::error::bad_version && version && !is_http_1) {
         return {.status = 505, .why = "this server speaks HTTP/1.1 and HTTP/1.0"};
     }
     if (ec == beast_http::error::bad_method)
@@ -181,9 +181,9 @@ bool lists_word(const http_request& request, http_field which, std::string_view 
     });
 }
 
-/// Which transfer codings the body has (RFC 9112, section 6.1): chunked alone is known. Where it is
-/// not the last, or said twice, the body's end cannot be told.
-http_refusal settle_codings(http_request& r) noexcept {
+/// Checks the transfer codings (RFC 9112, section 6.1): only chunked is supported. Where it is not
+/// the last, or is repeated, the end of the body is unknown.
+http_refusal read_codings(http_request& r) noexcept {
     std::string_view list = r.field(http_field::transfer_encoding);
     std::size_t all = 0;
     std::size_t chunked = 0;
@@ -196,21 +196,21 @@ http_refusal settle_codings(http_request& r) noexcept {
     }
     r.chunked = same_word(r.field(http_field::transfer_encoding), "chunked");
     if (r.chunked) return {};
-    // Empty elements hide it from others.
+    // Empty elements hide chunked from other parsers.
     if (chunked == all || chunked > 1 || (chunked == 1 && !last_is_chunked)) {
         return {400, "of transfer codings, chunked is the last and is said once"};
     }
     return {501, "of transfer codings, only chunked is known here"};
 }
 
-/// How the body comes (RFC 9112, section 6.3), more strictly than it must be read.
-http_refusal settle_body(http_request& r) noexcept {
+/// Determines the framing of the body (RFC 9112, section 6.3), more strictly than required.
+http_refusal read_body_framing(http_request& r) noexcept {
     if (r.has(http_field::transfer_encoding)) {
         if (r.has(http_field::content_length)) {
             return {400, "a length and chunks at once: which of them counts is not known"};
         }
         if (r.is_old) return {400, "HTTP/1.0 has no Transfer-Encoding"};
-        if (const auto bad = settle_codings(r); bad.status != 0) return bad;
+        if (const auto bad = read_codings(r); bad.status != 0) return bad;
     }
     if (r.has(http_field::content_length)) {
         r.length = parse_digits(r.field(http_field::content_length));
@@ -222,7 +222,7 @@ http_refusal settle_body(http_request& r) noexcept {
     return {};
 }
 
-http_refusal settle(http_request& r) noexcept {
+http_refusal interpret(http_request& r) noexcept {
     if (r.has(http_field::host)) {
         if (!is_authority(r.field(http_field::host))) {
             return {400, "Host is one host and, behind a colon, a port, and nothing else"};
@@ -230,7 +230,7 @@ http_refusal settle(http_request& r) noexcept {
     } else if (!r.is_old) {
         return {400, "HTTP/1.1 has a Host field"};
     }
-    if (const auto bad = settle_body(r); bad.status != 0) return bad;
+    if (const auto bad = read_body_framing(r); bad.status != 0) return bad;
     if (const auto expected = r.field(http_field::expect); !expected.empty() && !r.is_old) {
         if (!same_word(expected, "100-continue")) {
             return {417, "only 100-continue can be expected here"};
@@ -242,15 +242,15 @@ http_refusal settle(http_request& r) noexcept {
     return {};
 }
 
-/// Heads of the versions that Beast knows.
+/// Parses a head of a version that Beast knows.
 std::expected<void, http_refusal> parse_known(std::string_view head, http_request& into) {
     collector parser{into};
     beast::error_code ec;
     parser.put(boost::asio::const_buffer{head.data(), head.size()}, ec);
     if (parser.refusal().status != 0) return std::unexpected{parser.refusal()};
-    if (ec) return std::unexpected{of_parser(ec, head)};
+    if (ec) return std::unexpected{refusal_of(ec, head)};
     if (!parser.is_header_done()) return std::unexpected{http_refusal{400, "the head is not HTTP"}};
-    if (const auto bad = settle(into); bad.status != 0) return std::unexpected{bad};
+    if (const auto bad = interpret(into); bad.status != 0) return std::unexpected{bad};
     return {};
 }
 
@@ -348,7 +348,7 @@ std::expected<std::optional<std::size_t>, http_refusal> http_head_scanner::scan(
         const auto end = so_far.find('\n', seen_);
         if (end == std::string_view::npos) break;
         seen_ = end + 1;
-        // The carriage return is not counted.
+        // The CR is not counted.
         if (first_line_ && end - line_start_ > limits_.line + 1) return refuse(414, long_line);
         if (seen_ > limits_.head) return refuse(431, long_head);
         const auto line = so_far.substr(line_start_, end - line_start_);
@@ -378,7 +378,7 @@ std::expected<std::optional<std::size_t>, http_refusal> http_head_scanner::scan(
 std::expected<void, http_refusal> parse_request(std::string_view head, http_request& into) {
     into.clear();
     while (head.starts_with("\r\n")) head.remove_prefix(2);
-    // A later HTTP/1 is answered as if it were 1.1 (RFC 9110, section 2.5). Beast knows none.
+    // Later HTTP/1 versions count as 1.1 (RFC 9110, section 2.5). Beast knows none of them.
     const auto version = find_version(head);
     if (!version || head[*version] != '1' || head[*version + 2] <= '1') {
         return parse_known(head, into);

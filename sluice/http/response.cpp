@@ -1,4 +1,4 @@
-// Boost.Beast's parser for the head, kept out of everybody else's sight, and our own for the body.
+// Implements http_response_reader: Boost.Beast parses the head, chunk_decoder the body.
 #include "sluice/http/response.hpp"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ std::string_view view_of(boost::beast::string_view text) noexcept {
     return {text.data(), text.size()};
 }
 
-std::unexpected<std::string> no_http(const std::string& why) {
+std::unexpected<std::string> not_http(const std::string& why) {
     return std::unexpected{"it is no HTTP/1.1 (" + why + ")"};
 }
 
@@ -35,8 +35,8 @@ std::optional<std::string_view> http_response::field(std::string_view name) cons
     return std::nullopt;
 }
 
-/// Stands still behind the head: Beast 1.81 takes it for a mistake of its caller, and aborts, when
-/// the end of an empty chunked body comes in two pieces.
+/// Stops after the head: Beast 1.81 aborts, as on a misuse by its caller, when the end of an empty
+/// chunked body arrives in two pieces.
 class http_response_reader::parser final : public beast_http::basic_parser<false> {
  public:
     explicit parser(bool no_body) {
@@ -47,8 +47,8 @@ class http_response_reader::parser final : public beast_http::basic_parser<false
 
     http_response head;
     chunk_decoder chunks;
-    std::uint64_t left = 0;  // of a body whose length the head told
-    bool over = false;       // the body has been read to its end
+    std::uint64_t remaining = 0;  // bytes of a body of known length
+    bool complete = false;        // the body has been read to its end
 
  private:
     void on_request_impl(beast_http::verb /*verb*/, boost::beast::string_view /*word*/,
@@ -67,7 +67,7 @@ class http_response_reader::parser final : public beast_http::basic_parser<false
         if (const auto length = content_length()) head.length = *length;
         head.chunked = chunked();
         head.keep_alive = keep_alive();
-        left = head.length.value_or(0);
+        remaining = head.length.value_or(0);
     }
     void on_body_init_impl(const boost::optional<std::uint64_t>& /*length*/,
                            error_code& /*code*/) override {}
@@ -80,7 +80,7 @@ class http_response_reader::parser final : public beast_http::basic_parser<false
                                    error_code& /*code*/) override {
         return 0;
     }
-    void on_finish_impl(error_code& /*code*/) override { over = true; }
+    void on_finish_impl(error_code& /*code*/) override { complete = true; }
 };
 
 http_response_reader::http_response_reader(bool no_body)
@@ -98,7 +98,7 @@ http_response_reader::outcome http_response_reader::feed(std::string_view bytes)
             boost::asio::const_buffer{pending_.data() + used, pending_.size() - used}, code);
     }
     pending_.erase(0, used);
-    if (code && code != beast_http::error::need_more) return no_http(code.message());
+    if (code && code != beast_http::error::need_more) return not_http(code.message());
     return {};
 }
 
@@ -117,46 +117,47 @@ std::string http_response_reader::take_rest() {
 http_response_reader::outcome http_response_reader::feed_body(std::string_view bytes,
                                                               std::string& body) {
     pending_ += bytes;
-    if (parser_->over) return {};
+    if (parser_->complete) return {};
     if (parser_->head.chunked) return feed_chunks(body);
     const bool known = parser_->head.length.has_value();
-    const auto mine =
-        known ? static_cast<std::size_t>(std::min<std::uint64_t>(pending_.size(), parser_->left))
-              : pending_.size();
-    body.append(pending_, 0, mine);
-    pending_.erase(0, mine);
-    parser_->left -= known ? mine : 0;
-    parser_->over = known && parser_->left == 0;
+    const auto length =
+        known
+            ? static_cast<std::size_t>(std::min<std::uint64_t>(pending_.size(), parser_->remaining))
+            : pending_.size();
+    body.append(pending_, 0, length);
+    pending_.erase(0, length);
+    parser_->remaining -= known ? length : 0;
+    parser_->complete = known && parser_->remaining == 0;
     return {};
 }
 
 http_response_reader::outcome http_response_reader::feed_chunks(std::string& body) {
     std::string_view rest = pending_;
     outcome so_far;
-    while (!rest.empty() && !parser_->over && so_far) {
+    while (!rest.empty() && !parser_->complete && so_far) {
         const auto step = parser_->chunks.next(rest);
         body += step.data;
         rest.remove_prefix(step.taken);
-        if (step.what == chunk_decoder::found::mistake) so_far = no_http("bad chunk");
-        parser_->over = step.what == chunk_decoder::found::end;
+        if (step.what == chunk_decoder::found::mistake) so_far = not_http("bad chunk");
+        parser_->complete = step.what == chunk_decoder::found::end;
     }
     pending_.erase(0, pending_.size() - rest.size());
-    if (parser_->over && !parser_->chunks.repr_digest().empty()) {
+    if (parser_->complete && !parser_->chunks.repr_digest().empty()) {
         parser_->head.fields.emplace_back("Repr-Digest", parser_->chunks.repr_digest());
     }
     return so_far;
 }
 
 http_response_reader::outcome http_response_reader::finish() {
-    if (!has_head()) return no_http("the head is incomplete");
-    const bool told = parser_->head.chunked || parser_->head.length;
-    if (!parser_->over && told) return no_http("the body is incomplete");
-    parser_->over = true;
+    if (!has_head()) return not_http("the head is incomplete");
+    const bool delimited = parser_->head.chunked || parser_->head.length;
+    if (!parser_->complete && delimited) return not_http("the body is incomplete");
+    parser_->complete = true;
     return {};
 }
 
 bool http_response_reader::done() const noexcept {
-    return parser_->over;
+    return parser_->complete;
 }
 
 }  // namespace sluice::http

@@ -1,4 +1,4 @@
-// The small grammar that HTTP's fields share: blanks, letters of either case, digits, lists.
+// Lexical helpers for HTTP fields: blanks, case, tokens, digits, lists.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace sluice::http {
 
-/// Without blanks and tabs at both ends (RFC 9110, section 5.6.3, OWS).
+/// `text` without spaces and tabs at both ends (RFC 9110, section 5.6.3, OWS).
 [[nodiscard]] constexpr std::string_view trim_blanks(std::string_view text) noexcept {
     const auto from = text.find_first_not_of(" \t");
     if (from == std::string_view::npos) return {};
@@ -21,7 +21,7 @@ namespace sluice::http {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-/// What a hexadecimal digit of either case stands for; nothing for another character.
+/// The value of a hexadecimal digit of either case; none for another character.
 [[nodiscard]] constexpr std::optional<unsigned> hex_value(char c) noexcept {
     if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
     c = lower(c);
@@ -44,23 +44,23 @@ namespace sluice::http {
     return !text.empty() && std::ranges::all_of(text, is_token_character);
 }
 
-/// In ASCII letters of either case.
+/// Equality without regard to the case of ASCII letters.
 [[nodiscard]] constexpr bool same_word(std::string_view a, std::string_view b) noexcept {
     return std::ranges::equal(a, b, {}, lower, lower);
 }
 
-/// Digits alone, all of `text`; none if there are none, or if it does not fit.
+/// The number that `text` is, in digits alone; none for other text or beyond 64 bits.
 [[nodiscard]] inline std::optional<std::uint64_t> parse_digits(std::string_view text) noexcept {
     std::uint64_t value = 0;
     const char* end = text.data() + text.size();
     const auto [at, code] = std::from_chars(text.data(), end, value);
-    // from_chars takes no sign for an unsigned number.
+    // from_chars accepts no sign for an unsigned number.
     if (code != std::errc{} || at != end) return std::nullopt;
     return value;
 }
 
-/// The next element of a comma-separated list, taken off `list` and trimmed; a comma within quotes
-/// is no end. Empty elements are given, too (RFC 9110, section 5.6.1). None when nothing is left.
+/// Removes the next element from a comma-separated `list` and returns it, trimmed; a comma within
+/// quotes does not end it. Empty elements count (RFC 9110, section 5.6.1). None at the end.
 [[nodiscard]] constexpr std::optional<std::string_view> next_element(
     std::string_view& list) noexcept {
     if (list.data() == nullptr) return std::nullopt;

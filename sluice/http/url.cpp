@@ -1,4 +1,4 @@
-// Takes a URL apart.
+// Implements parse_url(), which forgives what browsers forgive.
 #include "sluice/http/url.hpp"
 
 #include <fmt/format.h>
@@ -15,16 +15,16 @@ namespace {
 constexpr std::size_t shown = 200;
 
 std::string quoted(std::string_view text) {
-    return "'" + printable(truncate_utf8(text, shown)) + "'";
+    return "'" + wire::printable(wire::truncate_utf8(text, shown)) + "'";
 }
 
-/// Whether a path or a query may hold `c` as it is. Brackets and the like may not by the letter;
-/// every browser sends them, and every server takes them.
-bool may_stay(char c) noexcept {
+/// Whether a path or a query may hold `c` unencoded. RFC 3986 does not allow brackets; every
+/// browser sends them, and every server takes them.
+bool is_allowed(char c) noexcept {
     return c > ' ' && c < 0x7f && std::string_view{"\"<>\\^`{|}"}.find(c) == std::string_view::npos;
 }
 
-std::expected<std::string, std::string> cleaned(std::string_view path) {
+std::expected<std::string, std::string> encoded(std::string_view path) {
     std::string out;
     for (std::size_t i = 0; i < path.size(); ++i) {
         const char c = path[i];
@@ -34,7 +34,7 @@ std::expected<std::string, std::string> cleaned(std::string_view path) {
                 quoted(path) +
                 " has a percent sign that begins no encoded byte; write %25 for the sign itself"};
         }
-        if (may_stay(c)) {
+        if (is_allowed(c)) {
             out += c;
         } else {
             fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
@@ -94,11 +94,11 @@ std::expected<url, std::string> parse_url(std::string_view text) {
     }
     if (!has_port(authority)) made.authority += ":80";
     const auto question = rest.find('?');
-    auto path = cleaned(rest.substr(0, question));
+    auto path = encoded(rest.substr(0, question));
     if (!path) return std::unexpected{path.error()};
     made.path = path->empty() ? "/" : std::move(*path);
     if (question != std::string_view::npos) {
-        auto query = cleaned(rest.substr(question));
+        auto query = encoded(rest.substr(question));
         if (!query) return std::unexpected{query.error()};
         made.query = std::move(*query);
     }

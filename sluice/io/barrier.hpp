@@ -1,4 +1,4 @@
-// A place where the coroutines of several engines wait for each other, once.
+// Barrier for coroutines of several engines, for one use.
 #pragma once
 
 #include <coroutine>
@@ -12,9 +12,9 @@
 
 namespace sluice::io {
 
-/// `co_await b.arrive(here)` returns when as many have arrived as the barrier was made for, one for
-/// each engine. What was posted to an engine before somebody arrived is delivered there before its
-/// own coroutine goes on. Any thread; not on the blocking engine. Outlives those who wait.
+/// `co_await b.arrive(e)` returns when `expected` coroutines have arrived, one per engine. A
+/// message that was posted to an engine before the last arrival is delivered before that engine's
+/// coroutine resumes. Any thread; not on the blocking engine. Outlives its waiters.
 class barrier {
  public:
     explicit barrier(std::size_t expected) : missing_{expected} { waiting_.reserve(expected); }
@@ -22,9 +22,9 @@ class barrier {
     barrier& operator=(const barrier&) = delete;
     ~barrier() = default;
 
-    /// True if all came; false if it was abandoned. Not cancelled: everybody has to come.
-    [[nodiscard]] auto arrive(engine& here) noexcept { return arrival{*this, here}; }
-    /// Somebody will not come: whoever waits, and whoever comes later, goes on without.
+    /// True if all arrived; false if it was abandoned. Not cancellable: every arrival is needed.
+    [[nodiscard]] auto arrive(engine& e) noexcept { return arrival{*this, e}; }
+    /// A coroutine will not arrive: present and later waiters resume without it.
     void abandon() noexcept {
         const std::lock_guard lock{mutex_};
         abandoned_ = true;
@@ -32,20 +32,20 @@ class barrier {
     }
 
  private:
-    struct arrival : letter, coro::resumable {
+    struct arrival : message, coro::resumable {
         arrival(barrier& b, engine& e) noexcept
-            : letter{[](letter& l) noexcept {
-                  auto& self = static_cast<arrival&>(l);
-                  self.home.ready().push(self);
+            : message{[](message& m) noexcept {
+                  auto& self = static_cast<arrival&>(m);
+                  self.waiter_engine.ready().push(self);
               }},
               owner{b},
-              home{e} {}
+              waiter_engine{e} {}
         [[nodiscard]] static bool await_ready() noexcept { return false; }
         bool await_suspend(std::coroutine_handle<> h) noexcept {
             const std::lock_guard lock{owner.mutex_};
             if (owner.abandoned_) return false;
             set_waiter(h);
-            owner.waiting_.push_back(this);  // within what is reserved
+            owner.waiting_.push_back(this);  // within the reserved capacity
             if (--owner.missing_ == 0) owner.release_all();
             return true;
         }
@@ -54,11 +54,11 @@ class barrier {
             return !owner.abandoned_;
         }
         barrier& owner;
-        engine& home;
+        engine& waiter_engine;
     };
 
     void release_all() noexcept {
-        for (arrival* one : waiting_) one->home.post(*one);
+        for (arrival* waiter : waiting_) waiter->waiter_engine.post(*waiter);
         waiting_.clear();
     }
 

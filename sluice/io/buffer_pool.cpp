@@ -1,4 +1,4 @@
-// Lends buffers from a free list, or through the ring that the kernel takes them from.
+// Implements buffer_pool: a free list, or io_uring's ring of provided buffers.
 #include "sluice/io/buffer_pool.hpp"
 
 #include <liburing.h>
@@ -32,20 +32,20 @@ mapping map_or_throw(const buffer_pool::options& o) {
 }  // namespace
 
 buffer_pool::buffer_pool(options o, coro::resumable_list& woken)
-    : options_{checked(o)}, memory_{map_or_throw(options_)}, notes_(o.count), woken_{woken} {
+    : options_{checked(o)}, memory_{map_or_throw(options_)}, links_(o.count), woken_{woken} {
     grow();
 }
 
 buffer_pool::~buffer_pool() {
-    check(lent_ == 0, "a buffer pool dies while its leases live");
+    check(leased_ == 0, "a buffer pool dies while its leases live");
 }
 
 void buffer_pool::publish_in(io_uring_buf_ring* ring) noexcept {
-    check(lent_ == 0, "buffers are published before the first is lent");
+    check(leased_ == 0, "buffers are published before the first is lent");
     ring_ = ring;
     while (free_ >= 0) {
         const int id = free_;
-        free_ = note_of(id).next;
+        free_ = link_of(id).next;
         offer(id);
     }
 }
@@ -53,14 +53,14 @@ void buffer_pool::publish_in(io_uring_buf_ring* ring) noexcept {
 int buffer_pool::take() noexcept {
     if (free_ < 0 && !grow()) return -1;
     const int id = free_;
-    free_ = note_of(id).next;
-    count_lent();
+    free_ = link_of(id).next;
+    count_lease();
     return id;
 }
 
 void buffer_pool::give_back(int id) noexcept {
-    check(lent_ > 0, "a buffer comes home that was not lent");
-    --lent_;
+    check(leased_ > 0, "a buffer comes home that was not lent");
+    --leased_;
     offer(id);
     wake_one();
 }
@@ -75,8 +75,8 @@ bool buffer_pool::grow() noexcept {
 
 void buffer_pool::shrink() noexcept {
     const std::uint32_t needed =
-        std::max(options_.at_first, std::bit_ceil(std::exchange(most_lent_, lent_) * 2));
-    if (lent_ > 0 || needed >= in_use_) return;
+        std::max(options_.at_first, std::bit_ceil(std::exchange(most_leased_, leased_) * 2));
+    if (leased_ > 0 || needed >= in_use_) return;
     std::uint32_t first = 0;
     if (ring_ == nullptr) {
         first = needed;
@@ -84,7 +84,7 @@ void buffer_pool::shrink() noexcept {
         in_use_ = needed;
         for (std::uint32_t id = 0; id < needed; ++id) offer(static_cast<int>(id));
     }
-    // From the first page that is theirs alone.
+    // From the first page that holds no byte of a kept buffer.
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t from = ((std::size_t{first} * options_.size) + page - 1) / page * page;
     ::madvise(static_cast<std::byte*>(memory_.data()) + from, memory_.size() - from, MADV_DONTNEED);
@@ -102,12 +102,12 @@ mutable_bytes buffer_pool::bytes(int id) noexcept {
 
 void buffer_pool::offer(int id) noexcept {
     if (ring_ == nullptr) {
-        note_of(id).next = free_;
+        link_of(id).next = free_;
         free_ = id;
         return;
     }
-    const auto room = bytes(id);
-    io_uring_buf_ring_add(ring_, room.data(), static_cast<unsigned>(room.size()),
+    const auto buffer = bytes(id);
+    io_uring_buf_ring_add(ring_, buffer.data(), static_cast<unsigned>(buffer.size()),
                           static_cast<unsigned short>(id), io_uring_buf_ring_mask(options_.count),
                           0);
     io_uring_buf_ring_advance(ring_, 1);

@@ -1,4 +1,4 @@
-// A deadline on anything that can be awaited, and sleep.
+// Deadlines for awaitables (with_deadline, with_timeout), and sleep.
 #pragma once
 
 #include <coroutine>
@@ -14,7 +14,7 @@
 
 namespace sluice::io {
 
-/// What `with_deadline` gives for an operation or a stream's question: both can be cancelled.
+/// Awaiter of `with_deadline` for an operation or a read of a stream: cancels it at the deadline.
 template <class Inner>
 class [[nodiscard]] deadline_awaiter : timer {
  public:
@@ -27,7 +27,7 @@ class [[nodiscard]] deadline_awaiter : timer {
     [[nodiscard]] bool await_ready() noexcept { return inner_.await_ready(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-        // A blocking engine waits inside; elsewhere what completes at once needs no timer.
+        // The blocking engine waits inside; elsewhere an immediate completion needs no timer.
         if (engine_.blocks()) engine_.timers().arm(*this, when_);
         const bool suspended = inner_.await_suspend(h);
         if (suspended) engine_.timers().arm(*this, when_);
@@ -55,7 +55,7 @@ class [[nodiscard]] deadline_awaiter : timer {
     bool expired_ = false;
 };
 
-/// What `with_deadline` gives for a task: everything the task waits for is cancelled.
+/// Awaiter of `with_deadline` for a task: cancels all its waits at the deadline.
 template <class T>
 class [[nodiscard]] deadline_task_awaiter : timer {
  public:
@@ -97,7 +97,7 @@ class [[nodiscard]] deadline_task_awaiter : timer {
 };
 
 /// `co_await with_deadline(e, peer.recv(), when)`: the same result, or fault::timed_out if `when`
-/// passed first. A result that was there first stands. `inner` is what co_await would take.
+/// passed first. A result that came first stands. `inner` is an awaitable with cancel(), or a task.
 template <class Inner>
 [[nodiscard]] auto with_deadline(engine& e, Inner&& inner, time_point when) noexcept {
     return deadline_awaiter<std::remove_reference_t<Inner>>{e, inner, when};
@@ -124,19 +124,19 @@ class [[nodiscard]] sleep_until : timer, coro::cancel_hook, coro::resumable {
     [[nodiscard]] static bool await_ready() noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-        coro::context& here = h.promise().current_context();
-        if (here.cancelled()) {
+        coro::context& current = h.promise().current_context();
+        if (current.cancelled()) {
             cancelled_ = true;
             return false;
         }
         set_waiter(h);
-        here.watch(*this);
+        current.watch(*this);
         engine_.timers().arm(*this, when_);
         if (!engine_.blocks()) return true;
         engine_.block_until(done_);
         return false;
     }
-    // Whoever only wants to let time pass may ignore it.
+    // A caller that only lets time pass may ignore it.
     result<void> await_resume() noexcept {
         cancel_hook::unlink();
         if (cancelled_) return failure(fault::cancelled);

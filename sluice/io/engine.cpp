@@ -1,4 +1,4 @@
-// What every engine has in common: slots, completions, one turn of the loop.
+// Implements the part that all engines share: fd slots, completions, a turn of the loop.
 #include "sluice/io/engine.hpp"
 
 #include <fcntl.h>
@@ -23,13 +23,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long a burst is over before the memory of its buffers goes.
-constexpr auto buffer_look_interval = 2s;
+// How long after a burst the memory of its buffers is given back.
+constexpr auto trim_interval = 2s;
 
-// Engines that share a table use one slot in turn for descriptors of the same number. That an
-// engine is done with it before another is given the number is ensured by close(2) and accept(2);
-// this says so in the terms of the memory model.
-std::atomic<std::uint32_t> slots_given_back;
+// Engines that share a table use one slot in turn for descriptors of the same number. close(2) and
+// accept(2) order these uses; this counter says so in the terms of the memory model.
+std::atomic<std::uint32_t> slot_releases;
 
 }  // namespace
 
@@ -54,23 +53,23 @@ engine::engine(const engine_options& o, slot_table& shared)
     : options_{o}, slots_{shared.data()}, slot_count_{shared.size()} {}
 
 engine::~engine() {
-    timers_.disarm(buffer_watch_);
+    timers_.disarm(trim_timer_);
     check(in_flight_ == 0, "an engine dies with operations in flight");
     check(inbox_.empty(), "an engine dies with letters in its mailbox");
 }
 
-void engine::see_senders_off() const noexcept {
+void engine::wait_for_senders() const noexcept {
     while (senders_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
 }
 
 int engine::socket_flags() const noexcept {
-    // io_uring waits by itself; O_NONBLOCK would make it report EAGAIN instead.
+    // io_uring waits in the kernel; O_NONBLOCK would make it report EAGAIN instead.
     return which() == engine_kind::uring ? 0 : SOCK_NONBLOCK;
 }
 
 result<void> engine::attach(int fd, bool keep_flags) noexcept {
     if (!known(fd)) return failure_of(EMFILE);
-    if (!own_slots_) static_cast<void>(slots_given_back.load(std::memory_order_acquire));
+    if (!own_slots_) static_cast<void>(slot_releases.load(std::memory_order_acquire));
     fd_slot& s = slot(fd);
     check(!s.attached, "a descriptor is attached once");
     if (!keep_flags && which() != engine_kind::uring) {
@@ -82,7 +81,7 @@ result<void> engine::attach(int fd, bool keep_flags) noexcept {
     }
     descriptors_seen_ = std::max(descriptors_seen_, fd + 1);
     s.attached = true;
-    s.may_in = s.may_out = true;
+    s.readable = s.writable = true;
     return {};
 }
 
@@ -95,7 +94,7 @@ void engine::detach(int fd) noexcept {
     const auto next_generation = static_cast<std::uint16_t>(s.generation + 1);
     s = fd_slot{};
     s.generation = next_generation;
-    if (!own_slots_) slots_given_back.fetch_add(1, std::memory_order_release);
+    if (!own_slots_) slot_releases.fetch_add(1, std::memory_order_release);
 }
 
 void engine::cancel_all(int fd) noexcept {
@@ -104,18 +103,18 @@ void engine::cancel_all(int fd) noexcept {
     if (s.out != nullptr) cancel(*s.out);
 }
 
-bool engine::quiet(int fd) const noexcept {
+bool engine::idle(int fd) const noexcept {
     const fd_slot& s = slots()[fd];
     return s.in == nullptr && s.out == nullptr;
 }
 
-void engine::when_quiet(quiet_waiter& w) noexcept {
-    if (quiet(w.fd)) {
+void engine::when_idle(idle_waiter& w) noexcept {
+    if (idle(w.fd)) {
         ready_.push(w);
         return;
     }
-    slot(w.fd).quiet_awaited = true;
-    quiet_waiters_.push_back(w);
+    slot(w.fd).idle_awaited = true;
+    idle_waiters_.push_back(w);
 }
 
 bool engine::try_at_once(op& o) noexcept {
@@ -124,8 +123,8 @@ bool engine::try_at_once(op& o) noexcept {
     const fd_slot& s = slot(o.fd());
     const bool in = o.kind().want == interest::in;
     check((in ? s.in : s.out) == nullptr, "two operations wait for one direction of a descriptor");
-    // io_uring keeps no account of readiness: there the attempt finds out.
-    if (!(in ? s.may_in : s.may_out) && which() != engine_kind::uring) return false;
+    // The io_uring engine does not track readiness: the attempt finds out.
+    if (!(in ? s.readable : s.writable) && which() != engine_kind::uring) return false;
     o.cancelled_ = false;
     if (attempt(o) != outcome::over) return false;
     --inline_left_;
@@ -139,23 +138,23 @@ bool engine::submit(op& o) noexcept {
     if (o.kind().want != interest::none) {
         check(known(o.fd()) && slot(o.fd()).attached, "an operation on a descriptor not attached");
         fd_slot& s = slot(o.fd());
-        op*& place = o.kind().want == interest::in ? s.in : s.out;
-        check(place == nullptr, "two operations wait for one direction of a descriptor");
-        place = &o;
+        op*& slot_op = o.kind().want == interest::in ? s.in : s.out;
+        check(slot_op == nullptr, "two operations wait for one direction of a descriptor");
+        slot_op = &o;
     }
     ++in_flight_;
     ++counters_.operations;
     o.cancelled_ = o.pausing_ = o.cancel_unsent_ = false;
-    o.owed_ = 0;
+    o.pending_completions_ = 0;
     o.state_ = op::state::queued;
     if (!start(o)) return false;
     ++counters_.at_once;
     if (inline_left_ > 0 || blocks()) {
         release_slot(o);
-        inline_left_ -= std::min<std::uint32_t>(inline_left_, o.kind().weight);
+        inline_left_ -= std::min<std::uint32_t>(inline_left_, o.kind().cost);
         return true;
     }
-    // Enough for one turn: the others go first.
+    // The inline budget is spent: the waiter goes behind the other ready coroutines.
     settle(o);
     return false;
 }
@@ -182,10 +181,10 @@ void engine::cancel(op& o) noexcept {
     switch (o.state_) {
         case op::state::parked:
         case op::state::kernel: withdraw(o); break;
-        // What it waited for has come: its attempt, which is due, decides.
+        // Its descriptor is ready: the attempt that is due decides.
         case op::state::queued: break;
         case op::state::unsent:
-        case op::state::starved:
+        case op::state::no_buffer:
             o.resumable::unlink();
             static_cast<void>(completed(o, {.result = -ECANCELED}));
             settle(o);
@@ -206,15 +205,15 @@ engine::outcome engine::attempt(op& o) noexcept {
             continue;
         }
         fd_slot& s = slot(o.fd());
-        bool& may = want == interest::in ? s.may_in : s.may_out;
-        const bool starved = r == -ENOBUFS && o.kind().takes_buffer;
-        if (r == -EAGAIN) may = false;
-        if (r == -EAGAIN || starved) {
-            if (!o.cancelled_) return starved ? outcome::starved : outcome::not_ready;
+        bool& ready_flag = want == interest::in ? s.readable : s.writable;
+        const bool no_buffer = r == -ENOBUFS && o.kind().takes_buffer;
+        if (r == -EAGAIN) ready_flag = false;
+        if (r == -EAGAIN || no_buffer) {
+            if (!o.cancelled_) return no_buffer ? outcome::no_buffer : outcome::not_ready;
             static_cast<void>(completed(o, {.result = -ECANCELED}));
             return outcome::over;
         }
-        if (o.drained_ && !s.short_says_nothing) may = false;
+        if (o.drained_ && !s.short_is_ambiguous) ready_flag = false;
         if (completed(o, {.result = r, .buffer = o.buffer_})) return outcome::over;
     }
 }
@@ -233,7 +232,7 @@ bool engine::completed(op& o, const completion& c) noexcept {
 }
 
 void engine::settle(op& o) noexcept {
-    // Before those who wait for the descriptor to become quiet: they may end what it uses.
+    // Before the idle waiters of the descriptor: they may destroy objects that the waiter uses.
     if (o.awaited()) ready_.push(o);
     release_slot(o);
 }
@@ -245,22 +244,22 @@ void engine::release_slot(op& o) noexcept {
     if (o.kind().want == interest::none) return;
     fd_slot& s = slot(o.fd());
     (o.kind().want == interest::in ? s.in : s.out) = nullptr;
-    if (s.quiet_awaited && s.in == nullptr && s.out == nullptr) tell_quiet(o.fd());
+    if (s.idle_awaited && s.in == nullptr && s.out == nullptr) notify_idle(o.fd());
 }
 
-void engine::tell_quiet(int fd) noexcept {
-    slot(fd).quiet_awaited = false;
-    quiet_waiters_.for_each([this, fd](coro::resumable& r) {
-        auto& waiter = static_cast<quiet_waiter&>(r);
+void engine::notify_idle(int fd) noexcept {
+    slot(fd).idle_awaited = false;
+    idle_waiters_.for_each([this, fd](coro::resumable& r) {
+        auto& waiter = static_cast<idle_waiter&>(r);
         if (waiter.fd != fd) return;
         waiter.unlink();
         ready_.push(waiter);
     });
 }
 
-void engine::starve(op& o) noexcept {
+void engine::wait_for_buffer(op& o) noexcept {
     ++counters_.buffer_waits;
-    o.state_ = op::state::starved;
+    o.state_ = op::state::no_buffer;
     buffers_->wait(o);
 }
 
@@ -274,26 +273,26 @@ void engine::run_due() noexcept {
     inbox_.deliver();
 }
 
-std::unique_ptr<buffer_pool> engine::lend_buffers(std::unique_ptr<buffer_pool> pool) noexcept {
+std::unique_ptr<buffer_pool> engine::set_buffers(std::unique_ptr<buffer_pool> pool) noexcept {
     own_buffers_.swap(pool);
     buffers_ = own_buffers_.get();
     return pool;
 }
 
-void engine::look_after_buffers() noexcept {
-    if (std::exchange(buffer_watch_.is_due, false)) {
-        buffer_watch_.is_armed = false;
+void engine::trim_buffers() noexcept {
+    if (std::exchange(trim_timer_.is_due, false)) {
+        trim_timer_.is_armed = false;
         buffers_->shrink();
     }
-    if (buffer_watch_.is_armed || !buffers_->has_grown()) return;
-    buffer_watch_.is_armed = true;
-    timers_.arm(buffer_watch_, after(now_, buffer_look_interval));
+    if (trim_timer_.is_armed || !buffers_->has_grown()) return;
+    trim_timer_.is_armed = true;
+    timers_.arm(trim_timer_, after(now_, trim_interval));
 }
 
 void engine::run_once(time_point until) noexcept {
     ++counters_.turns;
     buffers_->wake_one();
-    look_after_buffers();
+    trim_buffers();
     wait(is_busy() ? time_point::min() : std::min(until, timers_.next()));
     run_due();
     run_queued();
@@ -305,7 +304,7 @@ void engine::run_once(time_point until) noexcept {
 }
 
 void engine::run_turn_ends() noexcept {
-    // Only those that stand here now: what they ask for themselves is for the next turn.
+    // Only the hooks queued so far; one that is queued again runs in the next turn.
     intrusive_list<turn_end, turn_end_tag> now;
     now.take_all(turn_ends_);
     while (!now.empty()) {
@@ -322,7 +321,7 @@ void engine::block_until(const bool& done) noexcept {
 }
 
 void engine::run_queued() noexcept {
-    // Only what stands here now: what is queued meanwhile has its turn after the next look.
+    // Only the operations queued so far; those queued meanwhile run after the next wait.
     coro::resumable_list now;
     now.take_all(queued_);
     while (!now.empty()) {

@@ -1,4 +1,4 @@
-// epoll's four system calls.
+// Implements the epoll wrapper: epoll_create1(2), epoll_ctl(2), epoll_pwait2(2), epoll_wait(2).
 #include "sluice/io/epoll.hpp"
 
 #include <algorithm>
@@ -27,8 +27,8 @@ result<void> epoll::remove(int fd) noexcept {
     return control(EPOLL_CTL_DEL, fd, 0, 0);
 }
 
-result<std::size_t> epoll::wait(std::span<epoll_event> room, time_point until) noexcept {
-    if (coarse_) return wait_coarsely(room, until);
+result<std::size_t> epoll::wait(std::span<epoll_event> events, time_point until) noexcept {
+    if (coarse_) return wait_coarsely(events, until);
     timespec timeout{};
     const timespec* limit = &timeout;
     if (until == never) {
@@ -37,24 +37,24 @@ result<std::size_t> epoll::wait(std::span<epoll_event> room, time_point until) n
         timeout = time_left(until);
     }
     const int n =
-        ::epoll_pwait2(fd_.get(), room.data(), static_cast<int>(room.size()), limit, nullptr);
+        ::epoll_pwait2(fd_.get(), events.data(), static_cast<int>(events.size()), limit, nullptr);
     if (n >= 0) return static_cast<std::size_t>(n);
-    // Older kernels have no epoll_pwait2, and older containers' filters do not know it.
+    // Older kernels lack epoll_pwait2, and seccomp filters of older containers reject it.
     if (errno != ENOSYS && errno != EPERM) return failure_of(errno);
     coarse_ = true;
-    return wait_coarsely(room, until);
+    return wait_coarsely(events, until);
 }
 
-result<std::size_t> epoll::wait_coarsely(std::span<epoll_event> room, time_point until) noexcept {
+result<std::size_t> epoll::wait_coarsely(std::span<epoll_event> events, time_point until) noexcept {
     int timeout = 0;
     if (until == never) {
         timeout = -1;
     } else if (until != time_point::min()) {
-        // Rounded up: a turn too early would be one for nothing.
+        // Rounded up: waking early would cost an empty turn.
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
         timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, INT_MAX));
     }
-    const int n = ::epoll_wait(fd_.get(), room.data(), static_cast<int>(room.size()), timeout);
+    const int n = ::epoll_wait(fd_.get(), events.data(), static_cast<int>(events.size()), timeout);
     if (n < 0) return failure_of(errno);
     return static_cast<std::size_t>(n);
 }

@@ -1,4 +1,4 @@
-// The system calls of epoll behind an owner, each returning what the call returned.
+// Wrapper of an epoll instance (epoll(7)): RAII, and a result per system call.
 #pragma once
 
 #include <sys/epoll.h>
@@ -14,8 +14,8 @@
 
 namespace sluice::io {
 
-/// An epoll instance (epoll(7)). Errors are the errno of the call. Any thread, as the kernel has
-/// it; one at a time for wait if the events are to be told apart.
+/// An epoll instance. Errors are the errno of the call. Any thread; threads that wait() at the same
+/// time share the events.
 class epoll {
  public:
     /// epoll_create1(2), closed on exec.
@@ -26,13 +26,14 @@ class epoll {
     [[nodiscard]] result<void> add(int fd, std::uint32_t events, std::uint64_t data) noexcept;
     /// EPOLL_CTL_MOD: other events or other data for a descriptor that was added.
     [[nodiscard]] result<void> modify(int fd, std::uint32_t events, std::uint64_t data) noexcept;
-    /// EPOLL_CTL_DEL. Before close(2): an open file lives on in its duplicates, and so would its
-    /// events.
+    /// EPOLL_CTL_DEL. Before close(2): duplicates of `fd` keep its open file alive, and its events
+    /// with it.
     [[nodiscard]] result<void> remove(int fd) noexcept;
-    /// epoll_pwait2(2), or epoll_wait(2) where it is missing: fills `room` and returns how many
-    /// events there are, 0 at the deadline. `until` in the past looks without waiting; `never`
-    /// waits for ever. EINTR is an error here.
-    [[nodiscard]] result<std::size_t> wait(std::span<epoll_event> room, time_point until) noexcept;
+    /// epoll_pwait2(2), or epoll_wait(2) where it is missing: fills `events` and returns how many
+    /// there are, 0 at the deadline. `until` in the past polls without waiting; `never` waits for
+    /// ever. EINTR is an error here.
+    [[nodiscard]] result<std::size_t> wait(std::span<epoll_event> events,
+                                           time_point until) noexcept;
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
@@ -40,10 +41,10 @@ class epoll {
     explicit epoll(int fd) noexcept : fd_{fd} {}
     result<void> control(int what, int fd, std::uint32_t events, std::uint64_t data) noexcept;
 
-    result<std::size_t> wait_coarsely(std::span<epoll_event> room, time_point until) noexcept;
+    result<std::size_t> wait_coarsely(std::span<epoll_event> events, time_point until) noexcept;
 
     unique_fd fd_;
-    // There is no epoll_pwait2, or the sanitizer does not know it: milliseconds have to do.
+    // epoll_pwait2 is missing, or the sanitizer does not intercept it: waits in milliseconds.
     bool coarse_ = thread_sanitizer;
 };
 

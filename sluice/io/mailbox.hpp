@@ -1,4 +1,4 @@
-// Letters from other threads: a lock-free stack that its owner empties in order.
+// Lock-free mailbox: messages from other threads, delivered in order by its owner.
 #pragma once
 
 #include <atomic>
@@ -6,22 +6,22 @@
 
 namespace sluice::io {
 
-/// Something to be done on another thread. Lives in the sender's frame until it was delivered.
-class letter {
+/// A message to another thread. Lives in the sender's frame until it is delivered.
+class message {
  public:
-    /// `deliver` is called once, on the thread that owns the mailbox; the letter may die in it.
-    explicit letter(void (*deliver)(letter&) noexcept) noexcept : deliver_{deliver} {}
-    letter(const letter&) = delete;
-    letter& operator=(const letter&) = delete;
-    ~letter() = default;
+    /// `deliver` is called once, on the thread that owns the mailbox; the message may die in it.
+    explicit message(void (*deliver)(message&) noexcept) noexcept : deliver_{deliver} {}
+    message(const message&) = delete;
+    message& operator=(const message&) = delete;
+    ~message() = default;
 
  private:
     friend class mailbox;
-    letter* next_ = nullptr;
-    void (*deliver_)(letter&) noexcept;
+    message* next_ = nullptr;
+    void (*deliver_)(message&) noexcept;
 };
 
-/// Many senders, one owner. Letters of one sender are delivered in its order.
+/// Many senders, one owner. Messages of one sender are delivered in its order.
 class mailbox {
  public:
     mailbox() noexcept = default;
@@ -29,35 +29,35 @@ class mailbox {
     mailbox& operator=(const mailbox&) = delete;
     ~mailbox() = default;
 
-    /// Any thread. True if the box was empty: the sender then wakes the owner.
-    [[nodiscard]] bool post(letter& l) noexcept {
-        letter* head = head_.load(std::memory_order_relaxed);
+    /// Any thread. True if the mailbox was empty: the sender then wakes the owner.
+    [[nodiscard]] bool post(message& m) noexcept {
+        message* head = head_.load(std::memory_order_relaxed);
         do {
-            l.next_ = head;
-        } while (!head_.compare_exchange_weak(head, &l, std::memory_order_release,
+            m.next_ = head;
+        } while (!head_.compare_exchange_weak(head, &m, std::memory_order_release,
                                               std::memory_order_relaxed));
         return head == nullptr;
     }
     [[nodiscard]] bool empty() const noexcept {
         return head_.load(std::memory_order_relaxed) == nullptr;
     }
-    /// The owner's thread: delivers what has come, oldest first.
+    /// The owner's thread: delivers all messages, oldest first.
     void deliver() noexcept {
         if (empty()) return;
-        letter* newest = head_.exchange(nullptr, std::memory_order_acquire);
-        letter* oldest = nullptr;
+        message* newest = head_.exchange(nullptr, std::memory_order_acquire);
+        message* oldest = nullptr;
         while (newest != nullptr) {
-            letter* next = std::exchange(newest->next_, oldest);
+            message* next = std::exchange(newest->next_, oldest);
             oldest = std::exchange(newest, next);
         }
         while (oldest != nullptr) {
-            letter* l = std::exchange(oldest, oldest->next_);
-            l->deliver_(*l);
+            message* m = std::exchange(oldest, oldest->next_);
+            m->deliver_(*m);
         }
     }
 
  private:
-    std::atomic<letter*> head_ = nullptr;
+    std::atomic<message*> head_ = nullptr;
 };
 
 }  // namespace sluice::io

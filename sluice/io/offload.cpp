@@ -1,26 +1,16 @@
-// Workers that take jobs from one queue.
+// Implements offload_pool: worker threads that take jobs from one queue.
 #include "sluice/io/offload.hpp"
 
-#include <pthread.h>
-
-#include <csignal>
-#include <exception>
+#include <cerrno>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::io {
 
 offload_pool::offload_pool(options o) : options_{o} {
     check(o.workers > 0, "an offload pool needs a worker");
     workers_.reserve(o.workers);
-    for (std::size_t i = 0; i < o.workers; ++i) {
-        try {
-            workers_.emplace_back([this] { work(); });
-        } catch (const std::exception&) {  // std::system_error or std::bad_alloc
-            if (workers_.empty()) throw;
-            break;
-        }
-    }
 }
 
 offload_pool::~offload_pool() {
@@ -28,8 +18,8 @@ offload_pool::~offload_pool() {
         const std::lock_guard lock{mutex_};
         stopping_ = true;
     }
-    news_.notify_all();
-    for (auto& worker : workers_) worker.join();
+    condition_.notify_all();
+    for (auto& worker : workers_) worker->join();
     check(jobs_.empty(), "an offload pool dies with jobs in its queue");
 }
 
@@ -38,15 +28,24 @@ std::size_t offload_pool::queued() const noexcept {
     return queued_;
 }
 
-bool offload_pool::push(job& j) noexcept {
+result<void> offload_pool::push(job& j) noexcept {
     {
         const std::lock_guard lock{mutex_};
-        if (queued_ == options_.queue) return false;
+        if (queued_ == options_.queue) return failure(fault::queue_full);
+        if (queued_ >= idle_ && !start_worker() && workers_.empty()) return failure_of(EAGAIN);
         ++queued_;
         jobs_.push_back(j);
     }
-    news_.notify_one();
-    return true;
+    condition_.notify_one();
+    return {};
+}
+
+/// False if all workers are running, or no thread can be started.
+bool offload_pool::start_worker() noexcept {
+    if (workers_.size() == options_.workers) return false;
+    if (os::start_thread(workers_.emplace_back(), [this] { work(); })) return true;
+    workers_.pop_back();
+    return false;
 }
 
 bool offload_pool::withdraw(job& j) noexcept {
@@ -58,13 +57,11 @@ bool offload_pool::withdraw(job& j) noexcept {
 }
 
 void offload_pool::work() noexcept {
-    // Signals belong to the threads that wait for them.
-    sigset_t all{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
     std::unique_lock lock{mutex_};
     for (;;) {
-        news_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+        ++idle_;
+        condition_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+        --idle_;
         if (jobs_.empty()) return;
         job& next = jobs_.pop_front();
         --queued_;

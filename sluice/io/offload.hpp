@@ -1,4 +1,4 @@
-// A bounded pool of threads for work that burns CPU or can only block, so that no loop stalls.
+// Bounded thread pool for work that burns CPU or blocks, so that no event loop stalls.
 #pragma once
 
 #include <cerrno>
@@ -25,14 +25,14 @@ namespace sluice::io {
 
 struct job_tag;
 
-/// One piece of work, in the frame of the coroutine that waits for it.
+/// A job, in the frame of the coroutine that waits for it.
 class job : public list_hook<job_tag> {
  public:
     job(const job&) = delete;
     job& operator=(const job&) = delete;
 
  protected:
-    /// `work` runs on a worker's thread and sends the job home; it may be gone after that.
+    /// `work` runs on a worker's thread and posts the job back; the job may be gone after that.
     explicit job(void (*work)(job&) noexcept) noexcept : work_{work} {}
     ~job() = default;
 
@@ -41,8 +41,10 @@ class job : public list_hook<job_tag> {
     void (*work_)(job&) noexcept;
 };
 
-/// `workers` threads and a queue of at most `queue` jobs that nobody has begun. Any engine's
-/// coroutines may use one pool. It outlives every job; its end waits for the workers.
+/// At most `workers` threads, each started when a job finds no idle one, so that a process that has
+/// offloaded nothing has no thread and may fork; and a queue of at most `queue` jobs that have not
+/// begun. Coroutines of any engine may share a pool. It outlives every job; its destructor joins
+/// the workers.
 class offload_pool {
  public:
     struct options {
@@ -50,50 +52,53 @@ class offload_pool {
         std::size_t queue = 1024;
     };
 
-    /// Goes on with fewer workers where no more can be had. Throws std::system_error without one.
     explicit offload_pool(options o);
     offload_pool(const offload_pool&) = delete;
     offload_pool& operator=(const offload_pool&) = delete;
     ~offload_pool();
 
-    /// `co_await pool.run(e, f)`: gives result<what f returns>. fault::queue_full when the queue
-    /// has no room; fault::cancelled when the wait was cancelled before anybody began; ENOMEM where
-    /// `f` threw std::bad_alloc, the one exception that it may throw. What has begun runs to its
-    /// end. Where the engine works in place, `f` runs there.
+    /// `co_await pool.run(e, f)` returns the value of `f`, as a result unless it is one.
+    /// fault::queue_full if the queue is full; EAGAIN if not one thread can be started;
+    /// fault::cancelled if the wait is cancelled before a worker begins; ENOMEM if `f` throws
+    /// std::bad_alloc, the one exception that it may throw. A job that has begun runs to its end.
+    /// On an engine that works in place, `f` runs on the calling thread.
     template <class Function>
     [[nodiscard]] auto run(engine& e, Function f) noexcept {
         return offloaded<Function>{*this, e, std::move(f)};
     }
 
-    /// Jobs that nobody has begun. Any thread.
+    /// Jobs that no worker has begun. Any thread.
     [[nodiscard]] std::size_t queued() const noexcept;
 
  private:
     template <class Function>
     class offloaded;
 
-    bool push(job& j) noexcept;
-    /// Takes back a job that nobody has begun. False if somebody has.
+    [[nodiscard]] result<void> push(job& j) noexcept;
+    [[nodiscard]] bool start_worker() noexcept;
+    /// Takes back a job that no worker has begun. False if one has.
     bool withdraw(job& j) noexcept;
     void work() noexcept;
 
     options options_;
     mutable std::mutex mutex_;
-    std::condition_variable news_;
+    std::condition_variable condition_;
     intrusive_list<job, job_tag> jobs_;
     std::size_t queued_ = 0;
+    std::size_t idle_ = 0;  // workers that wait for a job
     bool stopping_ = false;
-    std::vector<std::thread> workers_;
+    std::vector<std::optional<std::thread>> workers_;
 };
 
 template <class Function>
-class [[nodiscard]] offload_pool::offloaded : job, letter, coro::cancel_hook, coro::resumable {
-    using value = std::invoke_result_t<Function&>;
+class [[nodiscard]] offload_pool::offloaded : job, message, coro::cancel_hook, coro::resumable {
+    using returned = std::invoke_result_t<Function&>;
+    using outcome = std::conditional_t<is_result<returned>, returned, result<returned>>;
 
  public:
     offloaded(offload_pool& pool, engine& e, Function f) noexcept
         : job{&work},
-          letter{&come_home},
+          message{&arrive_back},
           cancel_hook{&on_cancel},
           pool_{pool},
           engine_{e},
@@ -102,32 +107,32 @@ class [[nodiscard]] offload_pool::offloaded : job, letter, coro::cancel_hook, co
     [[nodiscard]] static bool await_ready() noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-        coro::context& here = h.promise().current_context();
-        if (here.cancelled()) {
+        coro::context& current = h.promise().current_context();
+        if (current.cancelled()) {
             outcome_ = failure(fault::cancelled);
             return false;
         }
         if (engine_.works_in_place()) {
-            do_it();
+            call_function();
             return false;
         }
         set_waiter(h);
-        if (!pool_.push(*this)) {
-            outcome_ = failure(fault::queue_full);
+        if (auto pushed = pool_.push(*this); !pushed) {
+            outcome_ = failure(pushed.error());
             return false;
         }
-        here.watch(*this);
+        current.watch(*this);
         return true;
     }
-    [[nodiscard]] result<value> await_resume() noexcept {
+    [[nodiscard]] outcome await_resume() noexcept {
         cancel_hook::unlink();
         return std::move(outcome_);
     }
 
  private:
-    void do_it() noexcept {
+    void call_function() noexcept {
         try {
-            if constexpr (std::is_void_v<value>) {
+            if constexpr (std::is_void_v<returned>) {
                 function_();
                 outcome_ = {};
             } else {
@@ -139,11 +144,11 @@ class [[nodiscard]] offload_pool::offloaded : job, letter, coro::cancel_hook, co
     }
     static void work(job& j) noexcept {
         auto& self = static_cast<offloaded&>(j);
-        self.do_it();
+        self.call_function();
         self.engine_.post(self);
     }
-    static void come_home(letter& l) noexcept {
-        auto& self = static_cast<offloaded&>(l);
+    static void arrive_back(message& m) noexcept {
+        auto& self = static_cast<offloaded&>(m);
         self.engine_.ready().push(self);
     }
     static void on_cancel(cancel_hook& hook) noexcept {
@@ -156,7 +161,7 @@ class [[nodiscard]] offload_pool::offloaded : job, letter, coro::cancel_hook, co
     offload_pool& pool_;
     engine& engine_;
     Function function_;
-    result<value> outcome_ = failure(fault::cancelled);
+    outcome outcome_ = failure(fault::cancelled);
 };
 
 }  // namespace sluice::io

@@ -1,4 +1,4 @@
-// How an operation begins, ends early, and dies.
+// Implements op: how an operation is submitted, cancelled and destroyed.
 #include "sluice/io/op.hpp"
 
 #include <cerrno>
@@ -13,44 +13,44 @@ op::~op() {
     cancel_hook::unlink();
 }
 
-bool op::begin(std::coroutine_handle<> h, coro::context& here) noexcept {
-    if (here.cancelled() || shut_) {
+bool op::begin(std::coroutine_handle<> h, coro::context& current) noexcept {
+    if (current.cancelled() || shut_) {
         result_ = -ECANCELED;
         return false;
     }
     check(!has_waiter(), "two wait for one operation");
-    if (kind().eager && engine_->try_at_once(*this)) return false;
+    if (kind().inline_first && engine_->try_at_once(*this)) return false;
     set_waiter(h);
-    // A blocking engine waits inside submit, where a cancellation must find the operation.
-    if (engine_->blocks()) watch(here);
+    // The blocking engine waits inside submit, where a cancellation must find the operation.
+    if (engine_->blocks()) watch(current);
     if (engine_->submit(*this)) {
         if (!kind().multishot) cancel_hook::unlink();
         static_cast<void>(take_waiter());
         return false;
     }
-    if (in_flight()) watch(here);
+    if (in_flight()) watch(current);
     return true;
 }
 
-bool op::begin_wait(std::coroutine_handle<> h, coro::context& here) noexcept {
+bool op::begin_wait(std::coroutine_handle<> h, coro::context& current) noexcept {
     if (!in_flight()) {
-        // A submission, as of any operation; but it stays cancellable when it has settled early.
-        if (!begin(h, here)) return false;
+        // Submitted as any operation, but still cancellable after it has settled early.
+        if (!begin(h, current)) return false;
     } else {
-        if (here.cancelled() || shut_) return false;
+        if (current.cancelled() || shut_) return false;
         check(!has_waiter(), "two wait for one operation");
         set_waiter(h);
     }
-    watch(here);
+    watch(current);
     return true;
 }
 
-// A stream goes on watching between its waits: to join and leave the list of its context each time
-// would touch its neighbours there, which are other connections' memory.
-void op::watch(coro::context& here) noexcept {
-    if (watches(here)) return;
+// A stream keeps watching between its waits: to join and leave the list of its context each time
+// would touch its neighbours there, which are in other connections' memory.
+void op::watch(coro::context& current) noexcept {
+    if (watches(current)) return;
     cancel_hook::unlink();
-    here.watch(*this);
+    current.watch(*this);
 }
 
 void op::on_cancel(cancel_hook& hook) noexcept {

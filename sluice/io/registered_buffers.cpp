@@ -1,4 +1,4 @@
-// Free lists, the ring's table, and an account of the notes that are owed.
+// Implements registered_pool: free lists, the ring's buffer table, and pending notifications.
 #include "sluice/io/registered_buffers.hpp"
 
 #include <liburing.h>
@@ -11,36 +11,36 @@
 namespace sluice::io {
 
 registered_pool::registered_pool(io_uring& ring, options o, engine_counters& counters)
-    : ring_{ring}, options_{o}, counters_{counters}, places_(o.most) {
+    : ring_{ring}, options_{o}, counters_{counters}, entries_(o.most) {
     // io_uring_register(2) takes tables of 16,384 at most, and buffers of a GiB.
     check(o.count <= o.most && o.most <= 16384, "registered buffers are 16,384 at most");
     check(o.size > 0 && o.size <= 1U << 30, "a registered buffer has a byte to a GiB");
-    for (int id = static_cast<int>(o.most) - 1; id >= 0; --id) put_home(id);
+    for (int id = static_cast<int>(o.most) - 1; id >= 0; --id) put_back(id);
 }
 
 registered_pool::~registered_pool() {
-    for (const place& p : places_) check(!p.held, "registered buffers die while they are held");
+    for (const entry& p : entries_) check(!p.held, "registered buffers die while they are held");
 }
 
 result<registered_buffer> registered_pool::take() noexcept {
-    std::int32_t& list = free_ >= 0 ? free_ : free_others_;
+    std::int32_t& list = free_ >= 0 ? free_ : free_unregistered_;
     if (list < 0) return failure_of(ENOBUFS);
     const int id = list;
-    place& p = at(id);
+    entry& p = at(id);
     if (p.memory.data() == nullptr) {
         auto memory = mapping::create(options_.size);
         if (!memory) return failure(memory.error());
         p.memory = std::move(*memory);
     }
     list = p.next;
-    if (may_register(id) && !p.registered && !refused_) do_register(id);
+    if (may_register(id) && !p.registered && !refused_) register_buffer(id);
     if (!p.registered) ++counters_.unregistered;
     p.held = true;
-    ++lent_;
+    ++leased_;
     return registered_buffer{*this, id};
 }
 
-void registered_pool::do_register(int id) noexcept {
+void registered_pool::register_buffer(int id) noexcept {
     if (!table_made_) {
         if (io_uring_register_buffers_sparse(&ring_, options_.count) < 0) {
             refused_ = true;
@@ -48,75 +48,75 @@ void registered_pool::do_register(int id) noexcept {
         }
         table_made_ = true;
     }
-    place& p = at(id);
+    entry& p = at(id);
     const iovec memory{.iov_base = p.memory.data(), .iov_len = p.memory.size()};
     const __u64 tag = 0;
     p.registered = io_uring_register_buffers_update_tag(&ring_, static_cast<unsigned>(id), &memory,
                                                         &tag, 1) == 1;
-    // Mostly RLIMIT_MEMLOCK, which the next one would meet as well.
+    // Usually RLIMIT_MEMLOCK, which the next registration would hit as well.
     refused_ = !p.registered;
 }
 
-void registered_pool::lend(int id, op& sender) noexcept {
+void registered_pool::begin_send(int id, op& sender) noexcept {
     check(at(id).held && at(id).sender == nullptr, "a buffer is sent that is being sent");
     at(id).sender = &sender;
 }
 
-op& registered_pool::result_came(int id, bool note) noexcept {
-    place& p = at(id);
+op& registered_pool::result_came(int id, bool notification_follows) noexcept {
+    entry& p = at(id);
     op& sender = *p.sender;
     p.sender = nullptr;
-    if (note) ++p.notes;
-    tell_idle(id);
+    if (notification_follows) ++p.notifications;
+    notify_if_idle(id);
     return sender;
 }
 
-void registered_pool::note_came(int id) noexcept {
-    --at(id).notes;
-    tell_idle(id);
+void registered_pool::notification_came(int id) noexcept {
+    --at(id).notifications;
+    notify_if_idle(id);
 }
 
 void registered_pool::give_back(int id) noexcept {
     at(id).held = false;
-    tell_idle(id);
+    notify_if_idle(id);
 }
 
-void registered_pool::tell_idle(int id) noexcept {
-    place& p = at(id);
+void registered_pool::notify_if_idle(int id) noexcept {
+    entry& p = at(id);
     if (!idle(id)) return;
     if (p.idle != nullptr) p.queue->push(*std::exchange(p.idle, nullptr));
     if (p.held) return;
-    --lent_;
-    put_home(id);
+    --leased_;
+    put_back(id);
 }
 
-void registered_pool::put_home(int id) noexcept {
-    place& p = at(id);
-    // Others come and go with need; these are warm.
+void registered_pool::put_back(int id) noexcept {
+    entry& p = at(id);
+    // Unregistered memory is freed; registered memory stays warm.
     if (!may_register(id)) p.memory = mapping{};
-    std::int32_t& list = may_register(id) ? free_ : free_others_;
+    std::int32_t& list = may_register(id) ? free_ : free_unregistered_;
     p.next = list;
     list = id;
 }
 
-bool idle_wait::begin(std::coroutine_handle<> h, coro::context& here) noexcept {
-    if (here.cancelled()) {
+bool idle_wait::begin(std::coroutine_handle<> h, coro::context& current) noexcept {
+    if (current.cancelled()) {
         cancelled_ = true;
         return false;
     }
-    registered_pool::place& p = pool_.at(id_);
+    registered_pool::entry& p = pool_.at(id_);
     check(p.idle == nullptr, "two wait for one registered buffer");
     set_waiter(h);
-    here.watch(*this);
-    p.queue = &here.queue();
+    current.watch(*this);
+    p.queue = &current.queue();
     p.idle = this;
     return true;
 }
 
 void idle_wait::on_cancel(cancel_hook& hook) noexcept {
     auto& self = static_cast<idle_wait&>(hook);
-    registered_pool::place& p = self.pool_.at(self.id_);
-    // What it waited for has come, and it is to go on already.
+    registered_pool::entry& p = self.pool_.at(self.id_);
+    // The buffer is idle, and the waiter is ready already.
     if (p.idle != &self) return;
     p.idle = nullptr;
     self.cancelled_ = true;

@@ -1,4 +1,4 @@
-// Buffers that io_uring keeps pinned, and may go on reading when what sent them is over.
+// Registered buffers of io_uring, which the kernel may read after the send that used them is over.
 #pragma once
 
 #include <coroutine>
@@ -24,82 +24,82 @@ struct engine_counters;
 /// The buffers of one io_uring engine for reading, writing and sending in large pieces. The first
 /// `count` are registered with the ring when they are first taken (io_uring_register(2),
 /// IORING_REGISTER_BUFFERS_UPDATE) and stay pinned from then on; when all of those are in use,
-/// others are lent that are not. A zero-copy send owes a note until the peer has acknowledged what
-/// was sent: the buffer keeps that debt, the operation does not, and nobody is lent a buffer of
-/// which the kernel still reads. One thread.
+/// take() returns unregistered ones. The notification of a zero-copy send comes when the peer has
+/// acknowledged the data: the buffer waits for it, the operation does not, and take() returns no
+/// buffer that the kernel still reads. One thread.
 class registered_pool {
  public:
     struct options {
         std::uint32_t count = 16;  ///< registered ones; they count against RLIMIT_MEMLOCK
-        std::uint32_t most = 256;  ///< with those that are not registered
-        std::uint32_t size = std::uint32_t{256} << 10;  ///< bytes a buffer
+        std::uint32_t most = 256;  ///< including unregistered ones
+        std::uint32_t size = std::uint32_t{256} << 10;  ///< bytes per buffer
     };
 
-    /// Throws std::bad_alloc, or stops with a sentence on options out of range. `ring` is open when
-    /// the first buffer is taken, and closed before this dies.
+    /// Throws std::bad_alloc; aborts on options out of range. `ring` is open when the first buffer
+    /// is taken, and closed before this dies.
     registered_pool(io_uring& ring, options o, engine_counters& counters);
     registered_pool(const registered_pool&) = delete;
     registered_pool& operator=(const registered_pool&) = delete;
-    /// What the kernel still sends is pinned, and outlives the mapping.
+    /// Memory that the kernel still sends is pinned, and outlives the mapping.
     ~registered_pool();
 
-    /// A buffer that nobody holds and of which nothing is owed. ENOBUFS when there are `most`;
+    /// A buffer that is not held and has no pending notification. ENOBUFS when there are `most`;
     /// ENOMEM.
     [[nodiscard]] result<registered_buffer> take() noexcept;
 
-    /// Buffers that somebody holds, or of which the kernel still owes a note.
-    [[nodiscard]] std::uint32_t lent() const noexcept { return lent_; }
+    /// Buffers that are held, or that have a pending notification.
+    [[nodiscard]] std::uint32_t leased() const noexcept { return leased_; }
     [[nodiscard]] const options& limits() const noexcept { return options_; }
 
-    /// For the engine: `sender` goes to the kernel with buffer `id`.
-    void lend(int id, op& sender) noexcept;
-    /// For the engine: the result of what was sent from buffer `id` has come, and `note` says
-    /// whether a note will follow. Gives the sender.
-    [[nodiscard]] op& result_came(int id, bool note) noexcept;
-    /// For the engine: the kernel needs the memory of one send from buffer `id` no longer.
-    void note_came(int id) noexcept;
+    /// For the engine: `sender` is submitted with buffer `id`.
+    void begin_send(int id, op& sender) noexcept;
+    /// For the engine: the result of the send from buffer `id` has come, and a notification follows
+    /// or not. Returns the sender.
+    [[nodiscard]] op& result_came(int id, bool notification_follows) noexcept;
+    /// For the engine: the kernel has released the memory of one send from buffer `id`.
+    void notification_came(int id) noexcept;
 
  private:
     friend class registered_buffer;
     friend class idle_wait;
 
-    struct place {
+    struct entry {
         mapping memory;
-        op* sender = nullptr;             // in the kernel with this memory
-        coro::resumable* idle = nullptr;  // waits until nothing is owed
+        op* sender = nullptr;             // in flight with this memory
+        coro::resumable* idle = nullptr;  // waits until no notification is pending
         coro::ready_queue* queue = nullptr;
-        std::int32_t notes = 0;  // owed; the kernel may send one before the result it belongs to
-        std::int32_t next = -1;  // in a free list
+        std::int32_t notifications = 0;  // pending; one may come before its result
+        std::int32_t next = -1;          // in a free list
         bool held = false;
         bool registered = false;
     };
-    [[nodiscard]] place& at(int id) noexcept { return places_[static_cast<std::size_t>(id)]; }
-    [[nodiscard]] const place& at(int id) const noexcept {
-        return places_[static_cast<std::size_t>(id)];
+    [[nodiscard]] entry& at(int id) noexcept { return entries_[static_cast<std::size_t>(id)]; }
+    [[nodiscard]] const entry& at(int id) const noexcept {
+        return entries_[static_cast<std::size_t>(id)];
     }
     [[nodiscard]] bool idle(int id) const noexcept {
-        return at(id).sender == nullptr && at(id).notes == 0;
+        return at(id).sender == nullptr && at(id).notifications == 0;
     }
     [[nodiscard]] bool may_register(int id) const noexcept {
         return static_cast<std::uint32_t>(id) < options_.count;
     }
     void give_back(int id) noexcept;
-    void put_home(int id) noexcept;
-    void tell_idle(int id) noexcept;
-    void do_register(int id) noexcept;
+    void put_back(int id) noexcept;
+    void notify_if_idle(int id) noexcept;
+    void register_buffer(int id) noexcept;
 
     io_uring& ring_;
     options options_;
     engine_counters& counters_;
-    std::vector<place> places_;
-    std::int32_t free_ = -1;         // first of those that may be registered
-    std::int32_t free_others_ = -1;  // first of those that may not
-    std::uint32_t lent_ = 0;
+    std::vector<entry> entries_;
+    std::int32_t free_ = -1;               // first buffer that may be registered
+    std::int32_t free_unregistered_ = -1;  // first buffer that may not
+    std::uint32_t leased_ = 0;
     bool table_made_ = false;
     bool refused_ = false;  // the kernel registers no more
 };
 
-/// `co_await buffer.idle()`: nothing, or fault::cancelled.
+/// Awaiter of buffer.idle(): nothing, or fault::cancelled.
 class [[nodiscard]] idle_wait : coro::cancel_hook, coro::resumable {
  public:
     idle_wait(registered_pool& pool, int id) noexcept
@@ -116,7 +116,7 @@ class [[nodiscard]] idle_wait : coro::cancel_hook, coro::resumable {
     [[nodiscard]] result<void> await_resume() noexcept;
 
  private:
-    bool begin(std::coroutine_handle<> h, coro::context& here) noexcept;
+    bool begin(std::coroutine_handle<> h, coro::context& current) noexcept;
     static void on_cancel(cancel_hook& hook) noexcept;
 
     registered_pool& pool_;
@@ -124,9 +124,9 @@ class [[nodiscard]] idle_wait : coro::cancel_hook, coro::resumable {
     bool cancelled_ = false;
 };
 
-/// Memory of a registered_pool on loan. Goes home when it dies, or when the last note that is owed
-/// of it has come, whichever is later; on the pool's thread, before the pool dies. Empty when moved
-/// from.
+/// A leased buffer of a registered_pool. Returned when it dies, or when its last pending
+/// notification has come, whichever is later; on the pool's thread, before the pool dies. Empty
+/// when moved from.
 class registered_buffer {
  public:
     registered_buffer() noexcept = default;
@@ -144,7 +144,7 @@ class registered_buffer {
         if (pool_ != nullptr) pool_->give_back(id_);
     }
 
-    /// All of it. Not to be written to before it is idle.
+    /// All of it. Do not write to it before it is idle.
     [[nodiscard]] mutable_bytes bytes() const noexcept {
         const mapping& memory = pool_->at(id_).memory;
         return {static_cast<std::byte*>(memory.data()), memory.size()};
@@ -155,7 +155,7 @@ class registered_buffer {
     [[nodiscard]] int index() const noexcept { return pool_->at(id_).registered ? id_ : -1; }
     /// True while the kernel reads none of it.
     [[nodiscard]] bool is_idle() const noexcept { return pool_->idle(id_); }
-    /// Waits until the kernel reads none of it. One at a time.
+    /// Waits until the kernel reads none of it. One waiter at a time.
     [[nodiscard]] idle_wait idle() noexcept { return {*pool_, id_}; }
 
  private:

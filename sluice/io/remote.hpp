@@ -1,4 +1,4 @@
-// Runs a function on another engine's thread and brings its result back.
+// call_on(): runs a function on another engine's thread and returns its result.
 #pragma once
 
 #include <coroutine>
@@ -11,14 +11,14 @@
 
 namespace sluice::io {
 
-/// The letter of one call: it lives in the caller's frame, travels there, and comes back.
+/// The message of one call: it lives in the caller's frame, is delivered, and is posted back.
 template <class Function>
-class [[nodiscard]] remote_call : letter, coro::resumable {
+class [[nodiscard]] remote_call : message, coro::resumable {
     using value = std::invoke_result_t<Function&>;
 
  public:
-    remote_call(engine& here, engine& there, Function f) noexcept
-        : letter{&arrive}, here_{here}, there_{there}, function_{std::move(f)} {}
+    remote_call(engine& owner, engine& target, Function f) noexcept
+        : message{&arrive}, owner_{owner}, target_{target}, function_{std::move(f)} {}
     remote_call(const remote_call&) = delete;
     remote_call& operator=(const remote_call&) = delete;
     ~remote_call() = default;
@@ -26,39 +26,39 @@ class [[nodiscard]] remote_call : letter, coro::resumable {
     [[nodiscard]] static bool await_ready() noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> h) noexcept {
         set_waiter(h);
-        there_.post(*this);
-        if (!here_.blocks()) return true;
-        here_.block_until(back_);
+        target_.post(*this);
+        if (!owner_.blocks()) return true;
+        owner_.block_until(returned_);
         return false;
     }
     [[nodiscard]] value await_resume() noexcept { return std::move(*value_); }
 
  private:
-    // Once on the other side, once at home.
-    static void arrive(letter& l) noexcept {
-        auto& self = static_cast<remote_call&>(l);
+    // First on the target's thread, then on the owner's.
+    static void arrive(message& m) noexcept {
+        auto& self = static_cast<remote_call&>(m);
         if (!self.value_) {
             self.value_.emplace(self.function_());
-            self.here_.post(self);
+            self.owner_.post(self);
             return;
         }
-        self.back_ = true;
-        if (!self.here_.blocks()) self.here_.ready().push(self);
+        self.returned_ = true;
+        if (!self.owner_.blocks()) self.owner_.ready().push(self);
     }
 
-    engine& here_;
-    engine& there_;
+    engine& owner_;
+    engine& target_;
     Function function_;
     std::optional<value> value_;
-    bool back_ = false;
+    bool returned_ = false;
 };
 
-/// `co_await call_on(here, there, f)`: runs `f` on the thread of `there`, between two of its
-/// coroutines, and gives what it returned. `f` must not wait. Not cancelled: the letter has to come
-/// back, so `there` must keep running until it has.
+/// `co_await call_on(owner, target, f)`: runs `f` on the thread of `target`, between two of its
+/// coroutines, and returns its value. `f` must not wait. Not cancellable: `target` must keep
+/// running until the message has come back.
 template <class Function>
-auto call_on(engine& here, engine& there, Function f) noexcept {
-    return remote_call<Function>{here, there, std::move(f)};
+auto call_on(engine& owner, engine& target, Function f) noexcept {
+    return remote_call<Function>{owner, target, std::move(f)};
 }
 
 }  // namespace sluice::io

@@ -1,4 +1,4 @@
-// Parks operations until a thread is told that one of their descriptors is ready.
+// Implements session_engine: parks operations until epoll reports their descriptors.
 #include "sluice/io/session_engine.hpp"
 
 #include <cerrno>
@@ -9,7 +9,7 @@
 namespace sluice::io {
 namespace {
 
-// Turns of one session before the thread looks after others: each is a budget of operations
+// Turns of a session before its thread serves another: each is a budget of operations
 // (engine_options), which is some 4 MiB of a transfer.
 constexpr int turns_at_a_time = 4;
 
@@ -18,22 +18,22 @@ constexpr engine_options one_session{.buffers = {}, .turn_budget = 8};
 
 }  // namespace
 
-session_engine::session_engine(slot_table& slots, epoll& events, std::uint64_t data, waker wakes,
+session_engine::session_engine(slot_table& slots, epoll& events, std::uint64_t data, waker on_wake,
                                void* owner)
-    : engine{one_session, slots}, events_{events}, data_{data}, wake_{wakes}, owner_{owner} {}
+    : engine{one_session, slots}, events_{events}, data_{data}, on_wake_{on_wake}, owner_{owner} {}
 
 session_engine::~session_engine() {
-    see_senders_off();
+    wait_for_senders();
 }
 
-void session_engine::take_up(std::unique_ptr<buffer_pool>& buffers) noexcept {
-    if (!has_buffers()) static_cast<void>(lend_buffers(std::move(buffers)));
-    // Any of them may be what became ready.
+void session_engine::begin_run(std::unique_ptr<buffer_pool>& buffers) noexcept {
+    if (!has_buffers()) static_cast<void>(set_buffers(std::move(buffers)));
+    // The ready descriptor may be that of any of them.
     parked_.for_each([this](coro::resumable& r) {
         op& o = static_cast<op&>(r);
         o.resumable::unlink();
         fd_slot& s = slot(o.fd());
-        (o.kind().want == interest::in ? s.may_in : s.may_out) = true;
+        (o.kind().want == interest::in ? s.readable : s.writable) = true;
         queue(o);
     });
 }
@@ -44,14 +44,14 @@ void session_engine::run() noexcept {
     while (is_busy() && --left > 0);
 }
 
-void session_engine::lay_down(std::unique_ptr<buffer_pool>& pool) noexcept {
-    if (buffers().lent() == 0) pool = lend_buffers(nullptr);
+void session_engine::end_run(std::unique_ptr<buffer_pool>& pool) noexcept {
+    if (buffers().leased() == 0) pool = set_buffers(nullptr);
 }
 
 bool session_engine::start(op& o) noexcept {
     if (o.kind().want != interest::none) {
         const fd_slot& s = slot(o.fd());
-        if (!(o.kind().want == interest::in ? s.may_in : s.may_out)) {
+        if (!(o.kind().want == interest::in ? s.readable : s.writable)) {
             park(o);
             return false;
         }
@@ -63,8 +63,8 @@ bool session_engine::try_or_park(op& o) noexcept {
     switch (attempt(o)) {
         case outcome::over: return true;
         case outcome::not_ready: park(o); return false;
-        case outcome::starved:
-            // Nobody else could bring one home.
+        case outcome::no_buffer:
+            // No other coroutine could return one.
             static_cast<void>(completed(o, {.result = -ENOBUFS}));
             return true;
     }
@@ -87,7 +87,7 @@ void session_engine::fail(op& o, int negative_errno) noexcept {
 }
 
 void session_engine::wait(time_point /*until*/) noexcept {
-    look_at_clock();
+    update_clock();
 }
 
 bool session_engine::watch() noexcept {
@@ -95,8 +95,8 @@ bool session_engine::watch() noexcept {
     parked_.for_each([&](coro::resumable& r) {
         op& o = static_cast<op&>(r);
         fd_slot& s = slot(o.fd());
-        // A descriptor has one registration for both directions. No EPOLLRDHUP: it would go on
-        // reporting to an operation that waits to write.
+        // A descriptor has one registration for both directions. No EPOLLRDHUP: it would keep
+        // waking an operation that waits to write.
         std::uint32_t events = EPOLLONESHOT;
         if (s.in != nullptr && s.in->state_ == op::state::parked) events |= EPOLLIN;
         if (s.out != nullptr && s.out->state_ == op::state::parked) events |= EPOLLOUT;

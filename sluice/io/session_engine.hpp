@@ -1,4 +1,4 @@
-// The engine of one session of the pool model: whichever thread is free runs it.
+// Engine of one session of the pool model, run by any free thread.
 #pragma once
 
 #include <cstdint>
@@ -9,42 +9,43 @@
 
 namespace sluice::io {
 
-/// Attempts operations as the epoll engine does, but waits for nothing itself: when none of its
-/// coroutines can go on, watch() registers what they wait for with an epoll instance that all
-/// sessions share, and the thread is free for another session. A thread that is told by that
-/// instance runs this engine next. Work that burns CPU or waits for a disk is done on that thread.
+/// Attempts operations as the epoll engine does, but never waits: when none of its coroutines is
+/// ready, watch() registers their descriptors with an epoll instance that all sessions share, and
+/// the thread is free for another session. The thread that gets the event runs this engine next.
+/// Work that burns CPU or waits for a disk is done on that thread.
 ///
-/// One thread at a time: a lock of the caller's orders one run() before the next. wake() and post()
-/// may be called from any thread.
+/// One thread at a time: a lock of the caller's orders one run() before the next. Any thread may
+/// call wake() and post().
 class session_engine final : public engine {
  public:
     /// Called by wake(), on any thread: run() is due.
     using waker = void (*)(void* owner) noexcept;
 
     /// Its events carry `data`. `slots`, `events` and `owner` outlive it.
-    session_engine(slot_table& slots, epoll& events, std::uint64_t data, waker wakes, void* owner);
+    session_engine(slot_table& slots, epoll& events, std::uint64_t data, waker on_wake,
+                   void* owner);
     ~session_engine() override;
 
     [[nodiscard]] engine_kind which() const noexcept override { return engine_kind::epoll; }
     [[nodiscard]] bool works_in_place() const noexcept override { return true; }
-    void wake() noexcept override { wake_(owner_); }
+    void wake() noexcept override { on_wake_(owner_); }
 
-    /// Before run(): lends it the buffers of the calling thread, and queues what waited. A session
-    /// that holds leases keeps the buffers that they came from, and `buffers` stay.
-    void take_up(std::unique_ptr<buffer_pool>& buffers) noexcept;
-    /// Runs what can go on, for some turns at most.
+    /// Before run(): takes the calling thread's buffers and queues the parked operations. A session
+    /// that holds leases keeps the pool they came from, and leaves `buffers` alone.
+    void begin_run(std::unique_ptr<buffer_pool>& buffers) noexcept;
+    /// Runs ready coroutines, for some turns at most.
     void run() noexcept;
-    /// After run(): gives the buffers back, unless the session holds leases of them.
-    void lay_down(std::unique_ptr<buffer_pool>& buffers) noexcept;
+    /// After run(): returns the buffers, unless the session holds leases of them.
+    void end_run(std::unique_ptr<buffer_pool>& pool) noexcept;
 
-    /// Between lay_down() and take_up(): registers one event (EPOLLONESHOT) for each descriptor
-    /// that is waited for. False if an operation failed for that, and run() is due.
+    /// Between end_run() and begin_run(): registers one event (EPOLLONESHOT) per awaited
+    /// descriptor. False if an operation failed for that, and run() is due.
     [[nodiscard]] bool watch() noexcept;
-    /// Tells that `fd` stands in the epoll instance already.
-    void is_watched(int fd) noexcept { slot(fd).registered = true; }
-    /// When run() is due although nothing happens.
+    /// `fd` is registered with the epoll instance already.
+    void mark_registered(int fd) noexcept { slot(fd).registered = true; }
+    /// When run() is due without an event.
     [[nodiscard]] time_point until() noexcept { return timers().next(); }
-    /// Whether run() is due at once.
+    /// True if run() is due at once.
     [[nodiscard]] bool is_due() const noexcept { return is_busy(); }
 
  private:
@@ -60,7 +61,7 @@ class session_engine final : public engine {
 
     epoll& events_;
     std::uint64_t data_;
-    waker wake_;
+    waker on_wake_;
     void* owner_;
     coro::resumable_list parked_;
 };

@@ -1,4 +1,4 @@
-// Starts the thread, runs its coroutine, ends it.
+// Implements shard: starts its thread, runs its coroutine, and joins it.
 #include "sluice/io/shard.hpp"
 
 #include <sched.h>
@@ -11,9 +11,9 @@
 
 namespace sluice::io {
 
-shard::stop_letter::stop_letter(shard& s) noexcept
-    : letter{[](letter& l) noexcept {
-          auto& self = static_cast<stop_letter&>(l);
+shard::stop_message::stop_message(shard& s) noexcept
+    : message{[](message& m) noexcept {
+          auto& self = static_cast<stop_message&>(m);
           self.delivered = true;
           if (self.owner.root_ != nullptr) self.owner.root_->cancel();
       }},
@@ -24,7 +24,7 @@ shard::shard() noexcept : stop_{*this} {}
 result<std::unique_ptr<shard>> shard::start(options o, entry run) {
     std::unique_ptr<shard> made{new shard};
     std::promise<result<void>> started;
-    auto answer = started.get_future();
+    auto future = started.get_future();
     try {
         made->thread_ = std::thread{
             [&made = *made, o, run = std::move(run), started = std::move(started)]() mutable {
@@ -33,9 +33,9 @@ result<std::unique_ptr<shard>> shard::start(options o, entry run) {
     } catch (const std::system_error&) {
         return failure_of(EAGAIN);
     }
-    if (auto stands = answer.get(); !stands) {
+    if (auto outcome = future.get(); !outcome) {
         made->thread_.join();
-        return failure(stands.error());
+        return failure(outcome.error());
     }
     return made;
 }
@@ -73,7 +73,7 @@ void shard::work(const options& o, const entry& run, std::function<void(result<v
     started({});
     io::run(*engine_, run(*engine_), root);
     root_ = nullptr;
-    // From here on nobody may send the stop, and one that was sent must arrive.
+    // No stop may be sent from here on, and one that was sent must arrive.
     if (stop_sent_.exchange(true)) {
         while (!stop_.delivered) engine_->run_once(never);
     }

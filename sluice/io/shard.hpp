@@ -1,4 +1,4 @@
-// One thread with everything it needs: engine, timers, buffers, mailbox; it shares nothing.
+// Shard: a thread with its own engine, timers, buffers and mailbox; it shares nothing.
 #pragma once
 
 #include <atomic>
@@ -15,20 +15,20 @@
 
 namespace sluice::io {
 
-/// A thread that runs one coroutine, and whatever that starts, on an engine of its own. For a
-/// server, that coroutine opens the shard's own listener with SO_REUSEPORT (net/listener.hpp).
-/// Other threads reach it by stop() and engine::post (io::call_on).
+/// A thread that runs one coroutine and its children on its own engine. In a server, that coroutine
+/// opens the shard's own listener with SO_REUSEPORT (net/listener.hpp). Other threads reach it by
+/// stop() and engine::post (io::call_on).
 class shard {
  public:
     struct options {
         engine_kind kind = engine_kind::epoll;
         engine_options engine;
-        std::optional<int> cpu;  ///< pins the thread there (sched_setaffinity(2))
+        std::optional<int> cpu;  ///< pins the thread to this core (sched_setaffinity(2))
     };
-    /// What the thread runs. It ends when this ends; `stop` cancels its context.
+    /// The thread's coroutine. The thread ends with it; `stop` cancels its context.
     using entry = std::function<coro::task<void>(engine&)>;
 
-    /// Starts the thread and waits until its engine stands. The errno of making the engine, or
+    /// Starts the thread and waits until its engine is ready. The errno of making the engine, or
     /// EAGAIN if no thread could be started.
     [[nodiscard]] static result<std::unique_ptr<shard>> start(options o, entry run);
     shard(const shard&) = delete;
@@ -36,27 +36,27 @@ class shard {
     /// Stops and joins.
     ~shard();
 
-    /// Any thread, any number of times: cancels what the shard runs.
+    /// Any thread, any number of times: cancels the shard's coroutine.
     void stop() noexcept;
     /// Waits for the thread's end. One thread, once.
     void join() noexcept;
-    /// For posting letters. It lives until join() or the destructor returns.
-    [[nodiscard]] engine& home() noexcept { return *engine_; }
+    /// For posting messages. Valid until join() or the destructor returns.
+    [[nodiscard]] io::engine& engine() noexcept { return *engine_; }
 
  private:
     shard() noexcept;
     void work(const options& o, const entry& run, std::function<void(result<void>)> started);
 
-    struct stop_letter : letter {
-        explicit stop_letter(shard& s) noexcept;
+    struct stop_message : message {
+        explicit stop_message(shard& s) noexcept;
         shard& owner;
         bool delivered = false;
     };
 
     std::thread thread_;
-    std::unique_ptr<engine> engine_;
+    std::unique_ptr<io::engine> engine_;
     coro::context* root_ = nullptr;
-    stop_letter stop_;
+    stop_message stop_;
     std::atomic<bool> stop_sent_ = false;
 };
 

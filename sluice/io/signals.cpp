@@ -1,4 +1,4 @@
-// signalfd(2), read without waiting.
+// Implements signals over signalfd(2).
 #include "sluice/io/signals.hpp"
 
 #include <sys/signalfd.h>

@@ -1,4 +1,4 @@
-// Signals as something to be awaited.
+// Awaitable signals over signalfd(2).
 #pragma once
 
 #include <csignal>
@@ -11,10 +11,10 @@
 
 namespace sluice::io {
 
-/// Waits for the next of the watched signals: its number.
+/// Waits for the next watched signal; gives its number.
 class next_signal final : public op {
  public:
-    next_signal(engine& home, int fd) noexcept : op{kind_, home, fd} {}
+    next_signal(engine& owner, int fd) noexcept : op{kind_, owner, fd} {}
     [[nodiscard]] result<int> await_resume() noexcept;
 
  private:
@@ -23,8 +23,8 @@ class next_signal final : public op {
 };
 
 /// Blocks the signals for the calling thread, and for those it starts later, and delivers them to
-/// whoever awaits next() (signalfd(2)). Make it first thing, before any thread is started: a thread
-/// that does not block a signal may take it. Signals of one number that come together count once.
+/// next() (signalfd(2)). Make it first thing, before any thread is started: a thread that does not
+/// block a signal may take it. Signals of one number that come together count once.
 class signals {
  public:
     /// Errno of signalfd(2) or of attaching.

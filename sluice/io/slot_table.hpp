@@ -1,4 +1,4 @@
-// What engines know of descriptors: a slot for each that the process may open.
+// Table of descriptor slots: operations and readiness per descriptor.
 #pragma once
 
 #include <sys/resource.h>
@@ -22,14 +22,14 @@ struct fd_slot {
     std::uint16_t generation = 0;
     bool attached = false;
     bool registered = false;  // with epoll
-    bool may_in = false;      // no EAGAIN since the last readiness
-    bool may_out = false;
-    bool short_says_nothing = false;  // a short read or write does not mean EAGAIN next
-    bool quiet_awaited = false;
+    bool readable = false;    // no EAGAIN since the last readiness event
+    bool writable = false;
+    bool short_is_ambiguous = false;  // a short read or write does not mean EAGAIN next
+    bool idle_awaited = false;
 };
 
 /// Indexed by descriptor. Untouched pages of it cost nothing. Engines of several threads may share
-/// one, since a descriptor is attached to one of them at a time.
+/// a table, since a descriptor is attached to one of them at a time.
 class slot_table {
  public:
     /// Throws std::bad_alloc.

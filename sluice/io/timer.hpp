@@ -1,4 +1,4 @@
-// Timers as nodes in their owners' frames, on one heap a thread.
+// Timers: nodes in their owners' frames, on a heap per thread.
 #pragma once
 
 #include <chrono>
@@ -8,19 +8,19 @@
 
 namespace sluice::io {
 
-/// Deadlines never move with the wall clock (clock_gettime(2), CLOCK_MONOTONIC).
+/// The clock of deadlines, independent of the wall clock (clock_gettime(2), CLOCK_MONOTONIC).
 using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = clock::duration;
 /// A deadline that never comes.
 inline constexpr time_point never = time_point::max();
 
-/// `now + d`, or never where that is beyond what the clock can count.
+/// `now + d`, or `never` if that is beyond the range of the clock.
 [[nodiscard]] constexpr time_point after(time_point now, duration d) noexcept {
     return d >= never - now ? never : now + d;
 }
 
-/// What is left until `until`, for a system call; zero if it has passed.
+/// Time left until `until`, for a system call; zero if it has passed.
 [[nodiscard]] inline timespec time_left(time_point until) noexcept {
     using std::chrono::nanoseconds;
     const auto left = std::chrono::duration_cast<nanoseconds>(until - clock::now()).count();
@@ -29,10 +29,10 @@ inline constexpr time_point never = time_point::max();
     return {.tv_sec = left / a_second, .tv_nsec = left % a_second};
 }
 
-/// Something that happens once at a point in time. Lives in its owner, allocates nothing.
+/// A function that is called once, at a point in time. Lives in its owner, allocates nothing.
 class timer : public heap_hook<timer> {
  public:
-    /// `fire` is called on the thread of the heap, with the timer out of the heap.
+    /// `fire` is called on the thread of the heap, after the timer has left the heap.
     explicit timer(void (*fire)(timer&) noexcept) noexcept : fire_{fire} {}
 
     friend bool operator<(const timer& a, const timer& b) noexcept { return a.when_ < b.when_; }
@@ -46,15 +46,15 @@ class timer : public heap_hook<timer> {
 /// The timers of one thread, the earliest first.
 class timer_heap {
  public:
-    /// The timer must not be armed. One that is armed for `never` stays out of the heap.
+    /// The timer must not be armed. `never` as the deadline arms nothing.
     void arm(timer& t, time_point when) noexcept {
         if (when == never) return;
         t.when_ = when;
         heap_.push(t);
     }
-    /// Nothing happens to a timer that is not armed.
+    /// No effect on a timer that is not armed.
     void disarm(timer& t) noexcept { heap_.remove(t); }
-    /// When the earliest timer is due; `never` if there is none.
+    /// The earliest deadline; `never` if there is no timer.
     [[nodiscard]] time_point next() const noexcept {
         return heap_.empty() ? never : heap_.least()->when_;
     }

@@ -1,4 +1,4 @@
-// Forks, waits, reads, ends.
+// Implements lab::child: fork(2), execve(2) of /proc/self/exe, output pipes, termination.
 #include "sluice/lab/child.hpp"
 
 #include <fcntl.h>
@@ -25,17 +25,17 @@ namespace sluice::lab {
 namespace {
 
 using clock = std::chrono::steady_clock;
-constexpr auto heading = "listening on ";
+constexpr auto address_prefix = "listening on ";
 
 constexpr std::size_t pipe_size = 65536;
 
-/// Between fork and exec: what is safe there, and nothing else.
-[[noreturn]] void become(const child_options& o, pid_t parent, char* const* words, int go, int out,
-                         int err) {
-    constexpr int could_not = 127;
+/// Runs between fork(2) and execve(2): async-signal-safe calls only (signal-safety(7)).
+[[noreturn]] void exec_child(const child_options& o, pid_t parent, char* const* words, int go,
+                             int out, int err) {
+    constexpr int exec_failed = 127;
     ::setsid();
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(could_not);
+    if (::getppid() != parent) ::_exit(exec_failed);
     if (!o.cores.empty()) {
         cpu_set_t cores;
         CPU_ZERO(&cores);
@@ -43,30 +43,31 @@ constexpr std::size_t pipe_size = 65536;
         ::sched_setaffinity(0, sizeof cores, &cores);
     }
     for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(each, SIG_DFL);
-    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    ::dup2(nothing, STDIN_FILENO);
+    const int null_device = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::dup2(null_device, STDIN_FILENO);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err, STDERR_FILENO);
-    for (const int each : {o.lent, o.lent_too}) {
+    for (const int each : {o.inherited, o.also_inherited}) {
         if (each >= 0) ::fcntl(each, F_SETFD, 0);
     }
-    // The counters are to be there before the first instruction that counts.
-    char one = 0;
-    if (::read(go, &one, 1) < 0) ::_exit(could_not);
+    // Waits until the parent has attached the counters, so that they count from the first
+    // instruction.
+    char byte = 0;
+    if (::read(go, &byte, 1) < 0) ::_exit(exec_failed);
     ::execv("/proc/self/exe", words);
-    ::_exit(could_not);
+    ::_exit(exec_failed);
 }
 
 bool is_plain(std::string_view word) {
-    constexpr std::string_view fine = "@%+=:,./-_";
+    constexpr std::string_view plain_characters = "@%+=:,./-_";
     return !word.empty() && std::ranges::all_of(word, [&](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               fine.contains(c);
+               plain_characters.contains(c);
     });
 }
 
-/// The last of what a program complained of, on one line.
-std::string last_words(std::string_view text) {
+/// The last line that a program wrote to stderr, printable, 300 bytes at most.
+std::string last_error_line(std::string_view text) {
     while (text.ends_with('\n')) text.remove_suffix(1);
     const auto line = text.substr(text.rfind('\n') + 1);
     constexpr std::size_t most = 300;
@@ -95,7 +96,7 @@ std::expected<child, std::string> child::start(const child_options& o) {
         return std::unexpected{"cannot start a process: " + error::system(errno).message()};
     }
     if (process == 0) {
-        become(o, parent, pointers.data(), go->out.get(), out->in.get(), err->in.get());
+        exec_child(o, parent, pointers.data(), go->out.get(), out->in.get(), err->in.get());
     }
     child made;
     made.process_ = process;
@@ -109,8 +110,8 @@ std::expected<child, std::string> child::start(const child_options& o) {
         made.switches_ = count_switches(process);
         made.calls_ = count_calls(process);
     }
-    const char one = 1;
-    if (::write(go->in.get(), &one, sizeof one) < 0) {
+    const char byte = 1;
+    if (::write(go->in.get(), &byte, sizeof byte) < 0) {
         return std::unexpected{"cannot speak to a process: " + error::system(errno).message()};
     }
     return made;
@@ -121,8 +122,8 @@ child::child(child&& other) noexcept
       name_{std::move(other.name_)},
       out_{std::move(other.out_)},
       err_{std::move(other.err_)},
-      said_{std::move(other.said_)},
-      complained_{std::move(other.complained_)},
+      out_text_{std::move(other.out_text_)},
+      err_text_{std::move(other.err_text_)},
       switches_{std::move(other.switches_)},
       calls_{std::move(other.calls_)} {}
 
@@ -133,8 +134,8 @@ child& child::operator=(child&& other) noexcept {
     name_ = std::move(other.name_);
     out_ = std::move(other.out_);
     err_ = std::move(other.err_);
-    said_ = std::move(other.said_);
-    complained_ = std::move(other.complained_);
+    out_text_ = std::move(other.out_text_);
+    err_text_ = std::move(other.err_text_);
     switches_ = std::move(other.switches_);
     calls_ = std::move(other.calls_);
     return *this;
@@ -148,7 +149,7 @@ watched child::watch() const noexcept {
     return {.process = process_, .switches = switches_.get(), .calls = calls_.get()};
 }
 
-bool child::take_in(int stop, clock::time_point until) {
+bool child::read_pipes(int stop, clock::time_point until) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
     if (left <= 0) return false;
@@ -159,39 +160,40 @@ bool child::take_in(int stop, clock::time_point until) {
     if (all[2].revents != 0) return false;
     const auto read_from = [](unique_fd& from, const pollfd& state, std::string& into) {
         if (state.revents == 0) return;
-        std::array<char, 65536> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-        const ssize_t got = ::read(from.get(), room.data(), room.size());
+        std::array<char, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+        const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
         if (got > 0) {
-            into.append(room.data(), static_cast<std::size_t>(got));
+            into.append(buffer.data(), static_cast<std::size_t>(got));
         } else {
             from.reset();
         }
     };
-    read_from(out_, all[0], said_);
-    read_from(err_, all[1], complained_);
+    read_from(out_, all[0], out_text_);
+    read_from(err_, all[1], err_text_);
     return out_ || err_;
 }
 
-std::string child::why(const std::string& what) const {
-    const auto words = last_words(complained_);
-    if (words.empty()) return fmt::format("`{}` {}", name_, what);
-    return fmt::format("`{}` {}: {}", name_, what, words);
+std::string child::describe_failure(const std::string& what) const {
+    const auto line = last_error_line(err_text_);
+    if (line.empty()) return fmt::format("`{}` {}", name_, what);
+    return fmt::format("`{}` {}: {}", name_, what, line);
 }
 
 std::expected<std::string, std::string> child::await_address(int stop,
-                                                             std::chrono::milliseconds patience) {
-    const auto until = clock::now() + patience;
+                                                             std::chrono::milliseconds timeout) {
+    const auto until = clock::now() + timeout;
     for (;;) {
-        const auto at = complained_.find(heading);
-        const auto end = at == std::string::npos ? at : complained_.find(" (", at);
+        const auto at = err_text_.find(address_prefix);
+        const auto end = at == std::string::npos ? at : err_text_.find(" (", at);
         if (end != std::string::npos) {
-            const auto from = at + std::string_view{heading}.size();
-            return complained_.substr(from, end - from);
+            const auto from = at + std::string_view{address_prefix}.size();
+            return err_text_.substr(from, end - from);
         }
-        if (!take_in(stop, until)) break;
+        if (!read_pipes(stop, until)) break;
     }
     const bool gone = !out_ && !err_;
-    return std::unexpected{why(gone ? "ended before it listened" : "did not begin to listen")};
+    return std::unexpected{
+        describe_failure(gone ? "ended before it listened" : "did not begin to listen")};
 }
 
 int child::wait() {
@@ -203,33 +205,33 @@ int child::wait() {
 }
 
 std::expected<std::string, std::string> child::await_output(int stop,
-                                                            std::chrono::milliseconds patience) {
-    const auto until = clock::now() + patience;
-    while (take_in(stop, until)) {
+                                                            std::chrono::milliseconds timeout) {
+    const auto until = clock::now() + timeout;
+    while (read_pipes(stop, until)) {
     }
     if (out_ || err_) {
         const bool late = clock::now() >= until;
-        auto reason = why(late ? "took too long" : "was interrupted");
+        auto reason = describe_failure(late ? "took too long" : "was interrupted");
         return std::unexpected{std::move(reason)};
     }
     const int status = wait();
-    if (WIFSIGNALED(status)) return std::unexpected{why("was killed")};
-    if (WEXITSTATUS(status) != 0) return std::unexpected{why("failed")};
-    return std::move(said_);
+    if (WIFSIGNALED(status)) return std::unexpected{describe_failure("was killed")};
+    if (WEXITSTATUS(status) != 0) return std::unexpected{describe_failure("failed")};
+    return std::move(out_text_);
 }
 
 void child::end() noexcept {
     if (process_ <= 0) return;
-    // What a server would still do, as to sum up a file that it has got, is of no use to anybody.
-    constexpr auto patience = std::chrono::milliseconds{60};
+    // The lab has no use for work that a server does on shutdown, such as hashing a received file.
+    constexpr auto timeout = std::chrono::milliseconds{60};
     constexpr auto pause = std::chrono::milliseconds{1};
     ::kill(process_, SIGTERM);
-    const auto until = clock::now() + patience;
+    const auto until = clock::now() + timeout;
     for (;;) {
         const pid_t gone = ::waitpid(process_, nullptr, WNOHANG);
         if (gone == process_ || (gone < 0 && errno != EINTR)) break;
         if (clock::now() >= until) {
-            // Its children die with it.
+            // The kernel signals its children (PR_SET_PDEATHSIG in the fork model).
             ::kill(process_, SIGKILL);
             ::waitpid(process_, nullptr, 0);
             break;

@@ -1,4 +1,4 @@
-// A program of ours in a process of its own: on the cores it is given, and never left behind.
+// Runs a sluice command in a child process on given cores, with its output captured.
 #pragma once
 
 #include <sys/types.h>
@@ -15,59 +15,62 @@
 namespace sluice::lab {
 
 struct child_options {
-    std::vector<std::string> words;  ///< what follows the program's name
-    std::vector<int> cores;          ///< where it may run; empty: anywhere
-    bool counted = false;            ///< context switches and system calls, where that is allowed
-    int lent = -1;                   ///< a descriptor more that it gets, under its number here
-    int lent_too = -1;
+    std::vector<std::string> words;  ///< arguments after the program's name
+    std::vector<int> cores;          ///< affinity mask; empty: any core
+    bool counted = false;            ///< count context switches and system calls, if allowed
+    int inherited = -1;              ///< inherited under the same number; -1: none
+    int also_inherited = -1;
 };
 
-/// This very program (/proc/self/exe) with other words. In a session of its own, so that Ctrl-C at
-/// the terminal does not reach it; dies by SIGKILL with the thread that began it, whatever becomes
-/// of that. Its stdin is empty; stdout and stderr come here.
+/// This program (/proc/self/exe) with other arguments. It has a session of its own (setsid(2)), so
+/// Ctrl-C at the terminal does not reach it; the kernel kills it (PR_SET_PDEATHSIG, SIGKILL) when
+/// the thread that started it ends. Its stdin is /dev/null; pipes capture its stdout and stderr.
+/// One thread.
 class child {
  public:
-    /// The error is a sentence without its full stop.
+    /// Starts the process. The error is a sentence without its full stop.
     [[nodiscard]] static std::expected<child, std::string> start(const child_options& o);
     child(child&& other) noexcept;
     child& operator=(child&& other) noexcept;
     child(const child&) = delete;
     child& operator=(const child&) = delete;
-    /// Ends it.
+    /// Calls end().
     ~child();
 
     [[nodiscard]] watched watch() const noexcept;
 
-    /// Waits for `listening on HOST:PORT` on stderr, and gives the address. `stop` is a descriptor
-    /// that ends the wait when it is readable; so does `patience`. The error is a sentence without
-    /// its full stop that holds what the program said instead.
+    /// Waits for `listening on HOST:PORT (` on stderr and returns the address. The wait ends when
+    /// `stop`, a descriptor, is readable or after `timeout`. The error is a sentence without its
+    /// full stop that quotes the last line of stderr.
     [[nodiscard]] std::expected<std::string, std::string> await_address(
-        int stop, std::chrono::milliseconds patience);
-    /// Waits for its end, and gives all of its stdout. As above; a status other than 0 is an error.
+        int stop, std::chrono::milliseconds timeout);
+    /// Waits until the process exits and returns all of its stdout. Limits and error as above; a
+    /// status other than 0 is an error.
     [[nodiscard]] std::expected<std::string, std::string> await_output(
-        int stop, std::chrono::milliseconds patience);
+        int stop, std::chrono::milliseconds timeout);
 
-    /// SIGTERM; soon after SIGKILL.
+    /// Sends SIGTERM, and SIGKILL after 60 ms; then reaps the process.
     void end() noexcept;
 
  private:
     child() = default;
-    /// Takes in what is there on both pipes; false once both have ended.
-    [[nodiscard]] bool take_in(int stop, std::chrono::steady_clock::time_point until);
-    [[nodiscard]] std::string why(const std::string& what) const;
+    /// Reads once from the pipes that are readable. False when both have ended, at `until`, or when
+    /// `stop` is readable.
+    [[nodiscard]] bool read_pipes(int stop, std::chrono::steady_clock::time_point until);
+    [[nodiscard]] std::string describe_failure(const std::string& what) const;
     [[nodiscard]] int wait();
 
     pid_t process_ = 0;
-    std::string name_;  // its first words
+    std::string name_;  // "sluice" and its first two arguments
     unique_fd out_;
     unique_fd err_;
-    std::string said_;
-    std::string complained_;
+    std::string out_text_;
+    std::string err_text_;
     unique_fd switches_;
     unique_fd calls_;
 };
 
-/// The words of a command as a shell takes them.
+/// A command line that a POSIX shell splits into `words`.
 [[nodiscard]] std::string shell_words(const std::vector<std::string>& words);
 
 }  // namespace sluice::lab

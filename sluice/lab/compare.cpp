@@ -1,4 +1,4 @@
-// Pairs up what two runs have in common.
+// Implements compare_runs(): matches the cases, variants and quantities of two runs.
 #include "sluice/lab/compare.hpp"
 
 #include <fmt/format.h>
@@ -25,17 +25,17 @@ figures figures_of(const results& found) {
     return all;
 }
 
-std::string told(const test_case& one, const figure& each) {
+std::string figure_name(const test_case& one, const figure& each) {
     return fmt::format("{}, {}: {}", one.plan, one.name, each.variant);
 }
 
-/// Which of the figures of `one` the other has not.
+/// The names of the figures of `one` that `other` lacks.
 std::vector<std::string> missing(const results& one, const figures& other) {
     std::vector<std::string> names;
     for (const auto& each : one.cases) {
         for (const auto& row : each.figures) {
             if (!other.contains({each.plan, each.name, row.variant})) {
-                names.push_back(told(each, row));
+                names.push_back(figure_name(each, row));
             }
         }
     }
@@ -43,32 +43,32 @@ std::vector<std::string> missing(const results& one, const figures& other) {
 }
 
 void compare_facts(const results& before, const results& after, changes& into) {
-    const auto note = [&into](const fact& one, const fact& other) {
-        auto& where = one.must_match || other.must_match ? into.mismatches : into.differences;
-        where.push_back({one, other});
+    const auto add_pair = [&into](const fact& one, const fact& other) {
+        auto& list = one.must_match || other.must_match ? into.mismatches : into.differences;
+        list.push_back({one, other});
     };
-    const auto twin_in = [](const results& run, const fact& of) -> const fact* {
+    const auto matching_fact = [](const results& run, const fact& of) -> const fact* {
         const auto found = std::ranges::find_if(run.environment, [&of](const fact& each) {
             return each.topic == of.topic && each.name == of.name;
         });
         return found == run.environment.end() ? nullptr : &*found;
     };
     for (const auto& one : before.environment) {
-        const auto* other = twin_in(after, one);
+        const auto* other = matching_fact(after, one);
         if (other == nullptr) {
-            note(one, {one.topic, one.name, {}, one.must_match});
+            add_pair(one, {one.topic, one.name, {}, one.must_match});
         } else if (other->value != one.value) {
-            note(one, *other);
+            add_pair(one, *other);
         }
     }
     for (const auto& other : after.environment) {
-        if (twin_in(before, other) == nullptr) {
-            note({other.topic, other.name, {}, other.must_match}, other);
+        if (matching_fact(before, other) == nullptr) {
+            add_pair({other.topic, other.name, {}, other.must_match}, other);
         }
     }
 }
 
-const series* twin_of(const series& of, const figure& in) {
+const series* matching_series(const series& of, const figure& in) {
     const auto found = std::ranges::find_if(in.quantities, [&of](const series& each) {
         return each.name == of.name && each.unit == of.unit;
     });
@@ -85,19 +85,19 @@ bool change::regressed(double threshold) const noexcept {
 changes compare_runs(const results& before, const results& after) {
     changes made;
     compare_facts(before, after, made);
-    const auto ours = figures_of(before);
-    const auto theirs = figures_of(after);
-    made.only_before = missing(before, theirs);
-    made.only_after = missing(after, ours);
+    const auto before_figures = figures_of(before);
+    const auto after_figures = figures_of(after);
+    made.only_before = missing(before, after_figures);
+    made.only_after = missing(after, before_figures);
     std::vector<std::pair<const series*, const series*>> pairs;
     for (const auto& one : before.cases) {
         for (const auto& row : one.figures) {
             const figure_key key{one.plan, one.name, row.variant};
-            const auto twin = theirs.find(key);
-            // The first of equal names stands for all of them.
-            if (twin == theirs.end() || ours.at(key) != &row) continue;
+            const auto match = after_figures.find(key);
+            // Of several figures with one name, only the first is compared.
+            if (match == after_figures.end() || before_figures.at(key) != &row) continue;
             for (const auto& each : row.quantities) {
-                const auto* other = twin_of(each, *twin->second);
+                const auto* other = matching_series(each, *match->second);
                 if (other == nullptr || each.which == better::neither) continue;
                 pairs.emplace_back(&each, other);
                 made.all.push_back({.plan = one.plan,

@@ -1,4 +1,4 @@
-// Two runs side by side: what changed beyond the noise.
+// Compares two runs of the lab: changes beyond the noise.
 #pragma once
 
 #include <string>
@@ -12,35 +12,35 @@ namespace sluice::lab {
 /// One quantity of one variant in one case, before and after.
 struct change {
     std::string plan;
-    std::string name;  ///< of the case
+    std::string name;  ///< name of the case
     std::string variant;
     std::string quantity;
     std::string unit;
     estimate before;
     estimate after;
-    comparison found;  ///< of after to before; rounds of two runs are no pairs
+    comparison found;  ///< `after` to `before`, unpaired
 
-    /// It became worse, beyond the noise, by more than `threshold` (a share).
+    /// Whether it became worse beyond the noise and by more than `threshold` (a share).
     [[nodiscard]] bool regressed(double threshold) const noexcept;
 };
 
-/// A fact that is not the same in both runs; empty: not told there.
+/// A fact whose value differs between the runs; an empty value: that run does not have the fact.
 struct difference {
     fact before;
     fact after;
 };
 
 struct changes {
-    std::vector<change> all;               ///< what both have, in the order of the first
-    std::vector<difference> mismatches;    ///< of facts that must match
-    std::vector<difference> differences;   ///< of those that need not
+    std::vector<change> all;               ///< quantities of both runs, in the order of the first
+    std::vector<difference> mismatches;    ///< differing facts with must_match
+    std::vector<difference> differences;   ///< the other differing facts
     std::vector<std::string> only_before;  ///< "download, warm, 1 client: sendfile"
     std::vector<std::string> only_after;
 };
 
-/// Compares all quantities of which more is better or worse, wherever plan, case, variant, name and
-/// unit are the same. The chance that noise within the runs makes any of them a change is kept at
-/// 5 %; what differs from one run to the next as a whole is not known from two of them.
+/// Compares every quantity that has a better direction and whose plan, case, variant, name and unit
+/// occur in both runs. The chance that noise within the runs shows any change is kept at 5 %
+/// (Bonferroni); the variation from run to run cannot be known from two runs.
 [[nodiscard]] changes compare_runs(const results& before, const results& after);
 
 }  // namespace sluice::lab

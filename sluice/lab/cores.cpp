@@ -1,4 +1,4 @@
-// Reads the masks and lists of cores that the kernel has.
+// Implements lay_out_cores(): sched_getaffinity(2) and thread_siblings_list in sysfs.
 #include "sluice/lab/cores.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 namespace sluice::lab {
 namespace {
 
-/// "0-1,4": what the kernel writes of sets of cores.
+/// Reads a list of cores as the kernel writes it: "0-1,4".
 std::set<int> read_list(const std::string& path) {
     std::ifstream file{path};
     std::set<int> found;

@@ -1,4 +1,4 @@
-// Reads /proc, /sys and the program itself.
+// Implements read_environment(): facts from /proc, /sys, uname(2), getrlimit(2) and the compiler.
 #include "sluice/lab/environment.hpp"
 
 #include <fmt/format.h>
@@ -74,14 +74,14 @@ void add_kernel(facts& f) {
           engine.kind == io::engine_kind::uring ? "usable" : "not usable: " + engine.reason, true);
     std::set<std::string> vulnerable;
     std::size_t mitigated = 0;
-    std::error_code trouble;
+    std::error_code ec;
     for (const auto& each :
-         std::filesystem::directory_iterator{"/sys/devices/system/cpu/vulnerabilities", trouble}) {
+         std::filesystem::directory_iterator{"/sys/devices/system/cpu/vulnerabilities", ec}) {
         const auto state = first_line(each.path().string()).value_or("");
         if (state.starts_with("Vulnerable")) vulnerable.insert(each.path().filename().string());
         if (state.starts_with("Mitigation")) ++mitigated;
     }
-    if (!trouble) {
+    if (!ec) {
         f.add("kernel", "mitigations",
               vulnerable.empty()
                   ? fmt::format("{} on", mitigated)
@@ -98,19 +98,19 @@ void add_processor(facts& f, const core_layout& cores) {
     const auto governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
     f.add("processor", "governor", governor.value_or("not shown (as in most virtual machines)"));
     const auto flags = value_in("/proc/cpuinfo", "flags").value_or("");
-    const bool is_guest = (" " + flags + " ").contains(" hypervisor ");
-    const auto maker = first_line("/sys/class/dmi/id/sys_vendor");
+    const bool is_virtual = (" " + flags + " ").contains(" hypervisor ");
+    const auto vendor = first_line("/sys/class/dmi/id/sys_vendor");
     f.add("processor", "hypervisor",
-          is_guest ? "yes" + (maker ? " (" + *maker + ")" : std::string{}) : "none seen", true);
+          is_virtual ? "yes" + (vendor ? " (" + *vendor + ")" : std::string{}) : "none seen", true);
 }
 
 void add_memory(facts& f) {
     f.add("memory", "total", value_in("/proc/meminfo", "MemTotal"), true);
     f.add("memory", "available at the start", value_in("/proc/meminfo", "MemAvailable"));
     f.add("memory", "huge pages", first_line("/sys/kernel/mm/transparent_hugepage/enabled"));
-    std::error_code trouble;
+    std::error_code ec;
     for (const auto& each :
-         std::filesystem::directory_iterator{"/sys/bus/virtio/drivers/virtio_balloon", trouble}) {
+         std::filesystem::directory_iterator{"/sys/bus/virtio/drivers/virtio_balloon", ec}) {
         constexpr std::size_t reporting = 5;  // VIRTIO_BALLOON_F_REPORTING: virtio 1.2, 5.5.3
         const auto features = first_line((each.path() / "features").string());
         if (features && features->size() > reporting && (*features)[reporting] == '1') {
@@ -145,8 +145,8 @@ void add_storage(facts& f, const std::string& directory) {
     const auto parent = fmt::format("/sys/dev/block/{}/../queue/", device);
     const auto& from = std::filesystem::exists(queue) ? queue : parent;
     f.add("storage", "scheduler", first_line(from + "scheduler"));
-    if (const auto turning = first_line(from + "rotational")) {
-        f.add("storage", "rotational", *turning == "1" ? "yes" : "no", true);
+    if (const auto rotational = first_line(from + "rotational")) {
+        f.add("storage", "rotational", *rotational == "1" ? "yes" : "no", true);
     }
     f.add("storage", "read ahead, KiB", first_line(from + "read_ahead_kb"));
 }

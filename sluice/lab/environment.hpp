@@ -1,4 +1,4 @@
-// The facts of a machine that figures depend on.
+// Reads the facts about machine and build that measurements depend on.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace sluice::lab {
 
-/// Reads what it can; what it cannot is left out. `version` is sluice's, `directory` where files
-/// are made.
+/// Facts that cannot be read are left out. `version` is that of sluice; `directory` is where the
+/// lab makes its files.
 [[nodiscard]] std::vector<fact> read_environment(std::string_view version,
                                                  const std::string& directory,
                                                  const core_layout& cores);

@@ -1,4 +1,4 @@
-// Finds cells by the position of a value's highest bit.
+// Implements lab::histogram: log-linear cells, indexed by a value's highest bit.
 #include "sluice/lab/histogram.hpp"
 
 #include <algorithm>
@@ -11,21 +11,21 @@ namespace sluice::lab {
 namespace {
 
 constexpr unsigned cell_bits = 7;
-constexpr std::uint64_t cells_a_power = std::uint64_t{1} << cell_bits;
+constexpr std::uint64_t cells_per_power = std::uint64_t{1} << cell_bits;
 
-/// Values below 256 have cells of their own; above, each power of two has 128.
+/// Values below 256 have a cell each; every power of two above has 128 cells.
 std::size_t index_of(std::uint64_t value) noexcept {
     const auto bits = static_cast<unsigned>(std::bit_width(value));
     if (bits <= cell_bits + 1) return static_cast<std::size_t>(value);
     const unsigned shift = bits - cell_bits - 1;
-    return static_cast<std::size_t>(shift * cells_a_power + (value >> shift));
+    return static_cast<std::size_t>(shift * cells_per_power + (value >> shift));
 }
 
-std::uint64_t most_in(std::size_t index) noexcept {
+std::uint64_t upper_bound_of(std::size_t index) noexcept {
     const std::uint64_t place = index;
-    if (place < 2 * cells_a_power) return place;
-    const auto shift = static_cast<unsigned>(place / cells_a_power - 1);
-    const std::uint64_t leading = place - shift * cells_a_power;
+    if (place < 2 * cells_per_power) return place;
+    const auto shift = static_cast<unsigned>(place / cells_per_power - 1);
+    const std::uint64_t leading = place - shift * cells_per_power;
     return (leading << shift) + ((std::uint64_t{1} << shift) - 1);
 }
 
@@ -52,7 +52,8 @@ std::uint64_t histogram::at(double share) const noexcept {
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < counts_.size(); ++i) {
         below += counts_[i];
-        if (below > 0 && static_cast<double>(below) >= wanted) return std::min(most_in(i), max_);
+        if (below > 0 && static_cast<double>(below) >= wanted)
+            return std::min(upper_bound_of(i), max_);
     }
     return max_;
 }
@@ -60,7 +61,7 @@ std::uint64_t histogram::at(double share) const noexcept {
 std::vector<histogram::cell> histogram::cells() const {
     std::vector<cell> found;
     for (std::size_t i = 0; i < counts_.size(); ++i) {
-        if (counts_[i] > 0) found.push_back({.most = most_in(i), .count = counts_[i]});
+        if (counts_[i] > 0) found.push_back({.most = upper_bound_of(i), .count = counts_[i]});
     }
     return found;
 }
@@ -70,7 +71,7 @@ std::vector<quantile> quantiles_of(const histogram& counted) {
     std::vector<quantile> found;
     if (counted.empty()) return found;
     for (const double share : shares) {
-        // One value in a thousand says nothing of the one in ten thousand.
+        // A percentile needs at least one value beyond it.
         if ((1 - share) * static_cast<double>(counted.count()) < 1) break;
         found.push_back({.share = share, .seconds = static_cast<double>(counted.at(share)) * 1e-9});
     }

@@ -1,5 +1,4 @@
-// Counts latencies in cells that are as wide as they are long, so that all percentiles are as
-// exact.
+// A log-linear latency histogram with a relative error below 0.8 %, and its percentiles.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +10,9 @@
 
 namespace sluice::lab {
 
-/// A log-linear histogram, as HdrHistogram has it: every power of two is cut into 128 cells, so
-/// that what is read from it is never below the true value and at most 1/128 (0.8 %) above. Values
-/// are nanoseconds, any 64 bits. One thread.
+/// A log-linear histogram like HdrHistogram: every power of two has 128 cells, so a value read from
+/// it is never below the true one and at most 1/128 (0.8 %) above. Values are nanoseconds, any 64
+/// bits. One thread.
 class histogram {
  public:
     void add(std::uint64_t nanoseconds, std::uint64_t times = 1);
@@ -21,28 +20,28 @@ class histogram {
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
-    /// Exact; 0 where nothing was counted.
+    /// The largest value, exact; 0 if the histogram is empty.
     [[nodiscard]] std::uint64_t max() const noexcept { return max_; }
-    /// Of `share` of all values each is as small or smaller: 0.99 gives the 99th percentile. 0
-    /// where nothing was counted.
+    /// The smallest cell bound that `share` of all values do not exceed: 0.99 gives the 99th
+    /// percentile. 0 if the histogram is empty.
     [[nodiscard]] std::uint64_t at(double share) const noexcept;
 
     struct cell {
-        std::uint64_t most;  ///< the largest value that it holds
+        std::uint64_t most;  ///< the largest value that the cell holds
         std::uint64_t count;
     };
-    /// Those that hold something, rising. Adding each to another histogram gives this one again,
-    /// but for max(), which then is the last cell's.
+    /// The cells that are not empty, in rising order. Adding each of them to another histogram
+    /// yields an equal histogram, except for max(), which becomes the bound of the last cell.
     [[nodiscard]] std::vector<cell> cells() const;
 
  private:
-    std::vector<std::uint64_t> counts_;  // as long as the largest value asks for
+    std::vector<std::uint64_t> counts_;  // by cell index, up to the largest value
     std::uint64_t count_ = 0;
     std::uint64_t max_ = 0;
 };
 
-/// The percentiles that reports show: from the middle to the one in 100,000, as far as there are
-/// values to tell them apart, and the largest.
+/// The percentiles that reports show, from 0.5 to 0.99999 as far as the number of values allows,
+/// and the maximum.
 [[nodiscard]] std::vector<quantile> quantiles_of(const histogram& counted);
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// Takes signals, and gives them back.
+// Implements lab::interruption: a signal handler that records the signal and writes an eventfd.
 #include "sluice/lab/interruption.hpp"
 
 #include <sys/eventfd.h>
@@ -13,31 +13,31 @@ namespace sluice::lab {
 namespace {
 
 constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
-std::atomic<int> first = 0;
-std::atomic<int> teller = -1;
+std::atomic<int> first_signal = 0;
+std::atomic<int> wakeup_fd = -1;
 
-void hear(int number) {
+void on_signal(int number) {
     int none = 0;
-    if (!first.compare_exchange_strong(none, number)) {
-        // Whoever asks twice does not want to wait for us.
+    if (!first_signal.compare_exchange_strong(none, number)) {
+        // The second signal ends the process as if there were no handler.
         ::signal(number, SIG_DFL);
         ::raise(number);
         return;
     }
     const std::uint64_t one = 1;
-    if (::write(teller.load(), &one, sizeof one) < 0) return;
+    if (::write(wakeup_fd.load(), &one, sizeof one) < 0) return;
 }
 
 }  // namespace
 
-interruption::interruption() : told_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-    check(teller.load() < 0, "one interruption at a time");
-    first = 0;
-    teller = told_.get();
-    struct sigaction ours{};
-    ours.sa_handler = hear;
+interruption::interruption() : wakeup_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+    check(wakeup_fd.load() < 0, "one interruption at a time");
+    first_signal = 0;
+    wakeup_fd = wakeup_.get();
+    struct sigaction action{};
+    action.sa_handler = on_signal;
     for (std::size_t i = 0; i < signals.size(); ++i) {
-        ::sigaction(signals.at(i), &ours, &before_.at(i));
+        ::sigaction(signals.at(i), &action, &before_.at(i));
     }
 }
 
@@ -45,12 +45,12 @@ interruption::~interruption() {
     for (std::size_t i = 0; i < signals.size(); ++i) {
         ::sigaction(signals.at(i), &before_.at(i), nullptr);
     }
-    teller = -1;
-    first = 0;
+    wakeup_fd = -1;
+    first_signal = 0;
 }
 
 int interruption::signal() noexcept {
-    return first.load();
+    return first_signal.load();
 }
 
 }  // namespace sluice::lab

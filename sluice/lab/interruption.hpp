@@ -1,4 +1,4 @@
-// Ctrl-C while something is measured: noticed at once, so that what was measured is kept.
+// Catches SIGINT, SIGTERM and SIGHUP during a measurement, so that its results are kept.
 #pragma once
 
 #include <array>
@@ -8,8 +8,9 @@
 
 namespace sluice::lab {
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP are remembered instead of ending the process; the
-/// second one ends it as it would have without. One at a time in the process.
+/// While it lives, the first SIGINT, SIGTERM or SIGHUP is recorded instead of ending the process; a
+/// second signal has its default effect. At most one object in the process. The destructor restores
+/// the handlers.
 class interruption {
  public:
     interruption();
@@ -17,13 +18,13 @@ class interruption {
     interruption& operator=(const interruption&) = delete;
     ~interruption();
 
-    /// The first signal that came, or 0; 0 where nobody listens for one.
+    /// The number of the first signal, or 0; 0 while no interruption exists.
     [[nodiscard]] static int signal() noexcept;
-    /// Becomes readable, and stays so, when one came: for poll(2).
-    [[nodiscard]] int fd() const noexcept { return told_.get(); }
+    /// An eventfd for poll(2): readable from the first signal on.
+    [[nodiscard]] int fd() const noexcept { return wakeup_.get(); }
 
  private:
-    unique_fd told_;
+    unique_fd wakeup_;
     std::array<struct sigaction, 3> before_{};
 };
 

@@ -1,4 +1,4 @@
-// Reads /proc/stat and the frequencies of the cores.
+// Implements lab::noise: /proc/stat, getrusage(2), load average and CPU frequencies.
 #include "sluice/lab/noise.hpp"
 
 #include <fmt/format.h>
@@ -18,15 +18,15 @@ namespace {
 
 constexpr double much_of_a_core = 0.1;
 constexpr double much_stolen = 0.02;
-constexpr double long_kept_off = 0.05;
+constexpr double long_run_queue_wait = 0.05;
 
 double in_seconds(const timeval& t) noexcept {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
 }
 
-double used_by(decltype(RUSAGE_SELF) whom) noexcept {
+double used_by(decltype(RUSAGE_SELF) who) noexcept {
     rusage used{};
-    ::getrusage(whom, &used);
+    ::getrusage(who, &used);
     return in_seconds(used.ru_utime) + in_seconds(used.ru_stime);
 }
 
@@ -39,7 +39,8 @@ noise::clocks read_clocks() {
     double system = 0;
     double other = 0;
     file >> name >> user >> nice >> system;
-    // Idle, waiting for disks, and the two kinds of interrupts, which nobody in particular causes.
+    // Skips idle, iowait, irq and softirq (proc_stat(5)): no program can be charged with
+    // interrupts.
     for (int i = 0; i < 4; ++i) file >> other;
     double stolen = 0;
     file >> stolen;
@@ -52,17 +53,18 @@ noise::clocks read_clocks() {
     return found;
 }
 
-disturbance between(const noise::clocks& before, const noise::clocks& now, double kept_off) {
+disturbance between(const noise::clocks& before, const noise::clocks& now, double run_queue_wait) {
     const double elapsed = now.now - before.now;
     return {.others = std::max(0.0, now.busy - before.busy - (now.ours - before.ours)) / elapsed,
             .stolen = std::max(0.0, now.stolen - before.stolen) / elapsed,
-            .kept_off = kept_off};
+            .run_queue_wait = run_queue_wait};
 }
 
 }  // namespace
 
 double disturbance::size() const noexcept {
-    return std::max({others / much_of_a_core, stolen / much_stolen, kept_off / long_kept_off});
+    return std::max(
+        {others / much_of_a_core, stolen / much_stolen, run_queue_wait / long_run_queue_wait});
 }
 
 noise::noise() : noise{read_clocks} {}
@@ -76,20 +78,20 @@ void noise::begin_sample() {
     before_ = read_();
 }
 
-disturbance noise::end_sample(double kept_off) {
-    constexpr double shortest = 0.1;  // seconds: the clocks tick every hundredth
+disturbance noise::end_sample(double run_queue_wait) {
+    constexpr double shortest = 0.1;  // seconds: the clocks in /proc/stat tick every 10 ms
     const auto now = read_();
     const double elapsed = now.now - before_.now;
-    look_at_frequencies();
+    read_frequencies();
     if (elapsed < shortest) return {};
     ++samples_;
-    const auto found = between(before_, now, kept_off);
+    const auto found = between(before_, now, run_queue_wait);
     if (found.others > much_of_a_core) ++disturbed_;
-    if (found.stolen > much_stolen) ++robbed_;
-    if (found.kept_off > long_kept_off) ++kept_off_;
+    if (found.stolen > much_stolen) ++stolen_;
+    if (found.run_queue_wait > long_run_queue_wait) ++run_queue_wait_;
     most_ = {.others = std::max(most_.others, found.others),
              .stolen = std::max(most_.stolen, found.stolen),
-             .kept_off = std::max(most_.kept_off, found.kept_off)};
+             .run_queue_wait = std::max(most_.run_queue_wait, found.run_queue_wait)};
     return found;
 }
 
@@ -114,7 +116,7 @@ std::string noise::look_around(std::chrono::milliseconds time) {
     return {};
 }
 
-void noise::look_at_frequencies() {
+void noise::read_frequencies() {
     const long cores = ::sysconf(_SC_NPROCESSORS_ONLN);
     constexpr long most = 64;
     double best = 0;
@@ -125,7 +127,7 @@ void noise::look_at_frequencies() {
         if (!(file >> kilohertz)) return;
         best = std::max(best, kilohertz * 1e3);
     }
-    // Only the core that is the fastest at the moment is sure to be at work.
+    // Only the fastest core of the moment is known to be busy; idle cores may be slow.
     fastest_ = std::max(fastest_, best);
     slowest_ = slowest_ > 0 ? std::min(slowest_, best) : best;
 }
@@ -138,17 +140,17 @@ std::vector<std::string> noise::warnings() const {
             "most: end them and measure again.",
             disturbed_, samples_, most_.others));
     }
-    if (robbed_ > 0) {
+    if (stolen_ > 0) {
         found.push_back(fmt::format(
             "The host of this virtual machine took more than 2 % of a core away in {} of {} "
             "samples, {:.2f} cores at most.",
-            robbed_, samples_, most_.stolen));
+            stolen_, samples_, most_.stolen));
     }
-    if (kept_off_ > 0) {
+    if (run_queue_wait_ > 0) {
         found.push_back(fmt::format(
             "Server or load stood ready for more than {:.0f} % of the time without the core that "
             "was theirs in {} of {} samples, {:.0f} % at most.",
-            long_kept_off * 100, kept_off_, samples_, most_.kept_off * 100));
+            long_run_queue_wait * 100, run_queue_wait_, samples_, most_.run_queue_wait * 100));
     }
     constexpr double busy = 1;
     if (load_average_ > busy) {

@@ -1,4 +1,4 @@
-// What else the machine did while something was measured.
+// Detects what disturbed a measurement: other programs, steal time, run-queue wait, frequency.
 #pragma once
 
 #include <chrono>
@@ -9,54 +9,54 @@
 
 namespace sluice::lab {
 
-/// What disturbed a sample, in cores.
+/// Disturbances of a sample, in cores.
 struct disturbance {
-    double others = 0;    ///< used by other programs
-    double stolen = 0;    ///< taken away by the host of this virtual machine
-    double kept_off = 0;  ///< that server or load stood ready for and had not, though it was theirs
+    double others = 0;          ///< CPU that other programs used
+    double stolen = 0;          ///< steal time: CPU that the host of this virtual machine took
+    double run_queue_wait = 0;  ///< share of the time that server or load waited for its core
 
-    /// How many times as much it is as what can be let pass: above 1 a sample is disturbed.
+    /// The largest disturbance relative to its threshold; above 1 the sample counts as disturbed.
     [[nodiscard]] double size() const noexcept;
 };
 
-/// Reads the machine's clocks between samples, and says what makes figures doubtful.
+/// Reads the machine's clocks around samples and reports disturbances. One thread.
 class noise {
  public:
-    /// The machine's time since it was started, in seconds of all cores.
+    /// CPU time since boot, in seconds over all cores.
     struct clocks {
-        double busy = 0;    ///< in programs and in the kernel on their behalf
-        double stolen = 0;  ///< by the host of this virtual machine
-        double ours = 0;    ///< of `busy`, what this process and its children have used
-        double now = 0;     ///< that went by on the wall
+        double busy = 0;    ///< user, nice and system time
+        double stolen = 0;  ///< steal time
+        double ours = 0;    ///< part of `busy` that this process and its reaped children used
+        double now = 0;     ///< monotonic time
     };
 
     noise();
-    /// With other clocks, which are read twice a sample.
+    /// Uses `read` instead of the machine's clocks; a sample reads it twice.
     explicit noise(std::function<clocks()> read);
-    /// Just before a sample.
+    /// Call right before a sample.
     void begin_sample();
-    /// Just after it; `kept_off` is what the sample itself knows. What was too short to tell is not
-    /// disturbed.
-    disturbance end_sample(double kept_off = 0);
-    /// Looks for `time` at a machine that should be at rest: a sentence on what keeps it busy and
-    /// what to do about it, or nothing. No sample.
+    /// Call right after a sample; `run_queue_wait` is the sample's own measurement, a share of its
+    /// time. A sample shorter than 0.1 s counts as undisturbed.
+    disturbance end_sample(double run_queue_wait = 0);
+    /// Observes the machine for `time` while it should be idle: a sentence that names the
+    /// disturbance and the remedy, or an empty string. Does not count as a sample.
     [[nodiscard]] std::string look_around(std::chrono::milliseconds time);
-    /// Sentences, most important first; none on a quiet machine.
+    /// Warnings as sentences, most important first; empty on an idle machine.
     [[nodiscard]] std::vector<std::string> warnings() const;
 
  private:
-    void look_at_frequencies();
+    void read_frequencies();
 
     std::function<clocks()> read_;
     clocks before_;
     double load_average_ = 0;
     std::size_t samples_ = 0;
     std::size_t disturbed_ = 0;
-    std::size_t robbed_ = 0;
-    std::size_t kept_off_ = 0;
+    std::size_t stolen_ = 0;
+    std::size_t run_queue_wait_ = 0;
     disturbance most_;
     double slowest_ = 0;  // Hz
-    double fastest_ = 0;
+    double fastest_ = 0;  // Hz
 };
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// The list of plans, and what their samples have in common.
+// Defines the list of plans and the sample functions that plans share.
 #include "sluice/lab/plan.hpp"
 
 #include <fmt/format.h>
@@ -22,15 +22,15 @@ const std::vector<named_plan>& all_plans() {
 }
 
 test_case describe(std::string plan, std::string name, std::string question,
-                   const std::optional<point>& where) {
+                   const std::optional<point>& position) {
     test_case made;
     made.plan = std::move(plan);
     made.name = std::move(name);
     made.question = std::move(question);
-    if (where) {
-        made.line = where->line;
-        made.axis = where->axis;
-        made.x = where->x;
+    if (position) {
+        made.line = position->line;
+        made.axis = position->axis;
+        made.x = position->x;
     }
     return made;
 }
@@ -66,7 +66,7 @@ sample sample_of_messages(measured_run run, std::string_view unit) {
                             .value = seen.seconds > 0 ? seen.amount / seen.seconds : 0});
     add_costs(s, seen, unit, 1);
     s.errors = seen.errors;
-    s.kept_off = run.kept_off;
+    s.run_queue_wait = run.run_queue_wait;
     s.latencies = seen.latencies;
     s.server_command = std::move(run.server_command);
     s.load_command = std::move(run.load_command);

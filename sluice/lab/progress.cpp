@@ -1,4 +1,4 @@
-// Draws one line over itself.
+// Implements lab::progress: a bar on stderr, or a line per round without a terminal.
 #include "sluice/lab/progress.hpp"
 
 #include <fmt/format.h>
@@ -53,7 +53,7 @@ double progress::share() const {
     return std::clamp(std::max(by_time, by_rounds_), 0.0, 1.0);
 }
 
-/// Empty until that can be said.
+/// Empty while less than 2 % is done: too early for an estimate.
 std::string progress::time_left() const {
     constexpr double enough = 0.02;
     const double done = share();
@@ -62,7 +62,7 @@ std::string progress::time_left() const {
     return fmt::format(", about {} left", in_words(spent / done * (1 - done)));
 }
 
-/// "round 3 of 5 to 25": a case ends when its figures are precise.
+/// "round 3 of 5 to 25": a case ends early when its figures are precise.
 std::string progress::rounds() const {
     if (fewest_ == most_) return fmt::format("round {} of {}", round_, most_);
     return fmt::format("round {} of {} to {}", round_, fewest_, most_);
@@ -76,13 +76,13 @@ void progress::begin_round(std::size_t number, double done) {
     write_(fmt::format("{}, {} case{}{}\n", rounds(), cases_, cases_ == 1 ? "" : "s", time_left()));
 }
 
-void progress::show(const std::string& doing) {
+void progress::show(const std::string& activity) {
     if (!bar_) return;
     constexpr std::size_t width = 12;
     const auto filled = static_cast<std::size_t>(share() * width);
     const auto line = fmt::format("[{:#<{}}{:.<{}}] {}{}: {}", "", filled, "", width - filled,
-                                  rounds(), time_left(), doing);
-    // What is said last is what a narrow window can do without.
+                                  rounds(), time_left(), activity);
+    // A narrow window cuts off the end of the line, which matters least.
     write_(fmt::format("\r{}\033[K", wire::truncate_utf8(line, columns() - 1)));
     drawn_ = true;
 }

@@ -1,4 +1,4 @@
-// Tells what is being measured, how far it is, and how long it will take.
+// Shows the progress of a lab run: current sample, round, remaining time.
 #pragma once
 
 #include <chrono>
@@ -9,26 +9,27 @@
 
 namespace sluice::lab {
 
-/// A bar where stderr is a terminal; elsewhere a line a round of all cases.
+/// Draws a bar if stderr is a terminal; else writes a line per round over all cases. One thread.
 class progress {
  public:
     using clock = std::chrono::steady_clock;
-    /// Takes text for stderr: whole lines, or pieces of the bar. Must not wait for a reader.
+    /// Writes text to stderr: whole lines, or parts of the bar. Must not block on a slow reader.
     using sink = std::function<void(std::string_view)>;
 
-    /// `end` is when all will be done, unless the rounds are done before, of which each case has
-    /// between `fewest` and `most`. Without a `write` nothing is told.
+    /// `end` is when the run ends unless its rounds are done earlier; every case has between
+    /// `fewest` and `most` rounds. Without `write` nothing is shown.
     progress(std::size_t cases, clock::time_point end, sink write, std::size_t fewest = 1,
              std::size_t most = 1);
     progress(const progress&) = delete;
     progress& operator=(const progress&) = delete;
-    /// Takes the bar away.
+    /// Clears the bar.
     ~progress();
 
-    /// A case begins its round `number`, from 1, of those that count: one that is repeated has the
-    /// number again. `done` is the share of all rounds that there may be.
+    /// A case begins its counted round `number`, from 1; a repeated round has the same number
+    /// again. `done` is the share of the maximum number of rounds, 0 to 1.
     void begin_round(std::size_t number, double done);
-    void show(const std::string& doing);
+    /// Redraws the bar with `activity`, the current sample, as its text.
+    void show(const std::string& activity);
 
  private:
     void clear();

@@ -1,4 +1,4 @@
-// Takes the samples: interleaved, in random order, until they are precise enough or time is up.
+// Runs the rounds of all cases in random order until the medians are precise or time is up.
 #pragma once
 
 #include <chrono>
@@ -15,29 +15,29 @@
 
 namespace sluice::lab {
 
-/// How many rounds each case has, and how long all of them together may take.
+/// How many rounds a case has, and how long all cases together may take.
 struct limits {
-    std::size_t fewest = 3;  ///< rounds, unless time is up for good
+    std::size_t fewest = 3;  ///< rounds per case, unless `longest` is over
     std::size_t most = 30;
-    std::size_t repeated = 0;  ///< at most so many rounds of a case that were disturbed
-    std::chrono::duration<double> usual{60};    ///< after which no case gets more than the fewest
-    std::chrono::duration<double> longest{90};  ///< after which no round ends, but for the first
+    std::size_t repeated = 0;                   ///< disturbed rounds that a case may repeat
+    std::chrono::duration<double> usual{60};    ///< after it no case gets more than `fewest`
+    std::chrono::duration<double> longest{90};  ///< no round but the first ends after it
 };
-/// `cases` is how many there are; a plan alone gets less time than all of them together.
-[[nodiscard]] limits limits_of(const settings& asked, std::size_t cases);
+/// Limits for the run length. `cases` is the number of cases; few cases get less time.
+[[nodiscard]] limits limits_of(const settings& config, std::size_t cases);
 
-/// What tells the time; a test moves its own.
+/// A clock; tests replace it.
 using time_source = std::function<std::chrono::steady_clock::time_point()>;
 
-/// Each round measures every variant of a case once, in an order of its own. The cases take turns,
-/// a round each, until a case is precise or time is up. Before its first round one variant is
-/// measured for nothing, which wakes cores and warms caches. A round that `around` says was
-/// disturbed is put aside and another measured; where too few others were to be had, the least
-/// disturbed of them count after all. Fills in cases and warnings of `into`, and whether it was
-/// interrupted (there is an `interruption`). The error, a sentence without its full stop, is why
-/// nothing at all could be measured.
+/// A round measures every variant of a case once, in random order. The cases take turns until each
+/// is precise or time is up. Before its first round a case runs one variant without counting it, to
+/// wake cores and warm caches. A round that `monitor` finds disturbed is set aside and repeated; if
+/// too few undisturbed rounds follow, the least disturbed ones count after all. Fills in the cases,
+/// warnings and `interrupted` of `into`; an `interruption` must exist to stop it. The error, a
+/// sentence without its full stop, says why nothing could be measured.
 [[nodiscard]] std::expected<void, std::string> measure(
-    std::vector<planned_case>& cases, const limits& within, const settings& asked, progress& told,
-    noise& around, results& into, const time_source& now = std::chrono::steady_clock::now);
+    std::vector<planned_case>& cases, const limits& within, const settings& config,
+    progress& display, noise& monitor, results& into,
+    const time_source& now = std::chrono::steady_clock::now);
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// What a user asks of the lab.
+// Defines the settings of a lab run, as the command line gives them.
 #pragma once
 
 #include <cstdint>
@@ -8,17 +8,18 @@
 
 namespace sluice::lab {
 
-enum class effort : std::uint8_t { quick, normal, full };
+/// How long a run measures: `quick` less exactly, `full` more.
+enum class run_length : std::uint8_t { quick, normal, full };
 
 struct settings {
-    effort how = effort::normal;
-    std::optional<std::uint64_t> size;    ///< bytes of each file; empty: the plan's own
-    std::optional<std::uint64_t> repeat;  ///< so many rounds exactly; empty: until precise enough
-    std::vector<std::uint64_t> clients;   ///< empty: the plan's own
-    std::optional<double> seconds;        ///< what one sample of a rate measures
-    double precision = 0.02;              ///< half the median's interval, as a share of the median
-    std::string directory = ".";          ///< where files are made
-    bool drop_caches = false;             ///< before cold cases, too: root's
+    run_length how = run_length::normal;
+    std::optional<std::uint64_t> size;    ///< bytes per file; empty: the plan's own size
+    std::optional<std::uint64_t> repeat;  ///< exact number of rounds; empty: until precise
+    std::vector<std::uint64_t> clients;   ///< numbers of clients; empty: the plan's own
+    std::optional<double> seconds;        ///< duration of a sample that measures a rate
+    double precision = 0.02;              ///< target: half the median's interval, as a share of it
+    std::string directory = ".";          ///< directory for the lab's files
+    bool drop_caches = false;             ///< drop all caches before cold cases; needs root
 };
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// Medians, their bootstrap, and Student's t.
+// Implements the lab's statistics: bootstrap medians, comparisons, Student's t.
 #include "sluice/lab/statistics.hpp"
 
 #include <algorithm>
@@ -14,17 +14,17 @@ namespace sluice::lab {
 namespace {
 
 constexpr std::size_t resamples = 2000;
-/// Enough for a standard error, where no tail is looked at.
+/// Enough for a standard error, which needs no tails.
 constexpr std::size_t fewer_resamples = 800;
 constexpr double confidence = 0.95;
 
-/// SplitMix64 (S. Vigna, prng.di.unimi.it): the same numbers on every machine, which the
-/// distributions of the standard library are not.
-class dice {
+/// SplitMix64 (S. Vigna, prng.di.unimi.it): yields the same numbers on every machine; the
+/// distributions of the standard library do not.
+class splitmix64 {
  public:
-    explicit dice(std::uint64_t seed) noexcept : state_{seed} {}
+    explicit splitmix64(std::uint64_t seed) noexcept : state_{seed} {}
 
-    /// Below `limit`, which is small, so that the bias is nothing.
+    /// A number below `limit`. The bias is negligible, for `limit` is small.
     std::size_t below(std::size_t limit) noexcept {
         state_ += 0x9e3779b97f4a7c15U;
         auto mixed = state_;
@@ -40,7 +40,7 @@ class dice {
 
 constexpr std::uint64_t seed = 20260301;
 
-/// Reorders `values`, of which there is at least one.
+/// The median of `values`, which must not be empty; reorders them.
 double median_in_place(std::span<double> values) {
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::ranges::nth_element(values, middle);
@@ -52,13 +52,13 @@ double median(std::vector<double> values) {
     return median_in_place(values);
 }
 
-/// The medians of so many samples drawn from `values` with replacement.
+/// The medians of `count` resamples of `values`, drawn with replacement.
 std::vector<double> medians_of_resamples(std::span<const double> values, std::size_t count) {
-    dice roll{seed};
+    splitmix64 random{seed};
     std::vector<double> drawn(values.size());
     std::vector<double> medians(count);
     for (auto& each : medians) {
-        for (auto& value : drawn) value = values[roll.below(values.size())];
+        for (auto& value : drawn) value = values[random.below(values.size())];
         each = median_in_place(drawn);
     }
     return medians;
@@ -79,17 +79,17 @@ double standard_error(std::span<const double> values) {
 double beta_fraction(double a, double b, double x) {
     constexpr double tiny = std::numeric_limits<double>::min();
     constexpr int most = 500;
-    const auto kept_off_zero = [](double v) { return std::abs(v) < tiny ? tiny : v; };
+    const auto away_from_zero = [](double v) { return std::abs(v) < tiny ? tiny : v; };
     double c = 1;
-    double d = 1 / kept_off_zero(1 - (a + b) * x / (a + 1));
+    double d = 1 / away_from_zero(1 - (a + b) * x / (a + 1));
     double product = d;
     for (int m = 1; m <= most; ++m) {
         const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
         const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
         double step = 1;
         for (const double term : {even, odd}) {
-            d = 1 / kept_off_zero(1 + term * d);
-            c = kept_off_zero(1 + term / c);
+            d = 1 / away_from_zero(1 + term * d);
+            c = away_from_zero(1 + term / c);
             step = c * d;
             product *= step;
         }
@@ -107,7 +107,7 @@ double incomplete_beta(double a, double b, double x) {
     return 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
-/// How likely a variable of Student's distribution exceeds `t`, which is not negative.
+/// The probability that a Student variable exceeds `t`, which is not negative.
 double student_tail(double t, double freedom) {
     return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2;
 }
@@ -123,7 +123,7 @@ std::vector<double> finite_of(std::span<const double> samples) {
     return kept;
 }
 
-/// The logarithms of what can have one.
+/// The logarithms of the samples that are finite and positive.
 std::vector<double> logarithms_of(std::span<const double> samples) {
     std::vector<double> logs;
     for (const auto each : samples) {
@@ -143,13 +143,13 @@ std::vector<double> log_ratios_of(std::span<const double> one, std::span<const d
     return logs;
 }
 
-/// Of its logarithm. A ratio beyond what doubles hold would be no number for anybody.
+/// A ratio from its logarithm, clamped to the range of double.
 double ratio_of(double logarithm) {
     constexpr double widest = 300;
     return std::exp(std::clamp(logarithm, -widest, widest));
 }
 
-verdict judge(const comparison& found, better which, const comparison_rules& rules) {
+verdict outcome_of(const comparison& found, better which, const comparison_rules& rules) {
     const bool sure = found.low > 1 || found.high < 1;
     const bool large = found.ratio >= 1 + rules.least || found.ratio <= 1 / (1 + rules.least);
     if (!sure || !large) {
@@ -159,8 +159,8 @@ verdict judge(const comparison& found, better which, const comparison_rules& rul
     return more == (which != better::lower) ? verdict::better : verdict::worse;
 }
 
-/// Where nothing has a logarithm: equal is equal, and all else is not for us to say.
-comparison compare_plainly(std::span<const double> one, std::span<const double> other) {
+/// Compares samples without logarithms: equal intervals are a tie; everything else is unknown.
+comparison compare_without_logarithms(std::span<const double> one, std::span<const double> other) {
     const auto a = median_of(one);
     const auto b = median_of(other);
     comparison found;
@@ -175,8 +175,7 @@ comparison compare_plainly(std::span<const double> one, std::span<const double> 
 
 constexpr std::size_t fewest = 3;
 
-/// Of as many resamples, sorted, those that lie at the two ends of the interval, which is wider
-/// for few samples.
+/// The bounds of the interval in `sorted` resamples, expanded for few `samples`.
 std::pair<double, double> interval_of(const std::vector<double>& sorted, std::size_t samples) {
     const auto n = static_cast<double>(samples);
     const auto share =
@@ -185,27 +184,29 @@ std::pair<double, double> interval_of(const std::vector<double>& sorted, std::si
     return {sorted[skipped], sorted[sorted.size() - 1 - skipped]};
 }
 
-/// A ratio by its logarithm, with the error and the degrees of freedom that this is known by.
+/// The logarithm of a ratio with its standard error and degrees of freedom.
 struct log_ratio {
     double centre = 0;
     double error = 0;
     double freedom = 1;
 };
 
-/// The difference of two logarithms, each known by its error from so many samples (Welch and
-/// Satterthwaite: how much the two together are known by).
+/// The difference of two logarithms, each with its standard error and number of samples; degrees of
+/// freedom by Welch and Satterthwaite.
 log_ratio difference_of(double centre, double one, std::size_t ones, double other,
                         std::size_t others) {
-    const auto mine = one * one;
-    const auto yours = other * other;
-    const auto parts = mine * mine / static_cast<double>(ones - 1) +
-                       yours * yours / static_cast<double>(others - 1);
+    const auto one_variance = one * one;
+    const auto other_variance = other * other;
+    const auto parts = one_variance * one_variance / static_cast<double>(ones - 1) +
+                       other_variance * other_variance / static_cast<double>(others - 1);
     return {.centre = centre,
-            .error = std::sqrt(mine + yours),
-            .freedom = parts > 0 ? (mine + yours) * (mine + yours) / parts : 1};
+            .error = std::sqrt(one_variance + other_variance),
+            .freedom = parts > 0 ? (one_variance + other_variance) *
+                                       (one_variance + other_variance) / parts
+                                 : 1};
 }
 
-comparison judged(log_ratio of, better which, const comparison_rules& rules) {
+comparison comparison_of(log_ratio of, better which, const comparison_rules& rules) {
     const auto tail =
         (1 - confidence) / 2 / static_cast<double>(std::max<std::size_t>(1, rules.side_by_side));
     comparison found;
@@ -218,22 +219,22 @@ comparison judged(log_ratio of, better which, const comparison_rules& rules) {
             (of.freedom + weight));
         of.freedom += weight;
     }
-    const auto reach = of.error > 0 ? student_quantile(tail, of.freedom) * of.error : 0;
+    const auto margin = of.error > 0 ? student_quantile(tail, of.freedom) * of.error : 0;
     found.ratio = ratio_of(of.centre);
-    found.low = ratio_of(of.centre - reach);
-    found.high = ratio_of(of.centre + reach);
-    found.outcome = judge(found, which, rules);
+    found.low = ratio_of(of.centre - margin);
+    found.high = ratio_of(of.centre + margin);
+    found.outcome = outcome_of(found, which, rules);
     return found;
 }
 
-/// One value of one round's histogram.
+/// One cell of the histogram of one round.
 struct counted_value {
     std::uint64_t value = 0;
     std::uint64_t count = 0;
     std::size_t round = 0;
 };
 
-/// All of them, the largest first.
+/// The cells of all rounds, the largest value first.
 std::vector<counted_value> values_of(std::span<const histogram> rounds) {
     std::vector<counted_value> all;
     for (std::size_t i = 0; i < rounds.size(); ++i) {
@@ -245,7 +246,7 @@ std::vector<counted_value> values_of(std::span<const histogram> rounds) {
     return all;
 }
 
-/// The quantile where each round counts `times` its number.
+/// The quantile, in seconds, with every round counted `times` its number.
 double quantile_of(const std::vector<counted_value>& falling, std::span<const histogram> rounds,
                    const std::vector<std::uint64_t>& times, double share) {
     double all = 0;
@@ -280,11 +281,11 @@ estimate pooled_quantile(std::span<const histogram> rounds, double share) {
                    .count = full.size()};
     found.low = found.high = found.median;
     if (full.size() < fewest) return found;
-    dice roll{seed};
+    splitmix64 random{seed};
     std::vector<double> drawn(fewer_resamples);
     for (auto& each : drawn) {
         std::ranges::fill(times, 0);
-        for (std::size_t i = 0; i < full.size(); ++i) ++times[roll.below(full.size())];
+        for (std::size_t i = 0; i < full.size(); ++i) ++times[random.below(full.size())];
         each = quantile_of(falling, full, times, share);
     }
     std::ranges::sort(drawn);
@@ -314,7 +315,7 @@ estimate median_of(std::span<const double> samples) {
     const auto [least, most] = std::ranges::minmax(kept);
     found.low = least;
     found.high = most;
-    // Of one or two, what was seen is all that can be shown.
+    // One or two samples have no interval but their range.
     if (kept.size() < fewest) return found;
     auto medians = medians_of_resamples(kept, resamples);
     std::ranges::sort(medians);
@@ -326,20 +327,22 @@ comparison compare(std::span<const double> one, std::span<const double> other, b
                    const comparison_rules& rules) {
     if (rules.may_pair && one.size() == other.size()) {
         const auto logs = log_ratios_of(one, other);
-        if (logs.size() < fewest) return compare_plainly(one, other);
-        auto found = judged({.centre = median(logs),
-                             .error = standard_error(logs),
-                             .freedom = static_cast<double>(logs.size() - 1)},
-                            which, rules);
+        if (logs.size() < fewest) return compare_without_logarithms(one, other);
+        auto found = comparison_of({.centre = median(logs),
+                                    .error = standard_error(logs),
+                                    .freedom = static_cast<double>(logs.size() - 1)},
+                                   which, rules);
         found.paired = true;
         return found;
     }
-    const auto ours = logarithms_of(one);
-    const auto theirs = logarithms_of(other);
-    if (std::min(ours.size(), theirs.size()) < fewest) return compare_plainly(one, other);
-    return judged(difference_of(median(ours) - median(theirs), standard_error(ours), ours.size(),
-                                standard_error(theirs), theirs.size()),
-                  which, rules);
+    const auto one_logs = logarithms_of(one);
+    const auto other_logs = logarithms_of(other);
+    if (std::min(one_logs.size(), other_logs.size()) < fewest)
+        return compare_without_logarithms(one, other);
+    return comparison_of(
+        difference_of(median(one_logs) - median(other_logs), standard_error(one_logs),
+                      one_logs.size(), standard_error(other_logs), other_logs.size()),
+        which, rules);
 }
 
 comparison compare(const estimate& one, const estimate& other, better which,
@@ -348,7 +351,7 @@ comparison compare(const estimate& one, const estimate& other, better which,
         return each.count >= fewest && each.low > 0 && std::isfinite(each.high);
     };
     if (!can_divide(one) || !can_divide(other)) return {};
-    // Of an interval that reaches further to one side, what counts is the side of the other one.
+    // Of an asymmetric interval, the half that faces the other estimate counts.
     const auto error_of = [](const estimate& each, bool downwards) {
         const auto t = student_quantile((1 - confidence) / 2, static_cast<double>(each.count - 1));
         return (downwards ? std::log(each.median) - std::log(each.low)
@@ -356,9 +359,10 @@ comparison compare(const estimate& one, const estimate& other, better which,
                t;
     };
     const bool above = one.median > other.median;
-    return judged(difference_of(std::log(one.median) - std::log(other.median), error_of(one, above),
-                                one.count, error_of(other, !above), other.count),
-                  which, rules);
+    return comparison_of(
+        difference_of(std::log(one.median) - std::log(other.median), error_of(one, above),
+                      one.count, error_of(other, !above), other.count),
+        which, rules);
 }
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// Reads clocks, /proc and perf counters.
+// Implements usage: CPU clocks, /proc/PID, and counters of perf_event_open(2).
 #include "sluice/lab/usage.hpp"
 
 #include <linux/perf_event.h>
@@ -23,7 +23,7 @@ double in_seconds(const timespec& t) noexcept {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
 }
 
-/// All threads of one process, to the nanosecond (clock_getcpuclockid(3)).
+/// CPU time of all threads of a process, in seconds (clock_getcpuclockid(3)).
 double cpu_of(pid_t process) noexcept {
     clockid_t id{};
     timespec spent{};
@@ -35,8 +35,8 @@ std::string proc_folder(pid_t process) {
     return "/proc/" + std::to_string(process);
 }
 
-/// What its children used that are gone and were waited for: fields 16 and 17 of stat, in ticks.
-double cpu_of_the_gone(pid_t process) {
+/// CPU time of its reaped children: fields 16 and 17 of /proc/PID/stat, in ticks.
+double cpu_of_reaped_children(pid_t process) {
     std::ifstream file{proc_folder(process) + "/stat"};
     std::string all{std::istreambuf_iterator<char>{file}, {}};
     const auto name_end = all.rfind(')');
@@ -73,12 +73,12 @@ std::optional<double> read_counter(int fd) noexcept {
     return static_cast<double>(value);
 }
 
-/// Of the threads that live: those that are gone have taken their counts along.
+/// Context switches of the live threads; the counts of exited threads are lost.
 std::optional<double> switches_of_threads(pid_t process) {
     double sum = 0;
-    std::error_code trouble;
-    const std::filesystem::directory_iterator threads{proc_folder(process) + "/task", trouble};
-    if (trouble) return std::nullopt;
+    std::error_code ec;
+    const std::filesystem::directory_iterator threads{proc_folder(process) + "/task", ec};
+    if (ec) return std::nullopt;
     for (const auto& each : threads) {
         std::ifstream file{each.path() / "status"};
         for (std::string line; std::getline(file, line);) {
@@ -118,7 +118,7 @@ usage operator-(const usage& later, const usage& earlier) {
 usage used_by(const watched& w) {
     usage sum;
     if (w.process <= 0) return sum;
-    sum.cpu = cpu_of(w.process) + cpu_of_the_gone(w.process);
+    sum.cpu = cpu_of(w.process) + cpu_of_reaped_children(w.process);
     const auto children = children_of(w.process);
     for (const pid_t child : children) sum.cpu += cpu_of(child);
     sum.waited = waited_by(w.process);

@@ -1,4 +1,4 @@
-// Makes, fills and removes.
+// Implements lab::workspace: a locked temporary directory with files of random data.
 #include "sluice/lab/workspace.hpp"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "sluice/base/result.hpp"
-#include "sluice/lab/lock_soon.hpp"
+#include "sluice/lab/lock_with_timeout.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::lab {
@@ -25,21 +25,21 @@ namespace {
 
 constexpr auto name_prefix = ".sluice-lab-";
 
-/// A lab locks its directory while it lives.
+/// Locks the directory of a lab; empty if a live lab holds the lock.
 unique_fd lock_of(const std::string& path) {
     unique_fd lock{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
-    if (!lock || !lock_soon(lock.get(), usual_patience)) return {};
+    if (!lock || !lock_with_timeout(lock.get(), usual_timeout)) return {};
     return lock;
 }
 
-void remove_left_overs(const std::string& below) {
-    std::error_code trouble;
-    for (const auto& each : std::filesystem::directory_iterator{below, trouble}) {
+void remove_stale_directories(const std::string& below) {
+    std::error_code ec;
+    for (const auto& each : std::filesystem::directory_iterator{below, ec}) {
         const auto name = each.path().filename().string();
         if (!name.starts_with(name_prefix)) continue;
         struct stat about{};
         if (::lstat(each.path().c_str(), &about) != 0 || about.st_uid != ::getuid()) continue;
-        if (lock_of(each.path().string())) std::filesystem::remove_all(each.path(), trouble);
+        if (lock_of(each.path().string())) std::filesystem::remove_all(each.path(), ec);
     }
 }
 
@@ -49,12 +49,12 @@ std::string explain(const std::string& what, const std::string& path, int code) 
 
 std::expected<void, int> fill(int file, std::uint64_t size) {
     constexpr std::size_t piece = std::size_t{1} << 20;
-    std::vector<std::uint64_t> room(piece / sizeof(std::uint64_t));
-    std::mt19937_64 noise{size};
+    std::vector<std::uint64_t> buffer(piece / sizeof(std::uint64_t));
+    std::mt19937_64 random{size};
     for (std::uint64_t done = 0; done < size;) {
-        std::ranges::generate(room, noise);
+        std::ranges::generate(buffer, random);
         const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece, size - done));
-        const ssize_t written = ::write(file, room.data(), n);
+        const ssize_t written = ::write(file, buffer.data(), n);
         if (written < 0) return std::unexpected{errno};
         done += static_cast<std::uint64_t>(written);
     }
@@ -68,26 +68,26 @@ workspace::workspace(std::string path, unique_fd lock)
     : path_{std::move(path)}, lock_{std::move(lock)} {}
 
 workspace::~workspace() {
-    std::error_code trouble;
-    if (lock_) std::filesystem::remove_all(path_, trouble);
+    std::error_code ec;
+    if (lock_) std::filesystem::remove_all(path_, ec);
 }
 
 std::expected<workspace, std::string> workspace::make(const std::string& below) {
-    remove_left_overs(below);
+    remove_stale_directories(below);
     std::string path = below + '/' + name_prefix + "XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) {
         return std::unexpected{explain("cannot make files in", below, errno) +
                                "; choose a directory that can be written with --directory"};
     }
-    std::error_code trouble;
-    auto whole = std::filesystem::canonical(path, trouble);
+    std::error_code ec;
+    auto absolute = std::filesystem::canonical(path, ec);
     auto lock = lock_of(path);
-    if (trouble || !lock) {
+    if (ec || !lock) {
         ::rmdir(path.c_str());
         return std::unexpected{"cannot lock " + wire::printable(path) +
                                "; choose another directory with --directory"};
     }
-    return workspace{whole.string(), std::move(lock)};
+    return workspace{absolute.string(), std::move(lock)};
 }
 
 std::uint64_t workspace::room() const noexcept {
@@ -98,8 +98,8 @@ std::uint64_t workspace::room() const noexcept {
 
 std::expected<std::string, std::string> workspace::file_of(std::uint64_t size) const {
     auto path = path_of(fmt::format("file-{}", size));
-    std::error_code trouble;
-    if (std::filesystem::file_size(path, trouble) == size && !trouble) return path;
+    std::error_code ec;
+    if (std::filesystem::file_size(path, ec) == size && !ec) return path;
     const unique_fd file{
         ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!file) return std::unexpected{explain("cannot make", path, errno)};
@@ -115,10 +115,10 @@ std::expected<std::string, std::string> workspace::file_of(std::uint64_t size) c
 
 std::expected<std::string, std::string> workspace::empty_directory(const std::string& name) const {
     auto path = path_of(name);
-    std::error_code trouble;
-    std::filesystem::remove_all(path, trouble);
-    if (!std::filesystem::create_directory(path, trouble)) {
-        return std::unexpected{explain("cannot make", path, trouble.value())};
+    std::error_code ec;
+    std::filesystem::remove_all(path, ec);
+    if (!std::filesystem::create_directory(path, ec)) {
+        return std::unexpected{explain("cannot make", path, ec.value())};
     }
     return path;
 }

@@ -1,4 +1,4 @@
-// The directory that the lab makes its files in, gone when it ends.
+// The temporary directory for the lab's files, removed when the lab ends.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace sluice::lab {
 
-/// A directory of its own below the one that was asked for. What a lab that was killed has left
-/// there is removed first.
+/// A new directory below the given one. make() first removes the directories of labs that were
+/// killed.
 class workspace {
  public:
     /// The error is a sentence without its full stop.
@@ -19,18 +19,18 @@ class workspace {
     workspace& operator=(workspace&&) = delete;
     workspace(const workspace&) = delete;
     workspace& operator=(const workspace&) = delete;
-    /// Removes the directory with all that is in it.
+    /// Removes the directory and its contents.
     ~workspace();
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] std::string path_of(const std::string& name) const { return path_ + '/' + name; }
-    /// Bytes that files may still take here.
+    /// Free bytes of the file system, for unprivileged users.
     [[nodiscard]] std::uint64_t room() const noexcept;
-    /// A file of `size` bytes that no file system can make smaller; the one that is there already,
-    /// if it has that size. The error is a sentence without its full stop.
+    /// The path of a file of `size` random bytes, which no file system can compress; made unless it
+    /// exists with that size. The error is a sentence without its full stop.
     [[nodiscard]] std::expected<std::string, std::string> file_of(std::uint64_t size) const;
-    /// Removes all files and directories in `name` below here, but not itself, and makes it if need
-    /// be. What their blocks take on the disk is free again when this returns.
+    /// The path of an empty directory `name` in the workspace, made anew. Its old contents are
+    /// removed, so that their blocks are free when this returns.
     [[nodiscard]] std::expected<std::string, std::string> empty_directory(
         const std::string& name) const;
 

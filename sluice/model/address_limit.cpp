@@ -10,7 +10,7 @@
 namespace sluice::model {
 namespace {
 
-constexpr std::uint32_t share = 4;  // of the limit of clients, for one address
+constexpr std::uint32_t share = 4;  // of max_clients, for one address
 
 }  // namespace
 
@@ -34,7 +34,7 @@ std::optional<address_limit::permit> address_limit::admit(const net::address& pe
             return permit{*this, found};
         }
     } catch (const std::bad_alloc&) {
-        // Refused like one too many.
+        // Refused, like a connection over the limit.
     }
     ++refused_;
     return std::nullopt;
@@ -59,7 +59,7 @@ address_limit::host address_limit::host_of(const net::address& peer) noexcept {
     return found;
 }
 
-void address_limit::give_back(table::value_type& held) noexcept {
+void address_limit::release(table::value_type& held) noexcept {
     const std::lock_guard lock{mutex_};
     if (--held.second == 0) taken_.erase(host{held.first});
 }

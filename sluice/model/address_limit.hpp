@@ -14,8 +14,8 @@
 
 namespace sluice::model {
 
-/// A semaphore per client address: an IPv4 address, or the /64 of an IPv6 address, which is what
-/// one host or site is given (RFC 6177). IPv4-mapped addresses count as IPv4. Any thread.
+/// A semaphore per client address: an IPv4 address, or the /64 of an IPv6 address, the prefix of
+/// one host or site (RFC 6177). IPv4-mapped addresses count as IPv4. Any thread.
 class address_limit {
     struct host {
         std::uint64_t bits = 0;
@@ -45,7 +45,7 @@ class address_limit {
         permit(const permit&) = delete;
         permit& operator=(const permit&) = delete;
         ~permit() {
-            if (owner_ != nullptr) owner_->give_back(*held_);
+            if (owner_ != nullptr) owner_->release(*held_);
         }
 
      private:
@@ -70,7 +70,7 @@ class address_limit {
 
  private:
     [[nodiscard]] static host host_of(const net::address& peer) noexcept;
-    void give_back(table::value_type& held) noexcept;
+    void release(table::value_type& held) noexcept;
 
     bool counts_loopback_;
     std::uint32_t most_;

@@ -1,4 +1,4 @@
-// Shards, each with its doors and its clients.
+// Implements the event model: shards, each with its listeners and sessions.
 #include "sluice/model/event.hpp"
 
 #include <fmt/format.h>
@@ -12,9 +12,9 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/shard.hpp"
-#include "sluice/model/attend.hpp"
 #include "sluice/model/hand_over.hpp"
-#include "sluice/model/stop_cord.hpp"
+#include "sluice/model/serve_connection.hpp"
+#include "sluice/model/stop_relay.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
 
@@ -25,136 +25,159 @@ using namespace std::chrono_literals;
 
 }  // namespace
 
-/// What one shard serves. The letter goes home when it has ended.
-class event::share : io::letter {
+/// One shard's listeners and sessions. Posts itself to the server's engine when it has ended.
+class event::share : io::message {
  public:
-    share(event& owner, std::size_t number, std::vector<unique_fd> doors)
-        : letter{[](letter& l) noexcept { static_cast<share&>(l).ended_ = true; }},
+    share(event& owner, std::size_t number, std::vector<unique_fd> listeners)
+        : message{[](message& m) noexcept { static_cast<share&>(m).ended_ = true; }},
           owner_{owner},
           number_{number},
-          doors_{std::move(doors)},
-          cord_{
-              [this](stage now) { (now == stage::draining ? *patience_ : *everything_).cancel(); }},
+          listeners_{std::move(listeners)},
+          stop_relay_{
+              [this](stage now) { (now == stage::draining ? *drain_context_ : *root_).cancel(); }},
           from_others_{[this](hand_over::client c) { serve_here(std::move(c)); }} {}
 
     [[nodiscard]] result<void> start() {
-        auto started = io::shard::start({.kind = owner_.settings().engine, .engine = {}, .cpu = {}},
-                                        [this](io::engine& here) { return run(here); });
+        auto started = io::shard::start({.kind = owner_.options().engine, .engine = {}, .cpu = {}},
+                                        [this](io::engine& engine) { return run(engine); });
         if (!started) return failure(started.error());
         shard_ = std::move(*started);
         return {};
     }
-    void stop(stage now) noexcept { cord_.pull(now); }
-    /// Home's thread: waits for its end. What accepting ran into, if that ended it.
+    void stop(stage now) noexcept { stop_relay_.request(now); }
+    /// The server's thread: waits for its end. The error that ended accepting, if one did.
     [[nodiscard]] result<void> join() noexcept {
-        owner_.home().block_until(ended_);
+        owner_.engine().block_until(ended_);
         shard_->join();
         return outcome_;
     }
     [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_; }
     /// Any thread.
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
-    /// Any thread. False if it serves nobody now: `who` stays with the caller.
-    [[nodiscard]] bool take_over(hand_over::client& who) noexcept {
-        // Before it is on its way, so that a burst does not all go to one.
+    /// Any thread. False if it does not serve now: the caller keeps `client`.
+    [[nodiscard]] bool take_over(hand_over::client& client) noexcept {
+        // Counted before it is on its way, so that a burst is spread over the shards.
         ++clients_;
-        if (from_others_.give(who)) return true;
+        if (from_others_.give(client)) return true;
         --clients_;
         return false;
     }
 
  private:
-    /// A client's permits, from its arrival to its end.
-    class occupied {
-     public:
-        occupied(share& where, std::size_t door, address_limit::permit permit) noexcept
-            : where_{&where}, door_{door}, permit_{std::move(permit)} {
-            where.owner_.client_served();
-        }
-        occupied(occupied&& other) noexcept
-            : where_{std::exchange(other.where_, nullptr)},
-              door_{other.door_},
-              permit_{std::move(other.permit_)} {}
-        occupied& operator=(occupied&&) = delete;
-        occupied(const occupied&) = delete;
-        occupied& operator=(const occupied&) = delete;
-        ~occupied() {
-            if (where_ == nullptr) return;
-            --where_->clients_;
-            where_->owner_.client_ended();
-            where_->owner_.seats_[door_].give_back();
-        }
-
-     private:
-        share* where_;
-        std::size_t door_;
-        address_limit::permit permit_;
+    /// Makes the server's thread end the serving.
+    struct failure_message : io::message {
+        explicit failure_message(event& e) noexcept
+            : message{[](io::message& m) noexcept {
+                  event& owner = static_cast<failure_message&>(m).owner;
+                  if (owner.now() == stage::serving) owner.stop();
+              }},
+              owner{e} {}
+        event& owner;
     };
 
-    coro::task<void> run(io::engine& here) {
-        everything_.emplace(co_await coro::this_context());
-        patience_.emplace(*everything_);
-        here_ = &here;
-        cord_.tie(here);
-        {
-            coro::scope clients{*everything_, coro::siblings::go_on};
-            served_ = &clients;
-            from_others_.open(here);
-            coro::scope receptions{*patience_};
-            for (std::size_t i = 0; i < doors_.size(); ++i) {
-                if (!receptions.spawn(receive(here, i, receptions))) {
-                    outcome_ = failure_of(ENOMEM);
-                    receptions.cancel();
-                }
+    coro::task<void> run(io::engine& engine) {
+        root_.emplace(co_await coro::this_context());
+        drain_context_.emplace(*root_);
+        engine_ = &engine;
+        stop_relay_.attach(engine);
+        const bool states_made = make_states();
+        if (!states_made) owner_.all_ready_.abandon();
+        if (co_await owner_.all_ready_.arrive(engine)) {
+            co_await serve_all(engine);
+            for (const auto& each : states_) {
+                if (each) each->sessions_ended();
             }
-            const auto& beside = owner_.settings().lives_here;
-            if (beside) {
-                auto lived = co_await beside(here, number_, *patience_).outcome();
-                if (!lived && outcome_) outcome_ = lived;
-                if (!lived) receptions.cancel();
-            }
-            co_await receptions.join();
-            // Nobody asked them to wait: they find the door closed, as those in the backlog do.
-            for (const auto& each : from_others_.close()) owner_.seats_[each.door].give_back();
-            co_await clients.join();
-            served_ = nullptr;
+            // Other shards may send to a state until the last sessions_ended(); all of that has
+            // been delivered when all shards have passed the second barrier.
+            static_cast<void>(co_await owner_.all_drained_.arrive(engine));
+            static_cast<void>(co_await owner_.all_delivered_.arrive(engine));
         }
-        co_await let_go(here);
-        owner_.home().post(*this);
+        states_.clear();
+        co_await release(engine);
+        owner_.engine().post(*this);
     }
 
-    coro::task<void> receive(io::engine& here, std::size_t number, coro::scope& receptions) {
-        net::listener door{here, std::move(doors_[number]), io::accepting::one_by_one};
-        door.on_shortage([this](error why) { tell_shortage(owner_.told(), why); });
-        const auto ended = co_await accept_all(door, number);
-        owner_.counting().shed += door.counted().shed;
-        co_await door.close();
+    bool make_states() noexcept {
+        try {
+            for (const auto& each : owner_.endpoints()) {
+                auto& state = states_.emplace_back();
+                if (each.state) state = each.state({*engine_, number_, *drain_context_});
+            }
+        } catch (const std::bad_alloc&) {
+            fail(error::system(ENOMEM));
+        }
+        return outcome_.has_value();
+    }
+
+    /// Ends the serving of all shards.
+    void fail(error why) noexcept {
+        if (!outcome_) return;
+        outcome_ = failure(why);
+        owner_.engine().post(failed_);
+    }
+
+    coro::task<void> serve_all(io::engine& engine) {
+        coro::scope clients{*root_, coro::siblings::go_on};
+        served_ = &clients;
+        from_others_.open(engine);
+        coro::scope acceptors{*drain_context_};
+        const auto begin = [&](coro::task<void> task) {
+            if (acceptors.spawn(std::move(task))) return;
+            fail(error::system(ENOMEM));
+            acceptors.cancel();
+        };
+        for (std::size_t i = 0; i < listeners_.size(); ++i)
+            begin(run_listener(engine, i, acceptors));
+        for (const auto& each : states_) {
+            if (each) begin(each->run());
+        }
+        co_await acceptors.join();
+        // Clients on their way are closed, as those in the backlog are.
+        for (const auto& each : from_others_.close()) owner_.limits_[each.listener].release();
+        // The turn's end comes first, at which states post what they have for other shards: all
+        // that was done before the stop arrives before any state drains.
+        static_cast<void>(co_await io::sleep_until{engine, io::clock::now()});
+        static_cast<void>(co_await owner_.all_draining_.arrive(engine));
+        for (const auto& each : states_) {
+            if (each) each->drain();
+        }
+        co_await clients.join();
+        served_ = nullptr;
+    }
+
+    coro::task<void> run_listener(io::engine& engine, std::size_t number, coro::scope& acceptors) {
+        const auto how = states_[number] ? io::accepting::ahead : io::accepting::one_by_one;
+        net::listener listener{engine, std::move(listeners_[number]), how};
+        listener.on_shortage([this](error why) { report_shortage(owner_.log(), why); });
+        const auto ended = co_await accept_all(listener, number);
+        owner_.counting().shed += listener.counted().shed;
+        co_await listener.close();
         if (ended || ended.error() == fault::cancelled) co_return;
-        outcome_ = ended;
-        receptions.cancel();
+        fail(ended.error());
+        acceptors.cancel();
     }
 
-    coro::task<result<void>> accept_all(net::listener& door, std::size_t number) {
-        seats& permits = owner_.seats_[number];
+    coro::task<result<void>> accept_all(net::listener& listener, std::size_t number) {
+        connection_limit& permits = owner_.limits_[number];
         for (;;) {
-            // Only while there is a seat, which is taken when somebody has come: a shard that waits
-            // keeps none from the others.
-            auto seat = co_await permits.until_one_is_free(door.home());
-            if (!seat) co_return seat;
-            auto socket = co_await door.accept();
+            // Waits until a permit is free, and takes it when a client has come: a shard that waits
+            // keeps no permit from the others.
+            auto slot = co_await permits.until_free(listener.engine());
+            if (!slot) co_return slot;
+            auto socket = co_await listener.accept();
             if (!socket && socket.error().is(ENOMEM)) {
-                tell_shortage(owner_.told(), socket.error());
-                auto slept = co_await io::sleep_for(door.home(), retry_interval);
+                report_shortage(owner_.log(), socket.error());
+                auto slept = co_await io::sleep_for(listener.engine(), retry_interval);
                 if (!slept) co_return slept;
                 continue;
             }
             if (!socket) co_return failure(socket.error());
             auto permit = owner_.admit(number, socket->get());
             if (!permit) continue;
-            seat = co_await permits.take(door.home());
-            if (!seat) co_return seat;
+            slot = co_await permits.acquire(listener.engine());
+            if (!slot) co_return slot;
             hand_over::client arrived{
-                .socket = std::move(*socket), .door = number, .permit = std::move(*permit)};
+                .socket = std::move(*socket), .listener = number, .permit = std::move(*permit)};
             if (share& least = owner_.least_busy(*this); &least != this) {
                 if (least.take_over(arrived)) continue;
             }
@@ -163,55 +186,75 @@ class event::share : io::letter {
         }
     }
 
-    void serve_here(hand_over::client who) noexcept {
+    void serve_here(hand_over::client client) noexcept {
         accepted_.fetch_add(1, std::memory_order_relaxed);
-        occupied seat{*this, who.door, std::move(who.permit)};
-        // Without memory for it, the client is closed.
-        static_cast<void>(served_->spawn(attend(*here_, std::move(who.socket), *patience_,
-                                                owner_.entrances()[who.door].serve, owner_.told(),
-                                                std::move(seat))));
+        owner_.client_served();
+        admission permits{this, client.listener,
+                          [](void* shard, std::size_t endpoint) noexcept {
+                              static_cast<share*>(shard)->client_left(endpoint);
+                          },
+                          std::move(client.permit)};
+        const auto& state = states_[client.listener];
+        // Without memory for its coroutine, the client is closed.
+        static_cast<void>(served_->spawn(
+            state ? state->serve({std::move(client.socket), std::move(permits)})
+                  : serve_connection(*engine_, std::move(client.socket), *drain_context_,
+                                     owner_.endpoints()[client.listener].serve, owner_.log(),
+                                     std::move(permits))));
+    }
+    void client_left(std::size_t endpoint) noexcept {
+        --clients_;
+        owner_.client_ended();
+        owner_.limits_[endpoint].release();
     }
 
-    /// Waits until no stop is under way to here.
-    coro::task<void> let_go(io::engine& here) {
-        coro::context calm{here.ready()};
-        while (!from_others_.quiet() || !cord_.try_untie()) {
-            auto wait = pause(here);
-            wait.set_context(calm);
+    /// Waits until no message to this engine is pending.
+    coro::task<void> release(io::engine& engine) {
+        coro::context uncancelled{engine.ready()};
+        while (!from_others_.idle() || !stop_relay_.try_detach()) {
+            auto wait = pause(engine);
+            wait.set_context(uncancelled);
             co_await wait;
         }
-        patience_.reset();
-        everything_.reset();
+        drain_context_.reset();
+        root_.reset();
     }
-    static coro::task<void> pause(io::engine& here) { co_await io::sleep_for(here, 1ms); }
+    static coro::task<void> pause(io::engine& engine) { co_await io::sleep_for(engine, 1ms); }
 
     event& owner_;
     std::size_t number_;
-    std::vector<unique_fd> doors_;
-    stop_cord cord_;
+    std::vector<unique_fd> listeners_;
+    std::vector<std::unique_ptr<shard_state>> states_;  // by endpoint; may be null
+    failure_message failed_{owner_};
+    stop_relay stop_relay_;
     hand_over from_others_;
-    io::engine* here_ = nullptr;
-    coro::scope* served_ = nullptr;         // while there are some
-    std::atomic<std::size_t> clients_ = 0;  // with those on their way to here
-    std::optional<coro::context> everything_;
-    std::optional<coro::context> patience_;
+    io::engine* engine_ = nullptr;
+    coro::scope* served_ = nullptr;         // while clients are served
+    std::atomic<std::size_t> clients_ = 0;  // including clients on their way
+    std::optional<coro::context> root_;
+    std::optional<coro::context> drain_context_;
     std::atomic<std::uint64_t> accepted_ = 0;
     result<void> outcome_;
     bool ended_ = false;
     std::unique_ptr<io::shard> shard_;
 };
 
-event::event(io::engine& home, std::vector<entrance> entrances, options o)
-    : server{home, std::move(entrances), std::move(o)} {
-    for (std::size_t i = 0; i < this->entrances().size(); ++i) {
-        seats_.emplace_back(settings().max_clients);
+event::event(io::engine& engine, std::vector<endpoint> endpoints, server_options o)
+    : server{engine, std::move(endpoints), std::move(o)},
+      shards_{workers_of(options().workers)},
+      all_ready_{shards_},
+      all_draining_{shards_},
+      all_drained_{shards_},
+      all_delivered_{shards_} {
+    for (const auto& each : this->endpoints()) {
+        limits_.emplace_back(each.state ? UINT32_MAX : options().max_clients);
     }
 }
 
 event::~event() = default;
 
 coro::task<result<void>> event::serve() {
-    if (auto opened = open_doors(); !opened) co_return opened;
+    if (auto opened = open_listeners(); !opened) co_return opened;
     result<void> end;
     std::list<share> idle;
     idle.splice(idle.end(), shares_);
@@ -223,30 +266,29 @@ coro::task<result<void>> event::serve() {
         }
         shares_.splice(shares_.end(), idle, idle.begin());
     }
+    // The started shards wait for all.
+    if (!idle.empty()) all_ready_.abandon();
     if (now() == stage::serving) ready();
     for (auto& each : shares_) {
         auto ended = each.join();
-        if (ended || ended.error() == fault::cancelled) continue;
-        end = ended;
-        if (now() == stage::serving) stop();
+        if (!ended && ended.error() != fault::cancelled) end = ended;
     }
     co_return end;
 }
 
-result<void> event::open_doors() {
-    std::vector<net::address> places;
+result<void> event::open_listeners() {
+    std::vector<net::address> addresses;
     std::vector<unique_fd> first;
-    for (auto& each : entrances()) {
-        const auto where = net::address::local_of(each.door.get());
+    for (auto& each : endpoints()) {
+        const auto where = net::address::local_of(each.listener.get());
         if (!where) return failure(where.error());
-        places.push_back(*where);
-        first.push_back(std::move(each.door));
+        addresses.push_back(*where);
+        first.push_back(std::move(each.listener));
     }
     shares_.emplace_back(*this, 0, std::move(first));
-    const unsigned shards = workers_of(settings().workers);
-    for (unsigned i = 1; i < shards; ++i) {
+    for (unsigned i = 1; i < shards_; ++i) {
         std::vector<unique_fd> more;
-        for (const auto& where : places) {
+        for (const auto& where : addresses) {
             auto another = net::listen(where, {.share_port = true});
             if (!another) return failure(another.error());
             more.push_back(std::move(*another));
@@ -260,7 +302,7 @@ result<void> event::open_doors() {
 void event::client_served() noexcept {
     ++counting().accepted;
     const std::uint64_t now = ++clients_;
-    trimmer().note(now);
+    trimmer().update(now);
     auto& most = counting().most;
     for (std::uint64_t seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
     }
@@ -268,11 +310,11 @@ void event::client_served() noexcept {
 
 void event::client_ended() noexcept {
     ++counting().ended;
-    trimmer().note(--clients_);
+    trimmer().update(--clients_);
 }
 
 event::share& event::least_busy(share& accepting) const noexcept {
-    if (!settings().spread_evenly) return accepting;
+    if (!options().spread_evenly) return accepting;
     share* least = &accepting;
     for (share* each : all_) {
         if (each->clients() < least->clients()) least = each;

@@ -1,4 +1,4 @@
-// The event model: one engine and one listener a core, and every client a coroutine.
+// The event model: an engine and a listener per core, and a coroutine per client.
 #pragma once
 
 #include <atomic>
@@ -7,17 +7,18 @@
 #include <list>
 #include <vector>
 
+#include "sluice/io/barrier.hpp"
+#include "sluice/model/connection_limit.hpp"
 #include "sluice/model/model.hpp"
-#include "sluice/model/seats.hpp"
 
 namespace sluice::model {
 
-/// Each shard is a thread with an engine on epoll or io_uring and a listener of its own on the one
-/// port; the kernel spreads the connections (socket(7), SO_REUSEPORT), and options::spread_evenly
-/// evens out what it left uneven. Home starts the shards, and waits.
+/// Each shard is a thread with an engine on epoll or io_uring and its own listeners on the shared
+/// ports; the kernel spreads the connections (socket(7), SO_REUSEPORT), and `spread_evenly` evens
+/// them out. The thread that runs the model starts the shards, and waits.
 class event final : public server {
  public:
-    event(io::engine& home, std::vector<entrance> entrances, options o);
+    event(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
     ~event() override;
 
     [[nodiscard]] std::vector<std::uint64_t> spread() const override;
@@ -27,18 +28,23 @@ class event final : public server {
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
-    [[nodiscard]] result<void> open_doors();
-    /// Who serves a client that `accepting` has accepted. Any thread.
+    [[nodiscard]] result<void> open_listeners();
+    /// The shard that serves a client that `accepting` has accepted. Any thread.
     [[nodiscard]] share& least_busy(share& accepting) const noexcept;
 
-    /// Any thread: a client's session begins or is over.
+    /// Any thread: counts a session that begins or ends.
     void client_served() noexcept;
     void client_ended() noexcept;
 
-    std::deque<seats> seats_;  // permits by entrance
+    unsigned shards_;
+    io::barrier all_ready_;                // before the first session
+    io::barrier all_draining_;             // after the last connection was accepted
+    io::barrier all_drained_;              // after the last one
+    io::barrier all_delivered_;            // after the messages that states had sent until then
+    std::deque<connection_limit> limits_;  // permits, by endpoint
     std::atomic<std::uint64_t> clients_ = 0;
     std::list<share> shares_;
-    std::vector<share*> all_;  // as they stand before the first of them starts
+    std::vector<share*> all_;  // complete before the first of them starts
 };
 
 }  // namespace sluice::model

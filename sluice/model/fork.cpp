@@ -1,4 +1,4 @@
-// Forks, reaps, and what a child does.
+// Implements the fork model: forks, serves in the child, and reaps.
 #include "sluice/model/fork.hpp"
 
 #include <fmt/format.h>
@@ -19,8 +19,8 @@
 #include "sluice/base/sanitizer.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/run.hpp"
-#include "sluice/model/attend.hpp"
-#include "sluice/model/on_signal.hpp"
+#include "sluice/io/signal_handler.hpp"
+#include "sluice/model/serve_connection.hpp"
 #include "sluice/model/small_engine.hpp"
 
 namespace sluice::model {
@@ -28,14 +28,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Children that are told to end at once may say what they have done: a file that was stored is
-// reported.
-constexpr auto time_to_end = std::chrono::milliseconds{250};
+// Time for children to report finished work, such as a stored file, before they are killed.
+constexpr auto kill_delay = std::chrono::milliseconds{250};
 
-std::ptrdiff_t threads_here() {
+std::ptrdiff_t thread_count() {
     std::error_code ignored;
     const fs::directory_iterator tasks{"/proc/self/task", ignored};
-    // The thread sanitizer has a thread of its own, and sees it through a fork.
+    // ThreadSanitizer has a thread of its own, and handles it in a fork.
     return std::distance(begin(tasks), end(tasks)) - (thread_sanitizer ? 1 : 0);
 }
 
@@ -48,7 +47,7 @@ bool has_ring() {
     });
 }
 
-/// Nothing is delivered while it lives: what a handler would touch is not the child's yet.
+/// Blocks all signals while it lives: a handler would use state that is not the child's yet.
 class all_signals_blocked {
  public:
     all_signals_blocked() noexcept {
@@ -64,34 +63,34 @@ class all_signals_blocked {
     sigset_t before_{};
 };
 
-/// When a child that was told to drain ends in any case.
-class last_moment : io::timer {
+/// Cancels a child that drains, at the end of its grace.
+class drain_timer : io::timer {
  public:
-    last_moment(io::engine& here, coro::context& everything) noexcept
-        : timer{[](timer& t) noexcept { static_cast<last_moment&>(t).everything_.cancel(); }},
-          here_{here},
-          everything_{everything} {}
-    last_moment(const last_moment&) = delete;
-    last_moment& operator=(const last_moment&) = delete;
-    ~last_moment() { here_.timers().disarm(*this); }
+    drain_timer(io::engine& engine, coro::context& root) noexcept
+        : timer{[](timer& t) noexcept { static_cast<drain_timer&>(t).root_.cancel(); }},
+          engine_{engine},
+          root_{root} {}
+    drain_timer(const drain_timer&) = delete;
+    drain_timer& operator=(const drain_timer&) = delete;
+    ~drain_timer() { engine_.timers().disarm(*this); }
 
     void set(io::duration from_now) noexcept {
         if (std::exchange(set_, true)) return;
-        here_.timers().arm(*this, io::after(io::clock::now(), from_now));
+        engine_.timers().arm(*this, io::after(io::clock::now(), from_now));
     }
 
  private:
-    io::engine& here_;
-    coro::context& everything_;
+    io::engine& engine_;
+    coro::context& root_;
     bool set_ = false;
 };
 
 }  // namespace
 
-std::expected<std::unique_ptr<server>, std::string> fork::make(io::engine& home,
-                                                               std::vector<entrance> entrances,
-                                                               options o) {
-    if (threads_here() > 1) {
+std::expected<std::unique_ptr<server>, std::string> fork::make(io::engine& engine,
+                                                               std::vector<endpoint> endpoints,
+                                                               server_options o) {
+    if (thread_count() > 1) {
         return std::unexpected{
             "the fork model cannot serve in a process with threads: a child would inherit their "
             "locks without them; fork before any thread is started"};
@@ -101,14 +100,14 @@ std::expected<std::unique_ptr<server>, std::string> fork::make(io::engine& home,
             "the fork model cannot serve in a process with an io_uring: a child would share it; "
             "fork before any ring is made"};
     }
-    return std::unique_ptr<server>{new fork{home, std::move(entrances), std::move(o)}};
+    return std::unique_ptr<server>{new fork{engine, std::move(endpoints), std::move(o)}};
 }
 
-fork::fork(io::engine& home, std::vector<entrance> entrances, options o)
-    : server{home, std::move(entrances), std::move(o)}, kill_timer_{*this} {}
+fork::fork(io::engine& engine, std::vector<endpoint> endpoints, server_options o)
+    : server{engine, std::move(endpoints), std::move(o)}, kill_timer_{*this} {}
 
 fork::~fork() {
-    home().timers().disarm(kill_timer_);
+    engine().timers().disarm(kill_timer_);
 }
 
 fork::kill_timer::kill_timer(fork& f) noexcept
@@ -116,47 +115,47 @@ fork::kill_timer::kill_timer(fork& f) noexcept
       owner{f} {}
 
 coro::task<result<void>> fork::serve() {
-    const on_signal children_end{home(), SIGCHLD, [this] { reap(); }};
+    const io::signal_handler children_end{engine(), SIGCHLD, [this](unsigned) { reap(); }};
     ready();
     for (;;) {
         auto client = co_await next_client();
-        if (!client && survives(client.error())) {
-            co_await io::sleep_for(home(), retry_interval);
+        if (!client && should_retry(client.error())) {
+            co_await io::sleep_for(engine(), retry_interval);
             continue;
         }
         if (!client) {
-            see_all_off();
+            wait_for_clients();
             co_return failure(client.error());
         }
         const auto received = co_await receive(std::move(*client));
-        if (!received) tell_shortage(told(), received.error());
+        if (!received) report_shortage(log(), received.error());
     }
 }
 
 coro::task<result<void>> fork::receive(arrival client) {
-    // A place for the child before there is one: what is not known here is never missed.
-    auto place = children_.extract(children_.try_emplace(0).first);
+    // Allocated before the fork, so that no child is missing here when it is reaped.
+    auto node = children_.extract(children_.try_emplace(0).first);
     children_.reserve(children_.size() + 1);
     for (;;) {
         int error = 0;
         {
-            const all_signals_blocked calm;
-            // What stands in a buffer now would be written by both.
+            const all_signals_blocked signals_blocked;
+            // Buffered output would be written by both processes.
             std::fflush(nullptr);
             const pid_t parent = ::getpid();
             const pid_t child = ::fork();
-            if (child == 0) live_as_child(std::move(client), parent);
+            if (child == 0) run_child(std::move(client), parent);
             if (child > 0) {
-                client_came(client.entrance);
+                client_came(client.endpoint);
                 client.socket.reset();
-                place.key() = child;
-                place.mapped() = std::move(client);
-                children_.insert(std::move(place));
+                node.key() = child;
+                node.mapped() = std::move(client);
+                children_.insert(std::move(node));
                 co_return result<void>{};
             }
             error = errno;
         }
-        told().tell(trouble::process, [why = error::system(error)] {
+        log().report(event_kind::process, [why = error::system(error)] {
             return fmt::format("no process can be started ({}): the client waits until one can",
                                why.message());
         });
@@ -166,49 +165,51 @@ coro::task<result<void>> fork::receive(arrival client) {
     }
 }
 
-void fork::live_as_child(arrival client, pid_t parent) noexcept {
+void fork::run_child(arrival client, pid_t parent) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    close_what_is_not_ours(client.socket.get());
+    close_other_descriptors(client.socket.get());
     std::signal(SIGCHLD, SIG_DFL);
     // Ctrl-C goes to all processes of the terminal; the parent passes it on.
     std::signal(SIGINT, SIG_IGN);
-    // What the parent does at these is not the child's to do, nor to end by.
-    for (const int parents : {SIGHUP, SIGUSR1, SIGUSR2}) std::signal(parents, [](int) {});
-    auto here = make_small_engine();
-    if (!here) ::_exit(EXIT_FAILURE);
-    coro::context everything{(*here)->ready()};
-    coro::context waiting{everything};
+    // The parent's handlers are not for the child, and neither is the default action.
+    for (const int number : {SIGHUP, SIGUSR1, SIGUSR2}) std::signal(number, [](int) {});
+    auto engine = make_small_engine();
+    if (!engine) ::_exit(EXIT_FAILURE);
+    coro::context root{(*engine)->ready()};
+    coro::context draining{root};
     {
-        // The parent sees to the end of the grace too, unless it is gone.
-        last_moment last{**here, everything};
+        // The parent enforces the end of the grace too, unless it is gone.
+        drain_timer deadline{**engine, root};
         const auto drain = [&] {
-            waiting.cancel();
-            last.set(settings().grace);
+            draining.cancel();
+            deadline.set(options().grace);
         };
-        unsigned asked = 0;
-        const on_signal stop{**here, SIGTERM, [&] {
-                                 if (++asked > 1) return everything.cancel();
-                                 drain();
-                             }};
+        unsigned requests = 0;
+        const io::signal_handler stop{**engine, SIGTERM, [&](unsigned times) {
+                                          requests += times;
+                                          if (requests > 1) return root.cancel();
+                                          drain();
+                                      }};
         sigset_t none{};
         sigemptyset(&none);
         pthread_sigmask(SIG_SETMASK, &none, nullptr);
         if (::getppid() != parent) drain();
         auto served = io::try_run(
-            **here, attend(**here, std::move(client.socket), waiting, *client.serve, told()),
-            everything);
-        if (!served) tell_shortage(told(), served.error());
+            **engine,
+            serve_connection(**engine, std::move(client.socket), draining, *client.serve, log()),
+            root);
+        if (!served) report_shortage(log(), served.error());
     }
     std::fflush(nullptr);
     ::_exit(EXIT_SUCCESS);
 }
 
-void fork::close_what_is_not_ours(int socket) const noexcept {
-    std::vector<int> ours = settings().keep;
-    ours.push_back(socket);
-    std::ranges::sort(ours);
+void fork::close_other_descriptors(int socket) const noexcept {
+    std::vector<int> kept = options().keep;
+    kept.push_back(socket);
+    std::ranges::sort(kept);
     unsigned from = STDERR_FILENO + 1;
-    for (const int each : ours) {
+    for (const int each : kept) {
         const auto fd = static_cast<unsigned>(each);
         if (fd > from) ::close_range(from, fd - 1, 0);
         from = std::max(from, fd + 1);
@@ -223,18 +224,18 @@ void fork::reap() noexcept {
         if (child <= 0) return;
         const auto found = children_.find(child);
         if (found == children_.end()) continue;
-        const std::size_t entrance = found->second.entrance;
+        const std::size_t endpoint = found->second.endpoint;
         children_.erase(found);
-        client_left(entrance);
-        bury(child, status);
+        client_left(endpoint);
+        on_child_exit(child, status);
     }
 }
 
-void fork::bury(pid_t child, int status) noexcept {
+void fork::on_child_exit(pid_t child, int status) noexcept {
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS) return;
     if (now() == stage::ending) return;
     ++counting().crashed;
-    told().tell(trouble::crash, [child, status] {
+    log().report(event_kind::crash, [child, status] {
         return WIFSIGNALED(status)
                    ? fmt::format(
                          "process {} ended by signal {} ({}): its client was left, nobody "
@@ -249,7 +250,7 @@ void fork::bury(pid_t child, int status) noexcept {
 void fork::pass_on(stage now) noexcept {
     kill_all(SIGTERM);
     if (now == stage::ending) {
-        home().timers().arm(kill_timer_, io::after(io::clock::now(), time_to_end));
+        engine().timers().arm(kill_timer_, io::after(io::clock::now(), kill_delay));
     }
 }
 

@@ -1,4 +1,4 @@
-// The fork model: a process for each client.
+// The fork model: a process per client.
 #pragma once
 
 #include <sys/types.h>
@@ -12,38 +12,37 @@
 
 namespace sluice::model {
 
-/// Home accepts and forks; the child has the client, an engine of its own, and of all descriptors
-/// only the standard ones, the client's, and those it was told to keep. A child that ends in any
-/// way is reaped at once and costs nobody else anything. All children of the process are taken to
-/// be ours.
+/// The server accepts and forks; the child has the client, its own engine, and of all descriptors
+/// only the standard ones, the client's, and server_options::keep. A child that ends in any way is
+/// reaped at once and affects no other client. Reaps all children of the process.
 class fork final : public server {
  public:
-    /// Refused where the process has threads or io_uring rings, which a child would inherit broken.
+    /// An error if the process has threads or io_uring rings, which a child would inherit broken.
     [[nodiscard]] static std::expected<std::unique_ptr<server>, std::string> make(
-        io::engine& home, std::vector<entrance> entrances, options o);
+        io::engine& engine, std::vector<endpoint> endpoints, server_options o);
     fork(const fork&) = delete;
     fork& operator=(const fork&) = delete;
     ~fork() override;
 
  private:
-    /// When children that were told to end at once are killed.
+    /// Kills children that have not ended in time.
     struct kill_timer : io::timer {
         explicit kill_timer(fork& f) noexcept;
         fork& owner;
     };
 
-    fork(io::engine& home, std::vector<entrance> entrances, options o);
+    fork(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
     coro::task<result<void>> receive(arrival client);
-    [[noreturn]] void live_as_child(arrival client, pid_t parent) noexcept;
-    void close_what_is_not_ours(int socket) const noexcept;
+    [[noreturn]] void run_child(arrival client, pid_t parent) noexcept;
+    void close_other_descriptors(int socket) const noexcept;
     void kill_all(int number) noexcept;
     void reap() noexcept;
-    void bury(pid_t child, int status) noexcept;
+    void on_child_exit(pid_t child, int status) noexcept;
 
-    std::unordered_map<pid_t, arrival> children_;  // of each the client, without its socket
+    std::unordered_map<pid_t, arrival> children_;  // by pid; the clients, without their sockets
     kill_timer kill_timer_;
 };
 

@@ -13,13 +13,13 @@
 
 namespace sluice::model {
 
-/// One end gives, from any thread; the other takes, on the thread of the engine it is open on.
-class hand_over : io::letter {
+/// Any thread gives; the taker receives on the thread of the engine that it is open on.
+class hand_over : io::message {
  public:
-    /// An accepted socket, the number of the door it came in by, and its permit there.
+    /// An accepted socket, the number of its endpoint, and its permit there.
     struct client {
         unique_fd socket;
-        std::size_t door = 0;
+        std::size_t listener = 0;
         address_limit::permit permit = {};
     };
 
@@ -29,23 +29,23 @@ class hand_over : io::letter {
     hand_over& operator=(const hand_over&) = delete;
     ~hand_over() = default;
 
-    /// Any thread. False if nobody takes there, not yet or no longer, or there is no memory: `who`
-    /// then stays with the caller.
-    [[nodiscard]] bool give(client& who) noexcept;
+    /// Any thread. False if it is not open, or there is no memory: the caller then keeps the
+    /// client.
+    [[nodiscard]] bool give(client& accepted) noexcept;
 
-    /// The taker's thread, `here`'s. Clients are taken from now on.
-    void open(io::engine& here) noexcept;
-    /// The taker's thread: nobody is taken from now on. Those who were on their way.
+    /// The taker's thread, that of `engine`. Clients are taken from now on.
+    void open(io::engine& engine) noexcept;
+    /// The taker's thread: no client is taken from now on. Returns the clients on their way.
     [[nodiscard]] std::vector<client> close() noexcept;
-    /// After close(): whether nothing is under way to the engine any more, so that it may die.
-    [[nodiscard]] bool quiet() noexcept;
+    /// After close(): true if no message to the engine is pending any more, so that it may die.
+    [[nodiscard]] bool idle() noexcept;
 
  private:
     void deliver() noexcept;
 
     std::function<void(client)> take_;
     std::mutex mutex_;
-    io::engine* there_ = nullptr;
+    io::engine* engine_ = nullptr;
     std::vector<client> waiting_;
     bool posted_ = false;
 };

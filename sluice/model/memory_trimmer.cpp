@@ -1,4 +1,4 @@
-// Watches the number of clients fall.
+// Implements memory_trimmer: malloc_trim(3) after the number of clients has fallen.
 #include "sluice/model/memory_trimmer.hpp"
 
 #include <malloc.h>
@@ -12,50 +12,50 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Fewer leave too little behind.
+// A smaller burst leaves too little memory behind.
 constexpr std::uint64_t least_burst = 256;
 constexpr auto delay = 1s;
 
 }  // namespace
 
-memory_trimmer::memory_trimmer(io::engine& home) noexcept
-    : letter{[](letter& l) noexcept {
-          auto& self = static_cast<memory_trimmer&>(l);
+memory_trimmer::memory_trimmer(io::engine& engine) noexcept
+    : message{[](message& m) noexcept {
+          auto& self = static_cast<memory_trimmer&>(m);
           self.posted_ = false;
           self.arm();
       }},
       timer{[](timer& t) noexcept { static_cast<memory_trimmer&>(t).trim(); }},
-      home_{home} {}
+      engine_{engine} {}
 
 memory_trimmer::~memory_trimmer() {
-    while (posted_) home_.run_once(io::time_point::min());
-    home_.timers().disarm(*this);
+    while (posted_) engine_.run_once(io::time_point::min());
+    engine_.timers().disarm(*this);
 }
 
-void memory_trimmer::note(std::uint64_t clients) noexcept {
-    here_.store(clients, std::memory_order_relaxed);
+void memory_trimmer::update(std::uint64_t clients) noexcept {
+    clients_.store(clients, std::memory_order_relaxed);
     auto most = most_.load(std::memory_order_relaxed);
     while (clients > most) {
         if (most_.compare_exchange_weak(most, clients, std::memory_order_relaxed)) return;
     }
     if (most < least_burst || clients > most / 4) return;
     if (!most_.compare_exchange_strong(most, clients, std::memory_order_relaxed)) return;
-    if (!posted_.exchange(true)) home_.post(*this);
+    if (!posted_.exchange(true)) engine_.post(*this);
 }
 
 void memory_trimmer::arm() noexcept {
     if (armed_) return;
     armed_ = true;
-    left_ = here_.load(std::memory_order_relaxed);
-    home_.timers().arm(*this, io::after(io::clock::now(), delay));
+    left_ = clients_.load(std::memory_order_relaxed);
+    engine_.timers().arm(*this, io::after(io::clock::now(), delay));
 }
 
 void memory_trimmer::trim() noexcept {
     armed_ = false;
     coro::give_back_free_frames();
     ::malloc_trim(0);
-    // Those that have gone since leave something, too.
-    if (here_.load(std::memory_order_relaxed) <= left_ / 2 && left_ > 0) arm();
+    // Clients that have gone since then leave memory, too.
+    if (clients_.load(std::memory_order_relaxed) <= left_ / 2 && left_ > 0) arm();
 }
 
 }  // namespace sluice::model

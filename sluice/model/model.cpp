@@ -1,4 +1,4 @@
-// Receives clients up to the limit, and ends in stages.
+// Implements server: accepts clients up to the limits, and stops in stages.
 #include "sluice/model/model.hpp"
 
 #include <fmt/format.h>
@@ -35,73 +35,75 @@ using namespace std::chrono_literals;
 
 }  // namespace
 
-/// The listeners on home, for the models that accept there. The event model's shards have their
+/// The listeners of models that accept on the server's engine. The event model's shards have their
 /// own.
-class server::reception {
+class server::acceptor {
  public:
-    reception(io::engine& home, std::vector<entrance>& entrances, troubles& told) : home_{home} {
-        for (auto& each : entrances) {
-            auto& door = doors_.emplace_back(home, std::move(each.door), io::accepting::one_by_one);
-            door.on_shortage([&told](error why) { tell_shortage(told, why); });
+    acceptor(io::engine& engine, std::vector<endpoint>& endpoints, event_log& log)
+        : engine_{engine} {
+        for (auto& each : endpoints) {
+            auto& listener = listeners_.emplace_back(engine, std::move(each.listener),
+                                                     io::accepting::one_by_one);
+            listener.on_shortage([&log](error why) { report_shortage(log, why); });
         }
     }
 
-    reception(const reception&) = delete;
-    reception& operator=(const reception&) = delete;
-    ~reception() {
-        if (bells_) home_.detach(bells_->fd());
+    acceptor(const acceptor&) = delete;
+    acceptor& operator=(const acceptor&) = delete;
+    ~acceptor() {
+        if (ready_set_) engine_.detach(ready_set_->fd());
     }
 
-    /// The entrance where a connection waits, of those that are not closed off; where there is
-    /// only one, that one.
-    [[nodiscard]] coro::task<result<std::size_t>> knock() {
-        if (doors_.size() == 1) co_return 0;
+    /// The endpoint at which a connection waits, of those that are not paused; the only one at once
+    /// if there is one.
+    [[nodiscard]] coro::task<result<std::size_t>> wait_until_ready() {
+        if (listeners_.size() == 1) co_return 0;
         if (auto watched = watch(); !watched) co_return failure(watched.error());
         for (;;) {
-            auto ready = co_await io::poll{home_, bells_->fd(), io::interest::in};
+            auto ready = co_await io::poll{engine_, ready_set_->fd(), io::interest::in};
             if (!ready) co_return failure(ready.error());
-            std::array<epoll_event, 1> bell{};
-            const auto rung = bells_->wait(bell, io::clock::now());
-            if (!rung) co_return failure(rung.error());
-            if (*rung == 1) co_return std::size_t{bell[0].data.u64};
+            std::array<epoll_event, 1> wakeup{};
+            const auto ready_count = ready_set_->wait(wakeup, io::clock::now());
+            if (!ready_count) co_return failure(ready_count.error());
+            if (*ready_count == 1) co_return std::size_t{wakeup[0].data.u64};
         }
     }
-    [[nodiscard]] net::listener& door(std::size_t number) {
-        return *std::next(doors_.begin(), static_cast<std::ptrdiff_t>(number));
+    [[nodiscard]] net::listener& listener(std::size_t number) {
+        return *std::next(listeners_.begin(), static_cast<std::ptrdiff_t>(number));
     }
-    /// Whether connections at that entrance are left in its backlog for now.
-    void close_off(std::size_t number, bool closed) {
-        if (!bells_) return;
+    /// Leaves connections at that endpoint in its backlog, or accepts them again.
+    void set_paused(std::size_t number, bool paused) {
+        if (!ready_set_) return;
         const auto changed =
-            bells_->modify(door(number).fd(), closed ? 0U : std::uint32_t{EPOLLIN}, number);
+            ready_set_->modify(listener(number).fd(), paused ? 0U : std::uint32_t{EPOLLIN}, number);
         check(changed.has_value(), "a listener left the set that watches it");
     }
     [[nodiscard]] coro::task<void> close() {
-        for (auto& each : doors_) co_await each.close();
+        for (auto& each : listeners_) co_await each.close();
     }
     [[nodiscard]] std::uint64_t shed() const {
         std::uint64_t sum = 0;
-        for (const auto& each : doors_) sum += each.counted().shed;
+        for (const auto& each : listeners_) sum += each.counted().shed;
         return sum;
     }
 
  private:
     result<void> watch() {
-        if (bells_) return {};
+        if (ready_set_) return {};
         auto made = io::epoll::create();
         if (!made) return failure(made.error());
         std::uint64_t number = 0;
-        for (auto& each : doors_) {
+        for (auto& each : listeners_) {
             if (auto added = made->add(each.fd(), EPOLLIN, number++); !added) return added;
         }
-        if (auto attached = home_.attach(made->fd()); !attached) return attached;
-        bells_.emplace(std::move(*made));
+        if (auto attached = engine_.attach(made->fd()); !attached) return attached;
+        ready_set_.emplace(std::move(*made));
         return {};
     }
 
-    io::engine& home_;
-    std::list<net::listener> doors_;
-    std::optional<io::epoll> bells_;
+    io::engine& engine_;
+    std::list<net::listener> listeners_;
+    std::optional<io::epoll> ready_set_;
 };
 
 std::string_view to_text(kind k) noexcept {
@@ -132,7 +134,7 @@ unsigned workers_of(unsigned workers) noexcept {
     if (workers > 0) return workers;
     const unsigned cores = usable_cores();
     try {
-        // Once a quota is spent, all threads stand still for the rest of its period.
+        // Once a quota is spent, all threads are stopped for the rest of its period.
         const double quota = cpu_quota(read_small_file);
         if (quota < cores) return std::max(1U, static_cast<unsigned>(quota));
     } catch (const std::exception&) {
@@ -141,8 +143,8 @@ unsigned workers_of(unsigned workers) noexcept {
     return cores;
 }
 
-void tell_shortage(troubles& told, error why) noexcept {
-    told.tell(trouble::shortage, [why] {
+void report_shortage(event_log& log, error why) noexcept {
+    log.report(event_kind::shortage, [why] {
         return fmt::format(
             "a client was turned away, and others wait ({}): raise the limit, or "
             "lower --max-clients",
@@ -150,10 +152,10 @@ void tell_shortage(troubles& told, error why) noexcept {
     });
 }
 
-void tell_lost(troubles& told, net::connection& peer, error why) noexcept {
-    // What was half sent must not look like all of it.
-    peer.reset_on_close();
-    told.tell(trouble::memory, [&peer, why] {
+void report_lost(event_log& log, net::connection& peer, error why) noexcept {
+    // The peer must not take a part of the data for all of it.
+    peer.set_linger_reset();
+    log.report(event_kind::memory, [&peer, why] {
         const auto from = peer.peer();
         return fmt::format(
             "the connection of {} was ended, for it could not be served ({}): raise "
@@ -162,8 +164,8 @@ void tell_lost(troubles& told, net::connection& peer, error why) noexcept {
     });
 }
 
-void tell_refused(troubles& told, int socket) noexcept {
-    told.tell(trouble::address, [socket] {
+void report_refused(event_log& log, int socket) noexcept {
+    log.report(event_kind::address, [socket] {
         const auto peer = net::address::peer_of(socket);
         return fmt::format(
             "a client was turned away, for its address has as many connections as "
@@ -176,41 +178,41 @@ server::grace_timer::grace_timer(server& s) noexcept
     : timer{[](timer& t) noexcept { static_cast<grace_timer&>(t).owner.enter(stage::ending); }},
       owner{s} {}
 
-server::server(io::engine& home, std::vector<entrance> entrances, options o)
-    : home_{home},
-      entrances_{std::move(entrances)},
+server::server(io::engine& engine, std::vector<endpoint> endpoints, server_options o)
+    : engine_{engine},
+      endpoints_{std::move(endpoints)},
       options_{std::move(o)},
-      troubles_{options_.complain},
-      clients_at_(entrances_.size()),
-      everything_{home.ready()},
-      patience_{everything_},
+      event_log_{options_.log_to},
+      clients_at_(endpoints_.size()),
+      root_{engine.ready()},
+      drain_context_{root_},
       grace_{*this} {
-    check(home.blocks(), "a model waits on a blocking engine");
-    check(!entrances_.empty() || options_.lives_here, "a model has something to serve");
-    for (std::size_t i = 0; i < entrances_.size(); ++i) {
+    check(engine.blocks(), "a model waits on a blocking engine");
+    check(!endpoints_.empty(), "a model has something to serve");
+    for (std::size_t i = 0; i < endpoints_.size(); ++i) {
         by_address_.push_back(
             std::make_unique<address_limit>(options_.max_per_address, options_.max_clients));
     }
 }
 
 server::~server() {
-    home_.timers().disarm(grace_);
+    engine_.timers().disarm(grace_);
 }
 
 result<void> server::run() {
     if (stage_ != stage::serving) return {};
-    auto ended = io::run(home_, receive_and_serve(), everything_);
-    home_.timers().disarm(grace_);
+    auto ended = io::run(engine_, receive_and_serve(), root_);
+    engine_.timers().disarm(grace_);
     if (!ended && ended.error() == fault::cancelled) return {};
     return ended;
 }
 
 coro::task<result<void>> server::receive_and_serve() {
     auto ended = co_await serve();
-    if (reception_) {
-        counters_.shed += reception_->shed();
-        co_await reception_->close();
-        reception_.reset();
+    if (acceptor_) {
+        counters_.shed += acceptor_->shed();
+        co_await acceptor_->close();
+        acceptor_.reset();
     }
     co_return ended;
 }
@@ -222,38 +224,38 @@ void server::stop() noexcept {
 void server::enter(stage next) noexcept {
     if (next <= stage_) return;
     stage_ = next;
-    news_ = true;
+    changed_ = true;
     if (next == stage::draining) {
-        patience_.cancel();
-        home_.timers().arm(grace_, io::after(io::clock::now(), options_.grace));
+        drain_context_.cancel();
+        engine_.timers().arm(grace_, io::after(io::clock::now(), options_.grace));
     } else {
-        home_.timers().disarm(grace_);
-        everything_.cancel();
+        engine_.timers().disarm(grace_);
+        root_.cancel();
     }
     pass_on(next);
     if (options_.on_stage) options_.on_stage(next);
 }
 
 coro::task<result<server::arrival>> server::next_client() {
-    if (!reception_) reception_ = std::make_unique<reception>(home_, entrances_, troubles_);
+    if (!acceptor_) acceptor_ = std::make_unique<acceptor>(engine_, endpoints_, event_log_);
     for (;;) {
         while (all_full() && stage_ == stage::serving) {
-            news_ = false;
-            home_.block_until(news_);
+            changed_ = false;
+            engine_.block_until(changed_);
         }
-        auto knocking = reception_->knock();
-        knocking.set_context(patience_);
-        const auto number = co_await knocking;
+        auto readiness = acceptor_->wait_until_ready();
+        readiness.set_context(drain_context_);
+        const auto number = co_await readiness;
         if (!number) co_return failure(number.error());
-        auto accepting = reception_->door(*number).accept();
-        accepting.set_context(patience_);
+        auto accepting = acceptor_->listener(*number).accept();
+        accepting.set_context(drain_context_);
         auto socket = co_await accepting;
         if (!socket) co_return failure(socket.error());
         auto permit = admit(*number, socket->get());
         if (!permit) continue;
         co_return arrival{.socket = std::move(*socket),
-                          .serve = &entrances_[*number].serve,
-                          .entrance = *number,
+                          .serve = &endpoints_[*number].serve,
+                          .endpoint = *number,
                           .permit = std::move(*permit)};
     }
 }
@@ -265,64 +267,70 @@ bool server::all_full() const noexcept {
     return true;
 }
 
-std::optional<address_limit::permit> server::admit(std::size_t entrance, int socket) noexcept {
-    auto permit = by_address_[entrance]->admit(socket);
+std::optional<address_limit::permit> server::admit(std::size_t endpoint, int socket) noexcept {
+    auto permit = by_address_[endpoint]->admit(socket);
     if (permit) return permit;
     ++counters_.refused;
-    tell_refused(troubles_, socket);
+    report_refused(event_log_, socket);
     return permit;
 }
 
-void server::client_came(std::size_t entrance) noexcept {
+void server::client_came(std::size_t endpoint) noexcept {
     ++clients_;
-    ++clients_at_[entrance];
-    trimmer_.note(clients_);
-    if (reception_ && is_full(entrance)) reception_->close_off(entrance, true);
+    ++clients_at_[endpoint];
+    trimmer_.update(clients_);
+    if (acceptor_ && is_full(endpoint)) acceptor_->set_paused(endpoint, true);
     ++counters_.accepted;
     counters_.most = std::max<std::uint64_t>(counters_.most, clients_);
 }
 
-void server::client_left(std::size_t entrance) noexcept {
-    if (reception_ && is_full(entrance)) reception_->close_off(entrance, false);
+void server::client_left(std::size_t endpoint) noexcept {
+    if (acceptor_ && is_full(endpoint)) acceptor_->set_paused(endpoint, false);
     --clients_;
-    --clients_at_[entrance];
-    trimmer_.note(clients_);
+    --clients_at_[endpoint];
+    trimmer_.update(clients_);
     ++counters_.ended;
-    news_ = true;
+    changed_ = true;
 }
 
-void server::see_all_off() noexcept {
+void server::wait_for_clients() noexcept {
     while (clients_ > 0) {
-        news_ = false;
-        home_.block_until(news_);
+        changed_ = false;
+        engine_.block_until(changed_);
     }
 }
 
-bool server::survives(error why) noexcept {
+bool server::should_retry(error why) noexcept {
     if (!why.is(ENOMEM) || stage_ != stage::serving) return false;
     ++counters_.retries;
-    tell_shortage(troubles_, why);
+    report_shortage(event_log_, why);
     return true;
 }
 
 coro::task<bool> server::pause() {
     if (stage_ != stage::serving) co_return false;
-    auto slept = co_await io::sleep_for(home_, retry_interval);
+    auto slept = co_await io::sleep_for(engine_, retry_interval);
     co_return slept.has_value() && stage_ == stage::serving;
 }
 
-std::expected<std::unique_ptr<server>, std::string> make(kind which, io::engine& home,
-                                                         std::vector<entrance> entrances,
-                                                         options o) {
+std::expected<std::unique_ptr<server>, std::string> make(kind which, io::engine& engine,
+                                                         std::vector<endpoint> endpoints,
+                                                         server_options o) {
+    const auto keeps_state = [](const endpoint& e) { return static_cast<bool>(e.state); };
+    if (which != kind::event && std::ranges::any_of(endpoints, keeps_state)) {
+        return std::unexpected{fmt::format(
+            "the model {} has no shards for a service that keeps state on them; use event",
+            to_text(which))};
+    }
     switch (which) {
-        case kind::sync: return std::make_unique<sync>(home, std::move(entrances), std::move(o));
-        case kind::fork: return fork::make(home, std::move(entrances), std::move(o));
+        case kind::sync: return std::make_unique<sync>(engine, std::move(endpoints), std::move(o));
+        case kind::fork: return fork::make(engine, std::move(endpoints), std::move(o));
         case kind::thread:
-            return std::make_unique<thread>(home, std::move(entrances), std::move(o));
-        case kind::pool: return std::make_unique<pool>(home, std::move(entrances), std::move(o));
+            return std::make_unique<thread>(engine, std::move(endpoints), std::move(o));
+        case kind::pool: return std::make_unique<pool>(engine, std::move(endpoints), std::move(o));
         case kind::event:
             if (o.engine == io::engine_kind::blocking) o.engine = io::automatic_engine().kind;
-            return std::make_unique<event>(home, std::move(entrances), std::move(o));
+            return std::make_unique<event>(engine, std::move(endpoints), std::move(o));
     }
     return std::unexpected{"there is no such model"};
 }

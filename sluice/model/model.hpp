@@ -1,4 +1,4 @@
-// What all models share: who a client is to a service, what a service is, and how serving ends.
+// Base class of all models: options, counters, accepting, and stopping in stages.
 #pragma once
 
 #include <atomic>
@@ -20,186 +20,170 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/model/address_limit.hpp"
-#include "sluice/model/guest.hpp"
+#include "sluice/model/event_log.hpp"
 #include "sluice/model/memory_trimmer.hpp"
-#include "sluice/model/troubles.hpp"
+#include "sluice/model/service.hpp"
+#include "sluice/model/session.hpp"
 
 namespace sluice::model {
 
 /// How connections are spread over threads and processes.
 enum class kind : std::uint8_t {
-    sync,    ///< one after another
-    fork,    ///< a process each
-    thread,  ///< a thread each
-    pool,    ///< a fixed number of threads, each request to the next that is free
-    event,   ///< one engine and one listener a core
+    sync,    ///< one client after another
+    fork,    ///< a process per client
+    thread,  ///< a thread per client
+    pool,    ///< a fixed number of threads, each request to the next free one
+    event,   ///< an engine and a listener per core
 };
 [[nodiscard]] std::string_view to_text(kind k) noexcept;
 
-/// What is done with a connection: a coroutine over a guest. Called once a client, from any thread
-/// or process that serves one; the connection is closed when the coroutine has ended. It returns
-/// when waiting gives fault::cancelled, and does not throw.
-using service = std::function<coro::task<void>(guest&)>;
-
-/// A socket that listens, and what is done with those who come in there.
-struct entrance {
-    unique_fd door;
-    service serve;
-};
-
-/// What runs on each shard of the event model beside those who serve guests, as what keeps
-/// connections of its own: given the shard's engine, its number from 0, and a context that is
-/// cancelled when draining begins. A shard ends when it has returned, too. Its own context is
-/// cancelled when everything is.
-using resident = std::function<coro::task<void>(io::engine&, std::size_t, coro::context&)>;
-
-struct options {
-    /// The event model's; `blocking`, on which it cannot run, leaves the choice to it.
+struct server_options {
+    /// The event model's; `blocking`, on which it cannot run, means automatic_engine().
     io::engine_kind engine = io::engine_kind::blocking;
-    unsigned workers = 0;  ///< threads or shards; 0: one a core
-    /// Connections at a time at each entrance. At this many, the next wait in its backlog; other
-    /// entrances go on accepting.
+    unsigned workers = 0;  ///< threads or shards; 0: workers_of() decides
+    /// Concurrent connections per endpoint. At this many, the next wait in its backlog; other
+    /// endpoints still accept.
     std::uint32_t max_clients = 10'000;
-    std::uint32_t max_per_address = 0;             ///< at an entrance; 0: address_limit's default
+    std::uint32_t max_per_address = 0;             ///< per endpoint; 0: address_limit's default
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
-    std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack a thread that serves
-    complaints complain = {};                      ///< what went wrong, one line a kind
-    /// Called on home's thread once all stands that serves. Must not throw; may be empty.
+    std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack per thread that serves
+    log_sink log_to = {};                          ///< failures, a line per kind
+    /// Called on the server's thread once it can serve. Must not throw; may be empty.
     std::function<void()> ready = {};
-    /// Hears of each stage of a stop, on home's thread. Must not throw; may be empty.
+    /// Called on the server's thread at each stage of a stop. Must not throw; may be empty.
     std::function<void(stage)> on_stage = {};
     std::vector<int> keep = {};  ///< descriptors of the service, left open in children of fork
-    resident lives_here = {};    ///< the event model's; may be empty
-    /// The event model's: clients are few and stay long, so a shard that has more of them than
+    /// The event model's, for few clients that stay long: a shard that has more of them than
     /// another hands over the next. Otherwise the kernel spreads them by a hash of their addresses,
     /// which costs nothing and may put six of eight on one shard.
     bool spread_evenly = false;
 };
 
-/// How many threads or shards `workers` means: itself, or one a core this process may run on.
+/// The number of threads or shards: `workers`, or for 0 one per usable core, within the CPU quota.
 [[nodiscard]] unsigned workers_of(unsigned workers) noexcept;
 
-/// What was counted while serving. Any thread.
+/// Counters of a server. Any thread.
 struct counters {
     std::atomic<std::uint64_t> accepted = 0;  ///< clients
-    std::atomic<std::uint64_t> ended = 0;     ///< of them, those who are gone
-    std::atomic<std::uint64_t> most = 0;      ///< at a time
-    std::atomic<std::uint64_t> shed = 0;      ///< closed at once: there was no descriptor for them
+    std::atomic<std::uint64_t> ended = 0;     ///< clients that are gone
+    std::atomic<std::uint64_t> most = 0;      ///< most clients at a time
+    std::atomic<std::uint64_t> shed = 0;      ///< closed at once: no descriptor was left
     std::atomic<std::uint64_t> refused = 0;   ///< closed at once: too many from their address
-    std::atomic<std::uint64_t> crashed = 0;   ///< children that ended by a signal
-    std::atomic<std::uint64_t> retries = 0;   ///< pauses before a thread or process could be had
+    std::atomic<std::uint64_t> crashed = 0;   ///< children that ended by a signal or an error
+    std::atomic<std::uint64_t> retries = 0;   ///< pauses for lack of a thread, process or memory
 };
 
-/// Services behind their doors under one model. Made, run and stopped on one thread, that of
-/// `home`, a blocking engine on which the thread waits.
+/// Serves endpoints under one model. Made, run and stopped on one thread, that of `engine`, a
+/// blocking engine on which the thread waits.
 class server {
  public:
     server(const server&) = delete;
     server& operator=(const server&) = delete;
     virtual ~server();
 
-    /// Serves until stop(), and returns when every client is gone. Once. The errno that made it
-    /// impossible, and nobody is served then; what accepting ran into for good.
+    /// Serves until stop(), and returns when every client is gone. Once. The errno that made
+    /// serving impossible, or the error that ended accepting.
     [[nodiscard]] result<void> run();
 
-    /// Home's thread, also from within its waits. The first time nobody else is accepted, and those
-    /// who are here may finish what they began, for `grace`. The second time, or after that,
-    /// everything is cancelled.
+    /// The server's thread, also from within its waits. The first call ends accepting, and present
+    /// clients may finish what they began, for `grace`. A second call, or the end of the grace,
+    /// cancels everything.
     void stop() noexcept;
 
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
-    /// Clients each shard has accepted; empty where there are none.
+    /// Clients that each shard has served; empty without shards.
     [[nodiscard]] virtual std::vector<std::uint64_t> spread() const { return {}; }
 
  protected:
-    server(io::engine& home, std::vector<entrance> entrances, options o);
+    server(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
 
-    /// Says ready() once it can serve; serves until draining, and waits for the clients' end.
+    /// Calls ready() once it can serve; serves until draining, and waits for the clients' end.
     [[nodiscard]] virtual coro::task<result<void>> serve() = 0;
-    /// Tells those who serve elsewhere how far the stop has come; for home there is patience().
+    /// Passes the stage of a stop on to other threads and processes; the server's own has
+    /// drain_context().
     virtual void pass_on(stage /*now*/) noexcept {}
 
     void ready() const {
         if (options_.ready) options_.ready();
     }
-    /// A connection, its service, which this outlives, and the number of its entrance.
+    /// A connection, its service, which outlives it, and the number of its endpoint.
     struct arrival {
         unique_fd socket;
         const service* serve = nullptr;
-        std::size_t entrance = 0;
+        std::size_t endpoint = 0;
         address_limit::permit permit = {};
     };
-    /// `co_await next_client()`: the next connection to home, at any entrance with fewer clients
-    /// than the limit. fault::cancelled when draining has begun.
+    /// `co_await next_client()`: the next connection, at any endpoint with fewer clients than the
+    /// limit. fault::cancelled when draining has begun.
     [[nodiscard]] coro::task<result<arrival>> next_client();
-    /// Home's thread: a client came by that entrance, or is gone.
-    void client_came(std::size_t entrance) noexcept;
-    void client_left(std::size_t entrance) noexcept;
-    /// Clients that are here.
+    /// The server's thread: a client of that endpoint has come, or is gone.
+    void client_came(std::size_t endpoint) noexcept;
+    void client_left(std::size_t endpoint) noexcept;
+    /// Present clients.
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
-    /// Waits, on home, until every client is gone.
-    void see_all_off() noexcept;
-    /// Whether accepting goes on although it ran into `why`, which is counted and told then: no
-    /// memory, for which it waits a retry_interval.
-    [[nodiscard]] bool survives(error why) noexcept;
-    /// Waits a moment before something is tried again; false if draining has begun meanwhile.
+    /// Waits, on the server's engine, until every client is gone.
+    void wait_for_clients() noexcept;
+    /// True if accepting goes on after `why`, which is then counted and reported: no memory, for
+    /// which the caller waits a retry_interval.
+    [[nodiscard]] bool should_retry(error why) noexcept;
+    /// Waits a retry_interval; false if draining has begun meanwhile.
     [[nodiscard]] coro::task<bool> pause();
-    /// Before a thread, a process or memory is asked for once more: long enough not to spin.
+    /// Before another try for a thread, a process or memory: long enough not to spin.
     static constexpr auto retry_interval = std::chrono::milliseconds{50};
 
-    [[nodiscard]] io::engine& home() const noexcept { return home_; }
-    [[nodiscard]] std::vector<entrance>& entrances() noexcept { return entrances_; }
-    /// Any thread: a permit for a connection that came by that entrance. Counts and reports those
-    /// that are refused.
-    [[nodiscard]] std::optional<address_limit::permit> admit(std::size_t entrance,
+    [[nodiscard]] io::engine& engine() const noexcept { return engine_; }
+    [[nodiscard]] std::vector<endpoint>& endpoints() noexcept { return endpoints_; }
+    /// Any thread: a permit for a connection of that endpoint. Counts and reports those that are
+    /// refused.
+    [[nodiscard]] std::optional<address_limit::permit> admit(std::size_t endpoint,
                                                              int socket) noexcept;
-    [[nodiscard]] const options& settings() const noexcept { return options_; }
+    [[nodiscard]] const server_options& options() const noexcept { return options_; }
     [[nodiscard]] stage now() const noexcept { return stage_; }
-    [[nodiscard]] coro::context& patience() noexcept { return patience_; }
-    [[nodiscard]] troubles& told() noexcept { return troubles_; }
+    [[nodiscard]] coro::context& drain_context() noexcept { return drain_context_; }
+    [[nodiscard]] event_log& log() noexcept { return event_log_; }
     [[nodiscard]] counters& counting() noexcept { return counters_; }
     [[nodiscard]] memory_trimmer& trimmer() noexcept { return trimmer_; }
 
  private:
-    class reception;
+    class acceptor;
     struct grace_timer : io::timer {
         explicit grace_timer(server& s) noexcept;
         server& owner;
     };
     void enter(stage next) noexcept;
     coro::task<result<void>> receive_and_serve();
-    [[nodiscard]] bool is_full(std::size_t entrance) const noexcept {
-        return clients_at_[entrance] >= options_.max_clients;
+    [[nodiscard]] bool is_full(std::size_t endpoint) const noexcept {
+        return clients_at_[endpoint] >= options_.max_clients;
     }
     [[nodiscard]] bool all_full() const noexcept;
 
-    io::engine& home_;
-    std::vector<entrance> entrances_;
-    options options_;
-    troubles troubles_;
+    io::engine& engine_;
+    std::vector<endpoint> endpoints_;
+    server_options options_;
+    event_log event_log_;
     counters counters_;
-    memory_trimmer trimmer_{home_};
+    memory_trimmer trimmer_{engine_};
     stage stage_ = stage::serving;
     std::size_t clients_ = 0;
-    std::vector<std::size_t> clients_at_;  // by entrance; home's thread
+    std::vector<std::size_t> clients_at_;  // by endpoint; the server's thread
     std::vector<std::unique_ptr<address_limit>> by_address_;
-    bool news_ = false;  // a client left, or the stage changed
-    coro::context everything_;
-    coro::context patience_;
+    bool changed_ = false;  // a client left, or the stage changed
+    coro::context root_;
+    coro::context drain_context_;
     grace_timer grace_;
-    std::unique_ptr<reception> reception_;
+    std::unique_ptr<acceptor> acceptor_;
 };
 
-/// Tells that there was no descriptor or memory for a client.
-void tell_shortage(troubles& told, error why) noexcept;
-/// Tells that a connection could not be served to its end, and has it reset when it is closed.
-void tell_lost(troubles& told, net::connection& peer, error why) noexcept;
-/// Tells that a connection was refused for the number of those from its address.
-void tell_refused(troubles& told, int socket) noexcept;
+/// Reports that there was no descriptor or memory for a client.
+void report_shortage(event_log& log, error why) noexcept;
+/// Reports that a connection could not be served to its end, and has it reset when it is closed.
+void report_lost(event_log& log, net::connection& peer, error why) noexcept;
+/// Reports that a connection was refused for the number of those from its address.
+void report_refused(event_log& log, int socket) noexcept;
 
-/// The doors listen; for the event model with several shards they share their ports
+/// The endpoints listen; for the event model with several shards they share their ports
 /// (net::listen_options). The error is a sentence without its full stop.
 [[nodiscard]] std::expected<std::unique_ptr<server>, std::string> make(
-    kind which, io::engine& home, std::vector<entrance> entrances, options o);
+    kind which, io::engine& engine, std::vector<endpoint> endpoints, server_options o);
 
 }  // namespace sluice::model

@@ -1,4 +1,4 @@
-// The sessions of a pool, those of them that wait, and the threads that run them.
+// Implements the pool model: sessions, those that are parked, and the threads that run them.
 #include "sluice/model/pool.hpp"
 
 #include <fmt/format.h>
@@ -27,64 +27,64 @@
 namespace sluice::model {
 namespace {
 
-// Events carry the number of a session; those of the bell and the alarm belong to none.
-constexpr std::uint64_t bell_number = 0;
-constexpr std::uint64_t alarm_number = ~std::uint64_t{0};
+// Events carry the number of a session; those of the wakeup fd and the timer fd belong to none.
+constexpr std::uint64_t wakeup_number = 0;
+constexpr std::uint64_t timer_number = ~std::uint64_t{0};
 
-// Before a thread asks once more for memory for its buffers.
+// Before a thread tries again to allocate its buffers.
 constexpr auto memory_pause = std::chrono::milliseconds{50};
 
 }  // namespace
 
 /// A session's wait while no thread runs it. Under the pool's lock.
 struct pool::parked : heap_hook<parked> {
-    explicit parked(session& s) noexcept : who{s} {}
+    explicit parked(runnable& s) noexcept : owner{s} {}
     friend bool operator<(const parked& a, const parked& b) noexcept { return a.until < b.until; }
 
-    session& who;
-    bool lasts = true;
+    runnable& owner;
+    bool active = true;
     io::time_point until = io::never;
 };
 
-/// One client, from the first time a thread takes it up to the last. Belongs to the thread that
-/// runs it, and to the pool while it is parked.
-class pool::session : public list_hook<session_tag>, io::letter {
+/// The session of one client. Belongs to the thread that runs it, and to the pool while it is
+/// parked.
+class pool::runnable : public list_hook<runnable_tag>, io::message {
  public:
-    session(pool& owner, std::uint64_t number, arrival client)
-        : letter{[](letter& l) noexcept { gone(static_cast<session&>(l)); }},
+    runnable(pool& owner, std::uint64_t number, arrival client)
+        : message{[](message& m) noexcept { destroy(static_cast<runnable&>(m)); }},
           owner_{owner},
           number_{number},
           arrived_{std::move(client)},
           engine_{*owner.slots_, *owner.events_, number, &wake, this},
-          everything_{engine_.ready()},
-          patience_{everything_},
-          running_{everything_} {}
+          root_{engine_.ready()},
+          drain_context_{root_},
+          running_{root_} {}
 
     /// Runs until it waits, is over, or has had its turns. True if it can go on.
     bool run(std::unique_ptr<io::buffer_pool>& buffers) noexcept {
-        engine_.take_up(buffers);
+        engine_.begin_run(buffers);
         if (!client_) begin();
         engine_.run();
-        engine_.lay_down(buffers);
+        engine_.end_run(buffers);
         return engine_.is_due();
     }
-    [[nodiscard]] bool over() const noexcept { return running_.size() == 0; }
-    /// Whether the client has sent what was not read yet.
+    [[nodiscard]] bool ended() const noexcept { return running_.size() == 0; }
+    /// True if the client has sent bytes that were not read yet.
     [[nodiscard]] bool has_input() noexcept {
         pollfd each{.fd = fd(), .events = POLLIN, .revents = 0};
         return ::poll(&each, 1, 0) > 0 && (each.revents & POLLIN) != 0;
     }
-    /// How far the stop is that it was told of.
-    [[nodiscard]] stage told() const noexcept { return told_; }
+    /// The stage of the stop that it knows.
+    [[nodiscard]] stage stop_stage() const noexcept { return stop_stage_; }
     void stop(stage now) noexcept {
-        told_ = now;
-        if (now >= stage::draining) patience_.cancel();
-        if (now == stage::ending) everything_.cancel();
+        stop_stage_ = now;
+        if (now >= stage::draining) drain_context_.cancel();
+        if (now == stage::ending) root_.cancel();
     }
-    /// Sends it home, where it dies.
-    static void send_off(std::unique_ptr<session> s) noexcept {
+    /// Posts it to the server's engine, where it is destroyed.
+    static void post_to_owner(std::unique_ptr<runnable> s) noexcept {
         pool& owner = s->owner_;
-        owner.home().post(*s.release());
+        owner.engine().post(*s.release());
     }
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
@@ -94,15 +94,15 @@ class pool::session : public list_hook<session_tag>, io::letter {
  private:
     void begin() noexcept {
         const int fd = arrived_.socket.get();
-        client_.emplace(engine_, std::move(arrived_.socket), patience_);
-        engine_.is_watched(fd);
-        client_->peer().send_promptly();
-        // Without memory for it, the client is closed.
-        static_cast<void>(running_.spawn(visit()));
+        client_.emplace(engine_, std::move(arrived_.socket), drain_context_);
+        engine_.mark_registered(fd);
+        client_->peer().set_nodelay();
+        // Without memory for its coroutine, the client is closed.
+        static_cast<void>(running_.spawn(serve_client()));
     }
-    coro::task<void> visit() {
+    coro::task<void> serve_client() {
         if (auto served = co_await (*arrived_.serve)(*client_).outcome(); !served) {
-            tell_lost(owner_.told(), client_->peer(), served.error());
+            report_lost(owner_.log(), client_->peer(), served.error());
         }
         co_await client_->peer().close();
     }
@@ -110,68 +110,68 @@ class pool::session : public list_hook<session_tag>, io::letter {
         return client_ ? client_->peer().fd() : arrived_.socket.get();
     }
     static void wake(void* self) noexcept {
-        auto& s = *static_cast<session*>(self);
+        auto& s = *static_cast<runnable*>(self);
         s.owner_.wake(s);
     }
-    static void gone(session& s) noexcept {
+    static void destroy(runnable& s) noexcept {
         pool& owner = s.owner_;
-        const std::size_t entrance = s.arrived_.entrance;
-        std::unique_ptr<session>{&s}.reset();
-        owner.client_left(entrance);
+        const std::size_t endpoint = s.arrived_.endpoint;
+        std::unique_ptr<runnable>{&s}.reset();
+        owner.client_left(endpoint);
     }
 
     pool& owner_;
     std::uint64_t number_;
     arrival arrived_;
     io::session_engine engine_;
-    coro::context everything_;
-    coro::context patience_;
+    coro::context root_;
+    coro::context drain_context_;
     coro::scope running_;
-    std::optional<guest> client_;
-    stage told_ = stage::serving;
+    std::optional<session> client_;
+    stage stop_stage_ = stage::serving;
 };
 
-/// One thread. The letter goes home when it has ended.
-class pool::worker : io::letter {
+/// A thread of the pool. Posts itself to the server's engine when it has ended.
+class pool::worker : io::message {
  public:
     explicit worker(pool& owner)
-        : letter{[](letter& l) noexcept { static_cast<worker&>(l).ended_ = true; }},
+        : message{[](message& m) noexcept { static_cast<worker&>(m).ended_ = true; }},
           owner_{owner} {}
 
     [[nodiscard]] result<void> start(std::size_t stack) noexcept {
         return thread_.start(stack, [this] { work(); });
     }
-    /// Home's thread: waits for its end.
+    /// The server's thread: waits for its end.
     void join() noexcept {
-        owner_.home().block_until(ended_);
+        owner_.engine().block_until(ended_);
         thread_.join();
     }
 
  private:
     void work() noexcept {
-        while (session* s = owner_.next()) serve(*s);
+        while (runnable* s = owner_.next()) serve(*s);
         buffers_.reset();
-        owner_.home().post(*this);
+        owner_.engine().post(*this);
     }
-    void serve(session& s) noexcept {
-        // What lay in the socket when the end was asked for has been asked, and is answered; the
-        // next question is not waited for, however soon it comes.
-        bool asked =
-            owner_.shown_stage_ == stage::draining && s.told() == stage::serving && s.has_input();
+    void serve(runnable& s) noexcept {
+        // A request that was in the socket when draining began is answered; the next request is not
+        // waited for, however soon it comes.
+        bool has_request = owner_.published_stage_ == stage::draining &&
+                           s.stop_stage() == stage::serving && s.has_input();
         for (;;) {
             get_buffers();
-            if (!std::exchange(asked, false)) s.stop(owner_.shown_stage_);
+            if (!std::exchange(has_request, false)) s.stop(owner_.published_stage_);
             const bool can_go_on = s.run(buffers_);
-            if (s.over()) return owner_.leave(s);
+            if (s.ended()) return owner_.finish(s);
             if (owner_.park(s, can_go_on)) return;
         }
     }
     void get_buffers() noexcept {
         while (buffers_ == nullptr) {
             try {
-                buffers_ = std::make_unique<io::buffer_pool>(small_buffers, nobody_);
+                buffers_ = std::make_unique<io::buffer_pool>(small_buffers, no_waiters_);
             } catch (const std::bad_alloc&) {
-                tell_shortage(owner_.told(), error::system(ENOMEM));
+                report_shortage(owner_.log(), error::system(ENOMEM));
                 std::this_thread::sleep_for(memory_pause);
             }
         }
@@ -179,14 +179,14 @@ class pool::worker : io::letter {
 
     pool& owner_;
     small_thread thread_;
-    // Sessions wait for no buffer: what a session does not hold is free.
-    coro::resumable_list nobody_;
+    // Stays empty: a session without a buffer fails instead of waiting (session_engine).
+    coro::resumable_list no_waiters_;
     std::unique_ptr<io::buffer_pool> buffers_;
     bool ended_ = false;
 };
 
-pool::pool(io::engine& home, std::vector<entrance> entrances, options o)
-    : server{home, std::move(entrances), std::move(o)} {}
+pool::pool(io::engine& engine, std::vector<endpoint> endpoints, server_options o)
+    : server{engine, std::move(endpoints), std::move(o)} {}
 
 pool::~pool() = default;
 
@@ -197,8 +197,8 @@ coro::task<result<void>> pool::serve() {
     result<void> end;
     for (;;) {
         auto client = co_await next_client();
-        if (!client && survives(client.error())) {
-            co_await io::sleep_for(home(), retry_interval);
+        if (!client && should_retry(client.error())) {
+            co_await io::sleep_for(engine(), retry_interval);
             continue;
         }
         if (!client) {
@@ -206,12 +206,12 @@ coro::task<result<void>> pool::serve() {
             break;
         }
         if (auto begun = begin(std::move(*client)); !begun) {
-            tell_shortage(told(), begun.error());
+            report_shortage(log(), begun.error());
         }
     }
     if (now() == stage::serving) stop();
     for (auto& each : workers_) each.join();
-    see_all_off();
+    wait_for_clients();
     co_return end;
 }
 
@@ -220,22 +220,22 @@ result<void> pool::open() {
     auto events = io::epoll::create();
     if (!events) return failure(events.error());
     events_.emplace(std::move(*events));
-    bell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!bell_) return failure_of(errno);
-    alarm_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-    if (!alarm_) return failure_of(errno);
-    if (auto added = events_->add(alarm_.get(), EPOLLIN, alarm_number); !added) return added;
-    return events_->add(bell_.get(), EPOLLIN, bell_number);
+    wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wakeup_) return failure_of(errno);
+    timer_fd_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+    if (!timer_fd_) return failure_of(errno);
+    if (auto added = events_->add(timer_fd_.get(), EPOLLIN, timer_number); !added) return added;
+    return events_->add(wakeup_.get(), EPOLLIN, wakeup_number);
 }
 
 result<void> pool::start_workers() {
-    for (unsigned i = 0; i < workers_of(settings().workers); ++i) {
+    for (unsigned i = 0; i < workers_of(options().workers); ++i) {
         auto& each = workers_.emplace_back(*this);
-        auto started = each.start(settings().stack);
+        auto started = each.start(options().stack);
         if (started) continue;
         workers_.pop_back();
-        told().tell(trouble::thread, fmt::format("only {} threads can be started ({})", i,
-                                                 started.error().message()));
+        log().report(event_kind::thread, fmt::format("only {} threads can be started ({})", i,
+                                                     started.error().message()));
         if (i == 0) return started;
         break;
     }
@@ -246,153 +246,153 @@ result<void> pool::begin(arrival client) {
     const std::lock_guard lock{mutex_};
     const auto number = next_number_++;
     const int fd = client.socket.get();
-    const std::size_t entrance = client.entrance;
-    session* made = nullptr;
+    const std::size_t endpoint = client.endpoint;
+    runnable* made = nullptr;
     try {
-        auto owned = std::make_unique<session>(*this, number, std::move(client));
+        auto owned = std::make_unique<runnable>(*this, number, std::move(client));
         made = owned.get();
-        sessions_.emplace(number, std::move(owned));
+        runnables_.emplace(number, std::move(owned));
     } catch (const std::bad_alloc&) {
         return failure_of(ENOMEM);
     }
-    // It can be written to, so a thread takes it up at once: the service may send first.
+    // The socket is writable, so a thread takes it up at once: the service may send first.
     auto added = events_->add(fd, EPOLLIN | EPOLLOUT | EPOLLONESHOT, number);
     if (!added) {
-        sessions_.erase(number);
+        runnables_.erase(number);
         return added;
     }
-    told_.push_back(*made);
-    client_came(entrance);
+    notified_.push_back(*made);
+    client_came(endpoint);
     return {};
 }
 
-pool::session* pool::next() noexcept {
+pool::runnable* pool::next() noexcept {
     for (;;) {
-        if (shown_stage_ != stage::serving) {
-            if (session* s = claim_untold()) return s;
+        if (published_stage_ != stage::serving) {
+            if (runnable* s = claim_not_notified()) return s;
             const std::lock_guard lock{mutex_};
             if (closed_) return nullptr;
         }
         std::array<epoll_event, 1> event{};
         const auto n = events_->wait(event, io::never);
-        if (!n || *n == 0 || event[0].data.u64 == bell_number) continue;
+        if (!n || *n == 0 || event[0].data.u64 == wakeup_number) continue;
         const auto number = event[0].data.u64;
-        if (session* s = number == alarm_number ? claim_late() : claim(number)) return s;
+        if (runnable* s = number == timer_number ? claim_late() : claim(number)) return s;
     }
 }
 
-pool::session* pool::claim(std::uint64_t number) noexcept {
+pool::runnable* pool::claim(std::uint64_t number) noexcept {
     const std::lock_guard lock{mutex_};
-    const auto found = sessions_.find(number);
-    // Another thread, called by the alarm or by a stop, may have been faster, and the client gone.
-    if (found == sessions_.end() || !take_up(*found->second)) return nullptr;
+    const auto found = runnables_.find(number);
+    // Another thread, woken by the timer or a stop, may have been faster, and the client gone.
+    if (found == runnables_.end() || !unpark(*found->second)) return nullptr;
     return found->second.get();
 }
 
-pool::session* pool::claim_late() noexcept {
+pool::runnable* pool::claim_late() noexcept {
     const std::lock_guard lock{mutex_};
-    std::uint64_t rung = 0;
-    static_cast<void>(::read(alarm_.get(), &rung, sizeof rung));
-    alarm_at_ = io::never;
-    session* late = nullptr;
-    if (const parked* first = hurried_.least();
+    std::uint64_t expirations = 0;
+    static_cast<void>(::read(timer_fd_.get(), &expirations, sizeof expirations));
+    timer_deadline_ = io::never;
+    runnable* late = nullptr;
+    if (const parked* first = deadlines_.least();
         first != nullptr && first->until <= io::clock::now()) {
-        late = &first->who;
-        static_cast<void>(take_up(*late));
+        late = &first->owner;
+        static_cast<void>(unpark(*late));
     }
     // The next may be late already, and is another thread's then.
-    if (const parked* next = hurried_.least()) set_alarm(next->until);
+    if (const parked* next = deadlines_.least()) set_timer(next->until);
     return late;
 }
 
-pool::session* pool::claim_untold() noexcept {
+pool::runnable* pool::claim_not_notified() noexcept {
     const std::lock_guard lock{mutex_};
-    while (!untold_.empty()) {
-        session& s = untold_.pop_front();
-        told_.push_back(s);
-        // One that runs hears of the stop when it would be parked.
-        if (take_up(s)) return &s;
+    while (!not_notified_.empty()) {
+        runnable& s = not_notified_.pop_front();
+        notified_.push_back(s);
+        // A running session learns of the stop when it would be parked.
+        if (unpark(s)) return &s;
     }
-    // Until then it calls every thread.
-    std::uint64_t rings = 0;
-    if (!closed_) static_cast<void>(::read(bell_.get(), &rings, sizeof rings));
+    // Until it is read, it wakes every thread.
+    std::uint64_t count = 0;
+    if (!closed_) static_cast<void>(::read(wakeup_.get(), &count, sizeof count));
     return nullptr;
 }
 
-bool pool::take_up(session& s) noexcept {
-    hurried_.remove(s.wait);
-    return std::exchange(s.wait.lasts, false);
+bool pool::unpark(runnable& s) noexcept {
+    deadlines_.remove(s.wait);
+    return std::exchange(s.wait.active, false);
 }
 
-// It is not set later when a session that asked for it has gone on: it rings for none then, once.
-void pool::set_alarm(io::time_point when) noexcept {
+// Not set later when the session that asked for it has gone on: it then fires once for none.
+void pool::set_timer(io::time_point when) noexcept {
     using namespace std::chrono;
-    if (when >= alarm_at_) return;
-    alarm_at_ = when;
-    // All zeros would stop it.
+    if (when >= timer_deadline_) return;
+    timer_deadline_ = when;
+    // All zeros would disarm it.
     const auto at = std::max(duration_cast<nanoseconds>(when.time_since_epoch()), nanoseconds{1});
     const auto whole = duration_cast<seconds>(at);
     const itimerspec once{.it_interval = {},
                           .it_value = {.tv_sec = whole.count(), .tv_nsec = (at - whole).count()}};
-    ::timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &once, nullptr);
+    ::timerfd_settime(timer_fd_.get(), TFD_TIMER_ABSTIME, &once, nullptr);
 }
 
-void pool::wait_until(session& s, io::time_point when) noexcept {
+void pool::wait_until(runnable& s, io::time_point when) noexcept {
     s.wait.until = when;
     if (when == io::never) return;
-    hurried_.push(s.wait);
-    set_alarm(when);
+    deadlines_.push(s.wait);
+    set_timer(when);
 }
 
-bool pool::park(session& s, bool can_go_on) noexcept {
+bool pool::park(runnable& s, bool can_go_on) noexcept {
     const std::lock_guard lock{mutex_};
-    if (s.told() < shown_stage_) return false;
-    // A letter may have come meanwhile, whose sender found nothing to wake.
+    if (s.stop_stage() < published_stage_) return false;
+    // A message may have come meanwhile, whose sender found nothing to wake.
     can_go_on = can_go_on || s.engine().is_due();
     if (!can_go_on && !s.engine().watch()) return false;
-    s.wait.lasts = true;
-    // One that can go on has its next turns behind those who are late already.
+    s.wait.active = true;
+    // A session that can go on has its next turns behind those that are late already.
     wait_until(s, can_go_on ? io::clock::now() : s.engine().until());
     return true;
 }
 
-void pool::wake(session& s) noexcept {
+void pool::wake(runnable& s) noexcept {
     const std::lock_guard lock{mutex_};
-    if (!s.wait.lasts) return;
-    hurried_.remove(s.wait);
+    if (!s.wait.active) return;
+    deadlines_.remove(s.wait);
     wait_until(s, io::clock::now());
 }
 
-void pool::leave(session& s) noexcept {
-    std::unique_ptr<session> last;
+void pool::finish(runnable& s) noexcept {
+    std::unique_ptr<runnable> last;
     {
         const std::lock_guard lock{mutex_};
-        const auto found = sessions_.find(s.number());
+        const auto found = runnables_.find(s.number());
         last = std::move(found->second);
-        sessions_.erase(found);
-        last->list_hook<session_tag>::unlink();
+        runnables_.erase(found);
+        last->list_hook<runnable_tag>::unlink();
         close_if_empty();
     }
-    session::send_off(std::move(last));
+    runnable::post_to_owner(std::move(last));
 }
 
 void pool::pass_on(stage now) noexcept {
     const std::lock_guard lock{mutex_};
-    shown_stage_ = now;
-    untold_.take_all(told_);
+    published_stage_ = now;
+    not_notified_.take_all(notified_);
     close_if_empty();
-    ring();
+    wake_workers();
 }
 
 void pool::close_if_empty() noexcept {
-    if (shown_stage_ == stage::serving || !sessions_.empty()) return;
+    if (published_stage_ == stage::serving || !runnables_.empty()) return;
     closed_ = true;
-    ring();
+    wake_workers();
 }
 
-void pool::ring() noexcept {
+void pool::wake_workers() noexcept {
     const std::uint64_t one = 1;
-    if (bell_) static_cast<void>(::write(bell_.get(), &one, sizeof one));
+    if (wakeup_) static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
 }
 
 }  // namespace sluice::model

@@ -1,4 +1,4 @@
-// The short way to a server, for programs that have nothing else to do.
+// serve(): a whole server in one call, for small programs.
 #pragma once
 
 #include <string_view>
@@ -9,9 +9,11 @@
 namespace sluice::model {
 
 /// Listens at `where` (net::address::parse) and serves until SIGINT or SIGTERM: the first drains,
-/// the second ends at once. The event model takes io_uring where it works and `o` says nothing
-/// else. Says `listening on HOST:PORT` on stderr. fault::bad_address; the errno of listening or
-/// of setting up; fault::unsupported where the model cannot serve in this process.
-[[nodiscard]] result<void> serve(std::string_view where, kind which, service what, options o = {});
+/// the second ends at once. The event model takes io_uring where it works unless `o` names an
+/// engine. Prints `listening on HOST:PORT` to stderr unless `o.ready` is set. fault::bad_address;
+/// the errno of listen() or of the engine; fault::unsupported if the model cannot serve in this
+/// process.
+[[nodiscard]] result<void> serve(std::string_view where, kind which, service handler,
+                                 server_options o = {});
 
 }  // namespace sluice::model

@@ -1,4 +1,4 @@
-// What a thread or a process that serves one client at a time needs.
+// Blocking engine with few buffers, for a thread or process that serves one client at a time.
 #pragma once
 
 #include <csignal>
@@ -24,7 +24,7 @@ inline constexpr io::buffer_pool::options small_buffers{.count = 8, .at_first = 
     }
 }
 
-/// Signals belong to the thread that waits for them.
+/// Blocks all signals on the calling thread: they belong to the thread that waits for them.
 inline void block_signals() noexcept {
     sigset_t all{};
     sigfillset(&all);

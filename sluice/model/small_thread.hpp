@@ -1,4 +1,4 @@
-// A thread with a bounded stack, which hears no signals.
+// Thread with a stack of a given size and all signals blocked.
 #pragma once
 
 #include <pthread.h>
@@ -13,8 +13,7 @@
 
 namespace sluice::model {
 
-/// What std::thread is, for which nobody can say how large its stack may be. Joined before it dies,
-/// and stays where it was started.
+/// Like std::thread, with a stack size. Joined before it dies. Not movable.
 class small_thread {
  public:
     small_thread() noexcept = default;
@@ -22,7 +21,7 @@ class small_thread {
     small_thread& operator=(const small_thread&) = delete;
     ~small_thread() { check(!started_, "a thread dies unjoined"); }
 
-    /// `stack` in bytes. The errno of pthread_create(3), EAGAIN for one; it may be tried again.
+    /// `stack` in bytes. The errno of pthread_create(3), such as EAGAIN; the caller may try again.
     [[nodiscard]] result<void> start(std::size_t stack, std::function<void()> run) noexcept {
         run_ = std::move(run);
         pthread_attr_t bounded;

@@ -5,10 +5,10 @@
 
 namespace sluice::model {
 
-/// Whoever comes while a client is served waits in the backlog.
+/// Clients that connect while another is served wait in the backlog.
 class sync final : public server {
  public:
-    sync(io::engine& home, std::vector<entrance> entrances, options o);
+    sync(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
 
  private:
     coro::task<result<void>> serve() override;

@@ -1,4 +1,4 @@
-// Starts, stops and joins a thread a client.
+// Implements the thread model: starts, stops and joins a thread per client.
 #include "sluice/model/thread.hpp"
 
 #include <fmt/format.h>
@@ -10,103 +10,108 @@
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/run.hpp"
-#include "sluice/model/attend.hpp"
+#include "sluice/model/serve_connection.hpp"
 #include "sluice/model/small_engine.hpp"
 #include "sluice/model/small_thread.hpp"
-#include "sluice/model/stop_cord.hpp"
+#include "sluice/model/stop_relay.hpp"
 
 namespace sluice::model {
 
-/// One client and its thread. The letter goes home when the thread has nothing left to do.
-class thread::visit : io::letter {
+/// A client and its thread. Posts itself to the server's engine when the thread is done.
+class thread::client_thread : io::message {
  public:
-    visit(thread& owner, arrival client)
-        : letter{[](letter& l) noexcept { static_cast<visit&>(l).over(); }},
+    client_thread(thread& owner, arrival client)
+        : message{[](message& m) noexcept { static_cast<client_thread&>(m).on_exit(); }},
           owner_{owner},
           client_{std::move(client)},
-          cord_{[this](stage now) { (now == stage::draining ? *patience_ : *root_).cancel(); }} {}
+          stop_relay_{[this](stage now) {
+              (now == stage::draining ? *drain_context_ : *root_).cancel();
+          }} {}
 
     /// The errno of pthread_create(3).
     [[nodiscard]] result<void> start(std::size_t stack) noexcept {
         return thread_.start(stack, [this] { serve(); });
     }
-    void stop(stage now) noexcept { cord_.pull(now); }
-    [[nodiscard]] std::size_t entrance() const noexcept { return client_.entrance; }
-    void stand_at(std::list<visit>::iterator place) noexcept { place_ = place; }
+    void stop(stage now) noexcept { stop_relay_.request(now); }
+    [[nodiscard]] std::size_t endpoint() const noexcept { return client_.endpoint; }
+    void set_position(std::list<client_thread>::iterator position) noexcept {
+        position_ = position;
+    }
 
  private:
     void serve() noexcept {
-        if (auto here = make_small_engine()) {
-            root_.emplace((*here)->ready());
-            patience_.emplace(*root_);
-            cord_.tie(**here);
-            auto served = io::try_run(**here,
-                                      attend(**here, std::move(client_.socket), *patience_,
-                                             *client_.serve, owner_.told()),
-                                      *root_);
-            if (!served) tell_shortage(owner_.told(), served.error());
-            cord_.untie();
-            patience_.reset();
+        if (auto engine = make_small_engine()) {
+            root_.emplace((*engine)->ready());
+            drain_context_.emplace(*root_);
+            stop_relay_.attach(**engine);
+            auto served =
+                io::try_run(**engine,
+                            serve_connection(**engine, std::move(client_.socket), *drain_context_,
+                                             *client_.serve, owner_.log()),
+                            *root_);
+            if (!served) report_shortage(owner_.log(), served.error());
+            stop_relay_.detach();
+            drain_context_.reset();
             root_.reset();
         } else {
-            owner_.told().tell(trouble::shortage, [&here] {
+            owner_.log().report(event_kind::shortage, [&engine] {
                 return fmt::format("a client was turned away, for its thread has no engine: {}",
-                                   here.error().message());
+                                   engine.error().message());
             });
             client_.socket.reset();
         }
-        owner_.home().post(*this);
+        owner_.engine().post(*this);
     }
-    void over() noexcept {
+    void on_exit() noexcept {
         thread_.join();
         thread& owner = owner_;
-        const std::size_t from = entrance();
-        owner.visits_.erase(place_);
-        owner.client_left(from);
+        const std::size_t number = endpoint();
+        owner.client_threads_.erase(position_);
+        owner.client_left(number);
     }
 
     thread& owner_;
     arrival client_;
     small_thread thread_;
     std::optional<coro::context> root_;
-    std::optional<coro::context> patience_;
-    stop_cord cord_;
-    std::list<visit>::iterator place_;
+    std::optional<coro::context> drain_context_;
+    stop_relay stop_relay_;
+    std::list<client_thread>::iterator position_;
 };
 
-thread::thread(io::engine& home, std::vector<entrance> entrances, options o)
-    : server{home, std::move(entrances), std::move(o)} {}
+thread::thread(io::engine& engine, std::vector<endpoint> endpoints, server_options o)
+    : server{engine, std::move(endpoints), std::move(o)} {}
 
 thread::~thread() {
-    check(visits_.empty(), "a server dies with threads");
+    check(client_threads_.empty(), "a server dies with threads");
 }
 
 coro::task<result<void>> thread::serve() {
     ready();
     for (;;) {
         auto client = co_await next_client();
-        if (!client && survives(client.error())) {
-            co_await io::sleep_for(home(), retry_interval);
+        if (!client && should_retry(client.error())) {
+            co_await io::sleep_for(engine(), retry_interval);
             continue;
         }
         if (!client) {
-            see_all_off();
+            wait_for_clients();
             co_return failure(client.error());
         }
         const auto received = co_await receive(std::move(*client));
-        if (!received) tell_shortage(told(), received.error());
+        if (!received) report_shortage(log(), received.error());
     }
 }
 
 coro::task<result<void>> thread::receive(arrival client) {
-    visits_.emplace_back(*this, std::move(client));
-    const auto place = std::prev(visits_.end());
-    place->stand_at(place);
-    client_came(place->entrance());
+    client_threads_.emplace_back(*this, std::move(client));
+    const auto position = std::prev(client_threads_.end());
+    position->set_position(position);
+    client_came(position->endpoint());
     for (;;) {
-        const auto started = place->start(settings().stack);
+        const auto started = position->start(options().stack);
         if (started) co_return result<void>{};
-        told().tell(trouble::thread, [&started] {
+        log().report(event_kind::thread, [&started] {
             return fmt::format("no thread can be started ({}): the client waits until one can",
                                started.error().message());
         });
@@ -114,14 +119,14 @@ coro::task<result<void>> thread::receive(arrival client) {
         const auto again = co_await pause().outcome();
         if (!again || !*again) break;
     }
-    const std::size_t from = place->entrance();
-    visits_.erase(place);
-    client_left(from);
+    const std::size_t number = position->endpoint();
+    client_threads_.erase(position);
+    client_left(number);
     co_return result<void>{};
 }
 
 void thread::pass_on(stage now) noexcept {
-    for (auto& each : visits_) each.stop(now);
+    for (auto& each : client_threads_) each.stop(now);
 }
 
 }  // namespace sluice::model

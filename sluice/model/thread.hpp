@@ -1,4 +1,4 @@
-// The thread model: a thread for each client.
+// The thread model: a thread per client.
 #pragma once
 
 #include <list>
@@ -7,21 +7,21 @@
 
 namespace sluice::model {
 
-/// Home accepts and starts a thread with a bounded stack and an engine of its own, and joins it
-/// when the client is gone.
+/// The server accepts, starts a thread with a bounded stack and its own engine, and joins it when
+/// the client is gone.
 class thread final : public server {
  public:
-    thread(io::engine& home, std::vector<entrance> entrances, options o);
+    thread(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
     ~thread() override;
 
  private:
-    class visit;
+    class client_thread;
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
     coro::task<result<void>> receive(arrival client);
 
-    std::list<visit> visits_;
+    std::list<client_thread> client_threads_;
 };
 
 }  // namespace sluice::model

@@ -1,4 +1,4 @@
-// Reads and writes socket addresses.
+// Implements address: parsing, formatting and resolving socket addresses.
 #include "sluice/net/address.hpp"
 
 #include <arpa/inet.h>
@@ -31,9 +31,9 @@ enum class problem : std::uint8_t {
     odd_name,
 };
 
-/// What a text names: a name to ask the resolver for, or an address as it stands.
-struct named {
-    std::string_view name;  ///< empty where `literal` is the answer
+/// A parsed text: a name for the resolver, or an address.
+struct parsed {
+    std::string_view name;  ///< empty if `literal` is the address
     address literal;
     std::uint16_t port = 0;
 };
@@ -52,7 +52,7 @@ std::expected<std::uint16_t, problem> read_port(std::string_view text) {
     return port;
 }
 
-/// Reads what stands in brackets, with its zone (RFC 4007, section 11) as a name or a number.
+/// Reads an IPv6 address without brackets; the zone (RFC 4007, section 11) is a name or a number.
 std::expected<address, problem> read_v6(std::string_view host) {
     sockaddr_in6 raw{};
     raw.sin6_family = AF_INET6;
@@ -83,7 +83,7 @@ std::expected<address, problem> read_v4(std::string_view host) {
     return *address::from(reinterpret_cast<const sockaddr*>(&raw), sizeof raw);
 }
 
-/// True for what may be handed to the resolver. It decides for itself what letters are.
+/// True if `host` may go to the resolver, which itself decides which characters are valid.
 bool could_be_name(std::string_view host) {
     constexpr std::size_t longest = 253;  // RFC 1035, section 2.3.4, without the root's dot
     return !host.empty() && host.size() <= longest && std::ranges::none_of(host, [](char c) {
@@ -93,7 +93,7 @@ bool could_be_name(std::string_view host) {
 }
 
 /// Reads the host alone into `into.name` or `into.literal`.
-std::expected<void, problem> read_host(std::string_view host, bool bracketed, named& into) {
+std::expected<void, problem> read_host(std::string_view host, bool bracketed, parsed& into) {
     if (host.empty() && !bracketed) return std::unexpected{problem::no_host};
     if (host == "*" && !bracketed) {
         into.literal = address::any(0);
@@ -113,14 +113,14 @@ std::expected<void, problem> read_host(std::string_view host, bool bracketed, na
     return {};
 }
 
-std::expected<named, problem> read(std::string_view text) {
+std::expected<parsed, problem> read(std::string_view text) {
     if (text.empty()) return std::unexpected{problem::empty};
     if (all_of(text, digits)) {
         const auto port = read_port(text);
         if (!port) return std::unexpected{port.error()};
-        return named{.name = {}, .literal = address::loopback(*port), .port = *port};
+        return parsed{.name = {}, .literal = address::loopback(*port), .port = *port};
     }
-    // A NUL would end the text early for the calls that take it.
+    // A NUL would end the text early in C functions.
     if (text.contains('\0')) return std::unexpected{problem::odd_name};
     const bool bracketed = text.front() == '[';
     const auto close = bracketed ? text.find(']') : 0;
@@ -129,7 +129,7 @@ std::expected<named, problem> read(std::string_view text) {
     if (colon == std::string_view::npos || (bracketed && colon != close + 1)) {
         return std::unexpected{problem::no_port};
     }
-    named found;
+    parsed found;
     const auto host = bracketed ? text.substr(1, close - 1) : text.substr(0, colon);
     if (const auto done = read_host(host, bracketed, found); !done) {
         return std::unexpected{done.error()};
@@ -141,7 +141,7 @@ std::expected<named, problem> read(std::string_view text) {
     return found;
 }
 
-/// Quotes what a user wrote so that a terminal may show it.
+/// Quotes a user's text so that a terminal may show it, shortened to 80 bytes.
 std::string quoted(std::string_view text) {
     constexpr std::size_t enough = 80;
     const auto shown = wire::truncate_utf8(text, enough);
@@ -149,9 +149,9 @@ std::string quoted(std::string_view text) {
 }
 
 result<address> ask_kernel(int fd, int (*call)(int, sockaddr*, socklen_t*)) {
-    sockaddr_storage room{};
-    socklen_t size = sizeof room;
-    auto* raw = reinterpret_cast<sockaddr*>(&room);
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    auto* raw = reinterpret_cast<sockaddr*>(&storage);
     if (call(fd, raw, &size) != 0) return failure_of(errno);
     return address::from(raw, size);
 }
@@ -237,7 +237,7 @@ std::string address::to_string() const {
         return fmt::format("{}:{}", host, port());
     }
     if (family() == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&storage_.v6.sin6_addr)) {
-        // A client of IPv4 on a socket of IPv6 (RFC 4291, section 2.5.5.2): shown as what it is.
+        // An IPv4 client on an IPv6 socket (RFC 4291, section 2.5.5.2): shown as IPv4.
         ::inet_ntop(AF_INET, &storage_.v6.sin6_addr.s6_addr[12], host, sizeof host);
         return fmt::format("{}:{}", host, port());
     }

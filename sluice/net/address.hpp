@@ -1,4 +1,4 @@
-// Where a socket is: an IPv4 or IPv6 address with a port, read from and written as text.
+// Socket address: an IPv4 or IPv6 address with a port, parsed from and formatted as text.
 #pragma once
 
 #include <netinet/in.h>
@@ -16,16 +16,16 @@ namespace sluice::net {
 /// An IPv4 or IPv6 socket address, or none yet. 28 bytes, copied freely, owns nothing.
 class address {
  public:
-    /// None: its family is AF_UNSPEC. Something to receive an address into.
+    /// No address: its family is AF_UNSPEC. To receive an address into.
     address() noexcept : storage_{} {}
     /// 127.0.0.1 with `port`.
     [[nodiscard]] static address loopback(std::uint16_t port) noexcept;
     /// 0.0.0.0 with `port`: every IPv4 interface of the machine.
     [[nodiscard]] static address any(std::uint16_t port) noexcept;
 
-    /// Reads `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%eth0]:5000`, or `5000` for
-    /// 127.0.0.1:5000. Resolves no names and never blocks. Errors: fault::bad_address, also for a
-    /// name; why_no_address() has the words.
+    /// Parses `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%eth0]:5000`, or `5000` for 127.0.0.1:5000.
+    /// Resolves no names and never blocks. Errors: fault::bad_address, also for a name;
+    /// why_no_address() explains it.
     [[nodiscard]] static result<address> parse(std::string_view text);
 
     /// The address `fd` is bound to: getsockname(2). Errors: its errno; fault::unsupported if the
@@ -39,9 +39,9 @@ class address {
 
     /// AF_INET, AF_INET6, or AF_UNSPEC for none.
     [[nodiscard]] int family() const noexcept { return storage_.any.sa_family; }
-    /// In the machine's own byte order; 0 for none, or for one the kernel is to choose.
+    /// In host byte order; 0 for none, or for a port that the kernel is to choose.
     [[nodiscard]] std::uint16_t port() const noexcept;
-    /// Whether it is one of 127.0.0.0/8, or ::1, or the former in the form of IPv6.
+    /// True for 127.0.0.0/8, also as an IPv4-mapped IPv6 address, and for ::1.
     [[nodiscard]] bool is_loopback() const noexcept;
     /// The same host with another port.
     [[nodiscard]] address with_port(std::uint16_t port) const noexcept;
@@ -49,8 +49,8 @@ class address {
     /// For bind(2), connect(2), sendto(2), with size().
     [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
     [[nodiscard]] socklen_t size() const noexcept;
-    /// For a system call that writes an address, with a length that starts at capacity(). What is
-    /// longer, as of a Unix socket, is cut.
+    /// For a system call that writes an address, with a length that starts at capacity(). A longer
+    /// address, as of a Unix socket, is cut.
     [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
     [[nodiscard]] static constexpr socklen_t capacity() noexcept { return sizeof(storage); }
 
@@ -71,12 +71,12 @@ static_assert(sizeof(address) == 28);
 
 /// Like address::parse, and asks the resolver for a name. Gives every address of the name, in the
 /// order to try them (RFC 6724), at least one. Blocks for as long as getaddrinfo(3) does, seconds
-/// where a name server is silent: not for a thread that runs an engine. Errors: those of parse, and
+/// where a name server is silent: not on a thread that runs an engine. Errors: those of parse, and
 /// the resolver's.
 [[nodiscard]] result<std::vector<address>> resolve(std::string_view text);
 
-/// Why `text` is no address, as a sentence without its full stop that says what to write instead.
-/// Empty if it has the form of one; whether a name exists only the resolver knows.
+/// The reason why `text` is no address and the correct form, as a sentence without its full stop.
+/// Empty if its form is valid; only the resolver knows whether a name exists.
 [[nodiscard]] std::string why_no_address(std::string_view text);
 
 }  // namespace sluice::net

@@ -1,4 +1,4 @@
-// Asks for the congestion control, and changes it.
+// Implements avoid_pacing_on_loopback() by TCP_CONGESTION.
 #include "sluice/net/congestion.hpp"
 
 #include <netinet/in.h>
@@ -10,16 +10,16 @@
 
 namespace sluice::net {
 
-void spare_pacing(int socket, const address& here) noexcept {
-    if (!here.is_loopback()) return;
+void avoid_pacing_on_loopback(int socket, const address& local_or_peer) noexcept {
+    if (!local_or_peer.is_loopback()) return;
     std::array<char, 16> name{};  // TCP_CA_NAME_MAX
     socklen_t size = name.size();
     if (::getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(), &size) < 0) return;
     if (!std::string_view{name.data(), size}.starts_with("bbr")) return;
-    // Every kernel has it, and lets everybody have it.
-    constexpr std::string_view instead = "reno";
-    ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, instead.data(),
-                 static_cast<socklen_t>(instead.size()));
+    // Every kernel has it, and allows it to every user.
+    constexpr std::string_view replacement = "reno";
+    ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, replacement.data(),
+                 static_cast<socklen_t>(replacement.size()));
 }
 
 }  // namespace sluice::net

@@ -1,4 +1,4 @@
-// A connected socket on an engine: what a service talks to.
+// Connection: a connected stream socket on an engine.
 #pragma once
 
 #include <coroutine>
@@ -14,51 +14,52 @@
 
 namespace sluice::net {
 
-/// Owns a stream socket. One coroutine may read while another writes. It stays where it was made,
-/// and is closed with `co_await close()` before it dies, unless nothing was ever received on it:
-/// on io_uring the kernel may be receiving ahead. Thread of its engine.
+/// Owns a stream socket. One coroutine may read while another writes. Not movable. `co_await
+/// close()` before it dies, unless it has never received: on io_uring the kernel may be receiving
+/// ahead. Thread of its engine.
 class connection {
  public:
     using chunk = io::lease;
 
-    /// Takes a socket that is connected.
-    connection(io::engine& home, unique_fd socket) noexcept;
+    /// Takes a connected socket.
+    connection(io::engine& engine, unique_fd socket) noexcept;
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     ~connection();
 
-    /// `co_await c.recv()`: what came, in a buffer on loan; empty at the end of the stream, and
+    /// `co_await c.recv()`: received bytes in a leased buffer; empty at the end of the stream, and
     /// from then on. ECONNRESET, ETIMEDOUT ...; fault::cancelled, which loses nothing.
     [[nodiscard]] auto recv() noexcept { return input_.next(); }
     /// The same, cancelled by `within` alone.
     [[nodiscard]] auto recv(coro::context& within) noexcept { return input_.next(within); }
-    /// One read into memory that stays valid until it completes; for a connection on which recv()
-    /// is never used. The count; 0 at the end of the stream.
-    [[nodiscard]] io::recv_into recv_into(mutable_bytes room, int flags = 0) noexcept {
-        return {home(), fd(), room, flags};
+    /// One recv(2) into memory that stays valid until it completes; for a connection on which
+    /// recv() is never used. The number of bytes; 0 at the end of the stream.
+    [[nodiscard]] io::recv_into recv_into(mutable_bytes memory, int flags = 0) noexcept {
+        return {engine(), fd(), memory, flags};
     }
-    /// One write: how much the kernel took. EPIPE or ECONNRESET where the peer is gone.
-    [[nodiscard]] io::send send(const_bytes what, int flags = 0) noexcept {
-        return {home(), fd(), what, flags};
+    /// One send(2): the bytes that the kernel took. EPIPE or ECONNRESET if the peer is gone.
+    [[nodiscard]] io::send send(const_bytes data, int flags = 0) noexcept {
+        return {engine(), fd(), data, flags};
     }
-    /// Writes all of it. The memory stays valid until it completes.
-    [[nodiscard]] io::send_all send_all(const_bytes what) noexcept { return {home(), fd(), what}; }
-    [[nodiscard]] io::send_all send_all(std::string_view what) noexcept {
-        return send_all(as_bytes(what));
+    /// Sends all of it. The memory stays valid until it completes.
+    [[nodiscard]] io::send_all send_all(const_bytes data) noexcept {
+        return {engine(), fd(), data};
+    }
+    [[nodiscard]] io::send_all send_all(std::string_view data) noexcept {
+        return send_all(as_bytes(data));
     }
 
-    /// No more will be sent: the peer reads its end of stream (shutdown(2), SHUT_WR).
-    void finish_sending() noexcept;
-    /// Small messages go out at once (tcp(7), TCP_NODELAY). Nothing on other sockets.
-    void send_promptly() noexcept;
-    /// close() will throw away what was not sent and tell the peer by a reset (socket(7),
-    /// SO_LINGER of zero).
-    void reset_on_close() noexcept;
+    /// Ends the sending side: the peer reads its end of stream (shutdown(2), SHUT_WR).
+    void shutdown_send() noexcept;
+    /// Sends small messages at once (tcp(7), TCP_NODELAY). No effect on other sockets.
+    void set_nodelay() noexcept;
+    /// Makes close() discard unsent data and reset the peer (socket(7), SO_LINGER of zero).
+    void set_linger_reset() noexcept;
 
-    /// `co_await c.close()`: ends what is in flight, then closes. Whoever else waits on this
-    /// connection has been given what had come, or fault::cancelled, before this returns; whoever
-    /// asks from now on gets fault::cancelled. Idempotent; several may close at once, and the
-    /// connection lives until the last of them has returned.
+    /// `co_await c.close()`: cancels the operations in flight, then closes. A coroutine that waits
+    /// on this connection gets its result or fault::cancelled before this returns; later operations
+    /// get fault::cancelled. Idempotent; several coroutines may close at once, and the connection
+    /// lives until the last of them has returned.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
 
     /// Errno of getpeername(2), ENOTCONN once the peer has reset the connection.
@@ -66,10 +67,10 @@ class connection {
     [[nodiscard]] result<address> local() const { return address::local_of(fd()); }
     /// -1 from close() on.
     [[nodiscard]] int fd() const noexcept { return input_.is_shut() ? -1 : socket_.get(); }
-    [[nodiscard]] io::engine& home() const noexcept { return input_.home(); }
+    [[nodiscard]] io::engine& engine() const noexcept { return input_.owner(); }
 
  private:
-    struct closer : io::quiet_waiter {
+    struct closer : io::idle_waiter {
         explicit closer(connection& c) noexcept : owner{c} {}
         [[nodiscard]] bool await_ready() const noexcept { return !owner.socket_; }
         bool await_suspend(std::coroutine_handle<> h) noexcept;
@@ -78,7 +79,7 @@ class connection {
     };
     void close_now() noexcept;
 
-    // The descriptor moves into the padding behind the stream: memory an idle connection counts.
+    // In the padding behind the stream, which saves memory per idle connection.
     [[no_unique_address]] io::recv_stream input_;
     unique_fd socket_;
 };

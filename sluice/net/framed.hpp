@@ -1,4 +1,4 @@
-// Messages over a connection, or over a console.
+// framed: reads messages from a connection or a console.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 namespace sluice::net {
 
-/// Reads messages from `Source` (connection, console), cut by wire::frame_reader. Holds what one
-/// read brought for as long as there are messages in it. One reader.
+/// Reads messages from `Source` (connection, console), cut by wire::frame_reader. Holds the bytes
+/// of one read as long as there are messages in them. One reader.
 template <class Source>
 class framed {
  public:
@@ -23,33 +23,35 @@ class framed {
         : source_{source}, reader_{mode, max_message, from} {}
 
     /// The next message, or none at the end of the stream. Valid until the next call.
-    /// fault::message_too_long, after which there is no other message; what recv() reports.
-    /// A read that was cancelled loses nothing.
+    /// fault::message_too_long, after which there is no other message; the errors of recv(). A
+    /// cancelled read loses nothing.
     [[nodiscard]] coro::task<result<std::optional<wire::message>>> next() noexcept {
         for (;;) {
-            auto found = here();
+            auto found = buffered();
             if (!found || *found || ended_) co_return found;
             auto read = co_await more();
             if (!read) co_return failure(read.error());
         }
     }
 
-    /// The next message of what has been read, or none: then more() has to be asked, unless the
-    /// stream has ended(). Valid until the next call. fault::message_too_long as above.
-    [[nodiscard]] result<std::optional<wire::message>> here() noexcept { return reader_.next(); }
-    /// Reads once. Only when nothing is here(). What recv() reports; when it was cancelled nothing
-    /// is lost.
+    /// The next message of the bytes that were read, or none: then call more(), unless the stream
+    /// has ended(). Valid until the next call. fault::message_too_long as above.
+    [[nodiscard]] result<std::optional<wire::message>> buffered() noexcept {
+        return reader_.next();
+    }
+    /// Reads once. Only when buffered() gives none. The errors of recv(); a cancelled read loses
+    /// nothing.
     [[nodiscard]] coro::task<result<void>> more() noexcept {
-        let_go();
+        release();
         const auto until = end_of_pause();
         if (until == io::never) co_return take(co_await source_.recv());
-        co_return take(co_await io::with_deadline(source_.home(), source_.recv(), until));
+        co_return take(co_await io::with_deadline(source_.engine(), source_.recv(), until));
     }
-    /// For who reads the source himself: what more() does before and after, without the coroutine
-    /// that it is. A read may wait as long as it likes unless a pause of the peer is awaited; one
-    /// that timed out is then such a pause.
-    void let_go() noexcept {
-        // Drained: an idle connection holds no buffer.
+    /// For a caller that reads the source itself: release() before the read and take() after it do
+    /// the work of more() without its coroutine. The read needs no deadline unless awaits_pause();
+    /// a read that times out then is such a pause.
+    void release() noexcept {
+        // An idle connection holds no buffer.
         chunk_ = {};
     }
     [[nodiscard]] bool awaits_pause() const noexcept {
@@ -68,12 +70,12 @@ class framed {
         }
         return {};
     }
-    /// True if nothing more is here() for sure; false says nothing.
+    /// True if buffered() gives none for sure; false says nothing.
     [[nodiscard]] bool drained() const noexcept { return reader_.drained(); }
-    /// True once the stream has ended: what is here() is all there will be.
+    /// True once the stream has ended: buffered() gives the rest.
     [[nodiscard]] bool ended() const noexcept { return ended_; }
 
-    /// Whether this peer wants a newline after each answer.
+    /// True if this peer expects a newline after each answer.
     [[nodiscard]] bool answers_terminated() const noexcept { return reader_.answers_terminated(); }
 
     /// wire::frame_reader::take_timing_mark().

@@ -1,4 +1,4 @@
-// Sets the options of tcp(7).
+// Implements keep_alive() by the socket options of tcp(7).
 #include "sluice/net/keep_alive.hpp"
 
 #include <netinet/in.h>

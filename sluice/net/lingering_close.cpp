@@ -1,4 +1,4 @@
-// Drains a connection whose sending side is shut down, and closes it.
+// Implements lingering_close(): ends the sending side, drains the input, and closes.
 #include "sluice/net/lingering_close.hpp"
 
 #include <linux/sockios.h>
@@ -14,31 +14,31 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How often the acknowledgements are looked at while some are missing.
-constexpr io::duration look_interval = 50ms;
+// Interval between checks of missing acknowledgements.
+constexpr io::duration check_interval = 50ms;
 
-/// Bytes that the peer has not acknowledged (tcp(7), SIOCOUTQ); 0 where that is not known.
+/// Bytes that the peer has not acknowledged (tcp(7), SIOCOUTQ); 0 if that is unknown.
 int unacknowledged(int fd) noexcept {
     int bytes = 0;
     return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
-coro::task<void> drain(connection& peer, coro::context& patience, linger_limits limits) {
-    coro::context& here = co_await coro::this_context();
+coro::task<void> discard_input(connection& peer, coro::context& drain, linger_limits limits) {
+    coro::context& current = co_await coro::this_context();
     const auto begun = io::clock::now();
     const auto end = io::after(begun, limits.longest);
     auto idle_end = io::after(begun, limits.idle);
-    int waiting = unacknowledged(peer.fd());
+    int unacked = unacknowledged(peer.fd());
     for (std::uint64_t dropped = 0; dropped < limits.bytes;) {
-        const bool hurried = patience.cancelled();
-        if (hurried && waiting == 0) co_return;
+        const bool draining = drain.cancelled();
+        if (draining && unacked == 0) co_return;
         const auto now = io::clock::now();
         auto until = std::min(idle_end, end);
         if (now >= until) co_return;
-        if (waiting > 0) until = std::min(until, io::after(now, look_interval));
+        if (unacked > 0) until = std::min(until, io::after(now, check_interval));
         const auto got =
-            co_await io::with_deadline(peer.home(), peer.recv(hurried ? here : patience), until);
-        if (here.cancelled()) co_return;
+            co_await io::with_deadline(peer.engine(), peer.recv(draining ? current : drain), until);
+        if (current.cancelled()) co_return;
         if (got && got->empty()) co_return;
         if (got) {
             dropped += got->bytes().size();
@@ -46,16 +46,16 @@ coro::task<void> drain(connection& peer, coro::context& patience, linger_limits 
             co_return;
         }
         const int left = unacknowledged(peer.fd());
-        if (left < waiting) idle_end = io::after(io::clock::now(), limits.idle);
-        waiting = left;
+        if (left < unacked) idle_end = io::after(io::clock::now(), limits.idle);
+        unacked = left;
     }
 }
 
 }  // namespace
 
-coro::task<void> lingering_close(connection& peer, coro::context& patience, linger_limits limits) {
-    peer.finish_sending();
-    co_await drain(peer, patience, limits);
+coro::task<void> lingering_close(connection& peer, coro::context& drain, linger_limits limits) {
+    peer.shutdown_send();
+    co_await discard_input(peer, drain, limits);
     co_await peer.close();
 }
 

@@ -1,4 +1,4 @@
-// Opens listening sockets, and accepts through shortages.
+// Implements listen() and listener: accepting, also through shortages of descriptors and memory.
 #include "sluice/net/listener.hpp"
 
 #include <fcntl.h>
@@ -19,17 +19,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Long enough not to spin, short enough that nobody notices once there is room again.
+// Long enough not to spin, short enough to be unnoticed once there are descriptors again.
 constexpr auto shortage_pause = 50ms;
 
 unique_fd open_reserve() noexcept {
     return unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
 }
 
-enum class trouble : std::uint8_t { passing, shortage, fatal };
+enum class accept_failure : std::uint8_t { passing, shortage, fatal };
 
-trouble judge(error e) noexcept {
-    if (e.whose() != error::category::system) return trouble::fatal;
+accept_failure judge(error e) noexcept {
+    if (e.whose() != error::category::system) return accept_failure::fatal;
     switch (e.code()) {
         // accept(2), "Error handling": errors already pending on the new socket.
         case ECONNABORTED:
@@ -41,12 +41,12 @@ trouble judge(error e) noexcept {
         case EHOSTUNREACH:
         case EOPNOTSUPP:
         case ENETUNREACH:
-        case EPERM: return trouble::passing;
+        case EPERM: return accept_failure::passing;
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
-        case ENOMEM: return trouble::shortage;
-        default: return trouble::fatal;
+        case ENOMEM: return accept_failure::shortage;
+        default: return accept_failure::fatal;
     }
 }
 
@@ -65,26 +65,26 @@ result<unique_fd> listen(const address& where, const listen_options& o) noexcept
         auto r = set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
         if (!r) return failure(r.error());
     }
-    spare_pacing(fd.get(), where);
+    avoid_pacing_on_loopback(fd.get(), where);
     keep_alive(fd.get());
     if (::bind(fd.get(), where.data(), where.size()) < 0) return failure_of(errno);
     if (::listen(fd.get(), o.backlog) < 0) return failure_of(errno);
     return fd;
 }
 
-listener::listener(io::engine& home, unique_fd socket, io::accepting how)
-    : socket_{std::move(socket)}, reserve_{open_reserve()}, incoming_{home, socket_.get(), how} {
+listener::listener(io::engine& engine, unique_fd socket, io::accepting how)
+    : socket_{std::move(socket)}, reserve_{open_reserve()}, incoming_{engine, socket_.get(), how} {
     // Not every engine makes it non-blocking (engine::attach).
     if (how == io::accepting::one_by_one) {
         const int flags = ::fcntl(fd(), F_GETFL);
         static_cast<void>(::fcntl(fd(), F_SETFL, flags | O_NONBLOCK));
     }
-    check(home.attach(fd()).has_value(), "a listener beyond the table of its engine");
+    check(engine.attach(fd()).has_value(), "a listener beyond the table of its engine");
 }
 
 listener::~listener() {
     if (!socket_) return;
-    check(home().quiet(socket_.get()),
+    check(engine().idle(socket_.get()),
           "a listener dies with operations in flight: close() it first");
     close_now();
 }
@@ -97,13 +97,13 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
             co_return std::move(*accepted);
         }
         switch (judge(accepted.error())) {
-            case trouble::passing: ++counters_.aborted; break;
-            case trouble::fatal: co_return failure(accepted.error());
-            case trouble::shortage: {
+            case accept_failure::passing: ++counters_.aborted; break;
+            case accept_failure::fatal: co_return failure(accepted.error());
+            case accept_failure::shortage: {
                 shed_one();
                 ++counters_.pauses;
                 if (on_shortage_) on_shortage_(accepted.error());
-                auto slept = co_await io::sleep_for(home(), shortage_pause);
+                auto slept = co_await io::sleep_for(engine(), shortage_pause);
                 if (!slept) co_return failure(slept.error());
                 break;
             }
@@ -113,10 +113,10 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
 
 void listener::shed_one() noexcept {
     reserve_.reset();
-    // The socket may be blocking, and who waited may be gone.
+    // The socket may be blocking, and the waiting client may be gone.
     if (io::poll::look(fd(), io::interest::in) == 0) {
-        const unique_fd unlucky{::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC)};
-        if (unlucky) ++counters_.shed;
+        const unique_fd refused{::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC)};
+        if (refused) ++counters_.shed;
     }
     reserve_ = open_reserve();
 }
@@ -124,19 +124,19 @@ void listener::shed_one() noexcept {
 void listener::close_now() noexcept {
     incoming_.drop();
     incoming_.shut();
-    home().detach(socket_.get());
+    engine().detach(socket_.get());
     socket_.reset();
 }
 
 bool listener::closer::await_suspend(std::coroutine_handle<> h) noexcept {
-    io::engine& home = owner.home();
+    io::engine& engine = owner.engine();
     fd = owner.socket_.get();
     owner.incoming_.shut();
-    home.cancel_all(fd);
-    if (home.blocks()) return false;
-    // Through the queue even if all is quiet: those who have been served stand there before it.
+    engine.cancel_all(fd);
+    if (engine.blocks()) return false;
+    // Through the ready queue even if the descriptor is idle: resumed waiters are queued before it.
     set_waiter(h);
-    home.when_quiet(*this);
+    engine.when_idle(*this);
     return true;
 }
 

@@ -1,4 +1,4 @@
-// A listening socket on an engine, which survives what accepting can run into.
+// Listener: accepts connections on an engine, also through shortages of descriptors and memory.
 #pragma once
 
 #include <coroutine>
@@ -16,7 +16,7 @@
 
 namespace sluice::net {
 
-/// How a listening socket is made.
+/// Options of a listening socket.
 struct listen_options {
     /// Connections that wait to be accepted; the kernel takes at most net.core.somaxconn.
     int backlog = 4096;
@@ -32,42 +32,44 @@ struct listen_options {
 /// Accepts connections. Thread of its engine.
 class listener {
  public:
-    /// What could not be served as it came, since the listener was made.
+    /// Counters since the listener was made.
     struct counters {
         std::uint64_t accepted = 0;
-        std::uint64_t aborted = 0;  ///< went away in the backlog
+        std::uint64_t aborted = 0;  ///< ended in the backlog
         std::uint64_t shed = 0;     ///< accepted and closed at once: no descriptor left for them
-        std::uint64_t pauses = 0;   ///< waits for the machine to have descriptors or memory again
+        std::uint64_t pauses = 0;   ///< waits for descriptors or memory
     };
 
-    /// Takes a socket that listens. Throws std::bad_alloc.
-    listener(io::engine& home, unique_fd socket, io::accepting how = io::accepting::ahead);
+    /// Takes a listening socket. Throws std::bad_alloc.
+    listener(io::engine& engine, unique_fd socket, io::accepting how = io::accepting::ahead);
     listener(const listener&) = delete;
     listener& operator=(const listener&) = delete;
     ~listener();
 
-    /// The next connection. A connection that went away in the backlog is passed over. Out of
-    /// descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), it closes the one that waits, so
-    /// that its peer hears of it, and pauses before it tries again: it never spins and never fails
-    /// for that. fault::cancelled; any other errno is the listener's end.
+    /// The next connection. Skips a connection that ended in the backlog. Out of descriptors or
+    /// memory (EMFILE, ENFILE, ENOBUFS, ENOMEM), it closes the first waiting connection, so that
+    /// the peer does not wait in vain, and pauses before it tries again: it never spins and never
+    /// fails for that. fault::cancelled; any other errno is the listener's end.
     [[nodiscard]] coro::task<result<unique_fd>> accept() noexcept;
 
-    /// `co_await l.close()`: stops listening; what waits in the backlog is reset by the kernel.
-    /// Whoever accepts gets fault::cancelled: before this returns, unless he is in such a pause.
+    /// `co_await l.close()`: stops listening; the kernel resets connections in the backlog. A
+    /// pending accept() gives fault::cancelled, before this returns unless it is in such a pause.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
 
-    /// `told` hears of each shortage, before the pause. It must not throw.
-    void on_shortage(std::function<void(error)> told) noexcept { on_shortage_ = std::move(told); }
+    /// `callback` is called for each shortage, before the pause. It must not throw.
+    void on_shortage(std::function<void(error)> callback) noexcept {
+        on_shortage_ = std::move(callback);
+    }
 
     /// Where it listens, with the port that the kernel chose.
     [[nodiscard]] result<address> local() const { return address::local_of(fd()); }
     /// -1 from close() on.
     [[nodiscard]] int fd() const noexcept { return incoming_.is_shut() ? -1 : socket_.get(); }
-    [[nodiscard]] io::engine& home() const noexcept { return incoming_.home(); }
+    [[nodiscard]] io::engine& engine() const noexcept { return incoming_.owner(); }
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
 
  private:
-    struct closer : io::quiet_waiter {
+    struct closer : io::idle_waiter {
         explicit closer(listener& l) noexcept : owner{l} {}
         [[nodiscard]] bool await_ready() const noexcept { return !owner.socket_; }
         bool await_suspend(std::coroutine_handle<> h) noexcept;
@@ -78,7 +80,7 @@ class listener {
     void shed_one() noexcept;
 
     unique_fd socket_;
-    unique_fd reserve_;  // a descriptor kept for the moment when there is no other
+    unique_fd reserve_;  // a descriptor to release when there is no other
     io::accept_stream incoming_;
     counters counters_;
     std::function<void(error)> on_shortage_;

@@ -1,4 +1,4 @@
-// Says the way out, where there is one.
+// Implements why_not_reached(): one sentence per reason.
 #include "sluice/net/not_reached.hpp"
 
 #include <fmt/format.h>

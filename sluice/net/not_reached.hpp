@@ -1,4 +1,4 @@
-// What a client says to its user when nobody answers where it was sent.
+// Error message of a client that could not connect to its server.
 #pragma once
 
 #include <string>
@@ -9,8 +9,7 @@
 
 namespace sluice::net {
 
-/// One sentence without its full stop. `command` starts what should listen there, such as
-/// `chat serve`.
+/// One sentence without its full stop. `command` is the server's, such as `chat serve`.
 [[nodiscard]] std::string why_not_reached(std::string_view command, const net::address& where,
                                           error why);
 

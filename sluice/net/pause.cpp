@@ -1,4 +1,4 @@
-// Defines end_of_pause() and the round trip of a socket.
+// Implements end_of_pause() and round_trip().
 #include "sluice/net/pause.hpp"
 
 #include <netinet/in.h>
@@ -22,7 +22,7 @@ io::time_point end_of_pause(wire::pause awaited, int fd) noexcept {
         case wire::pause::none: break;
         case wire::pause::first: return in(wire::first_pause + 2 * round_trip(fd));
         case wire::pause::usual: return in(wire::usual_pause);
-        // Its first part has passed.
+        // wire::first_pause has passed already.
         case wire::pause::typed: return in(wire::typed_pause - wire::first_pause);
     }
     return io::never;

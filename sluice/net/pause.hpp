@@ -1,4 +1,4 @@
-// How long a peer's silence has to last to end a message, on a connection with its round trips.
+// Length of a peer's pause that ends a message, given the round trip of the connection.
 #pragma once
 
 #include "sluice/io/timer.hpp"
@@ -6,11 +6,11 @@
 
 namespace sluice::net {
 
-/// The kernel's smoothed estimate (tcp(7), TCP_INFO); 0 where `fd` is no TCP socket.
+/// The kernel's smoothed round-trip time (tcp(7), TCP_INFO); 0 if `fd` is no TCP socket.
 [[nodiscard]] io::duration round_trip(int fd) noexcept;
 
-/// When the pause that `awaited` names is over, counted from now; io::never for none. Asks for the
-/// round trip of `fd` for pause::first alone.
+/// The end of the pause `awaited`, counted from now; io::never for none. Queries the round trip of
+/// `fd` for pause::first alone.
 [[nodiscard]] io::time_point end_of_pause(wire::pause awaited, int fd) noexcept;
 
 }  // namespace sluice::net

@@ -1,4 +1,4 @@
-// Turns, what happens beside them, and the way out.
+// Implements conversation: turns, reading ahead of a turn, and the closing exchange.
 #include "sluice/talk/conversation.hpp"
 
 #include <fmt/format.h>
@@ -19,89 +19,91 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view exit_word = "exit";
 
-// What is read ahead of its turn; the rest waits in the kernel, and the peer with it.
-constexpr std::size_t most_kept = 64;
+// Messages read ahead of their turn; the rest stays in the kernel's buffer and holds the peer up.
+constexpr std::size_t max_unread = 64;
 
-// The last word has to get out, but nobody waits long for a peer that does not read.
-constexpr auto last_word_time = 500ms;
-// After it we wait for the peer to close: what would still come makes the kernel answer with a
-// reset, which could overtake the last word.
+// For the last message to be sent to a peer that may not read.
+constexpr auto last_message_timeout = 500ms;
+// For the peer to close after the last message: input after our close(2) makes the kernel send a
+// reset, which can overtake that message.
 constexpr auto short_drain = 250ms;
-// One who is in the middle of a long message has that to finish first.
+// For a peer that is still sending a message over the limit.
 constexpr auto long_drain = 5s;
 constexpr auto long_drain_pause = 500ms;
-constexpr std::size_t most_drained = std::size_t{256} * 1024 * 1024;
+constexpr std::size_t max_drained = std::size_t{256} * 1024 * 1024;
 
-// What is shown, and compared: a raw message still has its line end if there was one.
+// A raw message still has its line end, if it came with one.
 bool is_exit(std::string_view text) noexcept {
     return wire::without_line_end(text) == exit_word;
 }
 
 }  // namespace
 
-conversation::conversation(net::connection& peer, std::string name, desk& here,
-                           conversation_options o)
+conversation::conversation(net::connection& peer, std::string name, term::terminal_ui& ui,
+                           conversation_options options)
     : peer_{peer},
       name_{std::move(name)},
-      desk_{here},
-      options_{o},
-      messages_{peer, o.framing, o.max_line, wire::sender::person} {
-    peer_.send_promptly();
+      ui_{ui},
+      options_{options},
+      messages_{peer, options.framing, options.max_line, wire::sender::person} {
+    peer_.set_nodelay();
 }
 
 coro::task<parting> conversation::run(beginner first, coro::context& turns) {
-    auto talking = take_turns(first);
-    talking.set_context(turns);
-    const parting how = co_await talking;
-    explain(how);
-    co_await say_goodbye(how);
+    auto alternating = take_turns(first);
+    alternating.set_context(turns);
+    const parting how = co_await alternating;
+    report(how);
+    co_await send_last_message(how);
     co_await peer_.close();
     co_return how;
 }
 
 coro::task<parting> conversation::take_turns(beginner first) {
-    ours_ = first == beginner::we;
-    if (!ours_) {
+    is_our_turn_ = first == beginner::we;
+    if (!is_our_turn_) {
         if (auto over = co_await show(fmt::format("[{}] connected", name_), {})) co_return *over;
     }
-    for (;; ours_ = !ours_) {
-        auto turn = ours_ ? our_turn() : their_turn();
+    for (;; is_our_turn_ = !is_our_turn_) {
+        auto turn = is_our_turn_ ? our_turn() : their_turn();
         if (const auto over = co_await turn) co_return *over;
     }
 }
 
 coro::task<conversation::outcome> conversation::their_turn() {
-    if (kept_.empty() && !ended_) {
+    if (unread_.empty() && !ended_) {
         // Not in the condition: g++ 12 never begins a coroutine that has no variable and awaits in
         // a condition.
-        const auto kept = co_await keep_next(io::after(io::clock::now(), options_.idle_time));
-        if (!kept) {
-            co_return kept.error() == fault::timed_out ? parting::they_keep_silent
-                                                       : parting::interrupted;
+        const auto received =
+            co_await receive_next(io::after(io::clock::now(), options_.idle_time));
+        if (!received) {
+            co_return received.error() == fault::timed_out ? parting::they_keep_silent
+                                                           : parting::interrupted;
         }
     }
-    if (kept_.empty()) co_return how_they_ended();
-    heard_ = std::move(kept_.front());
-    kept_.pop_front();
-    kept_bytes_ -= heard_.size();
-    if (is_exit(heard_)) co_return parting::they_said_exit;
-    co_return co_await show(fmt::format("[{}]: ", name_), wire::without_line_end(heard_));
+    if (unread_.empty()) co_return peer_end();
+    last_message_ = std::move(unread_.front());
+    unread_.pop_front();
+    unread_bytes_ -= last_message_.size();
+    if (is_exit(last_message_)) co_return parting::they_said_exit;
+    co_return co_await show(fmt::format("[{}]: ", name_), wire::without_line_end(last_message_));
 }
 
-coro::task<conversation::outcome> conversation::show(std::string before, std::string_view text) {
-    auto shown = co_await desk_.show(before, text);
+coro::task<conversation::outcome> conversation::show(std::string prefix, std::string_view text) {
+    auto shown = co_await ui_.show(prefix, text);
     if (shown) co_return std::nullopt;
     if (shown.error() == fault::cancelled) co_return parting::interrupted;
-    // That ends the conversation, not the screen.
+    // Lack of memory ends this conversation; the console is not at fault.
     if (shown.error().is(ENOMEM)) throw std::bad_alloc{};
-    trouble_ = shown.error();
+    error_ = shown.error();
     co_return parting::screen_failed;
 }
 
 coro::task<conversation::outcome> conversation::our_turn() {
-    // An empty answer has to be some byte, or the peer would wait for it for ever.
+    // An empty answer needs at least one byte, or the peer waits for it forever.
     if (options_.echo) {
-        co_return co_await say(heard_, messages_.answers_terminated() || heard_.empty());
+        co_return co_await send(last_message_,
+                                messages_.answers_terminated() || last_message_.empty());
     }
     for (;;) {
         if (auto over = co_await await_line()) co_return over;
@@ -109,60 +111,60 @@ coro::task<conversation::outcome> conversation::our_turn() {
         if (!line) co_return parting::input_ended;
         if (*line == exit_word) co_return parting::we_said_exit;
         const bool terminated = messages_.answers_terminated();
-        if (!line->empty() || terminated) co_return co_await say(*line, terminated);
-        desk_.note("an empty message has no bytes to send without a line end; type another");
+        if (!line->empty() || terminated) co_return co_await send(*line, terminated);
+        ui_.note("an empty message has no bytes to send without a line end; type another");
     }
 }
 
 coro::task<conversation::outcome> conversation::await_line() {
     typed_.reset();
-    desk_.prompt();
+    ui_.prompt();
     coro::scope turn{co_await coro::this_context()};
-    // The keyboard comes first: a line that is there already goes out even if the peer has closed
-    // its side, for it may still be reading.
+    // The keyboard comes first: a line that is already there is sent even if the peer has closed
+    // its side, because the peer may still read.
     if (auto reads = turn.spawn(read_line(turn)); !reads) typed_ = failure(reads.error());
-    if (!typed_ && !peer_.home().blocks()) static_cast<void>(turn.spawn(read_ahead(turn)));
+    if (!typed_ && !peer_.engine().blocks()) static_cast<void>(turn.spawn(read_ahead(turn)));
     co_await turn.join();
     if (typed_ && *typed_) co_return std::nullopt;
     if (typed_ && typed_->error().is(ENOMEM)) throw std::bad_alloc{};
     if (typed_) {
-        trouble_ = typed_->error();
+        error_ = typed_->error();
         co_return parting::keyboard_failed;
     }
-    if (!left_nothing()) co_return parting::interrupted;
-    co_return kept_.empty() ? how_they_ended() : parting::they_said_exit;
+    if (!peer_is_done()) co_return parting::interrupted;
+    co_return unread_.empty() ? peer_end() : parting::they_said_exit;
 }
 
 coro::task<void> conversation::read_line(coro::scope& turn) {
-    auto line = co_await desk_.next_line();
+    auto line = co_await ui_.next_line();
     if (!line && line.error() == fault::cancelled) co_return;
     typed_ = line;
     turn.cancel();
 }
 
 coro::task<void> conversation::read_ahead(coro::scope& turn) {
-    while (!ended_ && kept_.size() < most_kept && kept_bytes_ < options_.max_line) {
-        const auto kept = co_await keep_next(io::never);
-        if (!kept) co_return;
+    while (!ended_ && unread_.size() < max_unread && unread_bytes_ < options_.max_line) {
+        const auto received = co_await receive_next(io::never);
+        if (!received) co_return;
     }
-    if (left_nothing()) turn.cancel();
+    if (peer_is_done()) turn.cancel();
 }
 
-/// Until there is another message of the peer's, or the end: fault::timed_out, fault::cancelled.
-coro::task<result<void>> conversation::keep_next(io::time_point until) {
+/// Waits for the peer's next message or its end. fault::timed_out, fault::cancelled.
+coro::task<result<void>> conversation::receive_next(io::time_point until) {
     for (;;) {
-        auto found = messages_.here();
+        auto found = messages_.buffered();
         if (messages_.take_timing_mark()) {
-            // As below.
+            // The next read reports why this cannot be sent.
             static_cast<void>(co_await peer_.send_all(wire::timing_mark()));
         }
-        if (!ours_) {
-            // Why it cannot be sent, the next read tells.
-            const auto due = late_end();
-            if (!due.empty()) static_cast<void>(co_await peer_.send_all(due));
+        if (!is_our_turn_) {
+            // As above.
+            const auto end = missing_end();
+            if (!end.empty()) static_cast<void>(co_await peer_.send_all(end));
         }
         if (found && !*found && !messages_.ended()) {
-            auto more = co_await io::with_deadline(peer_.home(), messages_.more(), until);
+            auto more = co_await io::with_deadline(peer_.engine(), messages_.more(), until);
             if (!more && (more.error() == fault::cancelled || more.error() == fault::timed_out)) {
                 co_return more;
             }
@@ -170,8 +172,8 @@ coro::task<result<void>> conversation::keep_next(io::time_point until) {
             found = failure(more.error());
         }
         if (found && *found) {
-            kept_.emplace_back((*found)->text);
-            kept_bytes_ += kept_.back().size();
+            unread_.emplace_back((*found)->text);
+            unread_bytes_ += unread_.back().size();
         } else {
             ended_ = found ? result<void>{} : failure(found.error());
         }
@@ -179,25 +181,25 @@ coro::task<result<void>> conversation::keep_next(io::time_point until) {
     }
 }
 
-/// The end that our last message lacks, once the peer turns out to end its own.
-std::string_view conversation::late_end() noexcept {
-    const bool due = is_open_ && messages_.answers_terminated();
-    if (due) is_open_ = false;
-    return wire::message_end(due);
+/// The newline that our last message lacks, once the peer has shown that it reads lines.
+std::string_view conversation::missing_end() noexcept {
+    const bool end = unterminated_ && messages_.answers_terminated();
+    if (end) unterminated_ = false;
+    return wire::message_end(end);
 }
 
-coro::task<conversation::outcome> conversation::say(std::string_view text, bool terminated) {
-    out_.assign(late_end());
+coro::task<conversation::outcome> conversation::send(std::string_view text, bool terminated) {
+    out_.assign(missing_end());
     wire::append_framed(out_, text, terminated);
-    is_open_ = !terminated;
+    unterminated_ = !terminated;
     mid_message_ = true;
-    auto sent = co_await io::with_deadline(peer_.home(), peer_.send_all(out_),
+    auto sent = co_await io::with_deadline(peer_.engine(), peer_.send_all(out_),
                                            io::after(io::clock::now(), options_.idle_time));
     mid_message_ = !sent;
     if (sent) co_return std::nullopt;
     if (sent.error() == fault::timed_out) {
-        // What it does not read, the kernel need not keep.
-        peer_.reset_on_close();
+        // Drops the bytes that the peer does not read from the kernel's send buffer.
+        peer_.set_linger_reset();
         co_return parting::they_keep_silent;
     }
     if (sent.error() == fault::cancelled) co_return parting::interrupted;
@@ -205,73 +207,75 @@ coro::task<conversation::outcome> conversation::say(std::string_view text, bool 
     co_return parting::they_went_away;
 }
 
-coro::task<void> conversation::say_goodbye(parting how) {
-    const bool patient = how == parting::they_talk_long;
+coro::task<void> conversation::send_last_message(parting how) {
+    const bool message_too_long = how == parting::they_talk_long;
     const bool gone = how == parting::they_said_exit || how == parting::they_went_away;
-    // A word glued to a piece of another message would not be understood.
+    // After a part of another message, the last message would not be recognised.
     if (gone || mid_message_) co_return;
-    out_.assign(late_end());
-    wire::append_framed(
-        out_,
-        patient ? fmt::format("error: message longer than {} bytes", options_.max_line) : exit_word,
-        messages_.answers_terminated());
-    const auto sent = co_await io::with_timeout(peer_.home(), peer_.send_all(out_), last_word_time);
+    out_.assign(missing_end());
+    wire::append_framed(out_,
+                        message_too_long
+                            ? fmt::format("error: message longer than {} bytes", options_.max_line)
+                            : exit_word,
+                        messages_.answers_terminated());
+    const auto sent =
+        co_await io::with_timeout(peer_.engine(), peer_.send_all(out_), last_message_timeout);
     if (!sent) co_return;
-    peer_.finish_sending();
-    co_await drain(patient);
+    peer_.shutdown_send();
+    co_await drain(message_too_long);
 }
 
-coro::task<void> conversation::drain(bool patient) {
-    io::engine& home = peer_.home();
-    const auto until = io::after(io::clock::now(), patient ? long_drain : short_drain);
-    for (std::size_t drained = 0; drained < most_drained;) {
+coro::task<void> conversation::drain(bool message_too_long) {
+    io::engine& engine = peer_.engine();
+    const auto until = io::after(io::clock::now(), message_too_long ? long_drain : short_drain);
+    for (std::size_t drained = 0; drained < max_drained;) {
         const auto pause = io::after(io::clock::now(), long_drain_pause);
-        auto got = co_await io::with_deadline(home, peer_.recv(), std::min(until, pause));
+        auto got = co_await io::with_deadline(engine, peer_.recv(), std::min(until, pause));
         if (!got || got->empty()) co_return;
         drained += got->bytes().size();
-        // Data that keeps coming would keep the deadline from being looked at.
+        // A read that completes at once does not check the deadline.
         if (io::clock::now() >= until) co_return;
     }
 }
 
-parting conversation::how_they_ended() const noexcept {
+parting conversation::peer_end() const noexcept {
     const bool too_long = !*ended_ && ended_->error() == fault::message_too_long;
     return too_long ? parting::they_talk_long : parting::they_went_away;
 }
 
-/// Nothing will come any more that would make it worth waiting for our line.
-bool conversation::left_nothing() const noexcept {
-    return ended_ && (kept_.empty() || is_exit(kept_.front()));
+/// True if the peer has ended and no message but an `exit` is unread.
+bool conversation::peer_is_done() const noexcept {
+    return ended_ && (unread_.empty() || is_exit(unread_.front()));
 }
 
-void conversation::explain(parting how) const {
+void conversation::report(parting how) const {
     switch (how) {
         case parting::they_said_exit:
-            return desk_.note(fmt::format("[{}] ended the conversation", name_));
-        case parting::we_said_exit: return desk_.note("you ended the conversation");
+            return ui_.note(fmt::format("[{}] ended the conversation", name_));
+        case parting::we_said_exit: return ui_.note("you ended the conversation");
         case parting::input_ended:
-            return desk_.note("your input is at its end: you ended the conversation");
+            return ui_.note("your input is at its end: you ended the conversation");
         case parting::they_went_away:
-            return desk_.complain(fmt::format(
+            return ui_.complain(fmt::format(
                 "[{}] went away during {} turn, without 'exit'{}", name_,
-                ours_ ? "your" : "its own",
+                is_our_turn_ ? "your" : "its own",
                 *ended_ ? std::string{} : fmt::format(" ({})", ended_->error().message())));
         case parting::they_talk_long:
-            return desk_.complain(
+            return ui_.complain(
                 fmt::format("[{}] sent a message longer than {} bytes, the limit (--max-line): "
                             "the conversation is over",
                             name_, options_.max_line));
         case parting::they_keep_silent:
-            return desk_.complain(fmt::format(
+            return ui_.complain(fmt::format(
                 "[{}] said or read nothing for {} s (--idle-time): the conversation is over", name_,
                 std::chrono::duration<double>{options_.idle_time}.count()));
         case parting::keyboard_failed:
-            return desk_.complain(fmt::format(
-                "cannot read your input ({}): the conversation is over", trouble_.message()));
+            return ui_.complain(fmt::format("cannot read your input ({}): the conversation is over",
+                                            error_.message()));
         case parting::screen_failed:
-            return desk_.complain(
+            return ui_.complain(
                 fmt::format("cannot write to standard output ({}): the conversation is over",
-                            trouble_.message()));
+                            error_.message()));
         case parting::interrupted: return;
     }
 }

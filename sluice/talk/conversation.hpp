@@ -1,4 +1,4 @@
-// One conversation with one peer: strictly in turn, until somebody ends it.
+// Defines conversation, which exchanges messages with one peer strictly in turn.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/framed.hpp"
-#include "sluice/term/desk.hpp"
+#include "sluice/term/terminal_ui.hpp"
 #include "sluice/wire/framing.hpp"
 
 namespace sluice::talk {
@@ -23,82 +23,83 @@ namespace sluice::talk {
 enum class parting : std::uint8_t {
     they_said_exit,
     we_said_exit,
-    input_ended,       ///< our input was at its end when it was our turn: the same as our exit
-    they_went_away,    ///< closed or reset without an exit
-    they_talk_long,    ///< a message of theirs was over the limit
+    input_ended,       ///< our input had ended when our turn came: the same as our exit
+    they_went_away,    ///< the peer closed or reset the connection without an exit
+    they_talk_long,    ///< a message of the peer was over the limit
     keyboard_failed,   ///< a line of ours could not be read
-    screen_failed,     ///< what they said could not be shown
-    they_keep_silent,  ///< no message of theirs, or no room for ours, came within idle_time
+    screen_failed,     ///< a message of the peer could not be shown
+    they_keep_silent,  ///< the peer sent no message, or did not read ours, within idle_time
     interrupted,       ///< the turns were cancelled
 };
 
 struct conversation_options {
     wire::framing framing = wire::framing::automatic;
-    /// The longest message, theirs or ours, in bytes, its end not counted.
+    /// The longest message of either side, in bytes, its line end not counted.
     std::size_t max_line = std::size_t{64} * 1024;
-    /// Answers with what was said instead of asking at the desk.
+    /// Answers each message with itself instead of with a line from the UI.
     bool echo = false;
-    /// How long the peer may take for a message of its own, and how long to read one of ours.
+    /// How long the peer may take to send a message, and to read one of ours.
     io::duration idle_time = io::duration::max();
 };
 
-/// Who says the first word.
+/// The side that sends the first message.
 enum class beginner : std::uint8_t { we, they };
 
-/// Talks with one peer. The word `exit`, as a message, ends the conversation from either side. On
-/// an engine that does not block, a peer that leaves while a line is awaited is noticed at once;
-/// what it says out of turn is kept for its turns, up to a bound beyond which it is not read. On
-/// the blocking engine both are noticed at the next use.
+/// Exchanges messages with one peer. The message `exit` from either side ends the conversation. An
+/// engine that does not block notices at once that the peer leaves while a line is awaited, and
+/// keeps messages that come out of turn, up to a bound beyond which it does not read. The blocking
+/// engine notices both at the next use of the connection.
 ///
-/// Shows at the desk that a peer who begins is there, and what the peer says; remarks how it ended.
-/// Thread of the connection's engine.
+/// Shows in the terminal UI the peer's messages, how the conversation ended, and, if the peer
+/// begins, that it has connected. Thread of the connection's engine.
 class conversation {
  public:
-    /// `name` stands for the peer in what is shown: "Client 127.0.0.1:40123". All that is passed
-    /// by reference outlives the conversation.
-    conversation(net::connection& peer, std::string name, desk& here, conversation_options o);
+    /// `name` is shown for the peer: "Client 127.0.0.1:40123". The references outlive the
+    /// conversation.
+    conversation(net::connection& peer, std::string name, term::terminal_ui& ui,
+                 conversation_options options);
 
-    /// Takes turns in the context `turns`, says goodbye, and closes the connection. When `turns` is
-    /// cancelled the peer is still told `exit`, in the caller's context. Never longer than a second
-    /// (six, if the peer was sending a message that is too long) after the last turn.
+    /// Takes turns in the context `turns`, sends the last message, and closes the connection. Once
+    /// `turns` is cancelled, it still sends `exit`, in the caller's context. Returns at most 1 s
+    /// (6 s if the peer was sending a message over the limit) after the last turn.
     [[nodiscard]] coro::task<parting> run(beginner first, coro::context& turns);
 
  private:
-    using outcome = std::optional<parting>;  // none: the conversation goes on
+    using outcome = std::optional<parting>;  // none: the conversation continues
 
     coro::task<parting> take_turns(beginner first);
     coro::task<outcome> their_turn();
-    coro::task<outcome> show(std::string before, std::string_view text);
+    coro::task<outcome> show(std::string prefix, std::string_view text);
     coro::task<outcome> our_turn();
     coro::task<outcome> await_line();
     coro::task<void> read_line(coro::scope& turn);
     coro::task<void> read_ahead(coro::scope& turn);
-    coro::task<result<void>> keep_next(io::time_point until);
-    [[nodiscard]] std::string_view late_end() noexcept;
-    coro::task<outcome> say(std::string_view text, bool terminated);
-    coro::task<void> say_goodbye(parting how);
-    coro::task<void> drain(bool patient);
+    coro::task<result<void>> receive_next(io::time_point until);
+    [[nodiscard]] std::string_view missing_end() noexcept;
+    coro::task<outcome> send(std::string_view text, bool terminated);
+    coro::task<void> send_last_message(parting how);
+    coro::task<void> drain(bool message_too_long);
 
-    [[nodiscard]] parting how_they_ended() const noexcept;
-    [[nodiscard]] bool left_nothing() const noexcept;
-    void explain(parting how) const;
+    [[nodiscard]] parting peer_end() const noexcept;
+    [[nodiscard]] bool peer_is_done() const noexcept;
+    void report(parting how) const;
 
     net::connection& peer_;
     std::string name_;
-    desk& desk_;
+    term::terminal_ui& ui_;
     conversation_options options_;
     net::framed<net::connection> messages_;
 
-    std::deque<std::string> kept_;  // said and not yet heard
-    std::size_t kept_bytes_ = 0;
-    std::optional<result<void>> ended_;  // nothing more will come: the end, or an error
-    std::string heard_;
+    std::deque<std::string> unread_;  // received ahead of their turn
+    std::size_t unread_bytes_ = 0;
+    std::optional<result<void>> ended_;  // end of stream, or the error that ended it
+    std::string last_message_;
     std::optional<result<std::optional<std::string_view>>> typed_;
     std::string out_;
-    error trouble_ = fault::ended;  // what the desk, or sending, ran into
-    bool ours_ = false;             // whose turn it is
-    bool mid_message_ = false;      // a part of a message may have gone out
-    bool is_open_ = false;          // our last message went out without an end
+    error error_ = fault::ended;  // of the terminal UI
+    bool is_our_turn_ = false;
+    bool mid_message_ = false;   // a part of a message may have been sent
+    bool unterminated_ = false;  // our last message was sent without a newline
 };
 
 }  // namespace sluice::talk

@@ -1,4 +1,4 @@
-// Waits for clients, calls servers, and comes to an end when asked.
+// Implements talk_server and talk_client: accepting, connecting and stopping.
 #include "sluice/talk/talk.hpp"
 
 #include <fmt/format.h>
@@ -16,12 +16,12 @@
 namespace sluice::talk {
 namespace {
 
-// The kernel would try for two minutes.
-constexpr auto patience = std::chrono::seconds{10};
-// Before memory is asked for once more to accept somebody.
-constexpr auto shortage_pause = std::chrono::milliseconds{50};
+// Per address; the kernel would try for two minutes.
+constexpr auto connect_timeout = std::chrono::seconds{10};
+// Between two attempts to accept a client without memory for it.
+constexpr auto no_memory_pause = std::chrono::milliseconds{50};
 
-talk_end end_of(parting how) noexcept {
+talk_end to_talk_end(parting how) noexcept {
     switch (how) {
         case parting::they_said_exit:
         case parting::we_said_exit:
@@ -36,13 +36,13 @@ talk_end end_of(parting how) noexcept {
     return talk_end::failed;
 }
 
-/// Whether somebody at the desk can still hear and answer.
-bool desk_is_staffed(parting how) noexcept {
+/// Whether the terminal UI can still show messages and read lines.
+bool ui_is_usable(parting how) noexcept {
     return how != parting::input_ended && how != parting::keyboard_failed &&
            how != parting::screen_failed;
 }
 
-std::string in_seconds_of(io::duration d) {
+std::string seconds_text(io::duration d) {
     return fmt::format("{} s", std::chrono::duration<double>{d}.count());
 }
 
@@ -55,74 +55,74 @@ talk_server::grace_timer::grace_timer(talk_server& s) noexcept
       }},
       owner{s} {}
 
-talk_server::talk_server(net::listener& door, desk& here, options o)
-    : door_{door}, desk_{here}, options_{o}, grace_{*this} {}
+talk_server::talk_server(net::listener& listener, term::terminal_ui& ui, options o)
+    : listener_{listener}, ui_{ui}, options_{o}, grace_{*this} {}
 
 talk_server::~talk_server() {
-    door_.home().timers().disarm(grace_);
+    listener_.engine().timers().disarm(grace_);
 }
 
 void talk_server::stop() noexcept {
     ++stops_;
-    if (!everything_) return;
+    if (!root_) return;
     if (stops_ > 1) {
-        everything_->cancel();
+        root_->cancel();
         return;
     }
-    arrivals_->cancel();
+    accepting_->cancel();
     if (!turns_) return;
-    desk_.note(
+    ui_.note(
         fmt::format("stopping: the conversation may go on for {}, and ends at once if you "
                     "stop again",
-                    in_seconds_of(options_.grace)));
-    door_.home().timers().arm(grace_, io::after(io::clock::now(), options_.grace));
+                    seconds_text(options_.grace)));
+    listener_.engine().timers().arm(grace_, io::after(io::clock::now(), options_.grace));
 }
 
 coro::task<talk_end> talk_server::run() {
     if (stops_ > 0) co_return talk_end::stopped;
-    everything_.emplace(co_await coro::this_context());
-    arrivals_.emplace(*everything_);
+    root_.emplace(co_await coro::this_context());
+    accepting_.emplace(*root_);
     auto serving = serve();
-    serving.set_context(*everything_);
+    serving.set_context(*root_);
     const talk_end how = co_await serving;
-    co_await door_.close();
-    // They hang in the caller's context, which may die before this object.
-    arrivals_.reset();
-    everything_.reset();
+    co_await listener_.close();
+    // Both are linked to the caller's context, which may die before this object.
+    accepting_.reset();
+    root_.reset();
     co_return stops_ > 0 ? talk_end::stopped : how;
 }
 
 coro::task<talk_end> talk_server::serve() {
     for (;;) {
-        auto arrival = door_.accept();
-        arrival.set_context(*arrivals_);
-        auto socket = co_await arrival;
+        auto accepted = listener_.accept();
+        accepted.set_context(*accepting_);
+        auto socket = co_await accepted;
         if (!socket && socket.error().is(ENOMEM)) {
-            desk_.complain("no memory to accept somebody: trying again");
-            co_await io::sleep_for(door_.home(), shortage_pause);
+            ui_.complain("no memory to accept somebody: trying again");
+            co_await io::sleep_for(listener_.engine(), no_memory_pause);
             continue;
         }
         if (!socket) {
             if (socket.error() == fault::cancelled) co_return talk_end::stopped;
-            desk_.complain(
+            ui_.complain(
                 fmt::format("cannot accept anybody any more ({})", socket.error().message()));
             co_return talk_end::failed;
         }
-        // It had been accepted before the stop: closed as those in the backlog are.
+        // Accepted before the stop: closed, as the kernel closes the connections in the backlog.
         if (stops_ > 0) co_return talk_end::stopped;
-        net::connection client{door_.home(), std::move(*socket)};
-        const auto who = client.peer();
-        if (!who) {
-            desk_.note("somebody connected, and was gone before the first word");
+        net::connection client{listener_.engine(), std::move(*socket)};
+        const auto client_address = client.peer();
+        if (!client_address) {
+            ui_.note("somebody connected, and was gone before the first word");
             continue;
         }
-        turns_.emplace(*everything_);
+        turns_.emplace(*root_);
         ++conversations_;
-        const auto end = co_await talk_with(client, *who).outcome();
+        const auto end = co_await talk_with(client, *client_address).outcome();
         turns_.reset();
         if (!end) {
-            desk_.complain("no memory to go on with this conversation: it is over");
-            client.reset_on_close();
+            ui_.complain("no memory to go on with this conversation: it is over");
+            client.set_linger_reset();
             co_await client.close();
             if (!options_.keep) co_return talk_end::failed;
         }
@@ -132,63 +132,64 @@ coro::task<talk_end> talk_server::serve() {
 }
 
 coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& client,
-                                                           net::address who) {
-    conversation talk{client, fmt::format("Client {}", who.to_string()), desk_,
+                                                           net::address client_address) {
+    conversation talk{client, fmt::format("Client {}", client_address.to_string()), ui_,
                       options_.conversation};
     const auto how = co_await talk.run(beginner::they, *turns_);
-    if (!options_.keep) co_return end_of(how);
-    if (desk_is_staffed(how)) co_return std::nullopt;
+    if (!options_.keep) co_return to_talk_end(how);
+    if (ui_is_usable(how)) co_return std::nullopt;
     if (how == parting::input_ended) {
-        desk_.note("nobody can answer the next client, so the server ends");
+        ui_.note("nobody can answer the next client, so the server ends");
     }
-    co_return end_of(how);
+    co_return to_talk_end(how);
 }
 
-talk_client::talk_client(io::engine& home, std::vector<net::address> where, desk& here,
-                         conversation_options o)
-    : home_{home}, where_{std::move(where)}, desk_{here}, options_{o} {
-    check(!where_.empty(), "a call needs an address");
+talk_client::talk_client(io::engine& engine, std::vector<net::address> addresses,
+                         term::terminal_ui& ui, conversation_options o)
+    : engine_{engine}, addresses_{std::move(addresses)}, ui_{ui}, options_{o} {
+    check(!addresses_.empty(), "a call needs an address");
 }
 
 void talk_client::stop() noexcept {
     ++stops_;
-    if (!everything_) return;
-    (stops_ > 1 ? everything_ : turns_)->cancel();
+    if (!root_) return;
+    (stops_ > 1 ? root_ : turns_)->cancel();
 }
 
 coro::task<talk_end> talk_client::run() {
     if (stops_ > 0) co_return talk_end::stopped;
-    everything_.emplace(co_await coro::this_context());
-    turns_.emplace(*everything_);
+    root_.emplace(co_await coro::this_context());
+    turns_.emplace(*root_);
     auto talking = talk();
-    talking.set_context(*everything_);
+    talking.set_context(*root_);
     const talk_end how = co_await talking;
     turns_.reset();
-    everything_.reset();
+    root_.reset();
     co_return stops_ > 0 ? talk_end::stopped : how;
 }
 
 coro::task<talk_end> talk_client::talk() {
-    auto calling = call();
-    calling.set_context(*turns_);
-    auto socket = co_await calling;
+    auto connecting = connect();
+    connecting.set_context(*turns_);
+    auto socket = co_await connecting;
     if (!socket) co_return talk_end::peer_gone;
-    net::connection server{home_, std::move(*socket)};
+    net::connection server{engine_, std::move(*socket)};
     const auto name = reached_.to_string();
-    desk_.note(fmt::format("connected to {}: you have the first word, 'exit' is the last", name));
-    conversation talk{server, fmt::format("Server {}", name), desk_, options_};
-    co_return end_of(co_await talk.run(beginner::we, *turns_));
+    ui_.note(fmt::format("connected to {}: you have the first word, 'exit' is the last", name));
+    conversation talk{server, fmt::format("Server {}", name), ui_, options_};
+    co_return to_talk_end(co_await talk.run(beginner::we, *turns_));
 }
 
-coro::task<result<unique_fd>> talk_client::call() {
-    std::vector<std::string> complaints;
-    for (const auto& address : where_) {
-        auto socket = co_await io::with_timeout(home_, net::dial(home_, address), patience);
-        if (socket) reached_ = address;
-        if (socket || socket.error() == fault::cancelled) co_return socket;
-        complaints.push_back(why_not_reached("talk serve", address, socket.error()));
+coro::task<result<unique_fd>> talk_client::connect() {
+    auto dialed = co_await net::dial_any(engine_, addresses_, connect_timeout);
+    if (dialed) {
+        reached_ = dialed.reached;
+        co_return std::move(dialed.socket);
     }
-    for (const auto& complaint : complaints) desk_.complain(complaint);
+    if (dialed.why() == fault::cancelled) co_return failure(fault::cancelled);
+    for (const auto& each : dialed.refusals) {
+        ui_.complain(net::why_not_reached("talk serve", each.where, each.why));
+    }
     co_return failure_of(EHOSTUNREACH);
 }
 

@@ -1,4 +1,4 @@
-// Conversations between two: one side waits for a client, the other one calls.
+// Defines talk_server and talk_client: the two ends of a conversation between two people.
 #pragma once
 
 #include <chrono>
@@ -13,47 +13,46 @@
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
 #include "sluice/talk/conversation.hpp"
-#include "sluice/term/desk.hpp"
+#include "sluice/term/terminal_ui.hpp"
 
 namespace sluice::talk {
 
-/// How a talk ended, as the caller's caller wants to know it.
+/// How a talk ended; maps to an exit status.
 enum class talk_end : std::uint8_t {
-    done,       ///< somebody said exit, or the input was at its end
-    peer_gone,  ///< the other side could not be reached, or went away
-    failed,     ///< something went wrong on this side, or the peer broke a rule
+    done,       ///< either side sent `exit`, or our input ended
+    peer_gone,  ///< the peer could not be reached, or went away
+    failed,     ///< an error on this side, or a message of the peer over the limit
     stopped,    ///< stop() was called
 };
 
-/// Answers one client at a time; the client has the first word. Whoever else connects waits in the
-/// backlog and is never accepted before. Thread of the listener's engine.
+/// Serves one client at a time; the client sends the first message. Other clients wait in the
+/// listener's backlog. Thread of the listener's engine.
 class talk_server {
  public:
     struct options {
         conversation_options conversation{};
-        /// After a conversation take the next client, however it ended, as long as there is
-        /// somebody at the desk who can answer.
+        /// Accepts the next client after each conversation, as long as the terminal UI can still
+        /// read and show.
         bool keep = false;
-        /// How long a conversation may go on after stop().
+        /// How long a conversation may continue after stop().
         io::duration grace = std::chrono::seconds{5};
     };
 
-    /// `door` accepts one by one (io::accepting), or the others do not wait in the backlog. Both
-    /// outlive the server.
-    talk_server(net::listener& door, desk& here, options o);
+    /// `listener` accepts one connection at a time (io::accepting), so that the others wait in the
+    /// backlog. Both references outlive the server.
+    talk_server(net::listener& listener, term::terminal_ui& ui, options o);
     talk_server(const talk_server&) = delete;
     talk_server& operator=(const talk_server&) = delete;
     ~talk_server();
 
-    /// Serves until the conversation is over, or until stop(), and closes the door. Once.
+    /// Serves until the conversation is over or until stop(), then closes the listener. Once.
     [[nodiscard]] coro::task<talk_end> run();
 
-    /// The engine's thread, also before run(). The first time nobody else is accepted, and a
-    /// conversation that goes on has `grace`; then the client is told `exit`. The second time
-    /// everything ends at once.
+    /// The engine's thread, also before run(). The first call stops accepting and sends the client
+    /// `exit` after `grace`; the second call cancels everything.
     void stop() noexcept;
 
-    /// Conversations that have begun. The engine's thread.
+    /// Conversations begun so far. The engine's thread.
     [[nodiscard]] std::uint64_t conversations() const noexcept { return conversations_; }
 
  private:
@@ -63,48 +62,49 @@ class talk_server {
     };
 
     coro::task<talk_end> serve();
-    coro::task<std::optional<talk_end>> talk_with(net::connection& client, net::address who);
+    coro::task<std::optional<talk_end>> talk_with(net::connection& client,
+                                                  net::address client_address);
 
-    net::listener& door_;
-    desk& desk_;
+    net::listener& listener_;
+    term::terminal_ui& ui_;
     options options_;
     grace_timer grace_;
     unsigned stops_ = 0;
     std::uint64_t conversations_ = 0;
-    std::optional<coro::context> everything_;
-    std::optional<coro::context> arrivals_;
-    std::optional<coro::context> turns_;  // of the conversation that goes on
+    std::optional<coro::context> root_;
+    std::optional<coro::context> accepting_;
+    std::optional<coro::context> turns_;  // of the current conversation
 };
 
-/// Calls a server and has the first word. Thread of its engine.
+/// Connects to a server and sends the first message. Thread of its engine.
 class talk_client {
  public:
-    /// Tries `where`, the addresses of one host, in order, each once.
-    talk_client(io::engine& home, std::vector<net::address> where, desk& here,
+    /// Tries `addresses`, all of one host, in order, each once.
+    talk_client(io::engine& engine, std::vector<net::address> addresses, term::terminal_ui& ui,
                 conversation_options o);
     talk_client(const talk_client&) = delete;
     talk_client& operator=(const talk_client&) = delete;
     ~talk_client() = default;
 
-    /// Talks until the conversation is over, or until stop(). Once.
+    /// Returns when the conversation is over, or after stop(). Once.
     [[nodiscard]] coro::task<talk_end> run();
 
-    /// The engine's thread, also before run(). The first time the server is told `exit`; the second
-    /// time everything ends at once.
+    /// The engine's thread, also before run(). The first call sends the server `exit`; the second
+    /// cancels everything.
     void stop() noexcept;
 
  private:
     coro::task<talk_end> talk();
-    coro::task<result<unique_fd>> call();
+    coro::task<result<unique_fd>> connect();
 
-    io::engine& home_;
-    std::vector<net::address> where_;
-    desk& desk_;
+    io::engine& engine_;
+    std::vector<net::address> addresses_;
+    term::terminal_ui& ui_;
     conversation_options options_;
     unsigned stops_ = 0;
     net::address reached_;
-    std::optional<coro::context> everything_;
-    std::optional<coro::context> turns_;  // calling included
+    std::optional<coro::context> root_;
+    std::optional<coro::context> turns_;  // of connecting and of the conversation
 };
 
 }  // namespace sluice::talk

@@ -1,4 +1,4 @@
-// Asks the terminal and the environment about colour.
+// Implements may_colour() with isatty(3), TERM and NO_COLOR.
 #include "sluice/term/colour.hpp"
 
 #include <unistd.h>
@@ -9,10 +9,10 @@
 namespace sluice::term {
 
 bool may_colour(std::FILE* stream) noexcept {
-    const char* refused = std::getenv("NO_COLOR");
-    if (refused != nullptr && *refused != '\0') return false;
-    const char* kind = std::getenv("TERM");
-    if (kind != nullptr && std::string_view{kind} == "dumb") return false;
+    const char* no_color = std::getenv("NO_COLOR");
+    if (no_color != nullptr && *no_color != '\0') return false;
+    const char* term_type = std::getenv("TERM");
+    if (term_type != nullptr && std::string_view{term_type} == "dumb") return false;
     return ::isatty(::fileno(stream)) == 1;
 }
 

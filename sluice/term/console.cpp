@@ -1,4 +1,4 @@
-// Attaches a shared descriptor as it is, but for a terminal, which it opens once more.
+// Implements console: attaches a shared descriptor, or its own open of a terminal, to an engine.
 #include "sluice/term/console.hpp"
 
 #include <fcntl.h>
@@ -11,25 +11,25 @@
 
 namespace sluice::term {
 
-result<std::unique_ptr<console>> console::open(io::engine& home, int fd) {
+result<std::unique_ptr<console>> console::open(io::engine& engine, int fd) {
     if (::fcntl(fd, F_GETFL) < 0) return failure_of(errno);
-    // A terminal takes a part of what is written and then waits for somebody to read, where a pipe
-    // with room takes the piece.
-    unique_fd own;
-    if (::isatty(fd) == 1) own = open_again_nonblocking(fd);
-    if (own) fd = own.get();
-    if (auto attached = home.attach(fd, true); !attached) return failure(attached.error());
-    return std::unique_ptr<console>{new console{home, fd, std::move(own)}};
+    // A blocking write(2) to a terminal takes a part and then waits for a reader; a pipe with space
+    // takes the whole piece.
+    unique_fd opened;
+    if (::isatty(fd) == 1) opened = open_again_nonblocking(fd);
+    if (opened) fd = opened.get();
+    if (auto attached = engine.attach(fd, true); !attached) return failure(attached.error());
+    return std::unique_ptr<console>{new console{engine, fd, std::move(opened)}};
 }
 
 console::~console() {
-    home_.detach(fd_);
+    engine_.detach(fd_);
 }
 
 coro::task<result<console::chunk>> console::recv() noexcept {
-    auto n = co_await io::read_shared{home_, fd_, room_};
+    auto n = co_await io::read_shared{engine_, fd_, buffer_};
     if (!n) co_return failure(n.error());
-    co_return chunk{as_text(const_bytes{room_}.first(*n))};
+    co_return chunk{as_text(const_bytes{buffer_}.first(*n))};
 }
 
 }  // namespace sluice::term

@@ -1,4 +1,4 @@
-// stdin and stdout as something to read from and write to, whatever stands behind them.
+// Defines console: asynchronous reads and writes on stdin or stdout.
 #pragma once
 
 #include <array>
@@ -15,12 +15,12 @@
 
 namespace sluice::term {
 
-/// A descriptor that belongs to others too: a terminal, a pipe, a regular file (which epoll
-/// refuses), /dev/null. Its flags are left alone. Does not own the descriptor. Thread of its
-/// engine; one reader and one writer at a time.
+/// A descriptor that other processes may share: a terminal, a pipe, a regular file (which epoll
+/// refuses), /dev/null. Leaves its flags alone and does not own it. Thread of its engine; one
+/// reader and one writer at a time.
 class console {
  public:
-    /// What one read brought; empty at the end of input. Valid until the next read.
+    /// The bytes of one read; empty at the end of input. Valid until the next read.
     class chunk {
      public:
         chunk() noexcept = default;
@@ -33,27 +33,27 @@ class console {
     };
 
     /// EBADF if the descriptor is closed. Throws std::bad_alloc.
-    [[nodiscard]] static result<std::unique_ptr<console>> open(io::engine& home, int fd);
+    [[nodiscard]] static result<std::unique_ptr<console>> open(io::engine& engine, int fd);
     console(const console&) = delete;
     console& operator=(const console&) = delete;
     ~console();
 
-    /// Waits for input.
+    /// Reads once there is input. The errno of read(2); fault::cancelled.
     [[nodiscard]] coro::task<result<chunk>> recv() noexcept;
-    /// Writes all of it. EPIPE when nobody reads any more (SIGPIPE must be ignored).
-    [[nodiscard]] io::write_shared send_all(std::string_view what) noexcept {
-        return {home_, fd_, as_bytes(what)};
+    /// Writes all of it. EPIPE once the reader has closed (SIGPIPE must be ignored).
+    [[nodiscard]] io::write_shared send_all(std::string_view text) noexcept {
+        return {engine_, fd_, as_bytes(text)};
     }
-    [[nodiscard]] io::engine& home() const noexcept { return home_; }
+    [[nodiscard]] io::engine& engine() const noexcept { return engine_; }
 
  private:
-    console(io::engine& home, int fd, unique_fd own) noexcept
-        : home_{home}, fd_{fd}, own_{std::move(own)} {}
+    console(io::engine& engine, int fd, unique_fd opened) noexcept
+        : engine_{engine}, fd_{fd}, opened_{std::move(opened)} {}
 
-    io::engine& home_;
+    io::engine& engine_;
     int fd_;
-    unique_fd own_;  // a terminal's own opening, which fd_ is then
-    std::array<std::byte, std::size_t{64} * 1024> room_{};
+    unique_fd opened_;  // of a terminal opened again, which fd_ then is
+    std::array<std::byte, std::size_t{64} * 1024> buffer_{};
 };
 
 }  // namespace sluice::term

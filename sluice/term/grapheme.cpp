@@ -1,4 +1,4 @@
-// ICU's character properties and its break iterator.
+// Implements grapheme boundaries and column widths with ICU (ubrk.h, uchar.h).
 #include "sluice/term/grapheme.hpp"
 
 #include <unicode/ubrk.h>
@@ -11,7 +11,7 @@
 namespace sluice::term {
 namespace {
 
-// Below it no character joins another one, but for CR LF, which no line holds.
+// Below it no character joins another one except in CR LF, which no line holds.
 constexpr char32_t first_that_joins = 0x300;
 constexpr char32_t variation_selector_16 = 0xfe0f;
 constexpr char32_t zero_width_joiner = 0x200d;
@@ -22,8 +22,8 @@ UChar32 icu(char32_t c) noexcept {
     return static_cast<UChar32>(c);
 }
 
-bool has(char32_t c, UProperty what) noexcept {
-    return u_hasBinaryProperty(icu(c), what) != 0;
+bool has(char32_t c, UProperty property) noexcept {
+    return u_hasBinaryProperty(icu(c), property) != 0;
 }
 
 bool joins_nothing(char32_t c) noexcept {
@@ -31,8 +31,8 @@ bool joins_nothing(char32_t c) noexcept {
            u_getIntPropertyValue(icu(c), UCHAR_GRAPHEME_CLUSTER_BREAK) == U_GCB_OTHER;
 }
 
-/// Whether there is a boundary between two neighbours whatever stands around them.
-bool part(char32_t one, char32_t next) noexcept {
+/// True if there is a boundary between two adjacent characters in every context.
+bool is_boundary(char32_t one, char32_t next) noexcept {
     return joins_nothing(one) && joins_nothing(next);
 }
 
@@ -40,13 +40,13 @@ struct close_iterator {
     void operator()(UBreakIterator* i) const noexcept { ubrk_close(i); }
 };
 
-/// Where the first cluster of `text` ends; its size if none ends before.
+/// The end of the first cluster of `text`, in code points; at most its size.
 std::size_t first_boundary(std::u32string_view text) {
     thread_local const std::unique_ptr<UBreakIterator, close_iterator> iterator{[] {
         UErrorCode status = U_ZERO_ERROR;
         return ubrk_open(UBRK_CHARACTER, "", nullptr, 0, &status);
     }()};
-    // Without ICU's data each character stands alone.
+    // Without ICU's data each character is a cluster.
     if (!iterator) return 1;
     std::u16string units;
     for (const char32_t c : text) {
@@ -71,8 +71,8 @@ std::size_t first_boundary(std::u32string_view text) {
 
 std::size_t next_grapheme(std::u32string_view text, std::size_t from) noexcept {
     const std::size_t left = text.size() - from;
-    if (left == 1 || part(text[from], text[from + 1])) return from + 1;
-    // Most clusters are short; the longest may be all that is left.
+    if (left == 1 || is_boundary(text[from], text[from + 1])) return from + 1;
+    // Most clusters are short; the longest may reach to the end of the text.
     for (std::size_t window = 16;; window *= 4) {
         const auto length = first_boundary(text.substr(from, window));
         if (length < window || window >= left) return from + std::min(length, left);
@@ -81,12 +81,12 @@ std::size_t next_grapheme(std::u32string_view text, std::size_t from) noexcept {
 
 std::size_t previous_grapheme(std::u32string_view text, std::size_t at) noexcept {
     if (at == 0) return 0;
-    std::size_t sure = at - 1;
-    while (sure > 0 && !part(text[sure - 1], text[sure])) --sure;
+    std::size_t boundary = at - 1;
+    while (boundary > 0 && !is_boundary(text[boundary - 1], text[boundary])) --boundary;
     for (;;) {
-        const auto next = next_grapheme(text, sure);
-        if (next >= at) return sure;
-        sure = next;
+        const auto next = next_grapheme(text, boundary);
+        if (next >= at) return boundary;
+        boundary = next;
     }
 }
 

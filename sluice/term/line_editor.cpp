@@ -1,4 +1,4 @@
-// The edits, and the lines before.
+// Implements line_editor: edits, history, search and the kill buffer.
 #include "sluice/term/line_editor.hpp"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ bool is_space(char32_t c) noexcept {
     return c == ' ' || c == '\t' || c == '\n';
 }
 
-bool is_of_a_word(char32_t c) noexcept {
+bool is_word_character(char32_t c) noexcept {
     return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
@@ -58,12 +58,12 @@ void line_editor::feed(std::string_view bytes, std::vector<std::string>& entries
     reader_.feed(bytes, keys_);
     for (const key& k : keys_) {
         if (ended_) return;
-        take(k, entries);
+        apply(k, entries);
     }
 }
 
-void line_editor::take(const key& k, std::vector<std::string>& entries) {
-    if (searching_ && take_while_searching(k)) return;
+void line_editor::apply(const key& k, std::vector<std::string>& entries) {
+    if (searching_ && apply_to_search(k)) return;
     using enum key_kind;
     switch (k.kind) {
         case text:
@@ -76,8 +76,8 @@ void line_editor::take(const key& k, std::vector<std::string>& entries) {
         case right: cursor_ = after_cursor(); return;
         case word_left: cursor_ = start_of_word(); return;
         case word_right: cursor_ = end_of_word(); return;
-        case home: cursor_ = 0; return;
-        case end: cursor_ = text_.size(); return;
+        case line_start: cursor_ = 0; return;
+        case line_end: cursor_ = text_.size(); return;
         case older: return browse(true);
         case newer: return browse(false);
         case kill_to_end: return kill(cursor_, text_.size());
@@ -90,31 +90,31 @@ void line_editor::take(const key& k, std::vector<std::string>& entries) {
             return;
         case clear_screen: clear_screen_ = true; return;
         case search:
-            if (at_ == history_.size()) draft_ = text_;
+            if (history_index_ == history_.size()) draft_ = text_;
             searching_ = true;
-            wanted_.clear();
+            pattern_.clear();
             return;
         case give_up: return;
     }
 }
 
-/// False if the key ends the search and is still to do what it does.
-bool line_editor::take_while_searching(const key& k) {
+/// False if the key ends the search and must then be applied to the line.
+bool line_editor::apply_to_search(const key& k) {
     using enum key_kind;
     switch (k.kind) {
         case text:
-            // No line that is longer could be found.
-            if (wanted_.size() < most_.line) wanted_ += k.text;
-            look_for(std::min(at_ + 1, history_.size()));
+            // A longer pattern matches no line.
+            if (pattern_.size() < limits_.line) pattern_ += k.text;
+            search_below(std::min(history_index_ + 1, history_.size()));
             return true;
         case backspace:
-            wanted_.resize(previous_grapheme(wanted_, wanted_.size()));
-            look_for(history_.size());
+            pattern_.resize(previous_grapheme(pattern_, pattern_.size()));
+            search_below(history_.size());
             return true;
-        case search: look_for(at_); return true;
+        case search: search_below(history_index_); return true;
         case give_up:
             searching_ = false;
-            at_ = history_.size();
+            history_index_ = history_.size();
             set_text(draft_);
             return true;
         case clear_screen: clear_screen_ = true; return true;
@@ -122,13 +122,13 @@ bool line_editor::take_while_searching(const key& k) {
     }
 }
 
-/// Shows the newest line below `below` that holds what is wanted; stays where it is if none does.
-void line_editor::look_for(std::size_t below) {
-    if (wanted_.empty()) return;
+/// Shows the newest line before index `below` that contains the pattern; else changes nothing.
+void line_editor::search_below(std::size_t below) {
+    if (pattern_.empty()) return;
     for (std::size_t i = below; i-- > 0;) {
-        const auto found = history_[i].find(wanted_);
+        const auto found = history_[i].find(pattern_);
         if (found == std::u32string::npos) continue;
-        at_ = i;
+        history_index_ = i;
         set_text(history_[i]);
         cursor_ = found;
         return;
@@ -136,7 +136,7 @@ void line_editor::look_for(std::size_t below) {
 }
 
 void line_editor::insert(char32_t c) {
-    if (bytes_ + utf8_length(c) > most_.line) {
+    if (bytes_ + utf8_length(c) > limits_.line) {
         refused_ = true;
         return;
     }
@@ -147,31 +147,31 @@ void line_editor::insert(char32_t c) {
 
 void line_editor::enter(std::vector<std::string>& entries) {
     std::u32string_view rest = text_;
-    // A paste mostly ends with the end of its last line, after which nobody wants an empty one.
+    // A paste mostly ends with a newline, which would add an empty line.
     if (rest.size() > 1 && rest.ends_with('\n')) rest.remove_suffix(1);
     entries.push_back(encoded(rest));
-    remember();
+    add_to_history();
     set_text({});
-    at_ = history_.size();
+    history_index_ = history_.size();
     draft_.clear();
 }
 
-void line_editor::remember() {
+void line_editor::add_to_history() {
     if (text_.empty() || (!history_.empty() && history_.back() == text_)) return;
     history_characters_ += text_.size();
     history_.push_back(text_);
-    while (history_.size() > most_.history_lines ||
-           history_characters_ > most_.history_characters) {
+    while (history_.size() > limits_.history_lines ||
+           history_characters_ > limits_.history_characters) {
         history_characters_ -= history_.front().size();
         history_.pop_front();
     }
 }
 
 void line_editor::browse(bool older) {
-    if (older ? at_ == 0 : at_ >= history_.size()) return;
-    if (at_ == history_.size()) draft_ = text_;
-    at_ = older ? at_ - 1 : at_ + 1;
-    set_text(at_ == history_.size() ? draft_ : history_[at_]);
+    if (older ? history_index_ == 0 : history_index_ >= history_.size()) return;
+    if (history_index_ == history_.size()) draft_ = text_;
+    history_index_ = older ? history_index_ - 1 : history_index_ + 1;
+    set_text(history_index_ == history_.size() ? draft_ : history_[history_index_]);
 }
 
 void line_editor::set_text(std::u32string text) {
@@ -203,15 +203,15 @@ std::size_t line_editor::after_cursor() const noexcept {
 
 std::size_t line_editor::start_of_word() const noexcept {
     std::size_t at = cursor_;
-    while (at > 0 && !is_of_a_word(text_[at - 1])) --at;
-    while (at > 0 && is_of_a_word(text_[at - 1])) --at;
+    while (at > 0 && !is_word_character(text_[at - 1])) --at;
+    while (at > 0 && is_word_character(text_[at - 1])) --at;
     return at;
 }
 
 std::size_t line_editor::end_of_word() const noexcept {
     std::size_t at = cursor_;
-    while (at < text_.size() && !is_of_a_word(text_[at])) ++at;
-    while (at < text_.size() && is_of_a_word(text_[at])) ++at;
+    while (at < text_.size() && !is_word_character(text_[at])) ++at;
+    while (at < text_.size() && is_word_character(text_[at])) ++at;
     return at;
 }
 

@@ -1,4 +1,4 @@
-// One byte at a time through a small state machine.
+// Implements key_reader: a state machine over UTF-8, control characters and escape sequences.
 #include "sluice/term/line_editor_keys.hpp"
 
 #include <optional>
@@ -19,10 +19,10 @@ constexpr std::uint8_t control(char letter) noexcept {
 std::optional<key_kind> of_control(std::uint8_t byte) noexcept {
     using enum key_kind;
     switch (byte) {
-        case control('A'): return home;
+        case control('A'): return line_start;
         case control('B'): return left;
         case control('D'): return erase_or_end;
-        case control('E'): return end;
+        case control('E'): return line_end;
         case control('F'): return right;
         case control('G'): return give_up;
         case control('H'):
@@ -60,21 +60,21 @@ std::optional<key_kind> of_letter(std::uint8_t letter, bool with_modifier) noexc
         case 'B': return newer;
         case 'C': return with_modifier ? word_right : right;
         case 'D': return with_modifier ? word_left : left;
-        case 'F': return end;
-        case 'H': return home;
+        case 'F': return line_end;
+        case 'H': return line_start;
         default: return std::nullopt;
     }
 }
 
 std::optional<key_kind> of_number(std::string_view number) noexcept {
     using enum key_kind;
-    if (number == "1" || number == "7") return home;
+    if (number == "1" || number == "7") return line_start;
     if (number == "3") return erase;
-    if (number == "4" || number == "8") return end;
+    if (number == "4" || number == "8") return line_end;
     return std::nullopt;
 }
 
-/// How many bytes a character has that begins with `byte`; 0 if none does.
+/// Bytes of the UTF-8 character that begins with `byte`; 0 if no character does.
 std::uint8_t length_of(std::uint8_t byte) noexcept {
     if (byte < 0xc2 || byte > 0xf4) return 0;
     if (byte < 0xe0) return 2;
@@ -82,7 +82,7 @@ std::uint8_t length_of(std::uint8_t byte) noexcept {
 }
 
 char32_t decoded(std::string_view bytes) noexcept {
-    if (!is_valid_utf8(bytes)) return replacement;
+    if (!wire::is_valid_utf8(bytes)) return replacement;
     auto c = static_cast<char32_t>(static_cast<std::uint8_t>(bytes[0]) & (0x7fU >> bytes.size()));
     for (const char byte : bytes.substr(1)) {
         c = (c << 6) | (static_cast<std::uint8_t>(byte) & 0x3fU);
@@ -99,13 +99,13 @@ void key_reader::feed(std::string_view bytes, std::vector<key>& keys) {
 void key_reader::take(std::uint8_t byte, std::vector<key>& keys) {
     switch (state_) {
         case state::ground: return begin(byte, keys);
-        case state::character: return go_on_with_character(byte, keys);
+        case state::character: return continue_character(byte, keys);
         case state::escape: return after_escape(byte, keys);
         case state::sequence: return in_sequence(byte, keys);
         case state::function:
             state_ = state::ground;
             if (byte < 0x20) return begin(byte, keys);
-            if (const auto kind = of_letter(byte, false)) give(*kind, keys);
+            if (const auto kind = of_letter(byte, false)) emit(*kind, keys);
             return;
         case state::console:
             state_ = state::ground;
@@ -115,40 +115,40 @@ void key_reader::take(std::uint8_t byte, std::vector<key>& keys) {
 }
 
 void key_reader::begin(std::uint8_t byte, std::vector<key>& keys) {
-    const bool second_half_of_end = after_return_ && byte == '\n';
+    const bool second_half_of_crlf = after_return_ && byte == '\n';
     after_return_ = byte == '\r';
-    if (second_half_of_end) return;
+    if (second_half_of_crlf) return;
     if (byte == escape_byte) {
         state_ = state::escape;
     } else if (pasting_ && (byte == '\n' || byte == '\r')) {
-        give_text('\n', keys);
+        emit_text('\n', keys);
     } else if (pasting_ && byte == '\t') {
-        give_text('\t', keys);
+        emit_text('\t', keys);
     } else if (byte < 0x20 || byte == delete_byte) {
-        if (const auto kind = of_control(byte)) give(*kind, keys);
+        if (const auto kind = of_control(byte)) emit(*kind, keys);
     } else if (byte < 0x80) {
-        give_text(byte, keys);
-    } else if (wanted_ = length_of(byte); wanted_ > 0) {
+        emit_text(byte, keys);
+    } else if (expected_length_ = length_of(byte); expected_length_ > 0) {
         bytes_[0] = static_cast<char>(byte);
         length_ = 1;
         state_ = state::character;
     } else {
-        give_text(replacement, keys);
+        emit_text(replacement, keys);
     }
 }
 
-void key_reader::go_on_with_character(std::uint8_t byte, std::vector<key>& keys) {
+void key_reader::continue_character(std::uint8_t byte, std::vector<key>& keys) {
     if (byte < 0x80 || byte > 0xbf) {
         state_ = state::ground;
-        give_text(replacement, keys);
+        emit_text(replacement, keys);
         return begin(byte, keys);
     }
     bytes_[length_++] = static_cast<char>(byte);
-    if (length_ < wanted_) return;
+    if (length_ < expected_length_) return;
     state_ = state::ground;
     const char32_t c = decoded({bytes_.data(), length_});
-    // The controls beyond ASCII (C1) are none that a keyboard has.
-    if (c >= 0xa0) give_text(c, keys);
+    // No keyboard sends the control characters beyond ASCII (C1).
+    if (c >= 0xa0) emit_text(c, keys);
 }
 
 void key_reader::after_escape(std::uint8_t byte, std::vector<key>& keys) {
@@ -160,7 +160,7 @@ void key_reader::after_escape(std::uint8_t byte, std::vector<key>& keys) {
     } else if (byte == 'O') {
         state_ = state::function;
     } else if (const auto kind = of_alt(byte)) {
-        give(*kind, keys);
+        emit(*kind, keys);
     } else if (byte < 0x20 || byte >= 0x80) {
         begin(byte, keys);
     }
@@ -172,7 +172,7 @@ void key_reader::in_sequence(std::uint8_t byte, std::vector<key>& keys) {
         state_ = state::ground;
         return begin(byte, keys);
     }
-    // Beyond what is known a sequence is only waited out.
+    // A longer sequence is unknown; its bytes are skipped until its end.
     if (parameter_count_ < parameters_.size()) {
         parameters_[parameter_count_++] = static_cast<char>(byte);
     }
@@ -188,22 +188,22 @@ void key_reader::end_sequence(std::uint8_t final, std::vector<key>& keys) {
     const auto number = parameters.substr(0, parameters.find(';'));
     if (final != '~') {
         if (const auto kind = of_letter(final, number.size() < parameters.size())) {
-            give(*kind, keys);
+            emit(*kind, keys);
         }
         return;
     }
     if (number == "200" || number == "201") {
         pasting_ = number == "200";
     } else if (const auto kind = of_number(number)) {
-        give(*kind, keys);
+        emit(*kind, keys);
     }
 }
 
-void key_reader::give(key_kind kind, std::vector<key>& keys) const {
+void key_reader::emit(key_kind kind, std::vector<key>& keys) const {
     if (!pasting_) keys.push_back({.kind = kind});
 }
 
-void key_reader::give_text(char32_t c, std::vector<key>& keys) const {
+void key_reader::emit_text(char32_t c, std::vector<key>& keys) const {
     keys.push_back({.kind = pasting_ ? key_kind::pasted : key_kind::text, .text = c});
 }
 

@@ -1,4 +1,4 @@
-// What a terminal sends when keys are pressed, and what that means.
+// Defines key_reader, which parses terminal input (UTF-8, escape sequences) into keys.
 #pragma once
 
 #include <array>
@@ -9,20 +9,20 @@
 
 namespace sluice::term {
 
-/// What a key asks for.
+/// The edit that a key requests.
 enum class key_kind : std::uint8_t {
-    text,    ///< a character to be inserted
-    pasted,  ///< the same from a paste; a line end in it is '\n'
+    text,    ///< inserts a character
+    pasted,  ///< inserts a pasted character; a line end is '\n'
     enter,
     backspace,
     erase,         ///< the character under the cursor
-    erase_or_end,  ///< Ctrl-D: the same, or the end of input on an empty line
+    erase_or_end,  ///< Ctrl-D: as erase, or the end of input on an empty line
     left,
     right,
     word_left,
     word_right,
-    home,
-    end,
+    line_start,  ///< Home
+    line_end,    ///< End
     older,
     newer,
     kill_to_end,
@@ -42,18 +42,18 @@ struct key {
     friend bool operator==(const key&, const key&) = default;
 };
 
-/// Reads keys from what a terminal in raw mode sends: UTF-8, control characters, the sequences of
-/// xterm and its relatives (ECMA-48; "XTerm Control Sequences", PC-style function keys), and
-/// bracketed paste. Knows no clock, so that any split of the same bytes gives the same keys: an
-/// Escape alone waits for the byte that shows what it begins. What is not UTF-8 becomes U+FFFD; a
-/// sequence that is not known is passed over. Holds a few bytes, however long a sequence is.
+/// Parses the input of a terminal in raw mode: UTF-8, control characters, the sequences of xterm
+/// and its relatives (ECMA-48; "XTerm Control Sequences", PC-style function keys), and bracketed
+/// paste. Uses no clock, so that the same bytes give the same keys however they are split: a lone
+/// Escape waits for the next byte. Invalid UTF-8 becomes U+FFFD; an unknown sequence is skipped.
+/// Holds a few bytes, however long a sequence is.
 class key_reader {
  public:
-    /// Appends to `keys` those that `bytes` complete. Throws std::bad_alloc.
+    /// Appends the keys that `bytes` complete to `keys`. Throws std::bad_alloc.
     void feed(std::string_view bytes, std::vector<key>& keys);
 
     [[nodiscard]] bool in_paste() const noexcept { return pasting_; }
-    /// Keys are keys again, though no end mark has come.
+    /// Ends a paste whose end mark has not come.
     void end_paste() noexcept { pasting_ = false; }
 
  private:
@@ -68,20 +68,20 @@ class key_reader {
 
     void take(std::uint8_t byte, std::vector<key>& keys);
     void begin(std::uint8_t byte, std::vector<key>& keys);
-    void go_on_with_character(std::uint8_t byte, std::vector<key>& keys);
+    void continue_character(std::uint8_t byte, std::vector<key>& keys);
     void after_escape(std::uint8_t byte, std::vector<key>& keys);
     void in_sequence(std::uint8_t byte, std::vector<key>& keys);
     void end_sequence(std::uint8_t final, std::vector<key>& keys);
-    void give(key_kind kind, std::vector<key>& keys) const;
-    void give_text(char32_t c, std::vector<key>& keys) const;
+    void emit(key_kind kind, std::vector<key>& keys) const;
+    void emit_text(char32_t c, std::vector<key>& keys) const;
 
     state state_ = state::ground;
     bool pasting_ = false;
     bool after_return_ = false;
     std::array<char, 4> bytes_{};  // of a character
-    std::uint8_t length_ = 0;      // of those
-    std::uint8_t wanted_ = 0;
-    std::array<char, 8> parameters_{};  // of a sequence, as far as they matter
+    std::uint8_t length_ = 0;      // bytes held of it
+    std::uint8_t expected_length_ = 0;
+    std::array<char, 8> parameters_{};  // of a sequence; longer ones are cut
     std::uint8_t parameter_count_ = 0;
 };
 

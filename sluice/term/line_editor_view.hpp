@@ -1,4 +1,4 @@
-// Where a line that is being typed stands on the screen: draws it, and takes it away again.
+// Defines line_editor_view, which draws and erases the edited line at the bottom of a terminal.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +10,12 @@
 
 namespace sluice::term {
 
-/// Draws a line_editor at the bottom of what a terminal shows, with what ECMA-48 has for it: CR,
-/// CUU, CUF, ED. It takes as many rows as it needs, up to all but one of the window; of one that
-/// needs more, the part around the cursor is shown. Each row ends one column before the window
-/// does, so that it does not matter when a terminal wraps. Does no I/O.
+/// Draws a line_editor at the bottom of a terminal with ECMA-48 controls: CR, CUU, CUF, ED. Uses up
+/// to all rows of the window but one; of a longer line it shows the part around the cursor. Each
+/// row ends one column before the window does, so that it does not matter when a terminal wraps.
+/// Does no I/O.
 ///
-///     view.erase(out);                // the screen is as if nobody had typed
+///     view.erase(out);                // the screen without the edited line
 ///     out += "[bob]: hello\r\n";
 ///     view.draw(out, "> ", editor);
 class line_editor_view {
@@ -23,33 +23,33 @@ class line_editor_view {
     static constexpr std::size_t default_columns = 80;
     static constexpr std::size_t default_rows = 24;
 
-    /// The window has this many columns and rows now; 0 if nobody knows. What was drawn for another
-    /// width is taken to be wrapped anew by the terminal, as most do.
+    /// Sets the size of the window; 0 if unknown. Assumes that the terminal rewraps what was drawn
+    /// for another width, as most do.
     void resize(std::size_t columns, std::size_t rows) noexcept;
 
-    /// Takes what was drawn away. The cursor then stands at the beginning of its first row.
+    /// Erases what was drawn and leaves the cursor at the beginning of its first row.
     void erase(std::string& out);
-    /// Draws `prompt` (ASCII without controls) and the line, from the beginning of a row whose rest
-    /// is free, and leaves the cursor in its place. Nothing may be drawn.
+    /// Draws `prompt` (ASCII without controls) and the line, and leaves the cursor in its place.
+    /// Requires the cursor at the beginning of a free row, and nothing drawn.
     void draw(std::string& out, std::string_view prompt, const line_editor& line);
-    /// What was drawn stays for good, and the cursor goes to the row below it.
+    /// Leaves what was drawn on the screen and moves the cursor to the row below it.
     void keep(std::string& out);
-    /// What was drawn is no longer there, and the cursor stands at the beginning of a free row.
+    /// For a screen where nothing is drawn and the cursor is at the beginning of a free row.
     void forget() noexcept;
 
  private:
-    /// How far below the first row that was drawn, as the window is now.
+    /// Rows from the first drawn row to a drawn position, at the current width.
     [[nodiscard]] std::size_t rows_to(std::size_t row, std::size_t column) const noexcept;
 
     std::size_t columns_ = default_columns;
     std::size_t rows_ = default_rows;
-    std::vector<std::size_t> drawn_;  // the width of each row
+    std::vector<std::size_t> drawn_;  // the width of each row, in columns
     std::size_t cursor_row_ = 0;
     std::size_t cursor_column_ = 0;
 };
 
-/// Appends a character of the line as it is drawn: a line end as an arrow, a tab as a space, and
-/// what a terminal must not be given (wire::is_printable) as U+FFFD.
+/// Appends a character as the view draws it: a line end as an arrow, a tab as a space, and an
+/// unprintable character (wire::is_printable) as U+FFFD.
 void append_shown(std::string& out, char32_t c);
 
 }  // namespace sluice::term

@@ -1,4 +1,4 @@
-// How much of a file fits into one step.
+// Limits a step of a transfer to the size of a call.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 namespace sluice::transfer {
 
-/// The bytes of a step of at most `most` where `left` are left: what fits into a call.
+/// The smaller of `left` and `most`, in bytes: the size of the next step.
 [[nodiscard]] inline std::size_t at_most(std::uint64_t left, std::size_t most) noexcept {
     return static_cast<std::size_t>(std::min<std::uint64_t>(left, most));
 }

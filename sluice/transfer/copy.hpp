@@ -1,4 +1,4 @@
-// Ways to get a part of one file into another.
+// Strategies that copy a part of a file into another file.
 #pragma once
 
 #include <array>
@@ -13,16 +13,16 @@
 
 namespace sluice::transfer {
 
-/// Every way, each with how often the CPU copies a byte between two files in the page cache.
+/// The strategies, each with how often the CPU copies a byte between two files in the page cache.
 enum class copy : std::uint8_t {
-    automatic,   ///< copy_range, and read_write where the kernel has no way between the two files
-    read_write,  ///< two copies: into our memory, and out of it
-    mmap_write,  ///< one: out of the page cache, which is mapped
-    sendfile,    ///< one: through a pipe inside the kernel, a few pages a time
-    splice,      ///< one: through a pipe of ours, a megabyte a time
-    copy_range,  ///< one, or none where the file system lets both files have the same blocks
-    direct,      ///< none: from disk to our memory to disk, past the page cache (O_DIRECT)
-    uring,       ///< two: eight reads and writes at a time under io_uring, one by one elsewhere
+    automatic,   ///< copy_range, or read_write where the kernel cannot copy between the two files
+    read_write,  ///< two copies: into a user buffer, and out of it
+    mmap_write,  ///< one: from the mapped page cache
+    sendfile,    ///< one: through a pipe inside the kernel, a few pages at a time
+    splice,      ///< one: through a pipe of ours, a megabyte at a time
+    copy_range,  ///< one, or none where the file system shares blocks
+    direct,      ///< none: from disk to a user buffer to disk, past the page cache (O_DIRECT)
+    uring,       ///< two: eight reads and writes in flight under io_uring, one by one elsewhere
 };
 /// Every strategy with its name on the command line.
 inline constexpr std::array<std::pair<std::string_view, copy>, 8> copy_names{
@@ -36,7 +36,7 @@ inline constexpr std::array<std::pair<std::string_view, copy>, 8> copy_names{
      {"uring", copy::uring}}};
 [[nodiscard]] std::string_view to_text(copy how) noexcept;
 
-/// A part of one file, and the file where it goes to the same place.
+/// A part of the file `from`; it goes to the same offset of the file `to`.
 struct copied_part {
     int from = -1;
     int to = -1;
@@ -44,12 +44,12 @@ struct copied_part {
     std::uint64_t length = 0;
 };
 
-/// Copies `what`, which has `here`'s thread for as long as it takes, but for `uring` on io_uring:
-/// offload it from a loop. fault::ended where the source is shorter; ENOSPC, EDQUOT, EFBIG or EIO,
-/// after which what the target holds is not known; EINVAL for `direct` where a file system has no
-/// such way, and for a target that `sendfile` or `splice` cannot write to, as one opened with
-/// O_APPEND. `sendfile` moves the target's file position. Not synced.
-[[nodiscard]] coro::task<result<void>> copy_file(copy how, io::engine& here, copied_part what,
-                                                 moved& told);
+/// Copies `what`. Blocks the engine's thread meanwhile, except `uring` on io_uring: a caller on an
+/// event loop offloads it. fault::ended if the source is shorter; ENOSPC, EDQUOT, EFBIG or EIO,
+/// after which the content of the target is unknown; EINVAL for `direct` where a file system does
+/// not support it, and for a target that `sendfile` or `splice` cannot write to, such as one opened
+/// with O_APPEND. `sendfile` moves the target's file position. Does not sync.
+[[nodiscard]] coro::task<result<void>> copy_file(copy how, io::engine& engine, copied_part what,
+                                                 moved& counter);
 
 }  // namespace sluice::transfer

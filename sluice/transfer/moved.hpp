@@ -1,4 +1,4 @@
-// How far a transfer is, for whoever looks on from another thread.
+// A byte counter for the progress of a transfer.
 #pragma once
 
 #include <atomic>
@@ -6,7 +6,7 @@
 
 namespace sluice::transfer {
 
-/// Bytes that have reached the other side of the strategy: the kernel's end of a socket, or a file.
+/// Bytes handed over to the kernel's end of a socket, or to a file. Any thread.
 class moved {
  public:
     void add(std::uint64_t bytes) noexcept { bytes_.fetch_add(bytes, std::memory_order_relaxed); }

@@ -1,11 +1,11 @@
-// The flag of a socket that the calls inside the kernel look at.
+// Sets O_NONBLOCK on a socket.
 #pragma once
 
 #include <fcntl.h>
 
 namespace sluice::transfer {
 
-/// sendfile(2) and splice(2) know no MSG_DONTWAIT: they look at O_NONBLOCK of the socket alone.
+/// sendfile(2) and splice(2) have no MSG_DONTWAIT: only O_NONBLOCK keeps them from blocking.
 inline void make_non_blocking(int socket) noexcept {
     const int flags = ::fcntl(socket, F_GETFL);
     if (flags >= 0 && (flags & O_NONBLOCK) == 0) ::fcntl(socket, F_SETFL, flags | O_NONBLOCK);

@@ -1,4 +1,4 @@
-// Asks the kernel what it has, and to drop it.
+// Implements the page cache queries: cachestat(2), mincore(2), posix_fadvise(2).
 #include "sluice/transfer/page_cache.hpp"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 namespace sluice::transfer {
 namespace {
 
-// As linux/mman.h has them since 6.5.
+// As in linux/mman.h since Linux 6.5.
 struct cachestat_range {
     std::uint64_t offset;
     std::uint64_t length;
@@ -81,10 +81,10 @@ result<void> make_cold(int file) noexcept {
 }
 
 result<void> make_warm(int file) noexcept {
-    std::array<char, 65536> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::array<char, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     off_t at = 0;
     for (;;) {
-        const ssize_t got = ::pread(file, room.data(), room.size(), at);
+        const ssize_t got = ::pread(file, buffer.data(), buffer.size(), at);
         if (got < 0) return failure_of(errno);
         if (got == 0) return {};
         at += got;

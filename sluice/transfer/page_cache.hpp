@@ -1,4 +1,4 @@
-// Whether a file lies in the page cache, and how to get it in and out.
+// Measures how much of a file is in the page cache, and loads or evicts it.
 #pragma once
 
 #include <cstdint>
@@ -7,21 +7,21 @@
 
 namespace sluice::transfer {
 
-/// How many bytes of the file are in the page cache, in whole pages: cachestat(2) where there is
-/// one (Linux 6.5), else mincore(2), which since Linux 5.2 tells the truth to owners of a file
-/// alone and says "all of it" to others. An errno of theirs.
+/// Bytes of the file in the page cache, in whole pages: from cachestat(2) (Linux 6.5), else from
+/// mincore(2), which since Linux 5.2 tells only owners of a file the truth and reports all pages to
+/// others. An errno of theirs.
 [[nodiscard]] result<std::uint64_t> cached_bytes(int file) noexcept;
 
-/// Writes out what is not on the disk yet, and asks the kernel to forget the rest
-/// (posix_fadvise(2), POSIX_FADV_DONTNEED). It need not: pages that somebody has mapped or locked
-/// stay, and a file in memory (tmpfs) has no other place. cached_bytes() has the truth.
+/// Writes dirty pages to the disk, and asks the kernel to evict the file (posix_fadvise(2),
+/// POSIX_FADV_DONTNEED). The kernel need not: mapped or locked pages stay, as do those of a file in
+/// memory (tmpfs). cached_bytes() tells.
 [[nodiscard]] result<void> make_cold(int file) noexcept;
 
-/// Reads all of the file.
+/// Reads the whole file into the page cache.
 [[nodiscard]] result<void> make_warm(int file) noexcept;
 
-/// Empties every cache of the machine, as far as nothing in it waits to be written
-/// (/proc/sys/vm/drop_caches, proc(5)). EACCES for everybody but root.
+/// Syncs, then drops every clean cache of the machine (/proc/sys/vm/drop_caches, proc(5)). EACCES
+/// for all users but root.
 [[nodiscard]] result<void> drop_caches() noexcept;
 
 }  // namespace sluice::transfer

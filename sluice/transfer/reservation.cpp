@@ -1,4 +1,4 @@
-// fallocate(2), as far as the file system goes along.
+// Implements reservation with fallocate(2).
 #include "sluice/transfer/reservation.hpp"
 
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 namespace sluice::transfer {
 
-std::uint64_t reservation::ahead_of(std::uint64_t end) const noexcept {
+std::uint64_t reservation::target_for(std::uint64_t end) const noexcept {
     const std::uint64_t left = limits_.most - std::min(limits_.most, end);
     std::uint64_t ahead = std::min({step, left, end - std::min(end, limits_.begin)});
     struct statvfs disk{};
@@ -20,7 +20,7 @@ std::uint64_t reservation::ahead_of(std::uint64_t end) const noexcept {
     return end + ahead;
 }
 
-result<void> reservation::take(std::uint64_t end) noexcept {
+result<void> reservation::reserve_to(std::uint64_t end) noexcept {
     if (limits_.claim) {
         if (auto claimed = limits_.claim(end); !claimed) return claimed;
     }
@@ -41,11 +41,11 @@ result<void> reservation::take(std::uint64_t end) noexcept {
 result<void> reservation::cover(std::uint64_t end, bool more) noexcept {
     if (end <= covered_ || (!on_ && !limits_.claim)) return {};
     if (more) {
-        // There may be room for what comes, if not for what might.
-        const std::uint64_t target = ahead_of(end);
-        if (target > end && take(target)) return {};
+        // Without space for the bytes ahead there may still be space up to `end`.
+        const std::uint64_t target = target_for(end);
+        if (target > end && reserve_to(target)) return {};
     }
-    return take(end);
+    return reserve_to(end);
 }
 
 result<void> reservation::finish(std::uint64_t end) noexcept {

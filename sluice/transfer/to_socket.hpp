@@ -1,4 +1,4 @@
-// Ways to get a part of a file into a socket.
+// Strategies that send a part of a file into a socket.
 #pragma once
 
 #include <array>
@@ -13,17 +13,17 @@
 
 namespace sluice::transfer {
 
-/// Every way, each with how often the CPU copies a byte on its way from the page cache to the card.
+/// The strategies, each with how often the CPU copies a byte from the page cache to the card.
 enum class to_socket : std::uint8_t {
-    automatic,      ///< the one that was measured to be the fastest: sendfile_cork
-    read_send,      ///< two copies: into our memory, and out of it
-    sendfile,       ///< none: the socket is given the pages of the cache
+    automatic,      ///< the one that has cost the least CPU time so far (send_choice.hpp)
+    read_send,      ///< two copies: into a user buffer, and out of it
+    sendfile,       ///< none: the socket refers to the pages of the cache
     sendfile_cork,  ///< none; in steps, and segments leave full (tcp(7), TCP_CORK)
     splice,         ///< none: the pages go through a pipe
-    mmap_send,      ///< one: out of the page cache, which is mapped
+    mmap_send,      ///< one: from the mapped page cache
     zero_copy,      ///< none: the mapped pages are pinned (MSG_ZEROCOPY)
-    uring_splice,   ///< none: as splice, by threads of io_uring; elsewhere it is splice
-    /// One: into registered buffers of ours, which io_uring sends as they are (IORING_OP_SEND_ZC);
+    uring_splice,   ///< none: as splice, on kernel threads of io_uring; elsewhere it is splice
+    /// One: into registered buffers, which io_uring sends as they are (IORING_OP_SEND_ZC);
     /// elsewhere it is read_send.
     uring_read_send_zc,
 };
@@ -47,11 +47,11 @@ struct file_part {
     std::uint64_t length = 0;
 };
 
-/// Sends exactly `part`. fault::ended where the file is shorter by now: the peer then has less than
-/// it was promised, so the connection is of no more use; reset, it frees at once what the kernel
-/// still holds to be sent. An errno of the file or of the socket; fault::cancelled. On any engine;
-/// makes the socket non-blocking where the strategy needs that. Nobody else sends meanwhile.
+/// Sends exactly `part`. fault::ended if the file is shorter by now: the peer lacks bytes that it
+/// was promised, so the connection is of no more use; a reset frees at once the bytes still to be
+/// sent. An errno of the file or of the socket; fault::cancelled. On any engine; makes the socket
+/// non-blocking where the strategy needs that. No other task sends meanwhile.
 [[nodiscard]] coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part part,
-                                                 moved& told);
+                                                 moved& counter);
 
 }  // namespace sluice::transfer

@@ -1,4 +1,4 @@
-// sync_file_range(2), away from the engine's thread.
+// Implements write_behind with sync_file_range(2), off the engine's thread.
 #include "sluice/transfer/write_behind.hpp"
 
 #include <fcntl.h>
@@ -31,21 +31,21 @@ result<void> write_behind::write(std::uint64_t end) noexcept {
     return {};
 }
 
-coro::task<result<void>> write_behind::go_to(io::engine& here, std::uint64_t end) {
+coro::task<result<void>> write_behind::go_to(io::engine& engine, std::uint64_t end) {
     result<void> written;
-    if (here.works_in_place()) {
+    if (engine.works_in_place()) {
         written = write(end);
     } else if (workers_ == nullptr) {
         on_ = false;
     } else {
-        auto asked = co_await workers_->run(here, [this, end] { return write(end); });
-        if (!asked) co_return failure(asked.error());
-        written = *asked;
+        written = co_await workers_->run(engine, [this, end] { return write(end); });
     }
     if (written) co_return written;
     const error why = written.error();
-    if (why.is(EIO) || why.is(ENOSPC) || why.is(EDQUOT)) co_return written;
-    // Some file systems have no such call: the sync at the end has it all to do, as without this.
+    if (why == fault::cancelled || why.is(EIO) || why.is(ENOSPC) || why.is(EDQUOT)) {
+        co_return written;
+    }
+    // Some file systems lack the call: the sync at the end then does all the work.
     on_ = false;
     co_return result<void>{};
 }

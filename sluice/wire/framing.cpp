@@ -1,4 +1,4 @@
-// The cutting itself, and the way back.
+// Implements frame_reader and append_framed.
 #include "sluice/wire/framing.hpp"
 
 #include <cerrno>
@@ -10,19 +10,19 @@
 namespace sluice::wire {
 namespace {
 
-// Every connection has one, also an idle one, whose whole budget is half a KiB.
+// Every connection holds a reader, and the whole budget of an idle connection is 512 bytes.
 static_assert(sizeof(frame_reader) <= 56);
 
-constexpr std::string_view mark{"\xff"};
+constexpr std::string_view iac{"\xff"};
 
-// Unterminated messages in a row after which no newline is expected any more.
+// After this many unterminated messages in a row no newline is expected.
 constexpr std::uint8_t several = 3;
 
 bool ends_in_return(std::string_view bytes) noexcept {
     return !bytes.empty() && bytes.back() == '\r';
 }
 
-/// Whether the rest of a character of UTF-8 (RFC 3629) is still to come.
+/// Whether `text` ends within a UTF-8 character (RFC 3629).
 bool ends_within_character(std::string_view text) noexcept {
     constexpr std::size_t longest = 4;
     for (std::size_t back = 1; back < longest && back <= text.size(); ++back) {
@@ -57,15 +57,15 @@ void frame_reader::feed(std::string_view chunk) noexcept {
     check(chunk_.empty(), "a chunk is fed before the one before it is drained");
     check(!finished_, "a chunk is fed after the end of the stream");
     forget_handed_out();
-    if (trouble_ != trouble::none) return;
+    if (error_ != framing_error::none) return;
     chunk_ = chunk;
     decodes_ = from_ != sender::program &&
-               (telnet_.in_use() || chunk.find(mark) != std::string_view::npos ||
+               (telnet_.in_use() || chunk.find(iac) != std::string_view::npos ||
                 chunk.find('\0') != std::string_view::npos);
 }
 
 result<std::optional<message>> frame_reader::next() noexcept {
-    if (trouble_ != trouble::none) return fail(trouble_);
+    if (error_ != framing_error::none) return fail(error_);
     forget_handed_out();
     if (mode_ == framing::raw) return next_chunk();
     if (cut_) return hand_out_rest();
@@ -75,22 +75,22 @@ result<std::optional<message>> frame_reader::next() noexcept {
 pause frame_reader::awaited() const noexcept {
     if (ends_lines_ || handed_out_ || stash_.empty()) return pause::none;
     if (unterminated_ == several) return pause::usual;
-    const bool waits = hesitation_ != hesitation::none && fresh_ == fresh::nothing;
+    const bool waits = wait_reason_ != wait_reason::none && fresh_ == fresh::nothing;
     return waits ? pause::typed : pause::first;
 }
 
 void frame_reader::end_pause() noexcept {
     check(chunk_.empty(), "a pause is told before the chunk is drained");
     if (awaited() == pause::none) return;
-    if (!hesitates()) cut_ = true;
+    if (!waits_longer()) cut_ = true;
 }
 
 void frame_reader::finish() noexcept {
     check(chunk_.empty(), "the end is told before the chunk is drained");
     finished_ = true;
     forget_handed_out();
-    if (trouble_ != trouble::none) return;
-    if (telnet_.take_mark() && !stash_.append(mark)) trouble_ = trouble::no_memory;
+    if (error_ != framing_error::none) return;
+    if (telnet_.take_last_iac() && !stash_.append(iac)) error_ = framing_error::no_memory;
     cut_ = !stash_.empty();
 }
 
@@ -98,18 +98,18 @@ frame_reader::outcome frame_reader::next_line() noexcept {
     if (skipping_) skip_to_line_end();
     while (true) {
         const auto end = chunk_.find('\n');
-        if (end == std::string_view::npos) return keep_rest();
+        if (end == std::string_view::npos) return stash_rest();
 
         std::string_view text = chunk_.substr(0, end);
         chunk_.remove_prefix(end + 1);
-        // Measured before it is joined, so that the stash never outgrows the limit.
+        // Checked before the line is joined, so that the stash never exceeds the limit.
         const bool returned = ends_in_return(text.empty() ? stash_.view() : text);
         if (stash_.size() + text.size() - (returned ? 1 : 0) > max_message_) {
             if (beyond_ == overlong::dropped) learn_lines();
-            return fail(trouble::too_long);
+            return fail(framing_error::too_long);
         }
         if (!stash_.empty()) {
-            if (!stash_.append(text)) return fail(trouble::no_memory);
+            if (!stash_.append(text)) return fail(framing_error::no_memory);
             text = stash_.view();
             handed_out_ = true;
         }
@@ -123,12 +123,12 @@ frame_reader::outcome frame_reader::next_decoded() noexcept {
         const bool returned = ends_in_return(stash_.view());
         const auto what = telnet_.take(chunk_.front(), returned);
         const auto byte = chunk_.substr(0, 1);
-        if (what != telnet_decoder::part::mark) chunk_.remove_prefix(1);
+        if (what != telnet_decoder::part::iac) chunk_.remove_prefix(1);
         if (telnet_.known()) learn_lines();
         if (what == telnet_decoder::part::nothing) continue;
         if (what != telnet_decoder::part::line_end) {
-            const auto kept = keep(what == telnet_decoder::part::text ? byte : mark);
-            if (kept != trouble::none) return fail(kept);
+            const auto stashed = stash_partial(what == telnet_decoder::part::text ? byte : iac);
+            if (stashed != framing_error::none) return fail(stashed);
             continue;
         }
         if (skipping_) {
@@ -137,33 +137,34 @@ frame_reader::outcome frame_reader::next_decoded() noexcept {
         }
         auto text = stash_.view();
         if (returned) text.remove_suffix(1);
-        if (text.size() > max_message_) return fail(trouble::too_long);
+        if (text.size() > max_message_) return fail(framing_error::too_long);
         handed_out_ = true;
         if (const auto line = end_line(text)) return line;
     }
-    return keep_rest();
+    return stash_rest();
 }
 
 frame_reader::outcome frame_reader::next_chunk() noexcept {
     if (chunk_.empty()) return std::nullopt;
     if (chunk_.size() > max_message_) {
         chunk_ = {};
-        return fail(trouble::too_long);
+        return fail(framing_error::too_long);
     }
     return message{.text = std::exchange(chunk_, {}), .terminated = false};
 }
 
-frame_reader::outcome frame_reader::keep_rest() noexcept {
+frame_reader::outcome frame_reader::stash_rest() noexcept {
     const auto rest = std::exchange(chunk_, {});
     if (!rest.empty()) {
-        if (const auto kept = keep(rest); kept != trouble::none) return fail(kept);
+        if (const auto stashed = stash_partial(rest); stashed != framing_error::none)
+            return fail(stashed);
     } else if (stash_.empty()) {
         stash_.release();
     }
     return std::nullopt;
 }
 
-/// A message that is dropped may end in what was lent.
+/// Ends the dropped message if its newline is in the chunk.
 void frame_reader::skip_to_line_end() noexcept {
     const auto end = chunk_.find('\n');
     if (end == std::string_view::npos) return;
@@ -178,27 +179,27 @@ void frame_reader::end_skipping() noexcept {
     forget_handed_out();
 }
 
-/// Adds bytes whose line has not ended yet; of one that is dropped the last alone.
-frame_reader::trouble frame_reader::keep(std::string_view bytes) noexcept {
+/// Stashes bytes of an unfinished line; of a dropped message only the last byte.
+frame_reader::framing_error frame_reader::stash_partial(std::string_view bytes) noexcept {
     if (skipping_) {
         stash_.clear();
         bytes = bytes.substr(bytes.size() - 1);
     }
-    // A '\r' at the end may still turn out to be half of the line's end, which does not count.
+    // A trailing '\r' may be half of the line end, which does not count.
     if (!skipping_ &&
         stash_.size() + bytes.size() - (ends_in_return(bytes) ? 1 : 0) > max_message_) {
         skipping_ = beyond_ == overlong::dropped;
-        if (!skipping_) return trouble::too_long;
+        if (!skipping_) return framing_error::too_long;
         stash_.clear();
-        if (!stash_.append(bytes.substr(bytes.size() - 1))) return trouble::no_memory;
-        return trouble::too_long;
+        if (!stash_.append(bytes.substr(bytes.size() - 1))) return framing_error::no_memory;
+        return framing_error::too_long;
     }
-    if (!stash_.append(bytes)) return trouble::no_memory;
-    note_fresh(bytes);
-    return trouble::none;
+    if (!stash_.append(bytes)) return framing_error::no_memory;
+    track_fresh(bytes);
+    return framing_error::none;
 }
 
-/// The line that `text` is; none if its end is the late one of the message before.
+/// `text` as a message; none if it is the late line end of the previous message.
 std::optional<message> frame_reader::end_line(std::string_view text) noexcept {
     learn_lines();
     const bool is_late = late_end_ && text.empty();
@@ -210,43 +211,43 @@ std::optional<message> frame_reader::end_line(std::string_view text) noexcept {
 
 frame_reader::outcome frame_reader::hand_out_rest() noexcept {
     cut_ = false;
-    const bool entered = returned_;
+    const bool returned = returned_;
     returned_ = false;
     if (skipping_) {
         skipping_ = false;
         handed_out_ = true;
         forget_handed_out();
-        late_end_ = !entered;
+        late_end_ = !returned;
         return next_line();
     }
     auto text = stash_.view();
-    if (entered) text.remove_suffix(1);
-    if (text.size() > max_message_) return fail(trouble::too_long);
+    if (returned) text.remove_suffix(1);
+    if (text.size() > max_message_) return fail(framing_error::too_long);
     handed_out_ = true;
-    late_end_ = !entered;
+    late_end_ = !returned;
     if (!ends_lines_) {
         answers_terminated_ = false;
         if (unterminated_ < several) ++unterminated_;
     }
-    return message{.text = text, .terminated = entered};
+    return message{.text = text, .terminated = returned};
 }
 
-/// What came before a first_pause may be a key, or half a character: whether that has to wait.
-bool frame_reader::hesitates() noexcept {
+/// Whether the stash must wait for a longer pause: it may be a single key or half a character.
+bool frame_reader::waits_longer() noexcept {
     if (from_ != sender::person || unterminated_ == several) return false;
     const auto since = fresh_;
     fresh_ = fresh::nothing;
     const bool in_character = ends_within_character(stash_.view());
-    if (hesitation_ == hesitation::none) {
+    if (wait_reason_ == wait_reason::none) {
         if (in_character) {
-            hesitation_ = hesitation::in_character;
+            wait_reason_ = wait_reason::in_character;
         } else if (since == fresh::character) {
-            hesitation_ = hesitation::after_key;
+            wait_reason_ = wait_reason::after_key;
         }
-        return hesitation_ != hesitation::none;
+        return wait_reason_ != wait_reason::none;
     }
     if (since == fresh::nothing) return false;
-    if (hesitation_ == hesitation::in_character) return in_character;
+    if (wait_reason_ == wait_reason::in_character) return in_character;
     returned_ = ends_in_return(stash_.view());
     if (since == fresh::character || returned_) {
         learn_lines();
@@ -256,8 +257,8 @@ bool frame_reader::hesitates() noexcept {
     return true;
 }
 
-/// Counts the characters, as far as it matters, by those of their bytes that begin one.
-void frame_reader::note_fresh(std::string_view bytes) noexcept {
+/// Updates fresh_, which counts characters up to two by their lead bytes.
+void frame_reader::track_fresh(std::string_view bytes) noexcept {
     if (from_ != sender::person || ends_lines_) return;
     for (const char byte : bytes) {
         if (fresh_ == fresh::text) return;
@@ -276,24 +277,24 @@ void frame_reader::learn_lines() noexcept {
     answers_terminated_ = true;
 }
 
-frame_reader::outcome frame_reader::fail(trouble what) noexcept {
+frame_reader::outcome frame_reader::fail(framing_error what) noexcept {
     handed_out_ = false;
     cut_ = false;
-    if (what == trouble::too_long && beyond_ == overlong::dropped) {
+    if (what == framing_error::too_long && beyond_ == overlong::dropped) {
         late_end_ = false;
         if (!skipping_) stash_.release();
         return failure(fault::message_too_long);
     }
-    trouble_ = what;
+    error_ = what;
     chunk_ = {};
     stash_.release();
-    return what == trouble::too_long ? failure(fault::message_too_long) : failure_of(ENOMEM);
+    return what == framing_error::too_long ? failure(fault::message_too_long) : failure_of(ENOMEM);
 }
 
 void frame_reader::forget_handed_out() noexcept {
     if (!handed_out_) return;
     handed_out_ = false;
-    hesitation_ = hesitation::none;
+    wait_reason_ = wait_reason::none;
     fresh_ = fresh::nothing;
     stash_.clear();
 }

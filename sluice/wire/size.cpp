@@ -1,4 +1,4 @@
-// Between bytes and powers of 1,024.
+// Implements parse_size and format_size.
 #include "sluice/wire/size.hpp"
 
 #include <charconv>
@@ -9,7 +9,7 @@
 namespace sluice::wire {
 namespace {
 
-/// The power of two that a suffix stands for.
+/// The exponent of two for a suffix: 10 for K, 0 for no suffix.
 std::optional<int> shift_of(std::string_view suffix) noexcept {
     if (suffix.empty()) return 0;
     if (suffix.size() > 1) return std::nullopt;
@@ -50,7 +50,7 @@ std::string format_size(std::uint64_t bytes) {
     const std::uint64_t rest = bytes % one;
     if (rest == 0) return std::to_string(whole).append(units[unit]);
 
-    // Ten times the rest of the largest unit is 10 * 2^60, which still fits.
+    // At most 10 * 2^60, which fits.
     std::uint64_t tenths = (rest * 10 + one / 2) / one;
     if (tenths == 10) {
         tenths = 0;

@@ -1,4 +1,4 @@
-// Bytes kept from one chunk to the next: grows by doubling, never throws, gives its memory back.
+// A growing byte buffer that does not throw and can release its memory.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +8,11 @@
 
 namespace sluice::wire {
 
-/// A growing buffer for a message that arrives in pieces. Holds no memory until something is put in
-/// and at most twice its content (or `small`, if that is more) while something is.
+/// A growing buffer for a message that arrives in pieces. Holds no memory before the first append;
+/// with content, at most twice its size or `small` bytes, whichever is more.
 class stash {
  public:
-    /// Up to this many bytes of memory are kept for a content of any length.
+    /// Capacity, in bytes, that is kept for a content of any length.
     static constexpr std::size_t small = 256;
 
     stash() noexcept = default;
@@ -30,24 +30,24 @@ class stash {
     stash& operator=(const stash&) = delete;
     ~stash() = default;
 
-    /// Adds `bytes`, which may not lie in this stash, at the end. False if there is no memory for
-    /// them; the content is then what it was. Views of the content die.
+    /// Appends `bytes`, which must not lie in this stash. False if memory runs out; the content is
+    /// then unchanged. Invalidates views.
     [[nodiscard]] bool append(std::string_view bytes) noexcept;
 
-    /// Valid until the next call of append, release, or an assignment.
+    /// Valid until the next append, release or assignment.
     [[nodiscard]] std::string_view view() const noexcept { return {data_.get(), size_}; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     /// Bytes of memory held.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
-    /// Forgets the content and keeps the memory for more, as long as it fits what comes.
+    /// Drops the content and keeps the memory, unless the next append needs less than half of it.
     void clear() noexcept { size_ = 0; }
-    /// Forgets the content and gives the memory back.
+    /// Drops the content and frees the memory.
     void release() noexcept;
 
  private:
-    [[nodiscard]] bool make_room(std::size_t needed) noexcept;
+    [[nodiscard]] bool grow(std::size_t needed) noexcept;
 
     std::unique_ptr<char[]> data_;
     std::size_t size_ = 0;

@@ -1,4 +1,4 @@
-// Decodes telnet's commands by a state for each kind of byte (RFC 854, 855, 1184).
+// Implements telnet_decoder, a state machine over bytes (RFC 854, 855, 1184).
 #include "sluice/wire/telnet.hpp"
 
 #include <utility>
@@ -6,9 +6,9 @@
 namespace sluice::wire {
 namespace {
 
-constexpr std::uint8_t end_of_file = 236;  // the first command there is, of RFC 1184
+constexpr std::uint8_t end_of_file = 236;  // EOF, the lowest command byte (RFC 1184)
 constexpr std::uint8_t subnegotiation = 250;
-constexpr std::uint8_t will = 251;    // and WONT, DO, DONT: an option follows
+constexpr std::uint8_t will = 251;    // WILL, WONT, DO and DONT precede an option
 constexpr std::uint8_t demand = 253;  // DO
 constexpr std::uint8_t timing_mark_option = 6;
 constexpr std::uint8_t interpret_as_command = 255;
@@ -21,18 +21,18 @@ telnet_decoder::part telnet_decoder::take(char byte, bool after_return) noexcept
         case state::text: return take_text(byte, after_return);
         case state::command: return take_command(byte, after_return);
         case state::wanted_option:
-            if (value == timing_mark_option) owes_mark_ = true;
+            if (value == timing_mark_option) mark_requested_ = true;
             [[fallthrough]];
         case state::option:
             state_ = state::text;
-            // Options of 1974 that no telnet has (RFC 652, 653): rather the end of a line.
+            // As options (RFC 652, 653) these date from 1974 and no telnet has them: a line end.
             if (byte == '\n' || byte == '\r') return take_text(byte, after_return);
             break;
         case state::parameters:
             if (value == interpret_as_command) state_ = state::end_of_parameters;
             break;
         case state::end_of_parameters:
-            // A doubled 0xff is a parameter; anything else ends them, as SE does.
+            // A doubled 0xff is a parameter; any other command ends the parameters, as SE does.
             if (value != interpret_as_command) return take_command(byte, after_return);
             state_ = state::parameters;
             break;
@@ -41,7 +41,7 @@ telnet_decoder::part telnet_decoder::take(char byte, bool after_return) noexcept
 }
 
 telnet_decoder::part telnet_decoder::take_text(char byte, bool after_return) noexcept {
-    if (static_cast<std::uint8_t>(byte) == interpret_as_command && !marks_are_text_) {
+    if (static_cast<std::uint8_t>(byte) == interpret_as_command && !iac_is_text_) {
         state_ = state::command;
         return part::nothing;
     }
@@ -72,13 +72,13 @@ telnet_decoder::part telnet_decoder::take_command(char byte, bool after_return) 
         if (value == subnegotiation) state_ = state::parameters;
         return part::nothing;
     }
-    // The data mark behind an 0xff travels out of band and may be gone (RFC 854, "Synch").
+    // The data mark after a 0xff is urgent data and may be missing (RFC 854, "Synch").
     if (known_) return take_text(byte, after_return);
-    marks_are_text_ = true;
-    return part::mark;
+    iac_is_text_ = true;
+    return part::iac;
 }
 
-bool telnet_decoder::take_mark() noexcept {
+bool telnet_decoder::take_last_iac() noexcept {
     return std::exchange(state_, state::text) == state::command && !known_;
 }
 

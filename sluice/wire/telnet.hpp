@@ -1,4 +1,4 @@
-// Telnet on the way in: which bytes are commands (RFC 854), and which return ends a line.
+// Decodes telnet input: commands (RFC 854) and line ends.
 #pragma once
 
 #include <cstdint>
@@ -6,44 +6,44 @@
 
 namespace sluice::wire {
 
-/// Tells a telnet's commands and line ends from its text, a byte at a time. A peer is known to be a
-/// telnet by its first command or by a return followed by a NUL, and from then on a return ends a
-/// line, with the newline or NUL behind it if there is one. An 0xff before a byte that is no
-/// command shows that the peer speaks no telnet: it is text, as is every later one. UTF-8 has no
-/// 0xff.
+/// Separates a telnet's commands and line ends from its text, a byte at a time. A peer is known to
+/// be a telnet once it has sent a command, or a CR followed by a NUL; from then on a CR ends a
+/// line, together with an LF or NUL right after it. A 0xff before a byte that is not a command
+/// shows that the peer is not a telnet: it is text, as are all later ones. UTF-8 has no 0xff.
 ///
-/// Two bytes, so that an idle connection can hold one.
+/// Two bytes in size, as every idle connection may hold a decoder.
 class telnet_decoder {
  public:
-    /// What a byte is.
+    /// The meaning of a byte.
     enum class part : std::uint8_t {
         text,
-        nothing,   ///< of a command, or the second half of a line's end
-        line_end,  ///< a return before it, if there is one, belongs to it
-        mark,      ///< shows that the 0xff before it was text; the byte has to be taken again
+        nothing,   ///< part of a command, or the second half of a line end
+        line_end,  ///< a CR right before it belongs to it
+        iac,       ///< the 0xff before it was text; pass this byte to take() again
     };
 
-    /// `after_return`: the byte of text before this one was a return.
+    /// `after_return`: the text byte before this one was a CR.
     [[nodiscard]] part take(char byte, bool after_return) noexcept;
 
-    /// Whether `take` has to see the next byte even if that is neither 0xff nor NUL.
+    /// Whether take() must see the next byte even if it is neither 0xff nor NUL.
     [[nodiscard]] bool in_use() const noexcept { return known_ || state_ != state::text; }
     /// Whether the peer is known to be a telnet.
     [[nodiscard]] bool known() const noexcept { return known_; }
-    /// It is a telnet, by what its user has typed; `after_return`: a return has just ended a line.
+    /// Marks the peer as a telnet, known by its user's typing; `after_return`: a CR has just ended
+    /// a line.
     void assume(bool after_return) noexcept {
         known_ = true;
         returned_ = after_return;
     }
-    /// True, once, if it has asked for a timing mark (RFC 860) since this was last called, as a
-    /// telnet does after Ctrl-C: it drops all output until timing_mark() has come.
+    /// True if the peer has asked for a timing mark (RFC 860) since the last call. A telnet asks
+    /// after Ctrl-C and drops all output until timing_mark() arrives.
     [[nodiscard]] bool take_timing_mark() noexcept {
-        const bool owed = owes_mark_;
-        owes_mark_ = false;
-        return owed;
+        const bool requested = mark_requested_;
+        mark_requested_ = false;
+        return requested;
     }
-    /// At the end of the stream: true, once, if its last byte was an 0xff that is text.
-    [[nodiscard]] bool take_mark() noexcept;
+    /// At the end of the stream: true if its last byte was a 0xff that is text. Resets it.
+    [[nodiscard]] bool take_last_iac() noexcept;
 
  private:
     enum class state : std::uint8_t {
@@ -60,9 +60,9 @@ class telnet_decoder {
 
     state state_ = state::text;
     bool known_ : 1 = false;
-    bool returned_ : 1 = false;        // a return ended a line; what belongs to it may follow
-    bool marks_are_text_ : 1 = false;  // 0xff, for this peer speaks no telnet
-    bool owes_mark_ : 1 = false;
+    bool returned_ : 1 = false;     // a CR ended a line; an LF or NUL may follow
+    bool iac_is_text_ : 1 = false;  // the peer is not a telnet: 0xff is text
+    bool mark_requested_ : 1 = false;
 };
 
 /// The answer to a telnet that asked for a timing mark: IAC WILL TIMING-MARK.

@@ -1,4 +1,4 @@
-// The decoder under all of it, and the scan that gets over ordinary text fast.
+// Implements UTF-8 decoding and terminal escaping; scans ASCII eight bytes at a time.
 #include "sluice/wire/text.hpp"
 
 #include <array>
@@ -12,22 +12,22 @@ constexpr std::uint8_t byte_at(std::string_view text, std::size_t i) noexcept {
     return static_cast<std::uint8_t>(text[i]);
 }
 
-/// What stands at the beginning of a text: a character, or a maximal subpart that is none.
+/// The first character of a text, or a maximal subpart that is not UTF-8.
 struct character {
-    char32_t code_point;  // of a valid one
+    char32_t code_point;  // 0 unless `valid`
     std::size_t length;   // in bytes, 1 to 4
     bool valid;
 };
 
-/// What a first byte says of the character: its length, and where the second byte must lie.
+/// Properties of a lead byte: the character's length, and the range of its second byte.
 struct lead {
-    std::uint8_t length;  // 0: begins no character
+    std::uint8_t length;  // 0: not a lead byte
     std::uint8_t second_low;
     std::uint8_t second_high;
 };
 
-/// The Unicode Standard, table 3-7: the range of the second byte is what rules out the overlong,
-/// the surrogates and what lies above U+10FFFF.
+/// The Unicode Standard, table 3-7: the range of the second byte rules out overlong forms,
+/// surrogates and code points above U+10FFFF.
 constexpr lead lead_of(std::uint8_t first) noexcept {
     if (first < 0x80) return {1, 0, 0};
     if (first < 0xc2) return {0, 0, 0};
@@ -47,7 +47,7 @@ constexpr auto leads = [] {
     return table;
 }();
 
-/// `text` is not empty.
+/// Decodes the start of `text`, which is not empty.
 constexpr character first_of(std::string_view text) noexcept {
     const std::uint8_t first = byte_at(text, 0);
     const lead begin = leads[first];
@@ -68,14 +68,14 @@ constexpr character first_of(std::string_view text) noexcept {
     return {.code_point = code_point, .length = begin.length, .valid = true};
 }
 
-// Eight bytes in one word, and the same byte in all eight places of one.
+// A word holds eight bytes; in_all() repeats a byte eight times.
 using word = std::uint64_t;
 constexpr word in_all(std::uint8_t byte) noexcept {
     return byte * word{0x0101010101010101};
 }
 
-// What prefix() is told of the characters it is to pass: of ASCII eight at once, of ASCII one, and
-// of the rest one. all() may refuse what one() passes.
+// Character classes for prefix(): all() tests eight ASCII bytes at once, one() an ASCII byte,
+// beyond_ascii() any other character. all() may refuse bytes that one() accepts.
 
 struct any_character {
     static constexpr bool all(word bytes) noexcept { return (bytes & in_all(0x80)) == 0; }
@@ -83,8 +83,8 @@ struct any_character {
     static constexpr bool beyond_ascii(char32_t /*c*/) noexcept { return true; }
 };
 
-struct harmless_to_a_terminal {
-    // The tab is left to one().
+struct terminal_safe {
+    // Refuses the tab, which one() accepts.
     static constexpr bool all(word bytes) noexcept {
         const word above = bytes | (bytes + in_all(1));                 // high bit set from 0x7f up
         const word from_space = (bytes | in_all(0x80)) - in_all(0x20);  // high bit clear below 0x20
@@ -99,7 +99,7 @@ struct harmless_to_a_terminal {
     }
 };
 
-/// The length of the longest beginning that is UTF-8 and all of whose characters are `Wanted`.
+/// The length of the longest prefix that is UTF-8 with all characters of the class `Wanted`.
 template <class Wanted>
 std::size_t prefix(std::string_view text) noexcept {
     std::size_t done = 0;
@@ -123,14 +123,14 @@ std::size_t prefix(std::string_view text) noexcept {
     return done;
 }
 
-/// The length of the longest beginning that is UTF-8.
+/// The length of the longest prefix that is UTF-8.
 std::size_t valid_prefix(std::string_view text) noexcept {
     return prefix<any_character>(text);
 }
 
-/// The length of the longest beginning that needs no escape.
+/// The length of the longest prefix that needs no escape.
 std::size_t printable_prefix(std::string_view text) noexcept {
-    return prefix<harmless_to_a_terminal>(text);
+    return prefix<terminal_safe>(text);
 }
 
 void append_hex(std::string& out, std::uint32_t value, int digits) {
@@ -184,7 +184,7 @@ std::string_view without_line_end(std::string_view text) noexcept {
 std::string_view truncate_utf8(std::string_view text, std::size_t max_bytes) noexcept {
     if (text.size() <= max_bytes) return text;
     constexpr std::size_t longest = 4;
-    // Only a character that begins shortly before the cut can reach over it.
+    // Only a character that starts in the last three bytes can extend past the cut.
     for (std::size_t back = 1; back < longest && back <= max_bytes; ++back) {
         const std::size_t begin = max_bytes - back;
         const character cut = first_of(text.substr(begin));

@@ -83,7 +83,7 @@ TEST(mirrored_mapping, holds_no_descriptor_and_gives_its_memory_back) {
         ASSERT_EQ(mapped(std::size_t{1} << 38).size(), std::size_t{1} << 38);
 }
 
-TEST(mirrored_mapping, says_when_there_is_no_room) {
+TEST(mirrored_mapping, says_when_there_is_no_space) {
     const std::size_t before = open_descriptors();
     const auto made = mirrored_mapping::create(std::size_t{1} << 60);
     ASSERT_FALSE(made);

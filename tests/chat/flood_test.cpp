@@ -29,13 +29,13 @@ TEST_P(chat_flood, a_flood_of_commands_takes_a_share_of_each_turn) {
     constexpr std::size_t crowd = 600;
     allowed().presence = 0;
     allowed().commands_a_turn = 8;
-    std::vector<guest> all;
+    std::vector<session> all;
     for (std::size_t i = 0; i < crowd; ++i) {
         all.push_back(come(0));
         ASSERT_THAT(all.back().line(), StartsWith("* welcome"));
     }
-    guest ann = come(0);
-    guest bob = come(0);
+    session ann = come(0);
+    session bob = come(0);
     ASSERT_THAT(ann.line(), StartsWith("* welcome"));
     ASSERT_THAT(bob.line(), StartsWith("* welcome"));
     constexpr std::size_t commands = 30'000;
@@ -82,17 +82,17 @@ TEST_P(chat_flood, commands_have_a_rate_of_their_own) {
 TEST_P(chat_flood, a_name_given_on_arrival_is_one_line_for_the_room) {
     allowed().introduction = 1h;
     allowed().framing = wire::framing::line;
-    guest ann = come();
+    session ann = come();
     EXPECT_THAT(ann.line(), StartsWith("* welcome"));
     ann.say("/help");
     static_cast<void>(ann.lines_until("anything else"));
-    guest bob = come();
+    session bob = come();
     EXPECT_THAT(bob.line(), StartsWith("* welcome, you are Client 2"));
     bob.send("/nick Bob\n/join attic\n/join lobby\nhello\n");
     EXPECT_EQ(ann.line(), "* Bob has joined");
     EXPECT_EQ(ann.line(), "[Bob]: hello");
     // One that leaves before it was introduced was never here.
-    guest brief = come();
+    session brief = come();
     EXPECT_THAT(brief.line(), StartsWith("* welcome"));
     brief.say("/nick Brief");
     brief.finish();
@@ -103,12 +103,12 @@ TEST_P(chat_flood, a_name_given_on_arrival_is_one_line_for_the_room) {
 
 TEST_P(chat_flood, a_newcomer_that_says_nothing_is_announced_soon) {
     allowed().introduction = 20ms;
-    guest ann = come();
+    session ann = come();
     EXPECT_THAT(ann.line(), StartsWith("* welcome"));
-    guest bob = come();
+    session bob = come();
     EXPECT_THAT(bob.line(), StartsWith("* welcome"));
     EXPECT_EQ(ann.line(), "* Client 2 has joined");
-    // One that came later is not told, however late it is said that another has come.
+    // A client that came later receives no announcement, however late it is made.
     ann.say("hello");
     EXPECT_EQ(bob.line(), "[Client 1]: hello");
 }
@@ -117,7 +117,7 @@ TEST_P(chat_flood, lines_that_begin_with_a_slash_can_be_said) {
     allowed().framing = wire::framing::line;
     auto all = meet(2);
     using pair = std::pair<std::string, std::string>;
-    for (const auto& [sent, heard] :
+    for (const auto& [sent, received] :
          {pair{"/usr/bin/ls", "/usr/bin/ls"}, pair{"/usr/bin/ls -l /", "/usr/bin/ls -l /"},
           pair{"//text", "/text"}, pair{"//join is a command", "/join is a command"},
           pair{"// a comment", "// a comment"},
@@ -125,7 +125,7 @@ TEST_P(chat_flood, lines_that_begin_with_a_slash_can_be_said) {
           pair{"/who/is/this", "/who/is/this"},
           pair{"exit 3 was its status", "exit 3 was its status"}, pair{" exit", " exit"}}) {
         all[0].say(sent);
-        EXPECT_EQ(all[1].line(), "[Client 1]: " + heard);
+        EXPECT_EQ(all[1].line(), "[Client 1]: " + received);
     }
     all[0].say("/say");
     EXPECT_EQ(all[0].line(), "* say what: /say TEXT");
@@ -146,7 +146,7 @@ TEST_P(chat_flood, a_name_that_looks_like_anothers_is_refused_with_that_reason) 
     EXPECT_EQ(all[1].line(),
               "* the name \u0430lice is taken: it looks like alice, who is here; "
               "choose another with /nick NAME");
-    // A private line goes to nobody whose name only looks like that.
+    // A private line does not go to a member whose name only looks like that.
     all[1].say("/msg \u0430lice psst");
     EXPECT_THAT(all[1].line(), StartsWith("* nobody here has that name"));
     all[1].say("/msg ALICE psst");

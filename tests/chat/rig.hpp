@@ -3,11 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -25,8 +27,9 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/chat/server/server.hpp"
-#include "sluice/io/run.hpp"
+#include "sluice/chat/server/chat_service.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/net/listener.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
 
@@ -53,75 +56,73 @@ inline std::string chat_name(const ::testing::TestParamInfo<chat_flavour>& info)
     return info.param.name;
 }
 
-/// A server that serves from its construction until end(). Each shard has a door of its own, so
-/// that a test decides who is where.
+/// The port of a chat, and which of its shards is to have a connection.
+struct shard_port {
+    std::uint16_t port = 0;
+    std::size_t shard = 0;
+    std::size_t shards = 1;
+};
+
+/// Has the kernel give a connection to the shard whose number is half the client's port modulo the
+/// number of shards (socket(7), SO_ATTACH_REUSEPORT_CBPF), so that a test decides which shard
+/// serves a client. Half, for bind(2) gives odd ports first and connect(2) even ones.
+inline void spread_by_port(int listener, std::size_t shards) {
+    constexpr std::uint32_t source_port = 20;  // behind an IPv4 header without options
+    std::array<sock_filter, 4> program{
+        sock_filter{BPF_LD | BPF_H | BPF_ABS, 0, 0,
+                    static_cast<std::uint32_t>(SKF_NET_OFF) + source_port},
+        sock_filter{BPF_ALU | BPF_RSH | BPF_K, 0, 0, 1},
+        sock_filter{BPF_ALU | BPF_MOD | BPF_K, 0, 0, static_cast<std::uint32_t>(shards)},
+        sock_filter{BPF_RET | BPF_A, 0, 0, 0}};
+    const sock_fprog all{.len = program.size(), .filter = program.data()};
+    if (::setsockopt(listener, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &all, sizeof all) != 0) {
+        throw std::runtime_error{"connections cannot be spread by their ports"};
+    }
+}
+
+/// A chat that is served from its construction until end().
 class hosted_chat {
  public:
-    hosted_chat(const chat_flavour& on, server::options o) {
+    struct options : chat_service::options {
+        std::chrono::milliseconds grace{5000};
+    };
+
+    hosted_chat(const chat_flavour& on, options o) : shards_(on.shards) {
         o.shards = on.shards;
-        std::vector<unique_fd> doors;
-        for (std::size_t i = 0; i < on.shards; ++i) {
-            auto door = test::listen_on_loopback();
-            ports_.push_back(door.port);
-            doors.push_back(std::move(door.socket));
-        }
         std::promise<void> ready;
         auto is_ready = ready.get_future();
-        thread_ = std::thread{[this, on, o, doors = std::move(doors), &ready]() mutable {
-            auto engine = io::make_engine(on.kind);
-            if (!engine) throw std::runtime_error{"no engine: " + engine.error().message()};
-            server served{std::move(doors), o};
-            engine_ = engine->get();
-            server_ = &served;
-            const auto done =
-                io::run(**engine, served.run(**engine, [&ready] { ready.set_value(); }));
-            EXPECT_TRUE(done) << done.error().message();
-            counted_ = served.counted();
-        }};
+        thread_ = std::thread{[this, on, o, &ready]() mutable { serve(on, o, ready); }};
         is_ready.wait();
     }
     hosted_chat(const hosted_chat&) = delete;
     hosted_chat& operator=(const hosted_chat&) = delete;
     ~hosted_chat() {
         if (!thread_.joinable()) return;
-        // Both at once: after the first there may be nobody to ask.
-        call([](server& s) {
-            s.stop();
-            s.stop();
+        // Both at once: after the first there may be nothing left to ask.
+        call_on(*engine_, [this] {
+            server_->stop();
+            server_->stop();
         });
         thread_.join();
     }
 
-    /// Where to find a shard; there are fewer than guests.
-    [[nodiscard]] std::uint16_t port(std::size_t shard) const {
-        return ports_[shard % ports_.size()];
+    /// Where to find a shard; there are fewer than clients.
+    [[nodiscard]] shard_port port(std::size_t shard) const {
+        return {.port = port_, .shard = shard % shards_.size(), .shards = shards_.size()};
     }
-    /// Calls `f` on the server's first thread, and waits for it.
-    void call(const std::function<void(server&)>& f) {
-        struct errand : io::letter {
-            errand(hosted_chat& o, const std::function<void(server&)>& what)
-                : letter{[](io::letter& l) noexcept {
-                      auto& self = static_cast<errand&>(l);
-                      self.function(*self.owner.server_);
-                      self.done.set_value();
-                  }},
-                  owner{o},
-                  function{what} {}
-            hosted_chat& owner;
-            const std::function<void(server&)>& function;
-            std::promise<void> done;
-        };
-        errand now{*this, f};
-        engine_->post(now);
-        now.done.get_future().wait();
+    /// Calls `f` on the thread of a shard, and waits for it.
+    void on_shard(std::size_t shard, const std::function<void()>& f) {
+        call_on(*shards_.at(shard), f);
     }
-    void stop() {
-        call([](server& s) { s.stop(); });
+    void stop(int times = 1) {
+        call_on(*engine_, [this, times] {
+            for (int i = 0; i < times; ++i) server_->stop();
+        });
     }
+    /// What was counted; each shard has done what it was sent before.
     [[nodiscard]] counters counted() {
-        std::promise<counters> told;
-        call([&told](server& s) { s.count([&told](const counters& c) { told.set_value(c); }); });
-        return told.get_future().get();
+        for (io::engine* each : shards_) call_on(*each, [] {});
+        return chat_->counted();
     }
     /// Waits for the end of a server that was stopped, and gives what it counted.
     [[nodiscard]] counters end() {
@@ -130,21 +131,68 @@ class hosted_chat {
     }
 
  private:
-    std::vector<std::uint16_t> ports_;
+    static void call_on(io::engine& engine, const std::function<void()>& f) {
+        struct call : io::message {
+            explicit call(const std::function<void()>& what)
+                : message{[](io::message& m) noexcept {
+                      auto& self = static_cast<call&>(m);
+                      self.function();
+                      self.done.set_value();
+                  }},
+                  function{what} {}
+            const std::function<void()>& function;
+            std::promise<void> done;
+        };
+        call now{f};
+        auto done = now.done.get_future();
+        engine.post(now);
+        done.wait();
+    }
+    void serve(const chat_flavour& on, const options& o, std::promise<void>& ready) {
+        auto engine = io::make_engine(io::engine_kind::blocking);
+        auto listener =
+            net::listen(net::address::parse("127.0.0.1:0").value(), {.share_port = true});
+        if (!engine || !listener) throw std::runtime_error{"no engine, or no listener"};
+        spread_by_port(listener->get(), on.shards);
+        port_ = net::address::local_of(listener->get()).value().port();
+        chat_service chat{o};
+        std::vector<model::endpoint> endpoints;
+        std::atomic<std::size_t> standing = 0;
+        endpoints.push_back({.listener = std::move(*listener),
+                             .state = [&, make = chat.state()](const model::shard_place& at) {
+                                 shards_[at.index] = &at.engine;
+                                 auto made = make(at);
+                                 if (++standing == on.shards) ready.set_value();
+                                 return made;
+                             }});
+        auto server = model::make(
+            model::kind::event, **engine, std::move(endpoints),
+            {.engine = on.kind, .workers = static_cast<unsigned>(on.shards), .grace = o.grace});
+        engine_ = engine->get();
+        server_ = server->get();
+        chat_ = &chat;
+        const auto done = server_->run();
+        EXPECT_TRUE(done) << done.error().message();
+        counted_ = chat.counted();
+    }
+
+    std::uint16_t port_ = 0;
+    std::vector<io::engine*> shards_;
     io::engine* engine_ = nullptr;
-    server* server_ = nullptr;
+    model::server* server_ = nullptr;
+    chat_service* chat_ = nullptr;
     counters counted_;
     std::thread thread_;
 };
 
 /// One socket, read line by line, with a deadline on everything that has to come.
-class guest {
+class session {
  public:
-    explicit guest(std::uint16_t port, bool small = false) : guest{connected(port, small)} {}
-    explicit guest(unique_fd socket) : socket_{std::move(socket)} {
-        const timeval patience{.tv_sec = 20, .tv_usec = 0};
-        ::setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        ::setsockopt(fd(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    explicit session(shard_port at, bool small = false) : session{connected(at, small)} {}
+    explicit session(unique_fd socket) : socket_{std::move(socket)} {
+        const timeval timeout{.tv_sec = 20, .tv_usec = 0};
+        ::setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+        ::setsockopt(fd(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
         const int on = 1;
         ::setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
@@ -154,7 +202,7 @@ class guest {
         while (!bytes.empty()) {
             const auto n = ::send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
             if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) return;  // whoever reads will see that it is over
+            if (n <= 0) return;  // the next read finds the end
             bytes.remove_prefix(static_cast<std::size_t>(n));
         }
     }
@@ -209,41 +257,51 @@ class guest {
         at_ += found.size();
         return found;
     }
-    /// Whether exactly these bytes come next, and nothing between.
-    bool hears(std::string_view wanted) {
-        const std::string heard = bytes(wanted.size());
-        EXPECT_EQ(heard, wanted);
-        return heard == wanted;
+    /// True if exactly these bytes come next, and none between.
+    bool receives(std::string_view wanted) {
+        const std::string received = bytes(wanted.size());
+        EXPECT_EQ(received, wanted);
+        return received == wanted;
     }
     static bool is_over(std::string_view line) {
         return line == "(end)" || line == "(reset)" || line == "(nothing)";
     }
 
  private:
-    static unique_fd connected(std::uint16_t port, bool small) {
-        if (!small) return test::connect_to(port);
-        // The window is settled when the connection is made (tcp(7), SO_RCVBUF).
-        unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-        const int least = 4096;
-        ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
-        sockaddr_in where{};
-        where.sin_family = AF_INET;
-        where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        where.sin_port = htons(port);
-        if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0) {
-            throw std::runtime_error{"a guest cannot connect"};
+    static unique_fd connected(shard_port at, bool small) {
+        for (;;) {
+            unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+            if (small) {
+                // The window is settled when the connection is made (tcp(7), SO_RCVBUF).
+                const int least = 4096;
+                ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
+            }
+            sockaddr_in address{};
+            address.sin_family = AF_INET;
+            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            auto* const generic = reinterpret_cast<sockaddr*>(&address);
+            socklen_t length = sizeof address;
+            if (::bind(socket.get(), generic, length) != 0 ||
+                ::getsockname(socket.get(), generic, &length) != 0) {
+                throw std::runtime_error{"a client has no port"};
+            }
+            if (ntohs(address.sin_port) / 2U % at.shards != at.shard) continue;
+            address.sin_port = htons(at.port);
+            if (::connect(socket.get(), generic, length) != 0) {
+                throw std::runtime_error{"a client cannot connect"};
+            }
+            return socket;
         }
-        return socket;
     }
     /// Reads on. Empty, or why not.
     std::string more() {
-        std::array<char, 65536> room{};
+        std::array<char, 65536> buffer{};
         for (;;) {
-            const auto n = ::recv(fd(), room.data(), room.size(), 0);
+            const auto n = ::recv(fd(), buffer.data(), buffer.size(), 0);
             if (n < 0 && errno == EINTR) continue;
             if (n == 0) return "(end)";
             if (n < 0) return errno == EAGAIN ? "(nothing)" : "(reset)";
-            had_.append(room.data(), static_cast<std::size_t>(n));
+            had_.append(buffer.data(), static_cast<std::size_t>(n));
             return {};
         }
     }
@@ -274,7 +332,7 @@ class kept_transcript final : public transcript {
 class chat_test : public ::testing::TestWithParam<chat_flavour> {
  protected:
     void SetUp() override {
-        // What is said at once is told at once; tests of the rates and of arrival set their own.
+        // No delays and no rates; tests of the rates and of arrival set their own.
         allowed().introduction = {};
         allowed().rate = 0;
         allowed().command_rate = 0;
@@ -296,15 +354,15 @@ class chat_test : public ::testing::TestWithParam<chat_flavour> {
     }
     [[nodiscard]] limits& allowed() { return options.allowed; }
 
-    /// A newcomer at the door of a shard, or of the next one.
-    guest come(std::optional<std::size_t> shard = {}, bool small = false) {
-        // Whoever was greeted on another shard is known at the room's home once all have answered.
+    /// A new client of the listener of `shard`, or of the next one.
+    session come(std::optional<std::size_t> shard = {}, bool small = false) {
+        // A member greeted on another shard is known at the home shard of the room once all answer.
         static_cast<void>(host().counted());
-        return guest{host().port(shard.value_or(came_++)), small};
+        return session{host().port(shard.value_or(came_++)), small};
     }
     /// Newcomers, on the shards in turn. Each has been greeted, and all those before it know.
-    std::vector<guest> meet(std::size_t count) {
-        std::vector<guest> all;
+    std::vector<session> meet(std::size_t count) {
+        std::vector<session> all;
         for (std::size_t i = 0; i < count; ++i) {
             all.push_back(come());
             const std::string name = "Client " + std::to_string(i + 1);
@@ -317,7 +375,7 @@ class chat_test : public ::testing::TestWithParam<chat_flavour> {
     }
 
     /// For the server; to be set before it is first asked for.
-    server::options options;
+    hosted_chat::options options;
     kept_transcript seen;
 
  private:

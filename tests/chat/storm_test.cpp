@@ -1,5 +1,5 @@
-// A room full of people who all talk at once, while others come and go in every way there is:
-// whatever anybody said reaches everybody who stayed, once, in order, whole.
+// A room of members that all talk at once, while others come and go in every way there is:
+// every message reaches each member that stayed, once, in order, whole.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -31,12 +31,12 @@
 namespace sluice::chat {
 namespace {
 
-constexpr std::size_t who_stay = 48;
-constexpr std::size_t who_read_slowly = 2;  // of those
-constexpr std::size_t who_come_and_go = 16;
+constexpr std::size_t regular_count = 48;
+constexpr std::size_t slow_count = 2;  // of those
+constexpr std::size_t short_client_count = 16;
 constexpr std::size_t longest = 4096;
-// Messages that not everybody has read yet. With the few that several threads add at once, they
-// stay within a window, so that nobody who reads as fast as he can may ever miss one.
+// Messages that some member has not read yet. With the few that several threads add at once, they
+// stay within a window, so that no member that reads as fast as it can may ever miss one.
 constexpr std::uint64_t most_unread = 64;
 constexpr std::string_view the_end = "that was all";
 
@@ -45,27 +45,27 @@ std::chrono::milliseconds how_long() {
     return std::chrono::seconds{wanted != nullptr ? std::atoi(wanted) : 15};
 }
 
-using talker = std::uint64_t;
+using member_id = std::uint64_t;
 
-char filling(talker who, std::uint64_t number) {
+char filling(member_id who, std::uint64_t number) {
     return static_cast<char>('a' + ((who + number) % 26));
 }
 
 /// "WHO NUMBER LENGTH filling", so that a message shows whether it is whole. One without any is a
 /// regular's last.
-std::string message(talker who, std::uint64_t number, std::size_t length) {
+std::string message(member_id who, std::uint64_t number, std::size_t length) {
     return std::to_string(who) + " " + std::to_string(number) + " " + std::to_string(length) + " " +
            std::string(length, filling(who, number));
 }
 
-/// What everybody has to know of the others.
+/// What the clients have to know of each other.
 class storm {
  public:
-    [[nodiscard]] talker newcomer() { return ++last_; }
+    [[nodiscard]] member_id newcomer() { return ++last_; }
     [[nodiscard]] bool is_over() const { return over_; }
     void end() { over_ = true; }
 
-    /// `read` is how many messages of regulars, his own included, he is done with.
+    /// `read` counts the messages of regulars that it is done with, its own included.
     void joins(const std::atomic<std::uint64_t>& read) { readers_.push_back(&read); }
     /// Whether something more may be said: not much of what regulars said is still to be read.
     [[nodiscard]] bool may_speak() const {
@@ -75,28 +75,28 @@ class storm {
     }
     void count_said() { ++said_; }
 
-    void expect(talker who, std::uint64_t messages) {
+    void expect(member_id who, std::uint64_t messages) {
         const std::lock_guard lock{mutex_};
         expected_[who] = messages;
     }
-    void complain(std::string what) {
+    void add_error(std::string what) {
         const std::lock_guard lock{mutex_};
-        if (complaints_.size() < 10) complaints_.push_back(std::move(what));
+        if (errors_.size() < 10) errors_.push_back(std::move(what));
     }
-    [[nodiscard]] std::vector<std::string> complaints() const {
+    [[nodiscard]] std::vector<std::string> errors() const {
         const std::lock_guard lock{mutex_};
-        return complaints_;
+        return errors_;
     }
-    [[nodiscard]] const std::map<talker, std::uint64_t>& expected() const { return expected_; }
+    [[nodiscard]] const std::map<member_id, std::uint64_t>& expected() const { return expected_; }
 
  private:
-    std::atomic<talker> last_ = 0;
+    std::atomic<member_id> last_ = 0;
     std::atomic<bool> over_ = false;
     std::atomic<std::uint64_t> said_ = 0;
     std::vector<const std::atomic<std::uint64_t>*> readers_;
     mutable std::mutex mutex_;
-    std::map<talker, std::uint64_t> expected_;  // of those who left in good order
-    std::vector<std::string> complaints_;
+    std::map<member_id, std::uint64_t> expected_;  // of those who left in good order
+    std::vector<std::string> errors_;
 };
 
 class dice {
@@ -113,44 +113,46 @@ class dice {
     std::mt19937_64 random_;
 };
 
-/// Somebody who is there from the beginning to the end, talks, and checks what he hears.
+/// A member from the beginning to the end: talks, and checks what it receives.
 class regular {
  public:
-    regular(storm& all, std::uint16_t port, std::uint64_t seed, bool slow)
+    regular(storm& all, shard_port port, std::uint64_t seed, bool slow)
         : storm_{all}, socket_{port}, dice_{seed}, slow_{slow}, me_{all.newcomer()} {
         const std::string greeting = socket_.line();
-        if (!greeting.starts_with("* welcome")) storm_.complain("greeted with " + greeting);
+        if (!greeting.starts_with("* welcome")) storm_.add_error("greeted with " + greeting);
         if (!slow_) storm_.joins(done_with_);
     }
 
     void talk_and_listen() {
-        while (!heard_the_end_ && !lost_) {
+        while (!saw_the_end_ && !lost_) {
             if (out_.empty() && !said_farewell_) compose();
             pollfd ready{.fd = socket_.fd(), .events = POLLIN, .revents = 0};
             if (!out_.empty()) ready.events |= POLLOUT;
-            // Whether the others have read is not heard on the socket.
-            const int patience = out_.empty() && !said_farewell_ ? 1 : 20'000;
-            if (::poll(&ready, 1, patience) == 0 && patience > 1)
-                return complain("hears nothing any more");
+            // The socket does not say whether the others have read.
+            const int timeout = out_.empty() && !said_farewell_ ? 1 : 20'000;
+            if (::poll(&ready, 1, timeout) == 0 && timeout > 1)
+                return add_error("hears nothing any more");
             if ((ready.revents & POLLOUT) != 0) send_some();
             if ((ready.revents & (POLLIN | POLLERR | POLLHUP)) != 0) listen();
         }
         storm_.expect(me_, spoken_);
     }
 
-    [[nodiscard]] talker me() const { return me_; }
+    [[nodiscard]] member_id me() const { return me_; }
     [[nodiscard]] bool slow() const { return slow_; }
     [[nodiscard]] std::uint64_t missed() const { return missed_; }
     [[nodiscard]] std::uint64_t read() const { return read_; }
-    /// Of how many others it has heard the last message. Any thread.
+    /// The number of others whose last message it has received. Any thread.
     [[nodiscard]] std::size_t farewells() const { return farewells_; }
     /// How many messages of each the last one says there were.
-    [[nodiscard]] const std::unordered_map<talker, std::uint64_t>& heard() const { return heard_; }
+    [[nodiscard]] const std::unordered_map<member_id, std::uint64_t>& received() const {
+        return received_;
+    }
 
  private:
-    void complain(const std::string& what) {
+    void add_error(const std::string& what) {
         lost_ = true;
-        storm_.complain(std::to_string(me_) + " " + what);
+        storm_.add_error(std::to_string(me_) + " " + what);
     }
     void compose() {
         if (storm_.is_over()) {
@@ -171,30 +173,30 @@ class regular {
         const std::size_t some = dice_.below(4) == 0 ? 1 + dice_.below(out_.size()) : out_.size();
         const auto n = ::send(socket_.fd(), out_.data(), some, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n > 0) out_.erase(0, static_cast<std::size_t>(n));
-        if (n < 0 && errno != EAGAIN && errno != EINTR) complain("cannot send any more");
+        if (n < 0 && errno != EAGAIN && errno != EINTR) add_error("cannot send any more");
     }
     void listen() {
-        std::array<char, 65536> room{};
+        std::array<char, 65536> buffer{};
         const bool dawdles = slow_ && !storm_.is_over();
         const auto n =
-            ::recv(socket_.fd(), room.data(), dawdles ? 2048 : room.size(), MSG_DONTWAIT);
+            ::recv(socket_.fd(), buffer.data(), dawdles ? 2048 : buffer.size(), MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-            return complain("lost the connection");
+            return add_error("lost the connection");
         }
         if (n <= 0) return;
-        had_.append(room.data(), static_cast<std::size_t>(n));
+        had_.append(buffer.data(), static_cast<std::size_t>(n));
         std::size_t at = 0;
         for (auto end = had_.find('\n'); end != std::string::npos; end = had_.find('\n', at)) {
-            hear(std::string_view{had_}.substr(at, end - at));
+            check(std::string_view{had_}.substr(at, end - at));
             at = end + 1;
         }
         had_.erase(0, at);
         // That is what makes it slow.
         if (dawdles) std::this_thread::sleep_for(5ms);
     }
-    void hear(std::string_view line) {
+    void check(std::string_view line) {
         if (line.find(the_end) != std::string_view::npos) {
-            heard_the_end_ = true;
+            saw_the_end_ = true;
             return;
         }
         constexpr std::string_view gap = "* you missed ";
@@ -204,26 +206,26 @@ class regular {
         }
         const auto colon = line.find("]: ");
         if (!line.starts_with("[Client ") || colon == std::string_view::npos) {
-            return complain("heard " + std::string{line.substr(0, 80)});
+            return add_error("heard " + std::string{line.substr(0, 80)});
         }
         std::string_view rest = line.substr(colon + 3);
-        const talker who = next_number(rest);
+        const member_id who = next_number(rest);
         const std::uint64_t number = next_number(rest);
         const std::size_t length = next_number(rest);
         const char fill = filling(who, number);
         if (rest.size() != length ||
             !std::all_of(rest.begin(), rest.end(), [fill](char c) { return c == fill; })) {
-            return complain("heard only a part of " + std::string{line.substr(0, 80)});
+            return add_error("heard only a part of " + std::string{line.substr(0, 80)});
         }
-        std::uint64_t& next = heard_[who];
-        if (who == me_) return complain("heard itself");
+        std::uint64_t& next = received_[who];
+        if (who == me_) return add_error("heard itself");
         if (number < next || (number > next && missed_ == 0)) {
-            return complain("expected " + std::to_string(next) + ", heard " +
-                            std::string{line.substr(0, 80)});
+            return add_error("expected " + std::to_string(next) + ", heard " +
+                             std::string{line.substr(0, 80)});
         }
         next = number + 1;
         ++read_;
-        if (who <= who_stay) ++done_with_;
+        if (who <= regular_count) ++done_with_;
         if (length == 0) ++farewells_;
     }
     static std::uint64_t number_at(std::string_view text) {
@@ -239,27 +241,27 @@ class regular {
     }
 
     storm& storm_;
-    guest socket_;
+    session socket_;
     dice dice_;
     bool slow_;
-    talker me_;
+    member_id me_;
     std::uint64_t spoken_ = 0;
     std::string out_;
     std::string had_;
-    std::unordered_map<talker, std::uint64_t> heard_;
+    std::unordered_map<member_id, std::uint64_t> received_;
     std::atomic<std::uint64_t> done_with_ = 0;
     std::atomic<std::size_t> farewells_ = 0;
     std::uint64_t read_ = 0;
     std::uint64_t missed_ = 0;
     bool said_farewell_ = false;
-    bool heard_the_end_ = false;
+    bool saw_the_end_ = false;
     bool lost_ = false;
 };
 
-/// One visit: says something, and leaves well or badly.
-void visit(storm& all, dice& d, std::uint16_t port) {
-    guest g{port};
-    const talker me = all.newcomer();
+/// One short session: says something, and leaves well or badly.
+void short_session(storm& all, dice& d, shard_port port) {
+    session g{port};
+    const member_id me = all.newcomer();
     std::uint64_t spoken = 0;
     for (std::size_t messages = d.below(20); messages > 0 && !all.is_over();) {
         if (!all.may_speak()) {
@@ -287,14 +289,14 @@ void visit(storm& all, dice& d, std::uint16_t port) {
     g.finish();
     const auto last = g.lines_to_end().back();
     if (last == "(end)") return all.expect(me, spoken);
-    // It was reset for its own input came too late to be read; what it had said is heard or not.
-    if (last != "(reset)") all.complain("a visitor was left with " + last);
+    // It was reset for its own input came too late to be read; what it had said is received or not.
+    if (last != "(reset)") all.add_error("a visitor was left with " + last);
 }
 
 class chat_storm : public chat_test {};
 INSTANTIATE_TEST_SUITE_P(on, chat_storm, ::testing::ValuesIn(every_chat()), chat_name);
 
-TEST_P(chat_storm, everybody_hears_everything_once_in_order_and_whole) {
+TEST_P(chat_storm, all_receive_every_message_once_in_order_and_whole) {
     allowed().framing = wire::framing::line;
     allowed().max_line = longest;
     allowed().history = 0;
@@ -304,44 +306,44 @@ TEST_P(chat_storm, everybody_hears_everything_once_in_order_and_whole) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     storm all;
     std::vector<std::unique_ptr<regular>> regulars;
-    for (std::size_t i = 0; i < who_stay; ++i) {
+    for (std::size_t i = 0; i < regular_count; ++i) {
         regulars.push_back(
-            std::make_unique<regular>(all, host().port(i), seed + i, i < who_read_slowly));
+            std::make_unique<regular>(all, host().port(i), seed + i, i < slow_count));
     }
     // Who is greeted is in the lobby; that a shard listens to it is known once all have answered.
     static_cast<void>(host().counted());
-    guest last = come(0);
+    session last = come(0);
     EXPECT_THAT(last.line(), ::testing::StartsWith("* welcome"));
     std::vector<std::thread> threads;
     for (const auto& r : regulars) threads.emplace_back([&r] { r->talk_and_listen(); });
-    std::vector<std::thread> visitors;
-    for (std::size_t i = 0; i < who_come_and_go; ++i) {
-        visitors.emplace_back([&, i] {
+    std::vector<std::thread> short_clients;
+    for (std::size_t i = 0; i < short_client_count; ++i) {
+        short_clients.emplace_back([&, i] {
             dice d{seed + 1000 + i};
-            while (!all.is_over()) visit(all, d, host().port(d.below(2)));
+            while (!all.is_over()) short_session(all, d, host().port(d.below(2)));
         });
     }
     std::thread reads_along{[&last] {
-        while (!guest::is_over(last.line())) {
+        while (!session::is_over(last.line())) {
         }
     }};
     std::this_thread::sleep_for(how_long());
     all.end();
-    for (auto& v : visitors) v.join();
-    // Behind everything else there is, so that also those who missed the farewells hear it.
-    while (regulars.back()->farewells() < who_stay - 1 && all.complaints().empty()) {
+    for (auto& v : short_clients) v.join();
+    // Behind everything else there is, so that also those who missed the farewells receive it.
+    while (regulars.back()->farewells() < regular_count - 1 && all.errors().empty()) {
         std::this_thread::sleep_for(1ms);
     }
-    while (host().counted().members > who_stay + 1) std::this_thread::sleep_for(1ms);
+    while (host().counted().members > regular_count + 1) std::this_thread::sleep_for(1ms);
     last.say(the_end);
     for (auto& t : threads) t.join();
     last.finish();
     reads_along.join();
 
-    EXPECT_THAT(all.complaints(), ::testing::IsEmpty());
-    // Of those who were reset, everybody who missed nothing has heard the same.
-    std::map<talker, std::uint64_t> total = all.expected();
-    for (const auto& [who, messages] : regulars.back()->heard()) total.emplace(who, messages);
+    EXPECT_THAT(all.errors(), ::testing::IsEmpty());
+    // Of the messages of reset clients, members that missed nothing have received the same.
+    std::map<member_id, std::uint64_t> total = all.expected();
+    for (const auto& [who, messages] : regulars.back()->received()) total.emplace(who, messages);
     std::uint64_t everything = 0;
     for (const auto& [who, messages] : total) everything += messages;
     EXPECT_GT(everything, 100U);
@@ -352,8 +354,8 @@ TEST_P(chat_storm, everybody_hears_everything_once_in_order_and_whole) {
         EXPECT_EQ(r->missed(), 0U) << r->me();
         for (const auto& [who, messages] : total) {
             if (who == r->me() || messages == 0) continue;
-            const auto heard = r->heard().find(who);
-            EXPECT_EQ(heard == r->heard().end() ? 0 : heard->second, messages)
+            const auto received = r->received().find(who);
+            EXPECT_EQ(received == r->received().end() ? 0 : received->second, messages)
                 << r->me() << " of " << who;
         }
     }

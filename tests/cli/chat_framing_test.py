@@ -34,12 +34,12 @@ class Framing(TalkTest):
                         send_apart(typist, *keys(b"hi" + end), *keys(b"/quit" + end))
                         typist.receive_to_end()
                         other.finish()
-                        heard = other.receive_to_end().decode().splitlines()
-                        said = [line.partition("]: ")[2] for line in heard if "]: " in line]
+                        received = other.receive_to_end().decode().splitlines()
+                        said = [line.partition("]: ")[2] for line in received if "]: " in line]
                         self.assertEqual(said, ["hi"])
 
     @on_every_loop
-    def test_what_a_telnet_commands_is_said_to_nobody(self, engine):
+    def test_what_a_telnet_commands_reaches_no_member(self, engine):
         with ChatServer(engine, "--quiet", "--workers", "1") as server:
             with members(server, 2) as (ann, bob):
                 ann.send(b"\xff\xf4\xff\xfd\x06")
@@ -48,7 +48,7 @@ class Framing(TalkTest):
                 self.assertEqual(bob.line(), "[Client 1]: you")
 
     @on_every_loop
-    def test_who_ends_no_lines_is_heard(self, engine):
+    def test_lines_without_ends_are_received(self, engine):
         with ChatServer(engine, "--quiet", "--workers", "1") as server:
             with members(server, 2) as (ann, bob):
                 for text in ("hello", "ok", "y"):
@@ -62,13 +62,13 @@ class Framing(TalkTest):
         with ChatServer(engine, "--quiet", "--workers", "1") as server:
             with members(server, 1) as (ann,), HalfwayLink(server.port) as link:
                 with Joined(engine, link.port) as joined:
-                    self.assertRegex(joined.hear(), r"^\* welcome, you are Client 2 in lobby")
+                    self.assertRegex(joined.read_line(), r"^\* welcome, you are Client 2 in lobby")
                     self.assertEqual(ann.line(), "* Client 2 has joined")
                     for text in ("one of the lines", "two and three", "grün"):
                         joined.type(text + "\n")
                         self.assertEqual(ann.line(), f"[Client 2]: {text}")
                         ann.say(text)
-                        self.assertEqual(joined.hear(), f"[Client 1]: {text}\n")
+                        self.assertEqual(joined.read_line(), f"[Client 1]: {text}\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import termios
 import time
 import unicodedata
 
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, Program
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Program
 
 
 class Member(Program):
@@ -156,9 +156,9 @@ class Typist:
     def type(self, text):
         os.write(self.master, text.encode())
 
-    def pump(self, patience):
+    def pump(self, timeout):
         """Shows what comes next; false if nothing does."""
-        if not select.select([self.master], [], [], patience)[0]:
+        if not select.select([self.master], [], [], timeout)[0]:
             return False
         data = os.read(self.master, 65536)
         self.raw += data
@@ -168,10 +168,10 @@ class Typist:
     def see(self, wanted):
         """Waits until the screen shows exactly this; a string that may be anywhere, or a list of
         the last rows."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not self.shows(wanted):
             if not self.pump(max(0, deadline - time.monotonic())):
-                raise AssertionError(f"no {wanted!r} in {PATIENCE} s on\n{self.screen.text()}")
+                raise AssertionError(f"no {wanted!r} in {TIMEOUT} s on\n{self.screen.text()}")
 
     def shows(self, wanted):
         if isinstance(wanted, str):
@@ -180,12 +180,12 @@ class Typist:
 
     def see_raw(self, wanted):
         while wanted not in self.raw:
-            if not self.pump(PATIENCE):
+            if not self.pump(TIMEOUT):
                 raise AssertionError(f"no {wanted!r} in {self.raw!r}")
 
     def end(self):
         """Waits for the end: the status."""
-        status = self.process.wait(PATIENCE)
+        status = self.process.wait(TIMEOUT)
         while self.pump(0):
             pass
         return status

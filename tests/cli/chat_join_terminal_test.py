@@ -13,13 +13,12 @@ import unittest
 from chat_join_rig import Typist
 from talk_rig import (
     ENVIRONMENT,
-    INTERRUPT,
     KILL,
-    PATIENCE,
     SLUICE,
     TERMINATE,
+    TIMEOUT,
     TalkTest,
-    door,
+    listener,
     on_every_loop,
     one_by_one,
     wait_until,
@@ -38,7 +37,11 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_a_line_that_arrives_does_not_tear_the_one_that_is_typed(self, engine):
-        with door() as (port, accept), Typist(engine, port) as me, self.begin(me, accept) as server:
+        with (
+            listener() as (port, accept),
+            Typist(engine, port) as me,
+            self.begin(me, accept) as server,
+        ):
             me.type("hel")
             me.see([WELCOME, "> hel"])
             server.send(b"[bob]: one\n[bob]: two\n")
@@ -55,7 +58,7 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_a_line_wider_than_the_window_and_a_window_that_changes(self, engine):
-        with door() as (port, accept), Typist(engine, port, columns=20) as me:
+        with listener() as (port, accept), Typist(engine, port, columns=20) as me:
             with accept() as server:
                 server.send(b"[bob]: hi\n")
                 me.see(["[bob]: hi", ">"])
@@ -80,7 +83,7 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_wide_characters_and_marks(self, engine):
-        with door() as (port, accept), Typist(engine, port, columns=10) as me:
+        with listener() as (port, accept), Typist(engine, port, columns=10) as me:
             with self.begin_narrow(me, accept) as server:
                 me.type("日本語テe\u0301🙂")
                 me.see(["[bob]: hi", "> 日本語", "テe\u0301🙂"])
@@ -92,7 +95,7 @@ class OnATerminal(TalkTest):
     @on_every_loop
     def test_emoji_are_as_wide_as_they_look_and_erased_as_a_whole(self, engine):
         family, heart, flag, thumb = "👨\u200d👩\u200d👧", "❤\ufe0f", "🇩🇪", "👍🏽"
-        with door() as (port, accept), Typist(engine, port, columns=12) as me:
+        with listener() as (port, accept), Typist(engine, port, columns=12) as me:
             with self.begin_narrow(me, accept) as server:
                 me.type(f"{family}{heart}{flag}{thumb}1\ufe0f\u20e3")
                 me.see(["[bob]: hi", f"> {family}{heart}{flag}{thumb}", "1\ufe0f\u20e3"])
@@ -107,7 +110,11 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_a_paste_without_its_end_does_not_lock_the_keyboard(self, engine):
-        with door() as (port, accept), Typist(engine, port) as me, self.begin(me, accept) as server:
+        with (
+            listener() as (port, accept),
+            Typist(engine, port) as me,
+            self.begin(me, accept) as server,
+        ):
             me.type("\x1b[200~one")
             me.see([WELCOME, "> one"])
             time.sleep(0.3)  # a pause is what this is about
@@ -132,7 +139,11 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_leaving_is_no_word_of_a_paste(self, engine):
-        with door() as (port, accept), Typist(engine, port) as me, self.begin(me, accept) as server:
+        with (
+            listener() as (port, accept),
+            Typist(engine, port) as me,
+            self.begin(me, accept) as server,
+        ):
             me.type("\x1b[200~exit\r/quit now\rexit 3\r//x\r\x1b[201~\r")
             said = b"/say exit\n/say /quit now\nexit 3\n//x\n"
             self.assertEqual(server.receive(len(said)), said)
@@ -143,7 +154,10 @@ class OnATerminal(TalkTest):
             self.assertEqual(me.end(), 0)
 
     def test_a_line_that_is_full_says_so(self):
-        with door() as (port, accept), Typist("epoll", port, "--max-line", "10", columns=100) as me:
+        with (
+            listener() as (port, accept),
+            Typist("epoll", port, "--max-line", "10", columns=100) as me,
+        ):
             with accept() as server:
                 server.send(b"[bob]: hi\n")
                 me.see(["[bob]: hi", ">"])
@@ -161,7 +175,11 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_pasted_lines_wait_for_enter(self, engine):
-        with door() as (port, accept), Typist(engine, port) as me, self.begin(me, accept) as server:
+        with (
+            listener() as (port, accept),
+            Typist(engine, port) as me,
+            self.begin(me, accept) as server,
+        ):
             me.type("\x1b[200~one\rtwo\x1b[201~")
             me.see([WELCOME, "> one↵two"])
             me.type("\r")
@@ -170,7 +188,11 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_a_burst_is_shown_whole_and_in_order(self, engine):
-        with door() as (port, accept), Typist(engine, port) as me, self.begin(me, accept) as server:
+        with (
+            listener() as (port, accept),
+            Typist(engine, port) as me,
+            self.begin(me, accept) as server,
+        ):
             me.type("typing")
             server.send(b"".join(b"[bob]: message %d\n" % i for i in range(2000)))
             me.see(["[bob]: message 1999", "> typing"])
@@ -202,7 +224,7 @@ class OnATerminal(TalkTest):
             (-signal.SIGABRT, lambda me, server: me.process.send_signal(signal.SIGABRT)),
         ]
         for number, (status, way) in enumerate(ways):
-            with self.subTest(way=number), door() as (port, accept):
+            with self.subTest(way=number), listener() as (port, accept):
                 with Typist(engine, port) as me, self.begin(me, accept) as server:
                     self.assertEqual(me.modes()[3] & CANON, 0)
                     self.assertIn(b"\x1b[?2004h", me.raw)
@@ -222,7 +244,7 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_the_end_of_the_server_is_said_and_the_line_left_to_be_copied(self, engine):
-        with door() as (port, accept), Typist(engine, port) as me:
+        with listener() as (port, accept), Typist(engine, port) as me:
             with self.begin(me, accept):
                 me.type("half a line")
                 me.see([WELCOME, "> half a line"])
@@ -232,7 +254,7 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_suspended_and_continued(self, engine):
-        with door() as (port, accept), Job(engine, port) as job, accept() as server:
+        with listener() as (port, accept), Job(engine, port) as job, accept() as server:
             server.send(b"[bob]: hi\n")
             job.read_until(b"[bob]: hi\n> ")
             job.type(b"hel")
@@ -247,7 +269,7 @@ class OnATerminal(TalkTest):
                 self.assertEqual(shown.count(b"> hel") - shown.count(b"> hel\x1b[J"), 1, shown)
             job.type(b"lo\r")
             self.assertEqual(server.receive(6), b"hello\n")
-            # A stop that cannot be caught: whoever has the terminal meanwhile changes it.
+            # A stop that cannot be caught: another program changes the terminal meanwhile.
             job.signal(signal.SIGSTOP)
             self.assertEqual(job.report(), "stopped raw")
             job.make_canonical()
@@ -260,7 +282,10 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_a_line_that_is_typed_survives_a_reconnection(self, engine):
-        with door() as (port, accept), Typist(engine, port, "--reconnect", "--nick", "bob") as me:
+        with (
+            listener() as (port, accept),
+            Typist(engine, port, "--reconnect", "--nick", "bob") as me,
+        ):
             with self.begin(me, accept):
                 me.type("half a li")
                 me.see([WELCOME, "> half a li"])
@@ -280,7 +305,7 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_lines_that_are_kept_have_a_bound(self, engine):
-        with door() as (port, accept), Typist(engine, port, "--reconnect") as me:
+        with listener() as (port, accept), Typist(engine, port, "--reconnect") as me:
             with self.begin(me, accept) as server:
                 pass
             me.see("calling again in ")
@@ -294,7 +319,7 @@ class OnATerminal(TalkTest):
 
     @on_every_loop
     def test_leaving_while_away_tells_of_lines_that_were_not_sent(self, engine):
-        with door() as (port, accept), Typist(engine, port, "--reconnect") as me:
+        with listener() as (port, accept), Typist(engine, port, "--reconnect") as me:
             with self.begin(me, accept):
                 pass
             me.see("calling again in ")
@@ -303,21 +328,25 @@ class OnATerminal(TalkTest):
             self.assertEqual(me.end(), 3)
 
     def test_an_empty_line_says_nothing(self):
-        with door() as (port, accept), Typist("epoll", port) as me, self.begin(me, accept) as server:
+        with (
+            listener() as (port, accept),
+            Typist("epoll", port) as me,
+            self.begin(me, accept) as server,
+        ):
             me.type("\r\rx\r")
             self.assertEqual(server.receive(2), b"x\n")
 
     def test_colour_only_where_it_is_wanted(self):
         for no_color, coloured in (("", True), ("1", False)):
-            with door() as (port, accept):
+            with listener() as (port, accept):
                 with Typist("epoll", port, environment={"NO_COLOR": no_color}) as me:
                     with self.begin(me, accept) as server:
                         server.send(b"[bob]: hi\n")
                         me.see(["[bob]: hi", ">"])
                         self.assertEqual(b"m[bob]\x1b[0m: hi" in me.raw, coloured)
 
-    def test_remarks_go_to_stderr_where_that_is_no_terminal(self):
-        with door() as (port, accept):
+    def test_status_lines_go_to_stderr_where_that_is_no_terminal(self):
+        with listener() as (port, accept):
             with Typist("epoll", port, stderr=subprocess.PIPE) as me:
                 with self.begin(me, accept):
                     self.assertNotIn("connected to", me.screen.text())
@@ -326,7 +355,7 @@ class OnATerminal(TalkTest):
                 self.assertRegex(err, r"\Aconnected to .*\nsluice: the server closed")
 
     def test_a_dumb_terminal_gets_plain_lines(self):
-        with door() as (port, accept):
+        with listener() as (port, accept):
             with Typist("epoll", port, environment={"TERM": "dumb"}) as me, accept() as server:
                 server.send(b"[bob]: hi\n")
                 me.see("[bob]: hi")
@@ -423,8 +452,8 @@ class Job:
         return line.decode().strip()
 
     def wait_for(self, fd):
-        if not select.select([fd], [], [], PATIENCE)[0]:
-            raise AssertionError(f"nothing came in {PATIENCE} s after {self.seen!r}")
+        if not select.select([fd], [], [], TIMEOUT)[0]:
+            raise AssertionError(f"nothing came in {TIMEOUT} s after {self.seen!r}")
         return open(fd, "rb", buffering=0, closefd=False)
 
     def type(self, data):

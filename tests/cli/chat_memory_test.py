@@ -58,9 +58,9 @@ class Memory(unittest.TestCase):
             status = pathlib.Path(f"/proc/{server.pid}/status")
             memory = lambda: int(re.search(r"^RssAnon:\s+(\d+)", status.read_text(), re.M)[1])
 
-            def come(many, guests):
+            def come(many, clients):
                 for number in range(many):
-                    member = guests.enter_context(Member(server.port)).greeted()
+                    member = clients.enter_context(Member(server.port)).greeted()
                     member.say(f"/nick guest{number}")
                     member.until(r"^\* you are now")
 

@@ -1,5 +1,5 @@
-"""A client that mutates what chat clients say, at the door of `sluice chat serve`: whatever comes, in
-whatever pieces, the server goes on serving others, ends when it is told to, and does not grow.
+"""A client that mutates what chat clients say to `sluice chat serve`: whatever comes, in
+whatever pieces, the server goes on serving others, ends on request, and does not grow.
 
 SLUICE_MUTATION_SECONDS is how long each server is tried (2), SLUICE_MUTATION_SEED what is drawn from."""
 
@@ -14,7 +14,7 @@ import unittest
 
 from chat_rig import ChatServer, Member
 from mutation_knobs import SEED, seconds
-from talk_rig import PATIENCE, TERMINATE, TalkTest, on_every_loop, sanitized, wait_until
+from talk_rig import TERMINATE, TIMEOUT, TalkTest, on_every_loop, sanitized, wait_until
 
 SECONDS = seconds(2)
 AT_ONCE = 6
@@ -48,10 +48,10 @@ def mutated(choice):
     return bytes(said)
 
 
-def visit(port, choice):
+def short_session(port, choice):
     """One connection: split anywhere, read or not, ended in one of the ways in which clients end."""
     with socket.socket() as client:
-        client.settimeout(PATIENCE)
+        client.settimeout(TIMEOUT)
         if choice.randrange(4) == 0:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", port))
@@ -82,7 +82,7 @@ class Mutations(TalkTest):
             "--window", "64K", "--history", "20",
         ) as server:
             with Member(server.port).greeted() as ann, Member(server.port).greeted() as bob:
-                # In a room of their own, so that they hear each other alone.
+                # In a room of their own, so that they receive from each other alone.
                 for member in (ann, bob):
                     member.say("/join quiet")
                     member.until("you are in room quiet")
@@ -91,17 +91,17 @@ class Mutations(TalkTest):
                     until = time.monotonic() + SECONDS / 2
                     failed = []
 
-                    def visits(first, half=half, until=until, failed=failed):
+                    def sessions(first, half=half, until=until, failed=failed):
                         try:
                             for n in itertools.count(first, AT_ONCE):
-                                visit(server.port, random.Random(f"{SEED} {half} {n}"))
+                                short_session(server.port, random.Random(f"{SEED} {half} {n}"))
                                 if time.monotonic() > until:
                                     return
                         except OSError as problem:
                             failed.append(problem)
 
                     threads = [
-                        threading.Thread(target=visits, args=(n,)) for n in range(AT_ONCE)
+                        threading.Thread(target=sessions, args=(n,)) for n in range(AT_ONCE)
                     ]
                     for thread in threads:
                         thread.start()

@@ -13,7 +13,7 @@ from talk_rig import PEERS, Program, TalkTest, call, on_every_loop
 def python_server():
     """The program, and its port."""
     with Program(sys.executable, "-B", PEERS / "chat_server.py", 0) as program:
-        yield program, int(program.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)$")[1])
+        yield program, int(program.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)$")[1])
 
 
 def python_client(port):
@@ -22,7 +22,7 @@ def python_client(port):
 
 class PythonServer(TalkTest):
     def arrive(self, server, number):
-        self.assertRegex(server.hear(), rf"\A<< Client {number} connected from 127\.0\.0\.1:\d+ >>\n\Z")
+        self.assertRegex(server.read_line(), rf"\A<< Client {number} connected from 127\.0\.0\.1:\d+ >>\n\Z")
 
     @on_every_loop
     def test_our_client_is_a_member(self, engine):
@@ -34,25 +34,25 @@ class PythonServer(TalkTest):
                 for said in ("hello", "wie geht's, grüß dich 🙂"):
                     member.type(f"{said}\n")
                     line = f"[Client 2]: {said}"
-                    self.assertEqual(server.hear(), f"{line}\n")
+                    self.assertEqual(server.read_line(), f"{line}\n")
                     self.assertEqual(other.receive(len(line.encode())), line.encode())
                 other.send(b"and you")
-                self.assertEqual(member.hear(), "[Client 1]: and you\n", "shown without an end")
-                self.assertEqual(server.hear(), "[Client 1]: and you\n")
+                self.assertEqual(member.read_line(), "[Client 1]: and you\n", "shown without an end")
+                self.assertEqual(server.read_line(), "[Client 1]: and you\n")
                 member.type("last")
                 member.end_input()
-                self.assertEqual(server.hear(), "[Client 2]: last\n")
-                self.assertEqual(server.hear(), "<< Client 2 disconnected >>\n")
+                self.assertEqual(server.read_line(), "[Client 2]: last\n")
+                self.assertEqual(server.read_line(), "<< Client 2 disconnected >>\n")
                 self.assert_ends(member, 0, "[Client 1]: and you\n", r"\A\Z")
 
     @on_every_loop
-    def test_our_client_leaves_with_exit_and_hears_that_the_server_is_gone(self, engine):
+    def test_our_client_leaves_with_exit_and_learns_that_the_server_is_gone(self, engine):
         with python_server() as (server, port):
             with Member(engine, port) as member:
                 self.arrive(server, 1)
                 member.type("exit\n")
                 self.assert_ends(member, 0, "", r"\A\Z")
-                self.assertEqual(server.hear(), "<< Client 1 disconnected >>\n")
+                self.assertEqual(server.read_line(), "<< Client 1 disconnected >>\n")
             with Member(engine, port) as member:
                 self.arrive(server, 2)
                 server.process.kill()
@@ -79,14 +79,14 @@ class PythonServer(TalkTest):
             with python_client(port) as two:
                 self.arrive(server, 2)
                 one.type("hello\n\n  \n")
-                self.assertEqual(two.hear(), "[Client 1]: hello\n")
+                self.assertEqual(two.read_line(), "[Client 1]: hello\n")
                 two.type("hi\nexit\n")
-                self.assertEqual(one.hear(), "[Client 2]: hi\n")
+                self.assertEqual(one.read_line(), "[Client 2]: hi\n")
                 self.assertEqual(two.end(), (0, "[Client 1]: hello\n", ""))
             one.type("last")
             one.end_input()
             self.assertEqual(one.end(), (0, "[Client 2]: hi\n", ""))
-            said = [server.hear() for _ in range(5)]
+            said = [server.read_line() for _ in range(5)]
             self.assertEqual(
                 said,
                 [
@@ -119,7 +119,7 @@ class PythonServer(TalkTest):
             said = []
             while "<< Client 1 disconnected >>\n" not in said:
                 other.send(message)
-                said.append(server.hear())
+                said.append(server.read_line())
 
 
 if __name__ == "__main__":

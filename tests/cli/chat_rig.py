@@ -6,7 +6,7 @@ import pathlib
 import re
 import socket
 
-from talk_rig import PATIENCE, SLUICE, Ended, Program, Socket
+from talk_rig import SLUICE, TIMEOUT, Ended, Program, Socket
 
 
 class ChatServer(Program):
@@ -18,7 +18,7 @@ class ChatServer(Program):
             *flags, **options,
         )
         try:
-            found = self.hear_remark(r"listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)")
+            found = self.expect_stderr(r"listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)")
         except Ended:
             super().__exit__()
             raise
@@ -36,14 +36,14 @@ class ChatServer(Program):
 
 
 class Member(Socket):
-    """Somebody who is connected; `greeted` waits until he is in the lobby."""
+    """A connected client; `greeted` waits until it is in the lobby."""
 
     def __init__(self, port, small=False):
         connecting = socket.socket()
         if small:
             # Settled when the connection is made (tcp(7)).
             connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connecting.settimeout(PATIENCE)
+        connecting.settimeout(TIMEOUT)
         connecting.connect(("127.0.0.1", port))
         super().__init__(connecting)
         self.waiting = b""
@@ -80,8 +80,8 @@ class Member(Socket):
 
 @contextlib.contextmanager
 def members(server, count):
-    """Greeted members, each of whom has heard of those that came later. For one shard: on several,
-    who has just come may be greeted before the room knows of him."""
+    """Greeted members, each of which knows of those that came later. For one shard: on several,
+    a newcomer may be greeted before the room knows of it."""
     with contextlib.ExitStack() as all_of_them:
         met = []
         for number in range(1, count + 1):

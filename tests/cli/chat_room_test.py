@@ -1,4 +1,4 @@
-"""One room of everybody: our client, the Python client, nc, a bare socket, on our own server."""
+"""One room of all kinds of clients: ours, the Python client, nc, a bare socket, on our server."""
 
 import contextlib
 import random
@@ -16,11 +16,11 @@ class ChatServer(Program):
     def __init__(self, engine, *flags, port=0):
         where = ("--listen", f"127.0.0.1:{port}", "--engine", engine)
         super().__init__(SLUICE, "chat", "serve", *where, *flags)
-        self.port = int(self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \(event, ")[1])
+        self.port = int(self.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \(event, ")[1])
 
 
 def lasting_port():
-    """A free port that stays free while nobody listens there: none that connections are made from."""
+    """A free port that stays free without a listener: not an ephemeral one."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as one, contextlib.suppress(OSError):
@@ -32,13 +32,13 @@ def until(program, line):
     """What the program printed up to `line`, which is the last."""
     said = []
     while not said or said[-1] != line:
-        said.append(program.hear())
+        said.append(program.read_line())
     return said
 
 
 class Room(TalkTest):
     @on_every_loop
-    def test_everybody_hears_everybody(self, engine):
+    def test_every_client_receives_from_every_other(self, engine):
         with ChatServer(engine) as server:
             python = Program(sys.executable, "-B", PEERS / "chat_client.py", "127.0.0.1", server.port)
             plain = Program("nc", "127.0.0.1", server.port)
@@ -47,13 +47,13 @@ class Room(TalkTest):
                 for program, name in ((python, "py"), (plain, "cat")):
                     program.type(f"/nick {name}\n")
                     while True:
-                        if f"* you are now {name}" in program.hear():
+                        if f"* you are now {name}" in program.read_line():
                             break
                 with call(server.port) as bare:
-                    # Without a newline: heard after a pause, and answered without one.
+                    # Without a newline: received after a pause, and answered without one.
                     bare.send(b"hello from a bare socket")
                     for program in (ann, python, plain):
-                        while "hello from a bare socket" not in program.hear():
+                        while "hello from a bare socket" not in program.read_line():
                             pass
                     for speaker, name in ((ann, "ann"), (python, "py"), (plain, "cat")):
                         speaker.type(f"{name} says grüß dich 🙂\n")

@@ -12,9 +12,9 @@ from chat_rig import ChatServer, Member, members
 from talk_rig import (
     ENVIRONMENT,
     INTERRUPT,
-    PATIENCE,
     SLUICE,
     TERMINATE,
+    TIMEOUT,
     TalkTest,
     on_every_loop,
     sanitized,
@@ -28,7 +28,7 @@ def run(*words):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         env=ENVIRONMENT,
     )
     return done.returncode, done.stdout, done.stderr
@@ -36,7 +36,7 @@ def run(*words):
 
 class Usage(TalkTest):
     def test_what_is_wrong_is_said_in_one_line(self):
-        for words, complaint in (
+        for words, error in (
             ([], "say what to do"),
             (["serve", "--model", "fork"], "--model fork cannot carry a chat"),
             (["serve", "--model", "sync"], "--model sync cannot carry a chat"),
@@ -58,7 +58,7 @@ class Usage(TalkTest):
             with self.subTest(words=words):
                 status, out, err = run(*words)
                 self.assertEqual((status, out), (2, ""), err)
-                self.assertIn(complaint, err)
+                self.assertIn(error, err)
                 self.assertEqual(err.count("\n"), 1, err)
 
     def test_a_port_that_is_taken_is_a_failure(self):
@@ -76,17 +76,17 @@ class Lines(TalkTest):
                 self.assertEqual((server.model, server.engine), ("event", engine))
                 with members(server, 1) as (ann,):
                     self.assertEqual(
-                        server.hear(), f"<< Client 1 connected from {ann.name} >>\n"
+                        server.read_line(), f"<< Client 1 connected from {ann.name} >>\n"
                     )
                     ann.say("hi \x1b[2J")
-                    self.assertEqual(server.hear(), "[Client 1]: hi \\x1b[2J\n")
+                    self.assertEqual(server.read_line(), "[Client 1]: hi \\x1b[2J\n")
                     ann.say("/nick Ann")
-                    self.assertEqual(server.hear(), "<< Client 1 is now Ann >>\n")
+                    self.assertEqual(server.read_line(), "<< Client 1 is now Ann >>\n")
                     ann.say("/me waves")
-                    self.assertEqual(server.hear(), "*Ann waves*\n")
+                    self.assertEqual(server.read_line(), "*Ann waves*\n")
                     ann.say("/msg Ann for nobody else")
                     ann.say("exit")
-                    self.assertEqual(server.hear(), "<< Ann disconnected >>\n")
+                    self.assertEqual(server.read_line(), "<< Ann disconnected >>\n")
                 server.signal(TERMINATE)
                 self.assert_ends(server, 0)
 
@@ -99,7 +99,7 @@ class Lines(TalkTest):
             self.assertRegex(self.assert_ends(server, 0, ""), r"\Alistening on .*\n\Z")
 
     @on_every_loop
-    def test_nobody_who_reads_stdout_stops_the_chat(self, engine):
+    def test_a_slow_reader_of_stdout_does_not_stop_the_chat(self, engine):
         for closed in (True, False):
             reading, writing = os.pipe()
             with ChatServer(engine, "--workers", "1", stdout=writing) as server:
@@ -121,7 +121,7 @@ class Lines(TalkTest):
                     os.close(reading)
 
     @on_every_loop
-    def test_who_reads_stdout_late_is_told_what_was_not_shown(self, engine):
+    def test_a_late_reader_of_stdout_learns_what_was_not_shown(self, engine):
         reading, writing = os.pipe()
         with ChatServer(engine, "--workers", "1", stdout=writing) as server:
             os.close(writing)
@@ -147,7 +147,7 @@ class Lines(TalkTest):
 
 class Signals(TalkTest):
     @on_every_loop
-    def test_the_first_tells_everybody_and_ends_it(self, engine):
+    def test_the_first_is_announced_to_all_and_ends_it(self, engine):
         for number, status in ((TERMINATE, 0), (INTERRUPT, 130)):
             with ChatServer(engine, "--workers", "1") as server, members(server, 2) as both:
                 server.signal(number)
@@ -167,7 +167,7 @@ class Signals(TalkTest):
                 self.assert_ends(server, status, "")
 
     @on_every_loop
-    def test_the_second_ends_it_whoever_does_not_read(self, engine):
+    def test_the_second_ends_it_even_if_clients_do_not_read(self, engine):
         for number, status in ((TERMINATE, 0), (INTERRUPT, 130)):
             with ChatServer(
                 engine, "--grace", "1h", "--quiet", "--window", "16M", "--write-deadline", "1h"
@@ -183,7 +183,7 @@ class Signals(TalkTest):
                 self.assert_ends(server, status)
 
     @on_every_loop
-    def test_the_grace_ends_it_whoever_does_not_read(self, engine):
+    def test_the_grace_ends_it_even_if_clients_do_not_read(self, engine):
         with ChatServer(engine, "--grace", "100ms", "--quiet", "--window", "16M") as server:
             with Member(server.port).greeted() as ann, Member(server.port, small=True) as deaf:
                 deaf.greeted()
@@ -195,7 +195,7 @@ class Signals(TalkTest):
 
 class Counters(TalkTest):
     @on_every_loop
-    def test_are_told_when_asked_and_at_the_end(self, engine):
+    def test_are_reported_when_asked_and_at_the_end(self, engine):
         with ChatServer(engine, "--stats", "--workers", "1") as server:
             with members(server, 3) as (ann, bob, carl):
                 ann.say("hello")
@@ -205,13 +205,13 @@ class Counters(TalkTest):
                 ann.until("in lobby")
                 server.signal(signal.SIGUSR1)
                 for name, value in (("members", 3), ("messages", 1), ("empty_lines", 1)):
-                    self.assertEqual(int(server.hear_remark(rf"^  {name} +(\d+)  ")[1]), value)
+                    self.assertEqual(int(server.expect_stderr(rf"^  {name} +(\d+)  ")[1]), value)
             server.signal(TERMINATE)
-            server.hear_remark("^counters$")
-            self.assertEqual(int(server.hear_remark(r"^  members +(\d+)  ")[1]), 0)
-            self.assertEqual(int(server.hear_remark(r"^  connected +(\d+)  ")[1]), 3)
-            # Three were told of one another's coming; who goes is told to fewer.
-            self.assertGreaterEqual(int(server.hear_remark(r"^  deliveries +(\d+)  ")[1]), 5)
+            server.expect_stderr("^counters$")
+            self.assertEqual(int(server.expect_stderr(r"^  members +(\d+)  ")[1]), 0)
+            self.assertEqual(int(server.expect_stderr(r"^  connected +(\d+)  ")[1]), 3)
+            # Three were announced to each other; a leaving is announced to fewer.
+            self.assertGreaterEqual(int(server.expect_stderr(r"^  deliveries +(\d+)  ")[1]), 5)
             self.assert_ends(server, 0)
 
     @on_every_loop
@@ -222,8 +222,8 @@ class Counters(TalkTest):
                 ann.say("/who")
                 ann.until("in lobby")
             server.signal(TERMINATE)
-            remarks = [json.loads(line) for line in server.end()[2].splitlines()]
-            counted = remarks[-1]["counters"]
+            records = [json.loads(line) for line in server.end()[2].splitlines()]
+            counted = records[-1]["counters"]
             self.assertEqual(counted["messages"], 1)
             self.assertEqual(counted["connected"], 1)
             self.assertEqual(counted["members"], 0)
@@ -253,8 +253,8 @@ class Limits(TalkTest):
                         greeted.append(member)
                 self.assertGreater(len(greeted), 20)
                 self.assertLess(len(greeted), 64)
-                # It is still a chat, and waits for as long as nobody says anything: a thread that
-                # spins can run whenever one looks, however slow the machine is.
+                # It is still a chat, and waits for as long as no client says anything: a thread that
+                # spins is found running in every sample, however slow the machine is.
                 ran = 0
                 for number in range(50):
                     greeted[0].say(f"still {number}")
@@ -296,7 +296,7 @@ class Limits(TalkTest):
                     before = server.memory()
                     for _ in range(floods):
                         flood()
-                    # Each was 10 MB, and somebody has read nothing of all that.
+                    # Each was 10 MB, and one client has read nothing of all that.
                     self.assertLess(server.memory() - before, most, policy)
                 server.signal(TERMINATE)
                 self.assert_ends(server, 0)

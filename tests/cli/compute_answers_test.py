@@ -4,7 +4,7 @@ import concurrent.futures
 import subprocess
 
 from compute_rig import FIB, ComputeTest, Server, ask, ask_json, call, on_every_model, python_client
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT
 
 BAD = (
     (b"abc", b"not a number"),
@@ -61,14 +61,14 @@ class Answers(ComputeTest):
                 [SLUICE, "compute", "serve", "--listen", where],
                 capture_output=True,
                 text=True,
-                timeout=PATIENCE,
+                timeout=TIMEOUT,
                 env=ENVIRONMENT,
             )
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertIn(f"cannot listen on {where}", done.stderr)
 
     @on_every_model
-    def test_bad_input_is_refused_and_the_connection_lives_on(self, serve):
+    def test_bad_input_is_refused_and_the_connection_stays_open(self, serve):
         with serve() as server, call(server.port) as client:
             for question, answer in BAD:
                 client.send(question + b"\n10\n")
@@ -109,7 +109,7 @@ class Answers(ComputeTest):
                     self.assertEqual((status, out, err), (0, "function(25): 121393\n" * 5, ""))
 
     @on_every_model(but=["sync"])
-    def test_one_slow_client_holds_up_nobody(self, serve):
+    def test_one_slow_client_holds_up_no_other(self, serve):
         with serve("--work", "sleep", "--grace", "10ms", "--workers", "2") as server:
             with call(server.port) as slow:
                 slow.send(b"3600000\n")
@@ -135,7 +135,7 @@ class Answers(ComputeTest):
             status, out, _ = ask(server.port, 35)
             self.assertEqual((status, out), (1, "function(35): out of range\n"))
 
-    def test_nobody_there_is_said_and_has_a_status_of_its_own(self):
+    def test_a_refused_connection_is_reported_and_has_a_status_of_its_own(self):
         with Server("event") as server:
             port = server.port
             self.assert_stops(server)

@@ -68,11 +68,11 @@ class Exec(ComputeTest):
             if server.model == "fork":
                 self.assertRegex(ask(server.port, "hello")[1], r"function\(hello\): \d+")
                 return  # its process may be gone before the rest is said
-            server.hear_remark(r"ended by signal 9 \(Killed\); it is started again at once")
+            server.expect_stderr(r"ended by signal 9 \(Killed\); it is started again at once")
             with call(server.port) as client:
                 client.send(b"hello\n")
                 self.assertRegex(client.receive(2), rb"\d\d")
-                server.hear_remark(r"info: .* heard hello$")
+                server.expect_stderr(r"info: .* heard hello$")
 
     def test_programs_get_no_descriptors_but_their_own(self):
         script = "import os\nwhile input(): print(sorted(map(int, os.listdir('/proc/self/fd'))), flush=True)"
@@ -90,10 +90,10 @@ class Exec(ComputeTest):
         script = script.replace("time.sleep(1 ", "time.sleep(1000 ")
         with Server("event", "--deadline", "200", "--exec", sys.executable, "-c", script) as server:
             self.assertEqual(ask(server.port, "hang")[:2], (1, "function(hang): late\n"))
-            server.hear_remark("ended by signal 9")
+            server.expect_stderr("ended by signal 9")
 
     @on_every_model
-    def test_nobody_gets_what_belongs_to_another_question(self, serve):
+    def test_no_client_gets_what_belongs_to_another_question(self, serve):
         numbers = itertools.count()
 
         def ask_until(end):
@@ -132,11 +132,11 @@ class Exec(ComputeTest):
                 self.assertEqual(log.read_text(encoding="ascii"), "end\nterm\n")
 
     @on_every_model
-    def test_one_that_is_busy_at_the_stop_is_told_and_then_killed(self, serve):
+    def test_one_that_is_busy_at_the_stop_is_signalled_and_then_killed(self, serve):
         script = "trap 'echo told >&2' TERM; read x; echo asked >&2; while :; do sleep 0.01; done"
         with serve("--workers", "1", "--grace", "600ms", "--exec", "sh", "-c", script) as server, call(server.port) as client:
             client.send(b"1\n")
-            server.hear_remark("asked")
+            server.expect_stderr("asked")
             self.assert_stops(server, "told")
 
     @on_every_model
@@ -158,7 +158,7 @@ class Exec(ComputeTest):
         with serve("--workers", "1", "--exec", "sh", "-c", script) as server:
             with call(server.port) as client:
                 client.send(b"hang\n")
-                server.hear_remark("hangs")
+                server.expect_stderr("hangs")
                 client.reset()
             self.assertEqual(ask(server.port, 5)[1], "function(5): 5\n")
 

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from compute_rig import (
-    PATIENCE,
+    TIMEOUT,
     ComputeTest,
     Program,
     Server,
@@ -35,7 +35,7 @@ def stuck(client):
     except TimeoutError:
         return True
     finally:
-        client.socket.settimeout(PATIENCE)
+        client.socket.settimeout(TIMEOUT)
 
 
 @contextlib.contextmanager
@@ -70,16 +70,16 @@ FOREVER = "90"
 
 class Limits(ComputeTest):
     def assert_waits(self, server):
-        """A thread that spins can run whenever one looks, however slow the machine is."""
-        looks = 30
+        """A thread that spins is found running in every sample, however slow the machine is."""
+        samples = 30
         ran = 0
-        for _ in range(looks):
+        for _ in range(samples):
             ran += "R" in server.states()
             time.sleep(0.01)
-        self.assertLess(ran, looks // 2, "it spins")
+        self.assertLess(ran, samples // 2, "it spins")
 
     @on_every_model
-    def test_at_the_limit_nobody_else_is_accepted_until_one_leaves(self, serve):
+    def test_at_the_limit_no_other_is_accepted_until_one_leaves(self, serve):
         with serve("--max-clients", "2", "--workers", "2") as server, contextlib.ExitStack() as all:
             here = [all.enter_context(call(server.port))]
             if server.model != "sync":
@@ -142,11 +142,11 @@ class Limits(ComputeTest):
                 while True:
                     sent += client.socket.send(line[sent % len(line) :])
             server.signal(signal.SIGTERM)
-            client.socket.settimeout(PATIENCE)
-            heard = client.receive_to_end()
-            self.assertEqual(heard, (line * (len(heard) // len(line) + 1))[: len(heard)])
-            self.assertEqual(len(heard) % len(line), 0, "an answer was cut")
-            self.assertGreater(len(heard), 0)
+            client.socket.settimeout(TIMEOUT)
+            received = client.receive_to_end()
+            self.assertEqual(received, (line * (len(received) // len(line) + 1))[: len(received)])
+            self.assertEqual(len(received) % len(line), 0, "an answer was cut")
+            self.assertGreater(len(received), 0)
 
     def assert_answers_echo(self, server):
         with call(server.port) as client:
@@ -165,7 +165,7 @@ class Limits(ComputeTest):
                 resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (least, 64))
             clients = [call(server.port) for _ in range(100)]
             self.addCleanup(lambda: [client.socket.close() for client in clients])
-            server.hear_remark(r"warning: a client was turned away, .*[Tt]oo many open files")
+            server.expect_stderr(r"warning: a client was turned away, .*[Tt]oo many open files")
             self.assertEqual(server.children(), {})
             self.assert_waits(server)
             for client in clients:
@@ -207,7 +207,7 @@ class Limits(ComputeTest):
                         self.assertEqual(clients[-1].receive(2), b"1\n")
                     waiting = call(server.port)
                     waiting.send(b"10\n")
-                    server.hear_remark(f"warning: {words}")
+                    server.expect_stderr(f"warning: {words}")
                     self.assertTrue(stuck(waiting))
                     clients[0].reset()
                     self.assertEqual(waiting.receive(3), b"89\n")
@@ -286,7 +286,7 @@ class Stops(ComputeTest):
             with asking:
                 wait_until(lambda: server.work() > before + 10, "it has worked for a while")
                 self.assert_stops(server)
-                self.assertEqual(asking.process.wait(PATIENCE), 3, "the server went away")
+                self.assertEqual(asking.process.wait(TIMEOUT), 3, "the server went away")
 
     @on_every_model(but=["fork"])
     def test_a_server_that_was_stopped_for_a_while_goes_on(self, serve):
@@ -340,7 +340,7 @@ class Clients(ComputeTest):
                 self.assertEqual(client.receive_to_end(), b"317811\n1346269\n")
 
     @on_every_model(but=["sync"])
-    def test_resets_in_mid_message_cost_nobody_else(self, serve):
+    def test_resets_in_mid_message_cost_no_other_client(self, serve):
         with serve("--quiet") as server:
             for _ in range(50):
                 client = call(server.port)
@@ -371,8 +371,8 @@ class Clients(ComputeTest):
                 second.send(b"25\n")
                 self.assertEqual(second.receive(5), b"late\n")
                 server.signal(signal.SIGUSR1)
-                server.hear_remark("^  busy +0  ")
-                server.hear_remark(f"^  late +{late}  ")
+                server.expect_stderr("^  busy +0  ")
+                server.expect_stderr(f"^  late +{late}  ")
 
     def keep_the_worker(self, server, client):
         """Until the one worker computes for `client`, for ever; how often the question was late
@@ -411,7 +411,7 @@ class Fork(ComputeTest):
                 client.receive(2)
             for child in server.children():
                 kinds = sorted(link.partition(":")[0] for fd, link in server.descriptors(child).items() if fd > 2)
-                # Its client, the bell of its engine, and the ways to stdout and stderr that do not
+                # Its client, the wakeup fd of its engine, and the ways to stdout and stderr that do not
                 # block.
                 self.assertEqual(kinds, ["anon_inode", "pipe", "pipe", "socket"])
 
@@ -424,7 +424,7 @@ class Fork(ComputeTest):
                 server.wait_read(victim)
                 first = min(server.children())
                 os.kill(first, signal.SIGKILL)
-                server.hear_remark(r"warning: process \d+ ended by signal 9 \(Killed\)")
+                server.expect_stderr(r"warning: process \d+ ended by signal 9 \(Killed\)")
                 self.assertEqual(victim.receive_to_end(), b"")
                 other.send(b"2\n")
                 self.assertEqual(other.receive(2), b"2\n")

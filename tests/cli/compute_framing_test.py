@@ -77,11 +77,11 @@ class Framing(ComputeTest):
     @on_every_model
     def test_a_real_telnet(self, serve):
         with serve() as server, Program("telnet", "127.0.0.1", server.port) as telnet:
-            telnet.hear()
-            telnet.hear()
-            telnet.hear()
+            telnet.read_line()
+            telnet.read_line()
+            telnet.read_line()
             telnet.type("10\n")
-            self.assertEqual(telnet.hear(), "89\n")
+            self.assertEqual(telnet.read_line(), "89\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs `sluice compute serve` under every model, and whoever asks it."""
+"""Runs `sluice compute serve` under every model, and its clients."""
 
 import contextlib
 import functools
@@ -12,9 +12,9 @@ import unittest
 
 from talk_rig import (
     ENVIRONMENT,
-    PATIENCE,
     PEERS,
     SLUICE,
+    TIMEOUT,
     Ended,
     Program,
     call,
@@ -56,7 +56,7 @@ class Server(Program):
             **options,
         )
         try:
-            found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
+            found = self.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         except Ended:
             super().__exit__()
             raise
@@ -132,7 +132,7 @@ def ticks_of(pid):
     return sum(map(int, stat.rpartition(")")[2].split()[11:13]))
 
 
-def ask(port, question, *flags, timeout=PATIENCE):
+def ask(port, question, *flags, timeout=TIMEOUT):
     """`sluice compute ask`, done: status, stdout, stderr."""
     done = subprocess.run(
         [SLUICE, "compute", "ask", f"127.0.0.1:{port}", *map(str, flags), "--", str(question)],
@@ -145,7 +145,7 @@ def ask(port, question, *flags, timeout=PATIENCE):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-def ask_json(port, question, *flags, timeout=PATIENCE):
+def ask_json(port, question, *flags, timeout=TIMEOUT):
     status, out, err = ask(port, question, "--json", *flags, timeout=timeout)
     if not out:
         raise AssertionError(f"ask said nothing but {err!r}, with status {status}")

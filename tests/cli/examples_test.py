@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from talk_rig import ENVIRONMENT, PATIENCE, Program, call
+from talk_rig import ENVIRONMENT, TIMEOUT, Program, call
 
 PROGRAMS = pathlib.Path(os.environ["SLUICE_BUILD"], "examples")
 SOURCES = pathlib.Path(os.environ["SLUICE_SOURCE"], "examples")
@@ -21,7 +21,7 @@ def run(name, *words, **options):
     """A program that ends by itself: status, stdout, stderr."""
     done = subprocess.run(
         [PROGRAMS / name, *map(str, words)],
-        capture_output=True, text=True, timeout=PATIENCE, env=ENVIRONMENT, **options,
+        capture_output=True, text=True, timeout=TIMEOUT, env=ENVIRONMENT, **options,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
@@ -29,7 +29,7 @@ def run(name, *words, **options):
 @contextlib.contextmanager
 def server(name, *words):
     with Program(PROGRAMS / name, *words) as program:
-        program.port = int(program.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)")[1])
+        program.port = int(program.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)")[1])
         yield program
 
 
@@ -62,9 +62,9 @@ class Guide(unittest.TestCase):
 
     def test_signals(self):
         with Program(PROGRAMS / "signals") as program:
-            self.assertRegex(program.hear(), "^waiting: ")
+            self.assertRegex(program.read_line(), "^waiting: ")
             program.signal(signal.SIGUSR1)
-            self.assertEqual(program.hear(), "SIGUSR1 came 1 times\n")
+            self.assertEqual(program.read_line(), "SIGUSR1 came 1 times\n")
             program.signal(signal.SIGTERM)
             status, out, _ = program.end()
             self.assertEqual((status, out.splitlines()[-1]), (0, "stopping in order"))
@@ -72,9 +72,9 @@ class Guide(unittest.TestCase):
     def test_a_client_asks_a_server(self):
         with server("shout", HERE) as shout:
             self.assertEqual(run("ask", shout.port, "hello there")[:2], (0, "HELLO THERE\n"))
-        with socket.socket() as nobody_listens:
-            nobody_listens.bind(("127.0.0.1", 0))
-            port = nobody_listens.getsockname()[1]
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            port = bound.getsockname()[1]
             self.assertEqual(run("ask", port, "hello")[::2], (1, "ask: connection refused\n"))
 
     def test_echo(self):
@@ -92,7 +92,7 @@ class Guide(unittest.TestCase):
             with server("give", file.name, HERE) as give:
                 with call(give.port) as client:
                     self.assertTrue(client.receive_to_end() == content)
-                self.assertEqual(give.hear(), "3000001 bytes: all\n")
+                self.assertEqual(give.read_line(), "3000001 bytes: all\n")
 
 
 class Course(unittest.TestCase):
@@ -100,9 +100,9 @@ class Course(unittest.TestCase):
         with server("ordered_server", HERE) as there:
             with Program(PROGRAMS / "ordered_client", there.port) as here:
                 here.type("hello\n")
-                self.assertEqual(there.hear(), "client: hello\n")
+                self.assertEqual(there.read_line(), "client: hello\n")
                 there.type("hi\n")
-                self.assertEqual(here.hear(), "server: hi\n")
+                self.assertEqual(here.read_line(), "server: hi\n")
                 here.type("exit\n")
                 self.assertEqual((here.end()[0], there.end()[0]), (0, 0))
 
@@ -125,14 +125,14 @@ class Course(unittest.TestCase):
                 member.type("anybody here?\n")
                 self.assertEqual(plain.receive(26), b"[Client 2]: anybody here?\n")
                 plain.send(b"I am\n")
-                self.assertEqual(member.hear(), "[Client 1]: I am\n")
+                self.assertEqual(member.read_line(), "[Client 1]: I am\n")
                 # It waits for both: what comes is shown while nothing is typed.
                 plain.send(b"still\n")
-                self.assertEqual(member.hear(), "[Client 1]: still\n")
+                self.assertEqual(member.read_line(), "[Client 1]: still\n")
                 member.end_input()
                 self.assertEqual(member.end()[0], 0)
 
-    def test_a_member_that_does_not_read_keeps_nobody(self):
+    def test_a_member_that_does_not_read_holds_up_no_other(self):
         with server("chat_server", HERE) as chat, call(chat.port) as reader, call(chat.port) as slow:
             slow.send(b"here\n")
             self.assertEqual(reader.receive(17), b"[Client 2]: here\n")
@@ -151,11 +151,11 @@ class Course(unittest.TestCase):
                         client.send(content)
                         client.finish()
                         self.assertEqual(client.receive_to_end(), b"")
-                    self.assertRegex(uploads.hear(), r"/upload-\w+: 1000001 bytes kept\n$")
+                    self.assertRegex(uploads.read_line(), r"/upload-\w+: 1000001 bytes kept\n$")
                     with call(uploads.port) as client:
                         client.send(content)
                         client.reset()
-                    self.assertRegex(uploads.hear(), r"/upload-\w+: \d+ bytes lost\n$")
+                    self.assertRegex(uploads.read_line(), r"/upload-\w+: \d+ bytes lost\n$")
                 (kept,) = pathlib.Path(folder).iterdir()
                 self.assertTrue(kept.read_bytes() == content)
 
@@ -191,7 +191,7 @@ class Course(unittest.TestCase):
                     fib.signal(signal.SIGTERM)
                     self.assertEqual(fib.end()[0], 0)
 
-    def test_a_port_that_is_taken_is_told(self):
+    def test_a_port_that_is_taken_is_reported(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             for words in (("ordered_server", port), ("epoll_wrapper", port), ("chat_server", port),

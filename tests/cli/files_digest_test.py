@@ -1,7 +1,6 @@
 """Digests that clients ask for: shared, kept, given up, and never in the way of uploads."""
 
 import contextlib
-import os
 import pathlib
 import select
 import unittest

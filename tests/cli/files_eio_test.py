@@ -1,4 +1,4 @@
-"""Files on a disk that fails: what is told when reads, writes and syncs give EIO."""
+"""Files on a disk that fails: what is reported when reads, writes and syncs give EIO."""
 
 import contextlib
 import fcntl
@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 from files_http_rig import SMALL, HttpServer, HttpTest, on_every_model, receive_to_end
-from talk_rig import PATIENCE, SLUICE, Program, engines, one_by_one
+from talk_rig import SLUICE, TIMEOUT, Program, engines, one_by_one
 
 FIBMAP = 1  # linux/fs.h: where on the disk a block of a file lies
 BLOCK = 4096
@@ -29,7 +29,7 @@ TO_FILE = "recv-write recv-write-1m recv-full splice uring-splice uring-recv-wri
 
 
 def run(*command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, timeout=PATIENCE)
+    done = subprocess.run([str(word) for word in command], capture_output=True, timeout=TIMEOUT)
     return done.returncode == 0
 
 
@@ -80,11 +80,11 @@ class Disk:
 
 
 class SyncingServer(HttpServer):
-    """One that waits for the disk before it acknowledges, through one door."""
+    """One that waits for the disk before it acknowledges, through one endpoint."""
 
-    def __init__(self, directory, *flags, door="--http"):
-        Program.__init__(self, SLUICE, "files", "serve", directory, door, "127.0.0.1:0", *flags)
-        found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
+    def __init__(self, directory, *flags, endpoint="--http"):
+        Program.__init__(self, SLUICE, "files", "serve", directory, endpoint, "127.0.0.1:0", *flags)
+        found = self.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         self.port = int(found[1])
 
 
@@ -107,7 +107,7 @@ class Eio(HttpTest):
         length = re.search(rb"(?im)^content-length: *(\d+)", head)
         return int(status[1]), int(length[1]), body
 
-    def assert_lives(self, server):
+    def assert_still_serves(self, server):
         self.assertEqual(server.get("/kept")[0::2], (200, KEPT))
 
     @on_every_model(how=one_by_one)
@@ -124,13 +124,13 @@ class Eio(HttpTest):
                 self.assertEqual(status, 500)
                 self.assertIn(b"input/output error", said)
                 self.assertRegex(
-                    server.hear(),
+                    server.read_line(),
                     rf"^Refused \[Client \d+\] as {path[1:]}: input/output error; "
                     r"nothing was kept\n$",
                 )
                 self.assertEqual(disk.names(), ["kept", "late"])
                 self.assertEqual(server.get("/new")[0], 404)
-                self.assert_lives(server)
+                self.assert_still_serves(server)
 
     def test_so_it_is_by_every_strategy(self):
         disk = self.a_disk()
@@ -143,12 +143,12 @@ class Eio(HttpTest):
             ) as server:
                 self.assertEqual(server.put("/new", NEW)[0], 500)
                 self.assertEqual(disk.names(), ["kept", "late"])
-                self.assert_lives(server)
+                self.assert_still_serves(server)
 
     @on_every_model(how=one_by_one)
     def test_a_stream_that_the_disk_did_not_take_is_reset_and_not_seen(self, flags, _):
         disk = self.a_disk()
-        with SyncingServer(disk.where, *flags, door="--raw") as server:
+        with SyncingServer(disk.where, *flags, endpoint="--raw") as server:
             for number in (1, 2):
                 with server.dial() as peer:
                     peer.sendall(NEW)
@@ -156,7 +156,7 @@ class Eio(HttpTest):
                     with self.assertRaises(ConnectionResetError):
                         peer.recv(1)
                 self.assertRegex(
-                    server.hear(),
+                    server.read_line(),
                     rf"^Refused \[Client {number}\] after {len(NEW)} bytes: "
                     r"input/output error; nothing was kept\n$",
                 )
@@ -174,17 +174,17 @@ class Eio(HttpTest):
                     self.assertEqual((status, length), (200, len(LATE)))
                     self.assertLessEqual(len(body), BROKEN_AT)
                     self.assertTrue(body == LATE[: len(body)])
-                    self.assert_lives(server)
+                    self.assert_still_serves(server)
                     mapped = strategy in ("mmap-send", "zero-copy")
                     if not mapped:
                         self.assertRegex(
-                            server.hear(),
+                            server.read_line(),
                             r"^Broke off \[Client 1\] after \d+ bytes of late: input/output error",
                         )
                     # What a mapping lacks looks like a file that was cut short.
                     counted = server.counters()
-                    told = (counted["cut_files"], counted["failed"])
-                    self.assertEqual(told, (mapped, not mapped))
+                    counts = (counted["cut_files"], counted["failed"])
+                    self.assertEqual(counts, (mapped, not mapped))
 
     def test_so_it_is_with_a_few_bytes_behind_their_head(self):
         disk = self.a_disk()
@@ -194,7 +194,7 @@ class Eio(HttpTest):
                 peer.sendall(f"GET /late HTTP/1.1\r\nHost: x\r\nRange: {part}\r\n\r\n".encode())
                 head, _, body = receive_to_end(peer).partition(b"\r\n\r\n")
             self.assertEqual(body, b"")
-            self.assert_lives(server)
+            self.assert_still_serves(server)
             self.assertEqual(server.counters()["failed"], 1)
 
     def test_an_offer_of_it_ends_in_a_reset(self):
@@ -202,17 +202,17 @@ class Eio(HttpTest):
         with Program(
             SLUICE, "files", "offer", disk.where / "late", "--listen", "127.0.0.1:0"
         ) as program:
-            port = int(program.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+            port = int(program.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
             for number in (1, 2):
                 body = b""
-                with socket.create_connection(("127.0.0.1", port), PATIENCE) as peer:
+                with socket.create_connection(("127.0.0.1", port), TIMEOUT) as peer:
                     with self.assertRaises(ConnectionResetError):
                         while more := peer.recv(65536):
                             body += more
                 self.assertLessEqual(len(body), BROKEN_AT)
                 self.assertTrue(body == LATE[: len(body)])
                 self.assertRegex(
-                    program.hear(),
+                    program.read_line(),
                     rf"^Lost \[Client {number}\] after \d+ bytes: input/output error\n$",
                 )
 
@@ -220,12 +220,12 @@ class Eio(HttpTest):
     def test_a_disk_that_is_gone_takes_nothing_and_what_is_in_memory_is_served(self, flags, _):
         disk = self.a_disk()
         with SyncingServer(disk.where, *flags) as server:
-            self.assert_lives(server)
+            self.assert_still_serves(server)
             os.ftruncate(disk.image, 0)
             for _ in range(3):
                 # In the end the file system takes itself for read-only.
                 self.assertIn(server.put("/new", NEW)[0], (500, 503))
-                self.assert_lives(server)
+                self.assert_still_serves(server)
             with contextlib.suppress(OSError):
                 self.assertEqual(disk.names(), ["kept", "late"])
 

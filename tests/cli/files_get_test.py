@@ -12,7 +12,7 @@ import tempfile
 import threading
 
 from files_rig import Fake, digest_of, get
-from talk_rig import ENVIRONMENT, INTERRUPT, KILL, PATIENCE, SLUICE, Program, TalkTest, door
+from talk_rig import ENVIRONMENT, INTERRUPT, KILL, SLUICE, TIMEOUT, Program, TalkTest, listener
 from talk_rig import free_port, on_every_engine, one_by_one, wait_until
 
 DATA = os.urandom(3_000_001)
@@ -101,7 +101,7 @@ class Get(TalkTest):
                 done = subprocess.run(
                     [SLUICE, "files", "get", server.url("/x"), "-o", "-", "--engine", engine],
                     capture_output=True,
-                    timeout=PATIENCE,
+                    timeout=TIMEOUT,
                     env=ENVIRONMENT,
                 )
                 self.assertEqual(done.returncode, 0, done.stderr)
@@ -118,7 +118,7 @@ class Get(TalkTest):
         asked = [(request["range"], request["if-range"]) for request in fake.requests]
         self.assertEqual(asked, [(None, None), ("bytes=1000000-", TAG), ("bytes=2000000-", TAG)])
 
-    def test_whoever_gets_further_has_all_attempts_again(self):
+    def test_progress_resets_the_number_of_attempts(self):
         with Fake(*[give_and_cut(700_000)] * 3, give()) as fake:
             with get(fake.url("/x.bin"), "-o", self.target, "--retry", 1) as program:
                 self.assert_ends(program, 0)
@@ -185,7 +185,7 @@ class Get(TalkTest):
                 done = subprocess.run(
                     [SLUICE, "files", "get", fake.url("/x"), "-o", "-"],
                     capture_output=True,
-                    timeout=PATIENCE,
+                    timeout=TIMEOUT,
                     env=ENVIRONMENT,
                 )
                 self.assertEqual(done.returncode, status, done.stderr)
@@ -200,7 +200,7 @@ class Get(TalkTest):
         arrived = threading.Event()
         with Fake(give_and_cut(1_500_000, then=arrived.set), give()) as fake:
             with get(fake.url("/x.bin"), "-o", self.target, engine=engine) as program:
-                self.assertTrue(arrived.wait(PATIENCE))
+                self.assertTrue(arrived.wait(TIMEOUT))
                 wait_until(
                     lambda: sum(path.stat().st_size for path in self.folder.iterdir()) > 0,
                     "something has been written",
@@ -232,7 +232,7 @@ class Get(TalkTest):
         arrived = threading.Event()
         with Fake(give_and_cut(1_500_000, tag, arrived.set)) as fake:
             with get(fake.url("/x.bin"), "-o", self.target) as program:
-                self.assertTrue(arrived.wait(PATIENCE))
+                self.assertTrue(arrived.wait(TIMEOUT))
                 wait_until(
                     lambda: sum(path.stat().st_size for path in self.folder.iterdir()) > 0,
                     "something has been written",
@@ -344,7 +344,7 @@ class Get(TalkTest):
             self.assert_ends(program, 0)
         self.assertEqual(self.target.read_bytes(), b"")
 
-    def test_refusals_and_nonsense_are_told_and_keep_nothing(self):
+    def test_refusals_and_nonsense_are_reported_and_keep_nothing(self):
         def missing(request):
             request.reply("404 Not Found", b"there is no x\n", Content_Type="text/plain")
 
@@ -395,7 +395,7 @@ class Get(TalkTest):
                 with get(fake.url("/x"), "-o", self.target) as program:
                     self.assert_ends(program, 1, err=words)
 
-    def test_nobody_there_and_somebody_who_goes_away(self):
+    def test_connection_refused_and_a_peer_that_goes_away(self):
         with get(f"http://127.0.0.1:{free_port()}/x", "-o", self.target) as program:
             self.assert_ends(program, 3, out="", err="cannot connect to .*; nothing was kept$")
         with Fake(give_and_cut(1000)) as fake:
@@ -469,21 +469,21 @@ class Stream(TalkTest):
         source.write_bytes(DATA)
         offer = (SLUICE, "files", "offer", source, "--listen", "127.0.0.1:0")
         with Program(*offer) as server:
-            port = server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)")[1]
+            port = server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)")[1]
             with get(f"tcp://127.0.0.1:{port}", "-o", self.target, engine=engine) as program:
                 self.assert_ends(program, 0)
             self.assertTrue(self.target.read_bytes() == DATA)
             done = subprocess.run(
                 [SLUICE, "files", "get", f"tcp://127.0.0.1:{port}", "-o", "-", "--engine", engine],
                 capture_output=True,
-                timeout=PATIENCE,
+                timeout=TIMEOUT,
                 env=ENVIRONMENT,
             )
             self.assertTrue(done.stdout == DATA)
 
     @on_every_engine(how=one_by_one)
     def test_a_reset_keeps_nothing(self, engine):
-        with door() as (port, accept):
+        with listener() as (port, accept):
             with get(f"tcp://127.0.0.1:{port}", "-o", self.target, engine=engine) as program:
                 peer = accept()
                 peer.send(DATA)

@@ -1,4 +1,4 @@
-"""The HTTP door under bad input: the right status, and nothing written."""
+"""The HTTP endpoint under bad input: the right status, and nothing written."""
 
 import contextlib
 import ctypes
@@ -224,7 +224,7 @@ class Bad(HttpTest):
                 peer.sendall(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
                 self.assertEqual(statuses(peer.recv(4096)), [404])
             begun = time.monotonic()
-            # Who says something stays, though he waits in the same room as the others.
+            # A client that sends stays connected, in the same idle set as the others.
             while "pool" in flags and time.monotonic() < begun + 1.5:
                 peers[0].sendall(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
                 self.assertEqual(statuses(peers[0].recv(4096)), [404])

@@ -1,4 +1,4 @@
-"""The HTTP door as curl and wget use it, and what it asks of the disk."""
+"""The HTTP endpoint as curl and wget use it, and what it asks of the disk."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import socket
 import subprocess
 import unittest
 
-from files_http_rig import DATA, PATIENCE, SMALL, HttpServer, HttpTest
+from files_http_rig import DATA, SMALL, TIMEOUT, HttpServer, HttpTest
 from talk_rig import SLUICE, Ended, Program
 
 
@@ -25,7 +25,7 @@ class Clients(HttpTest):
         if not shutil.which(name):
             self.skipTest(f"there is no {name} here")
         done = subprocess.run(
-            [name, *map(str, words)], capture_output=True, timeout=PATIENCE, cwd=self.folder,
+            [name, *map(str, words)], capture_output=True, timeout=TIMEOUT, cwd=self.folder,
             **options,
         )
         self.assertEqual(done.returncode, status, done)
@@ -60,14 +60,14 @@ class Clients(HttpTest):
             with open(self.source, "rb") as piped:
                 self.curl("-T", "-", f"{at}/piped", stdin=piped)
             self.assertTrue((self.store / "piped").read_bytes() == DATA)
-            server.hear()
+            server.read_line()
             with server.dial() as peer:
                 head = (
                     f"PUT /cut HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\n"
                     f"Content-Range: bytes 0-{len(DATA) - 1}/{len(DATA)}\r\n\r\n"
                 )
                 peer.sendall(head.encode() + DATA[:1_234_567])
-            self.assertIn("waits to be resumed", server.hear())
+            self.assertIn("waits to be resumed", server.read_line())
             self.curl("-C", "1234567", "-T", self.source, f"{at}/cut")
             self.assertTrue((self.store / "cut").read_bytes() == DATA)
 
@@ -91,9 +91,9 @@ class Clients(HttpTest):
             self.run_program("wget", "-q", "-c", f"http://127.0.0.1:{server.port}/a.bin")
             self.assertTrue((self.folder / "a.bin").read_bytes() == DATA)
 
-    def test_a_quota_holds_at_the_raw_door_too(self):
+    def test_a_quota_holds_at_the_raw_endpoint_too(self):
         with HttpServer(self.store, "--raw", "127.0.0.1:0", "--quota", "4M") as server:
-            raw = int(server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \(")[1])
+            raw = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \(")[1])
 
             def stream(data):
                 with socket.create_connection(("127.0.0.1", raw)) as peer:
@@ -102,10 +102,10 @@ class Clients(HttpTest):
                     return peer.recv(1)
 
             self.assertEqual(stream(DATA), b"")
-            self.assertIn("Received 3000001 bytes", server.hear())
+            self.assertIn("Received 3000001 bytes", server.read_line())
             with self.assertRaises(OSError):
                 stream(DATA)
-            self.assertIn("disk quota exceeded", server.hear())
+            self.assertIn("disk quota exceeded", server.read_line())
             self.assertEqual(stream(DATA[:1_000_000]), b"")
             self.assertEqual(len(os.listdir(self.store)), 2)
 
@@ -121,7 +121,7 @@ class Durability(HttpTest):
             self.folder / "store", "--http", "127.0.0.1:0", "--engine", "epoll",
         ) as program:
             try:
-                port = program.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) ")[1]
+                port = program.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1]
             except Ended as why:
                 self.skipTest(f"strace may not trace here: {why}")
             children = pathlib.Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children")

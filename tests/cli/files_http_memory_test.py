@@ -1,4 +1,4 @@
-"""What a client makes the HTTP door hold, measured against what it has sent."""
+"""What a client makes the HTTP endpoint hold, measured against what it has sent."""
 
 import contextlib
 import os

@@ -1,4 +1,5 @@
-"""The HTTP door under a client that says almost the right thing: it lives, and gives all back.
+"""The HTTP endpoint under a client that says almost the right thing: the server keeps running, and
+returns all it held.
 
 SLUICE_MUTATION_SECONDS (2) says for how long each engine is tried, SLUICE_MUTATION_SEED how."""
 
@@ -14,7 +15,7 @@ from mutation_knobs import SEED, seconds
 from talk_rig import sanitized
 
 SECONDS = seconds(2)
-CORPUS = pathlib.Path(os.environ["SLUICE_SOURCE"], "fuzz", "corpus", "http_door")
+CORPUS = pathlib.Path(os.environ["SLUICE_SOURCE"], "fuzz", "corpus", "http_service")
 
 
 def descriptors(server):
@@ -22,7 +23,7 @@ def descriptors(server):
 
 
 class Mutation(HttpTest):
-    def test_the_server_lives_answers_and_gives_back_what_it_held(self):
+    def test_the_server_keeps_running_answers_and_returns_what_it_held(self):
         seeds = []
         for file in sorted(CORPUS.iterdir()):
             data = file.read_bytes()
@@ -52,10 +53,10 @@ class Mutation(HttpTest):
                     self.assertLess(memory_of(server.process.pid) - before[1], 16 * 1024)
 
     def talk(self, server, seeds, seconds):
-        def look(answer):
+        def check(answer):
             self.assertTrue(b"HTTP/1.1 ".startswith(answer[:9]) or answer.startswith(b"HTTP/1.1 "), answer)
 
-        return mutating_client.talk(server.port, seeds, seconds, SEED, look)
+        return mutating_client.talk(server.port, seeds, seconds, SEED, check)
 
 
 if __name__ == "__main__":

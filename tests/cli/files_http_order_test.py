@@ -230,14 +230,14 @@ class Representations(HttpTest):
     def test_the_digest_of_a_part_is_that_of_the_part(self):
         total, half = len(DATA), 1_000_000
         first, second = DATA[:half], DATA[half:]
-        told = {"Repr_Digest": digest_of(DATA)}
+        whole = {"Repr_Digest": digest_of(DATA)}
 
         def part(data, begin, digest):
             span = f"bytes {begin}-{begin + len(data) - 1}/{total}"
-            return self.server.put("/a", data, Content_Range=span, Content_Digest=digest, **told)
+            return self.server.put("/a", data, Content_Range=span, Content_Digest=digest, **whole)
 
         self.assertEqual(part(first, 0, digest_of(second))[0], 422)
-        status, headers, _ = self.server.put("/a", None, Content_Range=f"bytes */{total}", **told)
+        status, headers, _ = self.server.put("/a", None, Content_Range=f"bytes */{total}", **whole)
         self.assertEqual((status, headers["Range"]), (308, None), "nothing of it was kept")
         status, headers, _ = part(first, 0, digest_of(first))
         self.assertEqual((status, headers["Range"]), (308, f"bytes=0-{half - 1}"))

@@ -58,7 +58,7 @@ class Power(HttpTest):
             SLUICE, "files", "serve", disk.where / "store", "--create", "--http", "127.0.0.1:0", "--quiet"
         ) as program:
             server = HttpServer.__new__(HttpServer)
-            server.port = int(program.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+            server.port = int(program.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
 
             def put_all(names):
                 with contextlib.suppress(OSError), server.open() as connection:

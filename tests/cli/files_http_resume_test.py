@@ -10,7 +10,6 @@ import unittest
 
 from files_http_rig import (
     DATA,
-    PATIENCE,
     SMALL,
     HttpServer,
     HttpTest,
@@ -64,10 +63,10 @@ class Resume(HttpTest):
         head, body = part(path, data, 0, digest)
         with server.dial() as peer:
             peer.sendall(head + body[:count])
-        self.assertIn("waits to be resumed", server.hear())
+        self.assertIn("waits to be resumed", server.read_line())
 
     @on_every_model
-    def test_what_arrived_is_told_and_goes_on_under_every_model(self, flags, folder):
+    def test_what_arrived_is_reported_and_goes_on_under_every_model(self, flags, folder):
         digest = digest_of(DATA)
         with HttpServer(folder, *flags) as server:
             status, fields, _ = self.how_far(server, "/dir/a", DATA, digest)
@@ -169,7 +168,7 @@ class Resume(HttpTest):
             self.assertEqual(os.listdir(self.folder), ["b"])
             self.assertEqual(server.put("/c", bytes(1_000_000))[0], 201)
             self.assertEqual(server.put("/d", bytes(100_000))[0], 507)
-            # Replaced, a file's room is free for another.
+            # Replaced, a file's quota is free for another.
             self.assertEqual(server.put("/b", SMALL)[0], 204)
             pieces = iter([DATA[:1_000_000]] * 3)
             self.assertEqual(server.ask("PUT", "/d", pieces)[0], 201)
@@ -186,7 +185,7 @@ class Watcher:
 
     def __init__(self, folder, data):
         self.folder, self.data = folder, data
-        self.wrong, self.looks, self.ended_well = [], 0, False
+        self.wrong, self.samples, self.ended_well = [], 0, False
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.watch)
         self.thread.start()
@@ -202,7 +201,7 @@ class Watcher:
 
     def watch(self):
         while not self.stop.is_set():
-            self.looks += 1
+            self.samples += 1
             for path in self.folder.iterdir():
                 if path.name[0] == ".":
                     continue
@@ -260,7 +259,7 @@ class Killed(HttpTest):
         self.assertTrue((folder / "a").read_bytes() == data)
         self.assertEqual(os.listdir(folder), ["a"])
         self.assertEqual(watcher.wrong, [])
-        self.assertGreater(watcher.looks, KILLS)
+        self.assertGreater(watcher.samples, KILLS)
         self.assertGreater(resumed, KILLS // 4, "hardly ever was something resumed")
 
     def kill_while_sending(self, server, peer, body, limit, delay):

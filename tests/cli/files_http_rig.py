@@ -12,7 +12,7 @@ import signal
 import socket
 import tempfile
 
-from talk_rig import PATIENCE, SLUICE, Ended, Program, TalkTest, engines, one_by_one, side_by_side
+from talk_rig import SLUICE, TIMEOUT, Ended, Program, TalkTest, engines, one_by_one, side_by_side
 
 MODELS = {
     "sync": ("--model", "sync"),
@@ -39,7 +39,7 @@ class HttpServer(Program):
             flags = ("--no-sync", *flags)
         super().__init__(SLUICE, "files", "serve", directory, "--create", "--http", http, *flags, **options)
         try:
-            found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
+            found = self.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         except Ended:
             super().__exit__()
             raise
@@ -47,7 +47,7 @@ class HttpServer(Program):
 
     def open(self):
         return contextlib.closing(
-            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         )
 
     def ask(self, method, path, body=None, headers=()):
@@ -62,7 +62,7 @@ class HttpServer(Program):
         return self.ask("GET", path, None, {k.replace("_", "-"): v for k, v in headers.items()})
 
     def dial(self):
-        connected = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        connected = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return contextlib.closing(connected)
 

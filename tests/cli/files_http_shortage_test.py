@@ -1,16 +1,15 @@
-"""The HTTP door where something runs out: the disk, file sizes, descriptors."""
+"""The HTTP endpoint where something runs out: the disk, file sizes, descriptors."""
 
 import contextlib
 import os
 import pathlib
 import resource
-import socket
 import subprocess
 import time
 import unittest
 
 from compute_rig import sanitized
-from files_http_rig import DATA, PATIENCE, SMALL, HttpServer, HttpTest, statuses
+from files_http_rig import DATA, SMALL, TIMEOUT, HttpServer, HttpTest, statuses
 
 
 @contextlib.contextmanager
@@ -27,7 +26,7 @@ def small_disk(where, size):
 
 
 class Shortage(HttpTest):
-    def test_a_full_disk_is_told_before_the_body_travels(self):
+    def test_a_full_disk_is_reported_before_the_body_is_sent(self):
         with small_disk(self.folder / "disk", "2m") as disk, HttpServer(disk) as server:
             said = server.say(
                 b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n"
@@ -73,10 +72,10 @@ class Shortage(HttpTest):
                         answers += statuses(peer.recv(4096))
                 self.assertIn(200, answers)
                 self.assertTrue(set(answers) <= {200, 503}, answers)
-            # It hears of their end one by one.
-            patience = time.monotonic() + PATIENCE
+            # It learns of their end one by one.
+            deadline = time.monotonic() + TIMEOUT
             while (answer := server.get("/a"))[0] == 503:
-                self.assertLess(time.monotonic(), patience)
+                self.assertLess(time.monotonic(), deadline)
             self.assertEqual(answer[2], SMALL)
 
     def test_no_descriptor_is_left_behind(self):
@@ -92,11 +91,11 @@ class Shortage(HttpTest):
                 server.put("/a", DATA, Repr_Digest="sha-256=:" + "A" * 43 + "=:")
                 with server.dial() as peer:
                     peer.sendall(b"PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\nx")
-                server.hear()
+                server.read_line()
             # It closes what it had once it has said what came of it.
-            patience = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + TIMEOUT
             while len(list(opened.iterdir())) > before:
-                self.assertLess(time.monotonic(), patience)
+                self.assertLess(time.monotonic(), deadline)
 
     @unittest.skipIf(sanitized(), "its memory is not the program's alone")
     def test_idle_connections_cost_little(self):

@@ -1,4 +1,4 @@
-"""The HTTP door of `sluice files serve`: what it does with files, under every model."""
+"""The HTTP endpoint of `sluice files serve`: what it does with files, under every model."""
 
 import concurrent.futures
 import email.utils
@@ -15,7 +15,7 @@ import time
 import unittest
 
 from files_http_rig import (
-    DATA, PATIENCE, SMALL, HttpServer, HttpTest, ask, digest_of, on_every_model, receive_to_end,
+    DATA, SMALL, TIMEOUT, HttpServer, HttpTest, ask, digest_of, on_every_model, receive_to_end,
     statuses,
 )  # fmt: skip
 from talk_rig import wait_until
@@ -31,7 +31,7 @@ class EveryModel(HttpTest):
                 self.assertEqual(fields["Location"], f"/dir/{name}")
                 self.assertEqual(fields["Repr-Digest"], digest_of(data))
                 tag = fields["ETag"]
-                self.assertIn(f"Received {len(data)} bytes from [Client ", server.hear())
+                self.assertIn(f"Received {len(data)} bytes from [Client ", server.read_line())
                 status, fields, body = server.get(f"/dir/{name}")
                 self.assertEqual((status, len(body), body == data), (200, len(data), True))
                 self.assertEqual((fields["ETag"], fields["Repr-Digest"]), (tag, digest_of(data)))
@@ -117,7 +117,7 @@ class EveryModel(HttpTest):
             with server.dial() as peer:
                 peer.sendall(b"PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
                 peer.sendall(DATA[:1_000_000])
-            self.assertRegex(server.hear(), r"^Lost \[Client 1\] after \d+ bytes of a: ")
+            self.assertRegex(server.read_line(), r"^Lost \[Client 1\] after \d+ bytes of a: ")
             self.assertEqual(os.listdir(folder), [])
             with server.dial() as peer:
                 peer.sendall(b"GET / HTTP/1.1\r\n")
@@ -136,7 +136,7 @@ class EveryModel(HttpTest):
             self.assertEqual(busy.recv(25), b"HTTP/1.1 100 Continue\r\n\r\n")
             server.signal(signal.SIGTERM)
             self.assertEqual(receive_to_end(idle), b"")
-            # Each client's thread, process or shard hears of the stop on its own.
+            # Each client's thread, process or shard learns of the stop on its own.
             server.wait_asleep()
             busy.sendall(bytes(1000))
             said = receive_to_end(busy)
@@ -293,7 +293,7 @@ class Files(HttpTest):
         self.assertIn(said[winner], (201, 204))
         self.assertEqual((self.folder / name).read_bytes(), (b"mine1", b"mine2")[winner])
 
-    def test_a_directory_that_somebody_locks_is_waited_for(self):
+    def test_a_directory_that_another_process_locks_is_waited_for(self):
         tag = self.server.put("/b", b"before")[1]["ETag"]
         held = os.open(self.folder, os.O_RDONLY)
         try:
@@ -308,7 +308,7 @@ class Files(HttpTest):
                 peer.settimeout(0.2)
                 self.assertRaises(TimeoutError, peer.recv, 4096)
                 fcntl.flock(held, fcntl.LOCK_UN)
-                peer.settimeout(PATIENCE)
+                peer.settimeout(TIMEOUT)
                 self.assertEqual(statuses(peer.recv(4096)), [204])
         finally:
             os.close(held)
@@ -349,7 +349,7 @@ class Files(HttpTest):
                 self.assertEqual(fields["Repr-Digest"], digest_of(large) if has_it else None)
                 if has_it:
                     self.assertEqual(server.get("/large")[1]["Repr-Digest"], digest_of(large))
-                    self.assertIn(f"(sha256 {hashlib.sha256(large).hexdigest()})", server.hear())
+                    self.assertIn(f"(sha256 {hashlib.sha256(large).hexdigest()})", server.read_line())
                 wanted = "sha-256=1"
                 _, fields, _ = server.put("/large", large, Want_Repr_Digest=wanted)
                 self.assertEqual(fields["Repr-Digest"], digest_of(large))
@@ -369,7 +369,7 @@ class Files(HttpTest):
                 self.assertEqual(answer[0], status)
             self.assertEqual(answer[1]["Repr-Digest"], digest_of(large))
 
-    def test_the_digest_of_a_file_that_somebody_else_put_there_is_made_when_asked_for(self):
+    def test_the_digest_of_a_file_of_another_program_is_computed_on_request(self):
         (self.folder / "a").write_bytes(DATA)
         self.assertIsNone(self.server.get("/a")[1]["Repr-Digest"])
         _, fields, _ = self.server.get("/a", Want_Repr_Digest="sha-256=1")
@@ -468,7 +468,7 @@ class Files(HttpTest):
         self.assertEqual((status, policy), (200, "frame-ancestors 'none'"))
         self.assertIn(b"Content-Security-Policy", body)
 
-    def test_what_was_uploaded_last_wins_and_nobody_sees_a_mixture(self):
+    def test_what_was_uploaded_last_wins_and_no_reader_sees_a_mixture(self):
         texts = [bytes([65 + i]) * 2_000_000 for i in range(4)]
         mixtures = []
 
@@ -500,14 +500,14 @@ class Files(HttpTest):
             self.assertEqual(server.put("/a", bytes(1 << 20))[0], 201)
         self.assertEqual(self.visible(), ["a"])
 
-    def test_both_doors_share_the_store(self):
+    def test_both_endpoints_share_the_store(self):
         with HttpServer(self.folder, "--raw", "127.0.0.1:0") as server:
-            raw = int(server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \(")[1])
+            raw = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \(")[1])
             with socket.create_connection(("127.0.0.1", raw)) as peer:
                 peer.sendall(DATA)
                 peer.shutdown(socket.SHUT_WR)
                 self.assertEqual(peer.recv(1), b"")
-            name = re.search(r" as (\S+) ", server.hear())[1]
+            name = re.search(r" as (\S+) ", server.read_line())[1]
             _, fields, body = server.get(f"/{name}")
             self.assertTrue(body == DATA)
             self.assertEqual(fields["Repr-Digest"], digest_of(DATA))

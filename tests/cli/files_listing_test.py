@@ -9,7 +9,7 @@ import time
 import unittest
 
 from compute_rig import sanitized
-from files_http_rig import PATIENCE, SMALL, HttpServer, HttpTest, on_every_model, receive_to_end
+from files_http_rig import SMALL, TIMEOUT, HttpServer, HttpTest, on_every_model, receive_to_end
 
 MANY = 10_000
 
@@ -105,7 +105,7 @@ class Listings(HttpTest):
                 kept.enter_context(server)
                 peer = kept.enter_context(socket.socket())
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-                peer.settimeout(PATIENCE)
+                peer.settimeout(TIMEOUT)
                 peer.connect(("127.0.0.1", server.port))
                 peer.sendall(
                     b"GET /?format=json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

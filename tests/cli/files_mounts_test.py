@@ -8,7 +8,7 @@ import stat
 import subprocess
 import unittest
 
-from files_http_rig import DATA, PATIENCE, SMALL, HttpServer, HttpTest, digest_of
+from files_http_rig import DATA, SMALL, TIMEOUT, HttpServer, HttpTest, digest_of
 from talk_rig import SLUICE, Program
 
 
@@ -32,7 +32,7 @@ class Mounted(HttpServer):
         Program.__init__(
             self, "unshare", "-m", "sh", "-ec", f'{commands}\nexec "$0" "$@"', SLUICE, *words
         )
-        self.port = int(self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+        self.port = int(self.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
         self.files = pathlib.Path(f"/proc/{self.process.pid}/root{directory}")
 
 
@@ -115,13 +115,13 @@ class Mounts(HttpTest):
             f"until mountpoint -q '{fuse}'; do sleep 0.01; done"
         )
         with Mounted(mount, fuse, "--raw", "127.0.0.1:0") as server:
-            raw = int(server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+            raw = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
             self.assertIn("O_TMPFILE", "".join(server.err.seen))
-            with socket.create_connection(("127.0.0.1", raw), timeout=PATIENCE) as peer:
+            with socket.create_connection(("127.0.0.1", raw), timeout=TIMEOUT) as peer:
                 peer.sendall(SMALL)
                 peer.shutdown(socket.SHUT_WR)
                 self.assertEqual(peer.recv(1), b"")
-            self.assertIn("Received 13 bytes", server.hear())
+            self.assertIn("Received 13 bytes", server.read_line())
             self.assertEqual(server.put("/new", SMALL, If_None_Match="*")[0], 201)
             self.assertEqual(server.put("/new", DATA, If_None_Match="*")[0], 412)
             self.assertEqual(server.put("/new", DATA)[0], 204)

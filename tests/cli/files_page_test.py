@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from talk_rig import PATIENCE, SLUICE, Program, TalkTest, wait_until
+from talk_rig import SLUICE, TIMEOUT, Program, TalkTest, wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 DATA = os.urandom(300_000)
@@ -58,7 +58,7 @@ class Browser:
         os.close(self.commands)
         os.close(self.events)
         try:
-            self.process.wait(PATIENCE)
+            self.process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -103,7 +103,7 @@ class Browser:
             "const seer = new MutationObserver(look);"
             "seer.observe(document,"
             " {subtree: true, childList: true, characterData: true, attributes: true});"
-            f"setTimeout(() => reject('never'), {PATIENCE * 1000}); look(); }})"
+            f"setTimeout(() => reject('never'), {TIMEOUT * 1000}); look(); }})"
         )
 
     def go_to(self, url):
@@ -117,7 +117,7 @@ class Browser:
         box = self.ask("DOM.querySelector", nodeId=root, selector="#files")["nodeId"]
         self.ask("DOM.setFileInputFiles", nodeId=box, files=[str(path) for path in paths])
 
-    def complaints(self):
+    def errors(self):
         """What the browser found wrong: scripts that failed, things that its policy forbade."""
         return [
             each["params"]
@@ -152,7 +152,7 @@ class Page(TalkTest):
         server = Program(
             SLUICE, "files", "serve", self.there, "--create", "--http", "127.0.0.1:0", *flags
         )  # fmt: skip
-        port = server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)")[1]
+        port = server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)")[1]
         return server, f"http://127.0.0.1:{port}/"
 
     def names(self, browser):
@@ -207,7 +207,7 @@ class Page(TalkTest):
             )
             browser.wait_for("document.querySelectorAll('tbody tr').length === 3")
             self.assertFalse((self.there / "small.txt").exists())
-            self.assertEqual(browser.complaints(), [])
+            self.assertEqual(browser.errors(), [])
 
             browser.go_to(url + "folder/")
             self.assertEqual(self.names(browser), ["inside"])
@@ -218,7 +218,7 @@ class Page(TalkTest):
             browser.choose_files(other)
             browser.wait_for("document.querySelectorAll('tbody tr').length === 2")
             self.assertEqual((self.there / "folder" / "small.txt").read_bytes(), b"small\n")
-            self.assertEqual(browser.complaints(), [])
+            self.assertEqual(browser.errors(), [])
 
     def test_a_refusal_is_shown_and_an_upload_can_be_cancelled(self):
         large = self.folder / "here" / "large.bin"
@@ -239,6 +239,6 @@ class Page(TalkTest):
             self.assertEqual(list(self.there.iterdir()), [])
             # The status of an answer that refuses is in the browser's log; nothing else is.
             self.assertEqual(
-                [each for each in browser.complaints() if each.get("entry", {}).get("source") != "network"],
+                [each for each in browser.errors() if each.get("entry", {}).get("source") != "network"],
                 [],
             )

@@ -1,4 +1,4 @@
-"""What uploads take before they are whole: room, directories, and parts that nobody resumes."""
+"""What unfinished uploads take: disk space, directories, and parts that no client resumes."""
 
 import contextlib
 import json
@@ -26,10 +26,10 @@ class Parts(HttpTest):
         )
         with server.dial() as peer:
             peer.sendall(head.encode() + DATA[:count])
-        self.assertIn("waits to be resumed", server.hear())
+        self.assertIn("waits to be resumed", server.read_line())
 
     @on_every_model(but=("sync",))
-    def test_a_head_and_a_trickle_take_no_room_from_others(self, flags, folder):
+    def test_a_head_and_a_trickle_take_no_space_from_others(self, flags, folder):
         head = b"PUT /big HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nx" % (12 * MIB)
         with small_disk(folder / "disk", "16m") as disk, contextlib.ExitStack() as kept:
             flags += ("--quota", "14M")
@@ -40,12 +40,12 @@ class Parts(HttpTest):
                 peer = kept.enter_context(server.dial())
                 peer.sendall(head)
             self.assertEqual(server.put("/a", bytes(10 * MIB))[0], 201)
-            # What can never fit is told at once.
+            # What can never fit is refused at once.
             self.assertEqual(server.put("/b", bytes(5 * MIB))[0], 507)
 
-    def test_a_trickle_at_the_raw_door_takes_no_room_either(self):
+    def test_a_trickle_at_the_raw_endpoint_takes_no_space_either(self):
         with HttpServer(self.folder, "--raw", "127.0.0.1:0", "--quota", "8M") as server:
-            raw = int(server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \(")[1])
+            raw = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \(")[1])
             with socket.create_connection(("127.0.0.1", raw)) as peer:
                 peer.sendall(b"x")
                 self.assertEqual(server.put("/a", bytes(7 * MIB))[0], 201)
@@ -53,7 +53,7 @@ class Parts(HttpTest):
                 self.assertEqual(peer.recv(1), b"")
         self.assertEqual(len(self.visible()), 2)
 
-    def test_parts_that_nobody_resumes_go_while_the_server_runs(self):
+    def test_parts_that_are_not_resumed_go_while_the_server_runs(self):
         for flags in (("--engine", "epoll"), ("--model", "fork")):
             flags += ("--keep-partial", "1s", "--quota", "4M", "--stats")
             with self.subTest(flags=flags), HttpServer(self.folder, *flags) as server:
@@ -61,12 +61,12 @@ class Parts(HttpTest):
                 self.assertEqual(len(hidden(self.folder)), 1)
 
                 def gone():
-                    # Under fork those who serve look for old parts.
+                    # Under fork the processes that serve look for old parts.
                     server.get("/none")
                     return not hidden(self.folder)
 
                 wait_until(gone, "the part is gone")
-                # Its room is free again.
+                # Its space is free again.
                 self.assertEqual(server.put("/b", DATA)[0] // 100, 2)
                 (self.folder / "b").unlink()
                 counted = server.counters()

@@ -15,8 +15,8 @@ import threading
 import time
 
 from files_rig import Fake, Plain, digest_of, put
-from talk_rig import ENVIRONMENT, INTERRUPT, KILL, PATIENCE, PEERS, SLUICE, Program, TalkTest
-from talk_rig import door, free_port, on_every_engine, on_every_loop, one_by_one
+from talk_rig import ENVIRONMENT, INTERRUPT, KILL, PEERS, SLUICE, TIMEOUT, Program, TalkTest
+from talk_rig import free_port, listener, on_every_engine, on_every_loop, one_by_one
 
 DATA = os.urandom(3_000_001)
 SMALL = b"a small file\n"
@@ -202,7 +202,7 @@ class Put(TalkTest):
                 self.assert_ends(program, 1, err="507 Insufficient Storage: the disk is full$")
 
     @on_every_loop(how=one_by_one)
-    def test_a_refusal_is_heard_while_the_body_is_sent(self, engine):
+    def test_a_refusal_is_read_while_the_body_is_sent(self, engine):
         """By a server that takes no more of it, and does not hang up either."""
         fifo = self.folder / "fifo"
         if not fifo.exists():
@@ -215,7 +215,7 @@ class Put(TalkTest):
                 request.connection.recv(1000)
                 request.reply(status, b"enough\n", Content_Type="text/plain",
                               Location="http://other.example/")  # fmt: skip
-                self.assertTrue(done.wait(PATIENCE))
+                self.assertTrue(done.wait(TIMEOUT))
                 return "close"
 
             large = self.make("large.bin", b"")
@@ -281,7 +281,7 @@ class Put(TalkTest):
             self.assert_ends(program, 1, err="put it at http://other.example/x$")
         self.assertEqual(len(fake.requests), 1)
 
-    def test_nonsense_is_told(self):
+    def test_nonsense_is_reported(self):
         def nonsense(request):
             request.connection.sendall(b"220 mail.example ready\r\n" * 9)
             return "close"
@@ -289,11 +289,11 @@ class Put(TalkTest):
         with Fake(nonsense) as fake, put(self.small, fake.url(), "--retry", 0) as program:
             self.assert_ends(program, 1, err="makes no sense: it is no HTTP/1.1")
 
-    def test_nobody_there_is_told_at_once(self):
+    def test_a_refused_connection_is_reported_at_once(self):
         begun = time.monotonic()
         with put(self.small, f"http://127.0.0.1:{free_port()}/") as program:
             self.assert_ends(program, 3, out="", err="cannot connect to 127.0.0.1:.*refused; start a server there with")
-        self.assertLess(time.monotonic() - begun, PATIENCE / 3)
+        self.assertLess(time.monotonic() - begun, TIMEOUT / 3)
 
     def test_a_server_that_went_away_ends_with_3(self):
         def hang_up(request):
@@ -303,7 +303,7 @@ class Put(TalkTest):
             self.assert_ends(program, 3, out="", err="trying again in 0.25 s\n.*connection reset.*nothing was kept")
         self.assertEqual(len(fake.requests), 2)
 
-    def test_a_connection_given_up_between_two_files_is_no_trouble(self):
+    def test_a_connection_closed_between_two_files_is_no_error(self):
         def last_here(request):
             take_it(request)
             return "close"
@@ -397,7 +397,7 @@ class Put(TalkTest):
         def stop(request):
             request.connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.read(1_000_000)
-            begun.get(timeout=PATIENCE).signal(INTERRUPT)
+            begun.get(timeout=TIMEOUT).signal(INTERRUPT)
             # Until it hangs up.
             while request.connection.recv(1 << 20):
                 pass
@@ -441,7 +441,7 @@ class Put(TalkTest):
                 except OSError:
                     pass
                 os.close(ours)
-                self.assertEqual(done.wait(PATIENCE), 0)
+                self.assertEqual(done.wait(TIMEOUT), 0)
             self.assertRegex(drawn.decode(), r"big\.bin  \[.*\d+ %  .* of 28\.6 MiB  .*/s")
             self.assertTrue(drawn.endswith(b"\r\x1b[K"), "the bar is taken away")
             self.assertEqual(bool(re.search(rb"\x1b\[32m", drawn)), not colour)
@@ -456,7 +456,7 @@ class Stream(TalkTest):
 
     @on_every_engine(how=one_by_one)
     def test_a_stream_is_the_file_and_its_end(self, engine):
-        with door() as (port, accept):
+        with listener() as (port, accept):
             with put(self.file, f"tcp://127.0.0.1:{port}", engine=engine) as program:
                 with accept() as peer:
                     self.assertTrue(peer.receive_to_end() == DATA)
@@ -464,7 +464,7 @@ class Stream(TalkTest):
 
     @on_every_engine(how=one_by_one)
     def test_stdin_is_streamed(self, engine):
-        with door() as (port, accept):
+        with listener() as (port, accept):
             with put("-", f"tcp://127.0.0.1:{port}", engine=engine) as program:
                 program.type("hello")
                 program.end_input()
@@ -474,7 +474,7 @@ class Stream(TalkTest):
 
     @on_every_engine(how=one_by_one)
     def test_a_reset_at_the_end_says_that_it_was_not_kept(self, engine):
-        with door() as (port, accept):
+        with listener() as (port, accept):
             with put(self.file, f"tcp://127.0.0.1:{port}", engine=engine) as program:
                 peer = accept()
                 peer.receive_to_end()
@@ -483,7 +483,7 @@ class Stream(TalkTest):
 
     def test_a_reset_in_the_middle_begins_anew(self):
         self.file.write_bytes(DATA * 3)
-        with door() as (port, accept):
+        with listener() as (port, accept):
             with put(self.file, f"tcp://127.0.0.1:{port}") as program:
                 peer = accept()
                 peer.receive(1000)
@@ -501,7 +501,7 @@ class Stream(TalkTest):
         self.file.write_bytes(DATA * 20)
         for number in (INTERRUPT, KILL):
             for what in (self.file, "-"):
-                with self.subTest(number=number, what=what), door() as (port, accept):
+                with self.subTest(number=number, what=what), listener() as (port, accept):
                     with put(what, f"tcp://127.0.0.1:{port}") as program, accept() as peer:
                         if what == "-":
                             program.type("hello" * 1000)
@@ -515,13 +515,13 @@ class Stream(TalkTest):
     def test_the_python_server_stores_it(self):
         with tempfile.TemporaryDirectory() as folder:
             with Program(sys.executable, "-B", PEERS / "upload_server.py", folder, 0) as server:
-                port = server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)$")[1]
+                port = server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)$")[1]
                 with put(self.file, f"tcp://127.0.0.1:{port}") as program:
                     self.assert_ends(program, 0)
                 self.assertEqual(
-                    server.hear(), f"Received {len(DATA)} bytes from [Client 1] as upload-1\n"
+                    server.read_line(), f"Received {len(DATA)} bytes from [Client 1] as upload-1\n"
                 )
                 self.assertTrue(pathlib.Path(folder, "upload-1").read_bytes() == DATA)
                 with put(self.file, f"tcp://127.0.0.1:{port}") as program:
-                    server.hear()
+                    server.read_line()
                     self.assert_ends(program, 0)

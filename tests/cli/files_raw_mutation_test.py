@@ -1,4 +1,4 @@
-"""The raw door under clients that stream anything and end in every way there is: it lives, keeps only
+"""The raw endpoint under clients that stream anything and end in every way: it keeps running, keeps
 what ended in order, and gives back what it held.
 
 SLUICE_MUTATION_SECONDS (0.5) says for how long each server is tried, SLUICE_MUTATION_SEED how."""
@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import tempfile
-import time
 import unittest
 
 import mutating_client
@@ -18,7 +17,7 @@ from mutation_knobs import SEED, seconds
 from talk_rig import TERMINATE, TalkTest, engines, sanitized, wait_until
 
 SECONDS = seconds(0.5)
-# What comes at this door although it is meant for another, and streams of all kinds of lengths.
+# What comes to this endpoint although it is meant for another, and streams of all kinds of lengths.
 SEEDS = [
     b"\0", b"x" * 4095, b"x" * 4096, b"x" * 4097, os.urandom(70_000), b"\n" * 300, b"/quit\n",
     b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", b"\xff\xf4\xff\xfd\x06", b"\x16\x03\x01",
@@ -32,7 +31,7 @@ def descriptors(server):
 
 
 class Mutation(TalkTest):
-    def test_the_server_lives_stores_and_gives_back_what_it_held(self):
+    def test_the_server_keeps_running_stores_and_returns_what_it_held(self):
         loops = [("--engine", engine) for engine in ("epoll", "uring") if engine in engines()]
         for flags in loops + MODELS:
             with self.subTest(flags=flags, seed=SEED), tempfile.TemporaryDirectory() as folder:
@@ -69,10 +68,10 @@ class Mutation(TalkTest):
                 self.assertIn("Received 250000 bytes", said)
 
     def talk(self, server, seconds, folder):
-        def look(answer):
-            self.assertEqual(answer, b"")  # This door says nothing.
+        def check(answer):
+            self.assertEqual(answer, b"")  # This endpoint says nothing.
 
-        return mutating_client.talk(server.port, SEEDS, seconds, SEED, look)
+        return mutating_client.talk(server.port, SEEDS, seconds, SEED, check)
 
 
 if __name__ == "__main__":

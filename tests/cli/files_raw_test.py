@@ -15,7 +15,7 @@ import tempfile
 import unittest
 
 from files_http_rig import on_every_model
-from talk_rig import PATIENCE, PEERS, SLUICE, Program, TalkTest, call
+from talk_rig import PEERS, SLUICE, TIMEOUT, Program, TalkTest, call
 
 DATA = os.urandom(3_000_001)
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -26,7 +26,7 @@ class FileServer(Program):
 
     def __init__(self, *words, program=SLUICE, **options):
         super().__init__(program, "files", *words, **options)
-        found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
+        found = self.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         self.port = int(found[1])
 
 
@@ -45,11 +45,11 @@ def download(port):
 
 class Raw(TalkTest):
     @on_every_model
-    def test_what_is_streamed_is_stored_and_told(self, flags, folder):
+    def test_what_is_streamed_is_stored_and_reported(self, flags, folder):
         where = folder / "made"
         with FileServer("serve", where, "--create", "--raw", "127.0.0.1:0", *flags) as server:
             self.assertEqual(upload(server.port, DATA), b"")
-            line = server.hear()
+            line = server.read_line()
             found = re.fullmatch(
                 rf"Received {len(DATA)} bytes from \[Client 1\] as (\S+) \(sha256 {SHA256}\)\n",
                 line,
@@ -58,7 +58,7 @@ class Raw(TalkTest):
             self.assertEqual([path.name for path in where.iterdir()], [found[1]])
             self.assertEqual((where / found[1]).read_bytes(), DATA)
             self.assertEqual(upload(server.port, b""), b"")
-            self.assertIn("Received 0 bytes from [Client 2]", server.hear())
+            self.assertIn("Received 0 bytes from [Client 2]", server.read_line())
 
     @on_every_model
     def test_eight_at_once_are_all_whole(self, flags, folder):
@@ -68,22 +68,22 @@ class Raw(TalkTest):
                 list(pool.map(lambda text: upload(server.port, text), texts))
             stored = sorted(path.read_bytes() for path in folder.iterdir())
             self.assertTrue(stored == texts, "all of them, and nothing else")
-            numbers = {int(re.search(r"\[Client (\d+)\]", server.hear())[1]) for _ in texts}
+            numbers = {int(re.search(r"\[Client (\d+)\]", server.read_line())[1]) for _ in texts}
             self.assertEqual(numbers, set(range(1, 9)))
 
     @on_every_model
-    def test_a_client_that_vanishes_leaves_nothing_and_is_told(self, flags, folder):
+    def test_a_client_that_vanishes_leaves_nothing_and_is_reported(self, flags, folder):
         with FileServer("serve", folder, "--raw", "127.0.0.1:0", *flags) as server:
             with call(server.port) as peer:
                 peer.send(DATA[:100_000])
                 off = struct.pack("ii", 1, 0)
                 peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
             self.assertRegex(
-                server.hear(), r"^Lost \[Client 1\] after \d+ bytes: connection reset by peer; "
+                server.read_line(), r"^Lost \[Client 1\] after \d+ bytes: connection reset by peer; "
             )
             self.assertEqual(list(folder.iterdir()), [])
             upload(server.port, DATA)
-            self.assertIn(SHA256, server.hear())
+            self.assertIn(SHA256, server.read_line())
 
     @on_every_model
     def test_a_file_over_the_limit_is_refused_with_a_reset(self, flags, folder):
@@ -92,9 +92,9 @@ class Raw(TalkTest):
         ) as server:
             with self.assertRaises(OSError):
                 upload(server.port, DATA)
-            self.assertIn("a file has at most 1 MiB here", server.hear())
+            self.assertIn("a file has at most 1 MiB here", server.read_line())
             upload(server.port, DATA[: 1 << 20])
-            self.assertIn("Received 1048576 bytes", server.hear())
+            self.assertIn("Received 1048576 bytes", server.read_line())
             self.assertEqual(len(list(folder.iterdir())), 1)
 
     @on_every_model
@@ -102,7 +102,7 @@ class Raw(TalkTest):
         with FileServer("serve", folder, "--raw", "127.0.0.1:0", "--discard", *flags) as server:
             upload(server.port, DATA)
             self.assertEqual(
-                server.hear(), f"Received {len(DATA)} bytes from [Client 1], and dropped them\n"
+                server.read_line(), f"Received {len(DATA)} bytes from [Client 1], and dropped them\n"
             )
             self.assertEqual(list(folder.iterdir()), [])
 
@@ -141,7 +141,7 @@ class Offer(TalkTest):
         self.file.write(DATA)
         self.file.flush()
 
-    def test_whoever_connects_gets_it_by_every_strategy(self):
+    def test_every_client_gets_it_by_every_strategy(self):
         strategies = (
             "auto read-send sendfile sendfile-cork splice mmap-send zero-copy uring-splice "
             "uring-read-send-zc"
@@ -154,7 +154,7 @@ class Offer(TalkTest):
                 ) as server:
                     self.assertTrue(download(server.port) == DATA)
                     self.assertRegex(
-                        server.hear(),
+                        server.read_line(),
                         rf"^Sent {len(DATA)} bytes to \[Client 1\] in \d+\.\d+ s \({strategy}\)$",
                     )
 
@@ -166,7 +166,7 @@ class Offer(TalkTest):
             with concurrent.futures.ThreadPoolExecutor(3) as pool:
                 got = list(pool.map(lambda _: download(server.port), range(3)))
             self.assertTrue(all(data == DATA for data in got))
-            self.assertEqual(server.process.wait(PATIENCE), 0)
+            self.assertEqual(server.process.wait(TIMEOUT), 0)
 
     def test_what_is_no_file_is_refused(self):
         for path, why in ((tempfile.gettempdir(), "is a directory"), ("/nowhere", "no such file")):
@@ -184,8 +184,8 @@ def with_little_locked_memory(number):
     most = 512 << 10
     limit = lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (most, most))  # noqa: E731
     user = 100_000 + 2 * os.getpid() + number
-    nobody = {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
-    return {"preexec_fn": limit, **nobody}
+    as_user = {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
+    return {"preexec_fn": limit, **as_user}
 
 
 class LittleLockedMemory(TalkTest):
@@ -201,7 +201,7 @@ class LittleLockedMemory(TalkTest):
         shutil.copy(SLUICE, self.program)
         self.program.chmod(0o755)
 
-    def run_as_nobody(self, number, *words):
+    def run_unprivileged(self, number, *words):
         return FileServer(
             *words, "--listen" if words[0] == "offer" else "--raw", "127.0.0.1:0",
             "--engine", "uring", "--workers", "1", program=self.program,
@@ -210,14 +210,14 @@ class LittleLockedMemory(TalkTest):
 
     def test_an_upload_and_a_download_are_whole_without_registered_buffers(self):
         store = self.folder / "store"
-        with self.run_as_nobody(
+        with self.run_unprivileged(
             0, "serve", store, "--create", "--strategy", "uring-recv-write"
         ) as server:
             self.assertEqual(upload(server.port, DATA), b"")
-            self.assertIn(SHA256, server.hear())
+            self.assertIn(SHA256, server.read_line())
         (kept,) = store.iterdir()
         kept.chmod(0o644)
-        with self.run_as_nobody(
+        with self.run_unprivileged(
             1, "offer", kept, "--strategy", "uring-read-send-zc"
         ) as server:
             self.assertTrue(download(server.port) == DATA)
@@ -226,7 +226,7 @@ class LittleLockedMemory(TalkTest):
 class PythonClients(TalkTest):
     def run_peer(self, name, *words):
         command = [sys.executable, "-B", str(PEERS / name), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         return done.stdout
 
@@ -238,7 +238,7 @@ class PythonClients(TalkTest):
             with FileServer("serve", store, "--create", "--raw", "127.0.0.1:0") as server:
                 said = self.run_peer("upload_client.py", source, server.port)
                 self.assertRegex(said, rf"^{len(DATA)} bytes in ")
-                self.assertIn(SHA256, server.hear())
+                self.assertIn(SHA256, server.read_line())
             slow = FileServer("offer", source, "--listen", "127.0.0.1:0", "--strategy", "read-send")
             with slow, FileServer("offer", source, "--listen", "127.0.0.1:0") as fast:
                 said = self.run_peer("download_client.py", slow.port, fast.port).splitlines()

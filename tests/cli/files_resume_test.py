@@ -10,7 +10,7 @@ import tempfile
 import threading
 
 from files_rig import get, put
-from talk_rig import KILL, PATIENCE, SLUICE, Program, TalkTest
+from talk_rig import KILL, SLUICE, TIMEOUT, Program, TalkTest
 from talk_rig import on_every_loop, one_by_one, wait_until
 
 DATA = os.urandom(20_000_000)
@@ -76,7 +76,7 @@ class Relay:
         self.held.clear()
 
     def wait(self):
-        assert self.held.wait(PATIENCE), "nothing came that could be held up"
+        assert self.held.wait(TIMEOUT), "nothing came that could be held up"
 
     def cut(self):
         """Ends all connections."""
@@ -84,7 +84,7 @@ class Relay:
         with self.lock:
             for pair in self.pairs:
                 for each in pair:
-                    # Whoever reads it is woken, so that closing it is the end of it.
+                    # Wakes the thread that reads it, so that close() is the end of it.
                     with contextlib.suppress(OSError):
                         each.shutdown(socket.SHUT_RD)
                     self.reset(each)
@@ -104,7 +104,7 @@ class Killed(TalkTest):
         server = Program(
             SLUICE, "files", "serve", self.there, "--create", "--http", "127.0.0.1:0", "--engine", engine
         )
-        relay.target = int(server.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)")[1])
+        relay.target = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)")[1])
         return server
 
     def hidden_bytes(self, folder):

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 
-from talk_rig import PATIENCE, SLUICE, Program, engines
+from talk_rig import SLUICE, TIMEOUT, Program, engines
 
 
 def digest_of(data):
@@ -94,7 +94,7 @@ class Fake:
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self.thread.join(PATIENCE)
+        self.thread.join(TIMEOUT)
         # It explains what else may have gone wrong since.
         if self.problem:
             raise self.problem
@@ -108,7 +108,7 @@ class Fake:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            connection.settimeout(PATIENCE)
+            connection.settimeout(TIMEOUT)
             with connection, contextlib.suppress(ConnectionError):
                 try:
                     self.converse(connection)
@@ -117,7 +117,7 @@ class Fake:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
                 except ConnectionError:
                     raise
-                except Exception as problem:  # a mistake in a test, to be told by its thread
+                except Exception as problem:  # a mistake in a test, reported by its thread
                     self.problem = problem
                     self.listener.close()
                     return

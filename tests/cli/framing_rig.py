@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from talk_rig import PATIENCE
+from talk_rig import TIMEOUT
 
 # Longer than the 50 ms after which bytes without a newline may be taken for a message.
 PAUSE = 0.09
@@ -45,7 +45,7 @@ class HalfwayLink:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         for each in [self.listener, *self.ends]:
             each.close()
 
@@ -57,7 +57,7 @@ class HalfwayLink:
         with contextlib.suppress(OSError):
             while True:
                 near = self.listener.accept()[0]
-                far = socket.create_connection(("127.0.0.1", self.target), timeout=PATIENCE)
+                far = socket.create_connection(("127.0.0.1", self.target), timeout=TIMEOUT)
                 for each in (near, far):
                     each.settimeout(None)
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from lab_rig import LITTLE, LabTest
-from talk_rig import PATIENCE, SLUICE, Program
+from talk_rig import SLUICE, TIMEOUT, Program
 
 PLANS = ("copy", "download", "upload", "models", "chat", "echo", "same")
 
@@ -17,7 +17,7 @@ COPIES = {
     "upload": {"recv-write": 2, "splice": 1},
 }
 
-# The command whose configuration a plan's winner is written to.
+# The command whose configuration a plan's best variant is written to.
 TUNED = {"download": "files.offer", "upload": "files.serve"}
 
 
@@ -87,10 +87,10 @@ class Plans(LabTest):
         self.assertEqual(words[:2] + words[3:4], ["taskset", "-c", "sluice"])
         words[words.index("--listen") + 1] = "127.0.0.1:0"
         with Program(SLUICE, *words[4:]) as server:
-            found = server.hear_remark(r"^listening on (127\.0\.0\.1:\d+)")
+            found = server.expect_stderr(r"^listening on (127\.0\.0\.1:\d+)")
             load = figure["load_command"].split()[4:]
             load[3] = found[1]
-            done = subprocess.run([SLUICE, *load], stdout=subprocess.PIPE, timeout=PATIENCE)
+            done = subprocess.run([SLUICE, *load], stdout=subprocess.PIPE, timeout=TIMEOUT)
         self.assertEqual(done.returncode, 0)
         self.assertRegex(done.stdout.decode(), r"(?s)^seconds 0\.0[2-9]\d+\namount [1-9].*\nend\n$")
 
@@ -102,7 +102,7 @@ class Plans(LabTest):
         path = f"PATH={bin_folder}:$PATH; "
         empty = self.work / f"elsewhere-{plan}"
         empty.mkdir()
-        shell = {"shell": True, "cwd": empty, "capture_output": True, "timeout": PATIENCE}
+        shell = {"shell": True, "cwd": empty, "capture_output": True, "timeout": TIMEOUT}
         if not figure["server_command"]:
             for _ in range(2):
                 done = subprocess.run(path + figure["load_command"], **shell)
@@ -112,17 +112,17 @@ class Plans(LabTest):
         command = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:0", figure["server_command"])
         before, _, last = command.rpartition("; ")
         with Program("sh", "-c", f"{path}{before}; exec {last}", cwd=empty) as server:
-            found = server.hear_remark(r"^(?:raw: )?listening on (127\.0\.0\.1:\d+)")
+            found = server.expect_stderr(r"^(?:raw: )?listening on (127\.0\.0\.1:\d+)")
             load = re.sub(r"127\.0\.0\.1:\d+", found[1], figure["load_command"])
             done = subprocess.run(path + load, **shell)
             self.assertEqual(done.returncode, 0, done.stderr)
 
     def use_configuration(self):
-        """Serves by the one that the winners were written to."""
+        """Serves with the configuration that the best variants were written to."""
         (self.work / "given").write_bytes(b"x" * 100)
         flags = ("--listen", "127.0.0.1:0", "--config", self.work / "mine.conf", "--count", "1")
         with Program(SLUICE, "files", "offer", self.work / "given", *flags) as server:
-            server.hear_remark(r"^listening on 127\.0\.0\.1:\d+")
+            server.expect_stderr(r"^listening on 127\.0\.0\.1:\d+")
             server.signal(signal.SIGTERM)
             self.assertEqual(server.end()[0], 0)
 

@@ -7,7 +7,7 @@ import sys
 import unittest
 
 from lab_rig import LITTLE, LabTest
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT
 
 # Brings the loopback up, leaves so many ports from 40000 on, takes the first of them or not, and
 # becomes what it was told.
@@ -39,7 +39,7 @@ def why_no_network():
             return f"there is no {tool}"
     tried = subprocess.run(
         [*network(2), SLUICE, "--version"], env=ENVIRONMENT, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, timeout=PATIENCE, check=False,
+        stderr=subprocess.PIPE, timeout=TIMEOUT, check=False,
     )
     said = tried.stderr.decode().splitlines()
     return f"no network of its own can be made: {said[-1] if said else '?'}" if tried.returncode else ""

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, wait_until
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, wait_until
 
 LITTLE = ("--quick", "--repeat", "1", "--seconds", "0.02", "--size", "256K", "--clients", "2")
 
@@ -48,7 +48,7 @@ class LabTest(unittest.TestCase):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            timeout=4 * PATIENCE,
+            timeout=4 * TIMEOUT,
             cwd=self.work,
             env=self.environment,
             preexec_fn=prepare,

@@ -18,7 +18,7 @@ import unittest
 
 from compute_rig import sanitized
 from lab_rig import LITTLE, LabTest, processes_in
-from talk_rig import PATIENCE, SLUICE, engines, wait_until
+from talk_rig import SLUICE, TIMEOUT, engines, wait_until
 
 
 class Errors(LabTest):
@@ -43,10 +43,10 @@ class Errors(LabTest):
         begun = time.monotonic()
         self.fails(1, "cannot write the report 'no/r.json'", "echo", "--full", "--json", "no/r.json")
         self.fails(1, "cannot write the report", "echo", "--full", "--html", self.work)
-        self.assertLess(time.monotonic() - begun, PATIENCE)
+        self.assertLess(time.monotonic() - begun, TIMEOUT)
 
     @unittest.skipIf(os.geteuid() != 0, "becoming another user is root's")
-    def test_a_report_that_may_not_be_written_is_told_in_a_sentence(self):
+    def test_a_report_that_may_not_be_written_is_reported_in_a_sentence(self):
         closed = self.work / "closed"
         closed.mkdir(mode=0o700)
         self.work.chmod(0o755)
@@ -85,7 +85,7 @@ class Errors(LabTest):
         self.assertEqual(os.listdir(disk), ["filler"])
 
     @unittest.skipIf(os.geteuid() != 0, "only root can be somebody else")
-    def test_a_directory_of_somebody_else(self):
+    def test_a_directory_of_another_user(self):
         nobody = pwd.getpwnam("nobody")
         self.folder.chmod(0o755)
         self.work.chmod(0o755)
@@ -99,7 +99,7 @@ class Errors(LabTest):
         with self.running("echo") as first:
             self.fails(1, "another lab is running", "chat", *LITTLE)
             first.send_signal(signal.SIGINT)
-            first.communicate(timeout=PATIENCE)
+            first.communicate(timeout=TIMEOUT)
         self.assertEqual(self.lab("chat", *LITTLE)[0], 0, "the lock went with the first")
 
     def test_one_core_only(self):
@@ -158,7 +158,7 @@ class Stuck(LabTest):
             cwd=self.work, env=self.environment,
         ) as program:  # fmt: skip
             os.close(writes)
-            out, _ = program.communicate(timeout=2 * PATIENCE)
+            out, _ = program.communicate(timeout=2 * TIMEOUT)
         self.assertEqual(program.returncode, 0)
         self.assertTrue(json.loads(out)["cases"])
 
@@ -196,7 +196,7 @@ class OnATerminal(LabTest):
                 shown += more
         except OSError:  # the other end is closed
             pass
-        self.assertEqual(program.wait(PATIENCE), 0, shown)
+        self.assertEqual(program.wait(TIMEOUT), 0, shown)
         text = shown.decode()
         drawn = re.findall(r"\r(\[[#.]+\][^\r\x1b]*)\x1b\[K", text)
         self.assertTrue(drawn)
@@ -220,7 +220,7 @@ class Interrupted(LabTest):
                 if line.startswith(b"round 2 of "):
                     break
             program.send_signal(signal.SIGINT)
-            out, err = program.communicate(timeout=PATIENCE)
+            out, err = program.communicate(timeout=TIMEOUT)
         self.assertEqual(program.returncode, 130, err)
         self.assertTrue(out)
         report = json.loads((self.work / "r.json").read_text(encoding="utf-8"))
@@ -235,19 +235,19 @@ class Interrupted(LabTest):
     def test_at_once_there_is_nothing_to_keep_and_that_is_said(self):
         with self.running("models") as program:
             program.send_signal(signal.SIGINT)
-            _, err = program.communicate(timeout=PATIENCE)
+            _, err = program.communicate(timeout=TIMEOUT)
         self.assertEqual(program.returncode, 130, err)
 
     def test_sigterm_ends_it_in_order(self):
         with self.running("upload", "--size", "1M") as program:
             program.send_signal(signal.SIGTERM)
-            program.communicate(timeout=PATIENCE)
+            program.communicate(timeout=TIMEOUT)
         self.assertEqual(program.returncode, 1)
 
     def test_killed_it_takes_its_processes_along_and_the_next_one_cleans_up(self):
         with self.running("download", "--size", "1M") as program:
             program.kill()
-            program.communicate(timeout=PATIENCE)
+            program.communicate(timeout=TIMEOUT)
         wait_until(lambda: not processes_in(self.mark), "server and load die with the lab")
         self.assertTrue(list(self.work.glob(".sluice-lab*")))
         status, _, err = self.lab("chat", *LITTLE)

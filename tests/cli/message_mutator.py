@@ -1,7 +1,7 @@
 """A client that says anything, cut anywhere, with pauses, and ends in every way there is.
 
 What it does is drawn from a seed. It never waits long for an answer, and never judges one: what is
-tested is that the server lives on.
+tested is that the server keeps running.
 """
 
 import contextlib
@@ -79,8 +79,8 @@ class Mutator:
         elif way < 0.8:
             time.sleep(0.06)
 
-    def listen(self, peer, patience):
-        peer.settimeout(patience)
+    def listen(self, peer, timeout):
+        peer.settimeout(timeout)
         with contextlib.suppress(TimeoutError):
             while peer.recv(self.random.choice((1, 100, 65536))):
                 pass

@@ -47,7 +47,7 @@ class Compute(ComputeTest):
 
 class Talk(TalkTest):
     @on_every_engine
-    def test_it_lives_on(self, engine):
+    def test_the_server_keeps_running(self, engine):
         with TalkServer(engine, "--echo", "--keep") as server:
             mutate(server.port, SECONDS, SEED)
             with call(server.port) as client:

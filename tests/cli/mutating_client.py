@@ -80,8 +80,8 @@ class Conversation:
         return True
 
 
-def talk(port, seeds, seconds, seed, look=lambda answer: None):
-    """For so long; `look` is given the beginning of each connection's answer. Connections made."""
+def talk(port, seeds, seconds, seed, check=lambda answer: None):
+    """For so long; `check` is given the beginning of each connection's answer. Connections made."""
     chance = random.Random(seed)
     until = time.monotonic() + seconds
     open_ones, made = [], 0
@@ -100,6 +100,6 @@ def talk(port, seeds, seconds, seed, look=lambda answer: None):
             for each in [c for c in open_ones if c in wanted or not c.left]:
                 if not each.go_on(each in ready):
                     each.socket.close()
-                    look(each.answer)
+                    check(each.answer)
                     open_ones.remove(each)
     return made

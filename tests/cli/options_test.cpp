@@ -65,7 +65,7 @@ struct given {
     std::uint32_t number = 7;
 };
 
-std::string complaint_of(CLI::App& app, const std::string& line) {
+std::string error_of(CLI::App& app, const std::string& line) {
     try {
         app.parse(line);
     } catch (const CLI::ParseError& mistake) {
@@ -78,7 +78,7 @@ TEST(options, a_value_left_out_keeps_its_default) {
     given into;
     CLI::App app;
     add_value(app, "--number", into.number, count_from{1, 9}, "N", "A number");
-    EXPECT_EQ(complaint_of(app, ""), "");
+    EXPECT_EQ(error_of(app, ""), "");
     EXPECT_EQ(into.number, 7U);
 }
 
@@ -86,15 +86,15 @@ TEST(options, the_last_of_several_wins) {
     given into;
     CLI::App app;
     add_value(app, "--number", into.number, count_from{1, 9}, "N", "A number");
-    EXPECT_EQ(complaint_of(app, "--number 1 --number=2"), "");
+    EXPECT_EQ(error_of(app, "--number 1 --number=2"), "");
     EXPECT_EQ(into.number, 2U);
 }
 
-TEST(options, a_complaint_names_the_option) {
+TEST(options, an_error_names_the_option) {
     given into;
     CLI::App app;
     add_value(app, "--number", into.number, count_from{1, 9}, "N", "A number");
-    EXPECT_EQ(complaint_of(app, "--number x"), "--number: 'x' is no whole number from 1 to 9");
+    EXPECT_EQ(error_of(app, "--number x"), "--number: 'x' is no whole number from 1 to 9");
     EXPECT_EQ(into.number, 7U);
 }
 

@@ -71,7 +71,7 @@ TEST(output_queue, keeps_the_order_of_both_where_they_are_one) {
 }
 
 TEST(output_queue, a_stream_that_is_not_read_holds_up_no_other) {
-    // The queue's thread is left behind and writes to them for as long as the process lives.
+    // The queue's thread is left behind and writes to them until the process ends.
     static const streams s;
     output_queue queue{s.ends()};
     for (int i = 0; i < 1000; ++i) queue.add(stream::out, line(i));
@@ -86,9 +86,9 @@ TEST(output_queue, counts_what_it_dropped_where_it_is_missing) {
     output_queue queue{s.ends(), most};
     for (int i = 0; i < 1000; ++i) queue.add(stream::out, line(i));
     std::string seen;
-    // What is told is a whole number of lines, each in its place or counted in place of it.
-    int told = 0;
-    for (std::size_t at = 0; told < 1000;) {
+    // What is shown is a whole number of lines, each in its place or counted in place of it.
+    int shown = 0;
+    for (std::size_t at = 0; shown < 1000;) {
         auto end = seen.find('\n', at);
         if (end == std::string::npos) {
             seen += read_some(s.out);
@@ -98,12 +98,12 @@ TEST(output_queue, counts_what_it_dropped_where_it_is_missing) {
         at = end;
         if (int lost = 0; std::sscanf(one.c_str(), "<< %d lines", &lost) == 1) {
             EXPECT_EQ(one, "<< " + std::to_string(lost) + " lines were not shown here >>\n");
-            told += lost;
+            shown += lost;
         } else {
-            EXPECT_EQ(one, line(told++));
+            EXPECT_EQ(one, line(shown++));
         }
     }
-    EXPECT_EQ(told, 1000);
+    EXPECT_EQ(shown, 1000);
     EXPECT_THAT(seen, HasSubstr("not shown"));
     queue.add(stream::out, "later\n");
     EXPECT_EQ(queue.finish(), 0U);

@@ -10,7 +10,7 @@ import sys
 import unittest
 
 PEERS = pathlib.Path(os.environ["SLUICE_SOURCE"], "examples", "python")
-PATIENCE = 30
+TIMEOUT = 30
 
 
 class Program:
@@ -38,12 +38,12 @@ class Program:
         self.process.stdin.write(text)
         self.process.stdin.flush()
 
-    def hear(self):
+    def read_line(self):
         return self.process.stdout.readline()
 
     def end(self, said=None):
         """Says the last words, closes its input and waits. Its status, stdout and stderr."""
-        output, errors = self.process.communicate(said, timeout=PATIENCE)
+        output, errors = self.process.communicate(said, timeout=TIMEOUT)
         return self.process.returncode, output, errors
 
 
@@ -58,21 +58,21 @@ def server():
 
 
 def call(port):
-    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    return socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
 
 
 class Peers(unittest.TestCase):
     def test_take_turns_until_the_client_says_exit(self):
         with server() as (here, port), Program("talk_client.py", "127.0.0.1", port) as there:
             there.say("hello\n")
-            self.assertRegex(here.hear(), r"\A\[Client 127\.0\.0\.1:\d+\] connected\n\Z")
-            self.assertRegex(here.hear(), r"\A\[Client 127\.0\.0\.1:\d+\]: hello\n\Z")
+            self.assertRegex(here.read_line(), r"\A\[Client 127\.0\.0\.1:\d+\] connected\n\Z")
+            self.assertRegex(here.read_line(), r"\A\[Client 127\.0\.0\.1:\d+\]: hello\n\Z")
             here.say("hi\n")
-            self.assertEqual(there.hear(), f"[Server 127.0.0.1:{port}]: hi\n")
+            self.assertEqual(there.read_line(), f"[Server 127.0.0.1:{port}]: hi\n")
             there.say("grüß dich 🙂\n")
-            self.assertRegex(here.hear(), r": grüß dich 🙂\n\Z")
+            self.assertRegex(here.read_line(), r": grüß dich 🙂\n\Z")
             here.say("ciao\n")
-            self.assertEqual(there.hear(), f"[Server 127.0.0.1:{port}]: ciao\n")
+            self.assertEqual(there.read_line(), f"[Server 127.0.0.1:{port}]: ciao\n")
             self.assertEqual(there.end("exit\n"), (0, "", ""))
             status, output, errors = here.end()
             self.assertEqual((status, errors), (0, ""))
@@ -118,7 +118,7 @@ class Peers(unittest.TestCase):
                 peer.close()
                 self.assertEqual(there.end(), (1, "", "the server went away\n"))
 
-    def test_nobody_there_is_said(self):
+    def test_a_refused_connection_is_reported(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         with Program("talk_client.py", "127.0.0.1", port) as there:

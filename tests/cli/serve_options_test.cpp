@@ -99,7 +99,7 @@ class sources : public ::testing::Test {
         return file_;
     }
 
-    /// Runs `sluice ARGUMENTS` into `options_`; what it says on stderr stays in `said_`.
+    /// Runs `sluice ARGUMENTS` into `options_`; what it says on stderr is in `said_`.
     exit_status run(std::vector<std::string> arguments) {
         commands all;
         auto* talk = all.root().add_subcommand("talk");
@@ -119,7 +119,7 @@ class sources : public ::testing::Test {
         auto* files_serve = files->add_subcommand("serve");
         serve_options other;
         add_value(*files_serve, "--http,--listen", other.listen, read_address, "ADDRESS", "Where");
-        add_serve_options_of_many_doors(*files_serve, other, "SLUICE_LISTEN");
+        add_serve_options_of_many_listeners(*files_serve, other, "SLUICE_LISTEN");
         all.on(*files_serve, [&] {
             options_ = other;
             return exit_status::done;
@@ -284,10 +284,10 @@ TEST_F(sources, mistakes_in_the_file_name_file_and_line) {
         {"help = 1\n", ":1: there is no setting 'help'"},
         {"nonsense\n", ":1: 'nonsense' is no setting; write KEY = VALUE"},
     };
-    for (const auto& [text, complaint] : mistakes) {
+    for (const auto& [text, error] : mistakes) {
         const auto file = configure(text);
         EXPECT_EQ(run({"talk", "serve", "--config", file}), exit_status::usage) << text;
-        EXPECT_THAT(said_, StartsWith("sluice: " + file + std::string{complaint}));
+        EXPECT_THAT(said_, StartsWith("sluice: " + file + std::string{error}));
         EXPECT_FALSE(ran_);
     }
 }
@@ -319,9 +319,9 @@ TEST_F(sources, mistakes_on_the_command_line_are_one_line) {
         {{"talk", "serve", "--grace", "soon"}, "--grace: 'soon' is no duration"},
         {{"talk", "serve", "--quiet=perhaps"}, "--quiet cannot be 'perhaps'"},
     };
-    for (const auto& [arguments, complaint] : mistakes) {
-        EXPECT_EQ(run(arguments), exit_status::usage) << complaint;
-        EXPECT_THAT(said_, StartsWith("sluice: " + std::string{complaint}));
+    for (const auto& [arguments, error] : mistakes) {
+        EXPECT_EQ(run(arguments), exit_status::usage) << error;
+        EXPECT_THAT(said_, StartsWith("sluice: " + std::string{error}));
         EXPECT_EQ(said_.find('\n'), said_.size() - 1) << said_;
         EXPECT_FALSE(ran_);
     }

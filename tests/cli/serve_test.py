@@ -1,4 +1,4 @@
-"""All services in one process: each at its door, and one signal ends them all."""
+"""All services in one process: each at its endpoint, and one signal ends them all."""
 
 import contextlib
 import pathlib
@@ -10,7 +10,7 @@ import unittest
 
 from talk_rig import SLUICE, Program
 
-DOORS = ("--chat", "--http", "--raw", "--compute")
+ENDPOINTS = ("--chat", "--http", "--raw", "--compute")
 
 
 def address(text):
@@ -18,41 +18,41 @@ def address(text):
     return host, int(port)
 
 
-class House:
+class AllServices:
     """`sluice serve` on free ports, in a folder of its own."""
 
     def __init__(self, folder, *flags):
         self.folder = folder
-        doors = [word for door in DOORS for word in (door, "127.0.0.1:0")]
+        endpoints = [word for endpoint in ENDPOINTS for word in (endpoint, "127.0.0.1:0")]
         where = ("--files", pathlib.Path(folder, "kept"))
-        self.program = Program(SLUICE, "serve", *doors, *where, *flags, stdin=None)
-        said = self.program.hear_remark(r"^(files over HTTP on .*, chat on .*)$")
+        self.program = Program(SLUICE, "serve", *endpoints, *where, *flags, stdin=None)
+        said = self.program.expect_stderr(r"^(files over HTTP on .*, chat on .*)$")
         self.places = dict(place.split(" on ") for place in said[1].split(", "))
 
-    def call(self, door):
-        return socket.create_connection(address(self.places[door]), timeout=30)
+    def call(self, endpoint):
+        return socket.create_connection(address(self.places[endpoint]), timeout=30)
 
 
 class Serve(unittest.TestCase):
     def setUp(self):
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
 
-    def test_every_door_serves_and_one_signal_ends_all(self):
+    def test_every_endpoint_serves_and_one_signal_ends_all(self):
         for engine in ("epoll", "auto"):
-            house = House(self.folder, "--engine", engine)
-            with house.program:
-                self.assertEqual(len(house.places), len(DOORS))
-                with house.call("compute") as client:
+            server = AllServices(self.folder, "--engine", engine)
+            with server.program:
+                self.assertEqual(len(server.places), len(ENDPOINTS))
+                with server.call("compute") as client:
                     client.sendall(b"20\n")
                     self.assertEqual(client.recv(100), b"10946\n")
-                with house.call("raw files") as client:
+                with server.call("raw files") as client:
                     client.sendall(b"kept whole")
                     client.shutdown(socket.SHUT_WR)
                     self.assertEqual(client.recv(1), b"")
-                received = house.program.hear()
+                received = server.program.read_line()
                 name = re.match(r"Received 10 bytes from \[Client 1\] as (\S+) ", received)
                 self.assertIsNotNone(name, received)
-                with house.call("files over HTTP") as client:
+                with server.call("files over HTTP") as client:
                     fields = "Host: here\r\nConnection: close"
                     client.sendall(f"GET /{name[1]} HTTP/1.1\r\n{fields}\r\n\r\n".encode())
                     answer = client.makefile("rb").read()
@@ -60,32 +60,32 @@ class Serve(unittest.TestCase):
                     self.assertTrue(answer.endswith(b"\r\n\r\nkept whole"), answer)
                 with contextlib.ExitStack() as both:
                     # One after another, so that each has its number.
-                    one = both.enter_context(house.call("chat"))
-                    heard = one.makefile("rb")
-                    self.assertIn(b"you are Client 1 ", heard.readline())
-                    two = both.enter_context(house.call("chat"))
+                    one = both.enter_context(server.call("chat"))
+                    stream = one.makefile("rb")
+                    self.assertIn(b"you are Client 1 ", stream.readline())
+                    two = both.enter_context(server.call("chat"))
                     self.assertIn(b"you are Client 2 ", two.makefile("rb").readline())
                     two.sendall(b"hello\n")
-                    for line in heard:
+                    for line in stream:
                         if line == b"[Client 2]: hello\n":
                             break
-                    house.program.signal(signal.SIGTERM)
-                    rest = heard.read()
+                    server.program.signal(signal.SIGTERM)
+                    rest = stream.read()
                     self.assertTrue(rest.endswith(b"* the server is going down\n"), rest)
-                self.assertEqual(house.program.end()[0], 0)
+                self.assertEqual(server.program.end()[0], 0)
 
-    def test_a_door_that_is_taken_is_said_and_nothing_is_left(self):
+    def test_an_address_in_use_is_reported_and_nothing_is_left(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            for door in DOORS:
-                doors = dict.fromkeys(DOORS, 0) | {door: port}
-                flags = [word for name, where in doors.items() for word in (name, where)]
+            for endpoint in ENDPOINTS:
+                endpoints = dict.fromkeys(ENDPOINTS, 0) | {endpoint: port}
+                flags = [word for name, where in endpoints.items() for word in (name, where)]
                 flags += ["--files", self.folder]
                 with Program(SLUICE, "serve", *flags, stdin=None) as program:
                     status, _, errors = program.end()
                     self.assertEqual(status, 1)
                     self.assertIn(f"127.0.0.1:{port}", errors)
-                    self.assertIn(f"with {door}", errors)
+                    self.assertIn(f"with {endpoint}", errors)
 
     def test_other_models_are_refused_in_words(self):
         for model in ("sync", "fork", "thread", "pool"):

@@ -14,7 +14,7 @@ import tempfile
 import termios
 import unittest
 
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, Program, TalkTest, engines, side_by_side
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Program, TalkTest, engines, side_by_side
 
 LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
 ALL = [("--model", name) for name in ("sync", "fork", "thread", "pool")] + LOOPS
@@ -25,7 +25,7 @@ class Server(Program):
 
     def __init__(self, *words, **options):
         super().__init__(SLUICE, *words, stdin=subprocess.DEVNULL, start_new_session=True, **options)
-        self.port = int(self.hear_remark(r"listening on 127\.0\.0\.1:(\d+) ")[1])
+        self.port = int(self.expect_stderr(r"listening on 127\.0\.0\.1:(\d+) ")[1])
 
 
 class Signals(TalkTest):
@@ -37,7 +37,7 @@ class Signals(TalkTest):
         file = self.folder / "file"
         file.write_bytes(b"hello")
         listen = ("--listen", "127.0.0.1:0")
-        doors = [w for d in ("--chat", "--http", "--raw", "--compute") for w in (d, "127.0.0.1:0")]
+        endpoints = [w for d in ("--chat", "--http", "--raw", "--compute") for w in (d, "127.0.0.1:0")]
         cases = []
         for command, variants, counter in (
             (("talk", "serve", *listen), [("--engine", e) for e in engines()], "conversations"),
@@ -46,7 +46,7 @@ class Signals(TalkTest):
             (("files", "serve", self.folder, "--http", "127.0.0.1:0"), ALL, "requests"),
             (("files", "offer", file, *listen), ALL, "served"),
             (("compute", "serve", *listen), ALL, "at_once"),
-            (("serve", "--files", self.folder, *doors), LOOPS, "members"),
+            (("serve", "--files", self.folder, *endpoints), LOOPS, "members"),
         ):
             for variant in variants:
                 name = {"command": command, "variant": variant}
@@ -57,10 +57,10 @@ class Signals(TalkTest):
         def check(command, counter):
             with Server(*command) as server:
                 server.signal(signal.SIGHUP)
-                server.hear_remark("SIGHUP: the configuration was read again")
+                server.expect_stderr("SIGHUP: the configuration was read again")
                 server.signal(signal.SIGUSR2)
                 server.signal(signal.SIGUSR1)
-                server.hear_remark(rf"^  {counter} +\d+  ")
+                server.expect_stderr(rf"^  {counter} +\d+  ")
                 server.signal(signal.SIGTERM)
                 self.assert_ends(server, 0)
 
@@ -80,10 +80,10 @@ class Signals(TalkTest):
 
         self.on_every_server(check)
 
-    def test_children_hear_them_too(self):
+    def test_children_receive_them_too(self):
         command = ("compute", "serve", "--listen", "127.0.0.1:0", "--model", "fork")
         with Server(*command) as server:
-            with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+            with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
                 for _ in range(2):
                     client.sendall(b"1\n")
                     self.assertEqual(client.recv(10), b"1\n")
@@ -106,11 +106,11 @@ class Configuration(TalkTest):
         with self.serve() as server:
             server.signal(signal.SIGHUP)
             server.signal(signal.SIGUSR1)
-            server.hear_remark("^  at_once")
+            server.expect_stderr("^  at_once")
             self.file.write_text("[compute.serve]\nlog-level = info\n")
             server.signal(signal.SIGHUP)
             self.assertRegex(server.err.next(), "worked_on")
-            server.hear_remark(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ info: SIGHUP")
+            server.expect_stderr(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ info: SIGHUP")
             server.signal(signal.SIGTERM)
             said = self.assert_ends(server, 0)
             self.assertEqual(len(re.findall("SIGHUP", said)), 1)
@@ -120,7 +120,7 @@ class Configuration(TalkTest):
         with self.serve("--grace", "2s") as server:
             self.file.write_text("max-clients = 10\ngrace = 3s\nidle-time = 1m\n")
             server.signal(signal.SIGHUP)
-            server.hear_remark(
+            server.expect_stderr(
                 "warning: SIGHUP: what the configuration says of idle-time, queue counts from the "
                 "next start of the server"
             )
@@ -129,17 +129,17 @@ class Configuration(TalkTest):
         self.file.write_text("log-level = error\n")
         with self.serve("--log-level", "info") as server:
             server.signal(signal.SIGHUP)
-            server.hear_remark("info: SIGHUP")
+            server.expect_stderr("info: SIGHUP")
 
     def test_a_mistake_changes_nothing(self):
         self.file.write_text("log-level = info\n")
         with self.serve() as server:
             self.file.write_text("log-level = much\n")
             server.signal(signal.SIGHUP)
-            server.hear_remark("SIGHUP: .*'much' is none of .*; all stays as it was")
+            server.expect_stderr("SIGHUP: .*'much' is none of .*; all stays as it was")
             self.file.unlink()
             server.signal(signal.SIGHUP)
-            server.hear_remark("SIGHUP: cannot read the configuration .*; all stays as it was")
+            server.expect_stderr("SIGHUP: cannot read the configuration .*; all stays as it was")
             server.signal(signal.SIGTERM)
             self.assert_ends(server, 0, err="served 0 clients")
 
@@ -175,7 +175,7 @@ class Terminal(unittest.TestCase):
         raise AssertionError("it never listened")
 
     def ask(self, port):
-        with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as client:
             client.sendall(b"1\n")
             self.assertEqual(client.recv(10), b"1\n")
 
@@ -185,16 +185,16 @@ class Terminal(unittest.TestCase):
         self.assertIn(b"the configuration was read again", process.stderr.readline())
         self.ask(port)
         os.close(terminal)
-        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(process.wait(TIMEOUT), 0)
 
     def test_the_end_of_the_terminal_drains(self):
         process, terminal, port = self.start()
-        with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as client:
             client.sendall(b"1\n")
             self.assertEqual(client.recv(10), b"1\n")
             os.close(terminal)
             self.assertEqual(client.recv(10), b"")
-        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(process.wait(TIMEOUT), 0)
         self.assertIn(b"SIGHUP: the terminal is gone", process.stderr.read())
 
     def test_under_nohup_it_goes_on(self):
@@ -203,13 +203,13 @@ class Terminal(unittest.TestCase):
         self.assertIn(b"the configuration was read again", process.stderr.readline())
         self.ask(port)
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertEqual(process.wait(TIMEOUT), 0)
 
 
 class Transfers(TalkTest):
     def test_what_lasts_is_said_and_what_a_stop_waits_for(self):
         put = b"PUT /late HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhello"
-        doors = (
+        endpoints = (
             (("--http",), put, " late"),
             (("--raw",), b"hello", ""),
             (("--discard", "--raw"), b"hello", ""),
@@ -218,19 +218,19 @@ class Transfers(TalkTest):
             running = []
             # All of them at a time, for each takes two seconds to be said.
             for variant in ALL:
-                for door, words, name in doors:
+                for endpoint, words, name in endpoints:
                     folder = all.enter_context(tempfile.TemporaryDirectory())
-                    where = (folder, *door, "127.0.0.1:0")
+                    where = (folder, *endpoint, "127.0.0.1:0")
                     command = ("files", "serve", *where, "--no-sync", *variant)
                     server = all.enter_context(Server(*command, "--grace", "100ms"))
-                    client = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+                    client = socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
                     all.enter_context(client).sendall(words)
                     running.append((variant, server, name))
             for variant, server, name in running:
                 with self.subTest(variant, name=name):
-                    server.hear_remark(rf"info: \[Client 1\] goes on sending{name}: 5 B so far")
+                    server.expect_stderr(rf"info: \[Client 1\] goes on sending{name}: 5 B so far")
                     server.signal(signal.SIGTERM)
-                    server.hear_remark(r"info: stopping: 1 transfer may go on for 0.1 s")
+                    server.expect_stderr(r"info: stopping: 1 transfer may go on for 0.1 s")
                     self.assert_ends(server, 0)
 
 
@@ -242,7 +242,7 @@ class Reports(TalkTest):
             with self.subTest(variant), tempfile.TemporaryDirectory() as folder:
                 command = ("files", "serve", folder, "--raw", "127.0.0.1:0", "--no-sync", *variant)
                 with Server(*command, "--grace", "10ms") as server:
-                    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+                    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
                         for _ in range(size // len(piece)):
                             client.sendall(piece)
                         client.shutdown(socket.SHUT_WR)

@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 from compute_rig import sanitized
-from talk_rig import PATIENCE, SLUICE, Ended, Program, Socket, engines, side_by_side, wait_until
+from talk_rig import SLUICE, TIMEOUT, Ended, Program, Socket, engines, side_by_side, wait_until
 
 MODELS = [("--model", model) for model in ("fork", "thread", "pool")]
 MODELS += [("--engine", engine) for engine in engines() if engine != "blocking"]
@@ -22,30 +22,30 @@ GET = b"GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 class Server(Program):
     """A command that listens at one place or several, each by its word in what it says."""
 
-    def __init__(self, *words, doors):
+    def __init__(self, *words, endpoints):
         super().__init__(SLUICE, *words, stdin=subprocess.DEVNULL)
         self.ports = {}
         try:
-            for door in doors:
-                self.ports[door] = int(self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)")[1])
+            for endpoint in endpoints:
+                self.ports[endpoint] = int(self.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)")[1])
         except Ended:
             super().__exit__()
             raise
 
-    def call(self, door, source="127.0.0.1", window=None):
+    def call(self, endpoint, source="127.0.0.1", window=None):
         connected = socket.socket()
         if window:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-        connected.settimeout(PATIENCE)
+        connected.settimeout(TIMEOUT)
         connected.bind((source, 0))
-        connected.connect(("127.0.0.1", self.ports[door]))
+        connected.connect(("127.0.0.1", self.ports[endpoint]))
         return Socket(connected)
 
-    def timers(self, door):
+    def timers(self, endpoint):
         """The timers of its established connections there, as /proc/net/tcp numbers them."""
         rows = pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
         rows = [row.split() for row in rows]
-        local = f":{self.ports[door]:04X}"
+        local = f":{self.ports[endpoint]:04X}"
         return [row[5][:2] for row in rows if row[1].endswith(local) and row[3] == "01"]
 
 
@@ -71,15 +71,15 @@ class Stalled(unittest.TestCase):
         self.kept = self.enterContext(contextlib.ExitStack())
 
     def files(self, *flags):
-        doors = ("--http", "127.0.0.1:0", "--raw", "127.0.0.1:0")
+        endpoints = ("--http", "127.0.0.1:0", "--raw", "127.0.0.1:0")
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
         for name in ("small", "large"):
             (folder / name).hardlink_to(self.folder / name)
         where = ("files", "serve", folder, "--no-sync")
-        return Server(*where, *doors, *flags, doors=("http", "raw"))
+        return Server(*where, *endpoints, *flags, endpoints=("http", "raw"))
 
-    def stall(self, server, door, said=b"", **options):
-        client = self.kept.enter_context(server.call(door, **options))
+    def stall(self, server, endpoint, said=b"", **options):
+        client = self.kept.enter_context(server.call(endpoint, **options))
         client.send(said)
         return client
 
@@ -109,17 +109,17 @@ class Stalled(unittest.TestCase):
             "a silent stream": ("raw", b""),
             "half a stream": ("raw", b"half"),
         }
-        for what, (door, said) in stalls.items():
+        for what, (endpoint, said) in stalls.items():
             with self.subTest(what), self.files("--model", "pool", "--workers", "2", *LONG) as server:
                 for _ in range(3):
-                    self.stall(server, door, said, window=4096)
+                    self.stall(server, endpoint, said, window=4096)
                 self.assert_http(server)
                 self.assert_raw(server)
 
     def test_no_thread_of_a_pool_waits_for_a_client_of_an_offer(self):
         offer = ("files", "offer", self.folder / "large", "--listen", "127.0.0.1:0")
         flags = ("--model", "pool", "--workers", "2", "--body-time", "1h")
-        with Server(*offer, *flags, doors=("offer",)) as server:
+        with Server(*offer, *flags, endpoints=("offer",)) as server:
             for _ in range(3):
                 self.stall(server, "offer", window=4096)
             with server.call("offer") as client:
@@ -127,7 +127,7 @@ class Stalled(unittest.TestCase):
 
     def test_no_thread_of_a_pool_waits_for_a_client_of_compute(self):
         flags = ("--listen", "127.0.0.1:0", "--model", "pool", "--workers", "2", "--work", "echo")
-        with Server("compute", "serve", *flags, doors=("compute",)) as server:
+        with Server("compute", "serve", *flags, endpoints=("compute",)) as server:
             question = b"a" * 60_000 + b"\n"
             for _ in range(2):
                 self.stall(server, "compute", b"half a quest")
@@ -143,23 +143,23 @@ class Stalled(unittest.TestCase):
     # ----- at the limit of clients
 
     @on_every_model
-    def test_silent_clients_at_the_limit_of_one_door_leave_the_other_open(self, flags):
+    def test_silent_clients_at_the_limit_of_one_endpoint_leave_the_other_open(self, flags):
         for full, free in (("raw", self.assert_http), ("http", self.assert_raw)):
             with self.files("--max-clients", "2", *LONG, *flags) as server:
                 silent = [self.stall(server, full) for _ in range(4)]
                 free(server)
                 free(server)
-                # A door that was full opens again.
+                # An endpoint that was full accepts again.
                 for client in silent:
                     client.reset()
                 self.assert_http(server)
                 self.assert_raw(server)
 
-    def test_silent_clients_of_an_echo_make_room_for_others(self):
+    def test_silent_clients_of_an_echo_give_way_to_others(self):
         for model in [("--model", "sync"), *MODELS]:
             limits = ("--max-clients", "2", "--idle-time", "200ms", "--listen", "127.0.0.1:0")
             echo = ("talk", "serve", "--echo", "--keep", "--quiet", *limits, *model)
-            with self.subTest(model), Server(*echo, doors=("talk",)) as server:
+            with self.subTest(model), Server(*echo, endpoints=("talk",)) as server:
                 silent = self.stall(server, "talk")
                 self.stall(server, "talk", b"half a mess")
                 with server.call("talk") as client:
@@ -167,26 +167,26 @@ class Stalled(unittest.TestCase):
                     self.assertEqual(client.receive(6), b"hello\n")
                 self.assertEqual(silent.receive(5), b"exit\n")
 
-    def test_silent_clients_at_three_doors_leave_the_fourth_open(self):
-        doors = ("http", "raw", "compute", "chat")
+    def test_silent_clients_at_three_endpoints_leave_the_fourth_open(self):
+        endpoints = ("http", "raw", "compute", "chat")
         for engine in engines():
             if engine == "blocking":
                 continue
-            words = [word for door in doors for word in (f"--{door}", "127.0.0.1:0")]
+            words = [word for endpoint in endpoints for word in (f"--{endpoint}", "127.0.0.1:0")]
             flags = ("--files", self.folder, "--max-clients", "2", "--quiet", "--engine", engine)
             with self.subTest(engine), Program(
                 SLUICE, "serve", *words, *flags, stdin=subprocess.DEVNULL
             ) as program:
-                said = program.hear_remark(r"^(files over HTTP on .*, chat on .*)$")
+                said = program.expect_stderr(r"^(files over HTTP on .*, chat on .*)$")
                 ports = [int(port) for port in re.findall(r":(\d+)", said[1])]
                 server = program
-                server.ports = dict(zip(doors, ports))
-                dial = lambda door: self.kept.enter_context(
-                    Socket(socket.create_connection(("127.0.0.1", server.ports[door]), PATIENCE))
+                server.ports = dict(zip(endpoints, ports))
+                dial = lambda endpoint: self.kept.enter_context(
+                    Socket(socket.create_connection(("127.0.0.1", server.ports[endpoint]), TIMEOUT))
                 )
-                for door in doors[1:]:
+                for endpoint in endpoints[1:]:
                     for _ in range(3):
-                        dial(door)
+                        dial(endpoint)
                 client = dial("http")
                 client.send(GET)
                 self.assertTrue(client.receive_to_end().endswith(b"\r\n\r\nhello\n"))
@@ -197,14 +197,14 @@ class Stalled(unittest.TestCase):
     def test_one_address_has_as_many_connections_as_it_may_have(self, flags):
         flags = ("--listen", "127.0.0.1:0", "--max-per-address", "2", *flags)
         with Server(
-            "compute", "serve", *flags, doors=("compute",)
+            "compute", "serve", *flags, endpoints=("compute",)
         ) as server:
             here = [self.stall(server, "compute", b"1\n") for _ in range(2)]
             for client in here:
                 self.assertEqual(client.receive(2), b"1\n")
             with server.call("compute") as third:
                 self.assertEqual(third.receive_to_end(), b"")
-            server.hear_remark(r"as one may have here \(--max-per-address\): 127\.0\.0\.1:")
+            server.expect_stderr(r"as one may have here \(--max-per-address\): 127\.0\.0\.1:")
             with server.call("compute", source="127.0.0.2") as other:
                 other.send(b"10\n")
                 self.assertEqual(other.receive(3), b"89\n")
@@ -222,7 +222,7 @@ class Stalled(unittest.TestCase):
 
     def test_a_chat_counts_addresses_too(self):
         flags = ("chat", "serve", "--listen", "127.0.0.1:0", "--max-per-address", "1")
-        with Server(*flags, doors=("chat",)) as server:
+        with Server(*flags, endpoints=("chat",)) as server:
             member = self.stall(server, "chat")
             self.assertIn(b"welcome", member.receive(9))
             with server.call("chat") as second:
@@ -236,7 +236,7 @@ class Stalled(unittest.TestCase):
     def test_a_peer_that_is_gone_is_noticed_by_tcp(self, flags):
         flags = ("--listen", "127.0.0.1:0", *flags)
         with Server(
-            "compute", "serve", *flags, doors=("compute",)
+            "compute", "serve", *flags, endpoints=("compute",)
         ) as server:
             client = self.stall(server, "compute", b"1\n")
             self.assertEqual(client.receive(2), b"1\n")
@@ -252,17 +252,17 @@ class Stalled(unittest.TestCase):
                     client.send(said)
                     with self.assertRaises(ConnectionResetError):
                         client.receive_to_end()
-                self.assertRegex(server.hear(), r"^Lost \[Client \d+\] .*the deadline passed")
+                self.assertRegex(server.read_line(), r"^Lost \[Client \d+\] .*the deadline passed")
             self.assert_raw(server)
 
     @on_every_model(and_sync=True)
     def test_a_client_that_reads_nothing_of_an_offer_is_left(self, flags):
         offer = ("files", "offer", self.folder / "large", "--listen", "127.0.0.1:0")
         with Server(
-            *offer, "--body-time", "200ms", *flags, doors=("offer",)
+            *offer, "--body-time", "200ms", *flags, endpoints=("offer",)
         ) as server:
             self.stall(server, "offer", window=4096)
-            self.assertRegex(server.hear(), r"^Lost \[Client 1\] after \d+ bytes: .*the deadline passed")
+            self.assertRegex(server.read_line(), r"^Lost \[Client 1\] after \d+ bytes: .*the deadline passed")
 
     @unittest.skipIf(sanitized(), "its memory is not the program's alone")
     def test_what_a_burst_of_clients_cost_is_given_back(self):

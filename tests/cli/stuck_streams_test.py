@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from talk_rig import ENVIRONMENT, PATIENCE, SLUICE, engines, wait_until
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, engines, wait_until
 
 PAGE = 4096  # the smallest pipe (pipe(7))
 TIMES = 20  # lines, the first of which finds its pipe full already
@@ -45,9 +45,9 @@ def fill(pipe):
 
 
 class Stuck:
-    """A server with `doors`, whose streams take nothing from when it listens."""
+    """A server with `endpoints`, whose streams take nothing from when it listens."""
 
-    def __init__(self, *words, doors=1):
+    def __init__(self, *words, endpoints=1):
         self.out, out = small_pipe()
         self.err, err = small_pipe()
         self.filled = [out, err]
@@ -59,8 +59,8 @@ class Stuck:
             env=ENVIRONMENT,
         )
         said = b""
-        # A line a door, and one that tells them all apart.
-        while said.count(b"\n") < (doors if doors == 1 else doors + 1):
+        # A line per endpoint, and one that distinguishes them.
+        while said.count(b"\n") < (endpoints if endpoints == 1 else endpoints + 1):
             said += os.read(self.err, PAGE)
         self.ports = [int(p) for p in re.findall(r"listening on 127\.0\.0\.1:(\d+)", said.decode())]
         self.places = dict(re.findall(r"(\w[\w ]*) on 127\.0\.0\.1:(\d+)", said.decode()))
@@ -77,21 +77,21 @@ class Stuck:
             os.close(each)
 
     def dial(self, port=None):
-        return socket.create_connection(("127.0.0.1", port or self.ports[0]), timeout=PATIENCE)
+        return socket.create_connection(("127.0.0.1", port or self.ports[0]), timeout=TIMEOUT)
 
     def converse(self, port=None, question=b"1\n", answer=b"1\n"):
-        """Asks and hears, each time in a connection that the server would report."""
+        """Asks and reads the answer, each time in a connection that the server would report."""
         for _ in range(TIMES):
             with self.dial(port) as peer:
                 peer.sendall(question)
-                heard = b""
-                while not heard.endswith(answer):
-                    heard += peer.recv(PAGE) or self.process.kill()
+                received = b""
+                while not received.endswith(answer):
+                    received += peer.recv(PAGE) or self.process.kill()
 
     def put(self, times=TIMES, port=None):
         for number in range(times):
             connection = http.client.HTTPConnection(
-                "127.0.0.1", port or self.ports[0], timeout=PATIENCE
+                "127.0.0.1", port or self.ports[0], timeout=TIMEOUT
             )
             with contextlib.closing(connection):
                 connection.request("PUT", f"/{number}", b"hello")
@@ -116,18 +116,18 @@ class Servers(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-    def check(self, variants, command, use, doors=1, signals=TELLING):
+    def check(self, variants, command, use, endpoints=1, signals=TELLING):
         """Of all variants at the same time: for most of it they wait for their stuck streams."""
 
         def serve(variant):
             folder = tempfile.mkdtemp(dir=self.folder)
             words = [folder if word is FOLDER else word for word in command]
-            with Stuck(*words, *variant, doors=doors) as server:
+            with Stuck(*words, *variant, endpoints=endpoints) as server:
                 for number in signals:
                     server.process.send_signal(number)
                 use(server)
                 server.process.send_signal(signal.SIGTERM)
-                self.assertEqual(server.process.wait(PATIENCE), 0)
+                self.assertEqual(server.process.wait(TIMEOUT), 0)
 
         with concurrent.futures.ThreadPoolExecutor(len(variants)) as threads:
             served = [(variant, threads.submit(serve, variant)) for variant in variants]
@@ -150,7 +150,7 @@ class Servers(unittest.TestCase):
             server.put(port=int(server.places["HTTP"]))
             server.stream(int(server.places["streams"]))
 
-        self.check(models("sync", "fork", "thread", "pool"), command, use, doors=2)
+        self.check(models("sync", "fork", "thread", "pool"), command, use, endpoints=2)
 
     def test_offer(self):
         file = self.folder / "file"
@@ -181,19 +181,19 @@ class Servers(unittest.TestCase):
 
     def test_all_in_one(self):
         command = ["serve", "--files", FOLDER]
-        for door in ("--chat", "--http", "--raw", "--compute"):
-            command += (door, "127.0.0.1:0")
+        for endpoint in ("--chat", "--http", "--raw", "--compute"):
+            command += (endpoint, "127.0.0.1:0")
 
         def use(server):
             server.chat(int(server.places["chat"]))
             server.converse(int(server.places["compute"]))
             server.stream(int(server.places["raw files"]))
 
-        self.check(LOOPS, command, use, doors=4)
+        self.check(LOOPS, command, use, endpoints=4)
 
 
-class Told(unittest.TestCase):
-    """What a reader hears that comes late: each line, or that it was not shown."""
+class Reported(unittest.TestCase):
+    """What a late reader receives: each line, or that it was not shown."""
 
     def test_files(self):
         for variant in models("fork"):
@@ -203,23 +203,23 @@ class Told(unittest.TestCase):
                     server.put()
                     os.read(server.out, PAGE)
                     files = TIMES
-                    heard = b""
+                    received = b""
                     os.set_blocking(server.out, False)
-                    # What was dropped is told with the next line that finds room.
-                    while told(heard) < files or files == TIMES:
+                    # What was dropped is reported with the next line that fits.
+                    while reported(received) < files or files == TIMES:
                         server.put(1)
                         files += 1
                         while select.select([server.out], [], [], PAUSE)[0]:
-                            heard += os.read(server.out, PAGE)
-                    self.assertEqual(told(heard), files)
-                    self.assertEqual(b"not shown" in heard, variant == ("--model", "fork"))
+                            received += os.read(server.out, PAGE)
+                    self.assertEqual(reported(received), files)
+                    self.assertEqual(b"not shown" in received, variant == ("--model", "fork"))
                     server.process.send_signal(signal.SIGTERM)
-                    self.assertEqual(server.process.wait(PATIENCE), 0)
+                    self.assertEqual(server.process.wait(TIMEOUT), 0)
 
 
-def told(heard):
-    lost = re.findall(rb"^<< (\d+) lines were not shown here >>\n", heard, re.MULTILINE)
-    return heard.count(b"Received ") + sum(int(number) for number in lost)
+def reported(received):
+    lost = re.findall(rb"^<< (\d+) lines were not shown here >>\n", received, re.MULTILINE)
+    return received.count(b"Received ") + sum(int(number) for number in lost)
 
 
 class Clients(unittest.TestCase):
@@ -235,7 +235,7 @@ class Clients(unittest.TestCase):
                     for each in waits:
                         each(client)
                     client.send_signal(signal.SIGINT)
-                    return client.wait(PATIENCE)
+                    return client.wait(TIMEOUT)
                 finally:
                     client.kill()
         finally:
@@ -243,11 +243,11 @@ class Clients(unittest.TestCase):
             os.close(writes)
 
     def test_get(self):
-        with socket.create_server(("127.0.0.1", 0)) as door:
-            port = door.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
 
             def answer(_client):
-                peer = self.enterContext(door.accept()[0])
+                peer = self.enterContext(listener.accept()[0])
                 peer.recv(PAGE)
                 peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
                 wait_until(lambda: unsent(peer) == 0, "the client has the answer")
@@ -260,20 +260,20 @@ class Clients(unittest.TestCase):
 
     def test_talk_join(self):
         for stuck in ("stdout", "stderr"):
-            with self.subTest(stuck), socket.create_server(("127.0.0.1", 0)) as door:
+            with self.subTest(stuck), socket.create_server(("127.0.0.1", 0)) as listener:
 
-                def answer(_client, door=door):
-                    peer = self.enterContext(door.accept()[0])
+                def answer(_client, listener=listener):
+                    peer = self.enterContext(listener.accept()[0])
                     peer.sendall(b"hello\n" * TIMES)
                     wait_until(lambda: unsent(peer) == 0, "the client has what was said")
 
-                port = door.getsockname()[1]
+                port = listener.getsockname()[1]
                 status = self.interrupt("talk", "join", port, stuck=stuck, waits=(answer,))
                 self.assertEqual(status, 130)
 
     def test_talk_serve_without_an_echo(self):
         def call(server):
-            # It hears signals by then.
+            # It handles signals by then.
             listening = re.match(rb"listening on 127\.0\.0\.1:(\d+) ", server.stderr.readline())
             peer = self.enterContext(socket.create_connection(("127.0.0.1", int(listening[1]))))
             peer.sendall(b"hello\n" * TIMES)

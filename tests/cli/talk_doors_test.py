@@ -1,4 +1,4 @@
-"""sluice talk with too many clients, too much said, and doors that are shut."""
+"""sluice talk with too many clients, too much said, and listeners that are closed."""
 
 import os
 import pathlib
@@ -12,8 +12,8 @@ from talk_rig import (
     Server,
     TalkTest,
     call,
-    door,
     free_port,
+    listener,
     on_every_engine,
 )
 
@@ -32,7 +32,7 @@ class Others(TalkTest):
                 0,
                 f"[Client {first.name}] connected\n[Client {first.name}]: hello\n",
             )
-            # Nobody read what it said, so this is no orderly end.
+            # The server did not read what it said, so this is no orderly end.
             self.assertRaises(ConnectionResetError, second.receive_to_end)
 
     @on_every_engine
@@ -44,7 +44,7 @@ class Others(TalkTest):
                 server.type("hi\n")
                 self.assertEqual(first.receive(3), b"hi\n")
                 first.reset()
-                server.hear_remark(rf"^sluice: \[Client {first.name}\] went away during its own")
+                server.expect_stderr(rf"^sluice: \[Client {first.name}\] went away during its own")
                 server.type("you too\n")
                 self.assertEqual(second.receive(8), b"you too\n")
                 second.send(b"exit\n")
@@ -114,7 +114,7 @@ class TooMuch(TalkTest):
 
     @on_every_engine
     def test_a_server_that_talks_too_much(self, engine):
-        with door() as (port, accept), Client(engine, port) as client, accept() as peer:
+        with listener() as (port, accept), Client(engine, port) as client, accept() as peer:
             client.type("hello\n")
             self.assertEqual(peer.receive(6), b"hello\n")
             peer.send(b"x" * (1 << 20))
@@ -123,9 +123,9 @@ class TooMuch(TalkTest):
             self.assert_ends(client, 1, "", "sent a message longer than 65536 bytes")
 
 
-class Doors(TalkTest):
+class Listeners(TalkTest):
     @on_every_engine
-    def test_nobody_listens(self, engine):
+    def test_connection_refused(self, engine):
         port = free_port()
         with Client(engine, port) as client:
             self.assert_ends(
@@ -150,7 +150,7 @@ class Doors(TalkTest):
         self.assert_no_server("nobody.invalid:5000", "cannot listen on 'nobody.invalid:5000': ")
 
     def test_the_port_is_taken(self):
-        with door() as (port, _):
+        with listener() as (port, _):
             self.assert_no_server(
                 f"127.0.0.1:{port}",
                 f"cannot listen on 127.0.0.1:{port}: address already in use; end the program that "

@@ -8,8 +8,8 @@ import unittest
 
 from talk_rig import (
     ENVIRONMENT,
-    PATIENCE,
     SLUICE,
+    TIMEOUT,
     Client,
     Program,
     Server,
@@ -28,7 +28,7 @@ def run(*words, **environment):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         env=ENVIRONMENT | environment,
     )
     return done.returncode, done.stdout, done.stderr
@@ -36,7 +36,7 @@ def run(*words, **environment):
 
 class Usage(TalkTest):
     def test_what_is_wrong_is_said_in_one_line(self):
-        for words, complaint in (
+        for words, error in (
             ([], "say what to do: serve or join"),
             (["shout"], "there is no command 'shout'"),
             (["serve", "--eco"], "did you mean --echo?"),
@@ -55,7 +55,7 @@ class Usage(TalkTest):
             with self.subTest(words=words):
                 status, out, err = run(*words)
                 self.assertEqual((status, out), (2, ""), err)
-                self.assertIn(complaint, err)
+                self.assertIn(error, err)
                 self.assertEqual(err.count("\n"), 1)
 
     def test_models_that_have_nothing_to_spread(self):
@@ -93,12 +93,12 @@ class Listening(TalkTest):
 
     def test_the_model_alone_chooses_the_engine(self):
         with Program(SLUICE, "talk", "serve", "--listen", "0", "--model", "sync") as server:
-            server.hear_remark(r"^listening on 127\.0\.0\.1:\d+ \(sync, blocking\)$")
+            server.expect_stderr(r"^listening on 127\.0\.0\.1:\d+ \(sync, blocking\)$")
 
     def test_other_addresses(self):
         for where, shown in (("[::1]:0", r"\[::1\]"), ("localhost:0", r"(127\.0\.0\.1|\[::1\])")):
             with Program(SLUICE, "talk", "serve", "--echo", "--listen", where) as server:
-                found = server.hear_remark(rf"^listening on ({shown}:\d+) ")
+                found = server.expect_stderr(rf"^listening on ({shown}:\d+) ")
                 with Client("epoll", found[1]) as client:
                     client.type("hello\nexit\n")
                     self.assert_ends(client, 0, f"[Server {found[1]}]: hello\n")
@@ -106,10 +106,10 @@ class Listening(TalkTest):
 
     def test_without_io_uring_epoll_is_used_and_the_reason_said(self):
         with Program(DENY, "EPERM", "--", SLUICE, "talk", "serve", "--listen", "0") as server:
-            server.hear_remark("^io_uring does not work here, so epoll is used: .*seccomp")
-            server.hear_remark(r"^listening on 127\.0\.0\.1:\d+ \(event, epoll\)$")
+            server.expect_stderr("^io_uring does not work here, so epoll is used: .*seccomp")
+            server.expect_stderr(r"^listening on 127\.0\.0\.1:\d+ \(event, epoll\)$")
 
-    def test_without_io_uring_who_insists_is_told_what_to_do(self):
+    def test_without_io_uring_a_user_who_insists_learns_what_to_do(self):
         for command in (("serve", "--listen", "0"), ("join", "1")):
             words = (SLUICE, "talk", *command, "--engine", "uring")
             with Program(DENY, "ENOSYS", "--", *words) as program:

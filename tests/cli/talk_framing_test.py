@@ -3,7 +3,7 @@
 import unittest
 
 from framing_rig import HalfwayLink, keys, send_apart
-from talk_rig import Client, Program, Server, TalkTest, call, door, on_every_engine
+from talk_rig import Client, Program, Server, TalkTest, call, listener, on_every_engine
 
 
 class Framing(TalkTest):
@@ -43,9 +43,9 @@ class Framing(TalkTest):
         with Server(engine, "--echo") as server:
             with Program("telnet", "127.0.0.1", server.port) as telnet:
                 for _ in range(3):
-                    telnet.hear()
+                    telnet.read_line()
                 telnet.type("hello\n")
-                self.assertEqual(telnet.hear(), "hello\n")
+                self.assertEqual(telnet.read_line(), "hello\n")
 
     @on_every_engine
     def test_the_end_comes_in_the_middle_of_a_line(self, engine):
@@ -57,15 +57,15 @@ class Framing(TalkTest):
 
     @on_every_engine
     def test_a_server_whose_lines_pause(self, engine):
-        with door() as (port, accept), Client(engine, port) as client, accept() as peer:
+        with listener() as (port, accept), Client(engine, port) as client, accept() as peer:
             client.type("hello\n")
             self.assertEqual(peer.receive(6), b"hello\n")
             peer.send(b"one\n")
-            self.assertEqual(client.hear(), f"[Server 127.0.0.1:{port}]: one\n")
+            self.assertEqual(client.read_line(), f"[Server 127.0.0.1:{port}]: one\n")
             client.type("and\n")
             self.assertEqual(peer.receive(4), b"and\n")
             send_apart(peer, b"gr\xc3", b"\xbcn", b"\n")
-            self.assertEqual(client.hear(), f"[Server 127.0.0.1:{port}]: grün\n")
+            self.assertEqual(client.read_line(), f"[Server 127.0.0.1:{port}]: grün\n")
             client.type("exit\n")
             self.assertEqual(peer.receive_to_end(), b"exit\n")
             self.assert_ends(client, 0)

@@ -10,7 +10,7 @@ from talk_rig import (
     Server,
     TalkTest,
     call,
-    door,
+    listener,
     on_every_engine,
 )
 
@@ -29,9 +29,9 @@ class Stdin(TalkTest):
                     out = f"{name}: 1\n{name}: 2\n{name}: never needed\n"
                     err = self.assert_ends(client, 0, out)
                     self.assertIn("your input is at its end: you ended the conversation\n", err)
-                heard = server.end()[1].splitlines()[1:]
+                received = server.end()[1].splitlines()[1:]
                 self.assertEqual(
-                    [line.partition("]: ")[2] for line in heard],
+                    [line.partition("]: ")[2] for line in received],
                     ["eins", "zwei", "über, ohne Ende"],
                 )
 
@@ -46,7 +46,7 @@ class Stdin(TalkTest):
                 f"[Client {peer.name}] connected\n[Client {peer.name}]: hello\n",
                 "your input is at its end",
             )
-        with door() as (port, accept):
+        with listener() as (port, accept):
             with Client(engine, port, stdin=subprocess.DEVNULL) as client, accept() as peer:
                 self.assertEqual(peer.receive_to_end(), b"exit\n")
                 self.assert_ends(client, 0, "")
@@ -56,7 +56,7 @@ class Stdin(TalkTest):
         with Server(engine) as server:
             server.end_input()
             with call(server.port) as peer:
-                server.hear()
+                server.read_line()
                 peer.send(b"hello\n")
                 self.assertEqual(peer.receive_to_end(), b"exit\n")
             self.assert_ends(server, 0)
@@ -78,7 +78,7 @@ class Stdin(TalkTest):
             self.assert_ends(server, 0)
 
     @on_every_engine
-    def test_a_server_that_keeps_on_ends_when_nobody_can_answer(self, engine):
+    def test_a_server_that_keeps_on_ends_when_its_input_has_ended(self, engine):
         with Server(engine, "--keep", stdin=subprocess.DEVNULL) as server:
             with call(server.port) as peer:
                 peer.send(b"hello\n")

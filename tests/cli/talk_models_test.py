@@ -2,7 +2,7 @@
 
 import unittest
 
-from talk_rig import TalkTest, Server, call
+from talk_rig import Server, TalkTest, call
 
 
 class Models(TalkTest):

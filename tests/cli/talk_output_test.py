@@ -7,8 +7,8 @@ import tempfile
 import unittest
 
 from talk_rig import (
-    PATIENCE,
     SLUICE,
+    TIMEOUT,
     Program,
     Server,
     TalkTest,
@@ -24,7 +24,7 @@ class Stdout(TalkTest):
     def test_lines_come_one_by_one(self, engine):
         """Every other test would hang if they did not; here it is said."""
         with Server(engine) as server, call(server.port) as peer:
-            self.assertEqual(server.hear(), f"[Client {peer.name}] connected\n")
+            self.assertEqual(server.read_line(), f"[Client {peer.name}] connected\n")
 
     @on_every_engine
     def test_a_regular_file(self, engine):
@@ -84,7 +84,7 @@ class Stdout(TalkTest):
                 with call(port_of(process.pid)) as peer:
                     peer.send(b"hello\nexit\n")
                     self.assertEqual(peer.receive_to_end(), b"hello\n")
-                self.assertEqual(process.wait(PATIENCE), 0)
+                self.assertEqual(process.wait(TIMEOUT), 0)
             finally:
                 process.kill()
                 process.wait()

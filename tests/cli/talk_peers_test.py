@@ -10,9 +10,9 @@ from talk_rig import (
     Server,
     TalkTest,
     call,
-    door,
     engines,
     free_port,
+    listener,
     listens,
     on_every_engine,
     python_client,
@@ -28,15 +28,15 @@ class WithItself(TalkTest):
     def test_takes_turns_until_the_client_says_exit(self, engine):
         with Server(engine) as server, Client(engine, server.port) as client:
             client.type("hello\n")
-            name = server.hear().removesuffix(" connected\n")
+            name = server.read_line().removesuffix(" connected\n")
             self.assertRegex(name, r"^\[Client 127\.0\.0\.1:\d+\]$")
-            self.assertEqual(server.hear(), f"{name}: hello\n")
+            self.assertEqual(server.read_line(), f"{name}: hello\n")
             server.type("hi\n")
-            self.assertEqual(client.hear(), f"[Server 127.0.0.1:{server.port}]: hi\n")
+            self.assertEqual(client.read_line(), f"[Server 127.0.0.1:{server.port}]: hi\n")
             client.type(GREETING + "\n")
-            self.assertEqual(server.hear(), f"{name}: {GREETING}\n")
+            self.assertEqual(server.read_line(), f"{name}: {GREETING}\n")
             server.type(GREETING + "\n")
-            self.assertEqual(client.hear(), f"[Server 127.0.0.1:{server.port}]: {GREETING}\n")
+            self.assertEqual(client.read_line(), f"[Server 127.0.0.1:{server.port}]: {GREETING}\n")
             client.type("exit\n")
             self.assert_ends(client, 0, err="\nyou ended the conversation\n")
             self.assert_ends(server, 0, err=r"\[Client 127\.0\.0\.1:\d+\] ended the conv")
@@ -69,9 +69,9 @@ class WithItself(TalkTest):
             server.type("".join(f"answer {line}\n" for line in lines))
             name = f"[Server 127.0.0.1:{server.port}]"
             self.assert_ends(client, 0, "".join(f"{name}: answer {line}\n" for line in lines))
-            heard = server.end()[1].splitlines()[1:]
+            received = server.end()[1].splitlines()[1:]
             self.assertEqual(
-                [line.partition("]: ")[2] for line in heard], [f"ask {line}" for line in lines]
+                [line.partition("]: ")[2] for line in received], [f"ask {line}" for line in lines]
             )
 
     @on_every_engine
@@ -90,15 +90,15 @@ class WithPython(TalkTest):
     def test_as_client(self, engine):
         with Server(engine) as server, python_client(server.port) as client:
             client.type("hello\n")
-            name = server.hear().removesuffix(" connected\n")
-            self.assertEqual(server.hear(), f"{name}: hello\n")
+            name = server.read_line().removesuffix(" connected\n")
+            self.assertEqual(server.read_line(), f"{name}: hello\n")
             server.type(GREETING + "\n")
             there = f"[Server 127.0.0.1:{server.port}]"
-            self.assertEqual(client.hear(), f"{there}: {GREETING}\n")
+            self.assertEqual(client.read_line(), f"{there}: {GREETING}\n")
             client.type(GREETING + "\n")
-            self.assertEqual(server.hear(), f"{name}: {GREETING}\n")
+            self.assertEqual(server.read_line(), f"{name}: {GREETING}\n")
             server.type("bye\n")
-            self.assertEqual(client.hear(), f"{there}: bye\n")
+            self.assertEqual(client.read_line(), f"{there}: bye\n")
             client.type("exit\n")
             self.assert_ends(client, 0, err="^$")
             self.assert_ends(server, 0)
@@ -107,12 +107,12 @@ class WithPython(TalkTest):
     def test_as_server(self, engine):
         with python_server() as (server, port), Client(engine, port) as client:
             client.type("hello\n")
-            name = server.hear().removesuffix(" connected\n")
-            self.assertEqual(server.hear(), f"{name}: hello\n")
+            name = server.read_line().removesuffix(" connected\n")
+            self.assertEqual(server.read_line(), f"{name}: hello\n")
             server.type(GREETING + "\n")
-            self.assertEqual(client.hear(), f"[Server 127.0.0.1:{port}]: {GREETING}\n")
+            self.assertEqual(client.read_line(), f"[Server 127.0.0.1:{port}]: {GREETING}\n")
             client.type(GREETING + "\n")
-            self.assertEqual(server.hear(), f"{name}: {GREETING}\n")
+            self.assertEqual(server.read_line(), f"{name}: {GREETING}\n")
             server.type("exit\n")
             self.assert_ends(client, 0, err=r"\] ended the conversation\n")
             self.assert_ends(server, 0)
@@ -124,8 +124,8 @@ class WithPython(TalkTest):
             client.type("1\n2\n3\nexit\n")
             there = f"[Server 127.0.0.1:{server.port}]"
             self.assert_ends(client, 0, f"{there}: a\n{there}: b\n{there}: c\n")
-            heard = server.end()[1].splitlines()[1:]
-            self.assertEqual([line[-1] for line in heard], ["1", "2", "3"])
+            received = server.end()[1].splitlines()[1:]
+            self.assertEqual([line[-1] for line in received], ["1", "2", "3"])
 
     @on_every_engine
     def test_our_exit_ends_theirs(self, engine):
@@ -145,22 +145,22 @@ class WithNc(TalkTest):
     def test_as_client(self, engine):
         with Server(engine) as server, Program("nc", "127.0.0.1", server.port) as nc:
             nc.type("hello\n")
-            name = server.hear().removesuffix(" connected\n")
-            self.assertEqual(server.hear(), f"{name}: hello\n")
+            name = server.read_line().removesuffix(" connected\n")
+            self.assertEqual(server.read_line(), f"{name}: hello\n")
             server.type(GREETING + "\n")
-            self.assertEqual(nc.hear(), GREETING + "\n")
+            self.assertEqual(nc.read_line(), GREETING + "\n")
             nc.type(GREETING + "\nexit\n")
-            self.assertEqual(server.hear(), f"{name}: {GREETING}\n")
+            self.assertEqual(server.read_line(), f"{name}: {GREETING}\n")
             server.type("bye\n")
-            self.assertEqual(nc.hear(), "bye\n")
+            self.assertEqual(nc.read_line(), "bye\n")
             self.assert_ends(server, 0)
 
     @on_every_engine
-    def test_as_client_that_hears_our_exit(self, engine):
+    def test_as_client_that_receives_our_exit(self, engine):
         with Server(engine) as server, Program("nc", "127.0.0.1", server.port) as nc:
             nc.type("hello\n")
             server.type("exit\n")
-            self.assertEqual(nc.hear(), "exit\n")
+            self.assertEqual(nc.read_line(), "exit\n")
             self.assert_ends(server, 0)
 
     @on_every_engine
@@ -176,17 +176,17 @@ class WithNc(TalkTest):
     def test_as_server(self, engine):
         with self.nc_that_listens() as (nc, port), Client(engine, port) as client:
             client.type("hello\n")
-            self.assertEqual(nc.hear(), "hello\n")
+            self.assertEqual(nc.read_line(), "hello\n")
             nc.type(GREETING + "\n")
-            self.assertEqual(client.hear(), f"[Server 127.0.0.1:{port}]: {GREETING}\n")
+            self.assertEqual(client.read_line(), f"[Server 127.0.0.1:{port}]: {GREETING}\n")
             client.type(GREETING + "\n")
-            self.assertEqual(nc.hear(), GREETING + "\n")
+            self.assertEqual(nc.read_line(), GREETING + "\n")
             nc.type("exit\n")
             self.assert_ends(client, 0, err="ended the conversation")
 
     @contextlib.contextmanager
     def nc_that_listens(self):
-        """nc cannot be told to choose a port, and somebody may take the one that was free."""
+        """nc cannot choose a port by itself, and another program may take the one that was free."""
         for _ in range(10):
             port = free_port()
             with Program("nc", "-l", "127.0.0.1", port) as nc:
@@ -205,8 +205,8 @@ class HoweverItIsCut(TalkTest):
             with call(server.port) as peer:
                 peer.send_split(text * 3 + b"exit\n")
                 self.assertEqual(peer.receive_to_end().decode(), (GREETING + "\n") * 3)
-            heard = server.end()[1]
-            self.assertEqual(heard.count(f"]: {GREETING}\n"), 3, heard)
+            received = server.end()[1]
+            self.assertEqual(received.count(f"]: {GREETING}\n"), 3, received)
 
     @on_every_engine
     def test_a_line_may_pause_within_a_character(self, engine):
@@ -235,8 +235,8 @@ class HoweverItIsCut(TalkTest):
     def test_auto_takes_a_pause_for_the_end_and_answers_alike(self, engine):
         with Server(engine) as server, call(server.port) as peer:
             peer.send(b"no line end")
-            self.assertEqual(server.hear(), f"[Client {peer.name}] connected\n")
-            self.assertEqual(server.hear(), f"[Client {peer.name}]: no line end\n")
+            self.assertEqual(server.read_line(), f"[Client {peer.name}] connected\n")
+            self.assertEqual(server.read_line(), f"[Client {peer.name}]: no line end\n")
             server.type("likewise\n")
             self.assertEqual(peer.receive(8), b"likewise")
             peer.send(b"exit")
@@ -247,16 +247,16 @@ class HoweverItIsCut(TalkTest):
     def test_glued_messages_are_a_turn_each(self, engine):
         with Server(engine) as server, call(server.port) as peer:
             peer.send(b"one\ntwo\nthree\nexit\n")
-            server.hear()
+            server.read_line()
             for question, answer in (("one", b"1\n"), ("two", b"2\n"), ("three", b"3\n")):
-                self.assertEqual(server.hear(), f"[Client {peer.name}]: {question}\n")
+                self.assertEqual(server.read_line(), f"[Client {peer.name}]: {question}\n")
                 server.type(answer.decode())
                 self.assertEqual(peer.receive(2), answer)
             self.assert_ends(server, 0)
 
     @on_every_engine
     def test_the_client_waits_for_its_turn_too(self, engine):
-        with door() as (port, accept), Client(engine, port) as client:
+        with listener() as (port, accept), Client(engine, port) as client:
             client.type("one\ntwo\nthree\n")
             with accept() as peer:
                 self.assertEqual(peer.receive(4), b"one\n")

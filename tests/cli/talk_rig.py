@@ -1,4 +1,4 @@
-"""Runs `sluice talk` and whoever talks with it; waits for what they say, never for time."""
+"""Runs `sluice talk` and its peers; waits for what they say, never for time."""
 
 import concurrent.futures
 import contextlib
@@ -35,7 +35,7 @@ def sanitized():
 
 # Seconds for anything that is to happen at once, on a machine that is busy: an error is found late
 # then, but nothing that is right is taken for one.
-PATIENCE = 180 if sanitized() else 45
+TIMEOUT = 180 if sanitized() else 45
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE")}
 ENVIRONMENT["PYTHONUTF8"] = "1"
 
@@ -45,7 +45,7 @@ def engines():
     """Those to be tested here."""
     wanted = os.environ.get("SLUICE_TEST_ENGINES", "blocking,epoll,uring").split(",")
     done = subprocess.run(
-        [SLUICE, "doctor", "--json"], stdout=subprocess.PIPE, timeout=PATIENCE, env=ENVIRONMENT
+        [SLUICE, "doctor", "--json"], stdout=subprocess.PIPE, timeout=TIMEOUT, env=ENVIRONMENT
     )
     if not json.loads(done.stdout)["io_uring"]["usable"]["value"] and "uring" in wanted:
         wanted.remove("uring")
@@ -73,9 +73,9 @@ class Stream:
 
     def next(self):
         try:
-            line = self.lines.get(timeout=PATIENCE)
+            line = self.lines.get(timeout=TIMEOUT)
         except queue.Empty:
-            raise Ended(f"nothing more came in {PATIENCE} s after {self.seen}") from None
+            raise Ended(f"nothing more came in {TIMEOUT} s after {self.seen}") from None
         if line is None:
             self.lines.put(None)
             raise Ended(f"it ended after {self.seen}")
@@ -99,12 +99,14 @@ def state_of(pid):
 
 
 def states_of(pid):
-    """The states that the threads of a process are in (proc(5), stat)."""
+    """The states that the threads of a process are in (proc(5), stat); none once it is gone, which
+    can happen at any point here."""
     states = set()
-    for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
-        with contextlib.suppress(OSError):
-            text = stat.read_text(encoding="ascii", errors="replace")
-            states.add(text.rpartition(")")[2].split()[0])
+    with contextlib.suppress(OSError):
+        for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):
+                text = stat.read_text(encoding="ascii", errors="replace")
+                states.add(text.rpartition(")")[2].split()[0])
     return states
 
 
@@ -153,11 +155,11 @@ class Program:
                 time.sleep(0.005)
         self.process.send_signal(number)
 
-    def hear(self):
+    def read_line(self):
         """The next line of stdout."""
         return self.out.next()
 
-    def hear_remark(self, words):
+    def expect_stderr(self, words):
         """The next line of stderr that matches the regular expression `words`."""
         while True:
             line = self.err.next()
@@ -184,7 +186,7 @@ class Program:
 
     def end(self):
         """Waits for the end: the status, all of stdout, all of stderr."""
-        status = self.process.wait(PATIENCE)
+        status = self.process.wait(TIMEOUT)
         return status, self.out.rest() if self.out else "", self.err.rest()
 
 
@@ -195,7 +197,7 @@ class Server(Program):
         where = ("--listen", "127.0.0.1:0", "--engine", engine)
         super().__init__(SLUICE, "talk", "serve", *where, *flags, **options)
         try:
-            found = self.hear_remark(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
+            found = self.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) \((\w+), (\w+)\)$")
         except Ended:
             super().__exit__()
             raise
@@ -218,7 +220,7 @@ def python_client(port):
 def python_server():
     """The program, and its port."""
     with Program(sys.executable, "-B", PEERS / "talk_server.py", 0) as program:
-        yield program, int(program.hear_remark(r"^listening on 127\.0\.0\.1:(\d+)$")[1])
+        yield program, int(program.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)$")[1])
 
 
 class Socket:
@@ -226,7 +228,7 @@ class Socket:
 
     def __init__(self, connected):
         self.socket = connected
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(TIMEOUT)
         self.name = "{}:{}".format(*connected.getsockname()[:2])
 
     def __enter__(self):
@@ -273,25 +275,25 @@ class Socket:
 
 
 def call(port):
-    return Socket(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+    return Socket(socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT))
 
 
 @contextlib.contextmanager
-def door():
+def listener():
     """A listening socket: its port, and a function that accepts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(PATIENCE)
+        listener.settimeout(TIMEOUT)
         yield listener.getsockname()[1], lambda: Socket(listener.accept()[0])
 
 
 def free_port():
-    """A port that nobody listened at a moment ago, for programs that cannot choose one."""
+    """A port that was free a moment ago, for programs that cannot choose one."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
 
 def listens(port):
-    """Whether somebody listens at 127.0.0.1:`port`, found out without connecting (proc(5))."""
+    """True if a socket listens at 127.0.0.1:`port`, found out without connecting (proc(5))."""
     table = pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
     rows = (line.split() for line in table)
     return any(row[1] == f"0100007F:{port:04X}" and row[3] == "0A" for row in rows)
@@ -299,10 +301,10 @@ def listens(port):
 
 def wait_until(condition, what):
     """For what sends no word when it happens."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"in {PATIENCE} s it never was so that {what}")
+            raise AssertionError(f"in {TIMEOUT} s it never was so that {what}")
         time.sleep(0.005)
 
 

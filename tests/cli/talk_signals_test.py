@@ -9,8 +9,8 @@ from talk_rig import (
     Server,
     TalkTest,
     call,
-    door,
     engines,
+    listener,
     on_every_engine,
     sanitized,
     side_by_side,
@@ -44,9 +44,9 @@ class Serving(TalkTest):
         for number, status in STATUS:
             with Server(engine, "--keep", "--grace", "1h") as server, call(server.port) as peer:
                 with call(server.port) as second:
-                    server.hear()
+                    server.read_line()
                     server.signal(number)
-                    server.hear_remark("^stopping: the conversation may go on for 3600 s")
+                    server.expect_stderr("^stopping: the conversation may go on for 3600 s")
                     peer.send(b"hello\n")
                     server.type("hi\n")
                     self.assertEqual(peer.receive(3), b"hi\n")
@@ -60,12 +60,12 @@ class Serving(TalkTest):
                     self.assertRaises(ConnectionResetError, second.receive_to_end)
 
     @on_every_engine
-    def test_after_the_grace_the_client_is_told_exit(self, engine):
+    def test_after_the_grace_the_client_receives_exit(self, engine):
         for number, status in STATUS:
             with Server(engine, "--grace", "50ms") as server, call(server.port) as peer:
-                server.hear()
+                server.read_line()
                 peer.send(b"hello\n")
-                server.hear()
+                server.read_line()
                 server.signal(number)
                 self.assertEqual(peer.receive_to_end(), b"exit\n")
                 self.assert_ends(server, status)
@@ -75,12 +75,12 @@ class Serving(TalkTest):
         for number, status in STATUS:
             for their_turn in (True, False):
                 with Server(engine, "--grace", "1h") as server, call(server.port) as peer:
-                    server.hear()
+                    server.read_line()
                     if not their_turn:
                         peer.send(b"hello\n")
-                        server.hear()
+                        server.read_line()
                     server.signal(number)
-                    server.hear_remark("^stopping")
+                    server.expect_stderr("^stopping")
                     server.signal(TERMINATE)
                     self.assertEqual(peer.receive_to_end(), b"")
                     self.assert_ends(server, status)
@@ -88,7 +88,7 @@ class Serving(TalkTest):
     @on_every_engine
     def test_two_at_once_count_as_two(self, engine):
         with Server(engine, "--grace", "1h") as server, call(server.port):
-            server.hear()
+            server.read_line()
             server.signal(INTERRUPT)
             server.signal(TERMINATE)
             self.assertIn(server.end()[0], (0, 130))
@@ -96,11 +96,11 @@ class Serving(TalkTest):
 
 class Joining(TalkTest):
     @on_every_engine
-    def test_the_server_is_told_exit_whoever_has_the_word(self, engine):
+    def test_the_server_receives_exit_whichever_side_has_the_turn(self, engine):
         for number, status in STATUS:
             for said in (b"", b"hello\n"):
-                with door() as (port, accept), Client(engine, port) as client, accept() as peer:
-                    client.hear_remark("^connected to")
+                with listener() as (port, accept), Client(engine, port) as client, accept() as peer:
+                    client.expect_stderr("^connected to")
                     client.type(said.decode())
                     self.assertEqual(peer.receive(len(said)), said)
                     client.signal(number)
@@ -112,8 +112,8 @@ class Joining(TalkTest):
     def test_our_server_ends_orderly(self, engine):
         with Server(engine) as server, Client(engine, server.port) as client:
             client.type("hello\n")
-            server.hear()
-            server.hear()
+            server.read_line()
+            server.read_line()
             client.signal(INTERRUPT)
             self.assert_ends(client, 130)
             if engine == "blocking":

@@ -10,12 +10,12 @@ import unittest
 
 from talk_rig import (
     ENVIRONMENT,
-    PATIENCE,
     SLUICE,
+    TIMEOUT,
     Server,
     TalkTest,
     call,
-    door,
+    listener,
     on_every_engine,
     on_every_loop,
 )
@@ -56,11 +56,11 @@ class Terminal:
     def read_until(self, text):
         """Everything on the terminal up to `text`, from where the last call ended."""
         while text not in self.text:
-            if not select.select([self.master], [], [], PATIENCE)[0]:
-                raise AssertionError(f"no {text!r} in {PATIENCE} s in {self.text!r}")
+            if not select.select([self.master], [], [], TIMEOUT)[0]:
+                raise AssertionError(f"no {text!r} in {TIMEOUT} s in {self.text!r}")
             try:
                 more = os.read(self.master, 4096).decode()
-            except OSError:  # nobody has the other end any more
+            except OSError:  # the other end is closed
                 more = ""
             if not more:
                 raise AssertionError(f"no {text!r} in {self.text!r}")
@@ -91,11 +91,11 @@ class OnATerminal(TalkTest):
             self.assertEqual(
                 shown, "\r\nyour input is at its end: you ended the conversation\r\n"
             )
-            self.assertEqual(server.process.wait(PATIENCE), 0)
+            self.assertEqual(server.process.wait(TIMEOUT), 0)
 
     @on_every_loop
-    def test_who_leaves_during_a_prompt_is_told_on_a_line_of_its_own(self, engine):
-        with door() as (port, accept):
+    def test_a_client_that_leaves_during_a_prompt_is_reported_on_a_line_of_its_own(self, engine):
+        with listener() as (port, accept):
             command = [SLUICE, "talk", "join", str(port), "--engine", engine]
             with Terminal(command) as client:
                 with accept():
@@ -105,11 +105,11 @@ class OnATerminal(TalkTest):
                     f"\r\nsluice: [Server 127.0.0.1:{port}] went away during your turn, "
                     "without 'exit'\r\n",
                 )
-                self.assertEqual(client.process.wait(PATIENCE), 3)
+                self.assertEqual(client.process.wait(TIMEOUT), 3)
 
     @on_every_engine
     def test_pasted_lines_and_ctrl_c(self, engine):
-        with door() as (port, accept):
+        with listener() as (port, accept):
             command = [SLUICE, "talk", "join", str(port), "--engine", engine]
             with Terminal(command) as client, accept() as peer:
                 client.type("one\ntwo\n")
@@ -119,7 +119,7 @@ class OnATerminal(TalkTest):
                 client.read_until("> ")
                 client.type("\x03")
                 self.assertEqual(peer.receive_to_end(), b"exit\n")
-                self.assertEqual(client.process.wait(PATIENCE), 130)
+                self.assertEqual(client.process.wait(TIMEOUT), 130)
 
     @on_every_engine
     def test_no_prompt_where_stdin_is_no_terminal(self, engine):

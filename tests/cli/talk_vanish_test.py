@@ -8,7 +8,7 @@ from talk_rig import (
     Server,
     TalkTest,
     call,
-    door,
+    listener,
     on_every_engine,
     on_every_loop,
     python_client,
@@ -21,7 +21,7 @@ class PeersThatVanish(TalkTest):
         with Server(engine) as server, python_client(server.port) as client:
             client.type("hello\n")
             server.type("hi\n")
-            client.hear()
+            client.read_line()
             client.signal(KILL)
             self.assert_ends(server, 3, err=r"^sluice: \[Client \S+\] went away during its own ")
 
@@ -29,8 +29,8 @@ class PeersThatVanish(TalkTest):
     def test_killed_while_we_think(self, engine):
         with Server(engine) as server, python_client(server.port) as client:
             client.type("hello\n")
-            server.hear()
-            server.hear()
+            server.read_line()
+            server.read_line()
             client.signal(KILL)
             self.assert_ends(server, 3, err=r"^sluice: \[Client \S+\] went away during your turn")
 
@@ -39,8 +39,8 @@ class PeersThatVanish(TalkTest):
         with Server(engine) as server:
             with Client(engine, server.port) as client:
                 client.type("hello\n")
-                server.hear()
-                server.hear()
+                server.read_line()
+                server.read_line()
                 client.signal(KILL)
                 self.assert_ends(server, 3, err=r"^sluice: \[Client \S+\] went away during your ")
 
@@ -48,8 +48,8 @@ class PeersThatVanish(TalkTest):
     def test_killed_while_we_think_is_known_at_the_next_use(self, engine):
         with Server(engine) as server, python_client(server.port) as client:
             client.type("hello\n")
-            server.hear()
-            server.hear()
+            server.read_line()
+            server.read_line()
             client.signal(KILL)
             client.process.wait()
             if engine == "blocking":
@@ -74,8 +74,8 @@ class PeersThatVanish(TalkTest):
     def test_reset_while_we_think(self, engine):
         with Server(engine) as server, call(server.port) as peer:
             peer.send(b"hello\n")
-            server.hear()
-            server.hear()
+            server.read_line()
+            server.read_line()
             peer.reset()
             self.assert_ends(server, 3, err="during your turn, without 'exit' .connection reset by")
 
@@ -83,13 +83,13 @@ class PeersThatVanish(TalkTest):
     def test_reset_in_the_middle_of_a_message(self, engine):
         with Server(engine, "--framing", "line") as server, call(server.port) as peer:
             peer.send(b"hello, this is")
-            server.hear()
+            server.read_line()
             peer.reset()
             self.assert_ends(server, 3, f"[Client {peer.name}] connected\n")
 
     @on_every_engine
     def test_a_server_that_vanishes(self, engine):
-        with door() as (port, accept), Client(engine, port) as client:
+        with listener() as (port, accept), Client(engine, port) as client:
             client.type("hello\n")
             with accept() as peer:
                 peer.receive(6)
@@ -97,9 +97,9 @@ class PeersThatVanish(TalkTest):
 
     @on_every_loop
     def test_a_server_that_vanishes_while_we_think(self, engine):
-        with door() as (port, accept), Client(engine, port) as client:
+        with listener() as (port, accept), Client(engine, port) as client:
             peer = accept()
-            client.hear_remark("^connected to")
+            client.expect_stderr("^connected to")
             peer.reset()
             self.assert_ends(client, 3, "", "during your turn, without 'exit' .connection reset by")
 

@@ -51,9 +51,9 @@ class record {
 
 /// Asks from a thread of its own kind, on an engine that blocks.
 result<std::string> ask(process_pool& pool, std::string question, question_context& of) {
-    auto here = io::make_engine(io::engine_kind::blocking);
-    EXPECT_TRUE(here);
-    return io::run(**here, pool.ask(**here, std::move(question), of));
+    auto engine = io::make_engine(io::engine_kind::blocking);
+    EXPECT_TRUE(engine);
+    return io::run(**engine, pool.ask(**engine, std::move(question), of));
 }
 result<std::string> ask(process_pool& pool, std::string question) {
     question_context of;
@@ -78,7 +78,7 @@ class programs_run : public ::testing::Test {
         o.fresh = fresh;
         o.silence = 200ms;
         o.heard = [this](std::string_view what) { said_.add(what); };
-        o.trouble = [this](std::string_view what) { said_.add(what); };
+        o.on_error = [this](std::string_view what) { said_.add(what); };
         auto made = process_pool::make(std::move(o));
         EXPECT_TRUE(made);
         return std::move(*made);
@@ -130,7 +130,7 @@ TEST_F(programs_run, one_that_ends_costs_its_question_and_is_started_again) {
     EXPECT_EQ(shown(answer), "2");
 }
 
-TEST_F(programs_run, one_that_never_lives_is_started_after_growing_pauses) {
+TEST_F(programs_run, one_that_exits_at_once_is_started_after_growing_pauses) {
     const auto pool = make("exit 3");
     pool->start();
     EXPECT_THAT(said_.wait_for("ended with status 3"), HasSubstr("at once"));
@@ -192,7 +192,7 @@ TEST_F(programs_run, an_answer_is_one_line_and_what_follows_is_thrown_away) {
     EXPECT_GE(pool->counted().unasked, 2U);
 }
 
-TEST_F(programs_run, a_line_that_comes_late_answers_nobody) {
+TEST_F(programs_run, a_line_that_comes_late_is_no_answer) {
     // The second line comes while the next question is already under way.
     const auto pool = make(R"(while read n; do echo "a $n"; sleep 0.05; echo "b $n"; done)");
     for (const auto* each : {"1", "2", "3", "4"}) {
@@ -296,7 +296,7 @@ TEST_F(programs_run, shutting_ends_a_question_that_hangs) {
 
 TEST(process_pool, one_that_does_not_exist_is_refused_with_words) {
     const auto made =
-        process_pool::make({.command = {"no-such-program-here"}, .heard = {}, .trouble = {}});
+        process_pool::make({.command = {"no-such-program-here"}, .heard = {}, .on_error = {}});
     ASSERT_FALSE(made);
     EXPECT_THAT(made.error(), HasSubstr("there is no program 'no-such-program-here'"));
 }

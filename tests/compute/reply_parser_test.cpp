@@ -1,4 +1,4 @@
-// What a program printed, told apart: answers, lines that nobody asked for, copies and prompts.
+// Sorts what a program printed: answers, unsolicited lines, copies and prompts.
 #include "sluice/compute/server/reply_parser.hpp"
 
 #include <gtest/gtest.h>

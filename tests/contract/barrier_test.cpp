@@ -1,4 +1,4 @@
-// Threads that wait for each other: nobody goes on before all have come, or before it is given up.
+// Threads that wait for each other: none goes on before all have come or the barrier is abandoned.
 #include "sluice/io/barrier.hpp"
 
 #include <array>
@@ -36,7 +36,7 @@ TEST_P(barrier_contract, of_one_is_passed_at_once) {
     EXPECT_TRUE(came);
 }
 
-TEST_P(barrier_contract, nobody_goes_on_before_all_have_come) {
+TEST_P(barrier_contract, no_thread_goes_on_before_all_have_come) {
     constexpr std::size_t many = 4;
     // Again and again, for threads that start come late anyway.
     constexpr int rounds = 100;
@@ -44,10 +44,10 @@ TEST_P(barrier_contract, nobody_goes_on_before_all_have_come) {
     for (int i = 0; i < rounds; ++i) barriers.push_back(std::make_unique<io::barrier>(many));
     std::atomic<int> came = 0;
     std::atomic<int> early = 0;
-    auto go = [&](io::engine& here) -> coro::task<> {
+    auto go = [&](io::engine& e) -> coro::task<> {
         for (int i = 0; i < rounds; ++i) {
             ++came;
-            const bool all = co_await barriers[static_cast<std::size_t>(i)]->arrive(here);
+            const bool all = co_await barriers[static_cast<std::size_t>(i)]->arrive(e);
             if (!all || came < static_cast<int>(many) * (i + 1)) ++early;
         }
     };
@@ -59,41 +59,42 @@ TEST_P(barrier_contract, nobody_goes_on_before_all_have_come) {
     EXPECT_EQ(came, static_cast<int>(many) * rounds);
 }
 
-/// A letter that says when it came.
-struct note : io::letter {
-    note() noexcept
-        : letter{[](io::letter& l) noexcept { static_cast<note&>(l).delivered = true; }} {}
+/// A message that records its delivery.
+struct tracked_message : io::message {
+    tracked_message() noexcept
+        : message{
+              [](io::message& l) noexcept { static_cast<tracked_message&>(l).delivered = true; }} {}
     bool delivered = false;
 };
 
 TEST_P(barrier_contract, what_was_posted_before_is_delivered_before) {
-    io::engine& here = engine();
+    io::engine& e = engine();
     for (int round = 0; round < 50; ++round) {
         io::barrier both{2};
-        note letter;
+        tracked_message message;
         bool seen = false;
         auto other = start([&](io::engine& there) -> coro::task<> {
-            here.post(letter);
+            e.post(message);
             const bool all = co_await both.arrive(there);
             EXPECT_TRUE(all);
         });
         run([&]() -> coro::task<> {
             const bool all = co_await both.arrive(engine());
             EXPECT_TRUE(all);
-            seen = letter.delivered;
+            seen = message.delivered;
         });
         other->join();
         EXPECT_TRUE(seen) << round;
     }
 }
 
-TEST_P(barrier_contract, abandoned_it_holds_nobody) {
+TEST_P(barrier_contract, abandoned_it_holds_no_thread) {
     io::barrier never_full{3};
     std::promise<void> first_is_here;
-    std::atomic<int> told = 0;
-    auto wait = [&](io::engine& here) -> coro::task<> {
-        const bool all = co_await never_full.arrive(here);
-        if (!all) ++told;
+    std::atomic<int> abandoned_waits = 0;
+    auto wait = [&](io::engine& e) -> coro::task<> {
+        const bool all = co_await never_full.arrive(e);
+        if (!all) ++abandoned_waits;
     };
     auto other = start([&](io::engine& there) -> coro::task<> {
         first_is_here.set_value();
@@ -101,10 +102,10 @@ TEST_P(barrier_contract, abandoned_it_holds_nobody) {
     });
     first_is_here.get_future().wait();
     never_full.abandon();
-    // Whoever comes later does not wait either.
+    // A thread that comes later does not wait either.
     run([&]() -> coro::task<> { co_await wait(engine()); });
     other->join();
-    EXPECT_EQ(told, 2);
+    EXPECT_EQ(abandoned_waits, 2);
     never_full.abandon();
 }
 

@@ -24,9 +24,9 @@ class cancel_contract : public engine_test {
         seen = shown(got);
     }
     coro::task<> read_into_once(net::connection& c, std::string& seen) {
-        std::string room(16, '.');
-        auto got = co_await c.recv_into(std::as_writable_bytes(std::span{room}));
-        seen = got ? room.substr(0, *got) : shown(got);
+        std::string buffer(16, '.');
+        auto got = co_await c.recv_into(std::as_writable_bytes(std::span{buffer}));
+        seen = got ? buffer.substr(0, *got) : shown(got);
     }
 };
 INSTANTIATE_TEST_SUITE_P(on, cancel_contract, ::testing::ValuesIn(every_loop()), engine_name);

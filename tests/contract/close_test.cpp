@@ -43,12 +43,12 @@ TEST_P(close_contract, what_was_received_and_not_taken_goes_home) {
         co_await io::sleep_for(engine(), 0ms);
         co_await io::sleep_for(engine(), 0ms);
         co_await c.close();
-        EXPECT_EQ(engine().buffers().lent(), 1U);
+        EXPECT_EQ(engine().buffers().leased(), 1U);
         EXPECT_EQ(shown(one), "one");
     });
 }
 
-TEST_P(close_contract, whoever_asks_afterwards_is_refused) {
+TEST_P(close_contract, an_operation_afterwards_is_refused) {
     auto [ours, theirs] = local_pair();
     run([&]() -> coro::task<> {
         net::connection c{engine(), std::move(ours)};
@@ -69,7 +69,7 @@ TEST_P(close_contract, by_reset_tells_the_peer) {
     auto [ours, theirs] = tcp_pair();
     run([&]() -> coro::task<> {
         net::connection c{engine(), std::move(ours)};
-        c.reset_on_close();
+        c.set_linger_reset();
         co_await c.close();
     });
     char byte = 0;
@@ -130,8 +130,8 @@ TEST_P(busy_close_contract, ends_a_reader_and_a_writer) {
     }
 }
 
-TEST_P(busy_close_contract, nobody_waits_on_a_connection_that_is_closed) {
-    // So it may go as soon as close() has returned; whoever waited has been told before.
+TEST_P(busy_close_contract, no_operation_waits_on_a_connection_that_is_closed) {
+    // So it may be destroyed once close() has returned; operations that waited have ended before.
     for (int turns = 0; turns < 6; ++turns) {
         for (const bool bytes_came : {false, true}) {
             auto [ours, theirs] = local_pair();
@@ -159,7 +159,7 @@ TEST_P(busy_close_contract, nobody_waits_on_a_connection_that_is_closed) {
 }
 
 TEST_P(busy_close_contract, who_was_served_in_the_same_turn_is_refused_next_time) {
-    // The reader's bytes and the writer's room come in the turn in which a third one closes.
+    // The reader's bytes and the writer's space come in the turn in which a third one closes.
     auto [ours, theirs] = local_pair();
     steps later{engine()};
     run([&]() -> coro::task<> {
@@ -240,8 +240,8 @@ TEST_P(busy_close_contract, a_number_that_comes_back_is_a_new_connection) {
     });
 }
 
-TEST_P(busy_close_contract, an_open_duplicate_disturbs_nobody) {
-    // Events of a closed number whose file lives on in a duplicate must not reach its successor.
+TEST_P(busy_close_contract, an_open_duplicate_does_no_harm) {
+    // Events of a closed descriptor with an open duplicate must not reach its successor.
     auto [ours, theirs] = local_pair();
     const int number = ours.get();
     const unique_fd duplicate{::dup(ours.get())};

@@ -31,8 +31,8 @@ class misuse_death_test : public engine_test {
         static_cast<void>(got);
     }
     coro::task<> read_into(net::connection& c) {
-        std::string room(8, '.');
-        auto got = co_await c.recv_into(std::as_writable_bytes(std::span{room}));
+        std::string buffer(8, '.');
+        auto got = co_await c.recv_into(std::as_writable_bytes(std::span{buffer}));
         static_cast<void>(got);
     }
     coro::task<> write(net::connection& c) {
@@ -115,16 +115,17 @@ TEST_P(misuse_death_test, a_connection_that_dies_unclosed) {
 TEST_P(misuse_death_test, a_listener_that_dies_unclosed) {
     EXPECT_DEATH(([&] {
                      auto socket = net::listen(*net::address::parse("127.0.0.1:0"));
-                     std::optional<net::listener> door{std::in_place, engine(), std::move(*socket)};
+                     std::optional<net::listener> listener{std::in_place, engine(),
+                                                           std::move(*socket)};
                      coro::context root{engine().ready()};
                      coro::scope one{root};
                      auto accept = [](net::listener& l) -> coro::task<> {
                          auto got = co_await l.accept();
                          static_cast<void>(got);
                      };
-                     one.spawn(accept(*door));
+                     one.spawn(accept(*listener));
                      turns(2);
-                     door.reset();
+                     listener.reset();
                  })(),
                  "a listener dies with operations in flight: close\\(\\) it first");
 }
@@ -164,7 +165,7 @@ TEST_P(misuse_death_test, a_pool_that_dies_before_its_leases) {
 TEST_P(misuse_death_test, an_engine_that_dies_with_mail) {
     EXPECT_DEATH(([&] {
                      auto made = io::make_engine(kind(), flavoured());
-                     io::letter unread{[](io::letter&) noexcept {}};
+                     io::message unread{[](io::message&) noexcept {}};
                      (*made)->post(unread);
                      made->reset();
                  })(),
@@ -251,7 +252,7 @@ TEST_P(epoll_misuse_death_test, a_descriptor_closed_behind_its_back) {
                  "a descriptor was closed before it was detached");
 }
 
-// On the blocking engine nobody else could end the wait.
+// On the blocking engine no other coroutine could end the wait.
 class blocking_misuse_death_test : public misuse_death_test {};
 INSTANTIATE_TEST_SUITE_P(on, blocking_misuse_death_test,
                          ::testing::ValuesIn(only(io::engine_kind::blocking)), engine_name);

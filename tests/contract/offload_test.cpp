@@ -1,4 +1,4 @@
-// Work on other threads: it comes back, the queue has an end, and what nobody began can be undone.
+// Work on other threads: it comes back, the queue has an end, and what has not begun can be undone.
 #include "sluice/io/offload.hpp"
 
 #include <atomic>
@@ -37,12 +37,12 @@ TEST_P(offload_contract, gives_what_the_work_returned) {
 
 TEST_P(offload_contract, runs_elsewhere_unless_the_engine_blocks_anyway) {
     io::offload_pool pool{{.workers = 1, .queue = 8}};
-    const auto here = std::this_thread::get_id();
+    const auto caller = std::this_thread::get_id();
     run([&]() -> coro::task<> {
         auto there = co_await pool.run(engine(), [] { return std::this_thread::get_id(); });
         EXPECT_TRUE(there);
-        EXPECT_EQ(there.value_or(std::thread::id{}) == here, blocks());
-        EXPECT_EQ(std::this_thread::get_id(), here);
+        EXPECT_EQ(there.value_or(std::thread::id{}) == caller, blocks());
+        EXPECT_EQ(std::this_thread::get_id(), caller);
     });
 }
 
@@ -102,7 +102,7 @@ class plug {
         go_.get_future().wait();
     }
     void wait_until_it_began() { began_.get_future().wait(); }
-    void let_go() { go_.set_value(); }
+    void release() { go_.set_value(); }
 
  private:
     std::promise<void> began_;
@@ -137,7 +137,7 @@ TEST_P(offload_queue_contract, refuses_what_does_not_fit) {
         EXPECT_EQ(pool.queued(), 2U);
         EXPECT_THAT(seen,
                     ::testing::ElementsAre("", "", "(the queue is full)", "(the queue is full)"));
-        busy.let_go();
+        busy.release();
         co_await all.join();
         EXPECT_THAT(seen, ::testing::ElementsAre("(ok)", "(ok)", "(the queue is full)",
                                                  "(the queue is full)"));
@@ -146,7 +146,7 @@ TEST_P(offload_queue_contract, refuses_what_does_not_fit) {
     });
 }
 
-TEST_P(offload_queue_contract, a_cancel_undoes_what_nobody_began) {
+TEST_P(offload_queue_contract, a_cancel_undoes_what_has_not_begun) {
     run([&]() -> coro::task<> {
         coro::scope others{co_await coro::this_context()};
         others.spawn(keep_busy());
@@ -160,11 +160,11 @@ TEST_P(offload_queue_contract, a_cancel_undoes_what_nobody_began) {
         EXPECT_EQ(pool.queued(), 0U);
         co_await all.join();
         EXPECT_THAT(seen, ::testing::Each("(cancelled)"));
-        // There is room again.
+        // There is space again.
         std::string next;
         others.spawn(work(next, ran));
         EXPECT_EQ(pool.queued(), 1U);
-        busy.let_go();
+        busy.release();
         co_await others.join();
         EXPECT_EQ(next, "(ok)");
         EXPECT_EQ(ran, 1);
@@ -179,7 +179,7 @@ TEST_P(offload_queue_contract, what_has_begun_runs_to_its_end) {
         all.cancel();
         co_await io::sleep_for(engine(), 0ms);
         EXPECT_EQ(all.size(), 1U);
-        busy.let_go();
+        busy.release();
         co_await all.join();
     });
 }

@@ -19,8 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A connection on an engine, and the other end of it.
-struct guest {
-    guest(io::engine& e, socket_pair pair)
+struct session {
+    session(io::engine& e, socket_pair pair)
         : theirs{std::move(pair.theirs)}, connection{e, std::move(pair.ours)} {}
     unique_fd theirs;
     net::connection connection;
@@ -32,16 +32,18 @@ class pool_contract : public engine_test {
         engine_test::SetUp();
         options.buffers = {.count = 1, .size = 64, .at_first = 1};
     }
-    std::unique_ptr<guest> new_guest() { return std::make_unique<guest>(engine(), local_pair()); }
+    std::unique_ptr<session> new_session() {
+        return std::make_unique<session>(engine(), local_pair());
+    }
     coro::task<> turns(int count) {
         for (int i = 0; i < count; ++i) co_await io::sleep_for(engine(), 0ms);
     }
-    /// Takes one lease and lets it go.
-    coro::task<> read_once(guest& g, std::string& seen) {
+    /// Takes one lease and releases it.
+    coro::task<> read_once(session& g, std::string& seen) {
         auto got = co_await g.connection.recv();
         seen = shown(got);
     }
-    coro::task<> read_once(guest& g, std::string& seen, io::time_point until) {
+    coro::task<> read_once(session& g, std::string& seen, io::time_point until) {
         auto got = co_await io::with_deadline(engine(), g.connection.recv(), until);
         seen = shown(got);
     }
@@ -51,30 +53,30 @@ INSTANTIATE_TEST_SUITE_P(on, pool_contract, ::testing::ValuesIn(every_loop()), e
 TEST_P(pool_contract, peers_that_send_much_and_are_not_read_leave_buffers_for_others) {
     options.buffers = {.count = 8, .size = 64, .at_first = 8};
     run([&]() -> coro::task<> {
-        std::vector<std::unique_ptr<guest>> guests;
+        std::vector<std::unique_ptr<session>> sessions;
         std::vector<io::lease> held;
         for (int i = 0; i < 3; ++i) {
-            guests.push_back(new_guest());
-            write_all(guests.back()->theirs.get(), pattern(20 * 64));
-            auto got = co_await guests.back()->connection.recv();
+            sessions.push_back(new_session());
+            write_all(sessions.back()->theirs.get(), pattern(20 * 64));
+            auto got = co_await sessions.back()->connection.recv();
             EXPECT_EQ(got->bytes().size(), 64U);
             held.push_back(std::move(*got));
         }
-        auto newcomer = new_guest();
+        auto newcomer = new_session();
         write_all(newcomer->theirs.get(), "hello");
         std::string seen;
         co_await read_once(*newcomer, seen, io::after(io::clock::now(), 5s));
         EXPECT_EQ(seen, "hello");
         held.clear();
-        for (auto& g : guests) co_await g->connection.close();
+        for (auto& g : sessions) co_await g->connection.close();
         co_await newcomer->connection.close();
     });
 }
 
 TEST_P(pool_contract, a_lease_that_dies_wakes_one_who_waits) {
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto b = new_guest();
+        auto a = new_session();
+        auto b = new_session();
         write_all(a->theirs.get(), "first");
         write_all(b->theirs.get(), "second");
         auto held = co_await a->connection.recv();
@@ -95,8 +97,8 @@ TEST_P(pool_contract, a_lease_that_dies_wakes_one_who_waits) {
 
 TEST_P(pool_contract, waiting_costs_no_turns) {
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto b = new_guest();
+        auto a = new_session();
+        auto b = new_session();
         write_all(a->theirs.get(), "first");
         write_all(b->theirs.get(), "second");
         auto held = co_await a->connection.recv();
@@ -120,9 +122,9 @@ TEST_P(pool_contract, many_readers_share_two_buffers) {
     const std::string text = pattern(2000);
     std::vector<std::string> got(readers);
     run([&]() -> coro::task<> {
-        std::vector<std::unique_ptr<guest>> guests;
+        std::vector<std::unique_ptr<session>> sessions;
         coro::scope all{co_await coro::this_context()};
-        auto read = [](io::engine& e, guest& g, std::string& into) -> coro::task<> {
+        auto read = [](io::engine& e, session& g, std::string& into) -> coro::task<> {
             for (;;) {
                 auto lease = co_await g.connection.recv();
                 EXPECT_TRUE(lease) << shown(lease);
@@ -133,13 +135,13 @@ TEST_P(pool_contract, many_readers_share_two_buffers) {
             }
         };
         for (std::size_t i = 0; i < readers; ++i) {
-            guests.push_back(new_guest());
-            write_all(guests.back()->theirs.get(), text);
-            guests.back()->theirs.reset();
-            all.spawn(read(engine(), *guests.back(), got[i]));
+            sessions.push_back(new_session());
+            write_all(sessions.back()->theirs.get(), text);
+            sessions.back()->theirs.reset();
+            all.spawn(read(engine(), *sessions.back(), got[i]));
         }
         co_await all.join();
-        for (auto& g : guests) co_await g->connection.close();
+        for (auto& g : sessions) co_await g->connection.close();
     });
     EXPECT_THAT(got, ::testing::Each(text));
     EXPECT_GT(engine().counters().buffer_waits, 0U);
@@ -147,8 +149,8 @@ TEST_P(pool_contract, many_readers_share_two_buffers) {
 
 TEST_P(pool_contract, the_end_needs_no_buffer_of_another_one) {
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto b = new_guest();
+        auto a = new_session();
+        auto b = new_session();
         write_all(a->theirs.get(), "first");
         auto held = co_await a->connection.recv();
         EXPECT_EQ(shown(held), "first");
@@ -163,8 +165,8 @@ TEST_P(pool_contract, the_end_needs_no_buffer_of_another_one) {
 
 TEST_P(pool_contract, a_deadline_ends_the_wait_for_a_buffer) {
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto b = new_guest();
+        auto a = new_session();
+        auto b = new_session();
         write_all(a->theirs.get(), "first");
         write_all(b->theirs.get(), "second");
         auto held = co_await a->connection.recv();
@@ -181,9 +183,9 @@ TEST_P(pool_contract, a_deadline_ends_the_wait_for_a_buffer) {
 
 TEST_P(pool_contract, who_was_woken_and_gives_up_wakes_the_next) {
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto b = new_guest();
-        auto c = new_guest();
+        auto a = new_session();
+        auto b = new_session();
+        auto c = new_session();
         for (auto* g : {a.get(), b.get(), c.get()}) write_all(g->theirs.get(), "words");
         auto held = co_await a->connection.recv();
         EXPECT_EQ(shown(held), "words");
@@ -195,7 +197,7 @@ TEST_P(pool_contract, who_was_woken_and_gives_up_wakes_the_next) {
         co_await turns(3);
         second.spawn(read_once(*c, seen_c));
         co_await turns(3);
-        // The buffer comes home, the first in line is woken for it, and cancelled before its turn.
+        // The buffer is returned, the first in line is woken for it, and cancelled before its turn.
         held = {};
         first.cancel();
         co_await first.join();
@@ -208,9 +210,9 @@ TEST_P(pool_contract, who_was_woken_and_gives_up_wakes_the_next) {
 
 TEST_P(pool_contract, who_was_woken_and_finds_a_reset_wakes_the_next) {
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto b = std::make_unique<guest>(engine(), tcp_pair());
-        auto c = new_guest();
+        auto a = new_session();
+        auto b = std::make_unique<session>(engine(), tcp_pair());
+        auto c = new_session();
         for (auto* g : {a.get(), b.get(), c.get()}) write_all(g->theirs.get(), "words");
         auto held = co_await a->connection.recv();
         EXPECT_EQ(shown(held), "words");
@@ -233,9 +235,9 @@ TEST_P(pool_contract, who_was_woken_and_finds_a_reset_wakes_the_next) {
 
 TEST_P(pool_contract, who_was_woken_and_finds_nothing_wakes_the_next) {
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto b = new_guest();
-        auto c = new_guest();
+        auto a = new_session();
+        auto b = new_session();
+        auto c = new_session();
         const unique_fd other{::dup(b->connection.fd())};
         for (auto* g : {a.get(), b.get(), c.get()}) write_all(g->theirs.get(), "words");
         auto held = co_await a->connection.recv();
@@ -261,9 +263,9 @@ TEST_P(pool_contract, who_was_woken_and_finds_nothing_wakes_the_next) {
 
 TEST_P(pool_contract, a_connection_that_closes_leaves_the_line) {
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto b = new_guest();
-        auto c = new_guest();
+        auto a = new_session();
+        auto b = new_session();
+        auto c = new_session();
         for (auto* g : {a.get(), b.get(), c.get()}) write_all(g->theirs.get(), "words");
         auto held = co_await a->connection.recv();
         std::string seen_b;
@@ -281,15 +283,15 @@ TEST_P(pool_contract, a_connection_that_closes_leaves_the_line) {
     });
 }
 
-TEST_P(pool_contract, one_reader_of_few_buffers_is_not_told_of_a_cancel_that_was_none) {
+TEST_P(pool_contract, one_reader_of_few_buffers_sees_no_cancel_that_was_none) {
     // As many buffers as a stream receives ahead: they run out just when it pauses.
     options.buffers = {.count = 4, .size = 64, .at_first = 4};
     const std::string text = pattern(64 * 1000);
     std::string all;
     run([&]() -> coro::task<> {
-        auto a = new_guest();
-        auto write = [](guest& g, std::string_view what) -> coro::task<> {
-            net::connection c{g.connection.home(), std::move(g.theirs)};
+        auto a = new_session();
+        auto write = [](session& g, std::string_view what) -> coro::task<> {
+            net::connection c{g.connection.engine(), std::move(g.theirs)};
             auto sent = co_await c.send_all(what);
             EXPECT_TRUE(sent);
             co_await c.close();
@@ -311,23 +313,23 @@ TEST_P(pool_contract, one_reader_of_few_buffers_is_not_told_of_a_cancel_that_was
 TEST_P(pool_contract, grows_to_its_limit_as_it_is_needed) {
     options.buffers = {.count = 16, .size = 64, .at_first = 1};
     run([&]() -> coro::task<> {
-        std::vector<std::unique_ptr<guest>> guests;
+        std::vector<std::unique_ptr<session>> sessions;
         std::vector<io::lease> leases;
         for (int i = 0; i < 16; ++i) {
-            guests.push_back(new_guest());
-            write_all(guests.back()->theirs.get(), "words");
-            auto got = co_await guests.back()->connection.recv();
+            sessions.push_back(new_session());
+            write_all(sessions.back()->theirs.get(), "words");
+            auto got = co_await sessions.back()->connection.recv();
             EXPECT_EQ(shown(got), "words");
             if (got) leases.push_back(std::move(*got));
         }
         EXPECT_EQ(engine().counters().buffer_waits, 0U);
-        EXPECT_EQ(engine().buffers().lent(), 16U);
+        EXPECT_EQ(engine().buffers().leased(), 16U);
         leases.clear();
-        for (auto& g : guests) co_await g->connection.close();
+        for (auto& g : sessions) co_await g->connection.close();
     });
 }
 
-// On the blocking engine nobody else could bring a buffer home.
+// On the blocking engine no other coroutine could return a buffer.
 class blocking_pool : public engine_test {};
 INSTANTIATE_TEST_SUITE_P(on, blocking_pool, ::testing::ValuesIn(only(io::engine_kind::blocking)),
                          engine_name);
@@ -335,8 +337,8 @@ INSTANTIATE_TEST_SUITE_P(on, blocking_pool, ::testing::ValuesIn(only(io::engine_
 TEST_P(blocking_pool, says_that_there_is_no_buffer) {
     options.buffers = {.count = 1, .size = 64, .at_first = 1};
     run([&]() -> coro::task<> {
-        guest a{engine(), local_pair()};
-        guest b{engine(), local_pair()};
+        session a{engine(), local_pair()};
+        session b{engine(), local_pair()};
         write_all(a.theirs.get(), "first");
         write_all(b.theirs.get(), "second");
         auto held = co_await a.connection.recv();

@@ -98,7 +98,7 @@ TEST_P(recv_contract, leases_outlive_later_reads) {
         EXPECT_EQ(kept.at(0).text(), "one");
         EXPECT_EQ(kept.at(1).text(), "two");
         EXPECT_EQ(kept.at(2).text(), "three");
-        EXPECT_EQ(engine().buffers().lent(), 3U);
+        EXPECT_EQ(engine().buffers().leased(), 3U);
         co_await c.close();
     });
 }
@@ -170,7 +170,7 @@ TEST_P(recv_contract, who_sends_no_more_still_receives) {
         net::connection c{engine(), std::move(ours)};
         auto sent = co_await c.send_all("question");
         EXPECT_EQ(shown(sent), "8");
-        c.finish_sending();
+        c.shutdown_send();
         EXPECT_EQ(read_to_end(theirs.get()), "question");
         write_all(theirs.get(), "answer");
         theirs.reset();
@@ -213,16 +213,16 @@ TEST_P(recv_contract, into_memory_gives_a_part_or_all_of_it) {
     auto [ours, theirs] = local_pair();
     run([&]() -> coro::task<> {
         net::connection c{engine(), std::move(ours)};
-        std::string room(8, '.');
-        const auto bytes = std::as_writable_bytes(std::span{room});
+        std::string buffer(8, '.');
+        const auto bytes = std::as_writable_bytes(std::span{buffer});
         write_all(theirs.get(), "12345");
         auto part = co_await c.recv_into(bytes);
         EXPECT_EQ(shown(part), "5");
-        EXPECT_EQ(room, "12345...");
+        EXPECT_EQ(buffer, "12345...");
         write_all(theirs.get(), "0123456789");
         auto full = co_await c.recv_into(bytes);
         EXPECT_EQ(shown(full), "8");
-        EXPECT_EQ(room, "01234567");
+        EXPECT_EQ(buffer, "01234567");
         auto rest = co_await c.recv_into(bytes);
         EXPECT_EQ(shown(rest), "2");
         theirs.reset();
@@ -239,14 +239,14 @@ TEST_P(recv_contract, into_memory_waits_and_can_be_given_up) {
     steps later{engine()};
     run([&]() -> coro::task<> {
         net::connection c{engine(), std::move(ours)};
-        std::string room(8, '.');
-        const auto bytes = std::as_writable_bytes(std::span{room});
+        std::string buffer(8, '.');
+        const auto bytes = std::as_writable_bytes(std::span{buffer});
         auto late = co_await io::with_timeout(engine(), c.recv_into(bytes), 1ms);
         EXPECT_EQ(shown(late), "(the deadline passed)");
         later.begin({[] {}, [&] { write_all(theirs.get(), "abc"); }});
         auto got = co_await c.recv_into(bytes);
         EXPECT_EQ(shown(got), "3");
-        EXPECT_EQ(room, "abc.....");
+        EXPECT_EQ(buffer, "abc.....");
         co_await c.close();
     });
 }
@@ -295,7 +295,7 @@ TEST_P(recv_contract, what_comes_before_the_deadline_is_given) {
     });
 }
 
-TEST_P(recv_contract, what_came_before_the_deadline_is_given_by_a_thread_that_looks_late) {
+TEST_P(recv_contract, what_came_before_the_deadline_is_given_by_a_thread_that_polls_late) {
     // Again, with more time, if this machine was so busy that the bytes themselves were late.
     auto time = 5ms;
     for (bool in_time = false; !in_time; time *= 2) {
@@ -341,7 +341,7 @@ TEST_P(recv_contract, what_came_between_two_questions_is_given) {
         EXPECT_EQ(shown(late), "(the deadline passed)");
         write_all(theirs.get(), "one");
         theirs.reset();
-        // Turns in which nobody waits for it.
+        // Turns in which no operation waits for it.
         for (int i = 0; i < 3; ++i) co_await io::sleep_for(engine(), 0ms);
         auto got = co_await c.recv();
         EXPECT_EQ(shown(got), "one");
@@ -442,7 +442,7 @@ TEST_P(recv_contract, a_reader_that_takes_nothing_holds_few_buffers_and_loses_no
         for (std::size_t at = 0; at < text.size(); at += 64) {
             write_all(theirs.get(), std::string_view{text}.substr(at, 64));
             co_await io::sleep_for(engine(), 0ms);
-            EXPECT_LE(engine().buffers().lent(), io::recv_stream::ahead + 2U);
+            EXPECT_LE(engine().buffers().leased(), io::recv_stream::ahead + 2U);
         }
         theirs.reset();
         std::string all;

@@ -46,10 +46,10 @@ class registered_contract : public engine_test {
     /// Until the kernel owes nothing of any buffer; no longer than a test may take.
     coro::task<> until_home() {
         const auto deadline = io::after(io::clock::now(), 10s);
-        while (pool().lent() > 0 && io::clock::now() < deadline) {
+        while (pool().leased() > 0 && io::clock::now() < deadline) {
             co_await io::sleep_for(engine(), 1ms);
         }
-        EXPECT_EQ(pool().lent(), 0U);
+        EXPECT_EQ(pool().leased(), 0U);
     }
 };
 INSTANTIATE_TEST_SUITE_P(on, registered_contract, ::testing::ValuesIn(only(io::engine_kind::uring)),
@@ -66,7 +66,7 @@ coro::task<> wait_for(registered_buffer& b, std::string& said) {
     said = shown(idle);
 }
 
-TEST_P(registered_contract, they_are_lent_up_to_a_limit_and_counted_beyond_the_registered_ones) {
+TEST_P(registered_contract, they_are_leased_up_to_a_limit_and_counted_beyond_the_registered_ones) {
     run([&]() -> coro::task<> {
         auto first = pool().take();
         auto second = pool().take();
@@ -79,7 +79,7 @@ TEST_P(registered_contract, they_are_lent_up_to_a_limit_and_counted_beyond_the_r
         EXPECT_EQ(engine().counters().unregistered, 1U);
         auto fourth = pool().take();
         EXPECT_TRUE(!fourth && fourth.error().is(ENOBUFS));
-        EXPECT_EQ(pool().lent(), 3U);
+        EXPECT_EQ(pool().leased(), 3U);
         {
             const registered_buffer gone = std::move(*second);
         }
@@ -87,7 +87,7 @@ TEST_P(registered_contract, they_are_lent_up_to_a_limit_and_counted_beyond_the_r
         EXPECT_TRUE(again && again->index() == 1);
         co_return;
     });
-    EXPECT_EQ(pool().lent(), 0U);
+    EXPECT_EQ(pool().leased(), 0U);
 }
 
 TEST_P(registered_contract, files_are_read_into_them_and_written_from_them) {
@@ -122,8 +122,8 @@ TEST_P(registered_contract, a_send_is_over_at_its_result_and_the_buffer_when_the
             EXPECT_EQ(shown(sent), std::to_string(size - 2));
             EXPECT_EQ(engine().in_flight(), 0U);
         }
-        // Nobody holds one, and yet there is none to be had: what the peer has not read is there.
-        EXPECT_EQ(pool().lent(), 3U);
+        // No handle is left, and yet no buffer is free: they hold what the peer has not read.
+        EXPECT_EQ(pool().leased(), 3U);
         auto none = pool().take();
         EXPECT_TRUE(!none && none.error().is(ENOBUFS));
         while (got.size() < 3 * (size - 2) && !HasFailure()) {
@@ -138,7 +138,7 @@ TEST_P(registered_contract, a_send_is_over_at_its_result_and_the_buffer_when_the
     EXPECT_TRUE(got == each + each + each);
 }
 
-TEST_P(registered_contract, whoever_fills_one_again_waits_until_the_peer_has_it) {
+TEST_P(registered_contract, filling_one_again_waits_until_the_peer_has_it) {
     const std::string text = pattern(size);
     auto [ours, theirs] = tcp_pair();
     run([&]() -> coro::task<> {
@@ -184,15 +184,16 @@ TEST_P(registered_contract, that_wait_can_be_given_up) {
             EXPECT_EQ(said, "(cancelled)");
             EXPECT_FALSE(b.is_idle());
         }
-        // A reset throws away what was not sent, and with it what is owed.
-        EXPECT_EQ(pool().lent(), 1U);
-        to.reset_on_close();
+        // A reset drops what was not sent, and with it the pending completions.
+        EXPECT_EQ(pool().leased(), 1U);
+        to.set_linger_reset();
         co_await to.close();
         co_await until_home();
     });
 }
 
-TEST_P(registered_contract, a_send_that_waits_for_room_is_cancelled_though_nobody_reads) {
+TEST_P(registered_contract,
+       a_send_that_waits_for_space_is_cancelled_though_the_peer_does_not_read) {
     auto [ours, theirs] = tcp_pair();
     send_little_ahead(ours.get());
     run([&]() -> coro::task<> {
@@ -209,7 +210,7 @@ TEST_P(registered_contract, a_send_that_waits_for_room_is_cancelled_though_nobod
             EXPECT_EQ(said, "(the deadline passed)");
         }
         EXPECT_EQ(engine().in_flight(), 0U);
-        to.reset_on_close();
+        to.set_linger_reset();
         co_await to.close();
         co_await until_home();
     });
@@ -262,7 +263,7 @@ TEST_P(registered_contract, an_engine_may_end_while_a_peer_has_not_read) {
             EXPECT_EQ(shown(sent), std::to_string(size));
             co_await to.close();
         }(**mine, std::move(ours), text));
-        EXPECT_EQ((*mine)->registered()->lent(), 1U);
+        EXPECT_EQ((*mine)->registered()->leased(), 1U);
     }
     EXPECT_TRUE(read_to_end(theirs.get()) == text);
 }

@@ -34,7 +34,7 @@ TEST_P(ring_contract, more_completions_than_its_queue_holds) {
         numbers.emplace_back(::fcntl(counter.get(), F_DUPFD_CLOEXEC, 0));
         ASSERT_TRUE(engine().attach(numbers.back().get()));
     }
-    std::vector<int> told(count, 0);
+    std::vector<int> counts(count, 0);
     run([&]() -> coro::task<> {
         coro::scope all{co_await coro::this_context()};
         auto wait = [](io::engine& e, int fd, int& seen) -> coro::task<> {
@@ -45,14 +45,14 @@ TEST_P(ring_contract, more_completions_than_its_queue_holds) {
         };
         for (int i = 0; i < count; ++i) {
             const auto at = static_cast<std::size_t>(i);
-            all.spawn(wait(engine(), numbers[at].get(), told[at]));
+            all.spawn(wait(engine(), numbers[at].get(), counts[at]));
         }
         co_await io::sleep_for(engine(), 0ms);
         const std::uint64_t one = 1;
         EXPECT_EQ(::write(counter.get(), &one, sizeof one), 8);
         co_await all.join();
     });
-    EXPECT_THAT(told, ::testing::Each(3));
+    EXPECT_THAT(counts, ::testing::Each(3));
     if (submits_are_refused()) {
         EXPECT_GE(engine().counters().overflows, 500U);
     }

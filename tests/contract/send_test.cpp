@@ -179,8 +179,8 @@ TEST_P(send_contract, a_cancel_ends_the_wait) {
         root);
 }
 
-TEST_P(send_contract, room_that_came_before_the_deadline_is_used_by_a_thread_that_looks_late) {
-    // Again, with more time, if the room itself was late: on a machine that is busy, or because a
+TEST_P(send_contract, space_that_came_before_the_deadline_is_used_by_a_thread_that_polls_late) {
+    // Again, with more time, if the space itself was late: on a machine that is busy, or because a
     // sanitizer looks at each byte.
     auto time = 5ms;
     for (bool in_time = false; !in_time; time *= 2) {
@@ -216,7 +216,7 @@ INSTANTIATE_TEST_SUITE_P(on, duplex_contract, ::testing::ValuesIn(every_loop()),
 coro::task<> send_and_finish(net::connection& c, const std::string& text) {
     auto sent = co_await c.send_all(text);
     EXPECT_TRUE(sent);
-    c.finish_sending();
+    c.shutdown_send();
 }
 
 coro::task<> receive_all(net::connection& c, std::string& into) {

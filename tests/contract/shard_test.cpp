@@ -96,10 +96,11 @@ TEST_P(shard_contract, runs_a_call_of_another_thread) {
     const auto here = std::this_thread::get_id();
     run([&]() -> coro::task<> {
         auto there =
-            co_await io::call_on(engine(), s->home(), [] { return std::this_thread::get_id(); });
+            co_await io::call_on(engine(), s->engine(), [] { return std::this_thread::get_id(); });
         EXPECT_NE(there, here);
         EXPECT_EQ(std::this_thread::get_id(), here);
-        auto name = co_await io::call_on(engine(), s->home(), [] { return std::string(100, 'n'); });
+        auto name =
+            co_await io::call_on(engine(), s->engine(), [] { return std::string(100, 'n'); });
         EXPECT_EQ(name, std::string(100, 'n'));
     });
 }
@@ -110,7 +111,7 @@ TEST_P(shard_contract, calls_go_there_and_back) {
     int there = 0;  // of the other thread alone
     run([&]() -> coro::task<> {
         for (int i = 0; i < rounds; ++i) {
-            auto sum = co_await io::call_on(engine(), s->home(), [&there, i] {
+            auto sum = co_await io::call_on(engine(), s->engine(), [&there, i] {
                 there += i;
                 return there;
             });
@@ -120,12 +121,12 @@ TEST_P(shard_contract, calls_go_there_and_back) {
 }
 
 TEST_P(shard_contract, an_engine_may_end_as_soon_as_its_call_is_back) {
-    // The other thread has posted the answer, and may still be ringing the bell.
+    // The other thread has posted the answer, and may still be writing to the wakeup fd.
     auto s = start(&wait_for_the_end);
     for (int i = 0; i < 300; ++i) {
         auto made = io::make_engine(kind(), {.buffers = {.count = 1, .size = 64}});
         ASSERT_TRUE(made);
-        // Awake, so that it sees the answer before the bell.
+        // Awake, so that it sees the answer before the wakeup.
         bool back = false;
         auto call = [](io::engine& here, io::engine& there, bool& done) -> coro::task<> {
             auto answer = co_await io::call_on(here, there, [] { return 1; });
@@ -137,7 +138,7 @@ TEST_P(shard_contract, an_engine_may_end_as_soon_as_its_call_is_back) {
         };
         auto both = [&]() -> coro::task<> {
             coro::scope all{co_await coro::this_context()};
-            all.spawn(call(**made, s->home(), back));
+            all.spawn(call(**made, s->engine(), back));
             all.spawn(keep_awake(**made, back));
             co_await all.join();
         };
@@ -173,7 +174,7 @@ INSTANTIATE_TEST_SUITE_P(on, shards_contract, ::testing::ValuesIn(every_loop()),
 TEST_P(shards_contract, play_ping_pong) {
     constexpr int rounds = 500;
     std::promise<io::engine*> other;
-    auto heard = other.get_future();
+    auto other_engine = other.get_future();
     std::atomic<int> pings = 0;
     std::atomic<int> pongs = 0;
     const auto play = [](io::engine& here, io::engine& there, std::atomic<int>& mine,
@@ -184,18 +185,18 @@ TEST_P(shards_contract, play_ping_pong) {
         }
     };
     std::promise<io::engine*> first;
-    auto first_heard = first.get_future();
+    auto first_engine = first.get_future();
     std::promise<void> a_done;
     std::promise<void> b_done;
     auto a = start([&](io::engine& e) -> coro::task<> {
         first.set_value(&e);
-        co_await play(e, *heard.get(), pings, pongs);
+        co_await play(e, *other_engine.get(), pings, pongs);
         a_done.set_value();
         co_await wait_for_the_end(e);
     });
     auto b = start([&](io::engine& e) -> coro::task<> {
         other.set_value(&e);
-        co_await play(e, *first_heard.get(), pongs, pings);
+        co_await play(e, *first_engine.get(), pongs, pings);
         b_done.set_value();
         co_await wait_for_the_end(e);
     });
@@ -216,7 +217,7 @@ TEST_P(shards_contract, many_calls_are_under_way_at_once) {
                        int& total) -> coro::task<> {
             total += co_await io::call_on(here, other, [&counter] { return ++counter; });
         };
-        for (int i = 0; i < callers; ++i) all.spawn(call(engine(), s->home(), there, sum));
+        for (int i = 0; i < callers; ++i) all.spawn(call(engine(), s->engine(), there, sum));
         co_await all.join();
     });
     EXPECT_EQ(sum, callers * (callers + 1) / 2);

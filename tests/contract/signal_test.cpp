@@ -40,7 +40,7 @@ TEST_P(signal_contract, are_awaited) {
         EXPECT_TRUE(watched);
         auto first = co_await watched->next();
         EXPECT_EQ(first.value_or(0), SIGTERM);
-        // Those that come while nobody waits are kept, one of a number.
+        // Those that come while no coroutine waits are kept, one per number.
         raise_here(SIGINT);
         raise_here(SIGINT);
         auto second = co_await watched->next();

@@ -1,4 +1,4 @@
-// What is done at the end of a turn: once, after everybody who could go on, and never for the dead.
+// Calls at the end of a turn: once, after all that is ready, and never for destroyed objects.
 #include <chrono>
 #include <functional>
 #include <memory>

@@ -1,4 +1,4 @@
-// A turn of the loop: many operations in one, nobody starved, nothing done where nothing is to do.
+// A turn of the loop: many operations in one, each gets its turn, no work where there is none.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -56,9 +56,9 @@ TEST_P(turn_contract, ten_thousand_operations_are_under_way_at_once) {
     std::size_t most_in_flight = 0;
     run([&]() -> coro::task<> {
         coro::scope all{co_await coro::this_context()};
-        auto wait = [](io::engine& e, int fd, std::size_t& told) -> coro::task<> {
+        auto wait = [](io::engine& e, int fd, std::size_t& count_of) -> coro::task<> {
             auto seen = co_await io::poll{e, fd, io::interest::in};
-            if (seen) ++told;
+            if (seen) ++count_of;
         };
         for (const auto& fd : numbers) all.spawn(wait(engine(), fd.get(), ready));
         co_await io::sleep_for(engine(), 0ms);
@@ -79,7 +79,7 @@ TEST_P(turn_contract, those_who_move_much_take_turns) {
     std::string order;
     auto move = [&](char name, net::connection& to) -> coro::task<> {
         for (int i = 0; i < steps_each; ++i) {
-            auto sent = co_await io::sendfile{to.home(), to.fd(), file.fd(), 0, 16};
+            auto sent = co_await io::sendfile{to.engine(), to.fd(), file.fd(), 0, 16};
             EXPECT_EQ(shown(sent), "16");
             order += name;
         }
@@ -113,9 +113,9 @@ TEST_P(turn_contract, ten_thousand_are_cancelled_at_once) {
     std::size_t cancelled = 0;
     run([&]() -> coro::task<> {
         coro::scope all{co_await coro::this_context()};
-        auto wait = [](io::engine& e, int fd, std::size_t& told) -> coro::task<> {
+        auto wait = [](io::engine& e, int fd, std::size_t& count_of) -> coro::task<> {
             auto seen = co_await io::poll{e, fd, io::interest::in};
-            if (shown(seen) == "(cancelled)") ++told;
+            if (shown(seen) == "(cancelled)") ++count_of;
         };
         for (const auto& fd : numbers) all.spawn(wait(engine(), fd.get(), cancelled));
         co_await io::sleep_for(engine(), 0ms);
@@ -238,7 +238,7 @@ TEST_P(wake_contract, before_the_wait_counts) {
     engine().wake();
     engine().wake();
     engine().run_once(io::never);
-    // And what has been heard is not heard again.
+    // A wakeup that ended a wait does not end another.
     const auto before = io::clock::now();
     engine().run_once(before + 5ms);
     engine().run_once(before + 5ms);
@@ -246,10 +246,10 @@ TEST_P(wake_contract, before_the_wait_counts) {
     EXPECT_GE(io::clock::now(), before + 5ms);
 }
 
-struct numbered : io::letter {
+struct numbered : io::message {
     numbered(std::size_t from, std::size_t what, std::vector<std::vector<std::size_t>>& where)
-        : letter{&arrive}, sender{from}, number{what}, log{where} {}
-    static void arrive(io::letter& l) noexcept {
+        : message{&arrive}, sender{from}, number{what}, log{where} {}
+    static void arrive(io::message& l) noexcept {
         auto& self = static_cast<numbered&>(l);
         self.log[self.sender].push_back(self.number);
     }
@@ -258,39 +258,39 @@ struct numbered : io::letter {
     std::vector<std::vector<std::size_t>>& log;
 };
 
-TEST_P(wake_contract, letters_of_many_threads_arrive_in_each_one_s_order) {
+TEST_P(wake_contract, messages_of_many_threads_arrive_in_the_order_of_each) {
     constexpr std::size_t threads = 4;
-    constexpr std::size_t letters = 1000;
+    constexpr std::size_t messages = 1000;
     std::vector<std::vector<std::size_t>> arrived(threads);
     std::vector<std::unique_ptr<numbered>> all;
-    for (std::size_t i = 0; i < threads * letters; ++i) {
-        all.push_back(std::make_unique<numbered>(i / letters, i % letters, arrived));
+    for (std::size_t i = 0; i < threads * messages; ++i) {
+        all.push_back(std::make_unique<numbered>(i / messages, i % messages, arrived));
     }
     std::vector<std::thread> senders;
     for (std::size_t t = 0; t < threads; ++t) {
         senders.emplace_back([&, t, &e = engine()] {
-            for (std::size_t i = 0; i < letters; ++i) e.post(*all[(t * letters) + i]);
+            for (std::size_t i = 0; i < messages; ++i) e.post(*all[(t * messages) + i]);
         });
     }
     std::size_t count = 0;
-    while (count < threads * letters) {
+    while (count < threads * messages) {
         engine().run_once(io::never);
         count = 0;
         for (const auto& log : arrived) count += log.size();
     }
     for (auto& s : senders) s.join();
     for (const auto& log : arrived) {
-        EXPECT_EQ(log.size(), letters);
+        EXPECT_EQ(log.size(), messages);
         EXPECT_TRUE(std::is_sorted(log.begin(), log.end()));
     }
 }
 
-TEST_P(wake_contract, a_letter_ends_a_wait_for_bytes) {
+TEST_P(wake_contract, a_message_ends_a_wait_for_bytes) {
     auto [ours, theirs] = local_pair();
     coro::context root{engine().ready()};
-    struct cancelling : io::letter {
-        explicit cancelling(coro::context& c) : letter{&arrive}, what{c} {}
-        static void arrive(io::letter& l) noexcept { static_cast<cancelling&>(l).what.cancel(); }
+    struct cancelling : io::message {
+        explicit cancelling(coro::context& c) : message{&arrive}, what{c} {}
+        static void arrive(io::message& l) noexcept { static_cast<cancelling&>(l).what.cancel(); }
         coro::context& what;
     };
     cancelling stop{root};

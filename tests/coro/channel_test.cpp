@@ -99,7 +99,7 @@ TEST(channel, trying_never_waits) {
     EXPECT_THAT(log, ::testing::ElementsAre("got 1", "got 2", "got (closed)"));
 }
 
-TEST(channel, closing_wakes_everybody) {
+TEST(channel, closing_wakes_all_waiters) {
     loop l;
     coro::channel<int> empty{1};
     coro::channel<int> full{1};
@@ -157,7 +157,7 @@ TEST(channel, does_not_begin_in_a_cancelled_context) {
     coro::scope s{l.root};
     s.cancel();
     s.spawn(receive(c, log));
-    // There is room, so nothing needs to be waited for.
+    // There is space, so nothing needs to be waited for.
     s.spawn(send(c, 1, log));
     s.spawn(send(c, 2, log));
     s.spawn(receive(c, log));
@@ -194,14 +194,14 @@ TEST(channel, a_third_party_cannot_take_what_was_handed_over) {
     EXPECT_THAT(third, ::testing::ElementsAre("got 2"));
 }
 
-TEST(channel, a_third_party_cannot_take_the_room_of_who_waited) {
+TEST(channel, a_third_party_cannot_take_the_space_of_a_waiter) {
     loop l;
     coro::channel<int> c{1};
     strings log;
     EXPECT_TRUE(c.try_send(0));
     l.spawn(send(c, 1, log));
     l.spawn(receive(c, log));
-    // The room belongs to the one who waited, though it has not been resumed.
+    // The space belongs to the waiter, though it has not been resumed.
     EXPECT_EQ(shown(c.try_send(2)), "(the queue is full)");
     l.settle();
     l.spawn(receive(c, log));
@@ -229,7 +229,7 @@ TEST(channel, carries_what_can_only_be_moved) {
     EXPECT_EQ(got, 6);
 }
 
-TEST(channel, frees_what_nobody_took) {
+TEST(channel, frees_what_was_not_taken) {
     auto shared = std::make_shared<int>(1);
     {
         coro::channel<std::shared_ptr<int>> c{2};
@@ -243,7 +243,7 @@ TEST(channel, frees_what_nobody_took) {
 
 using channel_death_test = ::testing::Test;
 
-TEST(channel_death_test, needs_room) {
+TEST(channel_death_test, needs_capacity) {
     EXPECT_DEATH(coro::channel<int>{0}, "a channel needs room for one value");
 }
 

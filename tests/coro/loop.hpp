@@ -20,14 +20,14 @@ struct loop {
     coro::scope all{root};
 
     ~loop() { settle(); }
-    /// Runs until nobody may go on.
+    /// Runs until no coroutine is ready.
     void settle() {
         while (!queue.empty()) queue.run(100);
     }
     void spawn(coro::task<void> t) { EXPECT_TRUE(all.spawn(std::move(t))); }
 };
 
-/// `co_await gate.wait()` until somebody opens it; cancellable or not.
+/// `co_await gate.wait()` until it is opened; cancellable or not.
 class gate {
  public:
     class awaiter : public coro::resumable {

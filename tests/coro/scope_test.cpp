@@ -88,7 +88,7 @@ TEST(scope, a_child_may_spawn_another) {
     EXPECT_THAT(log, ::testing::ElementsAre("grandchild", "child", "joined"));
 }
 
-TEST(scope, cancels_its_children_and_nobody_else) {
+TEST(scope, cancels_its_children_and_no_others) {
     loop l;
     strings log;
     coro::scope one{l.root};
@@ -155,7 +155,7 @@ TEST(scope, ten_thousand_children) {
 }
 
 TEST(scope, who_comes_after_the_last_child_and_before_the_joiner_is_waited_for_too) {
-    // The joiner has been woken; before it runs, somebody outside adds a child.
+    // The joiner has been woken; before it runs, a coroutine outside adds a child.
     loop l;
     strings log;
     gate last;
@@ -184,13 +184,13 @@ TEST(scope, a_token_asks_and_listens) {
     const coro::cancel_token token{c};
     EXPECT_FALSE(token.cancelled());
     struct listener : coro::cancel_hook {
-        listener() : cancel_hook{&heard} {}
-        static void heard(coro::cancel_hook& h) noexcept { ++static_cast<listener&>(h).count; }
+        listener() : cancel_hook{&on_cancel} {}
+        static void on_cancel(coro::cancel_hook& h) noexcept { ++static_cast<listener&>(h).count; }
         int count = 0;
     };
-    listener here;
+    listener direct;
     listener gone;
-    token.watch(here);
+    token.watch(direct);
     {
         token.watch(gone);
         gone.unlink();
@@ -198,7 +198,7 @@ TEST(scope, a_token_asks_and_listens) {
     c.cancel();
     c.cancel();
     EXPECT_TRUE(token.cancelled());
-    EXPECT_EQ(here.count, 1);
+    EXPECT_EQ(direct.count, 1);
     EXPECT_EQ(gone.count, 0);
 }
 
@@ -206,8 +206,8 @@ TEST(scope, a_hook_may_take_its_neighbours_out) {
     loop l;
     coro::context c{l.root};
     struct pair : coro::cancel_hook {
-        pair() : cancel_hook{&heard} {}
-        static void heard(coro::cancel_hook& h) noexcept {
+        pair() : cancel_hook{&on_cancel} {}
+        static void on_cancel(coro::cancel_hook& h) noexcept {
             auto& self = static_cast<pair&>(h);
             ++self.count;
             if (self.other != nullptr) self.other->unlink();
@@ -265,7 +265,7 @@ TEST(scope, one_that_runs_out_of_memory_ends_those_that_depend_on_it) {
     EXPECT_EQ(log.size(), 1U);
 }
 
-TEST(scope, one_that_runs_out_of_memory_ends_nobody_who_is_for_himself) {
+TEST(scope, one_that_runs_out_of_memory_ends_no_independent_one) {
     loop l;
     strings log;
     gate later;

@@ -128,7 +128,7 @@ TEST_F(partial, of_another_version_is_removed_when_a_new_one_begins) {
     EXPECT_EQ(now.st_size, 0);
 }
 
-TEST_F(partial, that_somebody_writes_to_is_left_alone) {
+TEST_F(partial, that_is_being_written_to_is_left_alone) {
     auto first = beside("x");
     ASSERT_TRUE(first.begin("\"1\""));
     write(first, "first");

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "sluice/files/digest.hpp"
-#include "sluice/files/digest_crew.hpp"
+#include "sluice/files/digest_pool.hpp"
 #include "sluice/files/server/folder.hpp"
 #include "sluice/files/server/listing_cache.hpp"
 #include "sluice/files/server/shared_digests.hpp"
@@ -36,12 +36,12 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using files::digest_crew;
+using files::commit_rule;
 using files::digest_follower;
 using files::digest_of;
+using files::digest_pool;
 using files::digest_request;
 using files::file_state;
-using files::keep_rule;
 using files::kept_digest;
 using files::listing_cache;
 using files::parts;
@@ -249,7 +249,7 @@ TEST_F(store_test, rules_say_what_may_be_replaced) {
     const auto over_known = [&known](const struct stat* there) {
         return there != nullptr && file_state::of(*there) == known;
     };
-    const auto keep = [&s](std::string_view text, const keep_rule& rule) {
+    const auto keep = [&s](std::string_view text, const commit_rule& rule) {
         auto file = s.receive();
         write_all(file->fd(), text);
         auto kept = file->keep("a", rule);
@@ -272,10 +272,10 @@ TEST_F(store_test, what_has_a_name_stays_while_a_rule_looks_at_it) {
     auto other = s.receive();
     ASSERT_TRUE(one && other);
     std::vector<std::string> happened;
-    const keep_rule looks{.holds = [&](const struct stat* there) {
+    const commit_rule looks{.holds = [&](const struct stat* there) {
         EXPECT_NE(there, nullptr);
         for (const bool with_rule : {false, true}) {
-            keep_rule at_once{.may_wait = false};
+            commit_rule at_once{.may_wait = false};
             if (with_rule) at_once.holds = [](const struct stat*) { return true; };
             const auto kept = other->keep("dir/a", at_once);
             happened.push_back(kept ? "kept" : kept.error().message());
@@ -487,7 +487,7 @@ TEST_F(store_test, a_digest_is_made_once_for_all_who_ask_and_given_up_with_the_l
         digest_request one{all, changed->file.get(), changed->now};
         EXPECT_EQ(one.go_on(piece).value(), std::nullopt);
     }
-    // Nobody was left.
+    // No request was left.
     digest_request again{all, changed->file.get(), changed->now};
     std::ofstream{folder_ / "a", std::ios::app} << "and more";
     for (int i = 0; i < 3; ++i) EXPECT_EQ(again.go_on(piece).value(), std::nullopt);
@@ -544,22 +544,22 @@ TEST_F(store_test, a_digest_is_kept_for_the_file_as_it_is) {
 TEST(digest, is_taken_along_while_a_file_grows) {
     const std::string text = pattern(3'000'000);
     const temporary_file file;
-    transfer::moved told;
-    digest_crew crew;
+    transfer::moved counter;
+    digest_pool pool;
     write_all(file.fd(), std::string_view{text}.substr(0, 1000));
-    digest_follower follower{crew, file.fd(), 1000, told};
+    digest_follower follower{pool, file.fd(), 1000, counter};
     follower.start();
     for (std::size_t at = 1000; at < text.size(); at += 500'000) {
         const auto piece = std::string_view{text}.substr(at, 500'000);
         write_all(file.fd(), piece);
-        told.add(piece.size());
+        counter.add(piece.size());
     }
     EXPECT_EQ(follower.finish(text.size()).value(), digest_of(file.fd()).value());
-    // Without anybody who goes along, too.
-    digest_follower late{crew, file.fd(), 0, told};
+    // Without a follower, too.
+    digest_follower late{pool, file.fd(), 0, counter};
     EXPECT_EQ(late.left(text.size()), text.size());
     EXPECT_EQ(late.finish(text.size()).value(), digest_of(file.fd()).value());
-    digest_follower unwanted{crew, file.fd(), 0, told};
+    digest_follower unwanted{pool, file.fd(), 0, counter};
     unwanted.give_up();
     EXPECT_EQ(unwanted.finish(text.size()).error(), fault::cancelled);
 }
@@ -573,27 +573,27 @@ TEST(digest, is_taken_of_many_files_by_few_threads) {
     const std::string text = pattern(5'000'000);
     const temporary_file file{text};
     const auto wanted = digest_of(file.fd()).value();
-    transfer::moved told;
-    digest_crew crew;
+    transfer::moved counter;
+    digest_pool pool;
     std::list<digest_follower> followers;
     for (std::size_t i = 0; i < many; ++i) {
-        followers.emplace_back(crew, file.fd(), 1'000'000, told).start();
+        followers.emplace_back(pool, file.fd(), 1'000'000, counter).start();
     }
     EXPECT_LE(threads() - before, 4);
-    told.add(text.size() - 1'000'000);
-    // Some are taken back before anybody was there, some in the middle of a piece.
+    counter.add(text.size() - 1'000'000);
+    // Some are taken back before a thread began, some in the middle of a piece.
     for (auto& each : followers) EXPECT_EQ(each.finish(text.size()).value(), wanted);
 }
 
-TEST(digest, crew_reads_what_has_come) {
+TEST(digest, pool_reads_what_has_come) {
     const std::string text = pattern(5'000'000);
     const temporary_file file{text};
-    transfer::moved told;
-    digest_crew crew;
-    told.add(text.size());
-    // Each gives the crew longer.
+    transfer::moved counter;
+    digest_pool pool;
+    counter.add(text.size());
+    // Each gives the pool longer.
     for (auto time = 1ms; time < 60s; time *= 2) {
-        digest_follower follower{crew, file.fd(), 0, told};
+        digest_follower follower{pool, file.fd(), 0, counter};
         follower.start();
         std::this_thread::sleep_for(time);
         if (follower.left(text.size()) < 200'000) {

@@ -268,7 +268,7 @@ TEST(content_type, goes_by_the_extension) {
     }
 }
 
-TEST(content_type, is_told_from_what_is_none) {
+TEST(content_type, is_distinguished_from_what_is_none) {
     for (const auto* good : {"text/html", "text/html; charset=utf-8", "a/b;c=\"d \\\" e\"",
                              "a/b ; c=d", "application/vnd.x+json", "a/b;", "a/b;;c=d"}) {
         EXPECT_TRUE(is_media_type(good)) << good;

@@ -17,22 +17,22 @@ struct pool_test : ::testing::Test {
 
 TEST_F(pool_test, lends_each_buffer_once) {
     io::buffer_pool pool{{.count = 8, .size = 100, .at_first = 2}, woken};
-    std::set<int> lent;
+    std::set<int> leased;
     for (int i = 0; i < 8; ++i) {
         const int id = pool.take();
         ASSERT_GE(id, 0);
-        EXPECT_TRUE(lent.insert(id).second);
+        EXPECT_TRUE(leased.insert(id).second);
         EXPECT_EQ(pool.bytes(id).size(), 100U);
         std::memset(pool.bytes(id).data(), id, 100);
     }
-    EXPECT_EQ(pool.lent(), 8U);
+    EXPECT_EQ(pool.leased(), 8U);
     EXPECT_EQ(pool.take(), -1);
     EXPECT_FALSE(pool.grow());
-    for (const int id : lent) {
+    for (const int id : leased) {
         for (const std::byte b : pool.bytes(id)) ASSERT_EQ(std::to_integer<int>(b), id);
         pool.give_back(id);
     }
-    EXPECT_EQ(pool.lent(), 0U);
+    EXPECT_EQ(pool.leased(), 0U);
 }
 
 TEST_F(pool_test, lends_the_one_used_last_first) {
@@ -88,11 +88,11 @@ TEST_F(pool_test, leases_move_and_go_home) {
         EXPECT_EQ(c.text(), "");
         c = std::move(b);
         EXPECT_EQ(c.text(), "hello");
-        EXPECT_EQ(pool.lent(), 1U);
+        EXPECT_EQ(pool.leased(), 1U);
         c = {};
-        EXPECT_EQ(pool.lent(), 0U);
+        EXPECT_EQ(pool.leased(), 0U);
     }
-    EXPECT_EQ(pool.lent(), 0U);
+    EXPECT_EQ(pool.leased(), 0U);
 }
 
 using pool_death_test = pool_test;

@@ -1,4 +1,4 @@
-// Which engine is taken where nobody chose one, and what the engines say of themselves.
+// Which engine is taken where no option chose one, and what the engines say of themselves.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>

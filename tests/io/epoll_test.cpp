@@ -90,7 +90,7 @@ TEST_F(epoll_test, says_what_is_wrong) {
     EXPECT_TRUE(epoll.add(file.get(), EPOLLIN, 1).error().is(EPERM));
 }
 
-TEST_F(epoll_test, gives_no_more_events_than_there_is_room) {
+TEST_F(epoll_test, gives_no_more_events_than_fit) {
     std::array<unique_fd, 6> all;
     for (auto& fd : all) {
         fd.reset(::eventfd(1, EFD_CLOEXEC));
@@ -129,7 +129,7 @@ TEST_F(epoll_test, tells_of_an_interruption) {
     struct sigaction before{};
     ::sigaction(SIGUSR1, &nothing, &before);
     const auto waiting = static_cast<pid_t>(::syscall(SYS_gettid));
-    bool heard = false;
+    bool interrupted = false;
     // Until it has hit a wait: one that comes before is lost.
     std::atomic<bool> done = false;
     std::thread other{[&] {
@@ -138,14 +138,14 @@ TEST_F(epoll_test, tells_of_an_interruption) {
             std::this_thread::yield();
         }
     }};
-    while (!heard) {
+    while (!interrupted) {
         auto n = epoll.wait(events, io::clock::now() + 1s);
-        heard = !n && n.error().is(EINTR);
+        interrupted = !n && n.error().is(EINTR);
     }
     done = true;
     other.join();
     ::sigaction(SIGUSR1, &before, nullptr);
-    EXPECT_TRUE(heard);
+    EXPECT_TRUE(interrupted);
 }
 
 }  // namespace

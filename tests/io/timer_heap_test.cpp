@@ -12,10 +12,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct bell : io::timer {
-    bell(int n, std::vector<int>& l) : timer{&ring}, number{n}, log{l} {}
-    static void ring(io::timer& t) noexcept {
-        auto& self = static_cast<bell&>(t);
+struct logged_timer : io::timer {
+    logged_timer(int n, std::vector<int>& l) : timer{&fire}, number{n}, log{l} {}
+    static void fire(io::timer& t) noexcept {
+        auto& self = static_cast<logged_timer&>(t);
         self.log.push_back(self.number);
         if (self.heap != nullptr && self.again > 0) {
             --self.again;
@@ -34,9 +34,9 @@ TEST(timer_heap, fires_what_is_due) {
     std::vector<int> log;
     const io::time_point start{};
     EXPECT_EQ(heap.next(), io::never);
-    bell a{1, log};
-    bell b{2, log};
-    bell c{3, log};
+    logged_timer a{1, log};
+    logged_timer b{2, log};
+    logged_timer c{3, log};
     heap.arm(b, start + 2s);
     heap.arm(a, start + 1s);
     heap.arm(c, start + 3s);
@@ -57,7 +57,7 @@ TEST(timer_heap, fires_what_is_due) {
 TEST(timer_heap, one_for_never_is_not_kept) {
     io::timer_heap heap;
     std::vector<int> log;
-    bell a{1, log};
+    logged_timer a{1, log};
     heap.arm(a, io::never);
     EXPECT_FALSE(a.in_heap());
     heap.run(io::never);
@@ -69,7 +69,7 @@ TEST(timer_heap, one_may_be_armed_again_while_it_fires) {
     io::timer_heap heap;
     std::vector<int> log;
     const io::time_point start{};
-    bell a{1, log};
+    logged_timer a{1, log};
     a.heap = &heap;
     a.again = 2;
     a.next = start + 5s;

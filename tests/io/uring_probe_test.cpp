@@ -40,7 +40,7 @@ uring_support refused_with(int code, const uring_surroundings& around) {
     return found;
 }
 
-uring_surroundings quiet_machine() {
+uring_surroundings usual_machine() {
     return {.kernel = "6.1.0",
             .disabled = 0,
             .seccomp = 0,
@@ -117,7 +117,7 @@ TEST(uring_probe, reads_its_surroundings) {
 
 TEST(uring_judge, everything_there_is_usable) {
     auto found = with_everything();
-    judge(found, quiet_machine());
+    judge(found, usual_machine());
     EXPECT_TRUE(found.usable);
     EXPECT_THAT(found.why_not, IsEmpty());
 }
@@ -125,7 +125,7 @@ TEST(uring_judge, everything_there_is_usable) {
 TEST(uring_judge, optional_features_may_be_missing) {
     auto found = with_everything();
     found.send_zc = found.msg_ring = found.register_ring_fd = false;
-    judge(found, quiet_machine());
+    judge(found, usual_machine());
     EXPECT_TRUE(found.usable);
 }
 
@@ -134,7 +134,7 @@ TEST(uring_judge, each_needed_feature_is_needed) {
         if (!feature.needed) continue;
         auto found = with_everything();
         found.*feature.found = false;
-        judge(found, quiet_machine());
+        judge(found, usual_machine());
         EXPECT_FALSE(found.usable) << feature.name;
         EXPECT_THAT(found.why_not, AllOf(HasSubstr(feature.name), HasSubstr(feature.since)));
     }
@@ -143,7 +143,7 @@ TEST(uring_judge, each_needed_feature_is_needed) {
 TEST(uring_judge, an_old_kernel_names_the_newest_version_that_is_needed) {
     auto found = with_everything();
     found.multishot_accept = found.defer_taskrun = found.ext_arg = false;
-    auto around = quiet_machine();
+    auto around = usual_machine();
     around.kernel = "5.10.0-20-amd64";
     judge(found, around);
     EXPECT_EQ(found.why_not,
@@ -155,12 +155,12 @@ TEST(uring_judge, an_old_kernel_names_the_newest_version_that_is_needed) {
 TEST(uring_judge, versions_are_compared_as_numbers) {
     auto found = with_everything();
     found.ext_arg = found.no_drop = false;
-    judge(found, quiet_machine());
+    judge(found, usual_machine());
     EXPECT_THAT(found.remedy, HasSubstr("5.11"));
 }
 
 TEST(uring_judge, names_the_sysctl_for_all) {
-    auto around = quiet_machine();
+    auto around = usual_machine();
     around.disabled = 2;
     around.seccomp = 2;
     const auto found = refused_with(EPERM, around);
@@ -170,7 +170,7 @@ TEST(uring_judge, names_the_sysctl_for_all) {
 }
 
 TEST(uring_judge, names_the_sysctl_for_the_unprivileged) {
-    auto around = quiet_machine();
+    auto around = usual_machine();
     around.disabled = 1;
     EXPECT_THAT(refused_with(EPERM, around).why_not,
                 AllOf(HasSubstr("kernel.io_uring_disabled is 1"), HasSubstr("io_uring_group")));
@@ -180,7 +180,7 @@ TEST(uring_judge, names_the_sysctl_for_the_unprivileged) {
 }
 
 TEST(uring_judge, names_a_seccomp_filter) {
-    auto around = quiet_machine();
+    auto around = usual_machine();
     around.seccomp = 2;
     EXPECT_THAT(refused_with(EPERM, around).why_not, HasSubstr("seccomp filter"));
     EXPECT_THAT(refused_with(EACCES, around).why_not, HasSubstr("seccomp filter"));
@@ -189,7 +189,7 @@ TEST(uring_judge, names_a_seccomp_filter) {
 }
 
 TEST(uring_judge, names_a_security_module_when_nothing_else_is_left) {
-    EXPECT_THAT(refused_with(EPERM, quiet_machine()).why_not, HasSubstr("SELinux"));
+    EXPECT_THAT(refused_with(EPERM, usual_machine()).why_not, HasSubstr("SELinux"));
 }
 
 TEST(uring_judge, claims_nothing_about_what_it_could_not_read) {
@@ -198,27 +198,27 @@ TEST(uring_judge, claims_nothing_about_what_it_could_not_read) {
 }
 
 TEST(uring_judge, names_a_kernel_without_io_uring) {
-    EXPECT_THAT(refused_with(ENOSYS, quiet_machine()).why_not,
+    EXPECT_THAT(refused_with(ENOSYS, usual_machine()).why_not,
                 AllOf(HasSubstr("6.1.0"), HasSubstr("CONFIG_IO_URING")));
 }
 
 TEST(uring_judge, names_the_limit_on_locked_memory) {
-    EXPECT_THAT(refused_with(ENOMEM, quiet_machine()).why_not, HasSubstr("64 KiB"));
+    EXPECT_THAT(refused_with(ENOMEM, usual_machine()).why_not, HasSubstr("64 KiB"));
     EXPECT_THAT(refused_with(ENOMEM, {}).why_not, HasSubstr("unlimited"));
-    EXPECT_THAT(refused_with(ENOMEM, quiet_machine()).remedy, HasSubstr("LimitMEMLOCK"));
+    EXPECT_THAT(refused_with(ENOMEM, usual_machine()).remedy, HasSubstr("LimitMEMLOCK"));
 }
 
 TEST(uring_judge, names_a_lack_of_descriptors) {
-    EXPECT_THAT(refused_with(EMFILE, quiet_machine()).why_not, HasSubstr("descriptor"));
+    EXPECT_THAT(refused_with(EMFILE, usual_machine()).why_not, HasSubstr("descriptor"));
 }
 
 TEST(uring_judge, names_a_lack_of_sockets) {
-    EXPECT_THAT(refused_with(EAFNOSUPPORT, quiet_machine()).why_not, HasSubstr("socket"));
-    EXPECT_THAT(refused_with(EAFNOSUPPORT, quiet_machine()).remedy, HasSubstr("AF_INET"));
+    EXPECT_THAT(refused_with(EAFNOSUPPORT, usual_machine()).why_not, HasSubstr("socket"));
+    EXPECT_THAT(refused_with(EAFNOSUPPORT, usual_machine()).remedy, HasSubstr("AF_INET"));
 }
 
 TEST(uring_judge, passes_on_what_it_does_not_know) {
-    EXPECT_THAT(refused_with(EIO, quiet_machine()).why_not, HasSubstr("input/output error"));
+    EXPECT_THAT(refused_with(EIO, usual_machine()).why_not, HasSubstr("input/output error"));
 }
 
 }  // namespace

@@ -42,9 +42,9 @@ TEST(histogram, every_power_of_two_and_its_neighbours_stay_within_the_bound) {
             histogram two;
             two.add(value);
             two.add(std::numeric_limits<std::uint64_t>::max());
-            const auto told = two.at(0.5);
-            EXPECT_GE(told, value);
-            EXPECT_LE(static_cast<double>(told - value), bound * static_cast<double>(value));
+            const auto reported = two.at(0.5);
+            EXPECT_GE(reported, value);
+            EXPECT_LE(static_cast<double>(reported - value), bound * static_cast<double>(value));
         }
     }
 }
@@ -65,9 +65,9 @@ TEST(histogram, percentiles_of_many_values_agree_with_the_sorted_list) {
         const auto rank =
             static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
         const auto exact = static_cast<double>(values[rank - 1]);
-        const auto told = static_cast<double>(counted.at(share));
-        EXPECT_GE(told, exact) << share;
-        EXPECT_LE(told, exact * (1 + bound)) << share;
+        const auto reported = static_cast<double>(counted.at(share));
+        EXPECT_GE(reported, exact) << share;
+        EXPECT_LE(reported, exact * (1 + bound)) << share;
     }
 }
 

@@ -60,9 +60,9 @@ TEST(html, says_which_rounds_were_disturbed) {
     EXPECT_THAT(as_html(sample_run()),
                 HasSubstr("Rounds that count: 7. Disturbed among them: 1. Disturbed, dropped and "
                           "repeated: 3."));
-    auto quiet = sample_run();
-    for (auto& each : quiet.cases) each.rounds = {.counted = 7};
-    EXPECT_THAT(as_html(quiet), Not(HasSubstr("Rounds that count")));
+    auto undisturbed = sample_run();
+    for (auto& each : undisturbed.cases) each.rounds = {.counted = 7};
+    EXPECT_THAT(as_html(undisturbed), Not(HasSubstr("Rounds that count")));
 }
 
 TEST(html, shows_what_is_unknown_in_a_look_of_its_own) {

@@ -1,4 +1,4 @@
-// JSON goes there and comes back, and what is no report is told from one.
+// JSON round-trips, and input that is no report is refused.
 #include "sluice/lab/report/json.hpp"
 
 #include <gtest/gtest.h>

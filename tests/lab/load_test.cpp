@@ -29,7 +29,7 @@ using sluice::lab::histogram;
 using sluice::lab::pacing;
 using sluice::lab::time_point;
 
-/// One thread that serves sockets with poll(2), and can be told to stand still.
+/// One thread that serves sockets with poll(2), and can be made to stand still.
 class small_server {
  public:
     /// `answer` gets what came on one socket and that socket; false closes it.
@@ -39,10 +39,10 @@ class small_server {
     explicit small_server(answer how, std::chrono::milliseconds stall = 0ms,
                           std::chrono::milliseconds period = 0ms)
         : answer_{std::move(how)}, stall_{stall}, period_{period} {
-        auto door = sluice::net::listen(sluice::net::address::loopback(0));
-        if (!door) return;
-        door_ = std::move(*door);
-        where_ = *sluice::net::address::local_of(door_.get());
+        auto listener = sluice::net::listen(sluice::net::address::loopback(0));
+        if (!listener) return;
+        listener_ = std::move(*listener);
+        where_ = *sluice::net::address::local_of(listener_.get());
         thread_ = std::thread{[this] { serve(); }};
     }
     small_server(const small_server&) = delete;
@@ -63,7 +63,7 @@ class small_server {
                 next += period_;
                 std::this_thread::sleep_for(stall_);
             }
-            std::vector<pollfd> all{{.fd = door_.get(), .events = POLLIN, .revents = 0}};
+            std::vector<pollfd> all{{.fd = listener_.get(), .events = POLLIN, .revents = 0}};
             for (const auto& each : peers) {
                 all.push_back({.fd = each.get(), .events = POLLIN, .revents = 0});
             }
@@ -73,19 +73,19 @@ class small_server {
             }
             std::erase_if(peers, [](const unique_fd& each) { return !each; });
             if (all[0].revents != 0) {
-                peers.emplace_back(::accept4(door_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+                peers.emplace_back(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
             }
         }
     }
     bool take(int socket) const {
-        std::array<char, 65536> room{};
-        const ssize_t got = ::recv(socket, room.data(), room.size(), MSG_DONTWAIT);
+        std::array<char, 65536> buffer{};
+        const ssize_t got = ::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
         if (got < 0) return errno == EAGAIN;
-        return got > 0 && answer_(socket, room.data(), static_cast<std::size_t>(got));
+        return got > 0 && answer_(socket, buffer.data(), static_cast<std::size_t>(got));
     }
 
     answer answer_;
-    unique_fd door_;
+    unique_fd listener_;
     sluice::net::address where_;
     std::chrono::milliseconds stall_;
     std::chrono::milliseconds period_;
@@ -218,15 +218,15 @@ TEST(exchange, a_server_that_goes_away_is_a_sentence_and_not_a_figure) {
 }
 
 TEST(download, every_byte_is_counted_and_a_missing_one_is_an_error) {
-    // Whoever connects says nothing, so the server's turn comes with the end of the stream alone:
-    // here a thread that sends to each who connects.
-    auto door = sluice::net::listen(sluice::net::address::loopback(0));
-    ASSERT_TRUE(door);
-    const auto where = *sluice::net::address::local_of(door->get());
-    std::thread giver{[&door] {
+    // A client that connects says nothing, so the server's turn comes with the end of the stream:
+    // here a thread that sends to each client.
+    auto listener = sluice::net::listen(sluice::net::address::loopback(0));
+    ASSERT_TRUE(listener);
+    const auto where = *sluice::net::address::local_of(listener->get());
+    std::thread giver{[&listener] {
         const std::string text(100'000, 'd');
         for (int i = 0; i < 4; ++i) {
-            const unique_fd peer{::accept4(door->get(), nullptr, nullptr, SOCK_CLOEXEC)};
+            const unique_fd peer{::accept4(listener->get(), nullptr, nullptr, SOCK_CLOEXEC)};
             static_cast<void>(::send(peer.get(), text.data(), text.size(), MSG_NOSIGNAL));
         }
     }};

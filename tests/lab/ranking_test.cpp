@@ -13,7 +13,7 @@
 namespace sluice::lab {
 namespace {
 
-TEST(ranking, a_noisy_best_one_hides_nobody_who_is_far_behind) {
+TEST(ranking, a_noisy_best_one_hides_none_that_is_far_behind) {
     auto noisy = moved_by("noisy", 4, 1);
     auto& samples = noisy.quantities[0].samples;
     samples[0] = samples[1] = samples[2] = 0.3;
@@ -31,7 +31,7 @@ TEST(ranking, a_noisy_best_one_hides_nobody_who_is_far_behind) {
     EXPECT_FALSE(found.is_sure());
 }
 
-TEST(ranking, finds_base_best_and_whoever_shares_the_lead) {
+TEST(ranking, finds_base_best_and_those_that_share_the_lead) {
     const auto run = sample_run();
     const auto found = rank(run.cases[0], baseline::first);
     ASSERT_EQ(found.rows.size(), 4U);
@@ -57,7 +57,7 @@ TEST(ranking, less_is_ahead_where_less_is_better) {
     EXPECT_EQ(found.rows[0].to_best.outcome, verdict::worse);
 }
 
-TEST(ranking, nobody_is_ahead_where_neither_is_better) {
+TEST(ranking, none_is_ahead_where_neither_is_better) {
     auto one = sample_run().cases[0];
     for (auto& each : one.figures) each.quantities[0].which = better::neither;
     const auto found = rank(one, baseline::best);

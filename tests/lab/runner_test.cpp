@@ -48,7 +48,7 @@ class runner : public testing::Test {
         made.about.name = name;
         for (const auto& [variant, from] : of) {
             made.variants.push_back(
-                {.name = variant, .remarks = {}, .take = [this, variant, draw = from] {
+                {.name = variant, .footnotes = {}, .take = [this, variant, draw = from] {
                      taken_.push_back(variant);
                      return draw(count_[variant]++);
                  }});
@@ -68,10 +68,11 @@ class runner : public testing::Test {
     results run(const limits& within, double precision = 0.02) {
         settings asked;
         asked.precision = precision;
-        progress told{cases_.size(), std::chrono::steady_clock::now() + 1s,
-                      [this](std::string_view text) { said_ += text; }, within.fewest, within.most};
+        progress shown{cases_.size(), std::chrono::steady_clock::now() + 1s,
+                       [this](std::string_view text) { said_ += text; }, within.fewest,
+                       within.most};
         results found;
-        const auto done = sluice::lab::measure(cases_, within, asked, told, around_, found,
+        const auto done = sluice::lab::measure(cases_, within, asked, shown, around_, found,
                                                [this] { return now_; });
         why_ = done ? "" : done.error();
         return found;
@@ -190,10 +191,10 @@ TEST_F(runner, where_time_is_up_the_least_disturbed_count) {
               (sluice::lab::round_count{.counted = 2, .disturbed = 2, .repeated = 1}));
 }
 
-TEST_F(runner, a_sample_that_was_kept_off_its_core_disturbs_its_round) {
+TEST_F(runner, a_sample_that_waited_for_its_core_disturbs_its_round) {
     add_case("one", {{"a", [](std::size_t i) -> taking {
                           auto one = sample_of(static_cast<double>(i));
-                          one.kept_off = i == 1 ? 0.3 : 0.01;
+                          one.run_queue_wait = i == 1 ? 0.3 : 0.01;
                           return one;
                       }}});
     disturb([](std::size_t) { return 0.0; });

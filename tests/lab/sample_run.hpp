@@ -1,4 +1,4 @@
-// Runs of the lab that nobody measured, for tests of what is made of them.
+// Made-up runs of the lab, for tests of its reports.
 #pragma once
 
 #include <cmath>
@@ -33,7 +33,7 @@ inline figure moved_by(std::string variant, double rate, double cpu, std::size_t
                            {"server CPU", "s/GiB", better::lower, around(cpu, turn)}},
             .latencies = {},
             .errors = 0,
-            .remarks = {}};
+            .footnotes = {}};
 }
 
 inline test_case case_of(std::string plan, std::string name, std::vector<figure> figures) {
@@ -64,7 +64,7 @@ inline results sample_run() {
         {moved_by("read-send", 1.5 * gib, 0.5), moved_by("sendfile-cork", 3.15 * gib, 0.2, 1),
          moved_by("splice", 3.15 * gib, 0.21, 2), moved_by("sendfile", 2 * gib, 0.3)});
     warm.figures[0].latencies = {{0.5, 0.001}, {0.99, 0.01}, {1, 0.5}};
-    warm.figures[3].remarks = {"It sends small segments."};
+    warm.figures[3].footnotes = {"It sends small segments."};
     warm.figures[3].errors = 2;
     warm.rounds = {.counted = 7, .disturbed = 1, .repeated = 3};
     made.cases.push_back(std::move(warm));
@@ -79,7 +79,7 @@ inline results sample_run() {
                                           around(rate * std::min(clients, 8.0), 3)}},
                           .latencies = {},
                           .errors = 0,
-                          .remarks = {}};
+                          .footnotes = {}};
         };
         auto point = case_of("models", "fib, " + std::to_string(static_cast<int>(clients)),
                              {answers("sync", clients == 1 ? 1200 : 1000),
@@ -103,7 +103,7 @@ inline results hostile_run() {
                                     {"server CPU", attack, better::lower, around(1)}},
                      .latencies = {{0.5, 1}, {1, 2}},
                      .errors = 1,
-                     .remarks = {attack}};
+                     .footnotes = {attack}};
     auto other = bad;
     other.variant = "other";
     auto one = case_of(attack, attack, {bad, other});

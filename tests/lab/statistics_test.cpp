@@ -129,7 +129,7 @@ TEST(compare, many_side_by_side_are_all_no_different_in_19_of_20) {
     noise made{4};
     constexpr std::size_t others = 7;
     constexpr int trials = 100;
-    int quiet = 0;
+    int without_difference = 0;
     for (int i = 0; i < trials; ++i) {
         const auto base = made.series(7, 1, 0.03);
         bool found = false;
@@ -137,9 +137,9 @@ TEST(compare, many_side_by_side_are_all_no_different_in_19_of_20) {
             const auto one = made.series(7, 1, 0.03);
             found = found || differs(compare(one, base, better::higher, {.side_by_side = others}));
         }
-        if (!found) ++quiet;
+        if (!found) ++without_difference;
     }
-    EXPECT_GE(quiet, trials * 19 / 20);
+    EXPECT_GE(without_difference, trials * 19 / 20);
 }
 
 TEST(compare, a_few_rounds_learn_their_noise_from_what_ran_beside_them) {

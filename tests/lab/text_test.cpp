@@ -37,9 +37,9 @@ TEST(text, says_which_rounds_were_disturbed) {
     EXPECT_THAT(as_text(sample_run(), {.columns = 300}),
                 HasSubstr("Rounds that count: 7. Disturbed among them: 1. Disturbed, dropped and "
                           "repeated: 3."));
-    auto quiet = sample_run();
-    for (auto& each : quiet.cases) each.rounds = {.counted = 7};
-    EXPECT_THAT(as_text(quiet, {.columns = 300}), Not(HasSubstr("Rounds that count")));
+    auto undisturbed = sample_run();
+    for (auto& each : undisturbed.cases) each.rounds = {.counted = 7};
+    EXPECT_THAT(as_text(undisturbed, {.columns = 300}), Not(HasSubstr("Rounds that count")));
 }
 
 TEST(text, has_answers_tables_and_warnings_in_this_order) {

@@ -1,4 +1,4 @@
-// The allocator of the binary that this is linked into: it counts, and fails when it is told to.
+// The allocator of the binary that this is linked into: it counts, and fails on request.
 #include "tests/memory/allocations.hpp"
 
 #include <cstdlib>

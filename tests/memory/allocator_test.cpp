@@ -52,7 +52,7 @@ TEST(allocator, counts_malloc_too) {
     EXPECT_EQ(allocations() - before, 2U);
 }
 
-TEST(allocator, fails_once_when_it_is_told_to) {
+TEST(allocator, fails_once_on_request) {
     const failing_allocation second{2};
     const auto one = std::make_unique<int>(1);
     EXPECT_FALSE(second.has_failed());

@@ -138,8 +138,8 @@ TEST_P(exhausted, a_connection_is_made_and_accepted_on_the_next_try) {
     for_each_failure([&](std::size_t n) {
         const auto e = new_engine();
         auto socket = net::listen(*net::address::parse("127.0.0.1:0"));
-        net::listener door{*e, std::move(*socket)};
-        const auto where = *door.local();
+        net::listener service{*e, std::move(*socket)};
+        const auto where = *service.local();
         bool failed = false;
         auto outer = [&]() -> coro::task<> {
             {
@@ -150,39 +150,40 @@ TEST_P(exhausted, a_connection_is_made_and_accepted_on_the_next_try) {
                     made = co_await net::dial(*e, where);
                 }
                 EXPECT_TRUE(made);
-                auto accepted = co_await door.accept();
+                auto accepted = co_await service.accept();
                 if (!accepted) {
                     EXPECT_EQ(accepted.error(), no_memory);
-                    accepted = co_await door.accept();
+                    accepted = co_await service.accept();
                 }
                 EXPECT_TRUE(accepted);
                 failed = failure_at.has_failed();
             }
-            co_await door.close();
+            co_await service.close();
         };
         io::run(*e, outer());
         return failed;
     });
 }
 
-TEST_P(exhausted, a_crowd_at_the_door_is_served_or_told) {
-    // More than an engine that accepts ahead has room for without asking for memory.
+TEST_P(exhausted, a_crowd_of_clients_is_served_or_refused) {
+    // More than an engine that accepts ahead can keep without asking for memory.
     constexpr std::size_t crowd = 70;
     for_each_failure([&](std::size_t n) {
         const auto e = new_engine();
         auto socket = net::listen(*net::address::parse("127.0.0.1:0"));
-        net::listener door{*e, std::move(*socket)};
+        net::listener service{*e, std::move(*socket)};
         std::vector<unique_fd> peers;
         std::vector<unique_fd> served;
         served.reserve(crowd);
-        for (std::size_t i = 0; i < crowd; ++i) peers.push_back(connect_to(door.local()->port()));
+        for (std::size_t i = 0; i < crowd; ++i)
+            peers.push_back(connect_to(service.local()->port()));
         bool failed = false;
         auto outer = [&]() -> coro::task<> {
             {
                 const failing_allocation failure_at{n};
                 for (;;) {
                     // Long beside the pause that a shortage costs.
-                    auto accepted = co_await io::with_timeout(*e, door.accept(), 500ms);
+                    auto accepted = co_await io::with_timeout(*e, service.accept(), 500ms);
                     if (accepted) {
                         served.push_back(std::move(*accepted));
                         if (served.size() == crowd) break;
@@ -192,18 +193,18 @@ TEST_P(exhausted, a_crowd_at_the_door_is_served_or_told) {
                 }
                 failed = failure_at.has_failed();
             }
-            co_await door.close();
+            co_await service.close();
         };
         io::run(*e, outer());
-        // Whoever was not served has been turned away: nobody waits for ever.
-        std::size_t told = 0;
+        // Clients that were not served have been closed: none waits for ever.
+        std::size_t refused = 0;
         for (const auto& fd : served) write_all(fd.get(), "x");
         served.clear();
         for (const auto& peer : peers) {
-            if (read_to_end(peer.get()).empty()) ++told;
+            if (read_to_end(peer.get()).empty()) ++refused;
         }
-        EXPECT_LE(told, 2U);
-        EXPECT_EQ(told > 0, door.counted().pauses > 0);
+        EXPECT_LE(refused, 2U);
+        EXPECT_EQ(refused > 0, service.counted().pauses > 0);
         return failed;
     });
 }

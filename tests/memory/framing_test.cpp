@@ -1,4 +1,4 @@
-// Framing counted and starved: which reads allocate, and what becomes of one that gets no memory.
+// Framing and memory: which reads allocate, and what happens when an allocation fails.
 #include "sluice/wire/framing.hpp"
 
 #include <gmock/gmock.h>

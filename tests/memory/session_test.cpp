@@ -1,7 +1,5 @@
 // Sessions in which the nth allocation fails, for each n: at most the session ends, and the next
 // one finds its service as it should be.
-#include "sluice/chat/server/session.hpp"
-
 #include <sys/socket.h>
 
 #include <chrono>
@@ -17,17 +15,18 @@
 #include <vector>
 
 #include "sluice/chat/server/hub.hpp"
+#include "sluice/chat/server/serve_member.hpp"
 #include "sluice/compute/server/compute.hpp"
 #include "sluice/coro/scope.hpp"
-#include "sluice/files/server/http_door.hpp"
-#include "sluice/files/server/raw.hpp"
+#include "sluice/files/server/http_service.hpp"
+#include "sluice/files/server/raw_service.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/run.hpp"
-#include "sluice/model/attend.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/model/serve_connection.hpp"
 #include "sluice/talk/conversation.hpp"
-#include "sluice/term/desk.hpp"
+#include "sluice/term/terminal_ui.hpp"
 #include "tests/memory/allocations.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
@@ -59,19 +58,19 @@ class session : public engine_test {
         return std::move(*made);
     }
     /// What a client gets that says `script` and ends its side; the nth allocation fails meanwhile.
-    std::string attend(const model::service& serve, std::string_view script, std::size_t n,
-                       bool& failed) {
+    std::string serve_connection(const model::service& serve, std::string_view script,
+                                 std::size_t n, bool& failed) {
         const auto e = new_engine();
         auto pair = tcp_pair();
         write_all(pair.theirs.get(), script);
         ::shutdown(pair.theirs.get(), SHUT_WR);
         coro::context root{e->ready()};
-        coro::context patience{root};
-        model::troubles told{[this](std::string_view) { ++told_; }};
+        coro::context drain{root};
+        model::event_log log{[this](std::string_view) { ++reports_; }};
         {
             const failing_allocation failure_at{n};
             const auto ran = io::try_run(
-                *e, model::attend(*e, std::move(pair.ours), patience, serve, told), root);
+                *e, model::serve_connection(*e, std::move(pair.ours), drain, serve, log), root);
             failed = failure_at.has_failed();
             EXPECT_TRUE(ran || failed);
         }
@@ -81,32 +80,33 @@ class session : public engine_test {
     void try_all(const model::service& serve, std::string_view script, std::string_view answer) {
         for_each_failure([&](std::size_t n) {
             bool failed = false;
-            attend(serve, script, n, failed);
+            serve_connection(serve, script, n, failed);
             // Each time would take long.
             constexpr std::size_t some = 8;
             if (failed && n % some != 0) return true;
             bool unused = false;
-            EXPECT_THAT(attend(serve, script, 0, unused), ::testing::HasSubstr(answer)) << n;
+            EXPECT_THAT(serve_connection(serve, script, 0, unused), ::testing::HasSubstr(answer))
+                << n;
             return failed;
         });
     }
 
-    int told_ = 0;
+    int reports_ = 0;
 };
 INSTANTIATE_TEST_SUITE_P(on, session, ::testing::ValuesIn(every_engine()), engine_name);
 
 TEST_P(session, of_compute_ends_alone) {
-    compute::compute fib{compute::make_fib(30), {}};
+    compute::compute_service fib{compute::make_fib(30), {}};
     const std::string long_line(3000, '1');
     try_all(fib.service(), "10\n20\nabc\n" + long_line + "\n5", "89\n10946\nnot a number\n");
-    EXPECT_GT(told_, 0) << "somebody should be told";
+    EXPECT_GT(reports_, 0) << "somebody should be told";
 }
 
 TEST_P(session, of_an_echo_ends_alone) {
-    const auto serve = [](model::guest& client) -> coro::task<void> {
-        term::desk place{[](std::string_view) {}, {}};
+    const auto serve = [](model::session& client) -> coro::task<void> {
+        term::terminal_ui place{[](std::string_view) {}, {}};
         talk::conversation talk{client.peer(), "Client", place, {.echo = true}};
-        static_cast<void>(co_await talk.run(talk::beginner::they, client.patience()));
+        static_cast<void>(co_await talk.run(talk::beginner::they, client.drain_context()));
     };
     const std::string long_line(3000, 'x');
     try_all(serve, "hello\n" + long_line + "\n\xff\xf4\xff\xfd\x06there\nexit\n", "hello\n");
@@ -131,8 +131,8 @@ class file_session : public session {
 };
 INSTANTIATE_TEST_SUITE_P(on, file_session, ::testing::ValuesIn(every_engine()), engine_name);
 
-TEST_P(file_session, of_the_raw_door_ends_alone) {
-    files::raw_door raw{&*store_, {}};
+TEST_P(file_session, of_the_raw_endpoint_ends_alone) {
+    files::raw_service raw{&*store_, {}};
     try_all(raw.service(), pattern(70'000), "");
     EXPECT_GT(raw.counted().stored, 0U);
 }
@@ -140,7 +140,7 @@ TEST_P(file_session, of_the_raw_door_ends_alone) {
 TEST_P(file_session, over_http_ends_alone) {
     files::http_options allowed;
     allowed.allow_delete = true;
-    files::http_door http{*store_, allowed};
+    files::http_service http{*store_, allowed};
     const std::string_view script =
         "PUT /a/b.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
         "PUT /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -168,13 +168,14 @@ TEST_P(chat_session, ends_alone) {
         for (int i = 0; i < 3; ++i) pairs.push_back(tcp_pair());
         bool failed = false;
         const auto both = [&]() -> coro::task<> {
-            chat::hub first{*e, 0, allowed, people, post, nullptr};
-            chat::hub second{*e, 1, allowed, people, post, nullptr};
+            chat::counters counted;
+            chat::hub first{*e, 0, allowed, people, post, nullptr, counted};
+            chat::hub second{*e, 1, allowed, people, post, nullptr, counted};
             {
                 coro::scope members{co_await coro::this_context(), coro::siblings::go_on};
-                const auto serve = [&](chat::hub& h, std::size_t i) {
-                    static_cast<void>(
-                        members.spawn(chat::serve_member(h, std::move(pairs[i].ours), {})));
+                const auto serve = [&](std::size_t i) {
+                    static_cast<void>(members.spawn(chat::serve_member(
+                        i == 0 ? first : second, {.socket = std::move(pairs[i].ours)})));
                 };
                 const auto say = [&](std::size_t i, std::string_view what) {
                     // It may be gone already.
@@ -185,8 +186,8 @@ TEST_P(chat_session, ends_alone) {
                 say(1, "/nick bob\nhello\n/join attic\n/msg ann psst\n/me waves\n/help\n");
                 {
                     const failing_allocation failure_at{n};
-                    serve(first, 0);
-                    serve(second, 1);
+                    serve(0);
+                    serve(1);
                     co_await io::sleep_for(*e, 4ms);
                     say(1, "/join lobby\nagain\n\xff\xfd\x06/nick ann\nexit\n");
                     say(0, "there\n/join cellar\n/join attic\nexit\n");
@@ -197,14 +198,14 @@ TEST_P(chat_session, ends_alone) {
                 // Who comes now is served by both as if nothing had been.
                 say(2, "/nick carl\n/join attic\n/who\nexit\n");
                 ::shutdown(pairs[2].theirs.get(), SHUT_WR);
-                serve(second, 2);
+                serve(2);
                 co_await members.join();
             }
             co_await io::sleep_for(*e, 1ms);
-            first.fall_silent();
-            second.fall_silent();
+            first.stop_sending();
+            second.stop_sending();
             co_await io::sleep_for(*e, 1ms);
-            EXPECT_EQ(first.counted().members + second.counted().members, 0U) << n;
+            EXPECT_EQ(counted.members, 0U) << n;
         };
         io::run(*e, both());
         EXPECT_EQ(people.members_of("attic"), 0U) << n;

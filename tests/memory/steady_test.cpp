@@ -32,11 +32,11 @@ constexpr std::string_view line = "a message that fits in no small string\n";
 
 /// Echoes lines by plain calls until the end of the stream, without allocating.
 void echo(int fd) {
-    std::array<char, 256> room{};
+    std::array<char, 256> buffer{};
     for (;;) {
-        const auto n = ::read(fd, room.data(), room.size());
+        const auto n = ::read(fd, buffer.data(), buffer.size());
         if (n <= 0) return;
-        write_all(fd, {room.data(), static_cast<std::size_t>(n)});
+        write_all(fd, {buffer.data(), static_cast<std::size_t>(n)});
     }
 }
 
@@ -98,14 +98,14 @@ TEST_P(steady, messages_into_memory_with_a_deadline) {
     peer other;
     run([&]() -> coro::task<> {
         net::connection c{engine(), std::move(other.pair.ours)};
-        std::array<std::byte, 256> room{};
+        std::array<std::byte, 256> buffer{};
         std::size_t before = 0;
         for (int i = -warm_up; i < rounds; ++i) {
             if (i == 0) before = allocations();
             auto sent = co_await io::with_timeout(engine(), c.send(as_bytes(line)), 1h);
             EXPECT_TRUE(sent);
             for (std::size_t had = 0; had < line.size();) {
-                auto got = co_await io::with_timeout(engine(), c.recv_into(room), 1h);
+                auto got = co_await io::with_timeout(engine(), c.recv_into(buffer), 1h);
                 EXPECT_TRUE(got);
                 if (!got || *got == 0) co_return;
                 had += *got;
@@ -167,7 +167,7 @@ TEST_P(steady, calls_of_another_thread) {
         std::size_t before = 0;
         std::size_t before_there = 0;
         for (int i = -warm_up; i < rounds; ++i) {
-            auto there = co_await io::call_on(engine(), (*shard)->home(), &allocations);
+            auto there = co_await io::call_on(engine(), (*shard)->engine(), &allocations);
             if (i == 0) {
                 before = allocations();
                 before_there = there;
@@ -261,10 +261,10 @@ TEST_P(steady_loop_tasks, connections_that_come_and_go) {
     run([&]() -> coro::task<> {
         auto socket = net::listen(*net::address::parse("127.0.0.1:0"));
         EXPECT_TRUE(socket);
-        net::listener door{engine(), std::move(*socket)};
-        const auto where = *door.local();
+        net::listener listener{engine(), std::move(*socket)};
+        const auto where = *listener.local();
         auto serve = [&]() -> coro::task<> {
-            auto accepted = co_await door.accept();
+            auto accepted = co_await listener.accept();
             EXPECT_TRUE(accepted);
             if (!accepted) co_return;
             net::connection c{engine(), std::move(*accepted)};
@@ -276,7 +276,7 @@ TEST_P(steady_loop_tasks, connections_that_come_and_go) {
             }
             co_await c.close();
         };
-        auto visit = [&]() -> coro::task<> {
+        auto connect_and_close = [&]() -> coro::task<> {
             coro::scope s{co_await coro::this_context()};
             s.spawn(serve());
             auto made = co_await net::dial(engine(), where);
@@ -287,13 +287,13 @@ TEST_P(steady_loop_tasks, connections_that_come_and_go) {
             EXPECT_TRUE(sent);
             auto got = co_await c.recv();
             EXPECT_TRUE(got);
-            c.reset_on_close();
+            c.set_linger_reset();
             co_await c.close();
             co_await s.join();
         };
-        auto made = co_await counted(visit, 300);
+        auto made = co_await counted(connect_and_close, 300);
         EXPECT_EQ(made, 0U);
-        co_await door.close();
+        co_await listener.close();
     });
 }
 

@@ -37,7 +37,7 @@ TEST(address_limit, counts_ipv6_by_its_64_and_a_mapped_address_as_ipv4) {
     EXPECT_FALSE(limit.admit(at("10.0.0.1:2")));
 }
 
-TEST(address_limit, gives_an_address_a_quarter_and_loopback_all_unless_it_is_told) {
+TEST(address_limit, gives_an_address_a_quarter_and_loopback_all_by_default) {
     address_limit by_default{0, 8};
     std::vector<address_limit::permit> kept;
     for (const auto* const loopback : {"127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"}) {
@@ -53,10 +53,10 @@ TEST(address_limit, gives_an_address_a_quarter_and_loopback_all_unless_it_is_tol
         kept.push_back(std::move(*permit));
     }
     EXPECT_FALSE(by_default.admit(at("10.0.0.1:1")));
-    address_limit told{1, 8};
-    const auto first = told.admit(at("127.0.0.1:1"));
+    address_limit limited{1, 8};
+    const auto first = limited.admit(at("127.0.0.1:1"));
     EXPECT_TRUE(first);
-    EXPECT_FALSE(told.admit(at("127.0.0.1:2")));
+    EXPECT_FALSE(limited.admit(at("127.0.0.1:2")));
 }
 
 }  // namespace

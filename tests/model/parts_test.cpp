@@ -1,4 +1,4 @@
-// The parts that models are made of: seats, cords, troubles.
+// The parts that models are made of: connection_limit, stop_relay, event_log.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -13,9 +13,9 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/run.hpp"
-#include "sluice/model/seats.hpp"
-#include "sluice/model/stop_cord.hpp"
-#include "sluice/model/troubles.hpp"
+#include "sluice/model/connection_limit.hpp"
+#include "sluice/model/event_log.hpp"
+#include "sluice/model/stop_relay.hpp"
 
 namespace sluice::model {
 namespace {
@@ -26,120 +26,121 @@ std::unique_ptr<io::engine> make(io::engine_kind kind) {
     return std::move(*made);
 }
 
-coro::task<void> take(seats& from, io::engine& here, std::vector<int>& order, int me) {
-    auto seat = co_await from.take(here);
-    order.push_back(seat ? me : -me);
+coro::task<void> acquire(connection_limit& from, io::engine& engine, std::vector<int>& order,
+                         int me) {
+    auto permit = co_await from.acquire(engine);
+    order.push_back(permit ? me : -me);
 }
 
-TEST(seats, whoever_waited_longest_gets_the_seat_that_is_given_back) {
-    const auto here = make(io::engine_kind::epoll);
-    seats two{2};
+TEST(connection_limit, the_longest_waiter_gets_the_permit_that_is_given_back) {
+    const auto engine = make(io::engine_kind::epoll);
+    connection_limit two{2};
     std::vector<int> order;
-    coro::context root{here->ready()};
+    coro::context root{engine->ready()};
     coro::scope all{root};
-    for (int i = 1; i <= 4; ++i) ASSERT_TRUE(all.spawn(take(two, *here, order, i)));
+    for (int i = 1; i <= 4; ++i) ASSERT_TRUE(all.spawn(acquire(two, *engine, order, i)));
     EXPECT_EQ(order, (std::vector{1, 2}));
-    two.give_back();
-    while (order.size() < 3) here->run_once(io::never);
-    two.give_back();
-    while (all.size() > 0) here->run_once(io::never);
+    two.release();
+    while (order.size() < 3) engine->run_once(io::never);
+    two.release();
+    while (all.size() > 0) engine->run_once(io::never);
     EXPECT_EQ(order, (std::vector{1, 2, 3, 4}));
 }
 
-coro::task<void> look(seats& at, io::engine& here, int& looked) {
-    auto free = co_await at.until_one_is_free(here);
-    if (free) ++looked;
+coro::task<void> wait_until_free(connection_limit& at, io::engine& engine, int& seen_free) {
+    auto free = co_await at.until_free(engine);
+    if (free) ++seen_free;
 }
 
-TEST(seats, who_only_looks_takes_none) {
-    const auto here = make(io::engine_kind::epoll);
-    seats one{1};
+TEST(connection_limit, waiting_until_free_takes_no_permit) {
+    const auto engine = make(io::engine_kind::epoll);
+    connection_limit one{1};
     std::vector<int> order;
-    int looked = 0;
-    coro::context root{here->ready()};
+    int seen_free = 0;
+    coro::context root{engine->ready()};
     coro::scope all{root};
-    ASSERT_TRUE(all.spawn(look(one, *here, looked)));
-    EXPECT_EQ(looked, 1);
-    ASSERT_TRUE(all.spawn(take(one, *here, order, 1)));
-    // Both wait, and the seat that one was handed goes on to the other.
-    ASSERT_TRUE(all.spawn(look(one, *here, looked)));
-    ASSERT_TRUE(all.spawn(take(one, *here, order, 2)));
-    EXPECT_EQ(looked, 1);
-    one.give_back();
-    while (all.size() > 0) here->run_once(io::never);
-    EXPECT_EQ(looked, 2);
+    ASSERT_TRUE(all.spawn(wait_until_free(one, *engine, seen_free)));
+    EXPECT_EQ(seen_free, 1);
+    ASSERT_TRUE(all.spawn(acquire(one, *engine, order, 1)));
+    // Both wait, and the permit that one was handed goes on to the other.
+    ASSERT_TRUE(all.spawn(wait_until_free(one, *engine, seen_free)));
+    ASSERT_TRUE(all.spawn(acquire(one, *engine, order, 2)));
+    EXPECT_EQ(seen_free, 1);
+    one.release();
+    while (all.size() > 0) engine->run_once(io::never);
+    EXPECT_EQ(seen_free, 2);
     EXPECT_EQ(order, (std::vector{1, 2}));
 }
 
-TEST(seats, a_wait_that_is_cancelled_takes_no_seat) {
-    const auto here = make(io::engine_kind::epoll);
-    seats one{1};
+TEST(connection_limit, a_wait_that_is_cancelled_takes_no_permit) {
+    const auto engine = make(io::engine_kind::epoll);
+    connection_limit one{1};
     std::vector<int> order;
-    coro::context root{here->ready()};
+    coro::context root{engine->ready()};
     coro::scope all{root};
-    for (int i = 1; i <= 2; ++i) ASSERT_TRUE(all.spawn(take(one, *here, order, i)));
+    for (int i = 1; i <= 2; ++i) ASSERT_TRUE(all.spawn(acquire(one, *engine, order, i)));
     all.cancel();
-    while (all.size() > 0) here->run_once(io::never);
+    while (all.size() > 0) engine->run_once(io::never);
     EXPECT_EQ(order, (std::vector{1, -2}));
-    one.give_back();
-    coro::context again{here->ready()};
+    one.release();
+    coro::context again{engine->ready()};
     coro::scope later{again};
-    ASSERT_TRUE(later.spawn(take(one, *here, order, 3)));
+    ASSERT_TRUE(later.spawn(acquire(one, *engine, order, 3)));
     EXPECT_EQ(order, (std::vector{1, -2, 3}));
 }
 
-TEST(seats, a_seat_given_back_on_another_thread_wakes_who_waits) {
-    const auto here = make(io::engine_kind::epoll);
-    seats one{1};
+TEST(connection_limit, a_permit_given_back_on_another_thread_wakes_the_waiter) {
+    const auto engine = make(io::engine_kind::epoll);
+    connection_limit one{1};
     std::vector<int> order;
-    coro::context root{here->ready()};
+    coro::context root{engine->ready()};
     coro::scope all{root};
-    for (int i = 1; i <= 2; ++i) ASSERT_TRUE(all.spawn(take(one, *here, order, i)));
-    std::thread other{[&one] { one.give_back(); }};
-    while (all.size() > 0) here->run_once(io::never);
+    for (int i = 1; i <= 2; ++i) ASSERT_TRUE(all.spawn(acquire(one, *engine, order, i)));
+    std::thread other{[&one] { one.release(); }};
+    while (all.size() > 0) engine->run_once(io::never);
     other.join();
     EXPECT_EQ(order, (std::vector{1, 2}));
 }
 
-TEST(stop_cord, stages_pulled_before_it_is_tied_are_acted_on_then) {
-    const auto here = make(io::engine_kind::blocking);
+TEST(stop_relay, stages_requested_before_it_is_attached_are_acted_on_then) {
+    const auto engine = make(io::engine_kind::blocking);
     std::vector<stage> acted;
-    stop_cord cord{[&acted](stage s) { acted.push_back(s); }};
-    cord.pull(stage::draining);
+    stop_relay relay{[&acted](stage s) { acted.push_back(s); }};
+    relay.request(stage::draining);
     EXPECT_TRUE(acted.empty());
-    cord.tie(*here);
+    relay.attach(*engine);
     EXPECT_EQ(acted, (std::vector{stage::draining}));
-    cord.untie();
+    relay.detach();
 }
 
-TEST(stop_cord, every_stage_is_acted_on_once_and_in_order) {
-    const auto here = make(io::engine_kind::blocking);
+TEST(stop_relay, every_stage_is_acted_on_once_and_in_order) {
+    const auto engine = make(io::engine_kind::blocking);
     std::vector<stage> acted;
-    stop_cord cord{[&acted](stage s) { acted.push_back(s); }};
-    cord.tie(*here);
-    std::thread other{[&cord] {
-        cord.pull(stage::ending);
-        cord.pull(stage::draining);
-        cord.pull(stage::ending);
+    stop_relay relay{[&acted](stage s) { acted.push_back(s); }};
+    relay.attach(*engine);
+    std::thread other{[&relay] {
+        relay.request(stage::ending);
+        relay.request(stage::draining);
+        relay.request(stage::ending);
     }};
     other.join();
-    cord.untie();
+    relay.detach();
     EXPECT_EQ(acted, (std::vector{stage::draining, stage::ending}));
-    cord.pull(stage::ending);
+    relay.request(stage::ending);
 }
 
-TEST(troubles, each_kind_is_told_once) {
-    std::vector<std::string> told;
-    troubles all{[&told](std::string_view what) { told.emplace_back(what); }};
-    all.tell(trouble::thread, "no thread");
-    all.tell(trouble::thread, "no thread again");
-    all.tell(trouble::crash, "a crash");
-    EXPECT_EQ(told, (std::vector<std::string>{"no thread", "a crash"}));
+TEST(event_log, each_kind_is_reported_once) {
+    std::vector<std::string> reported;
+    event_log all{[&reported](std::string_view what) { reported.emplace_back(what); }};
+    all.report(event_kind::thread, "no thread");
+    all.report(event_kind::thread, "no thread again");
+    all.report(event_kind::crash, "a crash");
+    EXPECT_EQ(reported, (std::vector<std::string>{"no thread", "a crash"}));
 }
 
-TEST(troubles, nobody_needs_to_listen) {
-    troubles all{{}};
-    all.tell(trouble::process, "unheard");
+TEST(event_log, a_log_sink_is_optional) {
+    event_log all{{}};
+    all.report(event_kind::process, "unheard");
 }
 
 }  // namespace

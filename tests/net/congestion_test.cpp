@@ -36,7 +36,7 @@ TEST(congestion, is_not_paced_on_loopback) {
     for (const std::string_view here : {"127.0.0.1:1", "127.9.8.7:1", "[::1]:1"}) {
         const unique_fd socket = socket_with("bbr");
         if (!socket) GTEST_SKIP() << "this kernel has no BBR, or not for this user";
-        spare_pacing(socket.get(), *address::parse(here));
+        avoid_pacing_on_loopback(socket.get(), *address::parse(here));
         EXPECT_EQ(control_of(socket.get()), "reno") << here;
     }
 }
@@ -46,7 +46,7 @@ TEST(congestion, is_left_alone_where_there_is_a_network) {
          {"10.0.0.1:1", "128.0.0.1:1", "[fe80::1%1]:1", "0.0.0.0:1"}) {
         const unique_fd socket = socket_with("bbr");
         if (!socket) GTEST_SKIP() << "this kernel has no BBR, or not for this user";
-        spare_pacing(socket.get(), *address::parse(here));
+        avoid_pacing_on_loopback(socket.get(), *address::parse(here));
         EXPECT_EQ(control_of(socket.get()), "bbr") << here;
     }
 }
@@ -54,14 +54,14 @@ TEST(congestion, is_left_alone_where_there_is_a_network) {
 TEST(congestion, is_left_alone_where_it_does_not_pace) {
     const unique_fd socket = socket_with("reno");
     ASSERT_TRUE(socket);
-    spare_pacing(socket.get(), address::loopback(1));
+    avoid_pacing_on_loopback(socket.get(), address::loopback(1));
     EXPECT_EQ(control_of(socket.get()), "reno");
 }
 
 TEST(congestion, of_a_listener_on_loopback_does_not_pace) {
-    const auto door = listen(address::loopback(0));
-    ASSERT_TRUE(door);
-    EXPECT_FALSE(control_of(door->get()).starts_with("bbr"));
+    const auto listener = listen(address::loopback(0));
+    ASSERT_TRUE(listener);
+    EXPECT_FALSE(control_of(listener->get()).starts_with("bbr"));
 }
 
 }  // namespace

@@ -25,21 +25,21 @@ net::address loopback_at(std::uint16_t port) {
 }
 
 /// A port of 127.0.0.1 where a connection stays half made: the backlog is full.
-class deaf_port {
+class full_port {
  public:
-    deaf_port() : door_{listen_on_loopback(0)} {
+    full_port() : listener_{listen_on_loopback(0)} {
         // The kernel drops what comes after; the last of these is not answered either.
         for (int i = 0; i < 8; ++i) {
             unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-            const auto where = loopback_at(door_.port);
+            const auto where = loopback_at(listener_.port);
             static_cast<void>(::connect(socket.get(), where.data(), where.size()));
             waiting_.push_back(std::move(socket));
         }
     }
-    [[nodiscard]] net::address where() const { return loopback_at(door_.port); }
+    [[nodiscard]] net::address where() const { return loopback_at(listener_.port); }
 
  private:
-    listening door_;
+    listening listener_;
     std::vector<unique_fd> waiting_;
 };
 
@@ -47,9 +47,9 @@ class dial_contract : public engine_test {};
 INSTANTIATE_TEST_SUITE_P(on, dial_contract, ::testing::ValuesIn(every_engine()), engine_name);
 
 TEST_P(dial_contract, gives_a_socket_that_is_connected) {
-    const auto door = listen_on_loopback();
+    const auto listener = listen_on_loopback();
     run([&]() -> coro::task<> {
-        auto socket = co_await net::dial(engine(), loopback_at(door.port));
+        auto socket = co_await net::dial(engine(), loopback_at(listener.port));
         EXPECT_TRUE(socket);
         if (!socket) co_return;
         EXPECT_NE(::fcntl(socket->get(), F_GETFD) & FD_CLOEXEC, 0);
@@ -57,9 +57,9 @@ TEST_P(dial_contract, gives_a_socket_that_is_connected) {
         socklen_t size = sizeof alive;
         EXPECT_EQ(::getsockopt(socket->get(), SOL_SOCKET, SO_KEEPALIVE, &alive, &size), 0);
         EXPECT_EQ(alive, 1) << "a server that is silently gone would never be noticed";
-        const unique_fd theirs{::accept4(door.socket.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+        const unique_fd theirs{::accept4(listener.socket.get(), nullptr, nullptr, SOCK_CLOEXEC)};
         net::connection c{engine(), std::move(*socket)};
-        EXPECT_EQ(c.peer()->port(), door.port);
+        EXPECT_EQ(c.peer()->port(), listener.port);
         auto sent = co_await c.send_all("hello");
         EXPECT_EQ(shown(sent), "5");
         EXPECT_EQ(read_exactly(theirs.get(), 5), "hello");
@@ -67,10 +67,10 @@ TEST_P(dial_contract, gives_a_socket_that_is_connected) {
     });
 }
 
-TEST_P(dial_contract, is_refused_where_nobody_listens) {
-    auto door = listen_on_loopback();
-    const auto where = loopback_at(door.port);
-    door.socket.reset();
+TEST_P(dial_contract, is_refused_where_no_socket_listens) {
+    auto listener = listen_on_loopback();
+    const auto where = loopback_at(listener.port);
+    listener.socket.reset();
     run([&]() -> coro::task<> {
         auto socket = co_await net::dial(engine(), where);
         EXPECT_FALSE(socket);
@@ -79,17 +79,16 @@ TEST_P(dial_contract, is_refused_where_nobody_listens) {
 }
 
 TEST_P(dial_contract, is_given_up_at_a_deadline) {
-    const deaf_port nobody_answers;
+    const full_port port;
     run([&]() -> coro::task<> {
-        auto socket =
-            co_await io::with_timeout(engine(), net::dial(engine(), nobody_answers.where()), 5ms);
+        auto socket = co_await io::with_timeout(engine(), net::dial(engine(), port.where()), 5ms);
         EXPECT_FALSE(socket);
         EXPECT_EQ(socket.error(), error{fault::timed_out});
     });
 }
 
 TEST_P(dial_contract, is_given_up_with_its_context) {
-    const deaf_port nobody_answers;
+    const full_port port;
     coro::context root{engine().ready()};
     const steps later{engine(), {[] {}, [&] { root.cancel(); }}};
     io::run(
@@ -101,13 +100,13 @@ TEST_P(dial_contract, is_given_up_with_its_context) {
             auto again = co_await net::dial(e, where);
             EXPECT_FALSE(again);
             EXPECT_EQ(again.error(), error{fault::cancelled});
-        }(engine(), nobody_answers.where()),
+        }(engine(), port.where()),
         root);
 }
 
 TEST_P(dial_contract, says_what_is_wrong_with_an_address) {
     run([&]() -> coro::task<> {
-        // Nobody can be reached by TCP at a multicast address.
+        // No peer can be reached by TCP at a multicast address.
         auto socket = co_await net::dial(engine(), *net::address::parse("224.0.0.1:9"));
         EXPECT_FALSE(socket);
         EXPECT_EQ(socket.error().whose(), error::category::system);
@@ -116,7 +115,7 @@ TEST_P(dial_contract, says_what_is_wrong_with_an_address) {
 
 TEST_P(dial_contract, a_hundred_at_once) {
     if (blocks()) GTEST_SKIP() << "one after the other on this engine";
-    const auto door = listen_on_loopback();
+    const auto listener = listen_on_loopback();
     int connected = 0;
     run([&]() -> coro::task<> {
         coro::scope all{co_await coro::this_context()};
@@ -125,7 +124,8 @@ TEST_P(dial_contract, a_hundred_at_once) {
             EXPECT_TRUE(socket);
             if (socket) ++count;
         };
-        for (int i = 0; i < 100; ++i) all.spawn(call(engine(), loopback_at(door.port), connected));
+        for (int i = 0; i < 100; ++i)
+            all.spawn(call(engine(), loopback_at(listener.port), connected));
         co_await all.join();
     });
     EXPECT_EQ(connected, 100);

@@ -218,7 +218,7 @@ TEST_P(framed_contract, waiting_holds_no_buffer) {
         write_all(theirs.get(), "one\nbegun");
         auto one = co_await m.next();
         EXPECT_EQ(shown_message(one), "one\\n");
-        later.begin({[] {}, [&] { EXPECT_EQ(engine().buffers().lent(), 0U); },
+        later.begin({[] {}, [&] { EXPECT_EQ(engine().buffers().leased(), 0U); },
                      [&] { write_all(theirs.get(), " here\n"); }});
         auto two = co_await m.next();
         EXPECT_EQ(shown_message(two), "begun here\\n");

@@ -62,16 +62,16 @@ TEST_P(lingering_close_contract, ends_when_the_peer_has_sent_enough) {
     EXPECT_EQ(ours.fd(), -1);
 }
 
-TEST_P(lingering_close_contract, without_patience_waits_for_no_more_than_the_acknowledgements) {
+TEST_P(lingering_close_contract, without_a_timeout_waits_for_no_more_than_the_acknowledgements) {
     auto pair = tcp_pair();
     net::connection ours{engine(), std::move(pair.ours)};
     const auto sent = fill(ours.fd());
     std::string got;
     std::thread reader{[&] { got = read_exactly(pair.theirs.get(), sent); }};
     run([&]() -> coro::task<> {
-        coro::context patience{co_await coro::this_context()};
-        patience.cancel();
-        co_await net::lingering_close(ours, patience, long_wait);
+        coro::context drain{co_await coro::this_context()};
+        drain.cancel();
+        co_await net::lingering_close(ours, drain, long_wait);
     });
     reader.join();
     // The peer has not ended its side, and is not waited for.

@@ -1,4 +1,4 @@
-// Accepting: everybody who comes, in order, and through shortages without spinning or giving up.
+// Accepting: every client, in order, and through shortages without spinning or giving up.
 #include "sluice/net/listener.hpp"
 
 #include <fcntl.h>
@@ -37,58 +37,58 @@ class listener_contract : public engine_test {
 INSTANTIATE_TEST_SUITE_P(on, listener_contract, ::testing::ValuesIn(every_engine()), engine_name);
 
 TEST_P(listener_contract, accepts_who_is_there_and_who_comes) {
-    auto door = open();
-    const auto early = connect_to(port_of(*door));
+    auto listener = open();
+    const auto early = connect_to(port_of(*listener));
     unique_fd late;
     steps later{engine()};
     run([&]() -> coro::task<> {
-        auto first = co_await door->accept();
+        auto first = co_await listener->accept();
         EXPECT_TRUE(first);
         write_all(early.get(), "early");
         EXPECT_EQ(read_exactly(first->get(), 5), "early");
-        later.begin({[] {}, [&] { late = connect_to(port_of(*door)); }});
-        auto second = co_await door->accept();
+        later.begin({[] {}, [&] { late = connect_to(port_of(*listener)); }});
+        auto second = co_await listener->accept();
         EXPECT_TRUE(second);
         write_all(late.get(), "late");
         EXPECT_EQ(read_exactly(second->get(), 4), "late");
-        co_await door->close();
+        co_await listener->close();
     });
-    EXPECT_EQ(door->counted().accepted, 2U);
+    EXPECT_EQ(listener->counted().accepted, 2U);
 }
 
 TEST_P(listener_contract, gives_sockets_that_no_child_inherits) {
-    auto door = open();
-    const auto peer = connect_to(port_of(*door));
+    auto listener = open();
+    const auto peer = connect_to(port_of(*listener));
     run([&]() -> coro::task<> {
-        auto socket = co_await door->accept();
+        auto socket = co_await listener->accept();
         EXPECT_TRUE(socket);
         EXPECT_NE(::fcntl(socket->get(), F_GETFD) & FD_CLOEXEC, 0);
-        co_await door->close();
+        co_await listener->close();
     });
 }
 
-TEST_P(listener_contract, accepts_everybody_of_a_crowd) {
+TEST_P(listener_contract, accepts_all_of_a_crowd) {
     // More than a stream keeps in store, and in one turn.
     constexpr int crowd = 600;
     for (const auto how : {io::accepting::ahead, io::accepting::one_by_one}) {
-        auto door = open(how);
+        auto listener = open(how);
         std::vector<unique_fd> peers;
-        for (int i = 0; i < crowd; ++i) peers.push_back(connect_to(port_of(*door)));
+        for (int i = 0; i < crowd; ++i) peers.push_back(connect_to(port_of(*listener)));
         std::vector<unique_fd> accepted;
         run([&]() -> coro::task<> {
             while (accepted.size() < crowd) {
-                auto socket = co_await io::with_timeout(engine(), door->accept(), 5s);
+                auto socket = co_await io::with_timeout(engine(), listener->accept(), 5s);
                 EXPECT_TRUE(socket) << "after " << accepted.size();
                 if (!socket) break;
                 accepted.push_back(std::move(*socket));
             }
-            auto nobody = co_await io::with_timeout(engine(), door->accept(), 1ms);
-            EXPECT_FALSE(nobody);
-            co_await door->close();
+            auto none = co_await io::with_timeout(engine(), listener->accept(), 1ms);
+            EXPECT_FALSE(none);
+            co_await listener->close();
         });
         for (const auto& peer : peers) write_all(peer.get(), "x");
         for (const auto& socket : accepted) EXPECT_EQ(read_exactly(socket.get(), 1), "x");
-        EXPECT_EQ(door->counted().accepted, crowd);
+        EXPECT_EQ(listener->counted().accepted, crowd);
     }
 }
 
@@ -98,75 +98,75 @@ INSTANTIATE_TEST_SUITE_P(on, listener_on_a_loop, ::testing::ValuesIn(every_loop(
 // A turn beside busy clients may take milliseconds, so that a connection per turn is a queue.
 TEST_P(listener_on_a_loop, accepts_more_than_one_connection_per_turn) {
     constexpr std::uint64_t crowd = 48;  // less than one turn's budget
-    auto door = open(io::accepting::one_by_one);
+    auto listener = open(io::accepting::one_by_one);
     std::vector<unique_fd> peers;
     std::vector<unique_fd> accepted;
     run([&]() -> coro::task<> {
         // The first wait is over before they come, as it is in a server that is not new.
-        auto nobody = co_await io::with_timeout(engine(), door->accept(), 1ms);
-        EXPECT_FALSE(nobody);
-        for (std::uint64_t i = 0; i < crowd; ++i) peers.push_back(connect_to(port_of(*door)));
+        auto none = co_await io::with_timeout(engine(), listener->accept(), 1ms);
+        EXPECT_FALSE(none);
+        for (std::uint64_t i = 0; i < crowd; ++i) peers.push_back(connect_to(port_of(*listener)));
         const auto before = engine().counters().turns;
         while (accepted.size() < crowd) {
-            auto socket = co_await io::with_timeout(engine(), door->accept(), 5s);
+            auto socket = co_await io::with_timeout(engine(), listener->accept(), 5s);
             EXPECT_TRUE(socket) << "after " << accepted.size();
             if (!socket) break;
             accepted.push_back(std::move(*socket));
         }
         EXPECT_LE(engine().counters().turns - before, 4U);
-        co_await door->close();
+        co_await listener->close();
     });
 }
 
-TEST_P(listener_contract, a_wait_given_up_loses_nobody) {
-    auto door = open();
+TEST_P(listener_contract, a_wait_given_up_loses_no_client) {
+    auto listener = open();
     std::vector<unique_fd> peers;
     run([&]() -> coro::task<> {
         for (int i = 0; i < 3; ++i) {
-            auto nobody = co_await io::with_timeout(engine(), door->accept(), 1ms);
-            EXPECT_FALSE(nobody);
-            // They come while nobody accepts.
-            for (int k = 0; k < 2; ++k) peers.push_back(connect_to(port_of(*door)));
+            auto none = co_await io::with_timeout(engine(), listener->accept(), 1ms);
+            EXPECT_FALSE(none);
+            // They come while no operation accepts.
+            for (int k = 0; k < 2; ++k) peers.push_back(connect_to(port_of(*listener)));
             co_await io::sleep_for(engine(), 0ms);
             for (int k = 0; k < 2; ++k) {
-                auto socket = co_await io::with_timeout(engine(), door->accept(), 5s);
+                auto socket = co_await io::with_timeout(engine(), listener->accept(), 5s);
                 EXPECT_TRUE(socket);
             }
         }
-        co_await door->close();
+        co_await listener->close();
     });
 }
 
-TEST_P(listener_contract, closing_turns_away_who_was_not_served) {
-    auto door = open();
-    const auto port = port_of(*door);
+TEST_P(listener_contract, closing_resets_clients_that_were_not_served) {
+    auto listener = open();
+    const auto port = port_of(*listener);
     const auto first = connect_to(port);
     const auto second = connect_to(port);
     run([&]() -> coro::task<> {
-        auto socket = co_await door->accept();
+        auto socket = co_await listener->accept();
         EXPECT_TRUE(socket);
         co_await io::sleep_for(engine(), 0ms);
-        co_await door->close();
-        co_await door->close();
-        EXPECT_EQ(door->fd(), -1);
-        auto nobody = co_await door->accept();
-        EXPECT_EQ(nobody.error(), error{fault::cancelled});
+        co_await listener->close();
+        co_await listener->close();
+        EXPECT_EQ(listener->fd(), -1);
+        auto none = co_await listener->accept();
+        EXPECT_EQ(none.error(), error{fault::cancelled});
     });
     EXPECT_EQ(read_to_end(second.get()), "");
 }
 
-TEST_P(listener_contract, who_left_the_backlog_hurts_nobody) {
-    auto door = open();
+TEST_P(listener_contract, a_client_that_left_the_backlog_does_no_harm) {
+    auto listener = open();
     {
-        const auto gone = connect_to(port_of(*door));
+        const auto gone = connect_to(port_of(*listener));
         reset_at_close(gone.get());
     }
-    const auto here = connect_to(port_of(*door));
+    const auto here = connect_to(port_of(*listener));
     write_all(here.get(), "here");
     run([&]() -> coro::task<> {
         // Linux gives the socket all the same, and the reset on its first use.
         for (;;) {
-            auto socket = co_await io::with_timeout(engine(), door->accept(), 5s);
+            auto socket = co_await io::with_timeout(engine(), listener->accept(), 5s);
             EXPECT_TRUE(socket);
             if (!socket) break;
             net::connection c{engine(), std::move(*socket)};
@@ -175,11 +175,11 @@ TEST_P(listener_contract, who_left_the_backlog_hurts_nobody) {
             if (shown(got) == "here") break;
             EXPECT_EQ(shown(got), "(connection reset by peer)");
         }
-        co_await door->close();
+        co_await listener->close();
     });
 }
 
-TEST_P(listener_contract, shares_its_port_only_if_it_is_told_to) {
+TEST_P(listener_contract, shares_its_port_only_on_request) {
     auto where = net::address::parse("127.0.0.1:0");
     auto one = net::listen(*where, {.share_port = true});
     ASSERT_TRUE(one);
@@ -214,58 +214,58 @@ class no_descriptors {
 /// Ends a shortage in the second pause, also where the thread waits inside an operation.
 struct relief : io::timer {
     relief(const net::listener& l, std::unique_ptr<no_descriptors>& s)
-        : timer{&look}, door{l}, shortage{s} {
-        look_again();
+        : timer{&check}, listener{l}, shortage{s} {
+        arm_again();
     }
-    void look_again() { door.home().timers().arm(*this, io::clock::now() + 10ms); }
-    static void look(io::timer& t) noexcept {
+    void arm_again() { listener.engine().timers().arm(*this, io::clock::now() + 10ms); }
+    static void check(io::timer& t) noexcept {
         auto& self = static_cast<relief&>(t);
-        if (self.door.counted().pauses < 2) return self.look_again();
+        if (self.listener.counted().pauses < 2) return self.arm_again();
         self.shortage.reset();
     }
-    const net::listener& door;
+    const net::listener& listener;
     std::unique_ptr<no_descriptors>& shortage;
 };
 
 TEST_P(listener_contract, out_of_descriptors_it_sheds_pauses_and_recovers) {
-    auto door = open();
+    auto listener = open();
     std::vector<unique_fd> peers;
-    for (int i = 0; i < 3; ++i) peers.push_back(connect_to(port_of(*door)));
+    for (int i = 0; i < 3; ++i) peers.push_back(connect_to(port_of(*listener)));
     std::unique_ptr<no_descriptors> shortage;
-    const relief second_pause{*door, shortage};
+    const relief second_pause{*listener, shortage};
     const auto before = io::clock::now();
     run([&]() -> coro::task<> {
         // A wait first: the sanitizer needs a descriptor to look at an object of a type new to it.
         auto slept = co_await io::sleep_for(engine(), 1ms);
         EXPECT_TRUE(slept);
         shortage = std::make_unique<no_descriptors>();
-        auto socket = co_await door->accept();
+        auto socket = co_await listener->accept();
         EXPECT_TRUE(socket);
         EXPECT_FALSE(shortage);
-        co_await door->close();
+        co_await listener->close();
     });
-    // A few turns for each look and each pause, and a question for each of the three.
-    const auto looks = static_cast<std::uint64_t>((io::clock::now() - before) / 10ms);
-    EXPECT_LT(engine().counters().turns, 20 + (2 * looks));
+    // A few turns for each check and each pause, and a question for each of the three.
+    const auto checks = static_cast<std::uint64_t>((io::clock::now() - before) / 10ms);
+    EXPECT_LT(engine().counters().turns, 20 + (2 * checks));
     EXPECT_LT(engine().counters().operations, 10U);
-    EXPECT_EQ(door->counted().accepted, 1U);
-    EXPECT_EQ(door->counted().pauses, 2U);
-    EXPECT_EQ(door->counted().shed, 2U);
-    // Those who were shed heard of it.
+    EXPECT_EQ(listener->counted().accepted, 1U);
+    EXPECT_EQ(listener->counted().pauses, 2U);
+    EXPECT_EQ(listener->counted().shed, 2U);
+    // The clients that were shed see the end.
     EXPECT_EQ(read_to_end(peers.at(0).get()), "");
     EXPECT_EQ(read_to_end(peers.at(1).get()), "");
 }
 
 TEST_P(listener_contract, a_shortage_before_it_was_asked_is_no_reason_to_spin) {
-    auto door = open();
+    auto listener = open();
     run([&]() -> coro::task<> {
-        // On io_uring the stream is armed, and meets the shortage while nobody waits for it.
-        auto nobody = co_await io::with_timeout(engine(), door->accept(), 1ms);
-        EXPECT_FALSE(nobody);
+        // On io_uring the stream is armed, and meets the shortage while no operation waits for it.
+        auto none = co_await io::with_timeout(engine(), listener->accept(), 1ms);
+        EXPECT_FALSE(none);
         std::vector<unique_fd> peers(3);
         for (auto& peer : peers) peer.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         auto shortage = std::make_unique<no_descriptors>();
-        const auto where = *door->local();
+        const auto where = *listener->local();
         for (const auto& peer : peers) {
             EXPECT_EQ(::connect(peer.get(), where.data(), where.size()), 0);
         }
@@ -275,22 +275,22 @@ TEST_P(listener_contract, a_shortage_before_it_was_asked_is_no_reason_to_spin) {
         shortage.reset();
         std::size_t served = 0;
         for (;;) {
-            auto socket = co_await io::with_timeout(engine(), door->accept(), 120ms);
+            auto socket = co_await io::with_timeout(engine(), listener->accept(), 120ms);
             if (!socket) break;
             ++served;
         }
-        EXPECT_EQ(served + door->counted().shed, 3U);
+        EXPECT_EQ(served + listener->counted().shed, 3U);
         EXPECT_GE(served, 2U);
-        co_await door->close();
+        co_await listener->close();
     });
 }
 
-// Two coroutines at one door.
+// Two coroutines accept from one listener.
 class busy_listener_contract : public listener_contract {
  protected:
-    static coro::task<> accept_until_refused(net::listener& door, std::string& why) {
+    static coro::task<> accept_until_refused(net::listener& listener, std::string& why) {
         for (;;) {
-            auto socket = co_await door.accept();
+            auto socket = co_await listener.accept();
             if (socket) continue;
             why = socket.error().message();
             co_return;
@@ -302,13 +302,13 @@ INSTANTIATE_TEST_SUITE_P(on, busy_listener_contract, ::testing::ValuesIn(every_l
 
 TEST_P(busy_listener_contract, closing_ends_who_accepts) {
     for (int turns = 0; turns < 4; ++turns) {
-        auto door = open();
+        auto listener = open();
         run([&]() -> coro::task<> {
             std::string why;
             coro::scope all{co_await coro::this_context()};
-            all.spawn(accept_until_refused(*door, why));
+            all.spawn(accept_until_refused(*listener, why));
             for (int i = 0; i < turns; ++i) co_await io::sleep_for(engine(), 0ms);
-            co_await door->close();
+            co_await listener->close();
             EXPECT_EQ(why, "cancelled");
             co_await all.join();
         });
@@ -316,15 +316,15 @@ TEST_P(busy_listener_contract, closing_ends_who_accepts) {
 }
 
 TEST_P(busy_listener_contract, closing_ends_who_pauses) {
-    auto door = open();
-    const auto peer = connect_to(port_of(*door));
+    auto listener = open();
+    const auto peer = connect_to(port_of(*listener));
     run([&]() -> coro::task<> {
         std::string why;
         coro::scope all{co_await coro::this_context()};
         auto shortage = std::make_unique<no_descriptors>();
-        all.spawn(accept_until_refused(*door, why));
-        while (door->counted().pauses == 0) co_await io::sleep_for(engine(), 0ms);
-        co_await door->close();
+        all.spawn(accept_until_refused(*listener, why));
+        while (listener->counted().pauses == 0) co_await io::sleep_for(engine(), 0ms);
+        co_await listener->close();
         shortage.reset();
         // The number may have a new owner when the pause ends.
         const auto other = local_pair();
@@ -333,9 +333,9 @@ TEST_P(busy_listener_contract, closing_ends_who_pauses) {
     });
 }
 
-TEST_P(busy_listener_contract, serves_a_thousand_short_visits) {
-    constexpr int visits = 1000;
-    auto door = open();
+TEST_P(busy_listener_contract, serves_a_thousand_short_connections) {
+    constexpr int connections = 1000;
+    auto listener = open();
     int served = 0;
     run([&]() -> coro::task<> {
         coro::scope all{co_await coro::this_context()};
@@ -350,7 +350,7 @@ TEST_P(busy_listener_contract, serves_a_thousand_short_visits) {
         };
         auto serve = [&serve_one](io::engine& e, net::listener& l, int& count) -> coro::task<> {
             coro::scope sessions{co_await coro::this_context()};
-            for (int i = 0; i < visits; ++i) {
+            for (int i = 0; i < connections; ++i) {
                 auto socket = co_await l.accept();
                 EXPECT_TRUE(socket);
                 if (!socket) break;
@@ -358,7 +358,7 @@ TEST_P(busy_listener_contract, serves_a_thousand_short_visits) {
             }
             co_await sessions.join();
         };
-        auto visit = [](io::engine& e, net::address where, int times) -> coro::task<> {
+        auto connect_often = [](io::engine& e, net::address where, int times) -> coro::task<> {
             for (int i = 0; i < times; ++i) {
                 auto socket = co_await net::dial(e, where);
                 EXPECT_TRUE(socket) << socket.error().message();
@@ -368,16 +368,17 @@ TEST_P(busy_listener_contract, serves_a_thousand_short_visits) {
                 EXPECT_TRUE(sent);
                 auto got = co_await c.recv();
                 EXPECT_EQ(shown(got), "ping");
-                c.reset_on_close();
+                c.set_linger_reset();
                 co_await c.close();
             }
         };
-        all.spawn(serve(engine(), *door, served));
-        for (int i = 0; i < 50; ++i) all.spawn(visit(engine(), *door->local(), visits / 50));
+        all.spawn(serve(engine(), *listener, served));
+        for (int i = 0; i < 50; ++i)
+            all.spawn(connect_often(engine(), *listener->local(), connections / 50));
         co_await all.join();
-        co_await door->close();
+        co_await listener->close();
     });
-    EXPECT_EQ(served, visits);
+    EXPECT_EQ(served, connections);
 }
 
 }  // namespace

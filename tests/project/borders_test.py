@@ -121,7 +121,7 @@ class Borders(unittest.TestCase):
             ("io/ops/recv.cpp", "io/op.hpp"),
             ("io/auto_engine.cpp", "io/engines/uring.hpp"),
             ("net/framed.hpp", "wire/framing.hpp"),
-            ("files/server/raw.cpp", "files/digest.hpp"),
+            ("files/server/raw_service.cpp", "files/digest.hpp"),
             ("talk/talk.cpp", "net/framed.hpp"),
             ("cli/talk/talk.cpp", "talk/talk.hpp"),
         ):

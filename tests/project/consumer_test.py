@@ -59,7 +59,12 @@ class Consumer(unittest.TestCase):
             f"-DCMAKE_CXX_FLAGS={shlex.join(FLAGS[1:])}",
         )
         output_of("cmake", "--build", self.work / "cmake")
-        self.assertEqual(output_of(self.work / "cmake" / "by_package"), "connection refused\n")
+        for program in ("by_package", "runtime_alone"):
+            self.assertEqual(output_of(self.work / "cmake" / program), "connection refused\n")
+        # What it does not link it does not need.
+        needed = output_of("readelf", "--dynamic", self.work / "cmake" / "runtime_alone")
+        for library in ("libcrypto", "libicu"):
+            self.assertNotIn(library, needed)
 
     def test_pkg_config(self):
         program = self.work / "by_pkg_config"

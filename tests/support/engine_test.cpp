@@ -84,7 +84,7 @@ void engine_test::TearDown() {
     if (IsSkipped()) return;
     if (engine_) {
         EXPECT_EQ(engine_->in_flight(), 0U);
-        EXPECT_EQ(engine_->buffers().lent(), 0U);
+        EXPECT_EQ(engine_->buffers().leased(), 0U);
         engine_.reset();
     }
     EXPECT_EQ(open_descriptors(), descriptors_before_);

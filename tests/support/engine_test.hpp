@@ -49,7 +49,7 @@ void PrintTo(const flavour& f, std::ostream* out);
 class engine_test : public ::testing::TestWithParam<flavour> {
  protected:
     void SetUp() override;
-    /// Nothing in flight, no buffer lent, no descriptor more than before.
+    /// Nothing in flight, no buffer leased, no descriptor more than before.
     void TearDown() override;
 
     [[nodiscard]] io::engine& engine();

@@ -30,10 +30,11 @@ class temporary_file {
     /// All of it.
     [[nodiscard]] std::string content() const {
         std::string all;
-        char room[65536];
+        char buffer[65536];
         ssize_t n = 0;
-        while ((n = ::pread(fd_.get(), room, sizeof room, static_cast<off_t>(all.size()))) > 0) {
-            all.append(room, static_cast<std::size_t>(n));
+        while ((n = ::pread(fd_.get(), buffer, sizeof buffer, static_cast<off_t>(all.size()))) >
+               0) {
+            all.append(buffer, static_cast<std::size_t>(n));
         }
         return all;
     }

@@ -43,10 +43,10 @@ socket_pair local_pair() {
 }
 
 socket_pair tcp_pair() {
-    const listening door = listen_on_loopback(1);
-    unique_fd theirs = connect_to(door.port);
+    const listening listener = listen_on_loopback(1);
+    unique_fd theirs = connect_to(listener.port);
     unique_fd ours{
-        or_throw(::accept4(door.socket.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4")};
+        or_throw(::accept4(listener.socket.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4")};
     return {std::move(ours), std::move(theirs)};
 }
 
@@ -104,22 +104,22 @@ std::string read_exactly(int fd, std::size_t size) {
 
 std::string read_to_end(int fd) {
     std::string text;
-    std::array<char, 65536> room{};
+    std::array<char, 65536> buffer{};
     for (;;) {
-        const auto n = ::read(fd, room.data(), room.size());
+        const auto n = ::read(fd, buffer.data(), buffer.size());
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return text;
-        text.append(room.data(), static_cast<std::size_t>(n));
+        text.append(buffer.data(), static_cast<std::size_t>(n));
     }
 }
 
 std::string read_what_is_there(int fd) {
     std::string text;
-    std::array<char, 65536> room{};
+    std::array<char, 65536> buffer{};
     for (;;) {
-        const auto n = ::recv(fd, room.data(), room.size(), MSG_DONTWAIT);
+        const auto n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
         if (n <= 0) return text;
-        text.append(room.data(), static_cast<std::size_t>(n));
+        text.append(buffer.data(), static_cast<std::size_t>(n));
     }
 }
 

@@ -15,11 +15,11 @@ namespace sluice::test {
 /// Calls functions on the engine's thread, one at each look at its mailbox: inside the next wait on
 /// the blocking engine, between a wait and the coroutines' turn on the others. So what happens to
 /// an operation in flight can be said exactly, on every engine. Lives outside of the coroutines.
-class steps : io::letter {
+class steps : io::message {
  public:
     using step = std::function<void()>;
 
-    explicit steps(io::engine& e) : letter{&deliver}, engine_{e} {}
+    explicit steps(io::engine& e) : message{&deliver}, engine_{e} {}
     steps(io::engine& e, std::vector<step> what) : steps{e} { begin(std::move(what)); }
     steps(const steps&) = delete;
     steps& operator=(const steps&) = delete;
@@ -38,7 +38,7 @@ class steps : io::letter {
     [[nodiscard]] std::size_t left() const { return what_.size() - next_; }
 
  private:
-    static void deliver(io::letter& l) noexcept {
+    static void deliver(io::message& l) noexcept {
         auto& self = static_cast<steps&>(l);
         const step now = std::move(self.what_[self.next_]);
         if (++self.next_ < self.what_.size()) self.engine_.post(self);

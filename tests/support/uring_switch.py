@@ -20,5 +20,5 @@ class SwitchTest(unittest.TestCase):
         self.addCleanup(SWITCH.write_text, before, encoding="ascii")
 
     def turn(self, position):
-        """0: io_uring for all; 1: for root and a group; 2: for nobody."""
+        """0: io_uring for all; 1: for root and a group; 2: for no user."""
         SWITCH.write_text(str(position), encoding="ascii")

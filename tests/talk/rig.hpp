@@ -1,4 +1,4 @@
-// A desk for tests: its keyboard and its screen are sockets, and its remarks are kept.
+// A terminal UI for tests: keyboard and screen are sockets; the status callbacks are recorded.
 #pragma once
 
 #include <sys/socket.h>
@@ -16,7 +16,7 @@
 #include "sluice/talk/conversation.hpp"
 #include "sluice/talk/talk.hpp"
 #include "sluice/term/console.hpp"
-#include "sluice/term/desk.hpp"
+#include "sluice/term/terminal_ui.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace sluice::talk {
@@ -37,27 +37,27 @@ inline void PrintTo(talk_end how, std::ostream* out) {
 
 namespace sluice::test {
 
-/// Sits on `home`, and lives no longer.
-class desk_rig {
+/// Owned by `engine`'s thread; destroy it before `engine`.
+class test_ui {
  public:
-    explicit desk_rig(io::engine& home, std::size_t max_line = std::size_t{64} * 1024)
+    explicit test_ui(io::engine& engine, std::size_t max_line = std::size_t{64} * 1024)
         : keyboard_{local_pair()},
           screen_{local_pair()},
-          input_{open(home, keyboard_.ours.get())},
-          output_{open(home, screen_.ours.get())},
-          desk_{input_.get(), *output_, remarks(), max_line} {
+          input_{open(engine, keyboard_.ours.get())},
+          output_{open(engine, screen_.ours.get())},
+          ui_{input_.get(), *output_, status_callbacks(), max_line} {
         // As in a program that talks: a screen that goes away is an error of the write.
         std::signal(SIGPIPE, SIG_IGN);
     }
-    desk_rig(const desk_rig&) = delete;
-    desk_rig& operator=(const desk_rig&) = delete;
-    ~desk_rig() = default;
+    test_ui(const test_ui&) = delete;
+    test_ui& operator=(const test_ui&) = delete;
+    ~test_ui() = default;
 
-    [[nodiscard]] term::desk& get() { return desk_; }
+    [[nodiscard]] term::terminal_ui& get() { return ui_; }
 
     void type(std::string_view text) const { write_all(keyboard_.theirs.get(), text); }
     void end_input() const { ::shutdown(keyboard_.theirs.get(), SHUT_WR); }
-    /// Nobody looks at the screen any more.
+    /// Closes the far end of the screen, so that writes to it fail.
     void close_screen() { screen_.theirs.reset(); }
     /// What was shown since the last call.
     [[nodiscard]] std::string shown() const { return read_what_is_there(screen_.theirs.get()); }
@@ -66,17 +66,17 @@ class desk_rig {
         return read_what_is_there(keyboard_.ours.get());
     }
 
-    std::string notes;       ///< a line each
-    std::string complaints;  ///< a line each
+    std::string notes;   ///< a line each
+    std::string errors;  ///< a line each
     int prompts = 0;
 
  private:
-    static std::unique_ptr<term::console> open(io::engine& home, int fd) {
-        return std::move(term::console::open(home, fd).value());
+    static std::unique_ptr<term::console> open(io::engine& engine, int fd) {
+        return std::move(term::console::open(engine, fd).value());
     }
-    term::remarks remarks() {
+    term::status_callbacks status_callbacks() {
         return {.note = [this](std::string_view what) { (notes += what) += '\n'; },
-                .complaint = [this](std::string_view what) { (complaints += what) += '\n'; },
+                .complaint = [this](std::string_view what) { (errors += what) += '\n'; },
                 .prompt = [this] { ++prompts; },
                 .answered = {}};
     }
@@ -85,7 +85,7 @@ class desk_rig {
     socket_pair screen_;
     std::unique_ptr<term::console> input_;
     std::unique_ptr<term::console> output_;
-    term::desk desk_;
+    term::terminal_ui ui_;
 };
 
 }  // namespace sluice::test

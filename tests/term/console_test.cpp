@@ -25,7 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string heard(const result<term::console::chunk>& got) {
+std::string text_of(const result<term::console::chunk>& got) {
     if (!got) return "(" + got.error().message() + ")";
     return got->empty() ? "(end)" : std::string{got->text()};
 }
@@ -81,7 +81,7 @@ class console_contract : public engine_test {
         std::string all;
         for (;;) {
             auto got = co_await from.recv();
-            EXPECT_TRUE(got) << heard(got);
+            EXPECT_TRUE(got) << text_of(got);
             if (!got || got->empty()) co_return all;
             all += got->text();
         }
@@ -97,7 +97,7 @@ TEST_P(console_contract, a_regular_file_is_read_to_its_end) {
         auto all = co_await read_all(*input);
         EXPECT_TRUE(all == text);
         auto end = co_await input->recv();
-        EXPECT_EQ(heard(end), "(end)");
+        EXPECT_EQ(text_of(end), "(end)");
     });
 }
 
@@ -106,7 +106,7 @@ TEST_P(console_contract, an_empty_file_is_at_its_end) {
     run([&]() -> coro::task<> {
         auto input = open(file);
         auto end = co_await input->recv();
-        EXPECT_EQ(heard(end), "(end)");
+        EXPECT_EQ(text_of(end), "(end)");
     });
 }
 
@@ -129,7 +129,7 @@ TEST_P(console_contract, the_null_device_has_nothing_and_takes_everything) {
     run([&]() -> coro::task<> {
         auto both = open(null);
         auto end = co_await both->recv();
-        EXPECT_EQ(heard(end), "(end)");
+        EXPECT_EQ(text_of(end), "(end)");
         auto written = co_await both->send_all("into nothing");
         EXPECT_EQ(shown(written), "12");
     });
@@ -153,9 +153,9 @@ TEST_P(console_contract, a_slow_pipe_gets_everything) {
     std::string got;
     ::fcntl(reading.get(), F_SETFL, O_NONBLOCK);
     const auto take = [&got, fd = reading.get()] {
-        std::array<char, 10'000> room{};
-        const auto n = ::read(fd, room.data(), room.size());
-        if (n > 0) got.append(room.data(), static_cast<std::size_t>(n));
+        std::array<char, 10'000> buffer{};
+        const auto n = ::read(fd, buffer.data(), buffer.size());
+        if (n > 0) got.append(buffer.data(), static_cast<std::size_t>(n));
     };
     const steps later{engine(), std::vector<steps::step>(100, take)};
     run([&]() -> coro::task<> {
@@ -171,7 +171,7 @@ TEST_P(console_contract, a_slow_pipe_gets_everything) {
     EXPECT_TRUE(got == text) << got.size();
 }
 
-TEST_P(console_contract, a_pipe_that_nobody_reads_is_an_error) {
+TEST_P(console_contract, a_pipe_without_a_reader_is_an_error) {
     auto [reading, writing] = new_pipe();
     reading.reset();
     run([&]() -> coro::task<> {
@@ -198,11 +198,11 @@ TEST_P(console_contract, waiting_for_input_can_be_given_up) {
         auto input = open(reading);
         for (int i = 0; i < 2; ++i) {
             auto late = co_await io::with_timeout(engine(), input->recv(), 1ms);
-            EXPECT_EQ(heard(late), "(the deadline passed)");
+            EXPECT_EQ(text_of(late), "(the deadline passed)");
         }
         write_all(writing.get(), "here");
         auto got = co_await input->recv();
-        EXPECT_EQ(heard(got), "here");
+        EXPECT_EQ(text_of(got), "here");
     });
 }
 
@@ -222,14 +222,14 @@ TEST_P(console_contract, a_terminal_is_read_and_written) {
     run([&]() -> coro::task<> {
         auto both = open(program);
         auto got = co_await both->recv();
-        EXPECT_EQ(heard(got), "typed");
+        EXPECT_EQ(text_of(got), "typed");
         auto written = co_await both->send_all("shown");
         EXPECT_EQ(shown(written), "5");
         EXPECT_EQ(read_exactly(user.get(), 5), "shown");
     });
 }
 
-TEST_P(console_contract, a_terminal_at_which_nobody_reads_holds_nobody_up) {
+TEST_P(console_contract, a_terminal_that_is_not_read_holds_up_no_other) {
     // The terminal takes what fits; the rest of the piece must not stop the thread.
     auto [user, program] = new_terminal();
     const std::string text = pattern(500'000);
@@ -253,7 +253,7 @@ TEST_P(console_contract, the_far_side_of_a_terminal_stays_that_of_the_same_one) 
         }
         write_all(program.get(), "shown");
         auto got = co_await both->recv();
-        EXPECT_EQ(heard(got), "shown");
+        EXPECT_EQ(text_of(got), "shown");
     });
 }
 
@@ -314,7 +314,7 @@ TEST_P(busy_console_contract, a_terminal_is_written_while_it_is_read) {
         coro::scope all{co_await coro::this_context()};
         auto read = [](term::console& from, std::string& into) -> coro::task<> {
             auto got = co_await from.recv();
-            into = heard(got);
+            into = text_of(got);
         };
         all.spawn(read(*both, typed));
         co_await io::sleep_for(engine(), 0ms);

@@ -12,10 +12,10 @@
 namespace sluice::term {
 namespace {
 
-/// Somebody types while lines arrive.
-class desk {
+/// A user types while lines arrive.
+class ui {
  public:
-    desk(std::size_t columns, std::size_t rows) : terminal_{columns, rows} {
+    ui(std::size_t columns, std::size_t rows) : terminal_{columns, rows} {
         view_.resize(columns, rows);
         draw();
     }
@@ -66,7 +66,7 @@ class desk {
 };
 
 TEST(line_editor_view, keeps_a_line_whole_that_others_arrive_beside) {
-    desk d{20, 10};
+    ui d{20, 10};
     d.type("hel");
     d.arrive("[bob]: hi");
     d.type("lo");
@@ -84,7 +84,7 @@ TEST(line_editor_view, keeps_a_line_whole_that_others_arrive_beside) {
 }
 
 TEST(line_editor_view, draws_a_line_wider_than_the_window_on_rows) {
-    desk d{10, 10};
+    ui d{10, 10};
     d.type("abcdefghijklmnopq");
     EXPECT_EQ(d.seen(), "> abcdefg\nhijklmnop\nq\n");
     d.arrive("[bob]: hi");
@@ -103,7 +103,7 @@ TEST(line_editor_view, draws_a_line_wider_than_the_window_on_rows) {
 }
 
 TEST(line_editor_view, breaks_no_wide_character) {
-    desk d{10, 10};
+    ui d{10, 10};
     d.type("abcdef\u65e5\u672cx");
     EXPECT_EQ(d.seen(), "> abcdef\n\u65e5\u672cx\n");
     EXPECT_EQ(d.column(), 5U);
@@ -118,13 +118,13 @@ TEST(line_editor_view, breaks_no_wide_character) {
 }
 
 TEST(line_editor_view, puts_marks_on_their_characters) {
-    desk d{10, 10};
+    ui d{10, 10};
     d.type("abcdefe\u0301g");
     EXPECT_EQ(d.seen(), "> abcdefe\u0301\ng\n");
 }
 
 TEST(line_editor_view, breaks_no_emoji_and_knows_how_wide_it_is) {
-    desk d{10, 10};
+    ui d{10, 10};
     const std::string family = "\U0001f468\u200d\U0001f469\u200d\U0001f466";
     d.type("a" + family + "\u2764\ufe0f!");
     EXPECT_EQ(d.seen(), "> a" + family + "\u2764\ufe0f!\n");
@@ -138,7 +138,7 @@ TEST(line_editor_view, breaks_no_emoji_and_knows_how_wide_it_is) {
 }
 
 TEST(line_editor_view, shows_the_part_around_the_cursor_of_what_the_window_cannot_hold) {
-    desk d{10, 4};
+    ui d{10, 4};
     d.arrive("[bob]: hi");
     d.type("0aaaaaa1bbbbbbbb2cccccccc3dddddddd4e");
     EXPECT_EQ(d.seen(), "[bob]: hi\n2cccccccc\n3dddddddd\n4e\n");
@@ -150,20 +150,20 @@ TEST(line_editor_view, shows_the_part_around_the_cursor_of_what_the_window_canno
 }
 
 TEST(line_editor_view, shows_line_ends_of_a_paste_and_what_would_harm) {
-    desk d{40, 10};
+    ui d{40, 10};
     d.type("\x1b[200~one\rtwo\tx\x1b[201~\u202e!");
     EXPECT_EQ(d.seen(), "> one\u21b5two x\ufffd!\n");
 }
 
 TEST(line_editor_view, shows_what_is_searched_for) {
-    desk d{40, 10};
+    ui d{40, 10};
     d.type("apple\r\x12pp");
     EXPECT_EQ(d.seen(), "> apple\n(search: pp) apple\n");
     EXPECT_EQ(d.column(), 14U);
 }
 
 TEST(line_editor_view, follows_the_window) {
-    desk d{30, 10};
+    ui d{30, 10};
     d.arrive("[bob]: hi");
     d.type("abcdefghijklmnopqrstuvwx");
     d.resize(10, 10);
@@ -184,7 +184,7 @@ TEST(line_editor_view, follows_the_window) {
 }
 
 TEST(line_editor_view, ends_exactly_where_a_narrower_window_does) {
-    desk d{30, 10};
+    ui d{30, 10};
     d.type("abcdefghijklmnopqr");  // 20 columns with the prompt
     d.resize(10, 10);
     d.arrive("[bob]: hi");
@@ -203,7 +203,7 @@ TEST(line_editor_view, takes_a_window_that_says_nothing_of_its_size_for_a_usual_
 }
 
 TEST(line_editor_view, leaves_a_line_that_was_begun) {
-    desk d{10, 10};
+    ui d{10, 10};
     d.type("abcdefghijkl\x01");
     d.keep();
     d.draw();

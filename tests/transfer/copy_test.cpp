@@ -28,10 +28,10 @@ class copy_test : public engine_test {
             f(how);
         }
     }
-    result<void> copy_with(copy how, copied_part what, moved& told) {
+    result<void> copy_with(copy how, copied_part what, moved& counter) {
         result<void> said;
         run([&]() -> coro::task<> {
-            said = co_await transfer::copy_file(how, engine(), what, told);
+            said = co_await transfer::copy_file(how, engine(), what, counter);
         });
         return said;
     }
@@ -43,13 +43,13 @@ TEST_P(copy_test, the_target_is_the_source) {
     const temporary_file source{text};
     each_way([&](copy how) {
         const temporary_file target;
-        moved told;
+        moved counter;
         const auto said = copy_with(
             how, {.from = source.fd(), .to = target.fd(), .offset = 0, .length = text.size()},
-            told);
+            counter);
         EXPECT_EQ(shown(said), "(ok)");
         EXPECT_TRUE(target.content() == text);
-        EXPECT_EQ(told.bytes(), text.size());
+        EXPECT_EQ(counter.bytes(), text.size());
     });
 }
 
@@ -58,9 +58,9 @@ TEST_P(copy_test, a_part_goes_where_it_was) {
     const temporary_file source{text};
     each_way([&](copy how) {
         const temporary_file target{std::string(20'000, '-')};
-        moved told;
+        moved counter;
         const auto said = copy_with(
-            how, {.from = source.fd(), .to = target.fd(), .offset = 8192, .length = 5000}, told);
+            how, {.from = source.fd(), .to = target.fd(), .offset = 8192, .length = 5000}, counter);
         EXPECT_EQ(shown(said), "(ok)");
         EXPECT_EQ(target.content(),
                   std::string(8192, '-') + text.substr(8192, 5000) + std::string(6808, '-'));
@@ -71,10 +71,10 @@ TEST_P(copy_test, nothing_is_nothing) {
     const temporary_file source;
     each_way([&](copy how) {
         const temporary_file target;
-        moved told;
-        const auto said = copy_with(how, {.from = source.fd(), .to = target.fd()}, told);
+        moved counter;
+        const auto said = copy_with(how, {.from = source.fd(), .to = target.fd()}, counter);
         EXPECT_EQ(shown(said), "(ok)");
-        EXPECT_EQ(told.bytes(), 0U);
+        EXPECT_EQ(counter.bytes(), 0U);
     });
 }
 
@@ -82,12 +82,12 @@ TEST_P(copy_test, a_source_that_is_shorter_is_an_end) {
     const temporary_file source{pattern(10'000)};
     each_way([&](copy how) {
         const temporary_file target;
-        moved told;
+        moved counter;
         const auto said = copy_with(
-            how, {.from = source.fd(), .to = target.fd(), .offset = 0, .length = 10'001}, told);
+            how, {.from = source.fd(), .to = target.fd(), .offset = 0, .length = 10'001}, counter);
         ASSERT_FALSE(said);
         EXPECT_TRUE(said.error() == fault::ended) << said.error().message();
-        EXPECT_EQ(told.bytes(), 10'000U);
+        EXPECT_EQ(counter.bytes(), 10'000U);
     });
 }
 
@@ -95,10 +95,10 @@ TEST_P(copy_test, a_target_that_takes_nothing_is_an_error) {
     const std::string text = pattern(100'000);
     const temporary_file source{text};
     const unique_fd full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
-    moved told;
+    moved counter;
     const auto said = copy_with(
         copy::automatic,
-        {.from = source.fd(), .to = full.get(), .offset = 0, .length = text.size()}, told);
+        {.from = source.fd(), .to = full.get(), .offset = 0, .length = text.size()}, counter);
     ASSERT_FALSE(said);
     EXPECT_TRUE(said.error().is(ENOSPC)) << said.error().message();
 }
@@ -108,12 +108,12 @@ TEST_P(copy_test, auto_finds_a_way_where_the_kernel_has_none) {
     const temporary_file source{text};
     // copy_file_range(2) wants two regular files.
     const unique_fd null{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
-    moved told;
+    moved counter;
     EXPECT_EQ(shown(copy_with(copy::automatic,
                               {.from = source.fd(), .to = null.get(), .offset = 0, .length = 3000},
-                              told)),
+                              counter)),
               "(ok)");
-    EXPECT_EQ(told.bytes(), 3000U);
+    EXPECT_EQ(counter.bytes(), 3000U);
 }
 
 }  // namespace

@@ -48,13 +48,13 @@ class to_file_test : public engine_test {
     }
     /// Receives what `peer` writes in a thread of its own.
     template <class Peer>
-    std::string receive(to_file how, const file_space& into, moved& told, Peer peer) {
+    std::string receive(to_file how, const file_space& into, moved& counter, Peer peer) {
         auto [ours, theirs] = tcp_pair();
         std::thread writer{[&] { peer(std::move(theirs)); }};
         std::string said;
         run([&]() -> coro::task<> {
             net::connection from{engine(), std::move(ours)};
-            auto got = co_await transfer::receive_file(how, from, into, told);
+            auto got = co_await transfer::receive_file(how, from, into, counter);
             said = shown_bytes(got);
             co_await from.close();
         });
@@ -68,12 +68,12 @@ TEST_P(to_file_test, all_that_is_sent_lies_in_the_file) {
     const std::string text = pattern(5'000'003);
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        moved told;
-        const auto said = receive(how, {.file = file.fd(), .reserve = reserve}, told,
+        moved counter;
+        const auto said = receive(how, {.file = file.fd(), .reserve = reserve}, counter,
                                   [&](unique_fd peer) { write_all(peer.get(), text); });
         EXPECT_EQ(said, "5000003");
         EXPECT_TRUE(file.content() == text);
-        EXPECT_EQ(told.bytes(), text.size());
+        EXPECT_EQ(counter.bytes(), text.size());
     });
 }
 
@@ -84,35 +84,35 @@ TEST_P(to_file_test, what_arrives_is_handed_to_the_disk_meanwhile) {
         const temporary_file file;
         transfer::write_behind behind{file.fd(), 0, true, &workers};
         ASSERT_TRUE(behind.is_due(text.size()));
-        moved told;
+        moved counter;
         const auto said = receive(how, {.file = file.fd(), .reserve = reserve, .behind = &behind},
-                                  told, [&](unique_fd peer) { write_all(peer.get(), text); });
+                                  counter, [&](unique_fd peer) { write_all(peer.get(), text); });
         EXPECT_EQ(said, "5000003");
         EXPECT_TRUE(file.content() == text);
         EXPECT_FALSE(behind.is_due(text.size()));
     });
 }
 
-TEST_P(to_file_test, room_of_the_callers_is_left_to_the_caller) {
+TEST_P(to_file_test, reservation_of_the_caller_is_left_to_the_caller) {
     const std::string text = pattern(300'007);
     constexpr std::uint64_t come = std::uint64_t{1} << 20;
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        transfer::reservation room{file.fd(), reserve};
+        transfer::reservation reserved{file.fd(), reserve};
         const auto is_ahead = [&] {
             struct stat now{};
             EXPECT_EQ(::fstat(file.fd(), &now), 0);
             return static_cast<std::uint64_t>(now.st_blocks) * 512 > come;
         };
-        EXPECT_TRUE(room.cover(come, true));
+        EXPECT_TRUE(reserved.cover(come, true));
         // Some file systems reserve nothing.
         const bool ahead = is_ahead();
-        moved told;
-        const auto said = receive(how, {.file = file.fd(), .room = &room}, told,
+        moved counter;
+        const auto said = receive(how, {.file = file.fd(), .room = &reserved}, counter,
                                   [&](unique_fd peer) { write_all(peer.get(), text); });
         EXPECT_EQ(said, "300007");
         EXPECT_EQ(is_ahead(), ahead);
-        EXPECT_TRUE(room.finish(text.size()));
+        EXPECT_TRUE(reserved.finish(text.size()));
         EXPECT_FALSE(is_ahead());
         EXPECT_TRUE(file.content() == text);
     });
@@ -123,7 +123,7 @@ TEST(reservation, is_never_more_than_has_come_and_than_the_whole_file) {
     const temporary_file file;
     std::uint64_t claimed = 0;
     std::uint64_t limit = 8 * mib;
-    transfer::reservation room{
+    transfer::reservation reserved{
         file.fd(),
         true,
         {.begin = 100, .most = 4 * mib, .claim = [&](std::uint64_t end) -> result<void> {
@@ -131,18 +131,18 @@ TEST(reservation, is_never_more_than_has_come_and_than_the_whole_file) {
              claimed = end;
              return {};
          }}};
-    EXPECT_TRUE(room.cover(101, true));
+    EXPECT_TRUE(reserved.cover(101, true));
     EXPECT_EQ(claimed, 102U);
-    EXPECT_TRUE(room.cover(mib + 100, true));
+    EXPECT_TRUE(reserved.cover(mib + 100, true));
     EXPECT_EQ(claimed, 2 * mib + 100);
-    EXPECT_TRUE(room.cover(2 * mib, true));
+    EXPECT_TRUE(reserved.cover(2 * mib, true));
     EXPECT_EQ(claimed, 2 * mib + 100);
-    EXPECT_TRUE(room.cover(3 * mib, true));
+    EXPECT_TRUE(reserved.cover(3 * mib, true));
     EXPECT_EQ(claimed, 4 * mib);
-    // Room for what has come, if not for what might.
+    // Space for what has come, if not for what might.
     limit = 5 * mib;
-    EXPECT_TRUE(room.cover(5 * mib, true));
-    EXPECT_TRUE(room.cover(6 * mib, true).error().is(EDQUOT));
+    EXPECT_TRUE(reserved.cover(5 * mib, true));
+    EXPECT_TRUE(reserved.cover(6 * mib, true).error().is(EDQUOT));
     struct stat now{};
     ASSERT_EQ(::fstat(file.fd(), &now), 0);
     EXPECT_LE(static_cast<std::uint64_t>(now.st_blocks) * 512, 5 * mib + 4096);
@@ -152,9 +152,9 @@ TEST_P(to_file_test, small_pieces_go_where_they_belong_behind_what_is_there) {
     const std::string text = pattern(300);
     each_way([&](to_file how, bool reserve) {
         const temporary_file file{"what was here"};
-        moved told;
-        const auto said = receive(how, {.file = file.fd(), .offset = 13, .reserve = reserve}, told,
-                                  [&](unique_fd peer) {
+        moved counter;
+        const auto said = receive(how, {.file = file.fd(), .offset = 13, .reserve = reserve},
+                                  counter, [&](unique_fd peer) {
                                       for (const char c : text) write_all(peer.get(), {&c, 1});
                                   });
         EXPECT_EQ(said, "300");
@@ -170,11 +170,11 @@ TEST_P(to_file_test, no_more_than_was_asked_is_taken_from_the_socket) {
         std::thread writer{[&, peer = std::move(theirs)] { write_all(peer.get(), text); }};
         run([&]() -> coro::task<> {
             net::connection from{engine(), std::move(ours)};
-            moved told;
+            moved counter;
             auto got = co_await transfer::receive_file(
                 how, from,
                 {.file = file.fd(), .most = 100'001, .expected = 100'001, .reserve = reserve},
-                told);
+                counter);
             EXPECT_EQ(shown_bytes(got), "100001");
             std::string rest;
             for (;;) {
@@ -189,12 +189,12 @@ TEST_P(to_file_test, no_more_than_was_asked_is_taken_from_the_socket) {
     });
 }
 
-TEST_P(to_file_test, a_reset_is_told) {
+TEST_P(to_file_test, a_reset_is_reported) {
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        moved told;
+        moved counter;
         const auto said =
-            receive(how, {.file = file.fd(), .reserve = reserve}, told, [](unique_fd peer) {
+            receive(how, {.file = file.fd(), .reserve = reserve}, counter, [](unique_fd peer) {
                 write_all(peer.get(), "half of a ");
                 reset_at_close(peer.get());
             });
@@ -203,7 +203,7 @@ TEST_P(to_file_test, a_reset_is_told) {
     });
 }
 
-TEST_P(to_file_test, a_file_that_may_not_grow_is_told) {
+TEST_P(to_file_test, a_file_that_may_not_grow_is_reported) {
     std::signal(SIGXFSZ, SIG_IGN);
     rlimit before{};
     ::getrlimit(RLIMIT_FSIZE, &before);
@@ -211,10 +211,10 @@ TEST_P(to_file_test, a_file_that_may_not_grow_is_told) {
     const std::string text = pattern(3 << 20);
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        moved told;
+        moved counter;
         ::setrlimit(RLIMIT_FSIZE, &small);
         const auto said = receive(
-            how, {.file = file.fd(), .reserve = reserve}, told,
+            how, {.file = file.fd(), .reserve = reserve}, counter,
             [&](unique_fd peer) { ::send(peer.get(), text.data(), text.size(), MSG_NOSIGNAL); });
         ::setrlimit(RLIMIT_FSIZE, &before);
         EXPECT_EQ(said, "(file too large)");
@@ -228,10 +228,10 @@ TEST_P(to_file_test, a_peer_that_stops_is_left_at_the_deadline) {
         write_all(theirs.get(), "half of a ");
         run([&]() -> coro::task<> {
             net::connection from{engine(), std::move(ours)};
-            moved told;
+            moved counter;
             auto got = co_await io::with_timeout(
                 engine(),
-                transfer::receive_file(how, from, {.file = file.fd(), .reserve = reserve}, told),
+                transfer::receive_file(how, from, {.file = file.fd(), .reserve = reserve}, counter),
                 30ms);
             EXPECT_EQ(shown_bytes(got), "(the deadline passed)");
             co_await from.close();
@@ -239,7 +239,7 @@ TEST_P(to_file_test, a_peer_that_stops_is_left_at_the_deadline) {
     });
 }
 
-TEST_P(to_file_test, a_file_that_cannot_be_written_is_told_while_the_peer_is_silent) {
+TEST_P(to_file_test, a_file_that_cannot_be_written_is_reported_while_the_peer_is_silent) {
     const temporary_file file;
     const unique_fd deaf{
         ::open(("/proc/self/fd/" + std::to_string(file.fd())).c_str(), O_RDONLY | O_CLOEXEC)};
@@ -252,13 +252,14 @@ TEST_P(to_file_test, a_file_that_cannot_be_written_is_told_while_the_peer_is_sil
             [&, peer = theirs.get()] { ::send(peer, text.data(), text.size(), MSG_NOSIGNAL); }};
         run([&]() -> coro::task<> {
             net::connection from{engine(), std::move(ours)};
-            moved told;
+            moved counter;
             auto got = co_await io::with_timeout(
                 engine(),
-                transfer::receive_file(how, from, {.file = deaf.get(), .reserve = reserve}, told),
+                transfer::receive_file(how, from, {.file = deaf.get(), .reserve = reserve},
+                                       counter),
                 10s);
             EXPECT_EQ(shown_bytes(got), "(bad file descriptor)");
-            from.reset_on_close();
+            from.set_linger_reset();
             co_await from.close();
         });
         writer.join();
@@ -269,10 +270,10 @@ TEST_P(to_file_test, all_of_it_lies_there_when_it_comes_in_bursts) {
     const std::string text = pattern(1'500'001);
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        moved told;
+        moved counter;
         const auto said = receive(
             how, {.file = file.fd(), .offset = 5, .expected = text.size(), .reserve = reserve},
-            told, [&](unique_fd peer) {
+            counter, [&](unique_fd peer) {
                 for (std::size_t at = 0, size = 1; at < text.size(); at += size, size *= 3) {
                     write_all(peer.get(), std::string_view{text}.substr(at, size));
                     std::this_thread::yield();
@@ -299,15 +300,15 @@ TEST_P(registered_to_file_test, it_does_with_other_buffers_and_with_none) {
         std::thread writer{[&, peer = std::move(theirs)] { write_all(peer.get(), text); }};
         io::run(**mine, [](io::engine& e, unique_fd socket, int into) -> coro::task<> {
             net::connection from{e, std::move(socket)};
-            moved told;
+            moved counter;
             auto got = co_await transfer::receive_file(to_file::uring_recv_write, from,
-                                                       {.file = into}, told);
+                                                       {.file = into}, counter);
             EXPECT_EQ(shown_bytes(got), "1000001");
             co_await from.close();
         }(**mine, std::move(ours), file.fd()));
         writer.join();
         EXPECT_TRUE(file.content() == text);
-        EXPECT_EQ((*mine)->registered()->lent(), 0U);
+        EXPECT_EQ((*mine)->registered()->leased(), 0U);
         EXPECT_EQ((*mine)->counters().unregistered,
                   most < 2 ? most - count : 2 - std::min(count, 2U));
     }

@@ -40,14 +40,14 @@ class to_socket_test : public engine_test {
         }
     }
     /// What the other side read until the end, and how sending went.
-    std::pair<std::string, std::string> send(to_socket how, const file_part& part, moved& told) {
+    std::pair<std::string, std::string> send(to_socket how, const file_part& part, moved& counter) {
         auto [ours, theirs] = tcp_pair();
         std::string got;
         std::thread reader{[&] { got = read_to_end(theirs.get()); }};
         std::string said;
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
-            auto sent = co_await transfer::send_file(how, to, part, told);
+            auto sent = co_await transfer::send_file(how, to, part, counter);
             said = shown(sent);
             co_await to.close();
         });
@@ -61,11 +61,11 @@ TEST_P(to_socket_test, all_of_a_file_arrives_as_it_is) {
     const std::string text = pattern(5'000'003);
     const temporary_file file{text};
     each_way([&](to_socket how) {
-        moved told;
-        const auto [got, said] = send(how, {file.fd(), 0, text.size()}, told);
+        moved counter;
+        const auto [got, said] = send(how, {file.fd(), 0, text.size()}, counter);
         EXPECT_EQ(said, "(ok)");
         EXPECT_TRUE(got == text) << got.size() << " bytes";
-        EXPECT_EQ(told.bytes(), text.size());
+        EXPECT_EQ(counter.bytes(), text.size());
     });
 }
 
@@ -75,8 +75,8 @@ TEST_P(to_socket_test, a_part_is_that_part_wherever_it_lies) {
     each_way([&](to_socket how) {
         for (const auto& [offset, length] :
              {std::pair{0U, 1U}, {4095U, 2U}, {4097U, 1'000'001U}, {1'999'999U, 1U}, {12U, 0U}}) {
-            moved told;
-            const auto [got, said] = send(how, {file.fd(), offset, length}, told);
+            moved counter;
+            const auto [got, said] = send(how, {file.fd(), offset, length}, counter);
             EXPECT_EQ(said, "(ok)");
             EXPECT_TRUE(got == text.substr(offset, length)) << offset << '+' << length;
         }
@@ -87,8 +87,8 @@ TEST_P(to_socket_test, a_file_that_is_shorter_than_promised_ends_and_is_not_padd
     const std::string text = pattern(1'000'000);
     const temporary_file file{text};
     each_way([&](to_socket how) {
-        moved told;
-        const auto [got, said] = send(how, {file.fd(), 0, text.size() + 100'000}, told);
+        moved counter;
+        const auto [got, said] = send(how, {file.fd(), 0, text.size() + 100'000}, counter);
         EXPECT_EQ(said, "(the stream ended too early)");
         // A mapped page has bytes behind the end of the file, zeros that are none of it.
         EXPECT_TRUE(got.substr(0, text.size()) == text.substr(0, got.size()));
@@ -104,8 +104,8 @@ TEST_P(to_socket_test, a_peer_that_goes_away_ends_it_with_its_error) {
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
             theirs.reset();
-            moved told;
-            auto sent = co_await transfer::send_file(how, to, {file.fd(), 0, 8'000'000}, told);
+            moved counter;
+            auto sent = co_await transfer::send_file(how, to, {file.fd(), 0, 8'000'000}, counter);
             EXPECT_TRUE(!sent && (sent.error().is(ECONNRESET) || sent.error().is(EPIPE)))
                 << shown(sent);
             co_await to.close();
@@ -120,9 +120,9 @@ TEST_P(to_socket_test, a_peer_that_never_reads_is_left_at_the_deadline) {
         shrink_buffers(theirs.get());
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
-            moved told;
+            moved counter;
             auto sent = co_await io::with_timeout(
-                engine(), transfer::send_file(how, to, {file.fd(), 0, 20'000'000}, told), 50ms);
+                engine(), transfer::send_file(how, to, {file.fd(), 0, 20'000'000}, counter), 50ms);
             EXPECT_EQ(shown(sent), "(the deadline passed)");
             co_await to.close();
         });
@@ -134,17 +134,17 @@ TEST_P(to_socket_test, a_peer_that_reads_late_has_all_of_it) {
     const temporary_file file{text};
     each_way([&](to_socket how) {
         auto [ours, theirs] = tcp_pair();
-        moved told;
+        moved counter;
         std::string got;
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
-            // As much as goes before anybody reads.
+            // As much as is sent before the peer reads.
             auto sent = co_await io::with_timeout(
-                engine(), transfer::send_file(how, to, {file.fd(), 0, text.size()}, told), 20ms);
+                engine(), transfer::send_file(how, to, {file.fd(), 0, text.size()}, counter), 20ms);
             EXPECT_EQ(shown(sent), "(the deadline passed)");
             std::thread reader{[&] { got = read_to_end(theirs.get()); }};
             // The bytes of one step that was cut off may have gone without having been counted.
-            sent = co_await transfer::send_file(how, to, {file.fd(), 0, text.size()}, told);
+            sent = co_await transfer::send_file(how, to, {file.fd(), 0, text.size()}, counter);
             EXPECT_EQ(shown(sent), "(ok)");
             co_await to.close();
             reader.join();
@@ -154,14 +154,14 @@ TEST_P(to_socket_test, a_peer_that_reads_late_has_all_of_it) {
     });
 }
 
-TEST_P(to_socket_test, a_file_that_cannot_be_read_is_told_and_nothing_is_sent) {
+TEST_P(to_socket_test, a_file_that_cannot_be_read_is_reported_and_nothing_is_sent) {
     const temporary_file file{pattern(2'000'000)};
     const unique_fd blind{
         ::open(("/proc/self/fd/" + std::to_string(file.fd())).c_str(), O_WRONLY | O_CLOEXEC)};
     ASSERT_TRUE(blind);
     each_way([&](to_socket how) {
-        moved told;
-        const auto [got, said] = send(how, {blind.get(), 0, 2'000'000}, told);
+        moved counter;
+        const auto [got, said] = send(how, {blind.get(), 0, 2'000'000}, counter);
         EXPECT_THAT(said, ::testing::AnyOf("(bad file descriptor)", "(permission denied)"));
         EXPECT_EQ(got, "");
     });
@@ -177,8 +177,8 @@ TEST_P(to_socket_test, a_socket_that_is_no_tcp_does_for_whatever_can_do_without)
         std::thread reader{[&] { got = read_to_end(theirs.get()); }};
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
-            moved told;
-            auto sent = co_await transfer::send_file(how, to, {file.fd(), 0, text.size()}, told);
+            moved counter;
+            auto sent = co_await transfer::send_file(how, to, {file.fd(), 0, text.size()}, counter);
             EXPECT_EQ(shown(sent), "(ok)");
             co_await to.close();
         });
@@ -205,8 +205,8 @@ class registered_to_socket_test : public to_socket_test {
             coro::scope all{co_await coro::this_context()};
             auto one = [](io::engine& e, unique_fd socket, file_part part) -> coro::task<> {
                 net::connection to{e, std::move(socket)};
-                moved told;
-                auto sent = co_await transfer::send_file(how, to, part, told);
+                moved counter;
+                auto sent = co_await transfer::send_file(how, to, part, counter);
                 EXPECT_EQ(shown(sent), "(ok)");
                 co_await to.close();
             };
@@ -222,10 +222,10 @@ class registered_to_socket_test : public to_socket_test {
     /// Until the kernel owes nothing of any buffer; no longer than a test may take.
     coro::task<> until_home() {
         const auto deadline = io::after(io::clock::now(), 10s);
-        while (engine().registered()->lent() > 0 && io::clock::now() < deadline) {
+        while (engine().registered()->leased() > 0 && io::clock::now() < deadline) {
             co_await io::sleep_for(engine(), 1ms);
         }
-        EXPECT_EQ(engine().registered()->lent(), 0U);
+        EXPECT_EQ(engine().registered()->leased(), 0U);
     }
 };
 INSTANTIATE_TEST_SUITE_P(on, registered_to_socket_test,
@@ -258,12 +258,12 @@ TEST_P(registered_to_socket_test, what_a_peer_never_read_is_freed_by_the_reset) 
     auto [ours, theirs] = tcp_pair();
     run([&]() -> coro::task<> {
         net::connection to{engine(), std::move(ours)};
-        moved told;
+        moved counter;
         auto sent = co_await io::with_timeout(
-            engine(), transfer::send_file(how, to, {file.fd(), 0, 20'000'000}, told), 20ms);
+            engine(), transfer::send_file(how, to, {file.fd(), 0, 20'000'000}, counter), 20ms);
         EXPECT_EQ(shown(sent), "(the deadline passed)");
-        EXPECT_GE(engine().registered()->lent(), 2U);
-        to.reset_on_close();
+        EXPECT_GE(engine().registered()->leased(), 2U);
+        to.set_linger_reset();
         co_await to.close();
         co_await until_home();
     });

@@ -1,4 +1,5 @@
-// What arrives is on the disk but for a window, on every engine, and a disk that fails is heard of.
+// What arrives is on the disk but for a window, on every engine, and an error of the disk is
+// reported.
 #include "sluice/transfer/write_behind.hpp"
 
 #include <fcntl.h>
@@ -88,7 +89,7 @@ TEST_P(write_behind_test, switched_off_it_has_nothing_to_do) {
     EXPECT_FALSE(behind.is_due(1000 * window));
 }
 
-TEST_P(write_behind_test, without_anybody_to_wait_a_loop_does_not_wait) {
+TEST_P(write_behind_test, a_loop_does_not_wait_on_its_own_thread) {
     write_behind behind{-1, 0, true, nullptr};
     if (engine().blocks()) GTEST_SKIP() << "waits by itself";
     EXPECT_EQ(go(behind, piece), "done");

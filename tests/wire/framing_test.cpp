@@ -61,10 +61,10 @@ bool drain(frame_reader& reader, transcript& seen) {
 /// Feeds a chunk from memory of its own, which is gone once the chunk is drained: whatever the
 /// reader still needs of it must have been copied, or the address sanitizer reports it.
 bool feed(frame_reader& reader, std::string_view chunk, transcript& seen) {
-    const auto lent = std::make_unique<std::string>(chunk);
-    reader.feed(*lent);
+    const auto leased = std::make_unique<std::string>(chunk);
+    reader.feed(*leased);
     const bool sound = drain(reader, seen);
-    lent->assign(chunk.size(), '!');
+    leased->assign(chunk.size(), '!');
     return sound;
 }
 
@@ -318,7 +318,7 @@ TEST(line_framing, may_be_asked_again_after_nothing_more) {
     EXPECT_EQ(*reader.next(), std::nullopt);
 }
 
-TEST(line_framing, may_be_told_what_comes_next_right_after_the_last_message) {
+TEST(line_framing, takes_the_next_chunk_right_after_the_last_message) {
     const auto after_a_joined_line = [](const auto& then) {
         frame_reader reader{framing::automatic, no_limit};
         transcript seen;
@@ -462,7 +462,7 @@ TEST(person_framing, a_character_is_not_cut_in_two) {
                 ElementsAre(without_end("gr\xc3"), without_end("n")));
 }
 
-TEST(person_framing, who_says_a_word_at_a_time_is_heard_soon) {
+TEST(person_framing, words_typed_one_at_a_time_are_messages_soon) {
     EXPECT_THAT(from_person({"ok then", {2}}).messages,
                 ElementsAre(without_end("ok"), without_end(" then")));
 }
@@ -610,17 +610,17 @@ TEST(framing_limit, counts_a_return_that_is_no_line_end) {
 
 /// Messages and, as "(too long)", what was dropped.
 std::vector<std::string> read_dropping(frame_reader& reader, std::string_view chunk) {
-    const auto lent = std::make_unique<std::string>(chunk);
+    const auto leased = std::make_unique<std::string>(chunk);
     std::vector<std::string> seen;
-    reader.feed(*lent);
+    reader.feed(*leased);
     for (auto found = reader.next(); !found || *found; found = reader.next()) {
         seen.push_back(found ? std::string{(*found)->text} : "(too long)");
         // The chunk goes while it is being read.
         const auto moved = std::make_unique<std::string>(reader.rest_of_chunk());
         reader.move_rest_to(*moved);
-        lent->assign(lent->size(), '!');
-        lent->assign(*moved);
-        reader.move_rest_to(*lent);
+        leased->assign(leased->size(), '!');
+        leased->assign(*moved);
+        reader.move_rest_to(*leased);
     }
     return seen;
 }
@@ -747,7 +747,7 @@ std::string framed(std::string_view text, bool terminated) {
     return out.substr(7);
 }
 
-TEST(framed_text, ends_as_it_is_told) {
+TEST(framed_text, ends_as_requested) {
     EXPECT_EQ(framed("hello", true), "hello\n");
     EXPECT_EQ(framed("hello", false), "hello");
     EXPECT_EQ(framed("", true), "\n");

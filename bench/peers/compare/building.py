@@ -18,14 +18,14 @@ def build(*targets, peers=False):
         [ROOT / "script" / "build", "release", *targets],
     )
     for step in steps:
-        quiet = step[0] == "cmake"
+        captured = step[0] == "cmake"
         done = subprocess.run(
             step,
             check=False,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if quiet else None,
-            stderr=subprocess.STDOUT if quiet else None,
+            stdout=subprocess.PIPE if captured else None,
+            stderr=subprocess.STDOUT if captured else None,
         )
         if done.returncode != 0:
-            said = done.stdout.decode(errors="replace") if quiet else ""
+            said = done.stdout.decode(errors="replace") if captured else ""
             raise Failed(f"{said}{' '.join(map(str, step))} failed, see above")

@@ -15,7 +15,7 @@ from .processes import Failed, Process, cores, open_files
 SLUICE = building.BUILD / "sluice"
 LOAD = building.BUILD / "bench" / "chat_load"
 WARMUP = 0.5
-PATIENCE = 10  # seconds until a server that says nothing must accept
+TIMEOUT = 10  # seconds until a server that says nothing must accept
 
 # What is compared with the better of these two.
 RIVALS = ("redis", "nats")
@@ -106,14 +106,14 @@ class Server(Process):
     def port(self):
         if self._port is None:
             return super().port()
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", self._port), 1).close()
                 return self._port
             except OSError:
                 time.sleep(0.05)
-        raise self.failed(f"did not accept within {PATIENCE} s")
+        raise self.failed(f"did not accept within {TIMEOUT} s")
 
 
 class Comparison:

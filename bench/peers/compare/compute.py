@@ -15,7 +15,7 @@ from .processes import Failed, cores, open_files
 
 BENCH = building.BUILD / "bench"
 SLUICE = building.BUILD / "sluice"
-PATIENCE = 15
+TIMEOUT = 15
 
 MODELS = {
     "sync": ["--model", "sync"],
@@ -120,7 +120,7 @@ class Comparison:
         self.samples.append({"case": case, "server": name, "round": number, **values})
 
     def loop(self, case, number):
-        """What one core computes with nobody to serve."""
+        """What one core computes without clients."""
         said = run_json(BENCH / "fib_loop", 30, self.arguments.seconds / 2, on={self.server_core})
         self.add(case, "one-core", number, rate=said["rate"], errors={})
         return said

@@ -30,8 +30,8 @@ def make_files(folder, size):
 def read_through(folder):
     """Into the page cache with it."""
     with open(folder / "large", "rb", buffering=0) as large:
-        room = bytearray(1 << 20)
-        while large.readinto(room):
+        buffer = bytearray(1 << 20)
+        while large.readinto(buffer):
             pass
 
 

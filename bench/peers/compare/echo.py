@@ -163,8 +163,8 @@ class Comparison:
             "idle_cpu_ticks": ticks,
         }
 
-    def attend(self, name, work):
-        """Does `work`, or leaves the server out from here on and says why."""
+    def run_or_leave_out(self, name, work):
+        """Runs `work`; after a failure, leaves the server out from here on and says why."""
         try:
             return work()
         except Failed as failure:
@@ -179,7 +179,7 @@ class Comparison:
         progress = asking.Progress()
         for name in self.servers:
             progress.say(f"checking {name}")
-            self.attend(name, lambda name=name: self.verify(name))
+            self.run_or_leave_out(name, lambda name=name: self.verify(name))
         self.choose_load()
         cases = [case for case in self.cases if case in CASES]
         for number in range(1, self.arguments.rounds + 1):
@@ -188,13 +188,13 @@ class Comparison:
                 random.shuffle(order)
                 for name in order:
                     progress.say(f"round {number} of {self.arguments.rounds}, {case}, {name}")
-                    sample = self.attend(name, lambda n=name, c=case: self.measure(n, c))
+                    sample = self.run_or_leave_out(name, lambda n=name, c=case: self.measure(n, c))
                     if sample:
                         self.samples.append({"round": number, **sample})
         if IDLE in self.cases:
             for name in self.present():
                 progress.say(f"{IDLE_CONNECTIONS} idle connections, {name}")
-                if figures_of_idle := self.attend(name, lambda n=name: self.measure_idle(n)):
+                if figures_of_idle := self.run_or_leave_out(name, lambda n=name: self.measure_idle(n)):
                     self.idle[name] = figures_of_idle
         progress.done()
 
@@ -254,7 +254,7 @@ class Comparison:
         samples = [sample for sample in self.samples if sample["case"] == case]
         if not samples:
             return "No measurement."
-        # Messages gather in front of whoever is slower: with less than half of them at the load,
+        # Messages gather in front of the slower side: with less than half of them at the load,
         # its next turn waits for the server, not the other way round.
         slow = sorted({s["server"] for s in samples if s["at_load"] > 0.5})
         lines = []

@@ -19,7 +19,7 @@ GIB = 1 << 30
 # Bytes of memory touched before a run, for a byte that it stores. Once and twice as much left every
 # second and every fifth run with memory that the host of this machine had taken back.
 TOUCHED = 3
-PATIENCE = 15
+TIMEOUT = 15
 MADV_POPULATE_WRITE = 23  # madvise(2)
 
 NGINX = """
@@ -74,7 +74,7 @@ class Nginx(Process):
         settings = pathlib.Path(folder, "nginx.conf")
         settings.write_text(NGINX.format(folder=folder, root=root, port=self.where))
         super().__init__(["nginx", "-p", folder, "-c", settings], core, nice)
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.where)).close()

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 PR_SET_PDEATHSIG = 1
-PATIENCE = 15  # seconds until a server must say where it listens
+TIMEOUT = 15  # seconds until a server must say where it listens
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -46,7 +46,7 @@ def open_files():
 
 def _prepare(core, nice, parent):
     """Runs in the child, between fork and exec."""
-    # If we are killed outright, nothing of ours lives on.
+    # If we are killed outright, none of our processes remains.
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -117,14 +117,14 @@ class Process:
 
     def port(self):
         """The port it says it listens on."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             if found := re.search(r"listening on \S+:(\d+)", self.words()):
                 return int(found[1])
             if self._child.poll() is not None:
                 raise self.failed(f"ended with status {self._child.returncode} before it listened")
             time.sleep(0.01)
-        raise self.failed(f"did not say `listening on HOST:PORT` within {PATIENCE} s")
+        raise self.failed(f"did not say `listening on HOST:PORT` within {TIMEOUT} s")
 
     def output(self, timeout):
         """Waits for its end and returns its stdout; its failure is ours."""

@@ -33,9 +33,9 @@ def run(arguments):
                 return files.Nginx(where, root, core, nice)
             if name == "c-splice":
                 return files.Bare(root, core, nice)
-            door = "--raw" if name.startswith("raw") else "--http"
+            endpoint = "--raw" if name.startswith("raw") else "--http"
             return files.Sluice(
-                "serve", root, door, "127.0.0.1:0", *SERVERS[name], "--workers", "1", "--no-sync",
+                "serve", root, endpoint, "127.0.0.1:0", *SERVERS[name], "--workers", "1", "--no-sync",
                 "--quiet", core=core, nice=nice,
             )
 

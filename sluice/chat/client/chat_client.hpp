@@ -1,5 +1,4 @@
-// The client of a chat: calls, says what is typed, shows what comes, and comes back when it is cut
-// off.
+// Defines chat_client: sends typed lines to a chat server, shows its lines, and reconnects.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +11,7 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
-#include "sluice/chat/client/chat_desk.hpp"
+#include "sluice/chat/client/chat_ui.hpp"
 #include "sluice/coro/channel.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/scope.hpp"
@@ -26,115 +25,115 @@
 
 namespace sluice::chat {
 
-/// How a visit to a chat ended.
+/// How a run of the client ended.
 enum class chat_end : std::uint8_t {
-    left,         ///< we left, and all we said was sent
-    server_gone,  ///< could not be reached, or ended the connection
-    failed,       ///< something went wrong on this side, or the server broke a rule
+    left,         ///< the user left, and all lines were sent
+    server_gone,  ///< the server was not reached, or closed the connection
+    failed,       ///< an error on this side, or a line of the server over the limit
     stopped,      ///< stop() was called
 };
 
 struct chat_client_options {
     wire::framing framing = wire::framing::automatic;
     std::size_t max_line = std::size_t{64} * 1024;  ///< the longest message of the server, in bytes
-    std::string nick;                               ///< asked for on arrival, if not empty
-    std::string room;                               ///< gone to on arrival, if not empty
+    std::string nick;                               ///< requested after connecting, if not empty
+    std::string room;                               ///< joined after connecting, if not empty
     bool reconnect = false;
-    io::duration first_pause = std::chrono::milliseconds{500};  ///< before it calls again
-    io::duration longest_pause = std::chrono::seconds{30};      ///< what the pauses grow to
+    io::duration first_pause = std::chrono::milliseconds{500};  ///< before the first reconnect
+    io::duration longest_pause = std::chrono::seconds{30};      ///< upper limit of the pauses
     std::size_t most_kept = std::size_t{64} * 1024;  ///< bytes of lines that wait to be sent
 };
 
-/// Talks in a chat until somebody ends it. Everything it waits for (keyboard, server, pauses) it
-/// waits for at a time, so its engine is one that does not block. Thread of that engine.
+/// Runs a chat until the user, the server or a caller ends it. Waits for keyboard, server and
+/// timers at the same time, so its engine must not block. Thread of that engine.
 ///
-/// `exit` and `/quit`, as lines (not among several that were pasted), and the end of input leave:
-/// what is left is sent, then our side is closed, and what the server still says is shown, until it
-/// closes or is silent for a second. Cut off, it calls again if it is to, after pauses that grow,
-/// with the name and the room that the server last granted; what is typed meanwhile is kept, up to
-/// a bound, and sent then.
+/// The lines `exit` and `/quit` (unless pasted with others) and the end of input leave: the client
+/// sends its queue, closes its sending side, and shows the server's lines until the server closes
+/// or is silent for a second. A client that lost its connection reconnects if `reconnect` is set,
+/// after growing pauses, with the name and the room that the server last granted; it queues lines
+/// typed meanwhile, up to a bound, and sends them then.
 class chat_client {
  public:
-    /// Tries `where`, the addresses of one host, in order. `here` outlives the client.
-    chat_client(io::engine& home, std::vector<net::address> where, chat_desk& here,
+    /// Tries `addresses`, all of one host, in order. `ui` outlives the client.
+    chat_client(io::engine& engine, std::vector<net::address> addresses, chat_ui& ui,
                 chat_client_options o);
     chat_client(const chat_client&) = delete;
     chat_client& operator=(const chat_client&) = delete;
     ~chat_client();
 
-    /// Once.
+    /// Runs until the chat ends. Once.
     [[nodiscard]] coro::task<chat_end> run();
 
-    /// The engine's thread, also before run(). The first time it leaves, within half a second; the
-    /// second time everything ends at once.
+    /// The engine's thread, also before run(). The first call leaves, within half a second; the
+    /// second cancels everything.
     void stop() noexcept;
 
  private:
-    /// Cancels the visit that goes on.
-    struct patience_timer : io::timer {
-        explicit patience_timer(chat_client& c) noexcept;
+    /// Cancels the current session.
+    struct stop_timer : io::timer {
+        explicit stop_timer(chat_client& c) noexcept;
         chat_client& owner;
     };
-    /// Why nothing more is said on a connection, or nothing was.
-    enum class cut : std::uint8_t {
+    /// How a session ended.
+    enum class session_end : std::uint8_t {
         we_left,
         they_closed,
-        lost,  // an error of the connection
+        lost,  // the connection failed
         message_too_long,
         screen_failed,
         interrupted,
     };
-    /// What follows a line that was entered.
+    /// The next step of read_input() after a line.
     enum class after : std::uint8_t { another, leave, cancelled };
-    struct visit;
+    struct session;
 
-    coro::task<chat_end> come_and_go();
-    coro::task<result<unique_fd>> call();
-    coro::task<cut> stay(unique_fd socket);
-    coro::task<void> hear(visit& v);
-    coro::task<void> say(visit& v);
+    coro::task<chat_end> run_sessions();
+    coro::task<result<unique_fd>> connect();
+    coro::task<session_end> run_session(unique_fd socket);
+    coro::task<void> receive_lines(session& s);
+    coro::task<void> send_lines(session& s);
     void drop_first();
-    coro::task<result<void>> introduce(visit& v);
-    static coro::task<result<void>> send_line(visit& v, std::string_view line);
-    coro::task<result<void>> keep_apart(visit& v);
-    coro::task<void> linger(visit& v);
-    coro::task<void> ask_again(visit& v);
-    coro::task<void> type();
+    coro::task<result<void>> send_identity(session& s);
+    static coro::task<result<void>> send_line(session& s, std::string_view line);
+    coro::task<result<void>> separate_messages(session& s);
+    coro::task<void> wait_for_close(session& s);
+    coro::task<void> retry_name(session& s);
+    coro::task<void> read_input();
     coro::task<after> enter(std::string line);
-    coro::task<bool> await_room(std::size_t size);
+    coro::task<bool> wait_for_space(std::size_t size);
 
-    [[nodiscard]] bool learn(visit& v, std::string_view line);
+    [[nodiscard]] bool track_grants(session& s, std::string_view line);
     void remember_request(std::string_view line);
     void leave() noexcept;
-    [[nodiscard]] chat_end conclude(cut how);
-    [[nodiscard]] std::string why(cut how) const;
+    [[nodiscard]] chat_end conclude(session_end how);
+    [[nodiscard]] std::string why(session_end how) const;
     [[nodiscard]] io::duration next_pause() noexcept;
-    void ring() noexcept;
+    void wake() noexcept;
 
-    io::engine& home_;
-    std::vector<net::address> where_;
-    chat_desk& desk_;
+    io::engine& engine_;
+    std::vector<net::address> addresses_;
+    chat_ui& ui_;
     chat_client_options options_;
     net::address reached_;
-    std::optional<coro::context> everything_;
-    std::optional<coro::context> away_;      // a call, or the pause before it
-    std::optional<coro::context> visiting_;  // the visit that goes on
-    patience_timer patience_;
+    std::optional<coro::context> root_;
+    std::optional<coro::context> connect_context_;  // of connecting and the pause before it
+    std::optional<coro::context> session_context_;  // of the current session
+    stop_timer timeout_;
 
     std::deque<std::string> unsent_;
     std::size_t unsent_bytes_ = 0;
-    coro::channel<char> bell_{1};  // there is something to send, or to end
-    coro::channel<char> room_{1};  // there is room in unsent_
-    std::string nick_;             // what to ask for on the next arrival
+    coro::channel<char> wakeup_{1};  // there is a line to send, or the client leaves
+    coro::channel<char> space_{1};   // there is space in unsent_
+    std::string nick_;               // to request after the next connect
     std::string room_name_;
-    std::string asked_nick_;  // what was asked for and not granted yet
+    std::string asked_nick_;  // requested and not granted yet
     std::string asked_room_;
-    unsigned visits_ = 0;
-    unsigned failures_ = 0;  // calls, and short visits, in a row
+    unsigned sessions_ = 0;
+    unsigned failures_ = 0;  // attempts to connect, and short sessions, in a row
     unsigned stops_ = 0;
     bool leaving_ = false;
-    error trouble_ = fault::ended;
-    std::optional<error> keyboard_trouble_;
+    error error_ = fault::ended;
+    std::optional<error> keyboard_error_;
 };
 
 }  // namespace sluice::chat

@@ -1,4 +1,4 @@
-// One function a command.
+// Implements the chat commands, one function per command.
 #include "sluice/chat/server/commands.hpp"
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 namespace sluice::chat {
 namespace {
 
-constexpr std::size_t most_listed = 200;
+constexpr std::size_t max_listed = 200;
 
 std::string_view trimmed(std::string_view text) noexcept {
     while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -23,51 +23,53 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 void nick(hub& h, member& m, std::string_view name) {
     if (name.empty()) {
-        return m.tell(fmt::format("* you are {}; /nick NAME changes that", m.name()));
+        return m.send_private(fmt::format("* you are {}; /nick NAME changes that", m.name()));
     }
     const auto wanted = judge_nick(name);
     if (!wanted) {
         ++h.counted().names_refused;
-        return m.tell("* no: " + wanted.error());
+        return m.send_private("* no: " + wanted.error());
     }
-    if (*wanted == m.name()) return m.tell(fmt::format("* you are {} already", m.name()));
+    if (*wanted == m.name()) return m.send_private(fmt::format("* you are {} already", m.name()));
     const std::string before = m.name();
     if (const auto other = h.people().rename(m.entry(), *wanted)) {
         ++h.counted().names_refused;
-        return m.tell(fmt::format("* the name {} is taken{}; choose another with /nick NAME",
-                                  *wanted,
-                                  same_letters(*wanted, *other)
-                                      ? std::string{}
-                                      : fmt::format(": it looks like {}, who is here", *other)));
+        return m.send_private(
+            fmt::format("* the name {} is taken{}; choose another with /nick NAME", *wanted,
+                        same_letters(*wanted, *other)
+                            ? std::string{}
+                            : fmt::format(": it looks like {}, who is here", *other)));
     }
     if (m.has_arrived()) {
         h.say(m, author::announced(m.id()), {"* ", before, " is now ", m.name(), "\n"});
     }
     h.show({"<< ", before, " is now ", m.name(), " >>\n"});
-    m.tell(fmt::format("* you are now {}", m.name()));
+    m.send_private(fmt::format("* you are now {}", m.name()));
 }
 
 void join(hub& h, member& m, std::string_view name) {
     const std::string& now = m.where()->name();
     if (name.empty()) {
-        return m.tell(fmt::format("* you are in {}; /join ROOM takes you to another room", now));
+        return m.send_private(
+            fmt::format("* you are in {}; /join ROOM takes you to another room", now));
     }
-    const auto judged = judge_room(name);
-    if (!judged) return m.tell("* no: " + judged.error());
-    const std::string& wanted = *judged;
-    if (now == wanted) return m.tell(fmt::format("* you are in {} already", wanted));
+    const auto checked = judge_room(name);
+    if (!checked) return m.send_private("* no: " + checked.error());
+    const std::string& wanted = *checked;
+    if (now == wanted) return m.send_private(fmt::format("* you are in {} already", wanted));
     if (!h.people().may_open(wanted, h.allowed().max_rooms)) {
         ++h.counted().rooms_refused;
-        return m.tell("* no: this server has as many rooms as it may; /rooms lists them");
+        return m.send_private("* no: this server has as many rooms as it may; /rooms lists them");
     }
-    m.tell(
+    m.send_private(
         fmt::format("* you are in room {} ({} here)", wanted, h.people().members_of(wanted) + 1));
     if (h.enter(m, wanted)) return;
     ++h.counted().rooms_refused;
-    m.tell(fmt::format("* no: {} cannot be opened; you are in {}", wanted, m.where()->name()));
+    m.send_private(
+        fmt::format("* no: {} cannot be opened; you are in {}", wanted, m.where()->name()));
 }
 
-/// `all` things, the first of which are `shown`.
+/// The names `shown`, and how many of `all` are missing.
 std::string listed(const std::vector<std::string>& shown, std::size_t all) {
     std::string line = fmt::format("{}", fmt::join(shown, ", "));
     if (all > shown.size()) line += fmt::format(" and {} more", all - shown.size());
@@ -77,21 +79,21 @@ std::string listed(const std::vector<std::string>& shown, std::size_t all) {
 void who(hub& h, member& m) {
     const std::string& room = m.where()->name();
     const std::size_t all = h.people().members_of(room);
-    m.tell(fmt::format("* in {} ({}): {}", room, all,
-                       listed(h.people().names_in(room, most_listed), all)));
+    m.send_private(fmt::format("* in {} ({}): {}", room, all,
+                               listed(h.people().names_in(room, max_listed), all)));
 }
 
 void rooms(hub& h, member& m) {
-    std::vector<std::string> words;
-    for (const auto& [name, members] : h.people().rooms(most_listed)) {
-        words.push_back(fmt::format("{} ({})", name, members));
+    std::vector<std::string> items;
+    for (const auto& [name, members] : h.people().rooms(max_listed)) {
+        items.push_back(fmt::format("{} ({})", name, members));
     }
-    m.tell("* rooms: " + listed(words, h.people().room_count()));
+    m.send_private("* rooms: " + listed(items, h.people().room_count()));
 }
 
-void me(hub& h, member& m, std::string_view what) {
-    if (what.empty()) return m.tell("* say what you do: /me waves");
-    const std::string shown = harmless(what);
+void me(hub& h, member& m, std::string_view text) {
+    if (text.empty()) return m.send_private("* say what you do: /me waves");
+    const std::string shown = to_printable(text);
     ++h.counted().messages;
     h.say(m, author::speaking(m.id()), {"*", m.name(), " ", shown, "*\n"});
     h.show({"*", m.name(), " ", shown, "*\n"});
@@ -99,20 +101,20 @@ void me(hub& h, member& m, std::string_view what) {
 
 void message(hub& h, member& m, std::string_view rest) {
     if (rest.find(' ') == std::string_view::npos) {
-        return m.tell("* say to whom and what: /msg NAME TEXT");
+        return m.send_private("* say to whom and what: /msg NAME TEXT");
     }
-    // Names may have spaces: the longest one that a member has is meant.
+    // Names may have spaces: takes the longest prefix that is a member's name.
     const auto most = wire::truncate_utf8(rest, 4 * longest_name).size();
     for (auto end = rest.rfind(' ', most); end != std::string_view::npos && end > 0;
          end = rest.rfind(' ', end - 1)) {
         if (characters(rest.substr(0, end)) > longest_name) continue;
         const auto to = h.people().find(rest.substr(0, end));
         if (!to) continue;
-        h.whisper(*to,
-                  fmt::format("[{} -> you]: {}", m.name(), harmless(trimmed(rest.substr(end)))));
-        return m.tell(fmt::format("* told {}", to->name));
+        h.whisper(
+            *to, fmt::format("[{} -> you]: {}", m.name(), to_printable(trimmed(rest.substr(end)))));
+        return m.send_private(fmt::format("* told {}", to->name));
     }
-    m.tell("* nobody here has that name; /who lists who is in this room");
+    m.send_private("* nobody here has that name; /who lists who is in this room");
 }
 
 void help(member& m) {
@@ -128,7 +130,7 @@ void help(member& m) {
         "* /quit, or exit    leave",
         "* anything else is said to the room",
     };
-    for (const char* line : lines) m.tell(line);
+    for (const char* line : lines) m.send_private(line);
 }
 
 std::string_view first_word(std::string_view line) noexcept {
@@ -139,25 +141,26 @@ std::string_view rest_after(std::string_view word, std::string_view line) noexce
     return trimmed(line.substr(word.size()));
 }
 
-struct order {
+struct command_entry {
     std::string_view word;
     void (*run)(hub& h, member& m, std::string_view rest);
 };
 
-constexpr std::array orders{
-    order{"/nick", nick},
-    order{"/join", join},
-    order{"/who", [](hub& h, member& m, std::string_view) { who(h, m); }},
-    order{"/rooms", [](hub& h, member& m, std::string_view) { rooms(h, m); }},
-    order{"/me", me},
-    order{"/msg", message},
-    order{"/help", [](hub&, member& m, std::string_view) { help(m); }},
-    order{"/say", [](hub&, member& m, std::string_view) { m.tell("* say what: /say TEXT"); }},
+constexpr std::array command_table{
+    command_entry{"/nick", nick},
+    command_entry{"/join", join},
+    command_entry{"/who", [](hub& h, member& m, std::string_view) { who(h, m); }},
+    command_entry{"/rooms", [](hub& h, member& m, std::string_view) { rooms(h, m); }},
+    command_entry{"/me", me},
+    command_entry{"/msg", message},
+    command_entry{"/help", [](hub&, member& m, std::string_view) { help(m); }},
+    command_entry{
+        "/say", [](hub&, member& m, std::string_view) { m.send_private("* say what: /say TEXT"); }},
 };
 
 }  // namespace
 
-std::string harmless(std::string_view text) {
+std::string to_printable(std::string_view text) {
     return wire::printable(wire::replace_invalid_utf8(text));
 }
 
@@ -174,7 +177,7 @@ std::optional<std::string_view> text_of(std::string_view slash_line) noexcept {
     return std::nullopt;
 }
 
-bool introduces(std::string_view line) noexcept {
+bool is_introduction(std::string_view line) noexcept {
     const auto word = first_word(line);
     return word == "/nick" || word == "/join";
 }
@@ -188,13 +191,13 @@ bool command(hub& h, member& m, std::string_view line) {
     ++h.counted().commands;
     const auto word = first_word(line);
     if (word == "/quit") return false;
-    for (const auto& known : orders) {
+    for (const auto& known : command_table) {
         if (known.word != word) continue;
         known.run(h, m, rest_after(word, line));
         return true;
     }
-    m.tell(fmt::format("* there is no {}; /help lists what there is",
-                       harmless(wire::truncate_utf8(word, 40))));
+    m.send_private(fmt::format("* there is no {}; /help lists what there is",
+                               to_printable(wire::truncate_utf8(word, 40))));
     return true;
 }
 

@@ -1,4 +1,4 @@
-// Two tables behind one lock, which is never held for longer than one entry or one list takes.
+// Implements directory: tables of names and of rooms behind one mutex.
 #include "sluice/chat/server/directory.hpp"
 
 #include <fmt/format.h>
@@ -13,55 +13,45 @@
 namespace sluice::chat {
 namespace {
 
-// Below this a table is not worth making smaller.
+// In buckets; smaller tables are not shrunk.
 constexpr std::size_t small_table = 1024;
 
 }  // namespace
 
-bool directory::admit(entry& who, std::size_t shard, std::size_t most) {
+bool directory::admit(entry& e, std::size_t shard, std::size_t most) {
     {
         const std::lock_guard lock{mutex_};
         if (by_skeleton_.size() >= most) return false;
-        who.id_ = ++last_;
+        e.id_ = ++last_id_;
     }
-    who.shard_ = shard;
-    who.name_ = fmt::format("Client {}", who.id_);
-    // No member can have taken that name.
-    auto key = skeleton(who.name_);
-    std::size_t members = 0;
-    {
-        const std::lock_guard lock{mutex_};
-        if (by_skeleton_.size() >= most) return false;
-        who.skeleton_ = &by_skeleton_.emplace(std::move(key), &who).first->first;
-        members = by_skeleton_.size();
-    }
-    if (counted_) counted_(members);
+    e.shard_ = shard;
+    e.name_ = fmt::format("Client {}", e.id_);
+    // No member can take a name of this form (judge_nick()).
+    auto key = skeleton(e.name_);
+    const std::lock_guard lock{mutex_};
+    if (by_skeleton_.size() >= most) return false;
+    e.skeleton_ = &by_skeleton_.emplace(std::move(key), &e).first->first;
     return true;
 }
 
-void directory::remove(entry& who) noexcept {
-    std::size_t members = 0;
-    {
-        const std::lock_guard lock{mutex_};
-        leave_room(who);
-        if (who.skeleton_ == nullptr) return;
-        by_skeleton_.erase(by_skeleton_.find(*std::exchange(who.skeleton_, nullptr)));
-        members = by_skeleton_.size();
-        give_back_names();
-    }
-    if (counted_) counted_(members);
+void directory::remove(entry& e) noexcept {
+    const std::lock_guard lock{mutex_};
+    leave_room(e);
+    if (e.skeleton_ == nullptr) return;
+    by_skeleton_.erase(by_skeleton_.find(*std::exchange(e.skeleton_, nullptr)));
+    shrink_names();
 }
 
-std::optional<std::string> directory::rename(entry& who, const std::string& to) {
+std::optional<std::string> directory::rename(entry& e, const std::string& to) {
     auto after = skeleton(to);
     std::string name = to;
     const std::lock_guard lock{mutex_};
-    const auto there = by_skeleton_.find(after);
-    if (there != by_skeleton_.end() && there->second != &who) return there->second->name_;
-    auto node = by_skeleton_.extract(by_skeleton_.find(*who.skeleton_));
+    const auto found = by_skeleton_.find(after);
+    if (found != by_skeleton_.end() && found->second != &e) return found->second->name_;
+    auto node = by_skeleton_.extract(by_skeleton_.find(*e.skeleton_));
     node.key() = std::move(after);
-    who.skeleton_ = &by_skeleton_.insert(std::move(node)).position->first;
-    who.name_ = std::move(name);
+    e.skeleton_ = &by_skeleton_.insert(std::move(node)).position->first;
+    e.name_ = std::move(name);
     return std::nullopt;
 }
 
@@ -70,28 +60,28 @@ bool directory::may_open(const std::string& room, std::size_t most) const {
     return rooms_.contains(room) || rooms_.size() < most;
 }
 
-bool directory::move(entry& who, const std::string& room, std::size_t most) {
+bool directory::move(entry& e, const std::string& room, std::size_t most) {
     const std::lock_guard lock{mutex_};
     if (!rooms_.contains(room) && rooms_.size() >= most) return false;
-    std::list<entry*> place{&who};
-    auto& there = *rooms_.try_emplace(room).first;
-    // First in, then out: it may be the same room, which ends with its last member.
-    there.second.splice(there.second.end(), place);
-    leave_room(who);
-    who.room_ = &there;
-    who.place_ = std::prev(there.second.end());
+    std::list<entry*> single{&e};
+    auto& found = *rooms_.try_emplace(room).first;
+    // Enters before it leaves: it may be the same room, which ends with its last member.
+    found.second.splice(found.second.end(), single);
+    leave_room(e);
+    e.room_ = &found;
+    e.position_ = std::prev(found.second.end());
     return true;
 }
 
-std::optional<directory::whereabouts> directory::find(std::string_view name) const {
+std::optional<directory::location> directory::find(std::string_view name) const {
     const auto key = skeleton(name);
-    whereabouts found;
+    location found;
     {
         const std::lock_guard lock{mutex_};
         const auto at = by_skeleton_.find(key);
         if (at == by_skeleton_.end()) return std::nullopt;
-        const entry& who = *at->second;
-        found = {.id = who.id_, .shard = who.shard_, .name = who.name_};
+        const entry& e = *at->second;
+        found = {.id = e.id_, .shard = e.shard_, .name = e.name_};
     }
     if (!same_letters(found.name, name)) return std::nullopt;
     return found;
@@ -103,9 +93,9 @@ std::vector<std::string> directory::names_in(const std::string& room, std::size_
     const auto at = rooms_.find(room);
     if (at == rooms_.end()) return names;
     names.reserve(std::min(most, at->second.size()));
-    for (const entry* who : at->second) {
+    for (const entry* e : at->second) {
         if (names.size() == most) break;
-        names.push_back(who->name_);
+        names.push_back(e->name_);
     }
     return names;
 }
@@ -132,8 +122,8 @@ std::size_t directory::room_count() const {
     return rooms_.size();
 }
 
-/// What a burst of members needed is given back when they have gone, if there is memory to do it.
-void directory::give_back_names() noexcept {
+/// Shrinks the table after a burst of members, if there is memory for the rehash.
+void directory::shrink_names() noexcept {
     if (by_skeleton_.bucket_count() <= std::max(small_table, 8 * by_skeleton_.size())) return;
     try {
         by_skeleton_.rehash(2 * by_skeleton_.size());
@@ -142,12 +132,12 @@ void directory::give_back_names() noexcept {
     }
 }
 
-void directory::leave_room(entry& who) noexcept {
-    if (who.room_ == nullptr) return;
-    auto& [name, members] = *who.room_;
-    members.erase(who.place_);
+void directory::leave_room(entry& e) noexcept {
+    if (e.room_ == nullptr) return;
+    auto& [name, members] = *e.room_;
+    members.erase(e.position_);
     if (members.empty()) rooms_.erase(rooms_.find(name));
-    who.room_ = nullptr;
+    e.room_ = nullptr;
 }
 
 }  // namespace sluice::chat

@@ -1,4 +1,4 @@
-// Rooms, members and mail of one shard.
+// Implements hub: rooms and members of one shard, and its messages to other shards.
 #include "sluice/chat/server/hub.hpp"
 
 #include <algorithm>
@@ -11,52 +11,51 @@
 namespace sluice::chat {
 namespace {
 
-/// What a burst needed is given back when it is over, if there is memory to do it.
+/// Shrinks a table after a burst, if there is memory for the rehash.
 template <class Table>
-void give_back_buckets(Table& table) noexcept {
-    constexpr std::size_t small = 1024;
-    if (table.bucket_count() <= std::max(small, 8 * table.size())) return;
+void shrink(Table& table) noexcept {
+    constexpr std::size_t min_buckets = 1024;
+    if (table.bucket_count() <= std::max(min_buckets, 8 * table.size())) return;
     try {
         table.rehash(2 * table.size());
     } catch (const std::bad_alloc&) {
-        // It stays as large as it is.
         return;
     }
 }
 
 }  // namespace
 
-hub::hub(io::engine& home, std::size_t index, const limits& l, directory& people, relay& post,
-         transcript* seen)
-    : member_host{l},
+hub::hub(io::engine& engine, std::size_t index, const limits& l, directory& d, relay& r,
+         transcript* lines, counters& counted)
+    : member_host{l, counted},
       turn_end{[](io::turn_end& t) noexcept { static_cast<hub&>(t).at_end(); }},
-      engine_{home},
+      engine_{engine},
       index_{index},
-      directory_{people},
-      relay_{post},
-      transcript_{seen},
+      directory_{d},
+      relay_{r},
+      transcript_{lines},
       line_pace_{l.rate, l.burst},
       command_pace_{l.command_rate, l.command_burst},
-      outgoing_(post.shards()),
+      outgoing_(r.shards()),
       commands_left_{l.commands_a_turn} {
-    relay_.enlist(index_, *this);
+    relay_.add_hub(index_, *this);
 }
 
 hub::~hub() {
     check(members_.empty(), "a hub dies with members");
-    // The last mail of another shard may have come in this very turn: nobody is left to read it.
+    // Batches of other shards may have changed rooms in this turn; no member is left to read them.
     while (!changed_.empty()) changed_.pop_front();
-    relay_.retire(index_);
+    relay_.remove_hub(index_);
 }
 
 void hub::show(std::initializer_list<std::string_view> pieces) noexcept {
     if (transcript_ == nullptr) return;
-    const std::size_t before = shown_.size();
+    const std::size_t before = transcript_lines_.size();
     try {
-        for (const auto piece : pieces) shown_.append(piece);
+        for (const auto piece : pieces) transcript_lines_.append(piece);
     } catch (const std::bad_alloc&) {
         ++counted().no_memory;
-        shown_.resize(before);
+        transcript_lines_.resize(before);
     }
     engine_.at_turn_end(*this);
 }
@@ -70,7 +69,7 @@ void hub::add(member& m) {
 bool hub::remove(member& m) noexcept {
     if (members_.erase(m.id()) == 0) return false;
     --counted().members;
-    give_back_buckets(members_);
+    shrink(members_);
     return true;
 }
 
@@ -79,26 +78,27 @@ member* hub::find(member_id id) noexcept {
     return at == members_.end() ? nullptr : at->second;
 }
 
-std::size_t hub::home_of(std::string_view name) const noexcept {
+std::size_t hub::home_shard_of(std::string_view name) const noexcept {
     return std::hash<std::string_view>{}(name) % relay_.shards();
 }
 
 room& hub::open(const std::string& name) {
     const auto at = rooms_.find(name);
     if (at != rooms_.end()) return *at->second;
-    const std::size_t home = home_of(name);
-    auto made = std::make_unique<room>(name, home, *this);
-    std::unique_ptr<batch> letter;
-    if (home != index_) {
-        letter = std::make_unique<batch>(relay_, index_, home, batch::purpose::subscribe, name);
-        made->elsewhere.goodbye =
-            std::make_unique<batch>(relay_, index_, home, batch::purpose::unsubscribe, name);
+    const std::size_t home_shard = home_shard_of(name);
+    auto made = std::make_unique<room>(name, home_shard, *this);
+    std::unique_ptr<batch> message;
+    if (home_shard != index_) {
+        message =
+            std::make_unique<batch>(relay_, index_, home_shard, batch::purpose::subscribe, name);
+        made->links.unsubscribe_message =
+            std::make_unique<batch>(relay_, index_, home_shard, batch::purpose::unsubscribe, name);
     }
     room& r = *rooms_.emplace(name, std::move(made)).first->second;
     ++counted().rooms;
-    if (!letter) return r;
-    letter->ticket = r.elsewhere.ticket = ++last_ticket_;
-    post(std::move(letter));
+    if (!message) return r;
+    message->ticket = r.links.ticket = ++last_ticket_;
+    post(std::move(message));
     return r;
 }
 
@@ -106,13 +106,13 @@ void hub::close_if_unused(const std::string& name) noexcept {
     const auto at = rooms_.find(name);
     if (at == rooms_.end()) return;
     room& r = *at->second;
-    if (r.size() > 0 || !r.elsewhere.copies.empty()) return;
-    const std::size_t home = r.elsewhere.home;
-    if (home == index_ && name == lobby) return;
-    if (home != index_) post(std::move(r.elsewhere.goodbye));
+    if (r.size() > 0 || !r.links.copies.empty()) return;
+    const std::size_t home_shard = r.links.home_shard;
+    if (home_shard == index_ && name == lobby) return;
+    if (home_shard != index_) post(std::move(r.links.unsubscribe_message));
     rooms_.erase(at);
     --counted().rooms;
-    give_back_buckets(rooms_);
+    shrink(rooms_);
 }
 
 bool hub::enter(member& m, const std::string& name) {
@@ -155,7 +155,7 @@ void hub::leave(member& m) noexcept {
     close_if_unused(r->name());
 }
 
-// A room of one's own costs no line.
+// A room with one member needs no announcement.
 void hub::announce_entry(member& m, author from) {
     const std::size_t members = directory_.members_of(m.where()->name());
     if (members < 2 || members > allowed().presence) return;
@@ -173,10 +173,10 @@ void hub::announce_leaving(member& m) noexcept {
 
 void hub::say(member& m, author from, std::initializer_list<std::string_view> pieces) {
     room& r = *m.where();
-    if (r.elsewhere.home == index_) {
+    if (r.links.home_shard == index_) {
         append(r, from, &m, pieces, 1);
     } else {
-        outgoing(r.elsewhere.home, r.name()).add(from, pieces);
+        outgoing(r.links.home_shard, r.name()).add(from, pieces);
     }
 }
 
@@ -185,7 +185,7 @@ void hub::append(room& r, author from, member* speaker,
     r.append(from, speaker, pieces, count);
     if (!r.list_hook<changed_rooms_tag>::linked()) changed_.push_back(r);
     engine_.at_turn_end(*this);
-    for (const std::size_t shard : r.elsewhere.copies) {
+    for (const std::size_t shard : r.links.copies) {
         try {
             outgoing(shard, r.name()).add(from, pieces);
         } catch (const std::bad_alloc&) {
@@ -194,7 +194,7 @@ void hub::append(room& r, author from, member* speaker,
     }
 }
 
-// What one member said in a turn may be more than a log takes at once.
+// A batch may hold more lines of one author than a log accepts at once.
 void hub::append_in_parts(room& r, author from, std::string_view lines, std::size_t& taken) {
     member* speaker = find(from.who());
     if (speaker != nullptr && speaker->where() != &r) speaker = nullptr;
@@ -203,7 +203,7 @@ void hub::append_in_parts(room& r, author from, std::string_view lines, std::siz
         std::size_t length = lines.size();
         if (length > most) {
             const auto end = lines.rfind('\n', most - 1);
-            // The longest line may be longer than that, and goes alone.
+            // A longer line is appended alone.
             length = (end == std::string_view::npos ? lines.find('\n') : end) + 1;
         }
         const auto part = lines.substr(0, length);
@@ -216,112 +216,113 @@ void hub::append_in_parts(room& r, author from, std::string_view lines, std::siz
 
 batch& hub::outgoing(std::size_t shard, const std::string& name) {
     engine_.at_turn_end(*this);
-    auto& letters = outgoing_[shard];
-    const auto there = letters.find(name);
-    if (there != letters.end()) return *there->second;
-    const auto why = home_of(name) == index_ ? batch::purpose::heard : batch::purpose::said;
-    auto letter = std::make_unique<batch>(relay_, index_, shard, why, name);
-    return *letters.emplace(name, std::move(letter)).first->second;
+    auto& messages = outgoing_[shard];
+    const auto found = messages.find(name);
+    if (found != messages.end()) return *found->second;
+    const auto kind = home_shard_of(name) == index_ ? batch::purpose::lines_to_copy
+                                                    : batch::purpose::lines_to_home;
+    auto message = std::make_unique<batch>(relay_, index_, shard, kind, name);
+    return *messages.emplace(name, std::move(message)).first->second;
 }
 
-void hub::whisper(const directory::whereabouts& to, std::string_view line) {
+void hub::whisper(const directory::location& to, std::string_view line) {
     ++counted().whispers;
     if (to.shard == index_) {
-        if (member* m = find(to.id)) m->tell(line);
+        if (member* m = find(to.id)) m->send_private(line);
         return;
     }
-    auto letter =
+    auto message =
         std::make_unique<batch>(relay_, index_, to.shard, batch::purpose::whisper, std::string{});
-    letter->add(author::speaking(to.id), {line});
-    post(std::move(letter));
+    message->add(author::speaking(to.id), {line});
+    post(std::move(message));
 }
 
-bool hub::take(batch& b) noexcept {
-    // What comes that late is for nobody, however often it comes.
-    if (silent_) return true;
+bool hub::receive(batch& b) noexcept {
+    // After stop_sending() there are no members; the batch is dropped.
+    if (stopped_) return true;
     try {
-        open_letter(b);
+        dispatch(b);
         return true;
     } catch (const std::bad_alloc&) {
         return false;
     }
 }
 
-void hub::open_letter(batch& b) {
-    switch (b.why) {
+void hub::dispatch(batch& b) {
+    switch (b.kind) {
         case batch::purpose::whisper:
-            if (member* m = find(b.stretches.front().first.who())) m->tell(b.bytes);
+            if (member* m = find(b.stretches.front().first.who())) m->send_private(b.bytes);
             return;
         case batch::purpose::subscribe: return subscribe(b.from, b.room, b.ticket);
         case batch::purpose::unsubscribe: return unsubscribe(b.from, b.room);
-        case batch::purpose::said:
-        case batch::purpose::heard:
-        case batch::purpose::history: return take_lines(b);
+        case batch::purpose::lines_to_home:
+        case batch::purpose::lines_to_copy:
+        case batch::purpose::history: return append_batch(b);
     }
 }
 
-void hub::take_lines(batch& b) {
+void hub::append_batch(batch& b) {
     const auto at = rooms_.find(b.room);
-    // The last member here has left meanwhile.
+    // The copy has ended meanwhile.
     if (at == rooms_.end()) return;
     room& r = *at->second;
-    // Until the history of this subscription has come, whatever comes is of an earlier one.
-    const bool answers = b.why == batch::purpose::history && b.ticket == r.elsewhere.ticket;
-    if (r.elsewhere.ticket != 0 && !answers) return;
-    if (b.why == batch::purpose::history && !answers) return;
+    // Batches before the history of this subscription belong to an earlier one.
+    const bool is_awaited_history = b.kind == batch::purpose::history && b.ticket == r.links.ticket;
+    if (r.links.ticket != 0 && !is_awaited_history) return;
+    if (b.kind == batch::purpose::history && !is_awaited_history) return;
     std::size_t end = 0;
     for (const auto& [by, length] : b.stretches) {
         end += length;
         if (end <= b.taken) continue;
         append_in_parts(r, by, std::string_view{b.bytes}.substr(b.taken, end - b.taken), b.taken);
     }
-    if (!answers) return;
-    r.elsewhere.ticket = 0;
+    if (!is_awaited_history) return;
+    r.links.ticket = 0;
     r.for_each_member([&r](member& m) { r.show_history(m); });
 }
 
 void hub::subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket) {
     room& r = open(name);
-    auto before = std::make_unique<batch>(relay_, index_, shard, batch::purpose::history, name);
-    before->ticket = ticket;
+    auto reply = std::make_unique<batch>(relay_, index_, shard, batch::purpose::history, name);
+    reply->ticket = ticket;
     const log& lines = r.lines();
     position at = r.history().from;
     while (at < lines.end()) {
         const auto s = lines.stretch_at(at);
-        if (!s.by.is_announcement()) before->add(s.by, {lines.view(at, s.to)});
+        if (!s.by.is_announcement()) reply->add(s.by, {lines.view(at, s.to)});
         at = s.to;
     }
-    r.elsewhere.copies.push_back(shard);
-    post(std::move(before));
+    r.links.copies.push_back(shard);
+    post(std::move(reply));
 }
 
 void hub::unsubscribe(std::size_t shard, const std::string& name) noexcept {
     const auto at = rooms_.find(name);
     if (at == rooms_.end()) return;
-    std::erase(at->second->elsewhere.copies, shard);
-    // Should it subscribe again, the history will tell it.
+    std::erase(at->second->links.copies, shard);
+    // If the shard subscribes again, the history holds these lines.
     outgoing_[shard].erase(name);
     close_if_unused(name);
 }
 
 void hub::close(std::string_view farewell) noexcept {
-    farewell_ = farewell;
-    for (auto& [id, m] : members_) m->see_out(farewell);
+    set_farewell(farewell);
+    for (auto& [id, m] : members_) m->flush_and_close();
 }
 
-void hub::fall_silent() noexcept {
+void hub::stop_sending() noexcept {
     at_end();
-    silent_ = true;
+    stopped_ = true;
 }
 
-void hub::post(std::unique_ptr<batch> letter) noexcept {
-    if (!silent_) relay_.post(std::move(letter));
+void hub::post(std::unique_ptr<batch> message) noexcept {
+    if (!stopped_) relay_.post(std::move(message));
 }
 
 void hub::sweep() noexcept {
     for (auto& [id, m] : members_) {
-        if (m->has_moved()) m->moved_at = engine_.now();
-        if (m->broken() || engine_.now() - m->moved_at < allowed().write_deadline) continue;
+        if (m->made_progress()) m->progress_at = engine_.now();
+        if (m->broken() || engine_.now() - m->progress_at < allowed().write_deadline) continue;
         ++counted().too_silent;
         m->hang_up();
     }
@@ -339,16 +340,16 @@ void hub::at_end() noexcept {
     }
     while (!changed_.empty()) changed_.pop_front().flush();
     while (!waiting_.empty()) waiting_.pop_front().deliver();
-    for (auto& letters : outgoing_) {
-        for (auto& [room, letter] : letters) post(std::move(letter));
-        letters.clear();
+    for (auto& messages : outgoing_) {
+        for (auto& [room, message] : messages) post(std::move(message));
+        messages.clear();
     }
-    if (shown_.empty()) return;
-    transcript_->add(shown_);
-    shown_.clear();
-    // A burst of lines is not kept.
-    constexpr std::size_t usual = std::size_t{64} << 10;
-    if (shown_.capacity() > usual) shown_.shrink_to_fit();
+    if (transcript_lines_.empty()) return;
+    transcript_->add(transcript_lines_);
+    transcript_lines_.clear();
+    // Frees the memory of a burst.
+    constexpr std::size_t max_kept_capacity = std::size_t{64} << 10;
+    if (transcript_lines_.capacity() > max_kept_capacity) transcript_lines_.shrink_to_fit();
 }
 
 }  // namespace sluice::chat

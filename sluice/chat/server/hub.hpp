@@ -1,4 +1,4 @@
-// A shard's part of the chat: its rooms, its members, and the mail to the other shards.
+// Defines hub: a shard's part of a chat server, its rooms, members and messages to other shards.
 #pragma once
 
 #include <coroutine>
@@ -24,67 +24,64 @@
 
 namespace sluice::chat {
 
-/// Where everybody begins. It keeps its history when nobody is there; other rooms end then.
+/// The room that every member enters first. It keeps its history when empty; other rooms end then.
 inline constexpr const char* lobby = "lobby";
 
-/// Each room is ordered by one shard, its home, which a hash of its name decides. A shard with
-/// members of a room that lives elsewhere keeps a copy of its log: what they say goes to the home
-/// in one letter a turn, and what was said, by anybody, comes back in one letter a turn, whatever
-/// the number of members. All that was said in a turn is in the logs before anybody is sent any of
-/// it. Thread of its engine.
+/// A room has a home shard, chosen by a hash of its name, which orders its lines. Another shard
+/// with members of the room keeps a copy of its log: it sends their lines to the home shard in one
+/// batch per turn and receives all lines in one batch per turn, whatever the number of members. All
+/// lines of a turn are in the logs before any member is sent one. Thread of its engine.
 class hub final : public member_host, io::turn_end {
  public:
-    /// All of them outlive the hub. `index` is its place among the hubs of `post`; `seen` may be
-    /// nullptr.
-    hub(io::engine& home, std::size_t index, const limits& l, directory& people, relay& post,
-        transcript* seen);
+    /// All references outlive the hub. `index` is its index in `r`; `lines` may be nullptr.
+    hub(io::engine& engine, std::size_t index, const limits& l, directory& d, relay& r,
+        transcript* lines, counters& counted);
     ~hub() override;
 
-    [[nodiscard]] io::engine& home() const noexcept { return engine_; }
+    [[nodiscard]] io::engine& engine() const noexcept { return engine_; }
     [[nodiscard]] directory& people() const noexcept { return directory_; }
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
-    /// The mail between the shards is full: nobody should be listened to for a moment.
-    [[nodiscard]] bool crowded() const noexcept { return relay_.crowded(); }
-    /// Lines for the operator; nothing if nobody looks, or there is no memory for them.
+    /// Too much is in flight between shards: pause reading from members.
+    [[nodiscard]] bool congested() const noexcept { return relay_.congested(); }
+    /// Adds lines to the transcript, if there is one and memory for them.
     void show(std::initializer_list<std::string_view> pieces) noexcept;
 
-    /// `m` is known here from now until it is removed.
+    /// Registers `m` until remove().
     void add(member& m);
-    /// False if it was not known.
+    /// False if `m` was not registered.
     bool remove(member& m) noexcept;
 
-    /// Puts `m` into a room, made if need be, after leaving the one it is in. False if there are
-    /// too many rooms; it then stays where it is.
+    /// Moves `m` from its room into another, which is created if it does not exist. False if there
+    /// are too many rooms; `m` then stays in its room.
     [[nodiscard]] bool enter(member& m, const std::string& name);
-    /// Takes `m` out of its room, which is told if there is memory for that.
+    /// Removes `m` from its room, and announces that if there is memory for the line.
     void leave(member& m) noexcept;
-    /// Tells the room of `m` that it has joined, unless that is done.
+    /// Announces once to the room of `m` that it has joined.
     void arrive(member& m);
-    /// Of one member's lines, and of its commands that say nothing.
+    /// Rate limits per member: of lines, and of commands that send no message.
     [[nodiscard]] const throttle::pace& pace_of_lines() const noexcept { return line_pace_; }
     [[nodiscard]] const throttle::pace& pace_of_commands() const noexcept { return command_pace_; }
-    /// Whether a command may be carried out now, which is then counted for this turn. If not, this
-    /// turn has carried out as many as it may, and `co_await command_turn()` waits for one that has
-    /// room for it, first come, first served. That never takes longer than a few turns.
+    /// True if a command may run now, which counts it for this turn. Else the quota of this turn is
+    /// used up, and `co_await command_turn()` waits, first come, first served, for a turn that runs
+    /// it, a few turns at most.
     [[nodiscard]] bool may_command() noexcept;
     [[nodiscard]] auto command_turn() noexcept { return command_waiter{*this}; }
-    /// Says a line in the room of `m`, or announces one about it; the last piece ends in a newline.
+    /// Says a line in the room of `m` or announces one about it; the last piece ends in a newline.
     void say(member& m, author from, std::initializer_list<std::string_view> pieces);
-    /// A line for somebody on any shard.
-    void whisper(const directory::whereabouts& to, std::string_view line);
+    /// Sends `line` to one member on any shard.
+    void whisper(const directory::location& to, std::string_view line);
 
-    /// Everybody is seen out with `farewell`, which is not copied, and nobody is let in any more.
+    /// Ends all sessions with the line `farewell`, which is not copied, and admits no more members.
     void close(std::string_view farewell) noexcept;
-    /// Empty until close().
-    [[nodiscard]] std::string_view farewell() const noexcept { return farewell_; }
-    /// The last mail goes out now, and none after it, whatever comes in: the other hubs may end.
-    void fall_silent() noexcept;
-    /// Hangs up on members that have taken nothing for too long. To be called now and then.
+    /// Posts the remaining batches, and none after that: the other hubs may then be destroyed.
+    void stop_sending() noexcept;
+    /// Disconnects members that exceed limits::write_deadline. To be called periodically.
     void sweep() noexcept;
 
     void deliver_later(member& m) noexcept override;
-    /// For the relay, on this hub's thread. False if there is no memory for what is left of it.
-    [[nodiscard]] bool take(batch& b) noexcept;
+    /// Handles a batch; called by the relay on this hub's thread. False if memory ran out; the rest
+    /// must then be delivered again.
+    [[nodiscard]] bool receive(batch& b) noexcept;
 
  private:
     struct command_waiter : coro::resumable {
@@ -95,25 +92,25 @@ class hub final : public member_host, io::turn_end {
             owner.command_queue_.push_back(*this);
             owner.engine_.at_turn_end(owner);
         }
-        // The turn that it runs in has its own end.
+        // The turn in which it resumes needs its own at_end().
         void await_resume() const noexcept { owner.engine_.at_turn_end(owner); }
         hub& owner;
     };
 
     void at_end() noexcept;
-    void post(std::unique_ptr<batch> letter) noexcept;
-    [[nodiscard]] std::size_t home_of(std::string_view name) const noexcept;
+    void post(std::unique_ptr<batch> message) noexcept;
+    [[nodiscard]] std::size_t home_shard_of(std::string_view name) const noexcept;
     [[nodiscard]] member* find(member_id id) noexcept;
     room& open(const std::string& name);
     void close_if_unused(const std::string& name) noexcept;
     void append(room& r, author from, member* speaker,
                 std::initializer_list<std::string_view> pieces, std::size_t count);
     void append_in_parts(room& r, author from, std::string_view lines, std::size_t& taken);
-    void open_letter(batch& b);
+    void dispatch(batch& b);
     batch& outgoing(std::size_t shard, const std::string& name);
     void announce_entry(member& m, author from);
     void announce_leaving(member& m) noexcept;
-    void take_lines(batch& b);
+    void append_batch(batch& b);
     void subscribe(std::size_t shard, const std::string& name, std::uint64_t ticket);
     void unsubscribe(std::size_t shard, const std::string& name) noexcept;
 
@@ -128,14 +125,13 @@ class hub final : public member_host, io::turn_end {
     std::unordered_map<member_id, member*> members_;
     intrusive_list<room, changed_rooms_tag> changed_;
     intrusive_list<member, waiting_members_tag> waiting_;
-    // The mail of this turn: for each shard, a letter a room.
+    // The batches of this turn: per shard, one per room.
     std::vector<std::unordered_map<std::string, std::unique_ptr<batch>>> outgoing_;
-    std::string shown_;
-    std::string_view farewell_;
+    std::string transcript_lines_;
     coro::resumable_list command_queue_;
     std::size_t commands_left_ = 0;  // in this turn
     std::uint64_t last_ticket_ = 0;
-    bool silent_ = false;
+    bool stopped_ = false;
 };
 
 }  // namespace sluice::chat

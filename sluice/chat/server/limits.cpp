@@ -1,4 +1,4 @@
-// Adds up what the shards have counted.
+// Implements the sum of the counters of two shards.
 #include "sluice/chat/server/limits.hpp"
 
 namespace sluice::chat {

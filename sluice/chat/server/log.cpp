@@ -1,4 +1,4 @@
-// Appends to the ring, and finds lines and stretches in it.
+// Implements log: appending, growth from the heap to a ring, lookup of lines and stretches.
 #include "sluice/chat/server/log.hpp"
 
 #include <unistd.h>
@@ -12,12 +12,12 @@
 namespace sluice::chat {
 namespace {
 
-// In bytes. Most rooms are small and short-lived; a mapping takes pages of its own and of the
-// kernel's.
-constexpr std::size_t least = 64;
-constexpr std::size_t most_in_heap = std::size_t{16} << 10;
+// In bytes. Most rooms are small and short-lived; a mapping costs whole pages, of ours and of the
+// kernel.
+constexpr std::size_t min_capacity = 64;
+constexpr std::size_t max_in_heap = std::size_t{16} << 10;
 
-/// Where the last `wanted` lines of `text` begin, and how many they are; `text` ends in a newline.
+/// The offset of the last `wanted` lines of `text`, which ends in a newline, and their number.
 std::pair<std::size_t, std::size_t> last_lines(std::string_view text, std::size_t wanted) noexcept {
     std::size_t lines = 0;
     std::size_t from = text.size();
@@ -39,8 +39,8 @@ log::log(std::size_t window) noexcept {
 void log::make_room(std::size_t length) {
     check(length <= window_, "a line is longer than the window of its log");
     if (is_ring() || end_ + length - base_ <= capacity()) return;
-    const std::size_t wanted = std::max(least, std::bit_ceil(end_ - begin_ + length));
-    if (wanted > std::min(most_in_heap, window_)) {
+    const std::size_t wanted = std::max(min_capacity, std::bit_ceil(end_ - begin_ + length));
+    if (wanted > std::min(max_in_heap, window_)) {
         if (auto ring = mirrored_mapping::create(window_)) {
             move_to(ring->data(), ring->size());
             ring_ = std::move(*ring);
@@ -55,16 +55,16 @@ void log::make_room(std::size_t length) {
     heap_ = std::move(larger);
 }
 
-void log::move_to(char* where, std::size_t size) noexcept {
+void log::move_to(char* target, std::size_t size) noexcept {
     const auto kept = view(begin_, end_);
-    std::copy(kept.begin(), kept.end(), where);
-    data_ = where;
+    std::copy(kept.begin(), kept.end(), target);
+    data_ = target;
     size_ = size;
     base_ = begin_;
 }
 
 position log::begin_after(std::size_t length) const noexcept {
-    // In one piece there is no going round: what was there makes room for what comes.
+    // The heap piece does not wrap: when it is full, all lines are dropped.
     if (!is_ring()) return end_ + length - base_ <= size_ ? begin_ : end_;
     if (end_ + length - begin_ <= size_) return begin_;
     return line_start_from(end_ + length - size_);
@@ -89,7 +89,7 @@ void log::append(author from, std::initializer_list<std::string_view> pieces) {
 
 position log::line_start_from(position p) const noexcept {
     if (p <= begin_) return begin_;
-    // From the byte before: where a line ends right there, `p` itself is a start.
+    // From the byte before: if it ends a line, `p` is a line start.
     const std::string_view rest = view(p - 1, end_);
     const auto at = rest.find('\n');
     return at == std::string_view::npos ? end_ : p + at;

@@ -1,4 +1,4 @@
-// Chooses what goes out next, and takes note of how far it went.
+// Implements member: the send operation from a room's log, and the member's private lines.
 #include "sluice/chat/server/member.hpp"
 
 #include <fmt/format.h>
@@ -16,18 +16,21 @@
 namespace sluice::chat {
 namespace {
 
-// A member far behind takes turns with the others.
-constexpr std::size_t most_a_send = std::size_t{256} * 1024;
+// In bytes, so that a member far behind does not delay the others.
+constexpr std::size_t max_send = std::size_t{256} * 1024;
 
 }  // namespace
 
-// Without `prepare`, so that io_uring, too, attempts and waits for room: a send that the kernel
-// holds would pin memory of the log while the log moves on.
+// Without `prepare`, so that io_uring also attempts and waits for readiness: a send in the kernel
+// would read memory of the log that append() overwrites.
 const io::op_kind member::kind_{
     .want = io::interest::out, .attempt = &attempt, .complete = &complete};
 
 member::member(member_host& host, net::connection& peer) noexcept
-    : op{kind_, peer.home(), peer.fd()}, moved_at{peer.home().now()}, host_{host}, peer_{peer} {}
+    : op{kind_, peer.engine(), peer.fd()},
+      progress_at{peer.engine().now()},
+      host_{host},
+      peer_{peer} {}
 
 member::~member() {
     list_hook<room_members_tag>::unlink();
@@ -40,13 +43,13 @@ member::private_lines& member::outbox() {
 }
 
 void member::send_late_newline() noexcept {
-    open_ = false;
-    // Nothing is in the middle of being sent, so that this is what is sent next.
+    unterminated_ = false;
+    // No piece is partly sent, so this is sent next.
     or_give_up([this] { outbox().text.insert(0, wire::message_end(true)); });
     host_.deliver_later(*this);
 }
 
-void member::tell(std::string_view bytes, std::string_view end) noexcept {
+void member::send_private(std::string_view bytes, std::string_view end) noexcept {
     if (broken_ || dismissed_) return;
     try {
         auto& text = outbox().text;
@@ -81,7 +84,7 @@ bool member::between_lines() const noexcept {
     return room_ == nullptr || room_->lines().starts_line(cursor_);
 }
 
-// It has seen the beginning of this line, so it gets the rest.
+// Moves the rest of a partly sent line to the private lines.
 void member::keep_rest_of_line() noexcept {
     if (between_lines()) return;
     const log& lines = room_->lines();
@@ -91,8 +94,8 @@ void member::keep_rest_of_line() noexcept {
 }
 
 member::piece member::without_last_newline(piece p) const noexcept {
-    p.open = !terminated_ && p.bytes.size() > 1 && p.bytes.back() == '\n';
-    if (p.open) p.bytes.remove_suffix(1);
+    p.unterminated = !terminated_ && p.bytes.size() > 1 && p.bytes.back() == '\n';
+    if (p.unterminated) p.bytes.remove_suffix(1);
     return p;
 }
 
@@ -102,9 +105,9 @@ member::piece member::next_piece() {
             const auto rest = std::string_view{outbox_->text}.substr(outbox_->sent);
             return without_last_newline({.bytes = rest, .own = true});
         }
-        if (dismissed_ && !is_seen_out()) return {};
+        if (dismissed_ && !is_flushing()) return {};
         if (missed_ > 0) {
-            tell_missed();
+            report_missed();
             continue;
         }
         if (room_ == nullptr) return {};
@@ -113,15 +116,16 @@ member::piece member::next_piece() {
             outbox().text.append("* that was said before you came\n");
             continue;
         }
-        const position to = pass_hidden();
+        const position to = skip_hidden();
         if (to == cursor_) {
             if (history_end_ != 0) continue;
-            if (!is_seen_out()) return {};
-            outbox().text.append(std::exchange(farewell_, {})).push_back('\n');
+            if (!is_flushing()) return {};
+            flushing_ = false;
+            outbox().text.append(host_.farewell()).push_back('\n');
             continue;
         }
         const auto p = without_last_newline({.bytes = room_->lines().view(cursor_, to), .to = to});
-        // What is left of the last line is the newline that this peer does not want.
+        // Only the newline is left of the last line, and this peer reads unterminated messages.
         if (terminated_ || p.bytes != "\n") return p;
         cursor_ = to;
     }
@@ -137,14 +141,14 @@ member::piece member::next_piece_or_end() noexcept {
     }
 }
 
-// Moves the cursor behind lines that are not for this member, and gives the end of those that are.
-position member::pass_hidden() noexcept {
+// Moves the cursor past lines hidden from this member; returns the end of the lines to send.
+position member::skip_hidden() noexcept {
     const log& lines = room_->lines();
     const bool in_history = history_end_ != 0;
-    const position end = is_seen_out() ? last_ : lines.end();
+    const position end = is_flushing() ? flush_end_ : lines.end();
     const position last = in_history ? history_end_ : end;
     while (cursor_ < last) {
-        const position to = std::min(last, cursor_ + most_a_send);
+        const position to = std::min(last, cursor_ + max_send);
         if (!in_history && own_end_ <= cursor_) return to;
         const auto hidden = lines.find_stretch(cursor_, [&](author by) {
             return in_history ? by.is_announcement() : by.hidden_from(id());
@@ -164,7 +168,7 @@ std::size_t member::skip_to(position target) noexcept {
     return missed;
 }
 
-void member::tell_missed() {
+void member::report_missed() {
     if (missed_ == 0) return;
     outbox().text.append(
         fmt::format("* you missed {} message{}\n", missed_, missed_ == 1 ? "" : "s"));
@@ -175,18 +179,18 @@ void member::dismiss(std::string_view why) noexcept {
     if (std::exchange(dismissed_, true)) return;
     keep_rest_of_line();
     or_give_up([this, why] {
-        tell_missed();
+        report_missed();
         outbox().text.append(why).push_back('\n');
     });
     host_.deliver_later(*this);
     peer_.recv().cancel();
 }
 
-void member::see_out(std::string_view farewell) noexcept {
-    if (room_ == nullptr) return dismiss(farewell);
+void member::flush_and_close() noexcept {
+    if (room_ == nullptr) return dismiss(host_.farewell());
     if (std::exchange(dismissed_, true)) return;
-    farewell_ = farewell;
-    last_ = room_->lines().end();
+    flushing_ = true;
+    flush_end_ = room_->lines().end();
     host_.deliver_later(*this);
     peer_.recv().cancel();
 }
@@ -204,23 +208,23 @@ void member::hang_up() noexcept {
 
 void member::deliver() noexcept {
     if (in_flight() || broken_ || is_shut()) return;
-    // Nobody waits for it: complete() has seen the result, if there is one already.
-    static_cast<void>(home().submit(*this));
+    // Without a waiter; complete() handles the result.
+    static_cast<void>(owner().submit(*this));
 }
 
-bool member::has_moved() noexcept {
-    return std::exchange(moved_, false) || !in_flight();
+bool member::made_progress() noexcept {
+    return std::exchange(progressed_, false) || !in_flight();
 }
 
 int member::attempt(op& o) noexcept {
     auto& self = static_cast<member&>(o);
-    // To ask again at once would only cost a call.
-    if (std::exchange(self.full_, false)) return -EAGAIN;
+    // The last send was short, so another one would return EAGAIN.
+    if (std::exchange(self.short_send_, false)) return -EAGAIN;
     const piece p = self.next_piece_or_end();
     self.sending_ = static_cast<std::uint32_t>(p.bytes.size());
     self.sending_to_ = p.to;
     self.sending_own_ = p.own;
-    self.sending_open_ = p.open;
+    self.sending_unterminated_ = p.unterminated;
     if (p.bytes.empty()) return 0;
     const auto n = io::call_send(o.fd(), as_bytes(p.bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
     return n < 0 ? -errno : static_cast<int>(n);
@@ -238,11 +242,11 @@ io::verdict member::complete(op& o, const io::completion& c) noexcept {
     }
     const auto n = static_cast<std::uint32_t>(c.result);
     if (n == 0) return io::verdict::done;
-    self.moved_ = true;
+    self.progressed_ = true;
     self.host_.counted().sent_bytes += n;
     const bool whole = n == self.sending_;
-    self.full_ = !whole;
-    self.open_ = whole && self.sending_open_;
+    self.short_send_ = !whole;
+    self.unterminated_ = whole && self.sending_unterminated_;
     if (!self.sending_own_) {
         self.cursor_ = whole ? self.sending_to_ : self.cursor_ + n;
     } else if (whole) {

@@ -1,4 +1,4 @@
-// One member of a room: a cursor into its log, and the one send that moves it on.
+// Defines member: a chat member's cursor into its room's log, and its send operation.
 #pragma once
 
 #include <coroutine>
@@ -24,7 +24,7 @@ class room;
 struct room_members_tag;
 struct waiting_members_tag;
 
-/// What members share: limits, counters, and the end of the turn, when they are served.
+/// What members of a shard share: limits, counters, and delivery at the end of a turn.
 class member_host {
  public:
     member_host(const member_host&) = delete;
@@ -33,89 +33,94 @@ class member_host {
 
     [[nodiscard]] const limits& allowed() const noexcept { return limits_; }
     [[nodiscard]] counters& counted() noexcept { return counters_; }
-    /// Calls m.deliver() when this turn ends.
+    /// The last line for members when the server ends; empty until then.
+    [[nodiscard]] std::string_view farewell() const noexcept { return farewell_; }
+    /// Calls m.deliver() at the end of this turn.
     virtual void deliver_later(member& m) noexcept = 0;
 
  protected:
-    explicit member_host(const limits& l) noexcept : limits_{l} {}
+    member_host(const limits& l, counters& c) noexcept : limits_{l}, counters_{c} {}
+    /// `farewell` outlives the host.
+    void set_farewell(std::string_view farewell) noexcept { farewell_ = farewell; }
 
  private:
     const limits& limits_;
-    counters counters_;
+    std::string_view farewell_;
+    counters& counters_;
 };
 
-/// Everything that goes to a member goes through this operation: straight from the log of its room,
-/// or from a few private lines of its own, never in the middle of a line of the other kind. It is
-/// submitted without a waiter, and again whenever there is more. Thread of its shard.
+/// Sends all output of a member: from the log of its room without a copy, or from its private
+/// lines, never in the middle of a line of the other kind. Submitted without a waiter whenever
+/// there is output. Thread of its shard.
 class member final : public io::op,
                      public list_hook<room_members_tag>,
                      public list_hook<waiting_members_tag> {
  public:
-    /// Both outlive it.
+    /// Both references outlive the member.
     member(member_host& host, net::connection& peer) noexcept;
     ~member();
 
-    /// 0 until it was admitted.
+    /// 0 until directory::admit().
     [[nodiscard]] member_id id() const noexcept { return entry_.id(); }
     [[nodiscard]] const std::string& name() const noexcept { return entry_.name(); }
-    /// What the directory knows of it.
     [[nodiscard]] directory::entry& entry() noexcept { return entry_; }
-    /// True once its room was told of it, or could have been: until then nobody is told of its
-    /// names, rooms and end.
+    /// True once its join was announced, or would have been in a room with other members; before
+    /// that, no change of name or room, and no leave, is announced.
     [[nodiscard]] bool has_arrived() const noexcept { return arrived_; }
     void arrive() noexcept { arrived_ = true; }
-    /// Whether this peer wants a newline after each message. One that the last message lacks is
-    /// sent when the peer turns out to want it.
+    /// Sets whether this peer reads messages terminated by a newline. If the last message was sent
+    /// without one, sends it now.
     void want_newlines(bool wanted) noexcept {
         terminated_ = wanted;
-        if (wanted && open_) send_late_newline();
+        if (wanted && unterminated_) send_late_newline();
     }
 
-    /// A line for this member alone, which gets its newline here. Beyond the limit, or without
-    /// memory for it, it is dropped and counted.
-    void tell(std::string_view line) noexcept { tell(line, "\n"); }
-    /// The same for bytes that end otherwise.
-    void tell(std::string_view bytes, std::string_view end) noexcept;
+    /// Queues a private line and adds its newline. Beyond limits::max_private or without memory,
+    /// drops and counts it.
+    void send_private(std::string_view line) noexcept { send_private(line, "\n"); }
+    /// The same with another end than a newline.
+    void send_private(std::string_view bytes, std::string_view end) noexcept;
 
-    /// Reads `r` from `start` on.
+    /// Sets the room to read and the cursor in its log.
     void enter(room& r, position start) noexcept;
-    /// Reads no room any more. The rest of a line that it has begun is kept for it.
+    /// Leaves the room. The rest of a partly sent line becomes private.
     void leave() noexcept;
     [[nodiscard]] room* where() const noexcept { return room_; }
-    /// What it wrote up to `to` will not come back to it.
-    void wrote_until(position to) noexcept { own_end_ = to; }
-    /// What lies before `end` was said before it came: announcements there are left out, and it is
-    /// told where that ends.
-    void read_history_until(position end) noexcept { history_end_ = end; }
+    /// Its own lines before `to` are not sent back to it.
+    void set_own_end(position to) noexcept { own_end_ = to; }
+    /// Lines before `end` are history: announcements among them are skipped, and a private line
+    /// marks their end.
+    void set_history_end(position end) noexcept { history_end_ = end; }
     [[nodiscard]] position cursor() const noexcept { return cursor_; }
-    /// Goes on at `target`, further ahead, after the line it is in the middle of. Gives how many
-    /// messages it missed. It is told once it reads again, however often that happened.
+    /// Moves the cursor ahead to `target`, after the rest of a partly sent line. Returns the number
+    /// of messages skipped; one private line reports their sum when the member reads again.
     std::size_t skip_to(position target) noexcept;
 
-    /// Has to go: it gets `why` after what private lines it has, and its reader is called off.
+    /// Cancels reading from the peer; sends `why` after the private lines, and nothing more.
     void dismiss(std::string_view why) noexcept;
-    /// Has to go, but first gets what was said until now, then `farewell`, which is not copied.
-    /// rest_sent() is when it has.
-    void see_out(std::string_view farewell) noexcept;
-    /// True while it is seen out.
-    [[nodiscard]] bool is_seen_out() const noexcept { return !farewell_.empty(); }
+    /// Cancels reading from the peer; sends the lines said until now, then the host's farewell.
+    /// rest_sent() waits for that.
+    void flush_and_close() noexcept;
+    /// True from flush_and_close() until the farewell is queued.
+    [[nodiscard]] bool is_flushing() const noexcept { return flushing_; }
     [[nodiscard]] bool dismissed() const noexcept { return dismissed_; }
-    /// Its connection has failed, or was ended here: nothing more is sent.
+    /// True if the connection has failed or hang_up() was called; nothing more is sent.
     [[nodiscard]] bool broken() const noexcept { return broken_; }
-    /// Ends the connection both ways without another word.
+    /// Shuts the connection down in both directions (shutdown(2)); drops unsent output.
     void hang_up() noexcept;
-    /// The same for lack of memory, which is counted.
+    /// hang_up() for lack of memory, which is counted.
     void give_up() noexcept;
 
-    /// Sends what there is to send, if it is not at it already.
+    /// Submits the send, unless it is in flight.
     void deliver() noexcept;
-    /// `co_await m.rest_sent()`: until nothing is left to be sent. fault::cancelled.
+    /// `co_await m.rest_sent()` waits until all output is sent. The error of send(2);
+    /// fault::cancelled.
     [[nodiscard]] auto rest_sent() noexcept { return rest_awaiter{*this}; }
 
-    /// True if it has taken something since it was last asked, or nothing waits for it.
-    [[nodiscard]] bool has_moved() noexcept;
-    /// When it was last seen to move.
-    io::time_point moved_at;
+    /// True if the peer has accepted bytes since the last call, or no output waits.
+    [[nodiscard]] bool made_progress() noexcept;
+    /// When made_progress() was last true, as the hub's sweep sets it.
+    io::time_point progress_at;
 
  private:
     struct rest_awaiter {
@@ -135,17 +140,17 @@ class member final : public io::op,
         std::string text;
         std::size_t sent = 0;
     };
-    /// What is sent next, and where the cursor stands once it is.
+    /// The next bytes to send, and the cursor after they are sent.
     struct piece {
         std::string_view bytes;
         position to = 0;
         bool own = false;
-        bool open = false;  // the newline at its end is left out
+        bool unterminated = false;  // without the newline at its end
     };
 
     [[nodiscard]] piece next_piece();
     [[nodiscard]] piece next_piece_or_end() noexcept;
-    [[nodiscard]] position pass_hidden() noexcept;
+    [[nodiscard]] position skip_hidden() noexcept;
     [[nodiscard]] piece without_last_newline(piece p) const noexcept;
     [[nodiscard]] bool between_lines() const noexcept;
     [[nodiscard]] private_lines& outbox();
@@ -159,7 +164,7 @@ class member final : public io::op,
     }
     void send_late_newline() noexcept;
     void keep_rest_of_line() noexcept;
-    void tell_missed();
+    void report_missed();
     static int attempt(op& o) noexcept;
     static io::verdict complete(op& o, const io::completion& c) noexcept;
     static const io::op_kind kind_;
@@ -172,20 +177,20 @@ class member final : public io::op,
     position cursor_ = 0;
     position own_end_ = 0;
     position history_end_ = 0;
-    position last_ = 0;  // it is seen out with what lies before
-    std::string_view farewell_;
-    std::size_t missed_ = 0;  // lines that it was not told of yet
+    position flush_end_ = 0;  // flush_and_close() sends the lines before it
+    std::size_t missed_ = 0;  // lines skipped and not reported yet
     position sending_to_ = 0;
     std::uint32_t sending_ = 0;  // bytes
     bool sending_own_ = false;
-    bool full_ = false;  // the kernel has just taken less than it was given
+    bool short_send_ = false;  // the last send was short
     bool terminated_ = true;
-    bool sending_open_ = false;  // without the newline at its end
-    bool open_ = false;          // the last message has gone out so
+    bool sending_unterminated_ = false;  // without the newline at its end
+    bool unterminated_ = false;          // the last message was sent without one
     bool broken_ = false;
     bool dismissed_ = false;
-    bool moved_ = false;
+    bool progressed_ = false;
     bool arrived_ = false;
+    bool flushing_ = false;
 };
 
 }  // namespace sluice::chat

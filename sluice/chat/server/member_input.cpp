@@ -1,4 +1,4 @@
-// Says lines, carries out commands, and holds up what is too much at once.
+// Implements member_input: messages, commands, rate limits and the backlog.
 #include "sluice/chat/server/member_input.hpp"
 
 #include <fmt/format.h>
@@ -20,20 +20,20 @@ member_input::member_input(hub& h, member& m)
       member_{m},
       reader_{h.allowed().framing, h.allowed().max_line, wire::sender::person,
               wire::overlong::dropped},
-      introduced_by_{io::after(now(), h.allowed().introduction)} {}
+      introduction_end_{io::after(now(), h.allowed().introduction)} {}
 
 io::time_point member_input::deadline() noexcept {
-    // When to take what has come for a message although its end has not. The end of an introduction
-    // interrupts no pause.
+    // At the end of a pause, unterminated bytes become a message. The end of the introduction does
+    // not restart a pause.
     if (std::exchange(pause_begins_, false)) {
         pause_until_ = net::end_of_pause(reader_.awaited(), member_.fd());
     }
-    return member_.has_arrived() ? pause_until_ : std::min(pause_until_, introduced_by_);
+    return member_.has_arrived() ? pause_until_ : std::min(pause_until_, introduction_end_);
 }
 
 void member_input::keep_chunk() {
     if (holds_chunk_) return;
-    auto& held = holding();
+    auto& held = make_backlog();
     std::string kept;
     kept.reserve(held.rest.size() + reader_.rest_of_chunk().size());
     kept.append(held.rest).append(reader_.rest_of_chunk());
@@ -46,12 +46,12 @@ void member_input::keep_chunk() {
 
 void member_input::drop_chunk() noexcept {
     holds_chunk_ = false;
-    if (!held_up_) return;
-    // When it was told of its pace is remembered.
-    if (held_up_->told_until == io::time_point{}) {
-        held_up_.reset();
+    if (!backlog_) return;
+    // Kept while it holds the time of the next notice.
+    if (backlog_->next_notice == io::time_point{}) {
+        backlog_.reset();
     } else {
-        held_up_->chunk = {};
+        backlog_->chunk = {};
     }
 }
 
@@ -59,12 +59,12 @@ bool member_input::feed(const result<io::lease>& got) {
     if (got && !got->empty()) {
         reader_.feed(got->text());
     } else if (got) {
-        // After a reset that a send heard of, the stream only seems to end here.
+        // After a reset that a send has reported, recv() reports the end of the stream.
         if (member_.broken()) return false;
         ended_ = true;
         reader_.finish();
     } else if (got.error() == fault::timed_out) {
-        if (!member_.has_arrived() && io::clock::now() >= introduced_by_) {
+        if (!member_.has_arrived() && io::clock::now() >= introduction_end_) {
             hub_.arrive(member_);
             return !member_.dismissed();
         }
@@ -78,22 +78,22 @@ bool member_input::feed(const result<io::lease>& got) {
 
 bool member_input::resume() {
     std::string_view rest;
-    if (held_ == hold::turn) rest = std::exchange(held_up_->rest, {});
+    if (held_ == hold::turn) rest = std::exchange(backlog_->rest, {});
     held_ = hold::none;
     for (;;) {
         while (!rest.empty()) {
             const auto end = std::min(rest.find('\n'), rest.size() - 1) + 1;
             const auto line = wire::without_line_end(rest.substr(0, end));
             if (!may_carry_out(line)) {
-                holding().rest = rest;
+                make_backlog().rest = rest;
                 return !member_.dismissed();
             }
             rest.remove_prefix(end);
-            if (!hear_line(line)) return leave();
+            if (!handle_line(line)) return leave();
         }
-        if (!may_speak()) return !member_.dismissed();
+        if (!may_read_message()) return !member_.dismissed();
         const auto found = reader_.next();
-        if (reader_.take_timing_mark()) member_.tell(wire::timing_mark(), {});
+        if (reader_.take_timing_mark()) member_.send_private(wire::timing_mark(), {});
         member_.want_newlines(reader_.answers_terminated());
         if (!found) {
             if (found.error() != fault::message_too_long) return no_memory();
@@ -101,29 +101,29 @@ bool member_input::resume() {
             continue;
         }
         if (!*found) return !ended_ && !member_.dismissed();
-        // A message of a peer without framing may be several lines.
+        // A message of a peer without framing may hold several lines.
         rest = (*found)->text;
         if (rest.empty()) ++hub_.counted().empty_lines;
     }
 }
 
-bool member_input::may_speak() {
+bool member_input::may_read_message() {
     if (reader_.drained()) return true;
-    const auto lines = said_.wait(hub_.pace_of_lines(), now());
-    const auto commands = asked_.wait(hub_.pace_of_commands(), now());
+    const auto lines = line_throttle_.wait(hub_.pace_of_lines(), now());
+    const auto commands = command_throttle_.wait(hub_.pace_of_commands(), now());
     if (lines == io::duration{} && commands == io::duration{}) return true;
-    holding().time = std::max(lines, commands);
+    make_backlog().time = std::max(lines, commands);
     held_ = hold::time;
     ++hub_.counted().held_back;
-    tell_held_back(lines >= commands ? fmt::format("{} lines", hub_.allowed().rate)
-                                     : fmt::format("{} commands", hub_.allowed().command_rate));
+    report_held_back(lines >= commands ? fmt::format("{} lines", hub_.allowed().rate)
+                                       : fmt::format("{} commands", hub_.allowed().command_rate));
     return false;
 }
 
-void member_input::tell_held_back(std::string_view pace) {
-    if (now() < held_up_->told_until) return;
-    held_up_->told_until = io::after(now(), 1min);
-    member_.tell(
+void member_input::report_held_back(std::string_view pace) {
+    if (now() < backlog_->next_notice) return;
+    backlog_->next_notice = io::after(now(), 1min);
+    member_.send_private(
         fmt::format("* not so fast: this server takes {} a second from a member; yours "
                     "wait, and none is lost",
                     pace));
@@ -132,8 +132,8 @@ void member_input::tell_held_back(std::string_view pace) {
 void member_input::too_long() {
     ++hub_.counted().too_long;
     charge_line();
-    member_.tell(fmt::format("* that was not said: a line has at most {} here; split it",
-                             wire::format_size(hub_.allowed().max_line)));
+    member_.send_private(fmt::format("* that was not said: a line has at most {} here; split it",
+                                     wire::format_size(hub_.allowed().max_line)));
 }
 
 bool member_input::no_memory() {
@@ -154,13 +154,13 @@ bool member_input::may_carry_out(std::string_view line) noexcept {
     return false;
 }
 
-bool member_input::hear_line(std::string_view line) {
+bool member_input::handle_line(std::string_view line) {
     if (line.empty()) {
         ++hub_.counted().empty_lines;
         return true;
     }
     if (line == "exit") return false;
-    if (!introduces(line)) hub_.arrive(member_);
+    if (!is_introduction(line)) hub_.arrive(member_);
     if (line.front() != '/') return say(line);
     if (const auto text = text_of(line)) return say(*text);
     is_message(line) ? charge_line() : charge_command();

@@ -1,4 +1,4 @@
-// What one member sends, cut into lines, and what becomes of them.
+// Defines member_input: parses and handles the lines that a chat member sends.
 #pragma once
 
 #include <algorithm>
@@ -18,74 +18,74 @@
 
 namespace sluice::chat {
 
-/// Cuts what a member sends into lines and does what they say. No coroutine, so that all a member
-/// costs while it is silent is what stands here.
+/// Splits a member's input into lines and runs them. Not a coroutine, so that a silent member costs
+/// no more memory than this object.
 class member_input {
  public:
-    /// Both outlive it.
+    /// Both references outlive the object.
     member_input(hub& h, member& m);
 
-    /// Until when the next read may wait.
+    /// The deadline of the next read.
     [[nodiscard]] io::time_point deadline() noexcept;
-    /// What lines of the chunk wait for that are not heard yet.
+    /// What the unhandled lines of the chunk wait for.
     enum class hold : std::uint8_t {
         none,
         time,  ///< held_for()
-        turn,  ///< a turn with room for a command, which is then granted()
+        turn,  ///< hub::command_turn(), then granted()
     };
     [[nodiscard]] hold held() const noexcept {
-        return held_ == hold::none && hub_.crowded() ? hold::time : held_;
+        return held_ == hold::none && hub_.congested() ? hold::time : held_;
     }
     [[nodiscard]] io::duration held_for() const noexcept {
         constexpr io::duration moment = std::chrono::milliseconds{1};
-        return held_ == hold::time ? std::max(held_up_->time, moment) : moment;
+        return held_ == hold::time ? std::max(backlog_->time, moment) : moment;
     }
     void granted() noexcept { granted_ = true; }
-    /// What is left of the chunk from now on lies here: a buffer of the pool would be missed
-    /// elsewhere, and is large beside a line.
+    /// Copies the rest of the chunk, so that its pool buffer, large beside a line, can be
+    /// released.
     void keep_chunk();
     void drop_chunk() noexcept;
 
-    /// False if the member goes: it has said so, or its end of the connection is over. While it is
-    /// held(), resume() comes before the next feed(), and the chunk stays or is kept here.
+    /// False if the session ends: the member left or was dismissed, or its stream has ended. While
+    /// held(), call resume() before the next feed(), and keep the chunk, or call keep_chunk().
     [[nodiscard]] bool feed(const result<io::lease>& got);
     [[nodiscard]] bool resume();
 
  private:
-    /// What a member needs from the first time on that it is held up.
-    struct held_up {
+    /// State of a member that has been held at least once.
+    struct backlog {
         std::string chunk;
-        std::string_view rest;  // of a message: lines that wait for a turn
+        std::string_view rest;  // lines of a message that wait for a turn
         io::duration time{};
-        io::time_point told_until{};
+        io::time_point next_notice{};
     };
-    held_up& holding() {
-        if (!held_up_) held_up_ = std::make_unique<held_up>();
-        return *held_up_;
+    backlog& make_backlog() {
+        if (!backlog_) backlog_ = std::make_unique<backlog>();
+        return *backlog_;
     }
-    [[nodiscard]] io::time_point now() const noexcept { return hub_.home().now(); }
-    void charge_line() noexcept { said_.charge(hub_.pace_of_lines(), now()); }
-    void charge_command() noexcept { asked_.charge(hub_.pace_of_commands(), now()); }
+    [[nodiscard]] io::time_point now() const noexcept { return hub_.engine().now(); }
+    void charge_line() noexcept { line_throttle_.charge(hub_.pace_of_lines(), now()); }
+    void charge_command() noexcept { command_throttle_.charge(hub_.pace_of_commands(), now()); }
 
-    /// False if what was read has to wait for held_for().
-    [[nodiscard]] bool may_speak();
-    void tell_held_back(std::string_view pace);
+    /// False if the next message has to wait for held_for().
+    [[nodiscard]] bool may_read_message();
+    void report_held_back(std::string_view pace);
     void too_long();
     bool no_memory();
     bool leave();
-    /// False if the line has to wait for another turn.
+    /// False if the command has to wait for another turn.
     [[nodiscard]] bool may_carry_out(std::string_view line) noexcept;
-    bool hear_line(std::string_view line);
+    bool handle_line(std::string_view line);
     bool say(std::string_view text);
 
     hub& hub_;
     member& member_;
     wire::frame_reader reader_;
-    throttle said_;
-    throttle asked_;
-    io::time_point introduced_by_;
+    throttle line_throttle_;
+    throttle command_throttle_;
+    io::time_point introduction_end_;
     io::time_point pause_until_ = io::never;
-    std::unique_ptr<held_up> held_up_;
+    std::unique_ptr<backlog> backlog_;
     hold held_ = hold::none;
     bool holds_chunk_ = false;
     bool granted_ = false;

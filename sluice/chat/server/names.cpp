@@ -1,4 +1,4 @@
-// Judges names code point by code point, and folds those that look alike into one skeleton.
+// Implements name checks and UTS 39 skeletons of names with ICU (uspoof.h, unorm2.h).
 #include "sluice/chat/server/names.hpp"
 
 #include <unicode/uchar.h>
@@ -23,14 +23,14 @@
 namespace sluice::chat {
 namespace {
 
-constexpr std::size_t most_bytes = 4 * longest_name;
+constexpr std::size_t max_bytes = 4 * longest_name;
 
 struct closer {
     void operator()(USpoofChecker* c) const noexcept { uspoof_close(c); }
     void operator()(USet* s) const noexcept { uset_close(s); }
 };
 
-/// ICU's tables. Only read after they were loaded, so for any thread.
+/// ICU's tables. Read-only once loaded; any thread.
 class tables {
  public:
     static const tables& loaded() {
@@ -42,7 +42,7 @@ class tables {
     const UNormalizer2* nfc = nullptr;
     const UNormalizer2* nfkc = nullptr;
     const UNormalizer2* folded = nullptr;     // NFKC_Casefold
-    std::unique_ptr<USet, closer> invisible;  // no glyph, or that of a space
+    std::unique_ptr<USet, closer> invisible;  // without a glyph, or with that of a space
     std::unique_ptr<USet, closer> brackets;
 
  private:
@@ -53,13 +53,13 @@ class tables {
         nfc = unorm2_getNFCInstance(&code);
         nfkc = unorm2_getNFKCInstance(&code);
         folded = unorm2_getNFKCCasefoldInstance(&code);
-        // U+2800 is a blank of Braille, U+1D159 and U+16FE4 stand for notes and strokes left out.
+        // U+2800 is a blank of Braille, U+1D159 a null notehead, U+16FE4 a filler of Khitan.
         invisible.reset(
             uset_openPattern(u"[[:Default_Ignorable_Code_Point:][:Cn:][:Cc:][:Cf:]["
                              u":Co:][:Cs:][:Zl:][:Zp:]"
                              u"[[:Zs:]-[\\ ]]\\u2800\\U0001D159\\U00016FE4]",
                              -1, &code));
-        // Round brackets and braces are no part of the server's lines.
+        // The server's own lines use neither round brackets nor braces.
         brackets.reset(uset_openPattern(
             u"[<>\\:\u00ab\u00bb\u2039\u203a[[:Ps:][:Pe:]-[(){}\uff08\uff09]]]", -1, &code));
         if (U_FAILURE(code) != 0) throw std::bad_alloc{};
@@ -72,15 +72,15 @@ void replace_by_skeleton(text16& text, const tables& t) noexcept {
     text16 made;
     UErrorCode code = U_ZERO_ERROR;
     made.size = uspoof_getSkeleton(t.spoof.get(), 0, text.units.data(), text.size,
-                                   made.units.data(), text16::most, &code);
-    made.settle(code);
+                                   made.units.data(), text16::max_units, &code);
+    made.clear_on_error(code);
     std::copy_n(made.units.data(), made.size, text.units.data());
     text.size = made.size;
 }
 
-/// Where NFKC would make another letter of what looks like one of ASCII, that one: the lunate sigma
-/// is a C to a reader, and not the usual sigma.
-UChar32 seen_before_nfkc(UChar32 c, const tables& t) noexcept {
+/// The ASCII letter that `c` looks like, if NFKC would turn `c` into another one; else `c`. NFKC
+/// makes a lunate sigma, which looks like C, the usual sigma.
+UChar32 ascii_lookalike(UChar32 c, const tables& t) noexcept {
     text16 one;
     one.append(c);
     normalize(one, t.nfkc);
@@ -88,41 +88,41 @@ UChar32 seen_before_nfkc(UChar32 c, const tables& t) noexcept {
     one.size = 0;
     one.append(c);
     replace_by_skeleton(one, t);
-    const UChar32 seen = one.first();
-    return one.size == 1 && seen < 0x80 && u_isalnum(seen) != 0 ? seen : c;
+    const UChar32 lookalike = one.first();
+    return one.size == 1 && lookalike < 0x80 && u_isalnum(lookalike) != 0 ? lookalike : c;
 }
 
-/// An accent of any script's, which a reader overlooks; a voiced sound mark makes another kana.
+/// An accent of any script, which a reader overlooks; not a voiced sound mark of a kana.
 bool is_accent(UChar32 c) noexcept {
     UErrorCode code = U_ZERO_ERROR;
     return u_charType(c) == U_NON_SPACING_MARK &&
            uscript_getScript(c, &code) == USCRIPT_INHERITED && c != 0x3099 && c != 0x309a;
 }
 
-/// The skeleton as code points. Twice, for a capital may look like another letter than its small
-/// one does; I and l look alike, so i counts as l.
+/// The skeleton as UTF-16. Folds twice, because a capital may look like another letter than its
+/// lower case does. I and l look alike, so i becomes l.
 text16 fold_alike(std::string_view name, const tables& t) noexcept {
     text16 text;
-    to_utf16(name).for_each([&](UChar32 c) { text.append(c < 0x80 ? c : seen_before_nfkc(c, t)); });
+    to_utf16(name).for_each([&](UChar32 c) { text.append(c < 0x80 ? c : ascii_lookalike(c, t)); });
     normalize(text, t.nfkc);
     for (int i = 0; i < 2; ++i) {
         replace_by_skeleton(text, t);
         normalize(text, t.folded);
     }
     UErrorCode code = U_ZERO_ERROR;
-    text16 apart;
-    apart.size = unorm2_normalize(unorm2_getNFDInstance(&code), text.units.data(), text.size,
-                                  apart.units.data(), text16::most, &code);
-    apart.settle(code);
+    text16 decomposed;
+    decomposed.size = unorm2_normalize(unorm2_getNFDInstance(&code), text.units.data(), text.size,
+                                       decomposed.units.data(), text16::max_units, &code);
+    decomposed.clear_on_error(code);
     text.size = 0;
-    apart.for_each([&text](UChar32 c) {
+    decomposed.for_each([&text](UChar32 c) {
         if (c == ' ' || is_accent(c)) return;
         text.append(c == 'i' ? 'l' : c);
     });
     return text;
 }
 
-/// The skeleton without anything but letters and digits.
+/// The letters and digits of the skeleton.
 std::string core_of(std::string_view name, const tables& t) {
     text16 made;
     fold_alike(name, t).for_each([&made](UChar32 c) {
@@ -131,7 +131,7 @@ std::string core_of(std::string_view name, const tables& t) {
     return to_utf8(made);
 }
 
-/// True for the skeleton of digits of any script: 0 and 1 have become letters there.
+/// True for the skeleton of digits of any script, in which 0 and 1 are letters.
 bool looks_like_number(std::string_view core) {
     bool digits = !core.empty();
     to_utf16(core).for_each([&digits](UChar32 c) {
@@ -140,7 +140,7 @@ bool looks_like_number(std::string_view core) {
     return digits;
 }
 
-/// What one code point looks like, if that is a single ASCII character.
+/// The single ASCII character that a code point looks like, if there is one.
 std::optional<char> looks_like(UChar32 c, const tables& t) {
     text16 text;
     text.append(c);
@@ -150,7 +150,7 @@ std::optional<char> looks_like(UChar32 c, const tables& t) {
     return static_cast<char>(text.units[0]);
 }
 
-/// Letters and marks of other scripts may look like punctuation, and are none.
+/// False for letters and marks, which may look like punctuation.
 bool is_punctuation(UChar32 c) noexcept {
     return (U_GET_GC_MASK(c) & (U_GC_L_MASK | U_GC_M_MASK)) == 0;
 }
@@ -158,15 +158,15 @@ bool is_punctuation(UChar32 c) noexcept {
 bool is_bracket(UChar32 c, const tables& t) {
     if (uset_contains(t.brackets.get(), c) != 0) return true;
     if (c < 0x80 || !is_punctuation(c)) return false;
-    const auto shown = looks_like(c, t);
-    return shown && std::string_view{"[]<>:"}.contains(*shown);
+    const auto lookalike = looks_like(c, t);
+    return lookalike && std::string_view{"[]<>:"}.contains(*lookalike);
 }
 
-bool begins_a_command_or_remark(UChar32 c, const tables& t) {
+bool begins_a_command_or_announcement(UChar32 c, const tables& t) {
     if (c == '*' || c == '/') return true;
     if (c < 0x80 || !is_punctuation(c)) return false;
-    const auto shown = looks_like(c, t);
-    if (shown == '*' || shown == '/') return true;
+    const auto lookalike = looks_like(c, t);
+    if (lookalike == '*' || lookalike == '/') return true;
     std::array<char, 128> name{};
     UErrorCode code = U_ZERO_ERROR;
     u_charName(c, U_UNICODE_CHAR_NAME, name.data(), name.size(), &code);
@@ -177,12 +177,12 @@ judged_name refuse(const char* why) {
     return std::unexpected{std::string{why}};
 }
 
-judged_name judge(std::string_view given, const tables& t) {
+judged_name validate(std::string_view given, const tables& t) {
     if (given.empty()) return refuse("a name has at least one character");
     if (!wire::is_valid_utf8(given)) return refuse("a name is UTF-8 text");
     constexpr const char* too_long = "a name has at most 32 characters";
-    // Composed it may be shorter than it is now.
-    if (given.size() > 3 * most_bytes) return refuse(too_long);
+    // NFC may shorten it.
+    if (given.size() > 3 * max_bytes) return refuse(too_long);
     text16 text = to_utf16(given);
     normalize(text, t.nfc);
     std::string name = to_utf8(text);
@@ -207,13 +207,13 @@ std::size_t characters(std::string_view text) noexcept {
 }
 
 std::string skeleton(std::string_view name) {
-    if (name.size() > 3 * most_bytes || !wire::is_valid_utf8(name)) return {};
+    if (name.size() > 3 * max_bytes || !wire::is_valid_utf8(name)) return {};
     return to_utf8(fold_alike(name, tables::loaded()));
 }
 
 bool same_letters(std::string_view a, std::string_view b) {
     if (a == b) return true;
-    if (std::max(a.size(), b.size()) > 3 * most_bytes) return false;
+    if (std::max(a.size(), b.size()) > 3 * max_bytes) return false;
     const auto& t = tables::loaded();
     text16 left = to_utf16(a);
     text16 right = to_utf16(b);
@@ -225,15 +225,15 @@ bool same_letters(std::string_view a, std::string_view b) {
 
 judged_name judge_nick(std::string_view given) {
     const auto& t = tables::loaded();
-    auto name = judge(given, t);
+    auto name = validate(given, t);
     if (!name) return name;
     if (name->front() == ' ' || name->back() == ' ' || name->contains("  ")) {
         return refuse("a name has no spaces at its ends, and no two in a row");
     }
     const text16 text = to_utf16(*name);
-    bool marks = begins_a_command_or_remark(text.first(), t);
-    text.for_each([&](UChar32 c) { marks = marks || is_bracket(c, t); });
-    if (marks) {
+    bool is_reserved = begins_a_command_or_announcement(text.first(), t);
+    text.for_each([&](UChar32 c) { is_reserved = is_reserved || is_bracket(c, t); });
+    if (is_reserved) {
         return refuse(
             "a name has none of [ ] < > : and begins with neither * nor "
             "/, nor has anything that "
@@ -252,7 +252,7 @@ judged_name judge_nick(std::string_view given) {
 }
 
 judged_name judge_room(std::string_view given) {
-    auto name = judge(given, tables::loaded());
+    auto name = validate(given, tables::loaded());
     if (name && name->contains(' ')) return refuse("the name of a room has no spaces");
     return name;
 }

@@ -1,4 +1,4 @@
-// Posts letters to engines, and opens them on the other side.
+// Implements batch and relay: posting batches to the engines of other shards.
 #include "sluice/chat/server/relay.hpp"
 
 #include <algorithm>
@@ -10,18 +10,18 @@ namespace sluice::chat {
 
 batch::batch(relay& r, std::size_t from_shard, std::size_t to_shard, purpose p,
              std::string room_name)
-    : letter{[](io::letter& l) noexcept {
+    : message{[](io::message& l) noexcept {
           std::unique_ptr<batch> self{static_cast<batch*>(&l)};
-          relay& post = self->owner;
-          hub& there = *post.hubs_[self->to];
-          // Without memory for it, it comes once more.
-          if (!there.take(*self)) return there.home().post(*self.release());
-          post.under_way_.fetch_sub(self->weight, std::memory_order_relaxed);
+          relay& sender = self->owner;
+          hub& target = *sender.hubs_[self->to];
+          // Out of memory: delivers it again.
+          if (!target.receive(*self)) return target.engine().post(*self.release());
+          sender.in_flight_.fetch_sub(self->cost, std::memory_order_relaxed);
       }},
       owner{r},
       from{from_shard},
       to{to_shard},
-      why{p},
+      kind{p},
       room{std::move(room_name)} {}
 
 void batch::add(author by, std::initializer_list<std::string_view> pieces) {
@@ -38,10 +38,10 @@ void batch::add(author by, std::initializer_list<std::string_view> pieces) {
 }
 
 void relay::post(std::unique_ptr<batch> b) noexcept {
-    b->weight = sizeof(batch) + b->bytes.size();
-    under_way_.fetch_add(b->weight, std::memory_order_relaxed);
-    io::engine& there = hubs_[b->to]->home();
-    there.post(*b.release());
+    b->cost = sizeof(batch) + b->bytes.size();
+    in_flight_.fetch_add(b->cost, std::memory_order_relaxed);
+    io::engine& target = hubs_[b->to]->engine();
+    target.post(*b.release());
 }
 
 }  // namespace sluice::chat

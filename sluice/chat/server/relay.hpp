@@ -1,4 +1,4 @@
-// Mail between the hubs: what was said on one shard, for those who listen on another.
+// Defines batch and relay: messages between the hubs of the shards.
 #pragma once
 
 #include <atomic>
@@ -19,56 +19,56 @@ namespace sluice::chat {
 class hub;
 class relay;
 
-/// One letter: all that one turn of one shard has to say to another about one room.
-struct batch : io::letter {
+/// A message from one shard to another: the lines of a room in one turn, or a request.
+struct batch : io::message {
     enum class purpose : std::uint8_t {
-        said,         ///< to the home of the room: lines of members elsewhere
-        heard,        ///< from the home: lines for the copy
-        history,      ///< from the home: what was said before, once a subscription
-        subscribe,    ///< to the home: a copy begins
-        unsubscribe,  ///< to the home: it ends
-        whisper,      ///< a line for one member
+        lines_to_home,  ///< to the home shard: lines of members on another shard
+        lines_to_copy,  ///< from the home shard: lines for a copy
+        history,        ///< from the home shard: earlier lines, once per subscription
+        subscribe,      ///< to the home shard: a copy begins
+        unsubscribe,    ///< to the home shard: the copy ends
+        whisper,        ///< a line for one member
     };
 
     batch(relay& r, std::size_t from_shard, std::size_t to_shard, purpose p, std::string room_name);
-    /// Adds a line, or several, of one author; nothing where it throws std::bad_alloc.
+    /// Adds one or several lines of one author. Throws std::bad_alloc and then adds nothing.
     void add(author by, std::initializer_list<std::string_view> pieces);
 
     relay& owner;
     std::size_t from;
     std::size_t to;
-    purpose why;
-    std::uint64_t ticket = 0;  ///< of a subscription, and of the history that answers it
-    std::string room;          ///< for a whisper, nothing
+    purpose kind;
+    std::uint64_t ticket = 0;  ///< matches a subscription and its history
+    std::string room;          ///< empty for a whisper
     std::string bytes;
-    std::size_t weight = 0;  ///< what it counts for while it is under way: its memory, in bytes
-    std::vector<std::pair<author, std::size_t>> stretches;  ///< who wrote how many of the bytes
-    std::size_t taken = 0;  ///< of the bytes, what the other side has in its log
+    std::size_t cost = 0;  ///< its memory in bytes, for relay::congested()
+    std::vector<std::pair<author, std::size_t>> stretches;  ///< authors and their bytes
+    std::size_t taken = 0;  ///< bytes that the receiver has appended to its log
 };
 
-/// Knows the hubs of all shards. Each is enlisted, on its own thread, before any of them posts, and
-/// is retired when none posts any more (io::barrier).
+/// The hubs of all shards. A hub is added on its own thread before any hub posts, and removed when
+/// no hub posts any more (io::barrier).
 class relay {
  public:
-    /// With more than `most` bytes under way, crowded() says so.
-    relay(std::size_t shards, std::size_t most) : hubs_(shards), most_{most} {}
+    /// congested() is true above `limit` bytes in flight.
+    relay(std::size_t shards, std::size_t limit) : hubs_(shards), limit_{limit} {}
 
     [[nodiscard]] std::size_t shards() const noexcept { return hubs_.size(); }
-    void enlist(std::size_t index, hub& h) noexcept { hubs_[index] = &h; }
-    void retire(std::size_t index) noexcept { hubs_[index] = nullptr; }
-    /// Any thread: hands a letter over.
+    void add_hub(std::size_t index, hub& h) noexcept { hubs_[index] = &h; }
+    void remove_hub(std::size_t index) noexcept { hubs_[index] = nullptr; }
+    /// Sends a batch to its hub. Any thread.
     void post(std::unique_ptr<batch> b) noexcept;
-    /// Any thread: some shard is so far behind with its mail that nobody should be listened to for
-    /// a moment. What is under way then stays within the limit and what one turn reads.
-    [[nodiscard]] bool crowded() const noexcept {
-        return under_way_.load(std::memory_order_relaxed) > most_;
+    /// True if a shard is so far behind that all shards should pause reading from members. Bytes in
+    /// flight then stay below the limit plus the input of one turn. Any thread.
+    [[nodiscard]] bool congested() const noexcept {
+        return in_flight_.load(std::memory_order_relaxed) > limit_;
     }
 
  private:
     friend struct batch;
     std::vector<hub*> hubs_;
-    std::size_t most_;
-    std::atomic<std::size_t> under_way_ = 0;  // bytes
+    std::size_t limit_;
+    std::atomic<std::size_t> in_flight_ = 0;  // bytes
 };
 
 }  // namespace sluice::chat

@@ -1,4 +1,4 @@
-// Appends once, delivers to each, and deals with those whom the window passes.
+// Implements room: appends to the log, delivers to members, skips or disconnects slow ones.
 #include "sluice/chat/server/room.hpp"
 
 #include <fmt/format.h>
@@ -11,8 +11,8 @@
 
 namespace sluice::chat {
 
-room::room(std::string name, std::size_t home, member_host& host) noexcept
-    : elsewhere{.home = home, .copies = {}, .goodbye = {}},
+room::room(std::string name, std::size_t home_shard, member_host& host) noexcept
+    : links{.home_shard = home_shard, .copies = {}, .unsubscribe_message = {}},
       name_{std::move(name)},
       log_{host.allowed().window},
       host_{host} {}
@@ -26,39 +26,39 @@ void room::append(author from, member* speaker, std::initializer_list<std::strin
                   std::size_t count) {
     std::size_t length = 0;
     for (const auto piece : pieces) length += piece.size();
-    // So much may be said in one turn that the window would pass even those who keep up.
+    // In one turn, more than a window may be said; members that keep up must not be skipped.
     if (log_.end() + length - flushed_ > log_.window() / 2) flush();
     log_.make_room(length);
     const position begin = log_.begin_after(length);
-    if (begin > slowest_) overtake(begin);
+    if (begin > min_cursor_) skip_slow_members(begin);
     auto& counted = host_.counted();
     const std::size_t passed = begin - log_.begin();
     log_.append(from, pieces);
     counted.log_bytes += length - passed;
     counted.deliveries += count * (size_ - (speaker != nullptr ? 1 : 0));
-    if (speaker != nullptr) speaker->wrote_until(log_.end());
+    if (speaker != nullptr) speaker->set_own_end(log_.end());
     if (!from.is_arrival()) return;
     members_.for_each([&](member& m) {
         if (m.id() <= from.who()) return;
-        m.wrote_until(log_.end());
+        m.set_own_end(log_.end());
         counted.deliveries -= count;
     });
 }
 
-// A look at every cursor, but only where somebody may be slow, and then not again for half a
-// window: whoever is slow goes on well ahead.
-void room::overtake(position begin) noexcept {
+// Linear in the members, but runs only if a cursor may be before `begin`, and then not again for
+// half a window, because a slow member continues half a window ahead.
+void room::skip_slow_members(position begin) noexcept {
     const position half = log_.end() - std::min<position>(log_.window() / 2, log_.end());
     const position target = log_.line_start_from(std::max(begin, half));
-    slowest_ = log_.end();
+    min_cursor_ = log_.end();
     const limits& allowed = host_.allowed();
     members_.for_each([&](member& m) {
         if (m.cursor() >= begin) {
-            slowest_ = std::min(slowest_, m.cursor());
+            min_cursor_ = std::min(min_cursor_, m.cursor());
             return;
         }
         const std::size_t missed = m.skip_to(target);
-        slowest_ = std::min(slowest_, m.cursor());
+        min_cursor_ = std::min(min_cursor_, m.cursor());
         host_.counted().skipped += missed;
         host_.counted().deliveries -= missed;
         if (allowed.slow == slow_policy::skip || missed == 0 || m.dismissed()) return;
@@ -82,7 +82,7 @@ void room::enter(member& m) {
     members_.push_back(m);
     ++size_;
     m.enter(*this, log_.end());
-    slowest_ = std::min(slowest_, log_.end());
+    min_cursor_ = std::min(min_cursor_, log_.end());
     show_history(m);
 }
 
@@ -90,19 +90,20 @@ void room::show_history(member& m) noexcept {
     const auto [from, lines] = history();
     if (lines == 0) return;
     try {
-        m.tell(fmt::format("* the last {} said here:",
-                           lines == 1 ? std::string{"line"} : fmt::format("{} lines", lines)));
+        m.send_private(
+            fmt::format("* the last {} said here:",
+                        lines == 1 ? std::string{"line"} : fmt::format("{} lines", lines)));
     } catch (const std::bad_alloc&) {
         return m.give_up();
     }
     const position end = log_.end();
     m.enter(*this, from);
-    m.read_history_until(end);
-    slowest_ = std::min(slowest_, from);
+    m.set_history_end(end);
+    min_cursor_ = std::min(min_cursor_, from);
 }
 
 void room::leave(member& m) noexcept {
-    // What was said until now is for its ears.
+    // The lines up to now are still for this member.
     m.deliver();
     const std::size_t missed = m.skip_to(log_.end());
     host_.counted().skipped += missed;

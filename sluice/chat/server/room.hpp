@@ -1,4 +1,4 @@
-// A room on one shard: its log, and the members there who read it.
+// Defines room: the log of a chat room on one shard, and the members that read it.
 #pragma once
 
 #include <cstddef>
@@ -20,47 +20,47 @@ namespace sluice::chat {
 struct batch;
 struct changed_rooms_tag;
 
-/// A message is written to the log once, whatever the number of members, and read from there by
-/// each at its own pace. A member whom the window passes is skipped ahead or hung up on, so nobody
-/// waits for anybody. Thread of its shard.
+/// Writes a message to the log once, whatever the number of members; each member reads it there at
+/// its own pace. A member whose cursor leaves the window is skipped ahead or disconnected, so no
+/// member waits for another. Thread of its shard.
 class room : public list_hook<changed_rooms_tag> {
  public:
-    /// `host` outlives it.
-    room(std::string name, std::size_t home, member_host& host) noexcept;
+    /// `host` outlives the room.
+    room(std::string name, std::size_t home_shard, member_host& host) noexcept;
     room(const room&) = delete;
     room& operator=(const room&) = delete;
     ~room();
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] const log& lines() const noexcept { return log_; }
-    /// What other shards have to do with the room: the hub's own account.
-    struct relations {
-        std::size_t home = 0;             ///< the shard that orders its lines
-        std::vector<std::size_t> copies;  ///< shards with members of it; at its home only
-        std::uint64_t ticket = 0;         ///< of the history that is still to come; elsewhere only
-        std::unique_ptr<batch> goodbye;   ///< to the home, when the copy ends; elsewhere only
+    /// How the room is shared between shards; maintained by the hub.
+    struct shard_links {
+        std::size_t home_shard = 0;       ///< index of the shard that orders its lines
+        std::vector<std::size_t> copies;  ///< shards with a copy; on the home shard only
+        std::uint64_t ticket = 0;         ///< of the history that is awaited; in a copy only
+        std::unique_ptr<batch> unsubscribe_message;  ///< sent to the home shard when the copy ends
     };
-    relations elsewhere;
+    shard_links links;
 
     /// Members on this shard.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// Writes `count` lines of one author; the last piece ends in a newline. `speaker`, if it is
-    /// here, does not get them back.
+    /// Writes `count` lines of one author; the last piece ends in a newline. `speaker`, the author
+    /// if it is a member on this shard, does not receive them.
     void append(author from, member* speaker, std::initializer_list<std::string_view> pieces,
                 std::size_t count);
-    /// What a newcomer is shown: no more than half a window, or whatever is said next would pass
-    /// it.
+    /// The lines that a new member is shown: at most half a window, so that the next lines do not
+    /// make it skip.
     [[nodiscard]] log::tail history() const noexcept {
         return log_.last_words(host_.allowed().history, log_.window() / 2);
     }
-    /// `m` reads from now on, after the last lines that were said, which it is told are history.
+    /// `m` reads the history, marked as such, and all later lines.
     void enter(member& m);
-    /// What lies in the log was said before `m` came. Without memory to say so, `m` gives up.
+    /// Shows `m` the log as history. Without memory for the header line, `m` gives up.
     void show_history(member& m) noexcept;
-    /// What `m` has not taken by now, it has missed.
+    /// Removes `m`, after one more send; lines not sent by then count as missed.
     void leave(member& m) noexcept;
-    /// Sends to everybody what they have not seen.
+    /// Sends every member the lines it has not been sent.
     void flush() noexcept;
     template <class F>
     void for_each_member(F f) noexcept {
@@ -68,7 +68,7 @@ class room : public list_hook<changed_rooms_tag> {
     }
 
  private:
-    void overtake(position begin) noexcept;
+    void skip_slow_members(position begin) noexcept;
     void dismiss_slow(member& m) const noexcept;
 
     std::string name_;
@@ -76,8 +76,8 @@ class room : public list_hook<changed_rooms_tag> {
     member_host& host_;
     intrusive_list<member, room_members_tag> members_;
     std::size_t size_ = 0;
-    position slowest_ = 0;  // no cursor is before this
-    position flushed_ = 0;  // what lies before this was laid before everybody
+    position min_cursor_ = 0;  // no cursor is before this
+    position flushed_ = 0;     // lines before this were delivered to all members
 };
 
 }  // namespace sluice::chat

@@ -1,4 +1,4 @@
-// How fast one member may do what others pay for.
+// Defines throttle, a rate limit with a burst (the generic cell rate algorithm).
 #pragma once
 
 #include <algorithm>
@@ -8,38 +8,38 @@
 
 namespace sluice::chat {
 
-/// A rate with a burst, kept as one point in time (the generic cell rate algorithm, ITU-T I.371).
+/// Limits a rate, with a burst; its state is one point in time (GCRA, ITU-T I.371).
 class throttle {
  public:
     class pace {
      public:
-        /// `rate` per second, 0 for none; `burst` at once on top, at least 1.
+        /// `rate` per second, 0 for no limit; `burst`, at least 1, may come at once.
         pace(double rate, double burst) noexcept
-            : interval_{rate > 0 ? in_time(1 / rate) : io::duration{}},
-              tolerance_{rate > 0 ? in_time((burst - 1) / rate) : io::duration{}} {}
+            : interval_{rate > 0 ? to_duration(1 / rate) : io::duration{}},
+              tolerance_{rate > 0 ? to_duration((burst - 1) / rate) : io::duration{}} {}
 
      private:
         friend class throttle;
-        [[nodiscard]] static io::duration in_time(double seconds) noexcept {
-            constexpr double longest = 1e9;
+        [[nodiscard]] static io::duration to_duration(double seconds) noexcept {
+            constexpr double max_seconds = 1e9;
             return std::chrono::ceil<io::duration>(
-                std::chrono::duration<double>{std::clamp(seconds, 0.0, longest)});
+                std::chrono::duration<double>{std::clamp(seconds, 0.0, max_seconds)});
         }
         io::duration interval_;
         io::duration tolerance_;
     };
 
-    /// How long until there is room for one more thing; zero if there is.
+    /// Time until the next event conforms; zero if it conforms now.
     [[nodiscard]] io::duration wait(const pace& p, io::time_point now) const noexcept {
-        return std::max(io::duration{}, paid_until_ - p.tolerance_ - now);
+        return std::max(io::duration{}, theoretical_arrival_ - p.tolerance_ - now);
     }
-    /// One thing was done.
+    /// Counts one event at `now`.
     void charge(const pace& p, io::time_point now) noexcept {
-        paid_until_ = std::max(paid_until_, now) + p.interval_;
+        theoretical_arrival_ = std::max(theoretical_arrival_, now) + p.interval_;
     }
 
  private:
-    io::time_point paid_until_{};
+    io::time_point theoretical_arrival_{};
 };
 
 }  // namespace sluice::chat

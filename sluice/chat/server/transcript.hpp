@@ -1,4 +1,4 @@
-// What the operator of the server sees: who comes, who goes, what is said.
+// Defines transcript, the sink for the lines that a chat server shows to its operator.
 #pragma once
 
 #include <string>
@@ -6,12 +6,12 @@
 
 namespace sluice::chat {
 
-/// Takes lines as they happen. Called by every shard's thread; must not wait.
+/// Receives lines about joins, leaves and messages. Called on every shard's thread; must not block.
 class transcript {
  public:
     transcript(const transcript&) = delete;
     transcript& operator=(const transcript&) = delete;
-    /// Whole lines, each ended by a newline.
+    /// Appends whole lines, each ended by a newline.
     virtual void add(std::string_view lines) noexcept = 0;
 
  protected:

@@ -1,4 +1,4 @@
-// Text as ICU works on it: UTF-16, here on the stack, for names.
+// Defines text16, a UTF-16 buffer on the stack for ICU, and its conversions from and to UTF-8.
 #pragma once
 
 #include <unicode/unorm2.h>
@@ -13,19 +13,19 @@
 
 namespace sluice::chat {
 
-/// UTF-16 as ICU works on it, on the stack. Empty after anything that did not fit.
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): ICU writes what is read
+/// UTF-16 text of fixed capacity. Empty after a conversion whose result did not fit.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): ICU writes every unit that is read
 struct text16 {
-    /// In units: names in any form; NFKC makes 18 of one character at most (U+FDFA).
-    static constexpr std::int32_t most = 2048;
+    /// In UTF-16 units: fits a name in any form; NFKC expands a character to at most 18 (U+FDFA).
+    static constexpr std::int32_t max_units = 2048;
 
-    std::array<UChar, most> units;
+    std::array<UChar, max_units> units;
     std::int32_t size = 0;
 
-    void settle(UErrorCode code) noexcept {
+    void clear_on_error(UErrorCode code) noexcept {
         if (U_FAILURE(code) != 0) size = 0;
     }
-    /// The code point at `i`, which moves on behind it. Half a surrogate pair is one of its own.
+    /// The code point at `i`; advances `i`. A lone surrogate at the end is returned as it is.
     [[nodiscard]] UChar32 next(std::int32_t& i) const noexcept {
         const UChar32 high = units[static_cast<std::size_t>(i++)];
         if (high < 0xd800 || high > 0xdbff || i == size) return high;
@@ -33,7 +33,7 @@ struct text16 {
         return 0x10000 + ((high - 0xd800) * 0x400) + (low - 0xdc00);
     }
     void append(UChar32 c) noexcept {
-        if (size + 2 > most) return;
+        if (size + 2 > max_units) return;
         if (c > 0xffff) {
             units[static_cast<std::size_t>(size++)] =
                 static_cast<UChar>(0xd800 + ((c - 0x10000) / 0x400));
@@ -54,25 +54,25 @@ struct text16 {
 [[nodiscard]] inline text16 to_utf16(std::string_view utf8) noexcept {
     text16 made;
     UErrorCode code = U_ZERO_ERROR;
-    u_strFromUTF8(made.units.data(), text16::most, &made.size, utf8.data(),
+    u_strFromUTF8(made.units.data(), text16::max_units, &made.size, utf8.data(),
                   static_cast<std::int32_t>(utf8.size()), &code);
-    made.settle(code);
+    made.clear_on_error(code);
     return made;
 }
 
-inline void normalize(text16& text, const UNormalizer2* how) noexcept {
+inline void normalize(text16& text, const UNormalizer2* form) noexcept {
     text16 made;
     UErrorCode code = U_ZERO_ERROR;
-    made.size =
-        unorm2_normalize(how, text.units.data(), text.size, made.units.data(), text16::most, &code);
-    made.settle(code);
+    made.size = unorm2_normalize(form, text.units.data(), text.size, made.units.data(),
+                                 text16::max_units, &code);
+    made.clear_on_error(code);
     std::copy_n(made.units.data(), made.size, text.units.data());
     text.size = made.size;
 }
 
 [[nodiscard]] inline std::string to_utf8(const text16& text) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): ICU writes what is read
-    std::array<char, 3 * text16::most> bytes;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): ICU writes every byte that is read
+    std::array<char, 3 * text16::max_units> bytes;
     std::int32_t size = 0;
     UErrorCode code = U_ZERO_ERROR;
     u_strToUTF8(bytes.data(), static_cast<std::int32_t>(bytes.size()), &size, text.units.data(),

@@ -1,4 +1,4 @@
-// `sluice chat`: many talk at once, each whenever they like.
+// `sluice chat`: the commands of the chat server and its client.
 #include "sluice/cli/chat/join.hpp"
 #include "sluice/cli/chat/serve.hpp"
 #include "sluice/cli/subcommands.hpp"

@@ -1,4 +1,4 @@
-// Names each counter once.
+// Names and descriptions of the counters of a chat.
 #include "sluice/cli/chat/counters.hpp"
 
 #include <array>
@@ -13,8 +13,8 @@ using chat::counters;
 
 struct chat_counter {
     std::string_view name;
-    std::uint64_t counters::* value;
-    std::string_view words;
+    owned_counter counters::* value;
+    std::string_view description;
 };
 
 constexpr std::array chat_counters{
@@ -49,7 +49,7 @@ constexpr std::array chat_counters{
 void announce_counters(const counters& c) {
     std::array<counter, chat_counters.size()> all;
     for (std::size_t i = 0; i < chat_counters.size(); ++i) {
-        all[i] = {chat_counters[i].name, c.*chat_counters[i].value, chat_counters[i].words};
+        all[i] = {chat_counters[i].name, c.*chat_counters[i].value, chat_counters[i].description};
     }
     announce_counters("chat", all);
 }

@@ -1,4 +1,4 @@
-// The counters of a chat in words, or for programs.
+// Announces the counters of a chat.
 #pragma once
 
 #include "sluice/chat/server/limits.hpp"

@@ -1,4 +1,4 @@
-// Chooses between a terminal and plain lines, and runs the client.
+// Implements `sluice chat join`: the client, with a line editor or with plain lines.
 #include "sluice/cli/chat/join.hpp"
 
 #include <fcntl.h>
@@ -16,16 +16,16 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/chat/client/chat_client.hpp"
-#include "sluice/chat/client/plain_desk.hpp"
-#include "sluice/chat/client/typing_desk.hpp"
+#include "sluice/chat/client/line_editing_ui.hpp"
+#include "sluice/chat/client/plain_ui.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
-#include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/term/colour.hpp"
@@ -43,12 +43,12 @@ struct chat_join_settings {
     chat::chat_client_options chat;
 };
 
-void complain_beside(std::string_view what) {
+void announce_error(std::string_view what) {
     announce(fmt::format("sluice: {}", what));
 }
 
 exit_status fail(std::string_view why, exit_status status = exit_status::failed) {
-    complain_beside(why);
+    announce_error(why);
     return status;
 }
 
@@ -63,25 +63,24 @@ exit_status status_of(chat_end end, int signal) noexcept {
     return exit_status::failed;
 }
 
-/// Whether a line can be edited here: a person sits at both ends, and the terminal can move its
-/// cursor.
+/// Whether lines can be edited: stdin and stdout are terminals that can move their cursor.
 bool can_edit() noexcept {
     const char* kind = std::getenv("TERM");
     return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 &&
            (kind == nullptr || std::string_view{kind} != "dumb");
 }
 
-exit_status take_part(io::engine& home, std::vector<net::address> where, chat::chat_desk& desk,
-                      const chat_join_settings& s) {
-    chat::chat_client client{home, std::move(where), desk, s.chat};
-    const stop_signals stops{home, [&client] { client.stop(); }};
-    const chat_end end = io::run(home, client.run());
+exit_status run_chat(io::engine& engine, std::vector<net::address> where,
+                     chat::chat_ui& terminal_ui, const chat_join_settings& s) {
+    chat::chat_client client{engine, std::move(where), terminal_ui, s.chat};
+    const stop_signals stops{engine, [&client] { client.stop(); }};
+    const chat_end end = io::run(engine, client.run());
     return status_of(end, stops.first());
 }
 
-/// The terminal on stdout once more, so that a write to it never waits: that it does not is said
-/// to our description of it alone (open(2)), for the other one is the shell's, too.
-unique_fd own_screen() noexcept {
+/// Opens the terminal on stdout again with O_NONBLOCK, so that a write never waits. The flag
+/// belongs to the new open file description alone (open(2)); the shell shares the old one.
+unique_fd reopen_stdout() noexcept {
     return unique_fd{::open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)};
 }
 
@@ -89,23 +88,23 @@ exit_status fail_to_use_streams(error why) {
     return fail(fmt::format("cannot use standard input and output: {}", why.message()));
 }
 
-exit_status chat_on_terminal(io::engine& home, std::vector<net::address> where,
+exit_status chat_on_terminal(io::engine& engine, std::vector<net::address> where,
                              term::console& keyboard, const chat_join_settings& s) {
-    const unique_fd ours = own_screen();
-    const auto opened = term::console::open(home, ours ? ours.get() : STDOUT_FILENO);
+    const unique_fd reopened = reopen_stdout();
+    const auto opened = term::console::open(engine, reopened ? reopened.get() : STDOUT_FILENO);
     if (!opened) return fail_to_use_streams(opened.error());
     term::console& screen = **opened;
-    chat::typing_desk::options o{
-        .max_line = s.chat.max_line, .colour = may_colour(stdout), .beside = {}};
+    chat::line_editing_ui::options o{
+        .max_line = s.chat.max_line, .colour = term::may_colour(stdout), .beside = {}};
     if (::isatty(STDERR_FILENO) != 1) o.beside = announce;
-    chat::typing_desk desk{keyboard, screen, std::move(o)};
-    const auto raw = raw_terminal::enter(
-        home,
-        {.resized = [&desk](std::size_t columns, std::size_t rows) { desk.resize(columns, rows); },
-         .suspending = [&desk] { return desk.take_away(); },
-         .resumed = [&desk] { desk.draw_again(); }});
+    chat::line_editing_ui terminal_ui{keyboard, screen, std::move(o)};
+    const auto raw = term::raw_terminal::enter(
+        engine, {.resized = [&terminal_ui](std::size_t columns,
+                                           std::size_t rows) { terminal_ui.resize(columns, rows); },
+                 .suspending = [&terminal_ui] { return terminal_ui.take_away(); },
+                 .resumed = [&terminal_ui] { terminal_ui.draw_again(); }});
     if (!raw) return fail(fmt::format("cannot use the terminal: {}", raw.error().message()));
-    return take_part(home, std::move(where), desk, s);
+    return run_chat(engine, std::move(where), terminal_ui, s);
 }
 
 exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
@@ -126,23 +125,23 @@ exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
                                 in_quotes(s.where), where.error().message()),
                     exit_status::unreachable);
     }
-    auto home = open_engine(s.engine.value_or(engine_request::automatic));
-    if (!home) return fail(home.error());
-    const auto keyboard = term::console::open(**home, STDIN_FILENO);
+    auto engine = open_engine(s.engine.value_or(engine_request::automatic));
+    if (!engine) return fail(engine.error());
+    const auto keyboard = term::console::open(**engine, STDIN_FILENO);
     if (!keyboard) return fail_to_use_streams(keyboard.error());
-    if (can_edit()) return chat_on_terminal(**home, std::move(*where), **keyboard, s);
-    const auto screen = term::console::open(**home, STDOUT_FILENO);
+    if (can_edit()) return chat_on_terminal(**engine, std::move(*where), **keyboard, s);
+    const auto screen = term::console::open(**engine, STDOUT_FILENO);
     if (!screen) return fail_to_use_streams(screen.error());
-    chat::plain_desk desk{
+    chat::plain_ui terminal_ui{
         **keyboard,
         **screen,
-        {.note = announce, .complaint = complain_beside, .prompt = {}, .answered = {}},
+        {.note = announce, .complaint = announce_error, .prompt = {}, .answered = {}},
         s.chat.max_line,
         ::isatty(STDIN_FILENO) == 1};
-    return take_part(**home, std::move(*where), desk, s);
+    return run_chat(**engine, std::move(*where), terminal_ui, s);
 }
 
-/// A name or a room: one word, which the server judges further.
+/// A name or a room: a word, which the server checks further.
 reading<std::string> read_word(std::string_view text) {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);

@@ -1,4 +1,4 @@
-// `sluice chat join`: the client of a chat.
+// `sluice chat join`: the chat client.
 #pragma once
 
 #include "sluice/cli/commands.hpp"

@@ -1,4 +1,4 @@
-// Reads the options of a chat, opens its doors, and runs it until it is stopped.
+// Implements `sluice chat serve`: options of the chat server, and its run.
 #include "sluice/cli/chat/serve.hpp"
 
 #include <fmt/format.h>
@@ -12,15 +12,15 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/chat/server/server.hpp"
+#include "sluice/chat/server/chat_service.hpp"
 #include "sluice/cli/chat/counters.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/server_signals.hpp"
-#include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/io/run.hpp"
@@ -39,9 +39,9 @@ struct chat_serve_settings {
     bool stats = false;
 };
 
-/// A sentence without its full stop, or nothing.
+/// Why the window is too small, a sentence without its full stop; empty if it is not.
 std::string why_no_window(const chat::limits& l) {
-    // A line can grow fourfold when its control characters are written out.
+    // A line with its control characters escaped can be four times as long.
     const std::size_t least = 8 * l.max_line;
     if (l.window >= least) return {};
     return fmt::format("--window {} is too small for --max-line {}; give it at least {}",
@@ -49,7 +49,7 @@ std::string why_no_window(const chat::limits& l) {
                        wire::format_size(least));
 }
 
-/// A rate that was chosen has a burst of its own.
+/// Applies the chosen rates; each replaces the default burst, too.
 void set_rates(chat::limits& l, const chat_serve_settings& s) {
     constexpr std::uint64_t usual_burst = 10;
     if (s.rate) l.rate = static_cast<double>(*s.rate);
@@ -73,39 +73,18 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     }
     if (const auto why = why_no_window(s.allowed); !why.empty()) return complain(command, why);
     set_up_output(s.common, pair->model);
-    raise_open_files();
-    auto home = open_engine(pair->engine);
-    if (!home) return log_failure(home.error());
-    const unsigned shards = model::workers_of(s.common.workers);
-    auto doors = open_shared_doors(s.common.listen, shards);
-    if (!doors) return log_failure(doors.error());
-    const auto where = net::address::local_of(doors->front().get());
-
     s.allowed.max_clients = s.common.max_clients;
-    s.allowed.max_per_address = s.common.max_per_address;
     s.allowed.write_deadline = s.write_deadline;
     set_rates(s.allowed, s);
     transcript_on_stdout shown;
-    chat::server server{std::move(*doors),
-                        {.allowed = s.allowed,
-                         .shards = shards,
-                         .engine = {},
-                         .grace = s.common.grace,
-                         .seen = s.common.quiet || !given.out ? nullptr : &shown,
-                         .troubles = [](std::string_view what) { log(log_level::warn, what); }}};
-    const stop_signals stops{**home, [&server] { server.stop(); }};
-    const server_signals others{
-        **home, [&server] { server.stop(); },
-        [&server] { server.count([](const chat::counters& c) { announce_counters(c); }); }};
-    const auto served = io::run(**home, server.run(**home, [&] {
-        announce_listening(where.value_or(net::address{}), pair->model, (*home)->which());
-    }));
-    if (!served) {
-        return log_failure(fmt::format("cannot start {} shards: {}; use fewer with --workers",
-                                       shards, served.error().message()));
-    }
-    if (s.stats) announce_counters(server.counted());
-    return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
+    chat::chat_service chat{{.allowed = s.allowed,
+                             .shards = model::workers_of(s.common.workers),
+                             .seen = s.common.quiet || !given.out ? nullptr : &shown}};
+    const auto count = [&chat] { announce_counters(chat.counted()); };
+    return run_server(command, s.common, *pair,
+                      {.listeners = {{.where = s.common.listen, .state = chat.state()}},
+                       .after = s.stats ? count : std::function<void()>{},
+                       .count = count});
 }
 
 reading<std::uint64_t> read_private_limit(std::string_view text) {

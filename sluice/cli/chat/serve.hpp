@@ -1,4 +1,4 @@
-// `sluice chat serve`: a group chat for whoever connects.
+// `sluice chat serve`: the chat server.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,4 +1,4 @@
-// Asks one question, or many at a time, and says how it went.
+// Implements `sluice compute ask`: asks one question or many, and reports rate and latency.
 #include "sluice/cli/compute/ask.hpp"
 
 #include <fmt/format.h>
@@ -19,12 +19,12 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
-#include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
-#include "sluice/cli/words.hpp"
-#include "sluice/compute/client/asker.hpp"
+#include "sluice/cli/text.hpp"
+#include "sluice/compute/client/load_client.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/wire/text.hpp"
@@ -32,17 +32,17 @@
 namespace sluice::cli {
 namespace {
 
-using compute::asked;
+using compute::load_client_result;
 
 struct ask_settings {
     std::string where;
-    compute::asking what;
+    compute::load_client_options load;
     std::chrono::milliseconds timeout{60'000};
     std::optional<engine_request> engine;
     bool json = false;
 };
 
-/// A line on a terminal that overwrites itself.
+/// A progress bar on a terminal.
 class bar {
  public:
     explicit bar(std::uint64_t all) noexcept
@@ -82,32 +82,32 @@ double in_seconds(io::duration d) {
     return std::chrono::duration<double>(d).count();
 }
 
-double rate_of(const asked& a) {
+double rate_of(const load_client_result& a) {
     return a.elapsed.count() > 0 ? static_cast<double>(a.answered) / in_seconds(a.elapsed) : 0;
 }
 
-std::string in_words(io::duration d) {
+std::string format_duration(io::duration d) {
     const double ms = in_milliseconds(d);
     if (ms >= 1000) return fmt::format("{:.2f} s", ms / 1000);
     if (ms >= 1) return fmt::format("{:.2f} ms", ms);
     return fmt::format("{:.0f} us", ms * 1000);
 }
 
-std::string question_and_answer(const ask_settings& s, const asked& a) {
-    const auto& said = a.answer ? a.answer : a.refusal;
-    if (!said) return {};
-    return fmt::format("function({}): {}\n", wire::printable(s.what.question),
-                       wire::printable(*said));
+std::string question_and_answer(const ask_settings& s, const load_client_result& a) {
+    const auto& reply = a.answer ? a.answer : a.refusal;
+    if (!reply) return {};
+    return fmt::format("function({}): {}\n", wire::printable(s.load.question),
+                       wire::printable(*reply));
 }
 
-std::string summary(const ask_settings& s, const asked& a) {
+std::string summary(const ask_settings& s, const load_client_result& a) {
     auto text = fmt::format("{} answers in {:.3f} s: {:.1f} a second ({} clients x {} questions)\n",
                             grouped(a.answered), in_seconds(a.elapsed), rate_of(a),
-                            grouped(s.what.clients), grouped(s.what.requests));
+                            grouped(s.load.clients), grouped(s.load.requests));
     if (a.answered > 0) {
-        text += fmt::format("latency: p50 {}, p90 {}, p99 {}, max {}\n", in_words(a.took.at(0.5)),
-                            in_words(a.took.at(0.9)), in_words(a.took.at(0.99)),
-                            in_words(a.took.max()));
+        text += fmt::format("latency: p50 {}, p90 {}, p99 {}, max {}\n",
+                            format_duration(a.took.at(0.5)), format_duration(a.took.at(0.9)),
+                            format_duration(a.took.at(0.99)), format_duration(a.took.max()));
     }
     if (a.errors.empty()) return text + "errors: none\n";
     std::string list;
@@ -117,13 +117,13 @@ std::string summary(const ask_settings& s, const asked& a) {
     return text + "errors: " + list + '\n';
 }
 
-std::string as_json(const ask_settings& s, const asked& a) {
+std::string as_json(const ask_settings& s, const load_client_result& a) {
     nlohmann::ordered_json j;
-    j["question"] = s.what.question;
+    j["question"] = s.load.question;
     j["answer"] = a.answer ? nlohmann::json(*a.answer) : nlohmann::json(nullptr);
-    j["clients"] = s.what.clients;
-    j["requests"] = s.what.requests;
-    j["reconnect"] = s.what.reconnect;
+    j["clients"] = s.load.clients;
+    j["requests"] = s.load.requests;
+    j["reconnect"] = s.load.reconnect;
     j["answered"] = a.answered;
     j["seconds"] = in_seconds(a.elapsed);
     j["rate"] = rate_of(a);
@@ -136,14 +136,14 @@ std::string as_json(const ask_settings& s, const asked& a) {
     return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
-exit_status judge(const asked& a, int signal) {
+exit_status status_of(const load_client_result& a, int signal) {
     if (signal != 0) return signal == SIGINT ? exit_status::interrupted : exit_status::failed;
     if (a.errors.empty()) return exit_status::done;
     return a.lost ? exit_status::unreachable : exit_status::failed;
 }
 
-/// What to say where nobody answered at all.
-void explain_silence(const ask_settings& s, const asked& a) {
+/// Announces why no question was answered.
+void announce_no_answer(const ask_settings& s, const load_client_result& a) {
     for (const auto& [kind, count] : a.errors) {
         static_cast<void>(announce_failure(
             a.reached
@@ -158,7 +158,7 @@ void explain_silence(const ask_settings& s, const asked& a) {
 exit_status ask(const CLI::App& command, ask_settings& s) {
     settle_standard_streams();
     raise_open_files();
-    if (s.what.question.find('\n') != std::string::npos) {
+    if (s.load.question.find('\n') != std::string::npos) {
         return complain(command, "a question is one line; ask the lines one by one");
     }
     auto where = net::resolve(s.where);
@@ -168,21 +168,21 @@ exit_status ask(const CLI::App& command, ask_settings& s) {
                         in_quotes(s.where), where.error().message()),
             exit_status::unreachable);
     }
-    auto home = open_engine(s.engine.value_or(engine_request::automatic));
-    if (!home) return announce_failure(home.error(), exit_status::failed);
-    s.what.where = std::move(*where);
-    s.what.timeout = s.timeout;
-    const auto all = s.what.clients * s.what.requests;
-    compute::asker questions{**home, s.what};
-    asked outcome;
+    auto engine = open_engine(s.engine.value_or(engine_request::automatic));
+    if (!engine) return announce_failure(engine.error(), exit_status::failed);
+    s.load.where = std::move(*where);
+    s.load.timeout = s.timeout;
+    const auto all = s.load.clients * s.load.requests;
+    compute::load_client client{**engine, s.load};
+    load_client_result outcome;
     int signal = 0;
     {
-        const stop_signals stops{**home, [&questions] { questions.stop(); }};
+        const stop_signals stops{**engine, [&client] { client.stop(); }};
         bar progress{all};
         auto draw = [&progress](std::uint64_t done) { progress.draw(done); };
-        outcome = io::run(**home,
-                          questions.run(progress.shown() ? std::function<void(std::uint64_t)>{draw}
-                                                         : std::function<void(std::uint64_t)>{}));
+        outcome =
+            io::run(**engine, client.run(progress.shown() ? std::function<void(std::uint64_t)>{draw}
+                                                          : std::function<void(std::uint64_t)>{}));
         signal = stops.first();
     }
     if (s.json) {
@@ -191,8 +191,8 @@ exit_status ask(const CLI::App& command, ask_settings& s) {
         print(question_and_answer(s, outcome));
         if (all > 1) print(summary(s, outcome));
     }
-    if (outcome.answered == 0 && !outcome.refusal) explain_silence(s, outcome);
-    return judge(outcome, signal);
+    if (outcome.answered == 0 && !outcome.refusal) announce_no_answer(s, outcome);
+    return status_of(outcome, signal);
 }
 
 }  // namespace
@@ -204,15 +204,15 @@ void add_compute_ask(commands& all, CLI::App& compute) {
     auto s = std::make_shared<ask_settings>();
     add_value(*command, "ADDRESS", s->where, read_address, "", "HOST:PORT or PORT")->required();
     add_value(
-        *command, "N", s->what.question,
+        *command, "N", s->load.question,
         [](std::string_view text) -> reading<std::string> { return std::string{text}; }, "",
         "What to ask: a number for fib")
         ->required();
-    add_value(*command, "--clients", s->what.clients, count_from{1, most_clients}, "C",
+    add_value(*command, "--clients", s->load.clients, count_from{1, most_clients}, "C",
               "Clients that ask at a time, a connection each (1)");
-    add_value(*command, "--requests", s->what.requests, count_from{1, most_requests}, "R",
+    add_value(*command, "--requests", s->load.requests, count_from{1, most_requests}, "R",
               "Questions that each of them asks, one after another (1)");
-    command->add_flag("--reconnect", s->what.reconnect, "A new connection for each question");
+    command->add_flag("--reconnect", s->load.reconnect, "A new connection for each question");
     add_value(*command, "--timeout", s->timeout, read_duration, "TIME",
               "For a connection, and for an answer (60s)");
     command->add_flag("--json", s->json, "Print one JSON object");

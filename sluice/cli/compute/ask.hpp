@@ -1,4 +1,4 @@
-// `sluice compute ask`.
+// `sluice compute ask`: sends questions to a compute server.
 #pragma once
 
 #include <CLI/CLI.hpp>

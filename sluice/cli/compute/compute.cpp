@@ -20,12 +20,12 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/service_counters.hpp"
-#include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/compute/server/process_guard.hpp"
 #include "sluice/compute/server/process_pool.hpp"
 #include "sluice/model/model.hpp"
@@ -35,12 +35,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-enum class work_kind : std::uint8_t { fib, echo, sleep };
+enum class handler_kind : std::uint8_t { fib, echo, sleep };
 
 struct compute_settings {
     serve_options common;
     compute::compute_options compute;
-    work_kind work = work_kind::fib;
+    handler_kind handler = handler_kind::fib;
     unsigned limit = 34;
     std::chrono::milliseconds deadline{0};
     std::chrono::milliseconds idle_time{std::chrono::minutes{5}};
@@ -52,13 +52,13 @@ struct compute_settings {
 
 constexpr auto longest_sleep = 1h;
 
-std::unique_ptr<compute::work> make_work(const compute_settings& s,
-                                         compute::process_pool* programs) {
-    if (programs != nullptr) return compute::make_programs(*programs);
-    switch (s.work) {
-        case work_kind::fib: return compute::make_fib(s.limit);
-        case work_kind::echo: return compute::make_echo();
-        case work_kind::sleep: return compute::make_sleep(longest_sleep);
+std::unique_ptr<compute::handler> make_handler(const compute_settings& s,
+                                               compute::process_pool* pool) {
+    if (pool != nullptr) return compute::make_programs(*pool);
+    switch (s.handler) {
+        case handler_kind::fib: return compute::make_fib(s.limit);
+        case handler_kind::echo: return compute::make_echo();
+        case handler_kind::sleep: return compute::make_sleep(longest_sleep);
     }
     return nullptr;
 }
@@ -67,7 +67,7 @@ double in_seconds(std::uint64_t nanoseconds) {
     return static_cast<double>(nanoseconds) / 1e9;
 }
 
-void report(const compute::tally& t) {
+void report(const compute::compute_counters& t) {
     log(log_level::info,
         fmt::format(
             "answered {} at once and {} after work; {} busy, {} late, {} failed, {} too "
@@ -89,11 +89,11 @@ void report(const compute::process_counters& c) {
                     grouped(c.started), grouped(c.ended), grouped(c.killed), grouped(c.unasked)));
 }
 
-std::expected<std::unique_ptr<compute::process_pool>, std::string> make_programs(
+std::expected<std::unique_ptr<compute::process_pool>, std::string> make_pool(
     const compute_settings& s, model_kind model, const compute::process_guard* guard) {
     compute::process_pool_options o;
     o.command = s.program;
-    // A process that serves one client asks one thing at a time.
+    // A forked process serves one client, which asks one question at a time.
     o.count = model == model_kind::fork ? 1 : model::workers_of(s.common.workers);
     o.queue = s.compute.queue;
     if (s.deadline > 0ms) o.deadline = s.deadline;
@@ -101,12 +101,12 @@ std::expected<std::unique_ptr<compute::process_pool>, std::string> make_programs
     o.holds_thread = model == model_kind::sync || model == model_kind::pool;
     o.guard = guard;
     o.heard = [](std::string_view line) { log(log_level::info, line); };
-    o.trouble = [](std::string_view what) { log(log_level::warn, what); };
+    o.on_error = [](std::string_view what) { log(log_level::warn, what); };
     return compute::process_pool::make(std::move(o));
 }
 
-/// What a program of the fork model, which has one client, is told of it (RFC 3875).
-std::vector<std::string> describe_client(model::guest& client) {
+/// The environment of a program of the fork model, which has a single client (RFC 3875).
+std::vector<std::string> describe_client(model::session& client) {
     const auto peer = client.peer().peer();
     if (!peer || peer->family() == AF_UNSPEC) return {};
     auto host = peer->to_string();
@@ -115,48 +115,48 @@ std::vector<std::string> describe_client(model::guest& client) {
     return {"REMOTE_ADDR=" + host, "REMOTE_PORT=" + std::to_string(peer->port())};
 }
 
-/// Lets programs finish what they were asked while the server drains, and tells them to end half a
-/// second before the grace is over: then they are killed.
-void stop_programs(compute::process_pool& programs, io::duration grace) {
+/// Lets programs finish their answers while the server drains, tells them to end half a second
+/// before the grace is over, and then kills them.
+void stop_pool(compute::process_pool& pool, io::duration grace) {
     const auto now = io::clock::now();
-    programs.stop(io::after(now, std::max<io::duration>(grace - 500ms, grace / 2)),
-                  io::after(now, grace));
+    pool.stop(io::after(now, std::max<io::duration>(grace - 500ms, grace / 2)),
+              io::after(now, grace));
 }
 
-/// Stops programs as soon as no client is left, and waits until they have ended.
-void end_programs(compute::process_pool& programs, io::duration grace) {
+/// Stops programs once no client is left, and waits for their end.
+void join_pool(compute::process_pool& pool, io::duration grace) {
     const auto now = io::clock::now();
-    programs.stop(now, io::after(now, grace));
-    programs.join();
+    pool.stop(now, io::after(now, grace));
+    pool.join();
 }
 
-/// One client of the fork model, and its program, in a process that ends without destructors.
-coro::task<void> serve_with_program(model::guest& client, const model::service& serve,
-                                    compute::process_pool& programs, io::duration grace) {
+/// Serves a client of the fork model with its program, in a process that exits without destructors.
+coro::task<void> serve_with_program(model::session& client, const model::service& serve,
+                                    compute::process_pool& pool, io::duration grace) {
     struct on_drain : coro::cancel_hook {
         on_drain(compute::process_pool& p, io::duration g)
             : cancel_hook{[](cancel_hook& h) noexcept {
                   auto& self = static_cast<on_drain&>(h);
-                  stop_programs(self.programs, self.grace);
+                  stop_pool(self.pool, self.grace);
               }},
-              programs{p},
+              pool{p},
               grace{g} {}
         on_drain(const on_drain&) = delete;
         on_drain& operator=(const on_drain&) = delete;
         ~on_drain() { unlink(); }
-        compute::process_pool& programs;
+        compute::process_pool& pool;
         io::duration grace;
-    } drain{programs, grace};
-    if (!client.patience().cancelled()) client.patience().watch(drain);
-    programs.set_environment(describe_client(client));
+    } drain{pool, grace};
+    if (!client.drain_context().cancelled()) client.drain_context().watch(drain);
+    pool.set_environment(describe_client(client));
     auto served = co_await serve(client).outcome();
-    if (!served) client.peer().reset_on_close();
+    if (!served) client.peer().set_linger_reset();
     co_await client.peer().close();
-    end_programs(programs, grace);
+    join_pool(pool, grace);
     if (!served) throw std::bad_alloc{};
 }
 
-/// What is wrong with the words that are left over.
+/// Why the words that are left over are not a program; none if they are.
 std::optional<std::string> why_no_program(CLI::App& command, const compute_settings& s) {
     if (!s.program.empty() && (!s.runs_program || s.program.front().starts_with('-'))) {
         return explain_unknown(command, s.program.front());
@@ -179,40 +179,40 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     s.compute.idle_time = s.idle_time;
     s.compute.stall_time = s.stall_time;
     std::unique_ptr<compute::process_guard> guard;
-    std::unique_ptr<compute::process_pool> programs;
+    std::unique_ptr<compute::process_pool> pool;
     if (!s.program.empty()) {
         if (auto started = compute::process_guard::start()) guard = std::move(*started);
-        auto made = make_programs(s, pair->model, guard.get());
+        auto made = make_pool(s, pair->model, guard.get());
         if (!made) return complain(command, made.error());
-        programs = std::move(*made);
-        if (pair->model != model_kind::fork) programs->start();
+        pool = std::move(*made);
+        if (pair->model != model_kind::fork) pool->start();
     }
-    compute::compute answers{make_work(s, programs.get()), s.compute};
+    compute::compute_service answers{make_handler(s, pool.get()), s.compute};
     auto serve_one = answers.service();
-    if (programs && pair->model == model_kind::fork) {
-        serve_one = [&programs, &s, inner = answers.service()](model::guest& client) {
-            return serve_with_program(client, inner, *programs, s.common.grace);
+    if (pool && pair->model == model_kind::fork) {
+        serve_one = [&pool, &s, inner = answers.service()](model::session& client) {
+            return serve_with_program(client, inner, *pool, s.common.grace);
         };
     }
-    const auto on_stage = [&programs, &s](model::stage now) {
-        if (!programs) return;
-        stop_programs(*programs, now == model::stage::ending ? io::duration{} : s.common.grace);
+    const auto on_stage = [&pool, &s](model::stage now) {
+        if (!pool) return;
+        stop_pool(*pool, now == model::stage::ending ? io::duration{} : s.common.grace);
     };
-    const auto after = [&answers, &programs, &s] {
-        if (programs) end_programs(*programs, s.common.grace);
+    const auto after = [&answers, &pool, &s] {
+        if (pool) join_pool(*pool, s.common.grace);
         if (s.common.quiet) return;
         report(answers.counted());
-        if (programs) report(programs->counted());
+        if (pool) report(pool->counted());
     };
     const std::vector<int> keep = guard ? std::vector<int>{guard->fd()} : std::vector<int>{};
     return run_server(command, s.common, *pair,
-                      {.doors = {{.where = s.common.listen, .serve = std::move(serve_one)}},
+                      {.listeners = {{.where = s.common.listen, .serve = std::move(serve_one)}},
                        .on_stage = on_stage,
                        .after = after,
                        .count =
-                           [&answers, &programs] {
+                           [&answers, &pool] {
                                announce_counters(answers.counted());
-                               if (programs) announce_counters(programs->counted());
+                               if (pool) announce_counters(pool->counted());
                            },
                        .keep = keep});
 }
@@ -224,14 +224,15 @@ reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {
 }
 
 void add_compute_serve(commands& all, CLI::App& compute) {
-    constexpr std::array<std::pair<std::string_view, work_kind>, 3> works{
-        {{"fib", work_kind::fib}, {"echo", work_kind::echo}, {"sleep", work_kind::sleep}}};
+    constexpr std::array<std::pair<std::string_view, handler_kind>, 3> handlers{
+        {{"fib", handler_kind::fib}, {"echo", handler_kind::echo}, {"sleep", handler_kind::sleep}}};
     constexpr std::uint64_t most_queued = 1'000'000;
     constexpr std::uint64_t largest_fib = 92;
     auto* serve_command = compute.add_subcommand("serve", "Answer whoever asks");
     auto s = std::make_shared<compute_settings>();
     s->common.listen = "127.0.0.1:2999";
-    add_value(*serve_command, "--work", s->work, one_of{works}, "WHAT", "fib, echo, sleep (fib)");
+    add_value(*serve_command, "--work", s->handler, one_of{handlers}, "WHAT",
+              "fib, echo, sleep (fib)");
     add_framing_option(*serve_command, s->compute.framing);
     add_max_line_option(*serve_command, s->compute.max_line, "question");
     add_value(*serve_command, "--queue", s->compute.queue, count_from{0, most_queued}, "N",
@@ -254,7 +255,7 @@ void add_compute_serve(commands& all, CLI::App& compute) {
                             "own words come last");
     serve_command->add_flag("--fresh", s->fresh,
                             "A new process of --exec's program for each question");
-    // From the first word that is no flag of ours, all belongs to the program.
+    // The first word that is not a flag of ours begins the program's command line.
     serve_command->prefix_command();
     add_serve_options(*serve_command, s->common);
     all.on(*serve_command, [serve_command, s] { return serve_compute(*serve_command, *s); });

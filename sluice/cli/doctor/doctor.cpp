@@ -1,4 +1,4 @@
-// `sluice doctor`: examines the machine and says what it means for sluice.
+// `sluice doctor`: checks the host for sluice, and reports the findings.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,11 +12,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "sluice/cli/doctor/findings.hpp"
-#include "sluice/cli/doctor/machine.hpp"
+#include "sluice/cli/doctor/checks.hpp"
+#include "sluice/cli/doctor/host_facts.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/subcommands.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/io/engines/uring_probe.hpp"
 #include "sluice/term/colour.hpp"
 
@@ -26,13 +26,13 @@ namespace {
 using json = nlohmann::ordered_json;
 
 struct diagnosis {
-    machine here;
+    machine host;
     io::uring_support uring;
     std::vector<finding> findings;
 
     [[nodiscard]] std::string_view engine() const { return uring.usable ? "uring" : "epoll"; }
-    [[nodiscard]] auto count(mark verdict) const {
-        return std::ranges::count(findings, verdict, &finding::verdict);
+    [[nodiscard]] auto count(mark result) const {
+        return std::ranges::count(findings, result, &finding::verdict);
     }
     [[nodiscard]] mark worst() const {
         return std::ranges::max(findings, {}, &finding::verdict).verdict;
@@ -40,8 +40,8 @@ struct diagnosis {
 };
 
 diagnosis examine() {
-    diagnosis found{.here = read_machine(), .uring = io::probe_uring(), .findings = {}};
-    found.findings = judge_machine(found.here, found.uring);
+    diagnosis found{.host = read_machine(), .uring = io::probe_uring(), .findings = {}};
+    found.findings = judge_machine(found.host, found.uring);
     return found;
 }
 
@@ -49,8 +49,8 @@ json text_or_null(const std::string& text) {
     return text.empty() ? json(nullptr) : json(text);
 }
 
-/// What the probe found of one feature; unknown where io_uring was refused as a whole.
-mark judge_feature(const io::uring_support& uring, const io::uring_feature& feature) {
+/// The mark of a feature in the probe; unknown if the kernel refused io_uring as a whole.
+mark check_feature(const io::uring_support& uring, const io::uring_feature& feature) {
     if (uring.*feature.found) return mark::ok;
     return uring.refusal ? mark::unknown : mark::warn;
 }
@@ -58,10 +58,10 @@ mark judge_feature(const io::uring_support& uring, const io::uring_feature& feat
 json features_as_json(const io::uring_support& uring) {
     json features = json::object();
     for (const auto& feature : io::uring_features()) {
-        const auto verdict = judge_feature(uring, feature);
+        const auto result = check_feature(uring, feature);
         features[feature.name] = {
-            {"found", verdict == mark::unknown ? json(nullptr) : json(verdict == mark::ok)},
-            {"mark", to_text(verdict)},
+            {"found", result == mark::unknown ? json(nullptr) : json(result == mark::ok)},
+            {"mark", to_text(result)},
             {"needed", feature.needed},
             {"since", feature.since},
             {"gives", feature.gives}};
@@ -80,7 +80,7 @@ void print_json(const diagnosis& found) {
             {"meaning", each.meaning},
             {"change", each.change}};
     }
-    document["kernel"]["release"]["architecture"] = found.here.architecture;
+    document["kernel"]["release"]["architecture"] = found.host.architecture;
     auto& uring = document["io_uring"];
     uring["usable"]["why_not"] = text_or_null(found.uring.why_not);
     uring["usable"]["errno"] =
@@ -88,14 +88,14 @@ void print_json(const diagnosis& found) {
     uring["sysctl"] = around.disabled ? json(*around.disabled) : json(nullptr);
     uring["seccomp"] = around.seccomp ? json(*around.seccomp) : json(nullptr);
     uring["features"] = features_as_json(found.uring);
-    document["unreadable"] = found.here.unreadable;
+    document["unreadable"] = found.host.unreadable;
     print(document.dump(2, ' ', false, json::error_handler_t::replace) + '\n');
 }
 
-std::string coloured(mark verdict, bool colour) {
-    auto word = fmt::format("{:<4}", to_text(verdict));
+std::string coloured(mark result, bool colour) {
+    auto word = fmt::format("{:<4}", to_text(result));
     if (!colour) return word;
-    const int code = verdict == mark::ok ? 32 : verdict == mark::bad ? 31 : 33;
+    const int code = result == mark::ok ? 32 : result == mark::bad ? 31 : 33;
     return fmt::format("\x1b[{}m{}\x1b[0m", code, word);
 }
 
@@ -109,9 +109,9 @@ std::string features_as_text(const io::uring_support& uring, bool colour) {
     }
     std::string text;
     for (const auto& feature : io::uring_features()) {
-        const auto verdict = judge_feature(uring, feature);
-        text += fmt::format("  {}  {:<21} {:<7}  {} (Linux {})\n", coloured(verdict, colour),
-                            feature.name, verdict == mark::ok ? "found" : "missing", feature.gives,
+        const auto result = check_feature(uring, feature);
+        text += fmt::format("  {}  {:<21} {:<7}  {} (Linux {})\n", coloured(result, colour),
+                            feature.name, result == mark::ok ? "found" : "missing", feature.gives,
                             feature.since);
     }
     return text;
@@ -127,7 +127,7 @@ std::string as_text(const finding& each, bool colour) {
     return text;
 }
 
-/// What is to be changed or could not be seen, the worst first.
+/// The findings that are not ok, the worst first.
 std::vector<finding> problems_of(const std::vector<finding>& all) {
     std::vector<finding> found;
     std::ranges::copy_if(all, std::back_inserter(found),
@@ -137,16 +137,16 @@ std::vector<finding> problems_of(const std::vector<finding>& all) {
 }
 
 void print_text(const diagnosis& found) {
-    const bool colour = may_colour(stdout);
+    const bool colour = term::may_colour(stdout);
     std::string text =
         fmt::format("sluice " SLUICE_VERSION " on Linux {} {}: --engine auto takes {}\n",
-                    found.here.release, found.here.architecture, found.engine());
+                    found.host.release, found.host.architecture, found.engine());
     const auto problems = problems_of(found.findings);
     if (!problems.empty()) text += "\nto look at\n";
     for (const auto& each : problems) text += as_text(each, colour);
     std::string_view section;
     for (const auto& each : found.findings) {
-        // io_uring has its features to show in any case.
+        // The features of io_uring are shown in any case.
         const bool fine = each.verdict == mark::ok;
         if (!fine && each.section != "io_uring") continue;
         if (each.section != section) text += fmt::format("\n{}\n", each.section);
@@ -155,7 +155,7 @@ void print_text(const diagnosis& found) {
         if (section == "io_uring") text += features_as_text(found.uring, colour);
     }
     text += '\n';
-    for (const auto& file : found.here.unreadable) {
+    for (const auto& file : found.host.unreadable) {
         text += fmt::format("{} could not be read here.\n", file);
     }
     text += wrapped(fmt::format("{} ok, {} to look at, {} bad, {} unknown. What sysctl -w changes "

@@ -1,4 +1,4 @@
-// Finds the server, runs the client, and puts its end into words.
+// Implements the shared part of `files put` and `files get`.
 #include "sluice/cli/files/client.hpp"
 
 #include <fmt/format.h>
@@ -15,9 +15,9 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/serving.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/stop_signals.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/wire/size.hpp"
@@ -34,12 +34,12 @@ std::string in_one_line(const nlohmann::ordered_json& j) {
     return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
-exit_status status_of(files::trouble_kind kind) noexcept {
+exit_status status_of(files::transfer_error_kind kind) noexcept {
     switch (kind) {
-        case files::trouble_kind::failed: return exit_status::failed;
-        case files::trouble_kind::unreachable: return exit_status::unreachable;
-        case files::trouble_kind::corrupted: return exit_status::corrupted;
-        case files::trouble_kind::cancelled: return exit_status::interrupted;
+        case files::transfer_error_kind::failed: return exit_status::failed;
+        case files::transfer_error_kind::unreachable: return exit_status::unreachable;
+        case files::transfer_error_kind::corrupted: return exit_status::corrupted;
+        case files::transfer_error_kind::cancelled: return exit_status::interrupted;
     }
     return exit_status::failed;
 }
@@ -84,8 +84,8 @@ std::string details_of(const file_outcome& f) {
     return text;
 }
 
-exit_status say_trouble(const progress_display& display, const std::string& file,
-                        const files::trouble& t) {
+exit_status report_error(const progress_display& display, const std::string& file,
+                         const files::transfer_error& t) {
     const auto status = status_of(t.kind);
     if (display.in_json()) {
         nlohmann::ordered_json j;
@@ -112,16 +112,16 @@ exit_status run_client(const client_settings& s, const http::url& to, files::cli
                        progress_display& display, const client_work& work) {
     auto where = net::resolve(to.authority);
     if (!where) {
-        return say_trouble(
+        return report_error(
             display, to.to_string(),
-            {.kind = files::trouble_kind::unreachable,
+            {.kind = files::transfer_error_kind::unreachable,
              .what = fmt::format("cannot find {} ({}); check the name, or give an IP address",
                                  in_quotes(to.authority), where.error().message())});
     }
-    auto home = open_engine(s.engine.value_or(engine_request::automatic));
-    if (!home) {
-        return say_trouble(display, to.to_string(),
-                           {.kind = files::trouble_kind::failed, .what = home.error()});
+    auto engine = open_engine(s.engine.value_or(engine_request::automatic));
+    if (!engine) {
+        return report_error(display, to.to_string(),
+                            {.kind = files::transfer_error_kind::failed, .what = engine.error()});
     }
     o.where = std::move(*where);
     o.authority = to.authority;
@@ -130,23 +130,23 @@ exit_status run_client(const client_settings& s, const http::url& to, files::cli
         o.retries = static_cast<unsigned>(*s.retries);
         o.insist = true;
     }
-    o.on_retry = [&display](const files::trouble& why, io::duration pause) {
-        display.say_retry(why, pause);
+    o.on_retry = [&display](const files::transfer_error& why, io::duration pause) {
+        display.report_retry(why, pause);
     };
     io::offload_pool readers{{.workers = 1}};
-    files::link way{**home, readers, o};
-    coro::context root{(*home)->ready()};
+    files::link link{**engine, readers, o};
+    coro::context root{(*engine)->ready()};
     exit_status status = exit_status::done;
     int signal = 0;
     {
-        const stop_signals stops{**home, [&root] { root.cancel(); }};
-        status = io::run(**home, work(way), root);
-        way.drop();
+        const stop_signals stops{**engine, [&root] { root.cancel(); }};
+        status = io::run(**engine, work(link), root);
+        link.drop();
         signal = stops.first();
     }
     display.end();
-    const bool by_hand = status == exit_status::interrupted && signal != SIGINT;
-    return by_hand ? exit_status::failed : status;
+    const bool terminated = status == exit_status::interrupted && signal != SIGINT;
+    return terminated ? exit_status::failed : status;
 }
 
 }  // namespace sluice::cli

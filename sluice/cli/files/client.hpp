@@ -1,4 +1,4 @@
-// What `files put` and `files get` have in common: options, words, and what their end means.
+// Shared by `files put` and `files get`: options, reports, and exit statuses.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/client/link.hpp"
-#include "sluice/files/client/trouble.hpp"
+#include "sluice/files/client/transfer_error.hpp"
 #include "sluice/http/digest_field.hpp"
 #include "sluice/http/url.hpp"
 
@@ -32,32 +32,32 @@ struct client_settings {
 /// Adds --progress, --retry, --timeout and --engine. `into` must outlive the parsing.
 void add_client_options(CLI::App& command, client_settings& into);
 
-/// One file that has come to its end, well or not.
+/// The outcome of a file's transfer.
 struct file_outcome {
     std::string file;   ///< as the user named it
-    std::string other;  ///< the URL, or the name that it got here
+    std::string other;  ///< the URL, or the name of the local file
     std::uint64_t bytes = 0;
     std::uint64_t resumed_from = 0;
     double seconds = 0;
     std::optional<http::sha256_value> sha256 = std::nullopt;
-    bool verified = false;  ///< both sides have the same digest
+    bool verified = false;  ///< both peers have the same digest
 };
 
-/// `"event":"done"` in one line, with its end.
+/// `"event":"done"` as a line with its newline.
 [[nodiscard]] std::string done_as_json(const file_outcome& f);
-/// What follows "Sent ... to ..." and "Received ... as ...": digest, rate, where it was resumed.
+/// The text after "Sent ... to ..." and "Received ... as ...": digest, rate, where it was resumed.
 [[nodiscard]] std::string details_of(const file_outcome& f);
 
-/// Says what came instead of the file, and gives what it means for the program's end.
-exit_status say_trouble(const progress_display& display, const std::string& file,
-                        const files::trouble& t);
-/// Of two ends of two files, the one that the program ends with.
+/// Reports why a file was not transferred; returns the exit status for it.
+exit_status report_error(const progress_display& display, const std::string& file,
+                         const files::transfer_error& t);
+/// The worse of two statuses of files, for the program to end with.
 [[nodiscard]] exit_status worse(exit_status a, exit_status b) noexcept;
 
-/// What runs on the engine, with the way to the server that `to` names.
+/// The client's coroutine on the engine, with its link to the server.
 using client_work = std::function<coro::task<exit_status>(files::link&)>;
-/// Finds the server, opens an engine, runs `work`, and cancels it at the first Ctrl-C or SIGTERM.
-/// A host that cannot be found, and the like, are said here.
+/// Resolves the host of `to`, opens an engine, runs `work`, and cancels it at the first SIGINT or
+/// SIGTERM. Reports its own errors, such as a host that cannot be resolved.
 [[nodiscard]] exit_status run_client(const client_settings& s, const http::url& to,
                                      files::client_options o, progress_display& display,
                                      const client_work& work);

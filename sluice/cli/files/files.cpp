@@ -1,4 +1,4 @@
-// `sluice files`: takes files in, and gives them out.
+// `sluice files`: the commands of the file server and its client.
 #include "sluice/cli/files/get.hpp"
 #include "sluice/cli/files/offer.hpp"
 #include "sluice/cli/files/put.hpp"

@@ -1,4 +1,4 @@
-// Fetches a file under its own name, under another, or onto stdout.
+// Downloads a file under its own name, under another, or to stdout.
 #include "sluice/cli/files/get.hpp"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/standard_streams.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/files/client/download.hpp"
 #include "sluice/http/url.hpp"
 #include "sluice/term/console.hpp"
@@ -37,54 +37,56 @@ struct get_settings {
     bool no_sync = false;
 };
 
-/// Where it goes.
+/// The target of a download.
 struct destination {
     std::string name;        ///< "-" is stdout
-    bool is_stream = false;  ///< something to write to rather than to replace: stdout, a device
+    bool is_stream = false;  ///< written to, not replaced: stdout, a device
 };
 
-std::expected<destination, std::string> settle(const get_settings& s, const http::url& from) {
+std::expected<destination, std::string> choose_destination(const get_settings& s,
+                                                           const http::url& from) {
     using mistake = std::unexpected<std::string>;
     if (s.output == "-") return destination{.name = "-", .is_stream = true};
     const bool tcp = from.scheme == http::url_scheme::tcp;
-    const auto own = tcp ? std::string{} : http::last_name(from.path);
+    const auto url_name = tcp ? std::string{} : http::last_name(from.path);
     std::string name = s.output;
     struct stat found{};
     const bool into_directory =
         !name.empty() &&
         (name.ends_with('/') || (::stat(name.c_str(), &found) == 0 && S_ISDIR(found.st_mode)));
     if (name.empty() || into_directory) {
-        if (own.empty()) {
+        if (url_name.empty()) {
             return mistake{tcp ? "a bare stream has no name; say where it goes with -o FILE"
                                : "the URL ends in no name; give that of a file, or say where it "
                                  "goes with -o FILE"};
         }
         if (into_directory && !name.ends_with('/')) name += '/';
-        name += own;
+        name += url_name;
     }
-    const bool there = ::stat(name.c_str(), &found) == 0;
-    return destination{.name = name, .is_stream = there && !S_ISREG(found.st_mode)};
+    const bool exists = ::stat(name.c_str(), &found) == 0;
+    return destination{.name = name, .is_stream = exists && !S_ISREG(found.st_mode)};
 }
 
-/// What runs on the engine.
+/// Downloads a file and reports the outcome.
 class receiver {
  public:
     receiver(const get_settings& s, const http::url& from, destination to,
              progress_display& display)
         : settings_{s}, from_{from}, to_{std::move(to)}, display_{display} {}
 
-    coro::task<exit_status> receive(files::link& way) {
-        files::progress told;
+    coro::task<exit_status> receive(files::link& link) {
+        files::progress progress;
         const auto begun = io::clock::now();
-        display_.begin(display_.in_json() || to_.name == "-" ? from_.to_string() : to_.name, told);
+        display_.begin(display_.in_json() || to_.name == "-" ? from_.to_string() : to_.name,
+                       progress);
         files::attempt<files::downloaded> done;
         if (to_.is_stream) {
-            done = co_await to_stream(way, told);
+            done = co_await to_stream(link, progress);
         } else {
-            done = co_await to_file(way, told);
+            done = co_await to_file(link, progress);
         }
         display_.end();
-        if (!done) co_return say_trouble(display_, from_.to_string(), with_advice(done.error()));
+        if (!done) co_return report_error(display_, from_.to_string(), with_advice(done.error()));
         const std::chrono::duration<double> took = io::clock::now() - begun;
         report(*done, took.count());
         co_return exit_status::done;
@@ -93,38 +95,39 @@ class receiver {
  private:
     [[nodiscard]] bool http() const noexcept { return from_.scheme == http::url_scheme::http; }
 
-    coro::task<files::attempt<files::downloaded>> to_stream(files::link& way,
-                                                            files::progress& told) {
-        unique_fd own;
+    coro::task<files::attempt<files::downloaded>> to_stream(files::link& link,
+                                                            files::progress& progress) {
+        unique_fd opened;
         if (to_.name != "-") {
-            own.reset(::open(to_.name.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-            if (!own)
+            opened.reset(::open(to_.name.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+            if (!opened)
                 co_return files::of_disk("opening " + in_quotes(to_.name), error::system(errno));
         }
-        auto into = term::console::open(way.home(), own ? own.get() : STDOUT_FILENO);
+        auto into = term::console::open(link.engine(), opened ? opened.get() : STDOUT_FILENO);
         if (!into) co_return files::of_disk("writing to " + in_quotes(to_.name), into.error());
-        if (http()) co_return co_await files::get_to(way, from_.target(), **into, told);
-        co_return co_await files::receive_to(way, **into, told);
+        if (http()) co_return co_await files::get_to(link, from_.target(), **into, progress);
+        co_return co_await files::receive_to(link, **into, progress);
     }
 
-    coro::task<files::attempt<files::downloaded>> to_file(files::link& way, files::progress& told) {
+    coro::task<files::attempt<files::downloaded>> to_file(files::link& link,
+                                                          files::progress& progress) {
         auto into = files::partial_file::beside(to_.name);
         if (!into) co_return files::of_disk("making " + in_quotes(to_.name), into.error());
         const files::download_options o{.resume = settings_.resume, .sync = !settings_.no_sync};
         files::attempt<files::downloaded> done;
         if (http()) {
-            done = co_await files::get_file(way, from_.target(), *into, o, told);
+            done = co_await files::get_file(link, from_.target(), *into, o, progress);
         } else {
-            done = co_await files::receive_file(way, *into, o, told);
+            done = co_await files::receive_file(link, *into, o, progress);
         }
         waits_ = into->waits();
         co_return done;
     }
 
-    /// What to do about it, where something can be done.
-    [[nodiscard]] files::trouble with_advice(files::trouble t) const {
-        const bool gone =
-            t.kind == files::trouble_kind::unreachable || t.kind == files::trouble_kind::cancelled;
+    /// Adds advice to the error.
+    [[nodiscard]] files::transfer_error with_advice(files::transfer_error t) const {
+        const bool gone = t.kind == files::transfer_error_kind::unreachable ||
+                          t.kind == files::transfer_error_kind::cancelled;
         if (waits_) {
             t.what += "; what has come is kept, get it again with --resume to go on from there";
         } else if (gone && !to_.is_stream) {
@@ -167,7 +170,7 @@ exit_status get(const CLI::App& command, const get_settings& s) {
     if (auto why = net::why_no_address(from->authority); !why.empty()) {
         return complain(command, why);
     }
-    auto to = settle(s, *from);
+    auto to = choose_destination(s, *from);
     if (!to) return complain(command, to.error());
     if (to->name == "-" && !given.out) return complain(command, "stdout is closed; use -o FILE");
     if (s.resume && (to->is_stream || from->scheme == http::url_scheme::tcp)) {
@@ -175,9 +178,9 @@ exit_status get(const CLI::App& command, const get_settings& s) {
                         "--resume goes with http:// and a file; a stream can only begin anew");
     }
     progress_display display{s.common.progress};
-    receiver one{s, *from, std::move(*to), display};
+    receiver download{s, *from, std::move(*to), display};
     return run_client(s.common, *from, {.receives = s.how}, display,
-                      [&](files::link& way) { return one.receive(way); });
+                      [&](files::link& link) { return download.receive(link); });
 }
 
 }  // namespace

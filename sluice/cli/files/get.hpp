@@ -1,4 +1,4 @@
-// `sluice files get`.
+// `sluice files get`: downloads a file.
 #pragma once
 
 #include <CLI/CLI.hpp>

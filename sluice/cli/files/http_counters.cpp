@@ -1,4 +1,4 @@
-// Names each counter once.
+// Names and descriptions of the counters of an HTTP file service.
 #include "sluice/cli/files/http_counters.hpp"
 
 #include <array>
@@ -15,7 +15,7 @@ using files::http_counters;
 struct http_counter {
     std::string_view name;
     std::atomic<std::uint64_t> http_counters::* value;
-    std::string_view words;
+    std::string_view description;
 };
 
 constexpr std::array http_counter_names{
@@ -55,7 +55,7 @@ void announce_counters(const http_counters& c) {
     std::array<counter, http_counter_names.size()> all;
     for (std::size_t i = 0; i < http_counter_names.size(); ++i) {
         all[i] = {http_counter_names[i].name, (c.*http_counter_names[i].value).load(),
-                  http_counter_names[i].words};
+                  http_counter_names[i].description};
     }
     announce_counters("files over HTTP", all);
 }

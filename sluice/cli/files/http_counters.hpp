@@ -1,8 +1,8 @@
-// What an HTTP door has counted, for people and programs.
+// Announces the counters of an HTTP file service.
 #pragma once
 
 #include "sluice/cli/log.hpp"
-#include "sluice/files/server/http_door.hpp"
+#include "sluice/files/server/http_service.hpp"
 
 namespace sluice::cli {
 

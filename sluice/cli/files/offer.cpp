@@ -1,4 +1,4 @@
-// Looks at the file, then offers it.
+// Implements `sluice files offer`.
 #include "sluice/cli/files/offer.hpp"
 
 #include <fmt/format.h>
@@ -10,14 +10,15 @@
 #include <memory>
 #include <string>
 
+#include "sluice/cli/files/send_costs.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/service_counters.hpp"
-#include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/files/server/offer.hpp"
 
 namespace sluice::cli {
@@ -38,23 +39,27 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
     set_up_output(s.common, pair->model);
-    // The first process is the one that was asked to stop after so many, whichever serves the last.
-    const auto us = ::getpid();
-    files::offer given{s.file,
+    // --count stops the first process, whichever process serves the last client.
+    const auto server_pid = ::getpid();
+    files::offer offer{s.file,
                        {.how = s.how,
                         .count = s.count,
                         .pace = {.window = s.body_time, .bytes_a_second = s.min_rate},
                         .idle_time = s.idle_time,
                         .report = lines_to_stdout(s.common.quiet),
-                        .done = [us] { ::kill(us, SIGTERM); }}};
-    if (const auto size = given.look(); !size) {
+                        .done = [server_pid] { ::kill(server_pid, SIGTERM); }}};
+    if (const auto size = offer.look(); !size) {
         log(log_level::error, fmt::format("cannot offer {}: {}; give a file that can be read",
                                           in_quotes(s.file), size.error().message()));
         return exit_status::failed;
     }
     return run_server(command, s.common, *pair,
-                      {.doors = {{.where = s.common.listen, .serve = given.service()}},
-                       .count = [&given] { announce_counters(given.counted()); },
+                      {.listeners = {{.where = s.common.listen, .serve = offer.service()}},
+                       .count =
+                           [&offer] {
+                               announce_counters(offer.counted());
+                               announce_send_costs();
+                           },
                        .spread_evenly = true});
 }
 

@@ -1,4 +1,4 @@
-// `sluice files offer`: whoever connects gets one file.
+// `sluice files offer`: sends one file to every client.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,4 +1,4 @@
-// Looks ten times a second, and draws what it sees.
+// Implements the progress display: draws the bar ten times per second, JSON twice.
 #include "sluice/cli/files/progress.hpp"
 
 #include <fmt/format.h>
@@ -66,7 +66,7 @@ std::string time_left(double seconds) {
     return fmt::format("{}:{:02} h left", s / 3600, s / 60 % 60);
 }
 
-/// The last name of a path, and of that the beginning where it takes more room than it should.
+/// The last name of a path, cut to `most` bytes, "..." included.
 std::string shortened(std::string_view path, std::size_t most) {
     const auto slash = path.rfind('/');
     auto shown = wire::printable(slash == std::string_view::npos ? path : path.substr(slash + 1));
@@ -81,16 +81,16 @@ std::uint64_t whole(double number) noexcept {
 }  // namespace
 
 void pace::look(io::time_point now, std::uint64_t bytes) noexcept {
-    looks_[count_ % most] = {.when = now, .bytes = bytes};
+    samples_[count_ % most] = {.when = now, .bytes = bytes};
     ++count_;
 }
 
 double pace::rate() const noexcept {
     if (count_ < 2) return 0;
-    const auto& last = looks_[(count_ - 1) % most];
-    const seen* first = &last;
+    const auto& last = samples_[(count_ - 1) % most];
+    const sample* first = &last;
     for (std::size_t back = 1; back < std::min(count_, most); ++back) {
-        const auto& each = looks_[(count_ - 1 - back) % most];
+        const auto& each = samples_[(count_ - 1 - back) % most];
         first = &each;
         if (seconds_between(each.when, last.when) >= 3) break;
     }
@@ -101,7 +101,7 @@ double pace::rate() const noexcept {
 double seconds_left(const progress_report& r) noexcept {
     if (r.total == progress::unknown || r.bytes > r.total) return -1;
     if (r.bytes == r.total) return 0;
-    // A moment's rate jumps about, and the average knows nothing of what changed since.
+    // The mean of both: the current rate fluctuates, and the average ignores recent changes.
     const double rate = r.rate > 0 ? (r.rate + r.average) / 2 : 0;
     return rate > 0 ? static_cast<double>(r.total - r.bytes) / rate : -1;
 }
@@ -157,7 +157,7 @@ std::string as_json(const progress_report& r) {
 }
 
 progress_display::progress_display(progress_style style)
-    : style_{settle(style)}, colour_{may_colour(stderr)} {}
+    : style_{settle(style)}, colour_{term::may_colour(stderr)} {}
 
 progress_display::~progress_display() {
     end();
@@ -170,7 +170,7 @@ void progress_display::begin(std::string file, const progress& p) {
     watched_ = &p;
     pace_ = {};
     moves_ = false;
-    if (style_ != progress_style::none) drawer_ = std::thread{[this] { draw_again_and_again(); }};
+    if (style_ != progress_style::none) drawer_ = std::thread{[this] { draw_loop(); }};
 }
 
 void progress_display::end() {
@@ -185,7 +185,7 @@ void progress_display::end() {
     clear();
 }
 
-void progress_display::say_retry(const files::trouble& why, io::duration pause) {
+void progress_display::report_retry(const files::transfer_error& why, io::duration pause) {
     const std::lock_guard lock{mutex_};
     const double seconds = std::chrono::duration<double>(pause).count();
     if (in_json()) {
@@ -202,8 +202,8 @@ void progress_display::say_retry(const files::trouble& why, io::duration pause) 
     announce(fmt::format("sluice: {}; trying again in {} s", why.what, seconds));
 }
 
-void progress_display::draw_again_and_again() {
-    // Those who read lines want fewer of them than those who look.
+void progress_display::draw_loop() {
+    // JSON needs fewer updates than a bar.
     const auto between = in_json() ? 500ms : 100ms;
     std::unique_lock lock{mutex_};
     while (watched_ != nullptr) {
@@ -213,7 +213,7 @@ void progress_display::draw_again_and_again() {
 }
 
 void progress_display::draw() {
-    const auto report = look();
+    const auto report = snapshot();
     if (in_json()) {
         const auto line = as_json(report);
         show_on_stderr(line);
@@ -229,7 +229,7 @@ void progress_display::clear() {
     drawn_ = false;
 }
 
-progress_report progress_display::look() {
+progress_report progress_display::snapshot() {
     const auto now = io::clock::now();
     const auto moved = watched_->moved();
     if (!moves_ && watched_->moves()) {

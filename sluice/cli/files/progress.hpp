@@ -1,4 +1,4 @@
-// Shows how far files are on their way: a bar for people, lines of JSON for programs, or nothing.
+// Shows the progress of a transfer: a bar, lines of JSON, or nothing.
 #pragma once
 
 #include <array>
@@ -11,16 +11,16 @@
 #include <utility>
 
 #include "sluice/files/client/progress.hpp"
-#include "sluice/files/client/trouble.hpp"
+#include "sluice/files/client/transfer_error.hpp"
 #include "sluice/io/timer.hpp"
 
 namespace sluice::cli {
 
-/// What --progress may say.
+/// Values of --progress.
 enum class progress_style : std::uint8_t {
     automatic,  ///< a bar if stderr is a terminal, else nothing
-    bar,        ///< a bar, but only on a terminal
-    json,       ///< an object a line, on stderr
+    bar,        ///< a bar, only on a terminal
+    json,       ///< an object per line, on stderr
     none,
 };
 inline constexpr std::array<std::pair<std::string_view, progress_style>, 4> progress_style_names{
@@ -29,43 +29,42 @@ inline constexpr std::array<std::pair<std::string_view, progress_style>, 4> prog
      {"json", progress_style::json},
      {"none", progress_style::none}}};
 
-/// How fast something moves now, from how far it was at the last few looks: the bytes of the last
-/// three seconds by their time.
+/// The rate of a transfer over its last three seconds, from samples of its byte count.
 class pace {
  public:
     void look(io::time_point now, std::uint64_t bytes) noexcept;
-    /// Bytes a second; 0 until there is something to say.
+    /// Bytes per second; 0 with fewer than two samples.
     [[nodiscard]] double rate() const noexcept;
 
  private:
-    struct seen {
+    struct sample {
         io::time_point when;
         std::uint64_t bytes = 0;
     };
     static constexpr std::size_t most = 32;
-    std::array<seen, most> looks_{};
-    std::size_t count_ = 0;  // ever
+    std::array<sample, most> samples_{};
+    std::size_t count_ = 0;  // samples ever added
 };
 
-/// What there is to say of a transfer at one moment.
+/// A snapshot of a transfer.
 struct progress_report {
     std::string file;
     std::string_view phase;  ///< "connecting", "checking", "moving", "waiting", "keeping"
     std::uint64_t bytes = 0;
     std::uint64_t total = files::progress::unknown;
-    std::uint64_t moved = 0;    ///< by this process; what was there before is not
+    std::uint64_t moved = 0;    ///< moved by this process, without the bytes of earlier ones
     std::uint64_t checked = 0;  ///< read for the digest
-    double rate = 0;            ///< bytes a second, now
-    double average = 0;         ///< since the first byte moved
+    double rate = 0;            ///< bytes per second, over the last three seconds
+    double average = 0;         ///< bytes per second, since the first byte moved
 };
-/// Seconds until the end, if that can be told; else a negative number.
+/// Estimated seconds until the end; negative if unknown.
 [[nodiscard]] double seconds_left(const progress_report& r) noexcept;
-/// A line of at most `width` columns, without its end.
+/// A line of at most `width` columns, without a newline.
 [[nodiscard]] std::string as_bar(const progress_report& r, std::size_t width, bool colour);
-/// `{"event":"progress","file":...}` in one line, with its end.
+/// `{"event":"progress","file":...}` as a line with its newline.
 [[nodiscard]] std::string as_json(const progress_report& r);
 
-/// Draws from a thread of its own while a file moves. All its functions are for one thread.
+/// Draws on a thread of its own while a file moves. All its functions belong to one thread.
 class progress_display {
  public:
     explicit progress_display(progress_style style);
@@ -73,20 +72,20 @@ class progress_display {
     progress_display& operator=(const progress_display&) = delete;
     ~progress_display();
 
-    /// `file` is the name to show. `p` outlives end().
+    /// `file` is the name to show. `p` must live until end().
     void begin(std::string file, const files::progress& p);
-    /// Says that there will be another attempt.
-    void say_retry(const files::trouble& why, io::duration pause);
-    /// Takes the bar away; the last line of JSON says how far it came.
+    /// Reports that another attempt follows.
+    void report_retry(const files::transfer_error& why, io::duration pause);
+    /// Removes the bar; in JSON writes a last line with the final progress.
     void end();
-    /// Whether everything is to be said in JSON.
+    /// Whether all reports are in JSON.
     [[nodiscard]] bool in_json() const noexcept { return style_ == progress_style::json; }
 
  private:
-    void draw_again_and_again();
+    void draw_loop();
     void draw();
     void clear();
-    [[nodiscard]] progress_report look();
+    [[nodiscard]] progress_report snapshot();
 
     progress_style style_;
     bool colour_;

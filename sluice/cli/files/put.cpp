@@ -1,4 +1,4 @@
-// Sends files, whole directories, or what comes on stdin.
+// Uploads files, directories, or stdin.
 #include "sluice/cli/files/put.hpp"
 
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/standard_streams.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/files/client/upload.hpp"
 #include "sluice/http/percent.hpp"
 #include "sluice/http/url.hpp"
@@ -42,13 +42,13 @@ struct put_settings {
     bool recursive = false;
 };
 
-/// One thing to send.
+/// A file to upload.
 struct item {
-    std::string file;  ///< as it is opened; "-" is stdin
-    std::string path;  ///< where it goes, encoded; empty for a bare stream
+    std::string file;  ///< the name to open; "-" is stdin
+    std::string path;  ///< its path on the server, encoded; empty for a bare stream
 };
 
-/// What is to be sent, and what of it cannot be.
+/// The files to upload, and the worst status of those that cannot be.
 struct plan {
     std::vector<item> items;
     exit_status status = exit_status::done;
@@ -56,12 +56,13 @@ struct plan {
 
 using mistake = std::unexpected<std::string>;
 
-exit_status say_failed(const progress_display& display, const std::string& file, std::string what) {
-    return say_trouble(display, file,
-                       {.kind = files::trouble_kind::failed, .what = std::move(what)});
+exit_status report_failure(const progress_display& display, const std::string& file,
+                           std::string what) {
+    return report_error(display, file,
+                        {.kind = files::transfer_error_kind::failed, .what = std::move(what)});
 }
 
-/// All regular files below `folder`. Their paths on the server begin with its own name.
+/// Adds all regular files below `folder`; their paths on the server begin with its name.
 void add_directory(plan& into, const progress_display& display, const std::string& folder,
                    const std::string& base) {
     std::error_code code;
@@ -77,22 +78,23 @@ void add_directory(plan& into, const progress_display& display, const std::strin
         const auto file = each->path().string();
         if (fs::is_directory(status)) continue;
         if (!fs::is_regular_file(status)) {
-            into.status = worse(
-                into.status,
-                say_failed(display, file, "it is no regular file and was left out; name it alone"));
+            into.status =
+                worse(into.status,
+                      report_failure(display, file,
+                                     "it is no regular file and was left out; name it alone"));
             continue;
         }
         const auto relative = each->path().lexically_relative(folder).string();
         found.push_back({.file = file, .path = base + http::percent_encode_path(below + relative)});
     }
     if (code) {
-        into.status = worse(into.status, say_failed(display, folder, code.message()));
+        into.status = worse(into.status, report_failure(display, folder, code.message()));
     }
     std::ranges::sort(found, {}, &item::file);
     std::ranges::move(found, std::back_inserter(into.items));
 }
 
-/// What is to be sent where; an error for what the user wrote wrong.
+/// The files to upload and their paths; the error is a mistake of the user.
 std::expected<plan, std::string> make_plan(const put_settings& s, const http::url& to,
                                            const progress_display& display) {
     const bool http = to.scheme == http::url_scheme::http;
@@ -106,8 +108,8 @@ std::expected<plan, std::string> make_plan(const put_settings& s, const http::ur
     }
     for (const auto& file : names) {
         struct stat found{};
-        const bool there = file != "-" && ::stat(file.c_str(), &found) == 0;
-        if (there && S_ISDIR(found.st_mode)) {
+        const bool exists = file != "-" && ::stat(file.c_str(), &found) == 0;
+        if (exists && S_ISDIR(found.st_mode)) {
             if (!s.recursive) {
                 return mistake{in_quotes(file) +
                                " is a directory; add --recursive to send all "
@@ -132,25 +134,25 @@ std::expected<plan, std::string> make_plan(const put_settings& s, const http::ur
     return made;
 }
 
-/// Sends one thing after another over one connection.
+/// Uploads files one after another over a connection.
 class sender {
  public:
     sender(const http::url& to, progress_display& display) : to_{to}, display_{display} {}
 
-    coro::task<exit_status> send_all(files::link& way, plan what) {
+    coro::task<exit_status> send_all(files::link& link, plan what) {
         exit_status status = what.status;
         for (const auto& each : what.items) {
-            const auto end = co_await send(way, each);
+            const auto end = co_await send(link, each);
             status = worse(status, end);
-            // What befell one file is no reason to keep the others, unless nobody is there.
+            // After a file that failed the next may succeed, unless the server is gone.
             if (end == exit_status::unreachable || end == exit_status::interrupted) break;
         }
         co_return status;
     }
 
  private:
-    coro::task<exit_status> send(files::link& way, const item& what) {
-        files::progress told;
+    coro::task<exit_status> send(files::link& link, const item& what) {
+        files::progress progress;
         unique_fd file;
         files::upload_source source;
         bool stream = what.file == "-";
@@ -158,49 +160,51 @@ class sender {
             file.reset(::open(what.file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
             struct stat found{};
             if (!file || ::fstat(file.get(), &found) < 0) {
-                co_return say_failed(display_, what.file,
-                                     "it cannot be read: " + error::system(errno).message());
+                co_return report_failure(display_, what.file,
+                                         "it cannot be read: " + error::system(errno).message());
             }
             stream = !S_ISREG(found.st_mode);
             source = {.file = file.get(), .size = static_cast<std::uint64_t>(found.st_size)};
         }
         const auto begun = io::clock::now();
-        display_.begin(what.file, told);
+        display_.begin(what.file, progress);
         files::attempt<files::uploaded> done;
         if (stream) {
-            done = co_await send_stream(way, file ? file.get() : STDIN_FILENO, what, told);
+            done = co_await send_stream(link, file ? file.get() : STDIN_FILENO, what, progress);
         } else if (to_.scheme == http::url_scheme::http) {
-            done = co_await files::put_file(way, source, what.path, told);
+            done = co_await files::put_file(link, source, what.path, progress);
         } else {
-            done = co_await files::stream_file(way, source, told);
+            done = co_await files::stream_file(link, source, progress);
         }
         display_.end();
         if (!done)
-            co_return say_trouble(display_, what.file, with_advice(done.error(), told, stream));
+            co_return report_error(display_, what.file,
+                                   with_advice(done.error(), progress, stream));
         const std::chrono::duration<double> took = io::clock::now() - begun;
         report(what, *done, took.count());
         co_return exit_status::done;
     }
 
-    coro::task<files::attempt<files::uploaded>> send_stream(files::link& way, int fd,
+    coro::task<files::attempt<files::uploaded>> send_stream(files::link& link, int fd,
                                                             const item& what,
-                                                            files::progress& told) {
-        auto from = term::console::open(way.home(), fd);
+                                                            files::progress& progress) {
+        auto from = term::console::open(link.engine(), fd);
         if (!from) co_return files::of_disk("reading what is to be sent", from.error());
         if (to_.scheme == http::url_scheme::http) {
-            co_return co_await files::put_stream(way, **from, what.path, told);
+            co_return co_await files::put_stream(link, **from, what.path, progress);
         }
-        co_return co_await files::stream_all(way, **from, told);
+        co_return co_await files::stream_all(link, **from, progress);
     }
 
-    /// What to do about it, where something can be done.
-    [[nodiscard]] files::trouble with_advice(files::trouble t, const files::progress& told,
-                                             bool stream) const {
-        const bool gone =
-            t.kind == files::trouble_kind::unreachable || t.kind == files::trouble_kind::cancelled;
-        if (!gone || !told.moves()) return t;
+    /// Adds advice to the error.
+    [[nodiscard]] files::transfer_error with_advice(files::transfer_error t,
+                                                    const files::progress& progress,
+                                                    bool stream) const {
+        const bool gone = t.kind == files::transfer_error_kind::unreachable ||
+                          t.kind == files::transfer_error_kind::cancelled;
+        if (!gone || !progress.moves()) return t;
         if (to_.scheme == http::url_scheme::http && !stream &&
-            told.total() >= files::worth_resuming) {
+            progress.total() >= files::worth_resuming) {
             t.what += "; run the same command again to go on from where it stopped";
         } else {
             t.what += "; nothing was kept, send it again";
@@ -242,9 +246,9 @@ exit_status put(const CLI::App& command, const put_settings& s) {
     progress_display display{s.common.progress};
     auto what = make_plan(s, *to, display);
     if (!what) return complain(command, what.error());
-    sender all{*to, display};
+    sender uploads{*to, display};
     return run_client(s.common, *to, {.sends = s.how}, display,
-                      [&](files::link& way) { return all.send_all(way, std::move(*what)); });
+                      [&](files::link& link) { return uploads.send_all(link, std::move(*what)); });
 }
 
 }  // namespace

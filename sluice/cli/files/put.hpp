@@ -1,4 +1,4 @@
-// `sluice files put`.
+// `sluice files put`: uploads files.
 #pragma once
 
 #include <CLI/CLI.hpp>

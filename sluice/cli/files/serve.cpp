@@ -1,4 +1,4 @@
-// Opens the store, and its doors.
+// Implements `sluice files serve`: opens the store, and serves it over HTTP and plain streams.
 #include "sluice/cli/files/serve.hpp"
 
 #include <fmt/format.h>
@@ -16,16 +16,17 @@
 #include <utility>
 
 #include "sluice/cli/files/http_counters.hpp"
+#include "sluice/cli/files/send_costs.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/service_counters.hpp"
-#include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
-#include "sluice/cli/words.hpp"
-#include "sluice/files/server/http_door.hpp"
-#include "sluice/files/server/raw.hpp"
+#include "sluice/cli/text.hpp"
+#include "sluice/files/server/http_service.hpp"
+#include "sluice/files/server/raw_service.hpp"
 #include "sluice/files/server/store.hpp"
 
 namespace sluice::cli {
@@ -41,7 +42,7 @@ constexpr std::size_t most_listed = 10'000'000;
 struct files_serve_settings {
     serve_options common;
     std::string directory;
-    std::string http;  // neither: both, where one expects them
+    std::string http;  // without http and raw: both, at their defaults
     std::string raw;
     files::http_options allowed;
     std::uint64_t quota = files::quota::unlimited;
@@ -56,7 +57,7 @@ struct files_serve_settings {
     bool stats = false;
 };
 
-/// How often expired parts of uploads are looked for.
+/// How often the sweeper looks for expired parts of uploads.
 milliseconds pause_for(milliseconds keep_partial) {
     constexpr milliseconds shortest{100};
     constexpr milliseconds longest{std::chrono::minutes{1}};
@@ -68,7 +69,7 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return complain(command, pair.error());
     set_up_output(s.common, pair->model);
-    // A file beyond the limit of the process is an error like others (setrlimit(2), RLIMIT_FSIZE).
+    // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
     std::signal(SIGXFSZ, SIG_IGN);
     if (s.http.empty() && s.raw.empty()) {
         s.http = default_http;
@@ -81,58 +82,62 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
                         "--create",
                         in_quotes(s.directory)));
     }
-    auto place =
+    auto store =
         files::store::open(s.directory, {.sync = !s.no_sync,
                                          .quota = s.quota,
                                          .partial = {.age = part_time, .count = s.max_partial}});
-    if (!place) {
+    if (!store) {
         return log_failure(
             fmt::format("cannot store files in {}: {}; give a directory that can be written",
-                        in_quotes(s.directory), place.error().message()));
+                        in_quotes(s.directory), store.error().message()));
     }
-    for (const auto& each : place->remarks()) log(log_level::info, each);
-    // No process with threads is forked: there the children look after the parts.
+    for (const auto& each : store->status_callbacks()) log(log_level::info, each);
+    // Under the fork model no thread may run: the children sweep the parts instead.
     std::optional<files::part_sweeper> sweeper;
     if (pair->model != model_kind::fork) {
-        sweeper.emplace(place->partials(), pause_for(s.keep_partial));
+        sweeper.emplace(store->partials(), pause_for(s.keep_partial));
     }
     const auto report = lines_to_stdout(s.common.quiet);
     if (!s.common.quiet)
         s.allowed.remark = [](std::string_view line) { log(log_level::info, line); };
-    files::raw_door raw{s.discard ? nullptr : &*place,
-                        {.how = s.allowed.receive,
-                         .max_size = s.allowed.max_size,
-                         .idle_time = s.idle_time,
-                         .pace = {.window = s.body_time, .bytes_a_second = s.allowed.min_rate},
-                         .report = report,
-                         .remark = s.allowed.remark}};
+    files::raw_service raw{s.discard ? nullptr : &*store,
+                           {.how = s.allowed.receive,
+                            .max_size = s.allowed.max_size,
+                            .idle_time = s.idle_time,
+                            .pace = {.window = s.body_time, .bytes_a_second = s.allowed.min_rate},
+                            .report = report,
+                            .remark = s.allowed.remark}};
     s.allowed.report = report;
     s.allowed.head_time = s.head_time;
     s.allowed.idle_time = s.idle_time;
     s.allowed.body_time = s.body_time;
-    files::http_door http{*place, s.allowed};
+    files::http_service http{*store, s.allowed};
     served what;
     if (!s.http.empty()) {
-        what.doors.push_back(
+        what.listeners.push_back(
             {.where = s.http, .serve = http.service(), .what = "HTTP", .flag = "--http"});
     }
     if (!s.raw.empty()) {
-        what.doors.push_back(
+        what.listeners.push_back(
             {.where = s.raw, .serve = raw.service(), .what = "streams", .flag = "--raw"});
     }
-    what.keep = {place->directory()};
+    what.keep = {store->directory()};
     what.spread_evenly = true;
     what.on_stage = [&](model::stage now) {
-        const auto going = http.counted().transfers + raw.counted().transfers;
-        if (now == model::stage::draining && going > 0)
-            say_what_is_waited_for(going, s.common.grace);
+        const auto transfers = http.counted().transfers + raw.counted().transfers;
+        if (now == model::stage::draining && transfers > 0)
+            log_pending_transfers(transfers, s.common.grace);
     };
     what.count = [&] {
         announce_counters(http.counted());
         announce_counters(raw.counted());
+        announce_send_costs();
     };
     if (s.stats) {
-        what.after = [&] { announce_counters(http.counted()); };
+        what.after = [&] {
+            announce_counters(http.counted());
+            announce_send_costs();
+        };
     }
     return run_server(command, s.common, *pair, std::move(what));
 }
@@ -197,7 +202,7 @@ void add_files_serve(commands& all, CLI::App& files) {
     command->add_flag("--no-sync", s->no_sync, "Do not wait for the disk");
     command->add_flag("--stats", s->stats, "Print the counters at the end");
     add_store_limits(*command, *s);
-    add_serve_options_of_many_doors(*command, s->common, "SLUICE_LISTEN");
+    add_serve_options_of_many_listeners(*command, s->common, "SLUICE_LISTEN");
     all.on(*command, [command, s] { return serve_files(*command, *s); });
 }
 

@@ -1,4 +1,4 @@
-// `sluice files serve`: a directory, by HTTP and by plain streams.
+// `sluice files serve`: serves a directory over HTTP and plain streams.
 #pragma once
 
 #include <CLI/CLI.hpp>

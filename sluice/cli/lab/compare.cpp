@@ -1,4 +1,4 @@
-// Reads two reports, and says what changed beyond the noise.
+// Implements `sluice lab compare`: reads two JSON reports and prints the changes beyond the noise.
 #include "sluice/cli/lab/compare.hpp"
 
 #include <fmt/format.h>
@@ -14,8 +14,8 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/cli/text_file.hpp"
-#include "sluice/cli/words.hpp"
 #include "sluice/lab/compare.hpp"
 #include "sluice/lab/report/json.hpp"
 #include "sluice/lab/report/quantity.hpp"
@@ -37,7 +37,7 @@ struct compare_settings {
 
 constexpr std::size_t columns = 80;
 
-/// "5%" or "5", as a share.
+/// Parses "5%" or "5" as a share.
 reading<double> read_share(std::string_view text) {
     auto number = text;
     if (number.ends_with('%')) number.remove_suffix(1);
@@ -45,7 +45,7 @@ reading<double> read_share(std::string_view text) {
     const auto* end = number.data() + number.size();
     const auto [stop, code] = std::from_chars(number.data(), end, percent);
     constexpr double most = 1000;
-    const bool fits = percent >= 0 && percent <= most;  // which "nan" does not
+    const bool fits = percent >= 0 && percent <= most;  // false for "nan"
     if (code != std::errc{} || stop != end || !fits) {
         return std::unexpected{in_quotes(text) + " is no share from 0% to 1000%; write 5%"};
     }
@@ -67,7 +67,7 @@ std::expected<lab::results, std::string> read_report(const std::string& path) {
     return *std::move(found);
 }
 
-std::string told(const lab::difference& each) {
+std::string format_difference(const lab::difference& each) {
     const auto value = [](const std::string& text) {
         return text.empty() ? std::string{"not told"} : wire::printable(text);
     };
@@ -76,19 +76,20 @@ std::string told(const lab::difference& each) {
                        value(each.after.value));
 }
 
-/// Says how the two places differ; true if they are two machines.
-bool warn_of_places(const lab::changes& found) {
-    bool another = false;
+/// Warns of different conditions; true if the reports are from two machines.
+bool warn_of_conditions(const lab::changes& found) {
+    bool other_machine = false;
     for (const auto& each : found.mismatches) {
-        another = another || each.before.topic == "processor";
+        other_machine = other_machine || each.before.topic == "processor";
         show_on_stderr(wrapped(
-            "The two were not measured under equal conditions: " + told(each) + '.', 0, columns));
+            "The two were not measured under equal conditions: " + format_difference(each) + '.', 0,
+            columns));
     }
-    return another;
+    return other_machine;
 }
 
-void warn_of_halves(const compare_settings& s, const lab::results& before,
-                    const lab::results& after) {
+void warn_of_interruption(const compare_settings& s, const lab::results& before,
+                          const lab::results& after) {
     for (const auto& [path, run] : {std::pair{&s.before, &before}, std::pair{&s.after, &after}}) {
         if (run->interrupted) {
             show_on_stderr(
@@ -97,7 +98,7 @@ void warn_of_halves(const compare_settings& s, const lab::results& before,
     }
 }
 
-bool changed(const lab::change& each) {
+bool has_changed(const lab::change& each) {
     return each.found.outcome == verdict::better || each.found.outcome == verdict::worse;
 }
 
@@ -132,12 +133,12 @@ std::string row_of(const lab::change& each, double threshold, bool colour) {
 }
 
 void print_changes(const lab::changes& found, const compare_settings& s) {
-    const bool colour = may_colour(stdout);
+    const bool colour = term::may_colour(stdout);
     std::string text;
     std::string_view plan;
     std::string_view name;
     for (const auto& each : found.all) {
-        if (!s.all && !changed(each)) continue;
+        if (!s.all && !has_changed(each)) continue;
         if (each.plan != plan || each.name != name) {
             text += fmt::format("{}: {}\n", wire::printable(each.plan), wire::printable(each.name));
         }
@@ -185,8 +186,8 @@ exit_status compare(const compare_settings& s) {
     const auto after = read_report(s.after);
     if (!after) return announce_failure(after.error());
     const auto found = lab::compare_runs(*before, *after);
-    warn_of_halves(s, *before, *after);
-    if (warn_of_places(found) && !s.force) {
+    warn_of_interruption(s, *before, *after);
+    if (warn_of_conditions(found) && !s.force) {
         return announce_failure(
             "two machines were measured, so what differs says nothing of sluice; --force "
             "compares them all the same");

@@ -1,4 +1,4 @@
-// Finds the line, or the place where it belongs.
+// Implements the writing of settings: finds the line of a setting, or where it belongs.
 #include "sluice/cli/lab/config.hpp"
 
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/cli/config.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/cli/text_file.hpp"
-#include "sluice/cli/words.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -30,8 +30,8 @@ std::vector<std::string> lines_of(std::string_view text) {
     return lines;
 }
 
-/// The section that a line opens, as config_entry has it.
-std::optional<std::string> opens(const std::string& line) {
+/// The section that a line opens, in the form of config_entry::section.
+std::optional<std::string> section_opened_by(const std::string& line) {
     const auto from = line.find_first_not_of(" \t");
     const auto to = line.find(']');
     if (from == std::string::npos || line[from] != '[' || to == std::string::npos) {
@@ -48,7 +48,7 @@ std::string joined(const std::vector<std::string>& lines) {
     return text;
 }
 
-std::string why_no_config(const std::string& path, int code) {
+std::string config_write_error(const std::string& path, int code) {
     return fmt::format("cannot write the configuration {}: {}", in_quotes(path),
                        error::system(code).message());
 }
@@ -72,7 +72,7 @@ std::string with_setting(std::string_view text, std::string_view command, std::s
     std::optional<std::size_t> place;
     bool inside = false;
     for (std::size_t i = 0; i < lines.size(); ++i) {
-        if (const auto section = opens(lines[i])) inside = *section == command;
+        if (const auto section = section_opened_by(lines[i])) inside = *section == command;
         const bool is_blank = lines[i].find_first_not_of(" \t\r") == std::string::npos;
         if (inside && !is_blank) place = i + 1;
     }
@@ -101,15 +101,15 @@ std::expected<void, std::string> write_setting(const std::string& path, std::str
                                            entries.error().line, entries.error().what)};
     }
     const auto after = with_setting(before, command, key, value);
-    const auto fresh = path + ".new";
+    const auto temporary = path + ".new";
     const unique_fd file{
-        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
-    if (!file) return std::unexpected{why_no_config(path, errno)};
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
+    if (!file) return std::unexpected{config_write_error(path, errno)};
     const ssize_t written = ::write(file.get(), after.data(), after.size());
-    if (written != std::ssize(after) || ::rename(fresh.c_str(), path.c_str()) != 0) {
+    if (written != std::ssize(after) || ::rename(temporary.c_str(), path.c_str()) != 0) {
         const int code = written >= 0 && written != std::ssize(after) ? ENOSPC : errno;
-        ::unlink(fresh.c_str());
-        return std::unexpected{why_no_config(path, code)};
+        ::unlink(temporary.c_str());
+        return std::unexpected{config_write_error(path, code)};
     }
     return {};
 }

@@ -1,4 +1,4 @@
-// `sluice lab`: measures what is fastest on this machine.
+// Implements `sluice lab`: measures plans, writes reports and the best strategies.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -26,23 +26,23 @@
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/output_queue.hpp"
-#include "sluice/cli/serving.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
+#include "sluice/lab/best_variant.hpp"
 #include "sluice/lab/child.hpp"
 #include "sluice/lab/environment.hpp"
 #include "sluice/lab/interruption.hpp"
 #include "sluice/lab/noise.hpp"
-#include "sluice/lab/only_lab.hpp"
 #include "sluice/lab/plan.hpp"
 #include "sluice/lab/progress.hpp"
 #include "sluice/lab/report/text.hpp"
 #include "sluice/lab/results.hpp"
-#include "sluice/lab/rig.hpp"
 #include "sluice/lab/runner.hpp"
 #include "sluice/lab/settings.hpp"
-#include "sluice/lab/winner.hpp"
+#include "sluice/lab/single_instance_lock.hpp"
+#include "sluice/lab/testbed.hpp"
 #include "sluice/lab/workspace.hpp"
 
 namespace sluice::cli {
@@ -55,7 +55,7 @@ struct lab_settings {
     bool quiet = false;
     report_paths reports;
     lab::baseline base = lab::baseline::first;
-    std::string config;  ///< where winners go; empty: nowhere
+    std::string config;  ///< file for the best strategies; empty: none
 };
 
 std::string now_in_utc() {
@@ -69,19 +69,19 @@ std::string now_in_utc() {
 using cases = std::vector<lab::planned_case>;
 
 /// The cases of the plan called `name`, or of every plan.
-std::expected<cases, std::string> cases_of(std::string_view name, lab::rig& where) {
+std::expected<cases, std::string> cases_of(std::string_view name, lab::testbed& bed) {
     cases found;
     for (const auto& plan : lab::all_plans()) {
         if (name == "all" ? plan.alone : name != plan.name) continue;
-        auto some = plan.cases(where);
+        auto some = plan.cases(bed);
         if (!some) return std::unexpected{std::move(some.error())};
         std::ranges::move(*some, std::back_inserter(found));
     }
     return found;
 }
 
-/// The words that this program was started with, as a shell takes them.
-std::string typed() {
+/// The command line of this program, quoted for a shell.
+std::string command_line() {
     std::ifstream file{"/proc/self/cmdline", std::ios::binary};
     std::vector<std::string> words;
     for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
@@ -89,14 +89,14 @@ std::string typed() {
     return lab::shell_words(words);
 }
 
-/// A setting that a plan's winner is the value of.
-struct tuned {
+/// A setting whose value is the best variant of a plan.
+struct tuned_setting {
     std::string_view plan;
     std::string_view command;
     std::string_view setting;
 };
 
-bool exists(CLI::App& root, const tuned& what) {
+bool exists(CLI::App& root, const tuned_setting& what) {
     auto* files = find_below(root, "files");
     const auto name = what.command.substr(what.command.find(' ') + 1);
     auto* command = files == nullptr ? nullptr : find_below(*files, name);
@@ -104,15 +104,15 @@ bool exists(CLI::App& root, const tuned& what) {
            command->get_option_no_throw("--" + std::string{what.setting}) != nullptr;
 }
 
-/// Writes the strategies that won to the configuration.
+/// Writes the best strategies to the configuration.
 std::expected<void, std::string> tune(CLI::App& root, const lab::results& found,
                                       const std::string& path) {
-    constexpr std::array<tuned, 3> all{
+    constexpr std::array<tuned_setting, 3> all{
         {{.plan = "download", .command = "files offer", .setting = "strategy"},
          {.plan = "download", .command = "files serve", .setting = "send-strategy"},
          {.plan = "upload", .command = "files serve", .setting = "strategy"}}};
     for (const auto& each : all) {
-        const auto best = lab::winner_of(found, each.plan);
+        const auto best = lab::best_variant_of(found, each.plan);
         if (!best || !exists(root, each)) continue;
         if (auto done = write_setting(path, each.command, each.setting, *best); !done) return done;
         announce(fmt::format("{}: {} = {} is in {} now; `sluice {} --config {}` uses it", each.plan,
@@ -121,11 +121,11 @@ std::expected<void, std::string> tune(CLI::App& root, const lab::results& found,
     return {};
 }
 
-exit_status tell(CLI::App& root, const lab::results& found, const lab_settings& s, int signal) {
+exit_status report(CLI::App& root, const lab::results& found, const lab_settings& s, int signal) {
     const auto text = lab::as_text(found, form_of_stdout(s.base));
-    // The bar is taken away before the answers are written where it stood.
-    constexpr std::chrono::milliseconds patience{200};
-    output().flush(patience);
+    // The progress bar must be gone before the findings are written in its place.
+    constexpr std::chrono::milliseconds timeout{200};
+    output().flush(timeout);
     if (uses_stdout(s.reports)) {
         show_on_stderr(text);
     } else {
@@ -141,8 +141,8 @@ exit_status tell(CLI::App& root, const lab::results& found, const lab_settings& 
     return signal == 0 ? exit_status::done : exit_status::failed;
 }
 
-/// What is wrong with the flags together.
-std::optional<std::string> why_not(const lab_settings& s) {
+/// An error in the flags: flags that exclude each other, or --drop-caches without root.
+std::optional<std::string> flag_conflict(const lab_settings& s) {
     if (s.quick && s.full) return "--quick and --full exclude each other";
     if (s.what.drop_caches && ::geteuid() != 0) {
         return "--drop-caches is for root; without it, files are taken out of the cache one by one";
@@ -154,50 +154,52 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
                     lab_settings& s) {
     settle_standard_streams();
     raise_open_files();
-    if (const auto mistake = why_not(s)) return complain(command, *mistake);
+    if (const auto conflict = flag_conflict(s)) return complain(command, *conflict);
     if (auto can = try_paths(s.reports); !can) return announce_failure(can.error());
-    s.what.how = s.quick ? lab::effort::quick : s.full ? lab::effort::full : lab::effort::normal;
-    const auto only = lab::only_lab::claim();
-    if (!only) return announce_failure(only.error());
+    s.what.how = s.quick  ? lab::run_length::quick
+                 : s.full ? lab::run_length::full
+                          : lab::run_length::normal;
+    const auto instance_lock = lab::single_instance_lock::claim();
+    if (!instance_lock) return announce_failure(instance_lock.error());
     const auto begun = std::chrono::steady_clock::now();
     const lab::interruption stop;
     const auto files = lab::workspace::make(s.what.directory);
     if (!files) return announce_failure(files.error());
-    lab::rig where{.asked = s.what, .stop = stop, .files = *files};
+    lab::testbed bed{.asked = s.what, .stop = stop, .files = *files};
     lab::results found;
-    found.command = typed();
+    found.command = command_line();
     found.started = now_in_utc();
-    found.environment = lab::read_environment(SLUICE_VERSION, s.what.directory, where.cores);
-    if (where.cores.one_only) {
+    found.environment = lab::read_environment(SLUICE_VERSION, s.what.directory, bed.cores);
+    if (bed.cores.one_only) {
         found.warnings.emplace_back(
             "There is one core only, which server and load share: the figures tell of both, and "
             "not of what either could do alone.");
     }
-    auto all = cases_of(plan, where);
+    auto all = cases_of(plan, bed);
     if (!all) return announce_failure(all.error());
     const auto within = lab::limits_of(s.what, all->size());
     {
-        lab::noise around;
+        lab::noise noise;
         if (!s.quiet) {
-            constexpr std::chrono::milliseconds look{300};
-            if (const auto busy = around.look_around(look); !busy.empty()) {
+            constexpr std::chrono::milliseconds observation{300};
+            if (const auto busy = noise.look_around(observation); !busy.empty()) {
                 announce(fmt::format("sluice: {}", busy));
             }
         }
-        lab::progress told{
+        lab::progress progress{
             all->size(),
             std::chrono::steady_clock::now() +
                 std::chrono::duration_cast<std::chrono::steady_clock::duration>(within.usual),
             s.quiet ? lab::progress::sink{} : lab::progress::sink{show_on_stderr}, within.fewest,
             within.most};
-        const auto done = lab::measure(*all, within, s.what, told, around, found);
+        const auto done = lab::measure(*all, within, s.what, progress, noise, found);
         if (!done) return announce_failure(done.error());
     }
-    if (const auto verdict = where.memory.verdict(); !verdict.empty()) {
-        found.warnings.push_back(verdict);
+    if (const auto warning = bed.memory.verdict(); !warning.empty()) {
+        found.warnings.push_back(warning);
     }
     found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    return tell(root, found, s, lab::interruption::signal());
+    return report(root, found, s, lab::interruption::signal());
 }
 
 reading<double> read_number(std::string_view text, double least, double most,
@@ -215,7 +217,7 @@ reading<double> read_seconds(std::string_view text) {
     return read_number(text, 0.01, 3600, " is no time; write seconds from 0.01 to 3600");
 }
 
-/// `2%` or `2`.
+/// Parses `2%` or `2` as a share.
 reading<double> read_percent(std::string_view text) {
     const auto bare = text.ends_with('%') ? text.substr(0, text.size() - 1) : text;
     auto value = read_number(bare, 0.1, 50, " is no precision; write a share from 0.1% to 50%");
@@ -243,11 +245,11 @@ reading<std::vector<std::uint64_t>> read_clients(std::string_view text) {
 }
 
 void add_write_config(CLI::App& command, std::string& into) {
-    constexpr auto usual = "sluice.conf";
+    constexpr auto default_path = "sluice.conf";
     command
         .add_option("--write-config", CLI::callback_t{[&into](const CLI::results_t& texts) {
                         const auto& text = texts.back();
-                        into = text.empty() || text == "{}" ? usual : text;
+                        into = text.empty() || text == "{}" ? default_path : text;
                         return true;
                     }},
                     "Write the strategies that won to a configuration (sluice.conf)")
@@ -309,7 +311,7 @@ void add_plan(commands& all, CLI::App& lab, const std::string& name,
 }  // namespace
 
 void add_lab(commands& all) {
-    auto* lab = all.root().add_subcommand("lab", "Measure which gate is fastest on this machine");
+    auto* lab = all.root().add_subcommand("lab", "Measure which way is fastest on this machine");
     lab->require_subcommand(1);
     for (const auto& plan : lab::all_plans()) {
         add_plan(all, *lab, std::string{plan.name}, std::string{plan.description});

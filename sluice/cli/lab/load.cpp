@@ -1,4 +1,4 @@
-// Loads a server, once, and says in numbers what came of it: what the lab's figures are made of.
+// Implements `sluice lab load`: runs one load and prints its outcome for the lab.
 #include "sluice/cli/lab/load.hpp"
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/serving.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/lab/load/bytes.hpp"
 #include "sluice/lab/load/chat.hpp"
@@ -43,7 +43,7 @@ struct load_settings {
 
 using action = std::function<std::expected<lab::outcome, std::string>(load_settings&)>;
 
-/// Seconds with a fraction, where others are told in words.
+/// Parses seconds with a fraction; other options take durations with units.
 reading<double> read_short_time(std::string_view text) {
     double value = 0;
     const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -62,7 +62,7 @@ reading<double> read_rate(std::string_view text) {
     return static_cast<double>(*count);
 }
 
-/// PID, or PID and the descriptors of two counters: what the lab hands to its loads.
+/// Parses PID, or PID and the descriptors of two counters, as the lab passes them to its loads.
 reading<lab::watched> read_watched(std::string_view text) {
     lab::watched found;
     const auto* at = text.data();
@@ -79,13 +79,13 @@ reading<lab::watched> read_watched(std::string_view text) {
 exit_status run(load_settings& s, const action& load) {
     settle_standard_streams();
     raise_open_files();
-    const auto where = net::resolve(s.where);
-    if (!where) {
+    const auto addresses = net::resolve(s.where);
+    if (!addresses) {
         announce(fmt::format("sluice: cannot find {} ({}): check the name, or give an IP address",
-                             in_quotes(s.where), where.error().message()));
+                             in_quotes(s.where), addresses.error().message()));
         return exit_status::unreachable;
     }
-    s.exchange.where = s.bytes.where = s.chat.where = where->front();
+    s.exchange.where = s.bytes.where = s.chat.where = addresses->front();
     s.exchange.server = s.bytes.server = s.chat.server = s.server;
     const auto seen = load(s);
     if (!seen) {
@@ -179,10 +179,10 @@ void add_ask(commands& all, CLI::App& parent) {
 }
 
 void add_bytes(commands& all, CLI::App& parent) {
-    const std::array<std::pair<std::string, action>, 2> both{
+    const std::array<std::pair<std::string, action>, 2> loads{
         {{"download", [](load_settings& o) { return lab::download(o.bytes); }},
          {"upload", [](load_settings& o) { return lab::upload(o.bytes); }}}};
-    for (const auto& [name, load] : both) {
+    for (const auto& [name, load] : loads) {
         CLI::App* command = nullptr;
         auto s = add(all, parent, name,
                      name == "upload" ? "Send so many bytes to whoever takes them"

@@ -1,4 +1,4 @@
-// `sluice lab load`.
+// `sluice lab load`: runs a single load by hand.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,7 +7,7 @@
 
 namespace sluice::cli {
 
-/// Adds `load` below `lab`: each load by itself, as the lab runs it.
+/// Adds the command `load` to `lab`, with a subcommand per load.
 void add_lab_load(commands& all, CLI::App& lab);
 
 }  // namespace sluice::cli

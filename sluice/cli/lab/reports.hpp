@@ -1,4 +1,4 @@
-// Where a run of the lab is told: the terminal, and the files that were asked for.
+// Writes the results of a lab run: to the terminal and to report files.
 #pragma once
 
 #include <expected>
@@ -9,26 +9,26 @@
 
 namespace sluice::cli {
 
-/// Paths; empty: not asked for; `-`: stdout.
+/// Paths of reports; empty: none; `-`: stdout.
 struct report_paths {
     std::string html;
     std::string json;
     std::string csv;
 };
 
-/// Whether each can be written, before hours are spent on what it is to hold. The error is a
-/// sentence without its full stop.
-[[nodiscard]] std::expected<void, std::string> try_paths(const report_paths& where);
+/// Checks before the measurement that each path can be written. The error is a sentence without its
+/// full stop.
+[[nodiscard]] std::expected<void, std::string> try_paths(const report_paths& paths);
 
-/// Whether one of them goes to stdout, where nothing else may stand then.
-[[nodiscard]] bool uses_stdout(const report_paths& where);
+/// Whether a report goes to stdout, which then carries nothing else.
+[[nodiscard]] bool uses_stdout(const report_paths& paths);
 
-/// Writes them, each whole or not at all.
+/// Writes the reports; a regular file is written completely or not at all.
 [[nodiscard]] std::expected<void, std::string> write_reports(const lab::results& found,
-                                                             const report_paths& where,
+                                                             const report_paths& paths,
                                                              lab::baseline base);
 
-/// What stdout can show.
+/// The text form that stdout can show.
 [[nodiscard]] lab::text_form form_of_stdout(lab::baseline base);
 
 }  // namespace sluice::cli

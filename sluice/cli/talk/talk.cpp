@@ -1,4 +1,4 @@
-// `sluice talk`: one side waits for a client, the other one calls; then they talk in turn.
+// `sluice talk`: a server and a client whose users talk in turn.
 #include "sluice/talk/talk.hpp"
 
 #include <fmt/format.h>
@@ -17,13 +17,13 @@
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/server_signals.hpp"
-#include "sluice/cli/serving.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/subcommands.hpp"
-#include "sluice/cli/words.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/run.hpp"
@@ -31,7 +31,7 @@
 #include "sluice/net/listener.hpp"
 #include "sluice/talk/conversation.hpp"
 #include "sluice/term/console.hpp"
-#include "sluice/term/desk.hpp"
+#include "sluice/term/terminal_ui.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -52,32 +52,32 @@ struct talk_join_settings {
     conversation_options conversation;
 };
 
-/// The remarks of a conversation on stderr, and a prompt where a person types.
-class voice {
+/// Writes status messages to stderr, and a prompt where a person types.
+class status_output {
  public:
-    voice(log_format format, bool quiet) noexcept
+    status_output(log_format format, bool quiet) noexcept
         : format_{format},
           quiet_{quiet},
           prompts_{::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1} {}
 
-    void note(std::string_view what) {
+    void info(std::string_view what) {
         if (quiet_) return;
         leave_prompt();
         announce(what);
     }
-    void complain(std::string_view what) {
+    void error(std::string_view what) {
         leave_prompt();
         if (format_ == log_format::json) return log(log_level::error, what);
         announce(fmt::format("sluice: {}", what));
     }
     void prompt() {
-        // No prompt for a line that was typed ahead.
+        // A line that was typed ahead needs no prompt.
         if (!prompts_ || io::poll::look(STDIN_FILENO, io::interest::in) == 0) return;
         show_on_stderr("> ");
         prompted_ = true;
     }
-    /// The line that was typed has ended the line of the prompt.
-    void prompt_was_answered() noexcept { prompted_ = false; }
+    /// The typed line has ended the line of the prompt.
+    void line_entered() noexcept { prompted_ = false; }
 
  private:
     void leave_prompt() {
@@ -90,11 +90,12 @@ class voice {
     bool prompted_ = false;
 };
 
-/// The desk of the person who started the program, on an engine.
-class own_desk {
+/// The terminal UI on the program's stdin and stdout.
+class stdio_ui {
  public:
     /// The error is a sentence without its full stop.
-    static std::expected<std::unique_ptr<own_desk>, std::string> open(io::engine& home, voice& v,
+    static std::expected<std::unique_ptr<stdio_ui>, std::string> open(io::engine& engine,
+                                                                      status_output& status,
                                                                       std::size_t max_line) {
         const auto& given = settle_standard_streams();
         if (!given.out) {
@@ -102,43 +103,43 @@ class own_desk {
                 "standard output is closed, but what the other side says is written there; "
                 "leave it open, or direct it to a file"};
         }
-        auto screen = term::console::open(home, STDOUT_FILENO);
-        auto keyboard = term::console::open(home, STDIN_FILENO);
+        auto screen = term::console::open(engine, STDOUT_FILENO);
+        auto keyboard = term::console::open(engine, STDIN_FILENO);
         if (!screen || !keyboard) {
             const auto why = screen ? keyboard.error() : screen.error();
             return std::unexpected{
                 fmt::format("cannot use standard input and output: {}", why.message())};
         }
-        return std::unique_ptr<own_desk>{
-            new own_desk{std::move(*keyboard), std::move(*screen), v, max_line}};
+        return std::unique_ptr<stdio_ui>{
+            new stdio_ui{std::move(*keyboard), std::move(*screen), status, max_line}};
     }
 
-    /// Of a server that answers by itself: nobody types, and no client waits for its stdout.
-    static std::expected<std::unique_ptr<own_desk>, std::string> of_echo(voice& v) {
-        return std::unique_ptr<own_desk>{new own_desk{v}};
+    /// For a server that answers by itself: no keyboard, and clients do not wait for stdout.
+    static std::expected<std::unique_ptr<stdio_ui>, std::string> of_echo(status_output& status) {
+        return std::unique_ptr<stdio_ui>{new stdio_ui{status}};
     }
 
-    [[nodiscard]] term::desk& get() noexcept { return desk_; }
+    [[nodiscard]] term::terminal_ui& get() noexcept { return ui_; }
 
  private:
-    own_desk(std::unique_ptr<term::console> keyboard, std::unique_ptr<term::console> screen,
-             voice& v, std::size_t max_line)
+    stdio_ui(std::unique_ptr<term::console> keyboard, std::unique_ptr<term::console> screen,
+             status_output& status, std::size_t max_line)
         : keyboard_{std::move(keyboard)},
           screen_{std::move(screen)},
-          desk_{keyboard_.get(), *screen_, remarks_of(v), max_line} {}
+          ui_{keyboard_.get(), *screen_, callbacks_of(status), max_line} {}
 
-    explicit own_desk(voice& v) : desk_{lines_to_stdout(false), remarks_of(v)} {}
+    explicit stdio_ui(status_output& status) : ui_{lines_to_stdout(false), callbacks_of(status)} {}
 
-    static term::remarks remarks_of(voice& v) {
-        return {.note = [&v](std::string_view what) { v.note(what); },
-                .complaint = [&v](std::string_view what) { v.complain(what); },
-                .prompt = [&v] { v.prompt(); },
-                .answered = [&v] { v.prompt_was_answered(); }};
+    static term::status_callbacks callbacks_of(status_output& status) {
+        return {.note = [&status](std::string_view what) { status.info(what); },
+                .complaint = [&status](std::string_view what) { status.error(what); },
+                .prompt = [&status] { status.prompt(); },
+                .answered = [&status] { status.line_entered(); }};
     }
 
     std::unique_ptr<term::console> keyboard_;
     std::unique_ptr<term::console> screen_;
-    term::desk desk_;
+    term::terminal_ui ui_;
 };
 
 exit_status status_of(talk_end end, int signal) noexcept {
@@ -152,36 +153,38 @@ exit_status status_of(talk_end end, int signal) noexcept {
     return exit_status::failed;
 }
 
-exit_status fail(voice& v, std::string_view why) {
-    v.complain(why);
+exit_status fail(status_output& status, std::string_view why) {
+    status.error(why);
     return exit_status::failed;
 }
 
-/// Echoes to one client, and shows what it says as anybody's desk does.
-coro::task<void> echo_to(model::guest& client, conversation_options o, voice& v) {
-    const auto who = client.peer().peer();
-    if (!who) co_return;
-    term::desk place{lines_to_stdout(false),
-                     {.note = [&v](std::string_view what) { v.note(what); },
-                      .complaint = [&v](std::string_view what) { v.complain(what); },
-                      .prompt = {},
-                      .answered = {}}};
-    talk::conversation talk{client.peer(), fmt::format("Client {}", who->to_string()), place, o};
-    static_cast<void>(co_await talk.run(talk::beginner::they, client.patience()));
+/// Echoes to a client, and shows its messages.
+coro::task<void> echo_to(model::session& client, conversation_options o, status_output& status) {
+    const auto peer = client.peer().peer();
+    if (!peer) co_return;
+    term::terminal_ui ui{lines_to_stdout(false),
+                         {.note = [&status](std::string_view what) { status.info(what); },
+                          .complaint = [&status](std::string_view what) { status.error(what); },
+                          .prompt = {},
+                          .answered = {}}};
+    talk::conversation talk{client.peer(), fmt::format("Client {}", peer->to_string()), ui, o};
+    static_cast<void>(co_await talk.run(talk::beginner::they, client.drain_context()));
 }
 
-/// Many at once, which nobody could answer by hand.
+/// Echoes to many clients at once.
 exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
                          const pairing& pair) {
     set_up_output(s.common, pair.model);
-    voice v{s.common.format, s.common.quiet};
-    const auto serve_one = [&](model::guest& client) { return echo_to(client, s.conversation, v); };
+    status_output status{s.common.format, s.common.quiet};
+    const auto serve_one = [&](model::session& client) {
+        return echo_to(client, s.conversation, status);
+    };
     return run_server(command, s.common, pair,
-                      {.doors = {{.where = s.common.listen, .serve = serve_one}}});
+                      {.listeners = {{.where = s.common.listen, .serve = serve_one}}});
 }
 
 exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
-    // A person may think for as long as it takes; nobody does behind an echo.
+    // A person may take any time to answer; an echo has an idle timeout.
     if (s.conversation.echo) s.conversation.idle_time = s.idle_time;
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
@@ -195,48 +198,48 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
                                     to_text(pair->model)));
     }
     set_up_output(s.common, pair->model);
-    voice v{s.common.format, s.common.quiet};
-    auto home = open_engine(pair->engine);
-    if (!home) return fail(v, home.error());
-    auto place = s.conversation.echo ? own_desk::of_echo(v)
-                                     : own_desk::open(**home, v, s.conversation.max_line);
-    if (!place) return fail(v, place.error());
-    auto socket = open_door(s.common.listen);
-    if (!socket) return fail(v, socket.error());
-    net::listener door{**home, std::move(*socket), io::accepting::one_by_one};
+    status_output status{s.common.format, s.common.quiet};
+    auto engine = open_engine(pair->engine);
+    if (!engine) return fail(status, engine.error());
+    auto ui = s.conversation.echo ? stdio_ui::of_echo(status)
+                                  : stdio_ui::open(**engine, status, s.conversation.max_line);
+    if (!ui) return fail(status, ui.error());
+    auto socket = open_listener(s.common.listen);
+    if (!socket) return fail(status, socket.error());
+    net::listener listener{**engine, std::move(*socket), io::accepting::one_by_one};
     talk::talk_server server{
-        door,
-        (*place)->get(),
+        listener,
+        (*ui)->get(),
         {.conversation = s.conversation, .keep = s.keep, .grace = s.common.grace}};
-    const server_signals others{
-        **home, [&server] { server.stop(); },
+    const server_signals signals{
+        **engine, [&server] { server.stop(); },
         [&server] {
             announce_counters("talk", std::array{counter{"conversations", server.conversations(),
                                                          "that have begun"}});
         }};
-    // Whoever reads that it listens may stop it at once.
-    const stop_signals stops{**home, [&server] { server.stop(); }};
-    announce_listening(door.local().value_or(net::address{}), pair->model, (*home)->which());
-    const talk_end end = io::run(**home, server.run());
+    // Before the announcement, as its reader may stop the server at once.
+    const stop_signals stops{**engine, [&server] { server.stop(); }};
+    announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
+    const talk_end end = io::run(**engine, server.run());
     return status_of(end, stops.first());
 }
 
 exit_status join_talk(const talk_join_settings& s) {
     settle_standard_streams();
-    voice v{log_format::text, false};
+    status_output status{log_format::text, false};
     auto where = net::resolve(s.where);
     if (!where) {
-        v.complain(fmt::format("cannot find {} ({}): check the name, or give an IP address",
-                               in_quotes(s.where), where.error().message()));
+        status.error(fmt::format("cannot find {} ({}): check the name, or give an IP address",
+                                 in_quotes(s.where), where.error().message()));
         return exit_status::unreachable;
     }
-    auto home = open_engine(s.engine.value_or(engine_request::automatic));
-    if (!home) return fail(v, home.error());
-    auto place = own_desk::open(**home, v, s.conversation.max_line);
-    if (!place) return fail(v, place.error());
-    talk::talk_client client{**home, std::move(*where), (*place)->get(), s.conversation};
-    const stop_signals stops{**home, [&client] { client.stop(); }};
-    const talk_end end = io::run(**home, client.run());
+    auto engine = open_engine(s.engine.value_or(engine_request::automatic));
+    if (!engine) return fail(status, engine.error());
+    auto ui = stdio_ui::open(**engine, status, s.conversation.max_line);
+    if (!ui) return fail(status, ui.error());
+    talk::talk_client client{**engine, std::move(*where), (*ui)->get(), s.conversation};
+    const stop_signals stops{**engine, [&client] { client.stop(); }};
+    const talk_end end = io::run(**engine, client.run());
     return status_of(end, stops.first());
 }
 

@@ -1,4 +1,4 @@
-// How long things took, in little memory, to within two percent.
+// Defines latencies, a histogram of durations with an error below two percent.
 #pragma once
 
 #include <algorithm>
@@ -23,9 +23,9 @@ class latencies {
     }
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
     [[nodiscard]] io::duration max() const noexcept { return io::duration{most_}; }
-    /// What `share` (0 to 1) of all did not exceed; zero if there are none.
+    /// The quantile `share` (0 to 1), rounded up to its bucket's end; zero without durations.
     [[nodiscard]] io::duration at(double share) const noexcept {
-        // The nearest rank: the smallest that at least this share of all did not exceed.
+        // Nearest rank: the smallest duration that at least this share does not exceed.
         const auto rank = std::ceil(share * static_cast<double>(count_) - 1e-9);
         const auto wanted = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rank));
         std::uint64_t seen = 0;
@@ -40,21 +40,22 @@ class latencies {
     }
 
  private:
-    static constexpr unsigned fine = 6;  // 2^6 buckets for each power of two
-    static constexpr std::size_t steps = std::size_t{1} << fine;
+    static constexpr unsigned sub_bits = 6;  // 2^6 buckets per power of two
+    static constexpr std::size_t sub_buckets = std::size_t{1} << sub_bits;
 
     static std::size_t bucket_of(std::uint64_t ns) noexcept {
-        if (ns < steps) return static_cast<std::size_t>(ns);
-        const auto shift = static_cast<unsigned>(std::bit_width(ns)) - fine - 1;
-        return (std::size_t{shift} + 1) * steps + static_cast<std::size_t>((ns >> shift) - steps);
+        if (ns < sub_buckets) return static_cast<std::size_t>(ns);
+        const auto shift = static_cast<unsigned>(std::bit_width(ns)) - sub_bits - 1;
+        return (std::size_t{shift} + 1) * sub_buckets +
+               static_cast<std::size_t>((ns >> shift) - sub_buckets);
     }
     static std::uint64_t top_of(std::size_t bucket) noexcept {
-        if (bucket < steps) return bucket;
-        const auto shift = bucket / steps - 1;
-        return ((bucket % steps + steps + 1) << shift) - 1;
+        if (bucket < sub_buckets) return bucket;
+        const auto shift = bucket / sub_buckets - 1;
+        return ((bucket % sub_buckets + sub_buckets + 1) << shift) - 1;
     }
 
-    std::array<std::uint64_t, steps * (64 - fine + 1)> buckets_{};
+    std::array<std::uint64_t, sub_buckets * (64 - sub_bits + 1)> buckets_{};
     std::uint64_t count_ = 0;
     std::uint64_t most_ = 0;
 };

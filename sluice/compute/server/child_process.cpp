@@ -1,4 +1,4 @@
-// Implements child_process with posix_spawn(3).
+// Implements child_process with posix_spawn(3) and pidfd_open(2).
 #include "sluice/compute/server/child_process.hpp"
 
 #include <fcntl.h>
@@ -50,15 +50,15 @@ class spawn_arguments {
         posix_spawn_file_actions_destroy(&actions_);
     }
 
-    void put(const unique_fd& fd, int at) noexcept {
+    void redirect(const unique_fd& fd, int at) noexcept {
         posix_spawn_file_actions_adddup2(&actions_, fd.get(), at);
     }
-    /// All but stdin, stdout and stderr, also those that others opened without O_CLOEXEC.
+    /// Closes all but stdin, stdout and stderr, also descriptors opened without O_CLOEXEC.
     void close_others() noexcept {
         posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
     }
-    /// A group of its own, and signals as a program expects them.
-    void set_apart() noexcept {
+    /// Sets a process group of its own, no blocked signals and default signal actions.
+    void set_group_and_signals() noexcept {
         sigset_t none{};
         sigset_t all{};
         sigemptyset(&none);
@@ -69,23 +69,23 @@ class spawn_arguments {
         posix_spawnattr_setflags(
             &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     }
-    /// The child, or the errno.
+    /// The pid of the child, or the errno of posix_spawnp(3).
     [[nodiscard]] result<pid_t> run(std::vector<std::string> command,
                                     std::vector<std::string> environment) noexcept {
-        const auto words = pointers_to(command);
+        const auto argv = pointers_to(command);
         const auto variables = pointers_to(environment);
         pid_t child = 0;
-        const int error = posix_spawnp(&child, words.front(), &actions_, &attributes_, words.data(),
+        const int error = posix_spawnp(&child, argv.front(), &actions_, &attributes_, argv.data(),
                                        variables.data());
         if (error != 0) return failure_of(error);
         return child;
     }
 
  private:
-    static std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+    static std::vector<char*> pointers_to(std::vector<std::string>& strings) {
         std::vector<char*> all;
-        all.reserve(texts.size() + 1);
-        for (auto& each : texts) all.push_back(each.data());
+        all.reserve(strings.size() + 1);
+        for (auto& each : strings) all.push_back(each.data());
         all.push_back(nullptr);
         return all;
     }
@@ -94,7 +94,7 @@ class spawn_arguments {
     posix_spawnattr_t attributes_{};
 };
 
-bool is_program(const std::string& path) noexcept {
+bool is_executable(const std::string& path) noexcept {
     struct stat about{};
     return ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) &&
            ::access(path.c_str(), X_OK) == 0;
@@ -104,11 +104,11 @@ std::string_view name_of(std::string_view variable) noexcept {
     return variable.substr(0, variable.find('='));
 }
 
-std::vector<std::string> environment_with(const std::vector<std::string>& more) {
-    std::vector<std::string> all{more};
+std::vector<std::string> environment_with(const std::vector<std::string>& extra) {
+    std::vector<std::string> all{extra};
     for (char** each = environ; each != nullptr && *each != nullptr; ++each) {
         const auto name = name_of(*each);
-        if (std::ranges::find(more, name, name_of) == more.end()) all.emplace_back(*each);
+        if (std::ranges::find(extra, name, name_of) == extra.end()) all.emplace_back(*each);
     }
     return all;
 }
@@ -116,7 +116,7 @@ std::vector<std::string> environment_with(const std::vector<std::string>& more) 
 }  // namespace
 
 result<child_process> child_process::start(const std::vector<std::string>& command,
-                                           const std::vector<std::string>& more) {
+                                           const std::vector<std::string>& extra) {
     auto in = make_pipe();
     auto out = make_pipe();
     auto err = make_pipe();
@@ -124,16 +124,16 @@ result<child_process> child_process::start(const std::vector<std::string>& comma
         if (!*each) return failure(each->error());
     }
     // One page is one slot, and a pipe is writable while a slot is free: with one slot, poll(2)
-    // tells when the reader has taken all of it (pipe(7), F_SETPIPE_SZ).
+    // reports when the reader has read all of it (pipe(7), F_SETPIPE_SZ).
     const auto page = ::sysconf(_SC_PAGESIZE);
     if (::fcntl(in->write.get(), F_SETPIPE_SZ, page) != page) return failure_of(errno);
-    spawn_arguments how;
-    how.put(in->read, STDIN_FILENO);
-    how.put(out->write, STDOUT_FILENO);
-    how.put(err->write, STDERR_FILENO);
-    how.close_others();
-    how.set_apart();
-    const auto pid = how.run(command, environment_with(more));
+    spawn_arguments arguments;
+    arguments.redirect(in->read, STDIN_FILENO);
+    arguments.redirect(out->write, STDOUT_FILENO);
+    arguments.redirect(err->write, STDERR_FILENO);
+    arguments.close_others();
+    arguments.set_group_and_signals();
+    const auto pid = arguments.run(command, environment_with(extra));
     if (!pid) return failure(pid.error());
     child_process started{.pid = *pid,
                           .pidfd = unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))},
@@ -157,14 +157,14 @@ void child_process::signal_group(int signal) const noexcept {
 }
 
 bool can_be_run(const std::string& name) {
-    if (name.find('/') != std::string::npos) return is_program(name);
+    if (name.find('/') != std::string::npos) return is_executable(name);
     const char* path = std::getenv("PATH");
     std::string_view rest = path != nullptr ? path : "/bin:/usr/bin";
     while (!rest.empty()) {
         const auto end = std::min(rest.find(':'), rest.size());
         const auto folder = rest.substr(0, end);
         rest.remove_prefix(std::min(end + 1, rest.size()));
-        if (is_program(fmt::format("{}/{}", folder, name))) return true;
+        if (is_executable(fmt::format("{}/{}", folder, name))) return true;
     }
     return false;
 }

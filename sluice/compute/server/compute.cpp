@@ -1,4 +1,4 @@
-// Reads, has computed, answers, and minds who is still there.
+// Implements compute_service: reading questions, running jobs, sending answers in order.
 #include "sluice/compute/server/compute.hpp"
 
 #include <poll.h>
@@ -20,128 +20,131 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Answers to questions that came together go out together, up to this many bytes.
-constexpr std::size_t batch = std::size_t{64} * 1024;
-// What an idle client may keep of its last answer.
-constexpr std::size_t most_reply_kept = 256;
+// Bytes of answers to pipelined questions that are sent together.
+constexpr std::size_t max_batch = std::size_t{64} * 1024;
+// Bytes of its answer buffer that an idle connection keeps.
+constexpr std::size_t max_idle_capacity = 256;
 
 std::uint64_t nanoseconds(io::duration d) noexcept {
     return static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::nanoseconds>(d).count());
 }
 
-/// What a client has done to its connection while it waits for an answer.
-enum class presence : std::uint8_t {
-    here,
-    ended,  ///< it sends no more, and may still read: an orderly end may be half of one
+/// State of a client's connection while it waits for an answer.
+enum class connection_state : std::uint8_t {
+    open,
+    ended,  ///< the client has closed its sending side and may still read
     gone,   ///< the connection was reset
 };
 
-presence presence_of(int fd) noexcept {
+connection_state connection_state_of(int fd) noexcept {
     pollfd p{.fd = fd, .events = POLLRDHUP, .revents = 0};
-    if (::poll(&p, 1, 0) != 1) return presence::here;
-    if ((p.revents & (POLLERR | POLLHUP)) != 0) return presence::gone;
-    return (p.revents & POLLRDHUP) != 0 ? presence::ended : presence::here;
+    if (::poll(&p, 1, 0) != 1) return connection_state::open;
+    if ((p.revents & (POLLERR | POLLHUP)) != 0) return connection_state::gone;
+    return (p.revents & POLLRDHUP) != 0 ? connection_state::ended : connection_state::open;
 }
 
-void empty(std::string& out) {
+void clear_reply(std::string& out) {
     out.clear();
-    if (out.capacity() > most_reply_kept) out.shrink_to_fit();
+    if (out.capacity() > max_idle_capacity) out.shrink_to_fit();
 }
 
-/// `d` from now. The blocking engine's own time is that of its last wait, which may be long ago for
-/// a thread of a pool.
-io::time_point in(const model::guest& client, io::duration d) noexcept {
-    const auto& here = client.home();
-    return io::after(here.blocks() ? io::clock::now() : here.now(), d);
+/// `d` from now. engine::now() of a blocking engine is the time of its last wait, which may be long
+/// ago for a thread of a pool.
+io::time_point deadline_after(const model::session& client, io::duration d) noexcept {
+    const auto& engine = client.engine();
+    return io::after(engine.blocks() ? io::clock::now() : engine.now(), d);
 }
 
 }  // namespace
 
-/// What a client has been answered that has not left, and what is waited for.
-struct compute::pending {
+/// Unsent answers of a connection, and the deadline of its next read.
+struct compute_service::pending {
     std::string out;
-    bool is_open = false;  ///< the last answer has no end
-    bool asked = true;     ///< a question came since the last wait
-    bool begun = false;    ///< of the next one, some bytes have come
+    bool unterminated = false;  ///< the last answer was sent without a newline
+    bool asked = true;          ///< a question came since the last wait
+    bool begun = false;         ///< a part of the next question has come
     io::time_point until = io::never;
 
     void end_answer(bool terminated) {
         out += wire::message_end(terminated);
-        is_open = !terminated;
+        unterminated = !terminated;
     }
 
-    /// What the client's latest bytes have told of how it reads.
-    void heed(messages& questions) {
+    /// Replies to a telnet timing mark; ends an unterminated answer once the client reads lines.
+    void apply_peer_state(messages& questions) {
         if (questions.take_timing_mark()) out += wire::timing_mark();
-        // The client ends its lines after all, and reads lines.
-        if (is_open && questions.answers_terminated()) end_answer(true);
+        if (unterminated && questions.answers_terminated()) end_answer(true);
     }
 
-    void begin_waiting(io::time_point idle) noexcept {
+    void start_idle_deadline(io::time_point idle) noexcept {
         if (!std::exchange(asked, false)) return;
         begun = false;
         until = idle;
     }
 
-    void hear_bytes(io::time_point stalled) noexcept {
+    void on_bytes(io::time_point stalled) noexcept {
         if (!std::exchange(begun, true)) until = stalled;
     }
 };
 
-/// Looks after a client that nothing is read from, at first often, then every four seconds; cancels
-/// `both` when it has gone. A timer, as the blocking engine waits for one thing at a time.
-class compute::lookout : io::timer {
+/// Polls the connection of a client that is not read from, first after 0.25 s, at last every 4 s;
+/// cancels `tasks` when the client has gone. A timer, because the blocking engine waits for one
+/// operation at a time.
+class compute_service::disconnect_monitor : io::timer {
  public:
-    lookout(io::engine& here, int fd, coro::scope& both, question_context& of, bool& gone) noexcept
-        : timer{[](timer& t) noexcept { static_cast<lookout&>(t).look(); }},
-          here_{here},
+    disconnect_monitor(io::engine& engine, int fd, coro::scope& tasks, question_context& state,
+                       bool& gone) noexcept
+        : timer{[](timer& t) noexcept { static_cast<disconnect_monitor&>(t).poll_connection(); }},
+          engine_{engine},
           fd_{fd},
-          both_{both},
-          of_{of},
+          tasks_{tasks},
+          state_{state},
           gone_{gone} {}
-    lookout(const lookout&) = delete;
-    lookout& operator=(const lookout&) = delete;
-    ~lookout() { here_.timers().disarm(*this); }
+    disconnect_monitor(const disconnect_monitor&) = delete;
+    disconnect_monitor& operator=(const disconnect_monitor&) = delete;
+    ~disconnect_monitor() { engine_.timers().disarm(*this); }
 
-    void set() noexcept { here_.timers().arm(*this, io::after(io::clock::now(), pause_)); }
+    void set() noexcept { engine_.timers().arm(*this, io::after(io::clock::now(), pause_)); }
 
  private:
-    void look() noexcept {
-        const auto now = presence_of(fd_);
-        if (now != presence::here) of_.client_ended = true;
-        if (now == presence::gone) {
+    void poll_connection() noexcept {
+        const auto now = connection_state_of(fd_);
+        if (now != connection_state::open) state_.client_ended = true;
+        if (now == connection_state::gone) {
             gone_ = true;
-            both_.cancel();
+            tasks_.cancel();
             return;
         }
         pause_ = std::min<io::duration>(pause_ * 2, 4s);
         set();
     }
 
-    io::engine& here_;
+    io::engine& engine_;
     int fd_;
-    coro::scope& both_;
-    question_context& of_;
+    coro::scope& tasks_;
+    question_context& state_;
     bool& gone_;
     io::duration pause_ = 250ms;
 };
 
-compute::compute(std::unique_ptr<work> what, compute_options o)
-    : work_{std::move(what)}, options_{o} {}
+compute_service::compute_service(std::unique_ptr<handler> h, compute_options o)
+    : handler_{std::move(h)},
+      options_{o},
+      pool_{{.workers = model::workers_of(o.workers), .queue = o.queue}} {}
 
-compute::~compute() = default;
+compute_service::~compute_service() = default;
 
-model::service compute::service() {
-    return [this](model::guest& client) { return converse(client); };
+model::service compute_service::service() {
+    return [this](model::session& client) { return serve(client); };
 }
 
-coro::task<void> compute::converse(model::guest& client) {
+coro::task<void> compute_service::serve(model::session& client) {
     messages questions{client, options_.framing, options_.max_line, wire::sender::client};
     pending p;
     for (;;) {
-        const auto question = questions.here();
-        p.heed(questions);
+        const auto question = questions.buffered();
+        p.apply_peer_state(questions);
         if (!question) {
             co_await refuse_too_long(client, p.out, questions.answers_terminated());
             co_return;
@@ -154,204 +157,192 @@ coro::task<void> compute::converse(model::guest& client) {
                 if (!answered) co_return;
             }
             p.end_answer(questions.answers_terminated());
-            if (p.out.size() < batch) continue;
+            if (p.out.size() < max_batch) continue;
         }
         if (!p.out.empty()) {
-            auto sent = co_await io::with_deadline(client.home(), client.peer().send_all(p.out),
-                                                   in(client, options_.stall_time));
+            auto sent = co_await io::with_deadline(client.engine(), client.peer().send_all(p.out),
+                                                   deadline_after(client, options_.stall_time));
             if (!sent) co_return give_up_sending(client, sent.error());
-            empty(p.out);
+            clear_reply(p.out);
         }
         if (*question) continue;
         if (questions.ended()) co_return;
-        p.begin_waiting(in(client, options_.idle_time));
-        const auto read = co_await hear(client, questions, p);
+        p.start_idle_deadline(deadline_after(client, options_.idle_time));
+        const auto read = co_await receive(client, questions, p);
         if (!read) {
-            // At a stop. Questions that lie unread must not cost the answers that are on their way.
+            // At a stop. Unread questions must not cause a reset that drops the answers sent.
             if (read.error() == fault::cancelled) {
-                co_await net::lingering_close(client.peer(), client.patience());
+                co_await net::lingering_close(client.peer(), client.drain_context());
             }
             co_return;
         }
-        p.hear_bytes(in(client, options_.stall_time));
+        p.on_bytes(deadline_after(client, options_.stall_time));
     }
 }
 
-coro::task<result<void>> compute::hear(model::guest& client, messages& questions,
-                                       const pending& p) {
+coro::task<result<void>> compute_service::receive(model::session& client, messages& questions,
+                                                  const pending& p) {
     if (questions.awaits_pause()) {
         auto more = questions.more();
-        more.set_context(client.patience());
+        more.set_context(client.drain_context());
         co_return co_await more;
     }
-    questions.let_go();
-    auto got =
-        co_await io::with_deadline(client.home(), client.peer().recv(client.patience()), p.until);
+    questions.release();
+    auto got = co_await io::with_deadline(client.engine(),
+                                          client.peer().recv(client.drain_context()), p.until);
     if (!got && got.error() == fault::timed_out) {
-        (p.begun ? tally_->stalled : tally_->idle).fetch_add(1, std::memory_order_relaxed);
+        (p.begun ? counters_->stalled : counters_->idle).fetch_add(1, std::memory_order_relaxed);
         co_return failure(fault::timed_out);
     }
     co_return questions.take(std::move(got));
 }
 
-std::optional<effort> compute::begin(std::string_view question, std::string& out) {
-    auto todo = work_->begin(question, out);
-    if (!todo) tally_->at_once.fetch_add(1, std::memory_order_relaxed);
+std::optional<job> compute_service::begin(std::string_view question, std::string& out) {
+    auto todo = handler_->begin(question, out);
+    if (!todo) counters_->at_once.fetch_add(1, std::memory_order_relaxed);
     return todo;
 }
 
-coro::task<result<void>> compute::answer(model::guest& client, messages& from, effort todo,
-                                         std::string& out) {
-    // What is known already is not kept back for what may take long.
+coro::task<result<void>> compute_service::answer(model::session& client, messages& from, job todo,
+                                                 std::string& out) {
+    // Sends finished answers before a job that may take long.
     if (!out.empty()) {
-        auto sent = co_await io::with_deadline(client.home(), client.peer().send_all(out),
-                                               in(client, options_.stall_time));
+        auto sent = co_await io::with_deadline(client.engine(), client.peer().send_all(out),
+                                               deadline_after(client, options_.stall_time));
         if (!sent) {
             give_up_sending(client, sent.error());
             co_return failure(sent.error());
         }
         out.clear();
     }
-    auto said = co_await labour(client, from, std::move(todo));
-    if (said) {
-        tally_->worked_on.fetch_add(1, std::memory_order_relaxed);
-        out += *said;
+    auto reply = co_await run_job(client, from, std::move(todo));
+    if (reply) {
+        counters_->worked_on.fetch_add(1, std::memory_order_relaxed);
+        out += *reply;
         co_return result<void>{};
     }
-    if (said.error() == fault::cancelled) co_return failure(said.error());
-    out += count_refusal(said.error());
+    if (reply.error() == fault::cancelled) co_return failure(reply.error());
+    out += count_refusal(reply.error());
     co_return result<void>{};
 }
 
-void compute::give_up_sending(model::guest& client, error why) noexcept {
+void compute_service::give_up_sending(model::session& client, error why) noexcept {
     if (why != fault::timed_out) return;
-    tally_->stalled.fetch_add(1, std::memory_order_relaxed);
-    // What the client does not read, the kernel need not keep.
-    client.peer().reset_on_close();
+    counters_->stalled.fetch_add(1, std::memory_order_relaxed);
+    // Drops the bytes that the client does not read from the kernel's send buffer.
+    client.peer().set_linger_reset();
 }
 
-coro::task<compute::outcome> compute::labour(model::guest& client, messages& from, effort todo) {
-    io::engine& here = client.home();
+coro::task<compute_service::outcome> compute_service::run_job(model::session& client,
+                                                              messages& from, job todo) {
+    io::engine& engine = client.engine();
     const int fd = client.peer().fd();
-    if (presence_of(fd) == presence::gone) {
-        tally_->abandoned.fetch_add(1, std::memory_order_relaxed);
+    if (connection_state_of(fd) == connection_state::gone) {
+        counters_->abandoned.fetch_add(1, std::memory_order_relaxed);
         co_return failure(fault::cancelled);
     }
-    if (here.works_in_place() && todo.compute) co_return timed(todo, io::clock::now());
-    outcome said = failure(fault::cancelled);
+    if (engine.works_in_place() && todo.compute) co_return timed(todo, io::clock::now());
+    outcome reply = failure(fault::cancelled);
     bool gone = false;
-    question_context of;
-    coro::scope both{co_await coro::this_context()};
-    lookout eyes{here, fd, both, of, gone};
-    // The blocking engine waits for one thing at a time, and does not come back before it is done.
-    if (here.blocks()) eyes.set();
-    if (auto begun = both.spawn(do_it(here, both, todo, of, said)); !begun) {
+    question_context state;
+    coro::scope tasks{co_await coro::this_context()};
+    disconnect_monitor monitor{engine, fd, tasks, state, gone};
+    // The blocking engine runs the job to its end before it starts the next task.
+    if (engine.blocks()) monitor.set();
+    if (auto begun = tasks.spawn(execute(engine, tasks, todo, state, reply)); !begun) {
         co_return failure(begun.error());
     }
-    if (both.size() > 0) static_cast<void>(both.spawn(watch(from, both, of, eyes, gone)));
-    co_await both.join();
-    if (gone && !said) tally_->abandoned.fetch_add(1, std::memory_order_relaxed);
-    co_return said;
+    if (tasks.size() > 0)
+        static_cast<void>(tasks.spawn(watch_client(from, tasks, state, monitor, gone)));
+    co_await tasks.join();
+    if (gone && !reply) counters_->abandoned.fetch_add(1, std::memory_order_relaxed);
+    co_return reply;
 }
 
-coro::task<void> compute::do_it(io::engine& here, coro::scope& both, effort& todo,
-                                question_context& of, outcome& into) {
+coro::task<void> compute_service::execute(io::engine& engine, coro::scope& tasks, job& todo,
+                                          question_context& state, outcome& into) {
     if (todo.ask) {
         const auto asked = io::clock::now();
-        into = co_await todo.ask(here, of);
+        into = co_await todo.ask(engine, state);
         const auto all = io::clock::now() - asked;
-        tally_->count_effort(nanoseconds(of.queued), nanoseconds(all - of.queued));
+        counters_->count_job(nanoseconds(state.queued), nanoseconds(all - state.queued));
     } else if (todo.compute) {
-        into = co_await offload(here, todo);
+        into = co_await offload(engine, todo);
     } else {
-        auto slept = co_await io::sleep_for(here, todo.sleep);
+        auto slept = co_await io::sleep_for(engine, todo.sleep);
         if (slept) into = std::move(todo.slept);
     }
-    both.cancel();
+    tasks.cancel();
 }
 
-coro::task<void> compute::watch(messages& from, coro::scope& both, question_context& of,
-                                lookout& eyes, bool& gone) {
-    // Reading ahead would lend memory to a client for questions that are not answered yet: one
-    // read, and from then on the descriptor is only looked at.
+coro::task<void> compute_service::watch_client(messages& from, coro::scope& tasks,
+                                               question_context& state, disconnect_monitor& monitor,
+                                               bool& gone) {
+    // Reads once and from then on only polls the descriptor, because reading ahead costs memory for
+    // questions that are not answered yet.
     if (!from.ended() && from.drained()) {
         auto read = co_await from.more();
         if (!read && read.error() != fault::cancelled) {
             gone = true;
-            both.cancel();
+            tasks.cancel();
         }
         if (!read) co_return;
     }
-    if (from.ended()) of.client_ended = true;
-    eyes.set();
+    if (from.ended()) state.client_ended = true;
+    monitor.set();
 }
 
-coro::task<compute::outcome> compute::offload(io::engine& here, effort& todo) {
+coro::task<compute_service::outcome> compute_service::offload(io::engine& engine, job& todo) {
     const auto asked = io::clock::now();
-    co_return co_await io::with_deadline(here, compute_elsewhere(here, todo, asked),
+    co_return co_await io::with_deadline(engine, compute_on_pool(engine, todo, asked),
                                          io::after(asked, options_.deadline));
 }
 
-coro::task<compute::outcome> compute::compute_elsewhere(io::engine& here, effort& todo,
-                                                        io::time_point asked) {
-    io::offload_pool* workers = pool();
-    if (workers == nullptr) co_return failure(fault::queue_full);
-    auto said = co_await workers->run(here, [this, &todo, asked] { return timed(todo, asked); });
-    if (!said) co_return failure(said.error());
-    co_return std::move(*said);
+coro::task<compute_service::outcome> compute_service::compute_on_pool(io::engine& engine, job& todo,
+                                                                      io::time_point asked) {
+    co_return co_await pool_.run(engine, [this, &todo, asked] { return timed(todo, asked); });
 }
 
-compute::outcome compute::timed(const effort& todo, io::time_point asked) noexcept {
+compute_service::outcome compute_service::timed(const job& todo, io::time_point asked) noexcept {
     const auto begun = io::clock::now();
-    outcome said;
+    outcome reply;
     try {
-        said = todo.compute();
+        reply = todo.compute();
     } catch (const std::bad_alloc&) {
-        said = failure_of(ENOMEM);
+        reply = failure_of(ENOMEM);
     }
-    tally_->count_effort(nanoseconds(begun - asked), nanoseconds(io::clock::now() - begun));
-    return said;
+    counters_->count_job(nanoseconds(begun - asked), nanoseconds(io::clock::now() - begun));
+    return reply;
 }
 
-std::string_view compute::count_refusal(error why) noexcept {
-    if (why == fault::queue_full) {
-        tally_->busy.fetch_add(1, std::memory_order_relaxed);
+std::string_view compute_service::count_refusal(error why) noexcept {
+    // EAGAIN: no worker thread could be created.
+    if (why == fault::queue_full || why.is(EAGAIN)) {
+        counters_->busy.fetch_add(1, std::memory_order_relaxed);
         return refusal::busy;
     }
     if (why == fault::timed_out) {
-        tally_->late.fetch_add(1, std::memory_order_relaxed);
+        counters_->late.fetch_add(1, std::memory_order_relaxed);
         return refusal::late;
     }
-    tally_->failed.fetch_add(1, std::memory_order_relaxed);
+    counters_->failed.fetch_add(1, std::memory_order_relaxed);
     return refusal::failed;
 }
 
-coro::task<void> compute::refuse_too_long(model::guest& client, std::string& out, bool terminated) {
-    tally_->too_long.fetch_add(1, std::memory_order_relaxed);
+coro::task<void> compute_service::refuse_too_long(model::session& client, std::string& out,
+                                                  bool terminated) {
+    counters_->too_long.fetch_add(1, std::memory_order_relaxed);
     out += refusal::too_long;
     out += wire::message_end(terminated);
-    auto sent = co_await io::with_deadline(client.home(), client.peer().send_all(out),
-                                           in(client, options_.stall_time));
+    auto sent = co_await io::with_deadline(client.engine(), client.peer().send_all(out),
+                                           deadline_after(client, options_.stall_time));
     if (!sent) co_return give_up_sending(client, sent.error());
-    co_await net::lingering_close(client.peer(), client.patience());
+    co_await net::lingering_close(client.peer(), client.drain_context());
 }
 
-io::offload_pool* compute::pool() noexcept {
-    const std::lock_guard lock{mutex_};
-    if (pool_ == nullptr) {
-        try {
-            pool_ = std::make_unique<io::offload_pool>(io::offload_pool::options{
-                .workers = model::workers_of(options_.workers), .queue = options_.queue});
-        } catch (const std::exception&) {  // std::system_error or std::bad_alloc
-            return nullptr;
-        }
-    }
-    return pool_.get();
-}
-
-model::service replying(std::function<std::string(std::string_view)> f, compute_options o) {
-    auto kept = std::make_shared<compute>(make_function(std::move(f)), o);
-    return [kept, serve = kept->service()](model::guest& client) { return serve(client); };
+model::service make_service(std::function<std::string(std::string_view)> f, compute_options o) {
+    auto owner = std::make_shared<compute_service>(make_function(std::move(f)), o);
+    return [owner, serve = owner->service()](model::session& client) { return serve(client); };
 }
 
 }  // namespace sluice::compute

@@ -1,4 +1,4 @@
-// A token bucket for log lines: what would flood the log is counted instead.
+// Defines log_budget, a token bucket that limits log lines and counts those left out.
 #pragma once
 
 #include <algorithm>
@@ -11,13 +11,13 @@
 
 namespace sluice::compute {
 
-/// Allows `burst` lines at once and `per_second` from then on. One thread.
+/// Allows `burst` lines at once and `per_second` after that. One thread.
 class log_budget {
  public:
     log_budget(double burst, double per_second) noexcept
         : burst_{burst}, per_second_{per_second}, left_{burst} {}
 
-    /// Takes one line. None if it is to be left out; else how many were left out before it.
+    /// Counts one line. None if it must be left out; else how many were left out before it.
     [[nodiscard]] std::optional<std::uint64_t> take(io::time_point now) noexcept {
         if (last_ != io::time_point{}) {
             const std::chrono::duration<double> since = now - last_;

@@ -1,4 +1,4 @@
-// What a process_pool knows of one question, and of one of its programs.
+// Defines the records of a process_pool: a pending question and a running program.
 #pragma once
 
 #include <list>
@@ -9,35 +9,35 @@
 
 namespace sluice::compute {
 
-/// One question, in its asker's frame. Under the pool's mutex from submit() until it is finished.
+/// A question, in the frame of ask(). Guarded by the pool's mutex from submit() until finished.
 struct process_pool::request {
     request(std::string text, question_context& c, void (*n)(request&) noexcept)
-        : question{std::move(text)}, of{c}, notify{n} {}
+        : question{std::move(text)}, state{c}, notify{n} {}
 
     std::string question;
-    question_context& of;
-    void (*notify)(request&) noexcept;  ///< wakes the asker, on its own thread
+    question_context& state;
+    void (*notify)(request&) noexcept;  ///< resumes ask() on the thread of its engine
     io::time_point asked{};
     io::time_point until = io::never;
-    std::list<request*>::iterator place;  ///< in the queue, while `with` is null
-    member* with = nullptr;               ///< the program that has it
-    bool finished = false;                ///< `outcome` is set, or it was withdrawn
+    std::list<request*>::iterator position;  ///< in queue_, while `assigned` is null
+    member* assigned = nullptr;              ///< the program that was given the question
+    bool finished = false;                   ///< `outcome` is set, or the question was withdrawn
     result<std::string> outcome = failure(fault::cancelled);
 };
 
-/// One program of the pool. Under the pool's mutex; only the supervisor's thread uses `program`.
+/// A program of the pool. Guarded by the pool's mutex; only the supervisor thread uses `program`.
 struct process_pool::member {
     member(child_process started, std::size_t max_line) noexcept
         : program{std::move(started), max_line} {}
 
     line_program program;
-    request* for_whom = nullptr;  ///< none while idle, or when the asker has gone
+    request* current = nullptr;  ///< null while idle, or once the question was withdrawn
     io::time_point abandoned_at = io::never;
     io::time_point term_at = io::never;
     io::time_point kill_at = io::never;
-    bool was_asked = false;  ///< a question was handed over whole
-    bool killed = false;     ///< by us
-    std::string why;         ///< it was told to end
+    bool was_asked = false;  ///< a whole question was written
+    bool killed = false;     ///< by the pool
+    std::string why;         ///< it was killed
 };
 
 }  // namespace sluice::compute

@@ -1,4 +1,4 @@
-// Implements process_pool: when a program is started, replaced, given up and buried.
+// Implements process_pool: when a program is started, replaced, killed and reaped.
 #include <fmt/format.h>
 #include <sys/wait.h>
 
@@ -23,19 +23,19 @@ using phase = line_program::phase;
 
 constexpr auto first_pause = 100ms;
 constexpr auto longest_pause = 10s;
-// What a question whose asker has gone may still take, while nobody waits for the program.
-constexpr auto patience_when_abandoned = 5s;
-constexpr auto patience_when_needed = 1s;
-// From the end of a program's stdin to SIGTERM, and from there to SIGKILL.
+// For a question whose client has gone; the shorter one if other questions wait.
+constexpr auto timeout_when_abandoned = 5s;
+constexpr auto timeout_when_needed = 1s;
+// From the end of a program's stdin to SIGTERM; from there to SIGKILL, at a stop and otherwise.
 constexpr auto before_term = 1s;
 constexpr auto before_kill = 500ms;
 constexpr auto after_term = 5s;
-// From the end of its stdout to its own end.
+// From the end of its stdin or stdout to its exit.
 constexpr auto before_end = 200ms;
-// After a line too much, so many questions have a process each.
-constexpr unsigned questions_in_doubt = 100;
-// So many programs may take their time to end.
-constexpr std::size_t least_leaving = 16;
+// After an unasked line, this many questions run in a process each.
+constexpr unsigned fresh_after_unasked_line = 100;
+// Programs that may exit at their own pace.
+constexpr std::size_t min_leaving_limit = 16;
 
 double seconds_in(io::duration d) noexcept {
     return std::chrono::duration<double>(d).count();
@@ -47,12 +47,13 @@ void lower(io::time_point& next, io::time_point when) noexcept {
 
 }  // namespace
 
-void process_pool::mind(member& m, io::time_point now, io::time_point& next) {
+void process_pool::check_member(member& m, io::time_point now, io::time_point& next) {
     auto& p = m.program;
-    if (p.now() == phase::leaving) return mind_leaving(m, now, next);
+    if (p.current_phase() == phase::leaving) return check_leaving(m, now, next);
     if (stopped_) {
-        discard(m, "its time was over at the stop", p.now() == phase::idle ? 0 : SIGTERM, now);
-        return mind_leaving(m, now, next);
+        discard(m, "its time was over at the stop", p.current_phase() == phase::idle ? 0 : SIGTERM,
+                now);
+        return check_leaving(m, now, next);
     }
     if (p.closed_at() != io::never) {
         if (now >= p.closed_at() + before_end) {
@@ -60,42 +61,42 @@ void process_pool::mind(member& m, io::time_point now, io::time_point& next) {
         }
         lower(next, p.closed_at() + before_end);
     }
-    if (p.now() == phase::idle) return;
-    const bool needed = options_.holds_thread || (!queue_.empty() && at_rest() == 0);
-    if (m.for_whom == nullptr) {
-        const auto until = m.abandoned_at +
-                           (needed ? io::duration{patience_when_needed} : patience_when_abandoned);
+    if (p.current_phase() == phase::idle) return;
+    const bool needed = options_.holds_thread || (!queue_.empty() && idle_count() == 0);
+    if (m.current == nullptr) {
+        const auto until =
+            m.abandoned_at + (needed ? io::duration{timeout_when_needed} : timeout_when_abandoned);
         if (now >= until) return discard(m, "the client that asked it has gone", SIGKILL, now);
         return lower(next, until);
     }
-    if (m.for_whom->until <= now) {
-        finish(m.for_whom, failure(fault::timed_out));
+    if (m.current->until <= now) {
+        finish(m.current, failure(fault::timed_out));
         return discard(m, "it took longer over a question than --deadline", SIGKILL, now);
     }
-    lower(next, m.for_whom->until);
-    const auto silent_at = std::max(p.given_at(), p.heard_at()) + options_.silence;
+    lower(next, m.current->until);
+    const auto silent_at = std::max(p.begun_at(), p.output_at()) + options_.silence;
     if (now < silent_at) return lower(next, silent_at);
-    if (p.now() == phase::asked && !counters_->told_silent.exchange(true)) {
-        tell(
+    if (p.current_phase() == phase::asked && !counters_->logged_silent.exchange(true)) {
+        report(
             fmt::format("{} has read a question and said nothing for {} s; does it flush its "
                         "output? Try stdbuf -oL, python3 -u",
                         name_of(m), seconds_in(options_.silence)));
     }
-    if (p.now() == phase::handing && !counters_->told_unread.exchange(true)) {
-        tell(
+    if (p.current_phase() == phase::writing && !counters_->logged_unread.exchange(true)) {
+        report(
             fmt::format("{} has not read its question for {} s; is it still starting, or does it "
                         "not read its stdin?",
                         name_of(m), seconds_in(options_.silence)));
     }
-    if (needed && m.for_whom->of.client_ended) {
-        finish(m.for_whom, failure(fault::timed_out));
+    if (needed && m.current->state.client_ended) {
+        finish(m.current, failure(fault::timed_out));
         return discard(m, "it said nothing for long, its client has ended, and others wait",
                        SIGKILL, now);
     }
-    if (needed) lower(next, now + patience_when_needed);
+    if (needed) lower(next, now + timeout_when_needed);
 }
 
-void process_pool::mind_leaving(member& m, io::time_point now, io::time_point& next) {
+void process_pool::check_leaving(member& m, io::time_point now, io::time_point& next) {
     if (stopped_ && m.kill_at == io::never && !m.killed) {
         lower(m.term_at, std::max(kill_at_ - before_kill, stop_at_));
         lower(m.kill_at, std::max(kill_at_, stop_at_ + before_kill));
@@ -107,7 +108,7 @@ void process_pool::mind_leaving(member& m, io::time_point now, io::time_point& n
         m.program.child().signal_group(SIGKILL);
     } else if (now >= m.term_at) {
         m.term_at = io::never;
-        // Outside a stop, it may take its time.
+        // The shorter deadline of a stop still applies.
         lower(m.kill_at, now + after_term);
         m.program.child().signal_group(SIGTERM);
     }
@@ -115,7 +116,7 @@ void process_pool::mind_leaving(member& m, io::time_point now, io::time_point& n
 }
 
 void process_pool::discard(member& m, std::string_view why, int signal, io::time_point now) {
-    if (m.for_whom != nullptr) finish(m.for_whom, failure(fault::closed));
+    if (m.current != nullptr) finish(m.current, failure(fault::closed));
     m.program.leave(signal);
     if (signal == 0) {
         m.term_at = now + before_term;
@@ -126,88 +127,88 @@ void process_pool::discard(member& m, std::string_view why, int signal, io::time
     if (signal == SIGTERM) m.kill_at = std::max(kill_at_, now + before_kill);
 }
 
-void process_pool::take_in(member& m, line_program::event what, io::time_point now) {
+void process_pool::on_program_event(member& m, line_program::event what, io::time_point now) {
     auto& p = m.program;
-    m.was_asked = m.was_asked || p.now() == phase::asked;
+    m.was_asked = m.was_asked || p.current_phase() == phase::asked;
     const auto lines = p.take_unasked_lines();
-    const bool leaving = p.now() == phase::leaving;
+    const bool leaving = p.current_phase() == phase::leaving;
     if (what == line_program::event::answered && !leaving) {
         auto answer = p.take_answer();
         failures_ = 0;
-        if (m.for_whom != nullptr) finish(m.for_whom, std::move(answer));
-        if (lines > 0) return mistrust(m, lines, now);
-        if (doubt_ > 0) --doubt_;
-        if (doubt_ > 0 || options_.fresh) discard(m, {}, 0, now);
+        if (m.current != nullptr) finish(m.current, std::move(answer));
+        if (lines > 0) return on_unasked_line(m, lines, now);
+        if (fresh_left_ > 0) --fresh_left_;
+        if (fresh_left_ > 0 || options_.fresh) discard(m, {}, 0, now);
         return;
     }
     if (what == line_program::event::too_long && !leaving) {
         return discard(m, fmt::format("its answer is longer than {} bytes", options_.max_line),
                        SIGKILL, now);
     }
-    if (what == line_program::event::unasked || (lines > 0 && p.proven())) {
-        return mistrust(m, lines, now);
+    if (what == line_program::event::unasked || (lines > 0 && p.has_answered())) {
+        return on_unasked_line(m, lines, now);
     }
     counters_->unasked += lines;
-    if (lines > 0 && !counters_->told_banner.exchange(true)) {
-        tell(
+    if (lines > 0 && !counters_->logged_banner.exchange(true)) {
+        report(
             fmt::format("{} printed a line before it was asked anything; such lines are thrown "
                         "away",
                         name_of(m)));
     }
 }
 
-void process_pool::mistrust(member& m, std::uint64_t lines, io::time_point now) {
+void process_pool::on_unasked_line(member& m, std::uint64_t lines, io::time_point now) {
     counters_->unasked += lines;
-    doubt_ = questions_in_doubt;
-    if (!counters_->told_unasked.exchange(true)) {
-        tell(
+    fresh_left_ = fresh_after_unasked_line;
+    if (!counters_->logged_unasked.exchange(true)) {
+        report(
             fmt::format("{} printed more than one line for a question; the rest is thrown away, "
                         "and a new process is asked the next question",
                         name_of(m)));
     }
     auto& p = m.program;
-    if (p.now() == phase::leaving) return;
-    if (!p.proven()) return discard(m, "it printed 64 KiB without being asked", SIGKILL, now);
-    if (p.now() == phase::idle) return discard(m, {}, 0, now);
-    put_back(m);
+    if (p.current_phase() == phase::leaving) return;
+    if (!p.has_answered()) return discard(m, "it printed 64 KiB without being asked", SIGKILL, now);
+    if (p.current_phase() == phase::idle) return discard(m, {}, 0, now);
+    requeue(m);
     discard(m, "it printed more than one line for a question", SIGKILL, now);
 }
 
-// A question that was not read to its end is another program's.
-void process_pool::put_back(member& m) {
-    if (m.for_whom == nullptr) return;
-    m.for_whom->with = nullptr;
-    m.for_whom->place = queue_.insert(queue_.begin(), m.for_whom);
-    m.for_whom = nullptr;
+// Another program answers a question that was not read to its end.
+void process_pool::requeue(member& m) {
+    if (m.current == nullptr) return;
+    m.current->assigned = nullptr;
+    m.current->position = queue_.insert(queue_.begin(), m.current);
+    m.current = nullptr;
 }
 
-void process_pool::hear(member& m, bool all, io::time_point now) {
-    std::vector<std::string> remarks;
-    m.program.on_errors(remarks, all, now);
-    for (const auto& each : remarks) {
-        to_say_.push_back({.trouble = false, .what = fmt::format("{}: {}", name_of(m), each)});
+void process_pool::read_stderr(member& m, bool all, io::time_point now) {
+    std::vector<std::string> lines;
+    m.program.on_errors(lines, all, now);
+    for (const auto& each : lines) {
+        log_lines_.push_back({.is_error = false, .what = fmt::format("{}: {}", name_of(m), each)});
     }
 }
 
-void process_pool::bury(programs::iterator which, io::time_point now) {
+void process_pool::on_child_exit(programs::iterator which, io::time_point now) {
     member& m = *which;
     try {
-        hear(m, true, now);
+        read_stderr(m, true, now);
     } catch (const std::bad_alloc&) {
-        // It says nothing more.
-        m.was_asked = m.was_asked || m.program.now() == phase::asked;
+        // Its last lines on stderr are lost.
+        m.was_asked = m.was_asked || m.program.current_phase() == phase::asked;
     }
-    // What it started in turn ends with it. Its number is nobody else's until it is reaped.
+    // Kills its descendants. The group's number cannot be reused until the leader is reaped.
     m.program.child().signal_group(SIGKILL);
     if (options_.guard != nullptr) options_.guard->forget(m.program.pid());
     int status = 0;
     ::waitpid(m.program.pid(), &status, 0);
-    const bool told_to_end = m.program.now() == phase::leaving;
-    m.was_asked = m.was_asked || m.program.now() == phase::asked;
-    if (m.program.now() == phase::handing) put_back(m);
-    if (m.for_whom != nullptr) finish(m.for_whom, failure(fault::closed));
+    const bool is_leaving = m.program.current_phase() == phase::leaving;
+    m.was_asked = m.was_asked || m.program.current_phase() == phase::asked;
+    if (m.program.current_phase() == phase::writing) requeue(m);
+    if (m.current != nullptr) finish(m.current, failure(fault::closed));
     ++(m.killed ? counters_->killed : counters_->ended);
-    const bool useless = !m.was_asked && (!told_to_end || m.killed);
+    const bool useless = !m.was_asked && (!is_leaving || m.killed);
     if (useless) ++failures_;
     const auto doublings = std::min(failures_, 10U);
     const io::duration pause =
@@ -216,17 +217,17 @@ void process_pool::bury(programs::iterator which, io::time_point now) {
             : std::min<io::duration>(first_pause * (1U << (doublings - 2)), longest_pause);
     if (pause > io::duration{}) retry_ = io::after(now, pause);
     try {
-        tell_end(m, status, !told_to_end, pause, now);
+        report_exit(m, status, !is_leaving, pause, now);
     } catch (const std::bad_alloc&) {
-        // It is reaped, and must not be minded once more.
+        // It is reaped and must not be waited for again.
         programs_.erase(which);
         throw;
     }
     programs_.erase(which);
 }
 
-void process_pool::tell_end(const member& m, int status, bool unasked, io::duration pause,
-                            io::time_point now) {
+void process_pool::report_exit(const member& m, int status, bool unasked, io::duration pause,
+                               io::time_point now) {
     const auto again =
         pause == io::duration{}
             ? std::string{"at once"}
@@ -234,29 +235,29 @@ void process_pool::tell_end(const member& m, int status, bool unasked, io::durat
                           std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
     const auto how = how_it_ended(status);
     if (m.killed) {
-        tell_some(now, fmt::format("{} was killed, as {}: it {}", name_of(m), m.why, how));
+        report_limited(now, fmt::format("{} was killed, as {}: it {}", name_of(m), m.why, how));
     } else if (unasked) {
-        tell_some(now, fmt::format("{} {}; it is started again {}", name_of(m), how, again));
+        report_limited(now, fmt::format("{} {}; it is started again {}", name_of(m), how, again));
     }
 }
 
-void process_pool::revive(io::time_point now, io::time_point& next) {
+void process_pool::restart_programs(io::time_point now, io::time_point& next) {
     if (stopped_) return;
-    // Those that do not go when they are told to are not collected.
-    auto leaving = programs_.size() - serving();
+    // Limits the programs that are slow to exit.
+    auto leaving = programs_.size() - running_count();
     for (auto& m : programs_) {
-        if (leaving <= std::max(std::size_t{2} * options_.count, least_leaving)) break;
-        if (m.program.now() != phase::leaving || m.killed) continue;
+        if (leaving <= std::max(std::size_t{2} * options_.count, min_leaving_limit)) break;
+        if (m.program.current_phase() != phase::leaving || m.killed) continue;
         --leaving;
         m.killed = true;
         m.why = "it was slow to end, and many others are to end";
         m.program.child().signal_group(SIGKILL);
     }
-    if (serving() < options_.count) {
+    if (running_count() < options_.count) {
         if (retry_ <= now) spawn(now);
-        if (serving() < options_.count) lower(next, retry_);
+        if (running_count() < options_.count) lower(next, retry_);
     }
-    if (serving() > 0) return;
+    if (running_count() > 0) return;
     while (!queue_.empty()) {
         request* r = queue_.front();
         queue_.pop_front();
@@ -266,17 +267,17 @@ void process_pool::revive(io::time_point now, io::time_point& next) {
 
 void process_pool::spawn(io::time_point now) {
     auto more = environment_;
-    // bc and dc break what is longer than 70 characters into lines; 0 tells them not to.
+    // bc and dc break lines after 70 characters; 0 disables that.
     for (const auto* each : {"BC_LINE_LENGTH", "DC_LINE_LENGTH"}) {
         if (std::getenv(each) == nullptr) more.push_back(std::string{each} + "=0");
     }
-    while (serving() < options_.count) {
+    while (running_count() < options_.count) {
         auto started = child_process::start(options_.command, more);
         if (!started) {
             ++failures_;
             retry_ = io::after(now, longest_pause);
-            tell_some(now, fmt::format("cannot start {}: {}; it is tried again in 10 s",
-                                       options_.command.front(), started.error().message()));
+            report_limited(now, fmt::format("cannot start {}: {}; it is tried again in 10 s",
+                                            options_.command.front(), started.error().message()));
             return;
         }
         if (options_.guard != nullptr) options_.guard->watch(started->pid);

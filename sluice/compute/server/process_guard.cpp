@@ -1,4 +1,4 @@
-// Implements process_guard: records on a pipe, a pidfd for each owner.
+// Implements process_guard: records on a pipe, a pidfd per owner.
 #include "sluice/compute/server/process_guard.hpp"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 namespace sluice::compute {
 namespace {
 
-/// What is written on the pipe, whole (PIPE_BUF).
+/// A message on the pipe, written atomically (PIPE_BUF).
 struct record {
     pid_t owner;
     pid_t group;
@@ -30,7 +30,7 @@ struct record {
 constexpr int term_pause_ms = 10;
 constexpr int term_pauses = 30;
 
-void end_groups(const std::set<pid_t>& groups) noexcept {
+void terminate_groups(const std::set<pid_t>& groups) noexcept {
     for (const pid_t each : groups) ::kill(-each, SIGTERM);
     for (int i = 0; i < term_pauses; ++i) {
         bool left = false;
@@ -41,22 +41,22 @@ void end_groups(const std::set<pid_t>& groups) noexcept {
     for (const pid_t each : groups) ::kill(-each, SIGKILL);
 }
 
-/// What the guard's process does.
+/// The main loop of the guard process.
 class guard {
  public:
-    explicit guard(int from) noexcept : from_{from} {}
+    explicit guard(int from) noexcept : records_{from} {}
 
     [[noreturn]] void run() {
         for (;;) {
-            std::vector<pollfd> watched{{.fd = from_, .events = POLLIN, .revents = 0}};
+            std::vector<pollfd> watched{{.fd = records_, .events = POLLIN, .revents = 0}};
             std::vector<pid_t> pids{0};
             for (const auto& [pid, each] : owners_) {
                 watched.push_back({.fd = each.pidfd.get(), .events = POLLIN, .revents = 0});
                 pids.push_back(pid);
             }
             if (::poll(watched.data(), watched.size(), -1) < 0) continue;
-            // What an owner said comes before its end: it said nothing after that.
-            const bool ended = watched[0].revents != 0 && !take_records();
+            // An owner's records come before its end.
+            const bool ended = watched[0].revents != 0 && !read_records();
             for (std::size_t i = 1; i < watched.size(); ++i) {
                 if (watched[i].revents != 0) end_owner(pids[i]);
             }
@@ -72,19 +72,19 @@ class guard {
         std::set<pid_t> groups;
     };
 
-    /// False at the end of the pipe.
-    bool take_records() {
+    /// Reads all pending records. False at the end of the pipe.
+    bool read_records() {
         for (;;) {
-            std::array<record, 64> some{};
-            const auto n = ::read(from_, some.data(), sizeof some);
+            std::array<record, 64> records{};
+            const auto n = ::read(records_, records.data(), sizeof records);
             if (n < 0) return true;
             if (n == 0) return false;
             for (std::size_t i = 0; i < static_cast<std::size_t>(n) / sizeof(record); ++i) {
-                take(some[i]);
+                apply(records[i]);
             }
         }
     }
-    void take(const record& r) {
+    void apply(const record& r) {
         if (!r.watched) {
             const auto found = owners_.find(r.owner);
             if (found == owners_.end()) return;
@@ -101,17 +101,17 @@ class guard {
     void end_owner(pid_t pid) {
         const auto found = owners_.find(pid);
         if (found == owners_.end()) return;
-        end_groups(found->second.groups);
+        terminate_groups(found->second.groups);
         owners_.erase(found);
     }
 
-    int from_;
+    int records_;
     std::map<pid_t, owner> owners_;
 };
 
-[[noreturn]] void be_guard(int from) noexcept {
-    // Out of the terminal's and the shell's process groups, and deaf to what is meant for the
-    // server: the guard outlives it.
+[[noreturn]] void run_guard(int from) noexcept {
+    // Leaves the terminal's process group and ignores the signals meant for the server, because the
+    // guard must outlive it.
     ::setsid();
     for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) {
         std::signal(each, SIG_IGN);
@@ -137,7 +137,7 @@ result<std::unique_ptr<process_guard>> process_guard::start() {
     if (pid < 0) return failure_of(errno);
     if (pid == 0) {
         to.reset();
-        be_guard(from.get());
+        run_guard(from.get());
     }
     ::fcntl(to.get(), F_SETFL, O_NONBLOCK);
     return std::unique_ptr<process_guard>{new process_guard{std::move(to), pid, ::getpid()}};

@@ -1,4 +1,4 @@
-// Implements process_pool: the askers' side, and the supervisor's loop.
+// Implements process_pool: ask() and its queue, and the loop of the supervisor thread.
 #include "sluice/compute/server/process_pool.hpp"
 
 #include <fmt/format.h>
@@ -24,25 +24,25 @@
 namespace sluice::compute {
 namespace {
 
-// Before the supervisor asks for memory once more.
+// Before the supervisor retries after running out of memory.
 constexpr auto memory_pause = std::chrono::milliseconds{50};
 
 }  // namespace
 
-/// Awaits the answer to one question; lives in the asker's frame.
-struct process_pool::exchange : request, io::letter, coro::cancel_hook, coro::resumable {
+/// Awaits the answer to one question; lives in the frame of ask().
+struct process_pool::exchange : request, io::message, coro::cancel_hook, coro::resumable {
     exchange(process_pool& p, io::engine& e, std::string text, question_context& c)
         : request{std::move(text), c,
                   [](request& r) noexcept {
                       auto& self = static_cast<exchange&>(r);
                       self.engine.post(self);
                   }},
-          letter{[](letter& l) noexcept { static_cast<exchange&>(l).come_home(); }},
+          message{[](message& l) noexcept { static_cast<exchange&>(l).complete(); }},
           cancel_hook{[](cancel_hook& h) noexcept {
               auto& self = static_cast<exchange&>(h);
               if (!self.pool.withdraw(self)) return;
               self.outcome = failure(fault::cancelled);
-              self.come_home();
+              self.complete();
           }},
           pool{p},
           engine{e} {}
@@ -50,30 +50,30 @@ struct process_pool::exchange : request, io::letter, coro::cancel_hook, coro::re
     [[nodiscard]] static bool await_ready() noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
-        coro::context& here = h.promise().current_context();
-        if (here.cancelled()) return false;
+        coro::context& context = h.promise().current_context();
+        if (context.cancelled()) return false;
         set_waiter(h);
         if (auto submitted = pool.submit(*this); !submitted) {
             outcome = failure(submitted.error());
             return false;
         }
-        here.watch(*this);
+        context.watch(*this);
         if (!engine.blocks()) return true;
-        engine.block_until(home);
+        engine.block_until(done);
         return false;
     }
     [[nodiscard]] result<std::string> await_resume() noexcept {
         cancel_hook::unlink();
         return std::move(outcome);
     }
-    void come_home() noexcept {
-        home = true;
+    void complete() noexcept {
+        done = true;
         if (!engine.blocks()) engine.ready().push(*this);
     }
 
     process_pool& pool;
     io::engine& engine;
-    bool home = false;
+    bool done = false;
 };
 
 std::expected<std::unique_ptr<process_pool>, std::string> process_pool::make(
@@ -98,8 +98,8 @@ process_pool::~process_pool() {
 void process_pool::start() {
     const std::lock_guard lock{mutex_};
     if (started_ || stop_at_ <= io::clock::now()) return;
-    if (!bell_) bell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!bell_) return;
+    if (!wakeup_) wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wakeup_) return;
     try {
         supervisor_ = std::thread{[this] { supervise(); }};
         started_ = true;
@@ -109,20 +109,20 @@ void process_pool::start() {
     }
 }
 
-coro::task<result<std::string>> process_pool::ask(io::engine& here, std::string question,
-                                                  question_context& of) {
+coro::task<result<std::string>> process_pool::ask(io::engine& engine, std::string question,
+                                                  question_context& state) {
     start();
-    co_return co_await exchange{*this, here, std::move(question), of};
+    co_return co_await exchange{*this, engine, std::move(question), state};
 }
 
 result<void> process_pool::submit(request& r) {
     const std::lock_guard lock{mutex_};
     if (!started_ || stopped_) return failure(fault::closed);
-    if (queue_.size() >= options_.queue + at_rest()) return failure(fault::queue_full);
+    if (queue_.size() >= options_.queue + idle_count()) return failure(fault::queue_full);
     r.asked = io::clock::now();
     r.until = io::after(r.asked, options_.deadline);
-    r.place = queue_.insert(queue_.end(), &r);
-    ring();
+    r.position = queue_.insert(queue_.end(), &r);
+    wake();
     return {};
 }
 
@@ -130,13 +130,13 @@ bool process_pool::withdraw(request& r) noexcept {
     const std::lock_guard lock{mutex_};
     if (r.finished) return false;
     r.finished = true;
-    if (r.with == nullptr) {
-        queue_.erase(r.place);
+    if (r.assigned == nullptr) {
+        queue_.erase(r.position);
     } else {
-        r.with->for_whom = nullptr;
-        r.with->abandoned_at = io::clock::now();
+        r.assigned->current = nullptr;
+        r.assigned->abandoned_at = io::clock::now();
     }
-    ring();
+    wake();
     return true;
 }
 
@@ -144,7 +144,7 @@ void process_pool::stop(io::time_point when, io::time_point kill) noexcept {
     const std::lock_guard lock{mutex_};
     stop_at_ = std::min(stop_at_, when);
     kill_at_ = std::min(kill_at_, kill);
-    ring();
+    wake();
 }
 
 void process_pool::join() noexcept {
@@ -153,12 +153,12 @@ void process_pool::join() noexcept {
 
 unsigned process_pool::running() const {
     const std::lock_guard lock{mutex_};
-    return static_cast<unsigned>(serving());
+    return static_cast<unsigned>(running_count());
 }
 
-void process_pool::ring() const noexcept {
+void process_pool::wake() const noexcept {
     const std::uint64_t one = 1;
-    if (bell_) static_cast<void>(::write(bell_.get(), &one, sizeof one));
+    if (wakeup_) static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
 }
 
 void process_pool::supervise() {
@@ -169,7 +169,7 @@ void process_pool::supervise() {
         try {
             over = supervise_once();
         } catch (const std::bad_alloc&) {
-            // What was to be said of a program may be lost; what is to be done is done again.
+            // A log line may be lost; the pass is repeated.
             std::this_thread::sleep_for(memory_pause);
         }
     }
@@ -178,15 +178,15 @@ void process_pool::supervise() {
 bool process_pool::supervise_once() {
     auto next = io::never;
     bool over = false;
-    std::vector<saying> say;
+    std::vector<log_line> lines;
     {
         const std::lock_guard lock{mutex_};
         next = advance(io::clock::now());
         over = stopped_ && programs_.empty();
-        say.swap(to_say_);
+        lines.swap(log_lines_);
     }
-    for (const auto& each : say) {
-        const auto& to = each.trouble ? options_.trouble : options_.heard;
+    for (const auto& each : lines) {
+        const auto& to = each.is_error ? options_.on_error : options_.heard;
         if (to) to(each.what);
     }
     if (!over) wait(next);
@@ -194,9 +194,9 @@ bool process_pool::supervise_once() {
 }
 
 void process_pool::wait(io::time_point until) {
-    constexpr std::size_t each_has = 4;
-    std::vector<pollfd> watched{{.fd = bell_.get(), .events = POLLIN, .revents = 0}};
-    // Only this thread adds programs or takes them away.
+    constexpr std::size_t fds_per_program = 4;
+    std::vector<pollfd> watched{{.fd = wakeup_.get(), .events = POLLIN, .revents = 0}};
+    // Only this thread changes the list of programs.
     for (const auto& m : programs_) {
         watched.push_back({.fd = m.program.output_to_watch(), .events = POLLIN, .revents = 0});
         watched.push_back({.fd = m.program.child().errors.get(), .events = POLLIN, .revents = 0});
@@ -206,18 +206,19 @@ void process_pool::wait(io::time_point until) {
     const timespec left = io::time_left(until);
     if (::ppoll(watched.data(), watched.size(), until == io::never ? nullptr : &left, nullptr) < 0)
         return;
-    std::uint64_t rings = 0;
-    static_cast<void>(::read(bell_.get(), &rings, sizeof rings));
+    std::uint64_t wakeups = 0;
+    static_cast<void>(::read(wakeup_.get(), &wakeups, sizeof wakeups));
     const std::lock_guard lock{mutex_};
     const auto now = io::clock::now();
     std::size_t i = 1;
-    for (auto m = programs_.begin(); m != programs_.end(); i += each_has) {
-        const auto here = m++;
-        // An answer comes before the end of the one who gave it.
-        if (watched[i].revents != 0) take_in(*here, here->program.on_output(now), now);
-        if (watched[i + 1].revents != 0) hear(*here, false, now);
-        if (watched[i + 2].revents != 0) take_in(*here, here->program.on_input(now), now);
-        if (watched[i + 3].revents != 0) bury(here, now);
+    for (auto m = programs_.begin(); m != programs_.end(); i += fds_per_program) {
+        const auto which = m++;
+        // Reads an answer before it handles the program's exit.
+        if (watched[i].revents != 0) on_program_event(*which, which->program.on_output(now), now);
+        if (watched[i + 1].revents != 0) read_stderr(*which, false, now);
+        if (watched[i + 2].revents != 0)
+            on_program_event(*which, which->program.on_input(now), now);
+        if (watched[i + 3].revents != 0) on_child_exit(which, now);
     }
 }
 
@@ -228,8 +229,8 @@ io::time_point process_pool::advance(io::time_point now) {
         next = io::never;
     }
     expire_queue(now, next);
-    for (auto& m : programs_) mind(m, now, next);
-    revive(now, next);
+    for (auto& m : programs_) check_member(m, now, next);
+    restart_programs(now, next);
     assign(now);
     return next;
 }
@@ -238,7 +239,7 @@ void process_pool::expire_queue(io::time_point now, io::time_point& next) {
     for (auto each = queue_.begin(); each != queue_.end();) {
         request* r = *each++;
         if (stopped_ || r->until <= now) {
-            queue_.erase(r->place);
+            queue_.erase(r->position);
             finish(r, failure(stopped_ ? fault::closed : fault::timed_out));
         } else {
             next = std::min(next, r->until);
@@ -249,13 +250,13 @@ void process_pool::expire_queue(io::time_point now, io::time_point& next) {
 void process_pool::assign(io::time_point now) {
     for (auto& m : programs_) {
         if (queue_.empty()) return;
-        if (m.program.now() != line_program::phase::idle) continue;
+        if (m.program.current_phase() != line_program::phase::idle) continue;
         request& r = *queue_.front();
         queue_.pop_front();
-        r.with = &m;
-        r.of.queued = now - r.asked;
-        m.for_whom = &r;
-        m.program.give(r.question, now);
+        r.assigned = &m;
+        r.state.queued = now - r.asked;
+        m.current = &r;
+        m.program.begin_question(r.question, now);
     }
 }
 
@@ -263,33 +264,34 @@ void process_pool::finish(request*& r, result<std::string> outcome) noexcept {
     request& over = *std::exchange(r, nullptr);
     over.outcome = std::move(outcome);
     over.finished = true;
-    // The asker's frame may be gone after this.
+    // After this the frame of ask() may be gone.
     over.notify(over);
 }
 
-std::size_t process_pool::serving() const noexcept {
+std::size_t process_pool::running_count() const noexcept {
     return static_cast<std::size_t>(std::ranges::count_if(programs_, [](const member& m) {
-        return m.program.now() != line_program::phase::leaving;
+        return m.program.current_phase() != line_program::phase::leaving;
     }));
 }
 
-std::size_t process_pool::at_rest() const noexcept {
-    const auto idle = std::ranges::count_if(
-        programs_, [](const member& m) { return m.program.now() == line_program::phase::idle; });
-    // One that is started again at once is as good as one that runs.
-    const auto missing = retry_ <= io::clock::now() ? options_.count - serving() : 0;
+std::size_t process_pool::idle_count() const noexcept {
+    const auto idle = std::ranges::count_if(programs_, [](const member& m) {
+        return m.program.current_phase() == line_program::phase::idle;
+    });
+    // Counts programs that will be restarted at once.
+    const auto missing = retry_ <= io::clock::now() ? options_.count - running_count() : 0;
     return static_cast<std::size_t>(idle) + missing;
 }
 
-void process_pool::tell(std::string what) {
-    to_say_.push_back({.trouble = true, .what = std::move(what)});
+void process_pool::report(std::string what) {
+    log_lines_.push_back({.is_error = true, .what = std::move(what)});
 }
 
-void process_pool::tell_some(io::time_point now, std::string what) {
-    const auto left_out = said_.take(now);
+void process_pool::report_limited(io::time_point now, std::string what) {
+    const auto left_out = log_budget_.take(now);
     if (!left_out) return;
     if (*left_out > 0) what += fmt::format(" ({} more of such lines left out)", *left_out);
-    tell(std::move(what));
+    report(std::move(what));
 }
 
 }  // namespace sluice::compute

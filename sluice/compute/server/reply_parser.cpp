@@ -1,4 +1,4 @@
-// Implements reply_parser: the steps of a question, and the lines of each.
+// Implements reply_parser: which lines of a program are answers, in each step of a question.
 #include "sluice/compute/server/reply_parser.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Tells a line program's answers from what it prints without being asked. No I/O.
+// Defines reply_parser, which separates a line program's answers from unasked lines; no I/O.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@
 
 namespace sluice::compute {
 
-/// Parses the stdout of a program that answers one line with one line. A question is handed over in
-/// two steps, its text and then its newline. Until the newline, no line of the program's can be an
-/// answer; from then on, the first line is the answer and every other line is unasked. The same
-/// bytes within a step give the same result however they are split. One thread.
+/// Parses the stdout of a program that answers one line with one line. A question is written in two
+/// steps, its text and then its newline. Before the newline no line of the program is an answer;
+/// after it, the first line is the answer and every other line is unasked. The same bytes within a
+/// step give the same result however they are split. One thread.
 class reply_parser {
  public:
     /// `max_line`: longest answer accepted, in bytes, its line end not counted.
@@ -21,26 +21,26 @@ class reply_parser {
 
     /// The text of a question is being written. The parser keeps a copy.
     void begin(std::string_view text);
-    /// The program has read the text, and its newline is written next. What was printed since
-    /// begin() without a newline is dropped, as a prompt is; kept if it repeats the question's
-    /// beginning: a program that copies its input (cat) need not wait for the newline.
+    /// The program has read the text, and its newline is written next. Drops an incomplete line
+    /// printed since begin(), such as a prompt; keeps it as the beginning of the answer if it
+    /// repeats the question's beginning, as a program that copies its input (cat) prints it.
     void ask();
-    /// What the program printed.
+    /// Parses bytes that the program printed.
     void feed(std::string_view bytes);
 
     /// True from the newline of the answer until take_answer().
     [[nodiscard]] bool answered() const noexcept { return step_ == step::answered; }
-    /// The answer without its line end ("\n" or "\r\n"). Only if answered().
+    /// The answer without its line end ("\n" or "\r\n"). Requires answered().
     [[nodiscard]] std::string take_answer();
-    /// The answer became longer than `max_line`. The program cannot be used any more.
+    /// True once the answer is longer than `max_line`; the program cannot be used further.
     [[nodiscard]] bool too_long() const noexcept { return too_long_; }
 
-    /// Complete lines that were no answer, since the last call.
+    /// Complete lines since the last call that were no answer.
     [[nodiscard]] std::uint64_t take_unasked_lines() noexcept {
         return std::exchange(unasked_lines_, 0);
     }
     [[nodiscard]] bool has_unasked_lines() const noexcept { return unasked_lines_ > 0; }
-    /// Bytes that were no answer, since the last take_answer().
+    /// Bytes since the last take_answer() that were no answer.
     [[nodiscard]] std::uint64_t unasked_bytes() const noexcept { return unasked_bytes_; }
 
  private:
@@ -52,7 +52,7 @@ class reply_parser {
     step step_ = step::idle;
     bool too_long_ = false;
     std::string line_;                   // the question's text until ask(), then the answer
-    std::optional<std::size_t> copied_;  // bytes of the text that were printed back; none: other
+    std::optional<std::size_t> copied_;  // bytes of the text printed back; none: other bytes
     std::uint64_t unasked_lines_ = 0;
     std::uint64_t unasked_bytes_ = 0;
 };

@@ -1,4 +1,4 @@
-// SHA-256 by OpenSSL, which uses what the CPU has for it.
+// Implements SHA-256 with OpenSSL, which uses the SHA instructions of the CPU.
 #include "sluice/files/client/checksum.hpp"
 
 #include <openssl/evp.h>
@@ -39,37 +39,36 @@ http::sha256_value checksum::finish() noexcept {
     return digest;
 }
 
-coro::task<result<http::sha256_value>> checksum_of(io::engine& home, io::offload_pool& readers,
+coro::task<result<http::sha256_value>> checksum_of(io::engine& engine, io::offload_pool& readers,
                                                    int file, std::uint64_t length,
-                                                   transfer::moved& told) {
+                                                   transfer::moved& counter) {
     constexpr std::uint64_t slice = std::uint64_t{8} << 20;
     constexpr std::size_t step = std::size_t{256} << 10;
     checksum sum;
-    std::vector<std::byte> room(step);
-    for (std::uint64_t at = 0; at < length;) {
-        const std::uint64_t end = std::min(length, at + slice);
+    std::vector<std::byte> buffer(step);
+    for (std::uint64_t offset = 0; offset < length;) {
+        const std::uint64_t end = std::min(length, offset + slice);
         const auto work = [&, end]() -> result<void> {
-            while (at < end) {
+            while (offset < end) {
                 const auto n =
-                    ::pread(file, room.data(),
-                            static_cast<std::size_t>(std::min<std::uint64_t>(step, end - at)),
-                            static_cast<off_t>(at));
+                    ::pread(file, buffer.data(),
+                            static_cast<std::size_t>(std::min<std::uint64_t>(step, end - offset)),
+                            static_cast<off_t>(offset));
                 if (n < 0 && errno == EINTR) continue;
                 if (n < 0) return failure_of(errno);
                 if (n == 0) return failure(fault::ended);
-                sum.add(const_bytes{room}.first(static_cast<std::size_t>(n)));
-                at += static_cast<std::uint64_t>(n);
-                told.add(static_cast<std::uint64_t>(n));
+                sum.add(const_bytes{buffer}.first(static_cast<std::size_t>(n)));
+                offset += static_cast<std::uint64_t>(n);
+                counter.add(static_cast<std::uint64_t>(n));
             }
             return {};
         };
-        auto read = co_await readers.run(home, work);
+        auto read = co_await readers.run(engine, work);
         if (!read) co_return failure(read.error());
-        if (!*read) co_return failure(read->error());
-        // On the blocking engine nobody else would have a chance to cancel this.
-        if (home.blocks()) {
-            if (auto still = co_await io::sleep_until{home, io::clock::now()}; !still) {
-                co_return failure(still.error());
+        // On the blocking engine this wait is the only point at which a cancellation arrives.
+        if (engine.blocks()) {
+            if (auto yielded = co_await io::sleep_until{engine, io::clock::now()}; !yielded) {
+                co_return failure(yielded.error());
             }
         }
     }

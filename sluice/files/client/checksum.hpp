@@ -1,4 +1,4 @@
-// The SHA-256 of what moves, a piece at a time.
+// SHA-256 of bytes in memory, added piece by piece, and of a file.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace sluice::files {
 
-/// Of bytes that come one after another.
+/// Incremental SHA-256. The constructor throws std::bad_alloc.
 class checksum {
  public:
     checksum();
@@ -25,7 +25,7 @@ class checksum {
     ~checksum();
 
     void add(const_bytes bytes) noexcept;
-    /// Of everything so far. Once.
+    /// The digest of all bytes added. Called once.
     [[nodiscard]] http::sha256_value finish() noexcept;
 
  private:
@@ -33,11 +33,11 @@ class checksum {
     std::unique_ptr<state> state_;
 };
 
-/// Of the first `length` bytes of a file, read by a thread of `readers` a few megabytes at a time,
-/// so that it can be cancelled. fault::ended where the file is shorter; EIO and the like.
-[[nodiscard]] coro::task<result<http::sha256_value>> checksum_of(io::engine& home,
+/// The SHA-256 of the first `length` bytes of `file`, read on `readers` 8 MiB at a time, so that it
+/// can be cancelled. fault::ended where the file is shorter; errno of pread(2).
+[[nodiscard]] coro::task<result<http::sha256_value>> checksum_of(io::engine& engine,
                                                                  io::offload_pool& readers,
                                                                  int file, std::uint64_t length,
-                                                                 transfer::moved& told);
+                                                                 transfer::moved& counter);
 
 }  // namespace sluice::files

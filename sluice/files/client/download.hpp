@@ -1,4 +1,4 @@
-// Gets files from a server: over HTTP, verified and resumed, or as a bare stream.
+// Downloads files from a server: over HTTP, verified and resumed, or as a bare stream.
 #pragma once
 
 #include <cstdint>
@@ -9,41 +9,41 @@
 #include "sluice/files/client/link.hpp"
 #include "sluice/files/client/partial_file.hpp"
 #include "sluice/files/client/progress.hpp"
-#include "sluice/files/client/trouble.hpp"
+#include "sluice/files/client/transfer_error.hpp"
 #include "sluice/http/digest_field.hpp"
 #include "sluice/term/console.hpp"
 
 namespace sluice::files {
 
 struct download_options {
-    bool resume = false;  ///< go on with what an earlier process left of this target
-    bool sync = true;     ///< the file is on the disk before it gets its name
+    bool resume = false;  ///< resume the partial file of an earlier process
+    bool sync = true;     ///< fsync(2) the file before it gets its name
 };
 
-/// A file that is here now.
+/// A complete download.
 struct downloaded {
     std::uint64_t bytes = 0;
-    std::uint64_t resumed_from = 0;  ///< that many were here from an earlier process
-    /// Of what arrived, where the server said what it should be: then they are the same.
+    std::uint64_t resumed_from = 0;  ///< bytes from an earlier process
+    /// Digest of the bytes, where the server sent one: both are then the same.
     std::optional<http::sha256_value> sha256 = std::nullopt;
 };
 
-/// GETs `target` (path and query, encoded) into `into`, which has its name when this returns. When
-/// the connection breaks, goes on where it broke (Range, If-Range). trouble_kind::corrupted, and
-/// nothing is kept, where the bytes are not those that the server's digest is of. In any trouble
-/// that is not of our disk either, `into` is left for later if it can wait.
-[[nodiscard]] coro::task<attempt<downloaded>> get_file(link& way, std::string target,
+/// GETs `target` (path and query, encoded) into `into`, which has its final name on success.
+/// Resumes a broken connection where it broke (Range, If-Range). transfer_error_kind::corrupted,
+/// and the bytes are removed, where they do not match the digest of the server. On any other error,
+/// except of the local disk, `into` is left for later if it can_wait().
+[[nodiscard]] coro::task<attempt<downloaded>> get_file(link& conn, std::string target,
                                                        partial_file& into, download_options o,
-                                                       progress& told);
+                                                       progress& state);
 
-/// The same, written to a stream, where what was written cannot be taken back.
-[[nodiscard]] coro::task<attempt<downloaded>> get_to(link& way, std::string target,
-                                                     term::console& into, progress& told);
+/// The same into a stream, from which written bytes cannot be taken back.
+[[nodiscard]] coro::task<attempt<downloaded>> get_to(link& conn, std::string target,
+                                                     term::console& into, progress& state);
 
-/// Receives to the end of the stream. Only the connection is tried several times.
-[[nodiscard]] coro::task<attempt<downloaded>> receive_file(link& way, partial_file& into,
-                                                           download_options o, progress& told);
-[[nodiscard]] coro::task<attempt<downloaded>> receive_to(link& way, term::console& into,
-                                                         progress& told);
+/// Receives a bare stream to its end. Only connecting is retried.
+[[nodiscard]] coro::task<attempt<downloaded>> receive_file(link& conn, partial_file& into,
+                                                           download_options o, progress& state);
+[[nodiscard]] coro::task<attempt<downloaded>> receive_to(link& conn, term::console& into,
+                                                         progress& state);
 
 }  // namespace sluice::files

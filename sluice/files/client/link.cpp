@@ -1,4 +1,4 @@
-// Connects, sends, and reads answers.
+// Implements the client connection: connects, sends requests, reads responses, retries.
 #include "sluice/files/client/link.hpp"
 
 #include <fmt/format.h>
@@ -32,29 +32,24 @@ std::string link::server() const {
 
 coro::task<attempt<void>> link::open() {
     if (peer_) co_return attempt<void>{};
-    error last = fault::bad_address;
-    for (const auto& address : options_.where) {
-        auto socket = co_await io::with_timeout(home_, net::dial(home_, address), options_.timeout);
-        if (socket) {
-            peer_ = std::make_unique<net::connection>(home_, std::move(*socket));
-            peer_->send_promptly();
-            reached_ = true;
-            fresh_ = true;
-            co_return attempt<void>{};
-        }
-        last = socket.error();
-        if (last == fault::cancelled) break;
+    auto dialed = co_await net::dial_any(engine_, options_.where, options_.timeout);
+    if (dialed) {
+        peer_ = std::make_unique<net::connection>(engine_, std::move(dialed.socket));
+        peer_->set_nodelay();
+        reached_ = true;
+        fresh_ = true;
+        co_return attempt<void>{};
     }
-    auto trouble = of_connection("cannot connect to " + server(), last);
-    if (last.is(ECONNREFUSED)) {
-        trouble.error().what +=
+    auto failed = of_connection("cannot connect to " + server(), dialed.why());
+    if (dialed.why().is(ECONNREFUSED)) {
+        failed.error().what +=
             "; start a server there with 'sluice files serve', or correct the address";
     }
-    co_return trouble;
+    co_return failed;
 }
 
-coro::task<attempt<void>> link::say(std::string_view what) {
-    auto sent = co_await io::with_timeout(home_, peer_->send_all(what), options_.timeout);
+coro::task<attempt<void>> link::say(std::string_view text) {
+    auto sent = co_await io::with_timeout(engine_, peer_->send_all(text), options_.timeout);
     if (!sent) co_return of_connection("sending to " + server(), sent.error());
     co_return attempt<void>{};
 }
@@ -62,15 +57,16 @@ coro::task<attempt<void>> link::say(std::string_view what) {
 coro::task<attempt<http::http_response_reader>> link::answer(io::duration limit, bool or_continue,
                                                              bool* silent) {
     http::http_response_reader reader;
-    auto heard = co_await hear(reader, io::after(io::clock::now(), limit), or_continue, silent);
-    if (!heard) co_return std::unexpected{heard.error()};
+    auto read =
+        co_await receive_head(reader, io::after(io::clock::now(), limit), or_continue, silent);
+    if (!read) co_return std::unexpected{read.error()};
     co_return std::move(reader);
 }
 
-coro::task<attempt<void>> link::hear(http::http_response_reader& into, io::time_point until,
-                                     bool or_continue, bool* silent) {
-    std::array<std::byte, read_size> room{};
-    bool heard = false;
+coro::task<attempt<void>> link::receive_head(http::http_response_reader& into, io::time_point until,
+                                             bool or_continue, bool* silent) {
+    std::array<std::byte, read_size> buffer{};
+    bool any_bytes = false;
     for (;;) {
         if (into.has_head()) {
             if (is_final(into) || (into.head().status == 100 && or_continue)) {
@@ -83,17 +79,17 @@ coro::task<attempt<void>> link::hear(http::http_response_reader& into, io::time_
             }
             continue;
         }
-        auto got = co_await io::with_deadline(home_, peer_->recv_into(room), until);
-        if (silent != nullptr) *silent = !heard && !got && got.error() == fault::timed_out;
+        auto got = co_await io::with_deadline(engine_, peer_->recv_into(buffer), until);
+        if (silent != nullptr) *silent = !any_bytes && !got && got.error() == fault::timed_out;
         if (!got) {
             co_return of_connection("waiting for the answer of " + server(), got.error());
         }
         if (*got == 0) {
             co_return of_connection("waiting for the answer of " + server(), fault::ended);
         }
-        heard = true;
+        any_bytes = true;
         fresh_ = true;
-        if (auto fed = into.feed(as_text(const_bytes{room}.first(*got))); !fed) {
+        if (auto fed = into.feed(as_text(const_bytes{buffer}.first(*got))); !fed) {
             co_return failed("the answer of " + server() + " makes no sense: " + fed.error());
         }
     }
@@ -101,7 +97,7 @@ coro::task<attempt<void>> link::hear(http::http_response_reader& into, io::time_
 
 coro::task<result<void>> link::send_and_hear(coro::task<result<void>> sending,
                                              http::http_response_reader& into) {
-    if (home_.blocks()) co_return co_await std::move(sending);
+    if (engine_.blocks()) co_return co_await std::move(sending);
     coro::scope both{co_await coro::this_context()};
     result<void> sent = failure(fault::cancelled);
     // Both end before this frame, which the scope waits for.
@@ -112,8 +108,8 @@ coro::task<result<void>> link::send_and_hear(coro::task<result<void>> sending,
     };
     // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines)
     const auto listen = [&]() -> coro::task<void> {
-        // Why a connection broke is for whoever sends to find out.
-        static_cast<void>(co_await hear(into, io::never));
+        // The sender reports why a connection broke.
+        static_cast<void>(co_await receive_head(into, io::never));
         if (is_final(into) && into.head().status >= 300) both.cancel();
     };
     if (auto begun = both.spawn(send()); !begun) co_return begun;
@@ -125,15 +121,15 @@ coro::task<result<void>> link::send_and_hear(coro::task<result<void>> sending,
 coro::task<attempt<std::string>> link::body_of(http::http_response_reader& answer,
                                                std::size_t most) {
     std::string body;
-    std::array<std::byte, read_size> room{};
+    std::array<std::byte, read_size> buffer{};
     const auto deadline = io::after(io::clock::now(), options_.timeout);
-    std::string_view came;
+    std::string_view input;
     for (;;) {
-        if (auto fed = answer.feed_body(came, body); !fed) {
+        if (auto fed = answer.feed_body(input, body); !fed) {
             co_return failed("the answer of " + server() + " makes no sense: " + fed.error());
         }
         if (answer.done() || body.size() > most) break;
-        auto got = co_await io::with_deadline(home_, peer_->recv_into(room), deadline);
+        auto got = co_await io::with_deadline(engine_, peer_->recv_into(buffer), deadline);
         if (!got) {
             co_return of_connection("reading the answer of " + server(), got.error());
         }
@@ -143,7 +139,7 @@ coro::task<attempt<std::string>> link::body_of(http::http_response_reader& answe
             }
             break;
         }
-        came = as_text(const_bytes{room}.first(*got));
+        input = as_text(const_bytes{buffer}.first(*got));
     }
     settle(answer);
     co_return std::move(body);
@@ -161,22 +157,22 @@ bool is_final(const http::http_response_reader& answer) noexcept {
     return answer.has_head() && answer.head().status >= 200;
 }
 
-coro::task<std::string> why_refused(link& way, http::http_response_reader& answer) {
+coro::task<std::string> why_refused(link& conn, http::http_response_reader& answer) {
     constexpr std::size_t most = 1024;
     std::string text = fmt::format("{} {}", answer.head().status,
                                    wire::printable(wire::truncate_utf8(answer.head().reason, 100)));
-    auto body = co_await way.body_of(answer, most);
+    auto body = co_await conn.body_of(answer, most);
     if (!body) {
-        way.drop();
+        conn.drop();
         co_return text;
     }
-    // A page of HTML says nothing to whoever reads a terminal.
-    std::string_view said = *body;
-    said = said.substr(0, said.find('\n'));
-    while (said.ends_with('\r') || said.ends_with(' ')) said.remove_suffix(1);
+    // An HTML page is of no use on a terminal.
+    std::string_view line = *body;
+    line = line.substr(0, line.find('\n'));
+    while (line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
     const auto type = answer.head().field("content-type").value_or("text/plain");
-    if (said.empty() || !type.starts_with("text/plain")) co_return text;
-    co_return text + ": " + wire::printable(wire::truncate_utf8(said, 300));
+    if (line.empty() || !type.starts_with("text/plain")) co_return text;
+    co_return text + ": " + wire::printable(wire::truncate_utf8(line, 300));
 }
 
 bool may_pass(unsigned status) noexcept {
@@ -184,27 +180,27 @@ bool may_pass(unsigned status) noexcept {
     return std::ranges::find(statuses, status) != statuses.end();
 }
 
-coro::task<bool> patience::again(const trouble& why, std::uint64_t ahead) {
-    const bool stale = !way_.fresh();
-    way_.drop();
+coro::task<bool> timeout::again(const transfer_error& why, std::uint64_t ahead) {
+    const bool stale = !link_.fresh();
+    link_.drop();
     if (!why.may_pass) co_return false;
-    if (!way_.reached() && !way_.options().insist) co_return false;
+    if (!link_.reached() && !link_.options().insist) co_return false;
     if (ahead > ahead_) {
         failed_ = 0;
-        spared_ = false;
+        retried_stale_ = false;
         ahead_ = ahead;
     }
-    if (stale && !spared_ && why.kind == trouble_kind::unreachable) {
-        spared_ = true;
+    if (stale && !retried_stale_ && why.kind == transfer_error_kind::unreachable) {
+        retried_stale_ = true;
         co_return true;
     }
-    if (failed_ >= way_.options().retries) co_return false;
+    if (failed_ >= link_.options().retries) co_return false;
     io::duration pause = first_pause;
     for (unsigned i = 0; i < failed_ && pause < longest_retry_pause; ++i) pause *= 2;
     pause = std::min(pause, longest_retry_pause);
     ++failed_;
-    if (way_.options().on_retry) way_.options().on_retry(why, pause);
-    auto slept = co_await io::sleep_for(way_.home(), pause);
+    if (link_.options().on_retry) link_.options().on_retry(why, pause);
+    auto slept = co_await io::sleep_for(link_.engine(), pause);
     co_return slept.has_value();
 }
 

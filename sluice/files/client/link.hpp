@@ -1,4 +1,4 @@
-// The way to one server: connects, and asks over HTTP on a connection that is kept.
+// Client connection to one server: HTTP requests on a kept connection, timeouts and retries.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "sluice/coro/task.hpp"
-#include "sluice/files/client/trouble.hpp"
+#include "sluice/files/client/transfer_error.hpp"
 #include "sluice/http/response.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/offload.hpp"
@@ -21,18 +21,18 @@
 
 namespace sluice::files {
 
-/// Whom a client talks to, and how patiently.
+/// Addresses, timeouts and retries of a client.
 struct client_options {
     std::vector<net::address> where = {};  ///< addresses of one host, tried in order
-    std::string authority = {};            ///< HOST:PORT, as whoever runs us wrote it
-    /// For a connection and for an answer; a transfer may stand still for as long.
+    std::string authority = {};            ///< HOST:PORT, as given by the user
+    /// For connecting, and for a response; a transfer may also stall for so long.
     io::duration timeout = std::chrono::seconds{60};
-    /// Attempts after the first, one after another, none of which got anything further.
+    /// Retries after the first attempt, counted as long as none of them makes progress.
     unsigned retries = 8;
-    /// A server that never answered is tried again, too.
+    /// Also retries a server to which no connection was ever made.
     bool insist = false;
-    /// Hears of each attempt that failed and will be followed by another after `pause`.
-    std::function<void(const trouble& why, io::duration pause)> on_retry = {};
+    /// Called for each failed attempt that is retried after `pause`.
+    std::function<void(const transfer_error& why, io::duration pause)> on_retry = {};
     transfer::to_socket sends = transfer::to_socket::automatic;
     transfer::to_file receives = transfer::to_file::automatic;
 };
@@ -40,60 +40,61 @@ struct client_options {
 /// Thread of its engine; one task at a time.
 class link {
  public:
-    /// `o` and `readers`, who read files for their digests, outlive it.
-    link(io::engine& home, io::offload_pool& readers, const client_options& o) noexcept
-        : home_{home}, readers_{readers}, options_{o} {}
+    /// `o` and `readers`, which read files for their digests, outlive it.
+    link(io::engine& engine, io::offload_pool& readers, const client_options& o) noexcept
+        : engine_{engine}, readers_{readers}, options_{o} {}
     link(const link&) = delete;
     link& operator=(const link&) = delete;
     ~link() = default;
 
     /// Connects, unless it is connected.
     [[nodiscard]] coro::task<attempt<void>> open();
-    /// The next request gets a new connection.
+    /// Closes the connection: the next request opens another.
     void drop() noexcept {
         peer_.reset();
         fresh_ = true;
     }
-    /// Only while it is open.
+    /// Only while the connection is open.
     [[nodiscard]] net::connection& peer() noexcept { return *peer_; }
-    [[nodiscard]] io::engine& home() const noexcept { return home_; }
+    [[nodiscard]] io::engine& engine() const noexcept { return engine_; }
     [[nodiscard]] io::offload_pool& readers() const noexcept { return readers_; }
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// A connection has been made at least once.
     [[nodiscard]] bool reached() const noexcept { return reached_; }
-    /// The server has not been silent since the last request on this connection, or this is the
-    /// first. Otherwise it may have given the connection up meanwhile, which means nothing.
+    /// The server has sent bytes since the last request on this connection, or this is the first
+    /// request. Otherwise it may have closed an idle connection, which is no failure of the server.
     [[nodiscard]] bool fresh() const noexcept { return fresh_; }
 
     /// Sends a head, or a piece of a body.
-    [[nodiscard]] coro::task<attempt<void>> say(std::string_view what);
-    /// Reads up to the end of an answer's head. Interim answers (1xx) are passed over, but for 100
-    /// with `or_continue`. When nothing at all came within `limit`, that is a trouble that
-    /// may_pass, with `silent` set.
+    [[nodiscard]] coro::task<attempt<void>> say(std::string_view text);
+    /// Reads a response up to the end of its head. Skips interim responses (1xx), but for 100 with
+    /// `or_continue`. Where no byte arrives within `limit`, the error may_pass, and `silent` is
+    /// set.
     [[nodiscard]] coro::task<attempt<http::http_response_reader>> answer(io::duration limit,
                                                                          bool or_continue = false,
                                                                          bool* silent = nullptr);
-    /// The same into `into`, which keeps what has come of an answer when this is cancelled: called
-    /// again, it goes on there. `until` is a deadline, `never` if there is none.
-    [[nodiscard]] coro::task<attempt<void>> hear(http::http_response_reader& into,
-                                                 io::time_point until, bool or_continue = false,
-                                                 bool* silent = nullptr);
-    /// Reads the body to its end, as far as `most` bytes, and keeps the connection if it can be
-    /// used again; otherwise drops it.
+    /// The same into `into`, which keeps a part of a response when this is cancelled: another call
+    /// continues it. `until` is a deadline, `never` if there is none.
+    [[nodiscard]] coro::task<attempt<void>> receive_head(http::http_response_reader& into,
+                                                         io::time_point until,
+                                                         bool or_continue = false,
+                                                         bool* silent = nullptr);
+    /// Reads the body to its end, or until it exceeds `most` bytes. Keeps the connection if it can
+    /// be used again, otherwise drops it.
     [[nodiscard]] coro::task<attempt<std::string>> body_of(http::http_response_reader& answer,
                                                            std::size_t most);
-    /// Sends a body with `sending` and listens meanwhile: a final answer that is no success (RFC
-    /// 9110, section 9.3: 300 and above) cancels `sending`. What has come of an answer is in
-    /// `into`; its head may be complete, or not. On the blocking engine nobody listens.
+    /// Runs `sending`, which sends a body, and reads meanwhile: a final response that is no success
+    /// (RFC 9110, section 9.3: 300 and above) cancels `sending`. `into` holds the response so far,
+    /// perhaps without a complete head. The blocking engine reads nothing meanwhile.
     [[nodiscard]] coro::task<result<void>> send_and_hear(coro::task<result<void>> sending,
                                                          http::http_response_reader& into);
-    /// The answer is over: keeps the connection, or drops it.
+    /// Ends a response: keeps the connection, or drops it.
     void settle(const http::http_response_reader& answer) noexcept;
 
  private:
     [[nodiscard]] std::string server() const;
 
-    io::engine& home_;
+    io::engine& engine_;
     io::offload_pool& readers_;
     const client_options& options_;
     std::unique_ptr<net::connection> peer_;
@@ -101,31 +102,31 @@ class link {
     bool fresh_ = true;
 };
 
-/// A head with a status that ends the request: neither 1xx, nor still on its way.
+/// The head is complete, and its status is final: not 1xx.
 [[nodiscard]] bool is_final(const http::http_response_reader& answer) noexcept;
 
-/// "413 Payload Too Large: a file has at most 1 MiB here", from an answer that refuses; its body is
-/// read for that.
-[[nodiscard]] coro::task<std::string> why_refused(link& way, http::http_response_reader& answer);
+/// "413 Payload Too Large: a file has at most 1 MiB here", from a response that refuses, whose body
+/// is read for that.
+[[nodiscard]] coro::task<std::string> why_refused(link& conn, http::http_response_reader& answer);
 
-/// Whether a server that answers so may answer better a little later.
+/// Whether a request with this response status may succeed a little later.
 [[nodiscard]] bool may_pass(unsigned status) noexcept;
 
-/// How long to wait before which attempt, and when to give up.
-class patience {
+/// Retry policy: pauses between the attempts, and when to give up.
+class timeout {
  public:
-    explicit patience(link& way) noexcept : way_{way} {}
+    explicit timeout(link& conn) noexcept : link_{conn} {}
 
-    /// Waits for the next attempt, after `why`. False if there is to be none: because it would be
-    /// of no use, there were enough, or this was cancelled. `ahead` is how many bytes are across
-    /// and need not go again: whoever gets ahead has all attempts before him again.
-    [[nodiscard]] coro::task<bool> again(const trouble& why, std::uint64_t ahead);
+    /// Waits for the next attempt, after `why`. False where there is none: it would be of no use,
+    /// the retries are used up, or this was cancelled. `ahead` is how many bytes need not be sent
+    /// again: progress resets the count of retries.
+    [[nodiscard]] coro::task<bool> again(const transfer_error& why, std::uint64_t ahead);
 
  private:
-    link& way_;
+    link& link_;
     unsigned failed_ = 0;
     std::uint64_t ahead_ = 0;
-    bool spared_ = false;  // a kept connection has been found given up since anything got ahead
+    bool retried_stale_ = false;  // a stale connection was replaced since the last progress
 };
 
 }  // namespace sluice::files

@@ -1,4 +1,4 @@
-// Hidden names, locks, and one rename.
+// Implements partial downloads: hidden names, flock(2) locks, and the final rename.
 #include "sluice/files/client/partial_file.hpp"
 
 #include <dirent.h>
@@ -25,7 +25,7 @@ namespace sluice::files {
 namespace {
 
 constexpr std::string_view suffix = ".part";
-// Of the target's name in a hidden one: enough to recognise it by. A digest tells long ones apart.
+// Bytes of the target's name within a hidden name. A digest distinguishes longer names.
 constexpr std::size_t name_shown = 80;
 constexpr std::size_t longest_name = 255;
 
@@ -35,14 +35,14 @@ std::string short_digest(std::string_view text) {
     return http::to_hex(sum.finish()).substr(0, 12);
 }
 
-/// Every name in the directory that begins with `prefix`.
+/// The names in the directory with this prefix and the suffix of partial files.
 std::vector<std::string> names_with(int directory, const std::string& prefix) {
     std::vector<std::string> found;
-    const int own = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const std::unique_ptr<DIR, int (*)(DIR*)> list{own < 0 ? nullptr : ::fdopendir(own),
+    const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const std::unique_ptr<DIR, int (*)(DIR*)> list{copy < 0 ? nullptr : ::fdopendir(copy),
                                                    &::closedir};
     if (!list) {
-        if (own >= 0) ::close(own);
+        if (copy >= 0) ::close(copy);
         return found;
     }
     while (const auto* entry = ::readdir(list.get())) {
@@ -52,7 +52,7 @@ std::vector<std::string> names_with(int directory, const std::string& prefix) {
     return found;
 }
 
-/// Takes a path apart at its last slash.
+/// Splits a path at its last slash.
 std::pair<std::string, std::string> split(const std::string& path) {
     const auto slash = path.rfind('/');
     if (slash == std::string::npos) return {".", path};
@@ -91,10 +91,10 @@ partial_file::partial_file(partial_file&& other) noexcept
       file_{std::move(other.file_)},
       hidden_{std::exchange(other.hidden_, {})},
       tag_{std::move(other.tag_)},
-      leave_{other.leave_} {}
+      keep_{other.keep_} {}
 
 partial_file::~partial_file() {
-    if (!leave_) remove();
+    if (!keep_) remove();
 }
 
 void partial_file::remove() noexcept {
@@ -107,19 +107,19 @@ std::string partial_file::hidden_name(std::string_view tag) const {
     return prefix_ + http::percent_encode_name(tag) + std::string{suffix};
 }
 
-/// True if it is ours now; false if somebody else writes to it, or took it away meanwhile.
+/// False if another process has the file locked, or has removed or replaced it meanwhile.
 result<bool> partial_file::open_locked(const std::string& name, int flags) {
     constexpr mode_t mode = 0666;
     unique_fd file{
         ::openat(directory_.get(), name.c_str(), flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode)};
     if (!file) return failure_of(errno);
     if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0) return false;
-    struct stat ours{};
+    struct stat opened{};
     struct stat named{};
-    if (::fstat(file.get(), &ours) < 0) return failure_of(errno);
-    if (!S_ISREG(ours.st_mode)) return false;
+    if (::fstat(file.get(), &opened) < 0) return failure_of(errno);
+    if (!S_ISREG(opened.st_mode)) return false;
     if (::fstatat(directory_.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) < 0) return false;
-    if (ours.st_ino != named.st_ino || ours.st_dev != named.st_dev) return false;
+    if (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) return false;
     file_ = std::move(file);
     hidden_ = name;
     return true;
@@ -144,9 +144,9 @@ result<std::optional<partial_file::left_over>> partial_file::take_up() {
         best = left_over{.tag = *tag, .size = 0};
     }
     if (!best) return best;
-    auto ours = open_locked(best_name, 0);
-    if (!ours) return failure(ours.error());
-    if (!*ours) return std::optional<left_over>{};
+    auto locked = open_locked(best_name, 0);
+    if (!locked) return failure(locked.error());
+    if (!*locked) return std::optional<left_over>{};
     struct stat found{};
     if (::fstat(file_.get(), &found) < 0) return failure_of(errno);
     best->size = static_cast<std::uint64_t>(found.st_size);
@@ -155,21 +155,21 @@ result<std::optional<partial_file::left_over>> partial_file::take_up() {
 }
 
 result<void> partial_file::begin(std::string_view tag) {
-    // One that was taken up and is of another version is of no more use.
+    // A file that was taken up and has another version is of no more use.
     remove();
     const auto wanted = hidden_name(tag);
     tag_ = wanted.size() <= longest_name ? tag : std::string_view{};
     if (!tag_.empty()) {
-        auto ours = open_locked(wanted, O_CREAT);
-        if (!ours) return failure(ours.error());
-        if (*ours && ::ftruncate(file_.get(), 0) < 0) return failure_of(errno);
-        // Somebody else fetches the same: each writes a file of his own, and the last one wins.
-        if (!*ours) tag_.clear();
+        auto locked = open_locked(wanted, O_CREAT);
+        if (!locked) return failure(locked.error());
+        if (*locked && ::ftruncate(file_.get(), 0) < 0) return failure_of(errno);
+        // Another process downloads the same: each writes its own file, the last rename wins.
+        if (!*locked) tag_.clear();
     }
     for (unsigned attempt = 0; !file_; ++attempt) {
-        auto ours =
+        auto locked =
             open_locked(hidden_name(fmt::format("{}-{}", ::getpid(), attempt)), O_CREAT | O_EXCL);
-        if (!ours && !ours.error().is(EEXIST)) return failure(ours.error());
+        if (!locked && !locked.error().is(EEXIST)) return failure(locked.error());
     }
     remove_others();
     return {};

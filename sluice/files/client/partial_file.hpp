@@ -1,4 +1,4 @@
-// A file that is being fetched: hidden beside its target until it is whole.
+// Partial download: a hidden file beside its target until it is complete.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,13 @@
 
 namespace sluice::files {
 
-/// Lies in the target's directory under a hidden name that carries the entity tag of what is being
-/// fetched, so that another process finds it and knows of which version it is a part. Locked
-/// (flock(2)) while somebody writes to it. Unless it was finished, or is to be left for later, it
-/// is removed when this dies.
+/// A file in the directory of its target, under a hidden name with the entity tag of the download,
+/// by which another process finds it and knows its version. Locked (flock(2)) while a process
+/// writes to it. The destructor removes it unless it was finished or is left for later.
 class partial_file {
  public:
-    /// `target` is the file to be; where a symbolic link leads. Errno of realpath(3), open(2) for
-    /// its directory; EISDIR for a directory.
+    /// `target` is the path of the finished file; a symbolic link is followed. Errno of
+    /// realpath(3), open(2) for its directory; EISDIR for a directory.
     [[nodiscard]] static result<partial_file> beside(const std::string& target);
     partial_file(partial_file&& other) noexcept;
     partial_file& operator=(partial_file&&) = delete;
@@ -26,26 +25,26 @@ class partial_file {
     partial_file& operator=(const partial_file&) = delete;
     ~partial_file();
 
-    /// What an earlier process left of this target.
+    /// A partial file that an earlier process left.
     struct left_over {
         std::string tag;         ///< the entity tag, with its quotes
-        std::uint64_t size = 0;  ///< bytes that are there
+        std::uint64_t size = 0;  ///< bytes in the file
     };
-    /// Takes up the newest that nobody writes to.
+    /// Opens and locks the newest one; none where another process has it locked.
     [[nodiscard]] result<std::optional<left_over>> take_up();
 
-    /// Begins an empty one for the version that `tag` names; empty for none that another process
-    /// could go on with. What was there of other versions is removed. Errno of openat(2).
+    /// Creates an empty one for the version `tag`; an empty tag is for a version that no other
+    /// process can resume. Removes other partial files of the target. Errno of openat(2).
     [[nodiscard]] result<void> begin(std::string_view tag);
     /// -1 before take_up() or begin().
     [[nodiscard]] int fd() const noexcept { return file_.get(); }
-    /// Another process can go on with it.
+    /// Another process can resume it.
     [[nodiscard]] bool can_wait() const noexcept { return !tag_.empty(); }
-    /// It stays when this dies, if it can_wait().
-    void leave_for_later() noexcept { leave_ = can_wait() && !hidden_.empty(); }
-    [[nodiscard]] bool waits() const noexcept { return leave_; }
-    /// Syncs it, if so asked, and gives it the target's name: in one step, whatever had that name.
-    /// Errno of fsync(2), renameat(2).
+    /// The destructor keeps it, if it can_wait().
+    void leave_for_later() noexcept { keep_ = can_wait() && !hidden_.empty(); }
+    [[nodiscard]] bool waits() const noexcept { return keep_; }
+    /// Syncs the file if `sync`, and renames it to the target, which replaces another file in one
+    /// step. Errno of fsync(2), renameat(2).
     [[nodiscard]] result<void> finish(bool sync);
 
  private:
@@ -57,11 +56,11 @@ class partial_file {
 
     unique_fd directory_;
     std::string target_;  // its name in the directory
-    std::string prefix_;  // of the hidden names of what is being fetched for this target
+    std::string prefix_;  // of the hidden names for this target
     unique_fd file_;
     std::string hidden_;
     std::string tag_;
-    bool leave_ = false;
+    bool keep_ = false;
 };
 
 }  // namespace sluice::files

@@ -1,4 +1,4 @@
-// How far a file is on its way, for whoever looks on from another thread.
+// Progress of one file transfer: written by one thread, read by any.
 #pragma once
 
 #include <atomic>
@@ -14,17 +14,17 @@ enum class phase : std::uint8_t {
     checking,  ///< reading the file for its digest
     moving,
     waiting,  ///< before another attempt
-    keeping,  ///< everything is across; whoever stores it is not done yet
+    keeping,  ///< all bytes are transferred; the receiver still stores them
 };
 
-/// Of one file. Written by whoever moves it, read by any thread.
+/// Written by the thread that transfers the file, read by any thread.
 class progress {
  public:
     static constexpr std::uint64_t unknown = ~std::uint64_t{0};
 
-    /// Takes `bytes` of the file as being there: what an earlier attempt left.
+    /// Counts `bytes` of the file as transferred: an earlier attempt left them.
     void start_at(std::uint64_t bytes) noexcept {
-        base_.store(bytes - told_.bytes(), std::memory_order_relaxed);
+        base_.store(bytes - counter_.bytes(), std::memory_order_relaxed);
     }
     void set_total(std::uint64_t bytes) noexcept { total_.store(bytes, std::memory_order_relaxed); }
     void enter(phase p) noexcept {
@@ -34,23 +34,23 @@ class progress {
         phase_.store(p, std::memory_order_relaxed);
     }
 
-    /// Counts what moves.
-    [[nodiscard]] transfer::moved& told() noexcept { return told_; }
-    /// Counts what has been read for the digest.
+    /// Counts the bytes that are transferred.
+    [[nodiscard]] transfer::moved& told() noexcept { return counter_; }
+    /// Counts the bytes that are read for the digest.
     [[nodiscard]] transfer::moved& checked() noexcept { return checked_; }
 
-    /// Bytes of the file that are across, what was there before included.
+    /// Bytes of the file that are transferred, those of earlier attempts included.
     [[nodiscard]] std::uint64_t done() const noexcept {
-        return base_.load(std::memory_order_relaxed) + told_.bytes();
+        return base_.load(std::memory_order_relaxed) + counter_.bytes();
     }
-    /// Bytes that moved since this was made, those that had to move again included.
-    [[nodiscard]] std::uint64_t moved() const noexcept { return told_.bytes(); }
+    /// Bytes transferred since construction, repeated ones included.
+    [[nodiscard]] std::uint64_t moved() const noexcept { return counter_.bytes(); }
     [[nodiscard]] std::uint64_t checked_so_far() const noexcept { return checked_.bytes(); }
     /// The file's size, or `unknown`.
     [[nodiscard]] std::uint64_t total() const noexcept {
         return total_.load(std::memory_order_relaxed);
     }
-    /// It has begun to move, at `moving_since`.
+    /// The transfer has begun, at moving_since().
     [[nodiscard]] bool moves() const noexcept { return moving_since() != io::never; }
     [[nodiscard]] io::time_point moving_since() const noexcept {
         return since_.load(std::memory_order_relaxed);
@@ -58,9 +58,9 @@ class progress {
     [[nodiscard]] phase now() const noexcept { return phase_.load(std::memory_order_relaxed); }
 
  private:
-    transfer::moved told_;
+    transfer::moved counter_;
     transfer::moved checked_;
-    // Wraps around below zero where bytes moved that the other side then did not have.
+    // Wraps around below zero where bytes were sent that the other side then did not have.
     std::atomic<std::uint64_t> base_ = 0;
     std::atomic<std::uint64_t> total_ = unknown;
     std::atomic<io::time_point> since_ = io::never;

@@ -1,4 +1,4 @@
-// Ends a transfer that has stopped moving.
+// Awaitable that cancels a transfer once no byte moves for a time limit.
 #pragma once
 
 #include <coroutine>
@@ -14,14 +14,14 @@
 
 namespace sluice::files {
 
-/// `co_await unless_stalled(e, transfer::send_file(..., told), told, limit)`: the same result, or
-/// fault::timed_out once nothing has moved for as long as `limit`, or up to twice that.
+/// `co_await unless_stalled(e, transfer::send_file(..., counter), counter, limit)`: the same
+/// result, or fault::timed_out once no byte has moved for `limit`, or up to twice that.
 template <class T>
 class [[nodiscard]] unless_stalled : io::timer {
  public:
-    unless_stalled(io::engine& e, coro::task<result<T>> inner, const transfer::moved& told,
+    unless_stalled(io::engine& e, coro::task<result<T>> inner, const transfer::moved& counter,
                    io::duration limit) noexcept
-        : timer{&on_fire}, engine_{e}, inner_{std::move(inner)}, told_{told}, limit_{limit} {}
+        : timer{&on_fire}, engine_{e}, inner_{std::move(inner)}, counter_{counter}, limit_{limit} {}
     unless_stalled(const unless_stalled&) = delete;
     unless_stalled& operator=(const unless_stalled&) = delete;
     ~unless_stalled() { engine_.timers().disarm(*this); }
@@ -31,7 +31,7 @@ class [[nodiscard]] unless_stalled : io::timer {
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
         context_.emplace(h.promise().current_context());
         inner_.set_context(*context_);
-        look_again();
+        rearm();
         return inner_.await_suspend(h);
     }
     [[nodiscard]] result<T> await_resume() noexcept {
@@ -44,14 +44,14 @@ class [[nodiscard]] unless_stalled : io::timer {
     }
 
  private:
-    void look_again() noexcept {
-        seen_ = told_.bytes();
+    void rearm() noexcept {
+        seen_ = counter_.bytes();
         engine_.timers().arm(*this, io::after(io::clock::now(), limit_));
     }
     static void on_fire(timer& t) noexcept {
         auto& self = static_cast<unless_stalled&>(t);
-        if (self.told_.bytes() != self.seen_) {
-            self.look_again();
+        if (self.counter_.bytes() != self.seen_) {
+            self.rearm();
             return;
         }
         self.stalled_ = true;
@@ -60,7 +60,7 @@ class [[nodiscard]] unless_stalled : io::timer {
 
     io::engine& engine_;
     coro::task<result<T>> inner_;
-    const transfer::moved& told_;
+    const transfer::moved& counter_;
     io::duration limit_;
     std::uint64_t seen_ = 0;
     std::optional<coro::context> context_;

@@ -1,4 +1,4 @@
-// Gives files to a server: over HTTP, verified and resumed, or as a bare stream.
+// Uploads files to a server: over HTTP, verified and resumed, or as a bare stream.
 #pragma once
 
 #include <cstdint>
@@ -8,23 +8,23 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/files/client/link.hpp"
 #include "sluice/files/client/progress.hpp"
-#include "sluice/files/client/trouble.hpp"
+#include "sluice/files/client/transfer_error.hpp"
 #include "sluice/http/digest_field.hpp"
 #include "sluice/term/console.hpp"
 
 namespace sluice::files {
 
-/// A file that is on the other side now.
+/// A complete upload.
 struct uploaded {
     std::uint64_t bytes = 0;
-    std::uint64_t resumed_from = 0;  ///< that many were there from an earlier time
-    bool replaced = false;           ///< there was one of that name before
-    /// Of what was sent, if it was computed; `verified` if the server says that it has the same.
+    std::uint64_t resumed_from = 0;  ///< bytes that the server had before
+    bool replaced = false;           ///< the server had another file of that name
+    /// Digest of the bytes sent, if computed; `verified` if the server reports the same.
     std::optional<http::sha256_value> sha256 = std::nullopt;
     bool verified = false;
 };
 
-/// Smaller files go whole: they are sent again as soon as it takes to ask how much is there.
+/// Bytes. Smaller files are sent whole: to ask how much the server has takes as long.
 inline constexpr std::uint64_t worth_resuming = std::uint64_t{1} << 20;
 
 /// An open regular file.
@@ -33,25 +33,25 @@ struct upload_source {
     std::uint64_t size = 0;
 };
 
-/// PUTs `what` at `path`, which is encoded, with its digest. A large file goes as a part that the
-/// server may keep when the connection breaks (Content-Range): then, and when a part is there from
-/// another time, it goes on from there. Attempts that may pass are repeated as `way` says. A server
-/// that knows nothing of parts gets whole files. trouble_kind::corrupted where the server has, or
-/// had, other bytes than were sent.
-[[nodiscard]] coro::task<attempt<uploaded>> put_file(link& way, upload_source what,
-                                                     std::string path, progress& told);
+/// PUTs `source` at `path`, which is encoded, with its digest. A large file is sent as a part
+/// (Content-Range), which the server may keep when the connection breaks, and resumes after the
+/// bytes that the server has, also those of an earlier upload. Errors that may_pass are retried as
+/// the options of `conn` say. A server without parts gets whole files.
+/// transfer_error_kind::corrupted where the server has, or had, other bytes than were sent.
+[[nodiscard]] coro::task<attempt<uploaded>> put_file(link& conn, upload_source source,
+                                                     std::string path, progress& state);
 
-/// PUTs what `from` brings up to its end, in chunks, with the digest as a trailer. What has been
-/// read is gone, so that only the connection itself is tried several times.
-[[nodiscard]] coro::task<attempt<uploaded>> put_stream(link& way, term::console& from,
-                                                       std::string path, progress& told);
+/// PUTs the bytes of `from` up to its end, in chunks, with the digest as a trailer. Bytes once read
+/// cannot be sent again, so that only connecting is retried.
+[[nodiscard]] coro::task<attempt<uploaded>> put_stream(link& conn, term::console& from,
+                                                       std::string path, progress& state);
 
-/// Streams the file, ends the stream, and waits until the other side has ended it, too, in order: a
-/// reset says that it was not kept. A stream that broke before its end is begun anew.
-[[nodiscard]] coro::task<attempt<uploaded>> stream_file(link& way, upload_source what,
-                                                        progress& told);
-/// The same for what `from` brings; once.
-[[nodiscard]] coro::task<attempt<uploaded>> stream_all(link& way, term::console& from,
-                                                       progress& told);
+/// Streams the file, ends the stream, and waits until the peer ends it in order, too: a reset means
+/// that the peer did not keep the file. A stream that breaks before its end is restarted.
+[[nodiscard]] coro::task<attempt<uploaded>> stream_file(link& conn, upload_source source,
+                                                        progress& state);
+/// The same for the bytes of `from`; only connecting is retried.
+[[nodiscard]] coro::task<attempt<uploaded>> stream_all(link& conn, term::console& from,
+                                                       progress& state);
 
 }  // namespace sluice::files

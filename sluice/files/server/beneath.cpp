@@ -1,4 +1,4 @@
-// Wraps openat2(2) and its relatives.
+// Implements calls on files below a directory: openat2(2), fstatat(2), file locks.
 #include "sluice/files/server/beneath.hpp"
 
 #include <fcntl.h>
@@ -15,8 +15,8 @@ result<unique_fd> open_beneath(int directory, const char* path, std::uint64_t fl
     open_how how{};
     how.flags = flags | O_CLOEXEC;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    // EAGAIN: a directory on the way was renamed, and the kernel cannot tell whether it stays
-    // below.
+    // EAGAIN: a directory of the path was renamed, and the kernel cannot tell whether the path
+    // stays below.
     constexpr int tries = 100;
     for (int i = 0; i < tries; ++i) {
         const auto fd = ::syscall(SYS_openat2, directory, path, &how, sizeof how);

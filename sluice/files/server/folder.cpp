@@ -1,4 +1,4 @@
-// Reads and sorts a directory.
+// Implements reading, sorting and hashing the entries of a directory.
 #include "sluice/files/server/folder.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ std::int64_t nanoseconds(const timespec& t) noexcept {
     return std::chrono::nanoseconds{std::chrono::seconds{t.tv_sec}}.count() + t.tv_nsec;
 }
 
-/// FNV-1a: tells one state of a directory from the next.
+/// FNV-1a, a hash that differs between the states of a directory.
 class hasher {
  public:
     void add(std::string_view text) noexcept {

@@ -1,4 +1,4 @@
-// What a directory holds at one moment.
+// Reads the entries of a directory.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,15 +14,15 @@
 
 namespace sluice::files {
 
-/// One name in a directory.
+/// One entry of a directory.
 struct listing_entry {
     std::string name;  ///< as the file system has it: any bytes but the slash and NUL
     bool directory = false;
-    std::uint64_t size = 0;  ///< in bytes; of a directory nothing is said
+    std::uint64_t size = 0;  ///< in bytes; 0 for a directory
     std::chrono::sys_seconds modified;
 };
 
-/// The state of a directory: its names have not changed while it is the same.
+/// Identity and times of a directory: while they are equal, its names have not changed.
 struct folder_version {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
@@ -33,21 +33,21 @@ struct folder_version {
     [[nodiscard]] bool operator==(const folder_version&) const noexcept = default;
 };
 
-/// Files and directories that may be seen, directories first, then by name.
+/// Visible files and directories, directories first, then by name.
 struct folder_contents {
     std::vector<listing_entry> entries;
-    std::uint64_t folders = 0;   ///< of the entries
-    std::uint64_t bytes = 0;     ///< of the files among them
-    std::uint64_t unlisted = 0;  ///< names that are no text (why_no_file_name())
-    std::uint64_t omitted = 0;   ///< beyond the limit
-    std::uint64_t hash = 0;      ///< of all of the above
+    std::uint64_t folders = 0;   ///< directories among the entries
+    std::uint64_t bytes = 0;     ///< of the files among the entries
+    std::uint64_t unlisted = 0;  ///< names that why_no_file_name() rejects
+    std::uint64_t omitted = 0;   ///< entries beyond the limit
+    std::uint64_t hash = 0;      ///< of the entries and both counts above
 
-    /// About how much memory the entries take.
+    /// Approximate memory of the entries, in bytes.
     [[nodiscard]] std::size_t memory() const noexcept;
 };
 
-/// Reads the directory, up to `most` entries of it. Blocks: milliseconds for a thousand entries.
-/// Errno of readdir(3).
+/// Reads up to `most` entries of the directory. Blocks: milliseconds per thousand entries. Errno of
+/// readdir(3).
 [[nodiscard]] result<folder_contents> read_folder(unique_fd folder, std::size_t most);
 /// Sorts the entries, and counts and hashes them.
 void put_in_order(folder_contents& what);

@@ -1,4 +1,4 @@
-// Compares entity tags and dates.
+// Implements conditional requests: compares entity tags and dates.
 #include "sluice/files/server/http_conditions.hpp"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ condition judge_conditions(const http::http_request& request, const validators* 
             return each.first == which && there != nullptr && compare(each.second, there->tag);
         });
     };
-    // A field without a date is none; what changed within the second counts as unchanged.
+    // A field without a date is ignored; a change within the same second is not seen.
     const auto changed_since = [&request, there](http_field which) -> std::optional<bool> {
         const auto date = http::parse_http_date(request.field(which));
         if (!date || there == nullptr || !there->modified) return std::nullopt;
@@ -79,8 +79,8 @@ void add_entity_tag(reply_text& to, const struct stat& file) noexcept {
 }
 
 std::string entity_tag_of(const struct stat& file) {
-    std::array<char, 64> room{};
-    reply_text text{room};
+    std::array<char, 64> buffer{};
+    reply_text text{buffer};
     add_entity_tag(text, file);
     return std::string{text.text()};
 }

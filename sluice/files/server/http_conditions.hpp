@@ -1,4 +1,4 @@
-// Conditional requests (RFC 9110, section 13): what a resource is known by, and whether it holds.
+// Conditional requests (RFC 9110, section 13): entity tags, dates and their evaluation.
 #pragma once
 
 #include <sys/stat.h>
@@ -13,32 +13,32 @@
 
 namespace sluice::files {
 
-/// What a request's conditions are compared with.
+/// Validators of a resource, with which the conditions of a request are compared.
 struct validators {
     std::string tag = {};  ///< with its quotes; empty where the resource has none
-    /// None where it is not known when the resource changed: dates then say nothing.
+    /// None where the time of change is unknown: conditions on dates are ignored then.
     std::optional<std::chrono::sys_seconds> modified = {};
 };
 
 enum class condition : std::uint8_t { holds, not_modified, failed };
 
-/// Whether the request's conditions let it go on (RFC 9110, section 13.2.2); `there` is what has
-/// the name, nullptr if nothing has.
+/// Evaluates the conditions of the request (RFC 9110, section 13.2.2); `there` is the resource of
+/// this name, nullptr if there is none. `is_read`: GET or HEAD.
 [[nodiscard]] condition judge_conditions(const http::http_request& request, const validators* there,
                                          bool is_read);
 /// The same for a file.
 [[nodiscard]] condition judge_conditions(const http::http_request& request,
                                          const struct stat* there, bool is_read);
 
-/// `"INODE-SIZE-TIME"`: another file, or the same one changed, has another.
+/// `"INODE-SIZE-TIME"`: differs for another file, and for the same one after a change.
 void add_entity_tag(reply_text& to, const struct stat& file) noexcept;
 [[nodiscard]] std::string entity_tag_of(const struct stat& file);
 
-/// When a file changed, as its Last-Modified says: a time that lies ahead is that of the answer
-/// (RFC 9110, section 8.8.2.1).
+/// Time of change for Last-Modified; a time in the future becomes that of the response (RFC 9110,
+/// section 8.8.2.1).
 [[nodiscard]] std::chrono::sys_seconds last_modified(const struct stat& file) noexcept;
 
-/// The wall clock, a tick of the kernel old at most (clock_gettime(2), CLOCK_REALTIME_COARSE).
+/// The wall clock, at most one kernel tick old (clock_gettime(2), CLOCK_REALTIME_COARSE).
 [[nodiscard]] std::chrono::sys_seconds wall_clock() noexcept;
 
 }  // namespace sluice::files

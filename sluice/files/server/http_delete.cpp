@@ -1,4 +1,4 @@
-// DELETE: a file that is in the state that was asked for loses its name.
+// Implements DELETE of a file or of a partial upload, under the conditions of the request.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "sluice/files/server/http_conditions.hpp"
-#include "sluice/files/server/http_door.hpp"
 #include "sluice/files/server/http_exchange.hpp"
+#include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/store.hpp"
 
 namespace sluice::files {
@@ -18,10 +18,10 @@ namespace {
 coro::task<void> delete_part(http_exchange& x, std::string id) {
     auto& partials = x.files().partials();
     auto removed =
-        co_await on_disk(x.door(), x.client().home(), [&] { return partials.remove(id); });
+        co_await on_disk(x.service(), x.client().engine(), [&] { return partials.remove(id); });
     if (removed) {
-        x.door().counting().removed.fetch_add(1, std::memory_order_relaxed);
-        x.door().report(
+        x.service().counting().removed.fetch_add(1, std::memory_order_relaxed);
+        x.service().report(
             fmt::format("Removed the partial upload {} for [Client {}]", id, x.number()));
         x.reply(204);
         x.end_head();
@@ -57,11 +57,11 @@ coro::task<void> answer_delete(http_exchange& x) {
         co_return;
     }
     const auto state = file_state::of(*there);
-    auto removed =
-        co_await on_disk(x.door(), x.client().home(), [&] { return files.remove(path, state); });
+    auto removed = co_await on_disk(x.service(), x.client().engine(),
+                                    [&] { return files.remove(path, state); });
     if (removed) {
-        x.door().counting().removed.fetch_add(1, std::memory_order_relaxed);
-        x.door().report(fmt::format("Removed {} for [Client {}]", path, x.number()));
+        x.service().counting().removed.fetch_add(1, std::memory_order_relaxed);
+        x.service().report(fmt::format("Removed {} for [Client {}]", path, x.number()));
         x.reply(204);
         x.end_head();
     } else if (removed.error().is(EISDIR) || removed.error().is(EINVAL)) {

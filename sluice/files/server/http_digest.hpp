@@ -1,4 +1,4 @@
-// The digest of a file that a client has asked for.
+// Computes the digest of a stored file for the client that requests it.
 #pragma once
 
 #include <sys/stat.h>
@@ -11,11 +11,10 @@
 
 namespace sluice::files {
 
-/// The digest of `file`, which is in the state `now`: made while the client is there. None where it
-/// cannot be read, has changed, or the client has ended its stream meanwhile and the file is large:
-/// such a client is answered without it. Uploads do not wait behind it: it is made by threads of
-/// its own, in place on a blocking engine, and there in pieces between which other clients have
-/// their turn.
+/// The digest of `file`, which is in the state `now`. None where the file cannot be read, has
+/// changed, or is larger than 64 MiB and its client has ended its stream meanwhile: the response is
+/// then sent without a digest. Uploads do not wait behind it: it runs on threads of its own, or in
+/// place where the engine works in place.
 coro::task<std::optional<http::sha256_value>> make_digest_for(http_exchange& x, int file,
                                                               const struct stat& now);
 

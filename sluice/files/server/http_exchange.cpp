@@ -1,4 +1,4 @@
-// Reads requests, has them answered, and writes the answers.
+// Implements the HTTP connection: reads requests, calls the handlers, writes responses.
 #include "sluice/files/server/http_exchange.hpp"
 
 #include <fmt/format.h>
@@ -29,95 +29,97 @@ using namespace std::chrono_literals;
 using http::http_field;
 using http::http_method;
 
-// Answers that wait to leave together.
+// Bytes of responses to pipelined requests that are sent together.
 constexpr std::size_t batch = std::size_t{16} * 1024;
-// A body nobody wants, up to which reading it costs less than a new connection.
+// An unwanted body up to this size is read: that costs less than a new connection.
 constexpr std::uint64_t small_body = std::uint64_t{64} * 1024;
 
-mutable_bytes bytes_of(std::span<char> room) noexcept {
-    return std::as_writable_bytes(room);
+mutable_bytes bytes_of(std::span<char> buffer) noexcept {
+    return std::as_writable_bytes(buffer);
 }
 
 }  // namespace
 
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): what is received into is not cleared
-http_exchange::http_exchange(http_door& door, model::guest& client, std::uint64_t number) noexcept
-    : door_{door}, client_{client}, number_{number} {}
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): receive buffers are not cleared
+http_exchange::http_exchange(http_service& service, model::session& client,
+                             std::uint64_t number) noexcept
+    : service_{service}, client_{client}, number_{number} {}
 
-// One coroutine for all that lasts: while nothing is asked, each frame is memory that is held.
-coro::task<void> http_exchange::serve(http_door& door, model::guest& client, std::uint64_t number) {
-    http_exchange x{door, client, number};
+// One coroutine for all long waits: an idle connection holds the memory of each frame.
+coro::task<void> http_exchange::serve(http_service& service, model::session& client,
+                                      std::uint64_t number) {
+    http_exchange x{service, client, number};
     for (;;) {
         if (x.in_ == 0) {
             auto sent = co_await x.flush();
             if (!sent) co_return;
-            x.room_.reset();
+            x.buffers_.reset();
             if (x.is_draining()) co_return;
-            // Idle: only here nothing is held, and draining ends the wait.
-            const auto until = io::after(io::clock::now(), door.options().idle_time);
+            // Idle: the connection holds no buffers, and draining ends only this wait.
+            const auto until = io::after(io::clock::now(), service.options().idle_time);
             auto read = x.first_bytes(until);
-            read.set_context(client.patience());
+            read.set_context(client.drain_context());
             auto got = co_await read;
-            if (!x.take_up(got)) co_return;
+            if (!x.accept_first(got)) co_return;
         }
         auto read = co_await x.read_head();
         if (!read) break;
         co_await x.answer();
-        if (x.lost_ || !x.keep_) break;
-        x.make_way();
+        if (x.lost_ || !x.keep_alive_) break;
+        x.compact();
         if (x.out_.size() < batch) continue;
         auto sent = co_await x.flush();
         if (!sent) co_return;
     }
-    if (!x.lost_) co_await x.leave();
+    if (!x.lost_) co_await x.flush_and_close();
 }
 
-bool http_exchange::take_up(const result<std::size_t>& got) {
-    if (!got && got.error() == fault::timed_out) door_.counting().idle.fetch_add(1, relaxed);
+bool http_exchange::accept_first(const result<std::size_t>& got) {
+    if (!got && got.error() == fault::timed_out) service_.counting().idle.fetch_add(1, relaxed);
     if (!got || *got == 0) return false;
-    room_ = lend_room();
-    if (room_ == nullptr) return false;
-    out_ = reply_text{room_->out};
-    std::memcpy(room_->in.data(), first_.data(), *got);
+    buffers_ = lend_room();
+    if (buffers_ == nullptr) return false;
+    out_ = reply_text{buffers_->out};
+    std::memcpy(buffers_->in.data(), first_.data(), *got);
     in_ = *got;
     return true;
 }
 
-void http_exchange::make_way() noexcept {
-    std::memmove(room_->in.data(), room_->in.data() + begin_, in_ - begin_);
+void http_exchange::compact() noexcept {
+    std::memmove(buffers_->in.data(), buffers_->in.data() + begin_, in_ - begin_);
     in_ -= std::exchange(begin_, 0);
 }
 
 void http_exchange::step_out() noexcept {
-    if (room_ == nullptr || out_.size() > 0) return;
+    if (buffers_ == nullptr || out_.size() > 0) return;
     std::unique_ptr<http_stub> stub{new (std::nothrow) http_stub};
     if (stub == nullptr) return;
     // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): an array without memory is no exception here
     stub->in.reset(new (std::nothrow) char[in_]);
     if (stub->in == nullptr) return;
-    std::memcpy(stub->in.get(), room_->in.data(), in_);
+    std::memcpy(stub->in.get(), buffers_->in.data(), in_);
     if (head_ > 0) {
-        std::swap(stub->request, room_->request);
-        std::swap(stub->path, room_->path);
-        move_views(room_->in.data(), stub->in.get(), stub->request);
+        std::swap(stub->request, buffers_->request);
+        std::swap(stub->path, buffers_->path);
+        move_views(buffers_->in.data(), stub->in.get(), stub->request);
     }
-    room_.reset();
+    buffers_.reset();
     out_ = reply_text{{}};
     stub_ = std::move(stub);
 }
 
 bool http_exchange::step_in() noexcept {
-    if (stub_ == nullptr) return room_ != nullptr;
-    room_ = lend_room();
-    if (room_ == nullptr) {
+    if (stub_ == nullptr) return buffers_ != nullptr;
+    buffers_ = lend_room();
+    if (buffers_ == nullptr) {
         lost_ = true;
         return false;
     }
-    std::memcpy(room_->in.data(), stub_->in.get(), in_);
-    std::swap(stub_->request, room_->request);
-    std::swap(stub_->path, room_->path);
-    move_views(stub_->in.get(), room_->in.data(), room_->request);
-    out_ = reply_text{room_->out};
+    std::memcpy(buffers_->in.data(), stub_->in.get(), in_);
+    std::swap(stub_->request, buffers_->request);
+    std::swap(stub_->path, buffers_->path);
+    move_views(stub_->in.get(), buffers_->in.data(), buffers_->request);
+    out_ = reply_text{buffers_->out};
     stub_.reset();
     return true;
 }
@@ -128,15 +130,16 @@ void http_exchange::move_views(const char* from, const char* to, http::http_requ
 }
 
 coro::task<result<std::size_t>> http_exchange::first_bytes(io::time_point until) {
-    co_return co_await io::with_deadline(client_.home(), client_.peer().recv_into(bytes_of(first_)),
-                                         until);
+    co_return co_await io::with_deadline(client_.engine(),
+                                         client_.peer().recv_into(bytes_of(first_)), until);
 }
 
 result<std::size_t> http_exchange::read_now() noexcept {
-    if (room_ == nullptr) return failure_of(ENOMEM);
-    // All that was read was taken, or a part of something small is waited for.
-    if (in_ == room_->in.size()) return failure(fault::message_too_long);
-    const int got = io::recv_now(client_.peer().fd(), bytes_of(std::span{room_->in}.subspan(in_)));
+    if (buffers_ == nullptr) return failure_of(ENOMEM);
+    // The buffer is full: no caller waits for more bytes than it holds.
+    if (in_ == buffers_->in.size()) return failure(fault::message_too_long);
+    const int got =
+        io::recv_now(client_.peer().fd(), bytes_of(std::span{buffers_->in}.subspan(in_)));
     if (got < 0) return failure(error::system(-got));
     in_ += static_cast<std::size_t>(got);
     return static_cast<std::size_t>(got);
@@ -154,24 +157,24 @@ coro::task<result<void>> http_exchange::await_bytes(io::time_point until) {
     if (const bool sent = co_await flush(); !sent) co_return failure(fault::cancelled);
     step_out();
     auto ready = co_await io::with_deadline(
-        client_.home(), io::poll{client_.home(), client_.peer().fd(), io::interest::in}, until);
+        client_.engine(), io::poll{client_.engine(), client_.peer().fd(), io::interest::in}, until);
     if (!step_in()) co_return failure_of(ENOMEM);
     co_return ready;
 }
 
 coro::task<bool> http_exchange::read_head() {
-    const auto& options = door_.options();
+    const auto& options = service_.options();
     http::http_head_scanner scanner{{.line = options.max_line, .head = options.max_head}};
     const auto until = io::after(io::clock::now(), options.head_time);
-    // Nothing of the request before stays, be it this client's or another's (http_room).
-    room_->request.clear();
-    room_->path.clear();
+    // The buffers still hold an earlier request, of this client or another (http_room).
+    buffers_->request.clear();
+    buffers_->path.clear();
     query_ = {};
     names_folder_ = false;
-    keep_ = false;
+    keep_alive_ = false;
     head_ = 0;
     for (;;) {
-        const auto found = scanner.scan(here());
+        const auto found = scanner.scan(buffered());
         if (!found) {
             refuse_head(found.error());
             co_return false;
@@ -182,7 +185,7 @@ coro::task<bool> http_exchange::read_head() {
         }
         auto got = co_await recv(until);
         if (!got && got.error() == fault::timed_out) {
-            door_.counting().slow_heads.fetch_add(1, relaxed);
+            service_.counting().slow_heads.fetch_add(1, relaxed);
             body_done_ = false;
             refuse(408, "the head of a request did not come in time");
             co_return false;
@@ -190,7 +193,7 @@ coro::task<bool> http_exchange::read_head() {
         if (!got) lost_ = true;
         if (!got || *got == 0) co_return false;
     }
-    const auto parsed = http::parse_request(here().substr(0, head_), room_->request);
+    const auto parsed = http::parse_request(buffered().substr(0, head_), buffers_->request);
     if (!parsed) {
         refuse_head(parsed.error());
         co_return false;
@@ -200,14 +203,14 @@ coro::task<bool> http_exchange::read_head() {
 }
 
 void http_exchange::refuse_head(const http::http_refusal& why) {
-    auto& counters = door_.counting();
+    auto& counters = service_.counting();
     const bool too_large = why.status == 414 || why.status == 431;
     (too_large ? counters.large_heads : counters.bad_requests).fetch_add(1, relaxed);
-    // Where this request ends is not known.
+    // The end of this request is not known.
     body_done_ = false;
-    room_->request.is_old = false;
-    // What answers a HEAD has no body, also where the rest of the request is none.
-    if (here().starts_with("HEAD ")) room_->request.method = http_method::head;
+    buffers_->request.is_old = false;
+    // A response to HEAD has no body, even where the rest of the request is malformed.
+    if (buffered().starts_with("HEAD ")) buffers_->request.method = http_method::head;
     refuse(why.status, why.why);
 }
 
@@ -217,11 +220,11 @@ void http_exchange::take(std::size_t bytes) noexcept {
 }
 
 coro::task<result<std::size_t>> http_exchange::read_more() {
-    return recv(io::after(io::clock::now(), door_.options().body_time));
+    return recv(io::after(io::clock::now(), service_.options().body_time));
 }
 
 bool http_exchange::body_is_here() const noexcept {
-    return body_done_ || !here().empty() ||
+    return body_done_ || !buffered().empty() ||
            io::poll::look(client_.peer().fd(), io::interest::in) == 0;
 }
 
@@ -237,10 +240,10 @@ bool http_exchange::has_ended() noexcept {
 
 coro::task<result<void>> http_exchange::await_body() {
     if (request().expects_go_ahead) out_.add("HTTP/1.1 100 Continue\r\n\r\n");
-    return await_bytes(io::after(io::clock::now(), door_.options().body_time));
+    return await_bytes(io::after(io::clock::now(), service_.options().body_time));
 }
 
-bool http_exchange::settle_path() {
+bool http_exchange::parse_path() {
     const auto target = http::split_target(request().target);
     if (!target) {
         refuse(400, target.error());
@@ -257,7 +260,7 @@ bool http_exchange::settle_path() {
         refuse(400, "a percent sign in a path is followed by two hexadecimal digits");
         return false;
     }
-    // Decoded, a slash within a name would part it.
+    // An encoded slash would split a name in two.
     if (std::ranges::count(*decoded, '/') != std::ranges::count(target->path, '/')) {
         refuse(400, "a name has no slash");
         return false;
@@ -265,17 +268,17 @@ bool http_exchange::settle_path() {
     decoded->erase(0, 1);
     names_folder_ = decoded->empty() || decoded->back() == '/';
     if (decoded->ends_with('/')) decoded->pop_back();
-    room_->path = std::move(*decoded);
-    if (names_folder_ && room_->path.empty()) {
+    buffers_->path = std::move(*decoded);
+    if (names_folder_ && buffers_->path.empty()) {
         if (target->path == "/") return true;
         refuse(400, judge_path("/").why);
         return false;
     }
-    const auto verdict = judge_path(room_->path);
-    switch (verdict.fault) {
+    const auto judged = judge_path(buffers_->path);
+    switch (judged.fault) {
         case path_fault::none: return true;
-        case path_fault::too_long: refuse(414, verdict.why); return false;
-        case path_fault::no_name: refuse(400, verdict.why); return false;
+        case path_fault::too_long: refuse(414, judged.why); return false;
+        case path_fault::no_name: refuse(400, judged.why); return false;
         case path_fault::hidden: break;
     }
     const bool reads =
@@ -283,24 +286,24 @@ bool http_exchange::settle_path() {
     if (reads) {
         refuse(404, "there is no such file");
     } else {
-        refuse(403, verdict.why);
+        refuse(403, judged.why);
     }
     return false;
 }
 
 std::string_view http_exchange::methods() const noexcept {
-    return door_.options().allow_delete ? "GET, HEAD, PUT, DELETE, OPTIONS"
-                                        : "GET, HEAD, PUT, OPTIONS";
+    return service_.options().allow_delete ? "GET, HEAD, PUT, DELETE, OPTIONS"
+                                           : "GET, HEAD, PUT, OPTIONS";
 }
 
-// No coroutine: an upload waits for its body, and each frame is memory that is held.
+// Not a coroutine: an upload that waits for its body holds the memory of each frame.
 coro::task<void> http_exchange::answer() {
-    door_.counting().requests.fetch_add(1, relaxed);
-    keep_ = request().keeps_alive;
+    service_.counting().requests.fetch_add(1, relaxed);
+    keep_alive_ = request().keeps_alive;
     body_done_ = !request().chunked && request().length.value_or(0) == 0;
-    // The request itself may move while its body is waited for.
+    // The request may move during a wait for its body.
     const auto method = request().method;
-    const bool settled = settle_path();
+    const bool settled = parse_path();
     if (settled && method == http_method::put) return answer_put(*this);
     return answer_other(method, settled);
 }
@@ -313,7 +316,7 @@ coro::task<void> http_exchange::answer_other(http_method method, bool settled) {
         case http_method::head: co_await answer_get(*this); break;
         case http_method::put: break;
         case http_method::remove:
-            if (door_.options().allow_delete) {
+            if (service_.options().allow_delete) {
                 co_await answer_delete(*this);
                 break;
             }
@@ -323,7 +326,7 @@ coro::task<void> http_exchange::answer_other(http_method method, bool settled) {
             end_with("this cannot be done to files here");
             break;
         case http_method::options:
-            // Whoever sees the last one may send a PUT with Content-Range (docs/files.md).
+            // Accept-Content-Range permits a PUT with Content-Range (docs/files.md).
             reply(204)
                 .field("Allow", methods())
                 .field("Accept-Ranges", "bytes")
@@ -334,21 +337,21 @@ coro::task<void> http_exchange::answer_other(http_method method, bool settled) {
     }
 }
 
-/// Of what has no use for one. False if that was the end of the request.
+/// Drops the body of a method that has no use for it. False if the request ended here.
 coro::task<bool> http_exchange::drop_small_body() {
     if (body_done_ || request().chunked || *request().length > small_body ||
         request().expects_go_ahead) {
         co_return true;
     }
-    const auto& options = door_.options();
-    transfer::moved told;
+    const auto& options = service_.options();
+    transfer::moved counter;
     auto dropped = co_await at_pace<void>(
-        client_.home(), {.window = options.body_time, .bytes_a_second = options.min_rate}, told,
-        [&] { return drop_body(told); });
+        client_.engine(), {.window = options.body_time, .bytes_a_second = options.min_rate},
+        counter, [&] { return drop_body(counter); });
     if (dropped) {
         body_done_ = true;
     } else if (dropped.error() == fault::timed_out) {
-        door_.counting().slow_bodies.fetch_add(1, relaxed);
+        service_.counting().slow_bodies.fetch_add(1, relaxed);
         refuse(408, "the body of the request did not come in time");
     } else if (dropped.error() == fault::ended) {
         hang_up();
@@ -358,16 +361,16 @@ coro::task<bool> http_exchange::drop_small_body() {
     co_return body_done_;
 }
 
-coro::task<result<void>> http_exchange::drop_body(transfer::moved& told) {
+coro::task<result<void>> http_exchange::drop_body(transfer::moved& counter) {
     for (auto left = *request().length; left > 0;) {
-        if (here().empty()) {
+        if (buffered().empty()) {
             auto got = co_await read_more();
             if (!got) co_return failure(got.error());
             if (*got == 0) co_return failure(fault::ended);
         }
-        const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(left, here().size()));
+        const auto now = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffered().size()));
         take(now);
-        told.add(now);
+        counter.add(now);
         left -= now;
     }
     co_return result<void>{};
@@ -384,8 +387,8 @@ void http_exchange::end_head(std::uint64_t length) {
 }
 
 void http_exchange::end_head() {
-    keep_ = keep_ && body_done_ && !is_draining();
-    if (!keep_) {
+    keep_alive_ = keep_alive_ && body_done_ && !is_draining();
+    if (!keep_alive_) {
         out_.add("Connection: close\r\n\r\n");
     } else if (request().is_old) {
         out_.add("Connection: keep-alive\r\n\r\n");
@@ -396,11 +399,11 @@ void http_exchange::end_head() {
 
 void http_exchange::end_with(std::string_view sentence) {
     out_.field("Content-Type", "text/plain; charset=utf-8");
-    // Some sentences repeat what the client wrote: no browser is to take them for a page.
+    // Some sentences quote the client: no browser must render them as a page.
     out_.add(
         "X-Content-Type-Options: nosniff\r\n"
         "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n");
-    // A newline more, for those who look at it in a terminal.
+    // A newline more, for terminals.
     end_head(sentence.size() + 1);
     if (request().method != http_method::head) out_.add(sentence).add("\n");
 }
@@ -411,10 +414,10 @@ void http_exchange::refuse(unsigned status, std::string_view why) {
 }
 
 void http_exchange::refuse_for(error why) {
-    auto& counters = door_.counting();
+    auto& counters = service_.counting();
     if (why.is(ENOENT)) return refuse(404, "there is no such file");
     if (why.is(ENOTDIR)) return refuse(404, "there is no such file: a file is no directory");
-    // What a link leads to is not ours to give.
+    // The target of a link is not served.
     if (why.is(ELOOP) || why.is(ENXIO) || why.is(EXDEV)) {
         return refuse(403, "only files and directories can be had here");
     }
@@ -452,28 +455,29 @@ coro::task<void> http_exchange::send_body(std::string body) {
     auto sent = co_await flush(true);
     if (!sent) co_return;
     auto& peer = client_.peer();
-    auto all = co_await io::with_deadline(client_.home(), peer.send_all(body),
-                                          io::after(io::clock::now(), door_.options().body_time));
+    auto all =
+        co_await io::with_deadline(client_.engine(), peer.send_all(body),
+                                   io::after(io::clock::now(), service_.options().body_time));
     if (!all) lost_ = true;
 }
 
 coro::task<bool> http_exchange::flush(bool more) {
     if (lost_) co_return false;
     if (out_.outgrown()) {
-        // Part of an answer is missing, so that where the next begins could not be told.
-        door_.counting().failed.fetch_add(1, relaxed);
+        // Part of a response is missing: the client could not find the beginning of the next one.
+        service_.counting().failed.fetch_add(1, relaxed);
         lost_ = true;
         co_return false;
     }
-    if (room_ == nullptr || out_.size() == 0) co_return true;
+    if (buffers_ == nullptr || out_.size() == 0) co_return true;
     for (auto left = as_bytes(out_.text()); !left.empty();) {
-        const auto until = io::after(io::clock::now(), door_.options().body_time);
+        const auto until = io::after(io::clock::now(), service_.options().body_time);
         auto sent = co_await io::with_deadline(
-            client_.home(), client_.peer().send(left, more ? MSG_MORE : 0), until);
+            client_.engine(), client_.peer().send(left, more ? MSG_MORE : 0), until);
         if (!sent) {
             if (sent.error() == fault::timed_out) {
-                door_.counting().slow_bodies.fetch_add(1, relaxed);
-                client_.peer().reset_on_close();
+                service_.counting().slow_bodies.fetch_add(1, relaxed);
+                client_.peer().set_linger_reset();
             }
             lost_ = true;
             co_return false;
@@ -484,10 +488,10 @@ coro::task<bool> http_exchange::flush(bool more) {
     co_return true;
 }
 
-coro::task<void> http_exchange::leave() {
+coro::task<void> http_exchange::flush_and_close() {
     if (const bool sent = co_await flush(); !sent) co_return;
-    room_.reset();
-    co_await net::lingering_close(client_.peer(), client_.patience());
+    buffers_.reset();
+    co_await net::lingering_close(client_.peer(), client_.drain_context());
 }
 
 }  // namespace sluice::files

@@ -1,4 +1,4 @@
-// GET and HEAD: a file, parts of it, or what a directory holds.
+// Implements GET and HEAD of files, byte ranges of files, and directories.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,37 +37,35 @@ namespace {
 
 using http::http_field;
 
-// A file up to this size is copied behind its head, and both leave in one call; a larger one is
-// sent by the kernel.
-constexpr std::uint64_t copied_file = std::uint64_t{32} * 1024;
-// In one answer; who asks for more gets everything.
-constexpr std::size_t most_parts = 64;
+// A part up to this size is copied after its head, and both leave in one call;
+// transfer::send_file() sends a larger one.
+constexpr std::uint64_t copied_file_size = std::uint64_t{32} * 1024;
+// Ranges per response; a request for more gets the whole file.
+constexpr std::size_t max_parts = 64;
 
 bool has_body(const http_exchange& x) noexcept {
     return x.request().method == http::http_method::get;
 }
 
-/// Whether the part that is asked for is one of the file as the client knows it (RFC 9110, section
-/// 13.1.5).
+/// Whether If-Range, if there is one, matches the state of the file (RFC 9110, section 13.1.5).
 bool range_is_of_this(const http::http_request& r, const struct stat& file) {
     if (!r.has(http_field::if_range)) return true;
     const auto known = r.field(http_field::if_range);
     if (http::is_entity_tag(known)) return known == entity_tag_of(file);
-    // A date tells one state from another only where nothing changed within its second.
+    // A date distinguishes two states only where the file did not change within its second.
     const auto date = http::parse_http_date(known);
     const std::chrono::sys_seconds changed{std::chrono::seconds{file.st_mtim.tv_sec}};
     return date && *date == changed && wall_clock() - changed > std::chrono::seconds{2};
 }
 
-/// The fields that say which file it is, in which state. Its name may stand for another one at any
-/// time, so a cache asks before it gives what it has.
+/// Validators of the file. Another file may get its name at any time, so a cache has to revalidate.
 void add_validators(reply_text& to, const struct stat& file) {
     to.field("Last-Modified", remembered_date(last_modified(file)));
     add_entity_tag(to.add("ETag: "), file);
     to.add("\r\nAccept-Ranges: bytes\r\nCache-Control: no-cache\r\n");
 }
 
-/// One answer with a file, from what was asked to its last byte.
+/// One response with a file, its parts, or neither.
 class file_answer {
  public:
     file_answer(http_exchange& x, found_file found) : x_{x}, found_{std::move(found)} {}
@@ -90,12 +88,12 @@ class file_answer {
             if (x_.lost()) co_return;
         }
         type_ = media_type_of(found_.file.get(), found_.now, x_.path(), kept_type_);
-        // Where a digest was waited for, the request lies elsewhere now.
+        // A wait for the digest may have moved the request.
         const auto& r = x_.request();
         http::asked_range asked;
-        // RFC 9110, section 14.2: defined for GET alone.
+        // RFC 9110, section 14.2: Range is defined for GET alone.
         if (has_body(x_) && r.has(http_field::range) && range_is_of_this(r, found_.now)) {
-            asked = http::parse_range(r.field(http_field::range), size(), most_parts);
+            asked = http::parse_range(r.field(http_field::range), size(), max_parts);
         }
         switch (asked.what) {
             case http::asked_range::kind::everything:
@@ -125,8 +123,8 @@ class file_answer {
         auto& to = x_.reply(status);
         add_validators(to, found_.now);
         to.add("X-Content-Type-Options: nosniff\r\n");
-        // Whoever uploaded a page is not to speak for this server. What shows a PDF in a browser is
-        // no page of this server's, and does not work in a sandbox.
+        // An uploaded page must not act for this server. The PDF viewer of a browser is no page of
+        // this server, and does not work in a sandbox.
         if (!is_pdf(type_)) {
             to.add("Content-Security-Policy: sandbox\r\n");
         }
@@ -145,13 +143,13 @@ class file_answer {
         }
         x_.end_head(part.length);
         if (!has_body(x_)) co_return;
-        x_.door().counting().fetched.fetch_add(1, relaxed);
+        x_.service().counting().fetched.fetch_add(1, relaxed);
         co_await send(part);
     }
 
     coro::task<void> send_several(const std::vector<http::byte_part>& parts) {
-        // What no file holds by chance: it parts them.
-        const std::string boundary = "sluice-" + std::to_string(x_.client().home().random());
+        // A boundary that no file holds by chance.
+        const std::string boundary = "sluice-" + std::to_string(x_.client().engine().random());
         std::vector<std::string> heads;
         std::uint64_t length = 0;
         for (const auto& part : parts) {
@@ -168,9 +166,9 @@ class file_answer {
         const std::string end = "\r\n--" + boundary + "--\r\n";
         begin(206).field("Content-Type", "multipart/byteranges; boundary=" + boundary);
         x_.end_head(length + end.size());
-        x_.door().counting().fetched.fetch_add(1, relaxed);
+        x_.service().counting().fetched.fetch_add(1, relaxed);
         for (std::size_t i = 0; i < parts.size() && !x_.lost(); ++i) {
-            // What stands there leaves before the next head outgrows the room.
+            // Flush before the next head outgrows the buffer.
             if (x_.out().left() < heads[i].size() + end.size()) {
                 if (const bool sent = co_await x_.flush(true); !sent) co_return;
             }
@@ -184,49 +182,49 @@ class file_answer {
         x_.out().add(end);
     }
 
-    /// Bytes of the file, behind what stands in the room.
+    /// Sends bytes of the file after the buffered output.
     coro::task<void> send(http::byte_part part) {
-        if (part.length <= copied_file && part.length <= x_.out().left() / 2) {
+        if (part.length <= copied_file_size && part.length <= x_.out().left() / 2) {
             copy(part);
             co_return;
         }
-        auto headed = co_await x_.flush(true);
-        if (!headed) co_return;
+        auto flushed = co_await x_.flush(true);
+        if (!flushed) co_return;
         auto& peer = x_.client().peer();
-        transfer::moved told;
-        const lasting_transfer going{x_.door().counting().transfers, nullptr};
-        const auto& options = x_.door().options();
-        auto sent =
-            co_await at_pace<void>(x_.client().home(), {.window = options.body_time}, told, [&] {
+        transfer::moved counter;
+        const lasting_transfer going{x_.service().counting().transfers, nullptr};
+        const auto& options = x_.service().options();
+        auto sent = co_await at_pace<void>(
+            x_.client().engine(), {.window = options.body_time}, counter, [&] {
                 return transfer::send_file(
                     options.send, peer,
                     {.file = found_.file.get(), .offset = part.offset, .length = part.length},
-                    told);
+                    counter);
             });
-        auto& counters = x_.door().counting();
-        counters.bytes_fetched.fetch_add(told.bytes(), relaxed);
+        auto& counters = x_.service().counting();
+        counters.bytes_fetched.fetch_add(counter.bytes(), relaxed);
         if (sent) co_return;
-        // The client was promised more, and sees that the connection ends before. What it was
-        // answered before arrives. Only a client that reads nothing would never hear of a mere end.
+        // A client detects a short body by the end of the connection, and still receives earlier
+        // responses. Only a client that reads nothing would not notice a mere end: it gets a reset.
         if (sent.error() == fault::ended) {
             counters.cut_files.fetch_add(1, relaxed);
             x_.hang_up();
         } else if (sent.error().is(EIO)) {
-            tell_unreadable(told.bytes(), sent.error());
+            report_read_error(counter.bytes(), sent.error());
             x_.hang_up();
         } else {
             auto& kind = sent.error() == fault::timed_out ? counters.slow_bodies : counters.lost;
             kind.fetch_add(1, relaxed);
-            peer.reset_on_close();
+            peer.set_linger_reset();
             x_.give_up();
         }
     }
 
-    /// The disk did not give what it has of the file, after so many bytes of a part.
-    void tell_unreadable(std::uint64_t bytes, error why) {
-        x_.door().counting().failed.fetch_add(1, relaxed);
-        x_.door().report(fmt::format("Broke off [Client {}] after {} bytes of {}: {}", x_.number(),
-                                     bytes, x_.path(), why.message()));
+    /// Counts and logs a read error, after so many bytes of a part.
+    void report_read_error(std::uint64_t bytes, error why) {
+        x_.service().counting().failed.fetch_add(1, relaxed);
+        x_.service().report(fmt::format("Broke off [Client {}] after {} bytes of {}: {}",
+                                        x_.number(), bytes, x_.path(), why.message()));
     }
 
     void copy(http::byte_part part) {
@@ -236,9 +234,9 @@ class file_answer {
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0) {
                 if (n < 0) {
-                    tell_unreadable(0, error::system(errno));
+                    report_read_error(0, error::system(errno));
                 } else {
-                    x_.door().counting().cut_files.fetch_add(1, relaxed);
+                    x_.service().counting().cut_files.fetch_add(1, relaxed);
                 }
                 x_.hang_up();
                 return;
@@ -247,7 +245,7 @@ class file_answer {
             x_.out().advance(count);
             part.offset += count;
             part.length -= count;
-            x_.door().counting().bytes_fetched.fetch_add(count, relaxed);
+            x_.service().counting().bytes_fetched.fetch_add(count, relaxed);
         }
     }
 
@@ -255,18 +253,18 @@ class file_answer {
     found_file found_;
     std::optional<http::sha256_value> digest_;
     std::string kept_type_;
-    std::string_view type_;  // of it, or of the name
+    std::string_view type_;  // views kept_type_ or static text
 };
 
 void redirect_to_folder(http_exchange& x) {
-    std::string where = "/" + http::percent_encode_path(x.path()) + "/";
-    if (!x.query().empty()) where.append("?").append(x.query());
-    // A file may have the name tomorrow.
-    x.reply(301).field("Location", where).field("Cache-Control", "no-cache");
+    std::string location = "/" + http::percent_encode_path(x.path()) + "/";
+    if (!x.query().empty()) location.append("?").append(x.query());
+    // A file may have the name later.
+    x.reply(301).field("Location", location).field("Cache-Control", "no-cache");
     x.end_with("this is a directory: its path ends in a slash");
 }
 
-/// The form of a listing: `?format=` decides, else what the client prefers.
+/// The form of a listing: `?format=` decides, else the Accept field.
 bool wants_json(const http_exchange& x) {
     if (http::query_has(x.query(), "format", "json")) return true;
     if (http::query_has(x.query(), "format", "html")) return false;

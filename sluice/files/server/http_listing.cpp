@@ -1,4 +1,4 @@
-// GET and HEAD of a directory, and of the list of partial uploads.
+// Implements GET and HEAD of a directory and of the list of partial uploads.
 #include "sluice/files/server/http_listing.hpp"
 
 #include <fmt/format.h>
@@ -21,10 +21,10 @@
 namespace sluice::files {
 namespace {
 
-// Written and sent at a time.
+// Bytes written and sent at a time.
 constexpr std::size_t listing_piece = std::size_t{16} * 1024;
 
-/// What is made off the loop before the head of the answer can be written.
+/// A listing and its length, made off the loop before the head of the response.
 struct prepared {
     listing what;
     std::uint64_t length = 0;
@@ -58,7 +58,7 @@ class folder_answer {
                 co_return;
             case condition::holds: break;
         }
-        x_.door().counting().listed.fetch_add(1, std::memory_order_relaxed);
+        x_.service().counting().listed.fetch_add(1, std::memory_order_relaxed);
         begin(200, tag).field("Content-Type",
                               is_json() ? "application/json" : "text/html; charset=utf-8");
         x_.end_head(made->length);
@@ -88,22 +88,22 @@ class folder_answer {
             x_.reply(503).field("Retry-After", 1);
             return x_.end_with("too many large listings are being sent at the moment; try again");
         }
-        // A file has no slash at its end.
+        // ENOTDIR: the path ends in a slash and names a file.
         x_.refuse_for(why);
     }
 
     coro::task<result<prepared>> prepare() {
-        auto& door = x_.door();
+        auto& service = x_.service();
         const std::string path{x_.path()};
-        co_return co_await door.listers().run(
-            x_.client().home(), [this, &door, &path]() -> result<prepared> {
-                auto holds = door.listings().get(path);
-                if (!holds) return failure(holds.error());
+        co_return co_await service.listers().run(
+            x_.client().engine(), [this, &service, &path]() -> result<prepared> {
+                auto contents = service.listings().get(path);
+                if (!contents) return failure(contents.error());
                 prepared made{.what = {.path = path.empty() ? "/" : "/" + path + "/",
-                                       .holds = std::move(*holds),
+                                       .holds = std::move(*contents),
                                        .page = page_,
                                        .may_upload = true,
-                                       .may_delete = door.options().allow_delete}};
+                                       .may_delete = service.options().allow_delete}};
                 if (made.what.page <= made.what.pages()) {
                     made.length = listing_writer::length(made.what, form_);
                 }
@@ -128,24 +128,24 @@ class folder_answer {
                 "Content-Security-Policy: frame-ancestors 'none'\r\n");
     }
 
-    /// Each piece is written off the loop, when the one before it has left.
+    /// Formats each piece off the loop, after the one before it has been sent or buffered.
     coro::task<void> send(prepared made) {
         listing_writer all{std::move(made.what), form_};
         for (;;) {
             std::string text;
-            auto more = co_await x_.door().listers().run(x_.client().home(), [&]() -> result<bool> {
-                return all.next(text, listing_piece);
-            });
+            auto more = co_await x_.service().listers().run(
+                x_.client().engine(),
+                [&]() -> result<bool> { return all.next(text, listing_piece); });
             if (!more) {
-                // The client was promised more.
-                x_.client().peer().reset_on_close();
+                // A reset, for the response is shorter than its Content-Length.
+                x_.client().peer().set_linger_reset();
                 x_.give_up();
                 co_return;
             }
             if (!*more) co_return;
             if (text.size() > x_.out().left()) {
-                auto left = co_await x_.flush(true);
-                if (!left) co_return;
+                auto sent = co_await x_.flush(true);
+                if (!sent) co_return;
             }
             x_.out().add(text);
         }
@@ -165,8 +165,8 @@ coro::task<void> answer_folder(http_exchange& x, bool json) {
 
 coro::task<void> answer_parts(http_exchange& x) {
     auto& partials = x.files().partials();
-    auto found = co_await x.door().listers().run(
-        x.client().home(),
+    auto found = co_await x.service().listers().run(
+        x.client().engine(),
         [&partials]() -> result<std::vector<part_info>> { return partials.list(); });
     if (!found) {
         x.refuse_for(found.error());

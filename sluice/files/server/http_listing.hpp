@@ -1,4 +1,4 @@
-// What the HTTP endpoint shows of directories and of uploads that wait to be resumed.
+// HTTP responses that list a directory, or the partial uploads.
 #pragma once
 
 #include "sluice/coro/task.hpp"
@@ -6,9 +6,9 @@
 
 namespace sluice::files {
 
-/// Answers with the directory at the request's path, or the page of it that its query names.
+/// Responds with the directory at the path of the request, or the page of it that its query names.
 coro::task<void> answer_folder(http_exchange& x, bool json);
-/// Answers with the partial uploads of the store, as JSON: `{"parts":[{"id":"...","path":"/a",
+/// Responds with the partial uploads of the store, as JSON: `{"parts":[{"id":"...","path":"/a",
 /// "size":1000,"total":5000,"modified":"2026-11-22T10:00:00Z","active":false}]}`.
 coro::task<void> answer_parts(http_exchange& x);
 

@@ -1,4 +1,4 @@
-// PUT: a file is received, checked and given its name.
+// Implements PUT: receives a file or a part of one, verifies its digest, commits it.
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,9 +17,9 @@
 #include "sluice/base/relaxed.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/files/digest.hpp"
-#include "sluice/files/digest_crew.hpp"
+#include "sluice/files/digest_pool.hpp"
 #include "sluice/files/server/beneath.hpp"
-#include "sluice/files/server/digest_later.hpp"
+#include "sluice/files/server/digest_queue.hpp"
 #include "sluice/files/server/http_conditions.hpp"
 #include "sluice/files/server/http_digest.hpp"
 #include "sluice/files/server/http_exchange.hpp"
@@ -34,7 +34,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/poll.hpp"
-#include "sluice/os/quiet_thread.hpp"
+#include "sluice/os/thread.hpp"
 #include "sluice/wire/size.hpp"
 
 namespace sluice::files {
@@ -43,20 +43,20 @@ namespace {
 using namespace std::chrono_literals;
 using http::http_field;
 
-// What is copied through our memory rather than spliced, for a pipe costs more than that.
+// Bytes. A rest up to here is copied through a buffer, for a pipe costs more than that.
 constexpr std::uint64_t copied_body = std::uint64_t{256} * 1024;
-// Up to here a digest is taken when all has come; for more, a thread goes along.
+// Bytes. Up to here the digest is computed at the end; above, a thread computes it meanwhile.
 constexpr std::uint64_t small_digest = std::uint64_t{1} << 20;
-// Up to here the answer waits for a digest that nobody asked for, though it waits for no disk.
+// Bytes. Up to here a response that waits for no disk waits for a digest that was not requested.
 constexpr std::uint64_t quick_digest = std::uint64_t{64} << 20;
-// How long an upload may wait for another one of the same, which is probably on its way out.
+// How long an upload waits for another one of the same file, which is probably about to end.
 constexpr auto lock_time = 5s;
 constexpr auto lock_pause = 20ms;
 
-using told_digest = std::expected<std::optional<http::sha256_value>, std::string_view>;
+using digest_field = std::expected<std::optional<http::sha256_value>, std::string_view>;
 
-/// The SHA-256 that fields of one name tell, the last of them if they tell several.
-told_digest digest_told_by(const http::http_request& r, http_field which) {
+/// The SHA-256 in the fields of one name, the last one if there are several.
+digest_field digest_from(const http::http_request& r, http_field which) {
     std::optional<http::sha256_value> found;
     for (const auto& [name, value] : r.fields) {
         if (name != which) continue;
@@ -67,128 +67,129 @@ told_digest digest_told_by(const http::http_request& r, http_field which) {
     return found;
 }
 
-/// One upload, from its head to its answer.
+/// One upload, from its head to its response.
 class upload {
  public:
-    // One coroutine, whose frame is held while the body is waited for.
+    // One coroutine, whose frame is held during the wait for the body.
     static coro::task<void> run(http_exchange& x) {
-        upload one{x};
-        if (!one.look_at_head() || !one.look_at_place()) co_return;
-        if (one.range() && !one.range()->part) {
-            co_await one.tell_progress();
+        upload put{x};
+        if (!put.check_head() || !put.check_target()) co_return;
+        if (put.range() && !put.range()->part) {
+            co_await put.answer_progress();
             co_return;
         }
         if (!x.body_is_here()) {
-            if (const bool may_come = co_await one.could_receive(); !may_come) co_return;
+            if (const bool may_come = co_await put.can_receive(); !may_come) co_return;
             if (auto came = co_await x.await_body(); !came) {
-                one.no_body(came.error());
+                put.refuse_missing_body(came.error());
                 co_return;
             }
         }
-        co_await one.receive();
+        co_await put.receive();
     }
 
  private:
-    /// What few heads say, and what becomes of that.
-    struct demands {
-        std::optional<http::sha256_value> promised;  // of the whole file
-        std::optional<http::sha256_value> content;   // of what this request carries
+    /// Fields that few heads have, and the state that follows from them.
+    struct head_fields {
+        std::optional<http::sha256_value> promised;  // of the whole file (Repr-Digest)
+        std::optional<http::sha256_value> content;   // of this body (Content-Digest)
         std::optional<http::content_range> range;
-        keep_rule rule;
+        commit_rule rule;
         std::string_view mistake;
     };
-    /// What only an upload that is not small needs.
-    struct aids {
-        aids(upload& of, int file, const transfer::moved& told, io::offload_pool* writers) noexcept
-            : digest{of.x_.door().crew(), file, of.base_, told},
-              behind{file, of.base_, of.is_written_behind(), writers} {}
+    /// Digest and writeback during the upload, for one that is not small.
+    struct background_work {
+        background_work(upload& of, int file, const transfer::moved& counter,
+                        io::offload_pool* writers) noexcept
+            : digest{of.x_.service().crew(), file, of.base_, counter},
+              behind{file, of.base_, of.writes_behind(), writers} {}
 
         digest_follower digest;
         transfer::write_behind behind;
     };
-    /// A body on its way into a file.
-    struct reception {
-        reception(upload& of, incoming&& into)
+    /// A body that is being received into a file.
+    struct body_transfer {
+        body_transfer(upload& of, pending_file&& into)
             : file{std::move(into)},
-              room{file.room_from(of.base_, of.total())},
+              reserved{file.room_from(of.base_, of.total())},
               going{of.counting().transfers,
                     [&of, this] {
-                        of.x_.door().remark(fmt::format("[Client {}] goes on sending {}: {} so far",
-                                                        of.x_.number(), of.path(),
-                                                        wire::format_size(told.bytes())));
+                        of.x_.service().remark(
+                            fmt::format("[Client {}] goes on sending {}: {} so far", of.x_.number(),
+                                        of.path(), wire::format_size(counter.bytes())));
                     }},
-              clock{going, of.home()} {
+              clock{going, of.engine()} {
             if (of.request().chunked) chunks = std::make_unique<http::chunk_decoder>();
         }
 
-        incoming file;
-        transfer::moved told;
-        transfer::reservation room;
+        pending_file file;
+        transfer::moved counter;
+        transfer::reservation reserved;
         lasting_transfer going;
         lasting_transfer::watch clock;
-        std::unique_ptr<aids> help;
+        std::unique_ptr<background_work> background;
         std::unique_ptr<http::chunk_decoder> chunks;
         [[no_unique_address]] transfer::shared_pipes pipes;
-        bool streams = false;  // the rest does not go through our memory
+        bool streams = false;  // transfer::receive_file() receives the rest
     };
 
     explicit upload(http_exchange& x) : x_{x} {}
 
-    [[nodiscard]] const demands& known() const noexcept {
-        static const demands none;
-        return demands_ ? *demands_ : none;
+    [[nodiscard]] const head_fields& fields() const noexcept {
+        static const head_fields none;
+        return fields_ ? *fields_ : none;
     }
-    [[nodiscard]] demands& asked() {
-        if (!demands_) demands_ = std::make_unique<demands>();
-        return *demands_;
+    [[nodiscard]] head_fields& mutable_fields() {
+        if (!fields_) fields_ = std::make_unique<head_fields>();
+        return *fields_;
     }
     [[nodiscard]] const std::optional<http::sha256_value>& promised() const noexcept {
-        return known().promised;
+        return fields().promised;
     }
     [[nodiscard]] const std::optional<http::sha256_value>& content() const noexcept {
-        return known().content;
+        return fields().content;
     }
     [[nodiscard]] const std::optional<http::content_range>& range() const noexcept {
-        return known().range;
+        return fields().range;
     }
     [[nodiscard]] std::string_view path() const noexcept { return x_.path(); }
 
     [[nodiscard]] const http::http_request& request() const noexcept { return x_.request(); }
-    [[nodiscard]] const http_options& options() const noexcept { return x_.door().options(); }
-    [[nodiscard]] http_counters& counting() noexcept { return x_.door().counting(); }
-    [[nodiscard]] io::engine& home() noexcept { return x_.client().home(); }
+    [[nodiscard]] const http_options& options() const noexcept { return x_.service().options(); }
+    [[nodiscard]] http_counters& counting() noexcept { return x_.service().counting(); }
+    [[nodiscard]] io::engine& engine() noexcept { return x_.client().engine(); }
 
-    /// What the head says of the body; false if it was refused.
-    bool look_at_head() {
+    /// Checks the fields of the head; false if it was refused.
+    bool check_head() {
         const auto& r = request();
-        if (x_.names_folder()) return no(409, "a file's path does not end in a slash");
-        if (!look_at_type()) return false;
-        const auto whole = digest_told_by(r, http_field::repr_digest);
-        if (!whole) return no(400, fmt::format("Repr-Digest: {}", whole.error()));
-        const auto content = digest_told_by(r, http_field::content_digest);
-        if (!content) return no(400, fmt::format("Content-Digest: {}", content.error()));
-        if (*whole) asked().promised = *whole;
-        if (*content) asked().content = *content;
+        if (x_.names_folder()) return refuse(409, "a file's path does not end in a slash");
+        if (!check_type()) return false;
+        const auto whole = digest_from(r, http_field::repr_digest);
+        if (!whole) return refuse(400, fmt::format("Repr-Digest: {}", whole.error()));
+        const auto content = digest_from(r, http_field::content_digest);
+        if (!content) return refuse(400, fmt::format("Content-Digest: {}", content.error()));
+        if (*whole) mutable_fields().promised = *whole;
+        if (*content) mutable_fields().content = *content;
         if (r.has(http_field::content_range)) {
-            asked().range = http::parse_content_range(r.field(http_field::content_range));
+            mutable_fields().range = http::parse_content_range(r.field(http_field::content_range));
             if (!range() || !range()->total) {
-                return no(400, "Content-Range says bytes FIRST-LAST/TOTAL, or bytes */TOTAL");
+                return refuse(400, "Content-Range says bytes FIRST-LAST/TOTAL, or bytes */TOTAL");
             }
             if (!range()->part) return true;
-            if (!r.length) return no(411, "a part of an upload has a Content-Length");
+            if (!r.length) return refuse(411, "a part of an upload has a Content-Length");
             if (*r.length != range()->part->length) {
-                return no(400, "Content-Length and Content-Range tell different lengths");
+                return refuse(400, "Content-Length and Content-Range tell different lengths");
             }
         } else if (!r.length && !r.chunked) {
-            return no(411, "an upload has a Content-Length, or comes in chunks");
+            return refuse(411, "an upload has a Content-Length, or comes in chunks");
         }
         constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
         if (total().value_or(0) > std::min(options().max_size, largest)) return too_large();
         return true;
     }
 
-    /// What kind of content comes: what cannot be kept is refused, for it would be told wrongly.
-    bool look_at_type() {
+    /// Refuses an encoding or a type that could not be kept: a later GET would report it wrongly.
+    bool check_type() {
         const auto& r = request();
         for (const auto& [name, value] : r.fields) {
             if (name != http_field::content_encoding || value.empty()) continue;
@@ -199,51 +200,52 @@ class upload {
         }
         const auto type = r.field(http_field::content_type);
         if (!type.empty() && !http::is_media_type(type)) {
-            return no(400, "Content-Type is TYPE/SUBTYPE and its parameters, 255 bytes at most");
+            return refuse(400,
+                          "Content-Type is TYPE/SUBTYPE and its parameters, 255 bytes at most");
         }
         return true;
     }
 
-    /// What has the name already; false if that was refused.
-    bool look_at_place() {
+    /// Checks the file of this name and the conditions; false if they were refused.
+    bool check_target() {
         const auto there = x_.files().look(path());
         if (!there) {
             const error why = there.error();
-            if (why.is(ENOTDIR)) return no(409, "a file is in the way of a directory");
+            if (why.is(ENOTDIR)) return refuse(409, "a file is in the way of a directory");
             if (!why.is(ENOENT)) {
                 x_.refuse_for(why);
                 return false;
             }
         } else if (S_ISDIR(there->st_mode)) {
-            return no(409, "a directory has this name");
+            return refuse(409, "a directory has this name");
         } else if (!S_ISREG(there->st_mode)) {
-            return no(409, "something that is no file has this name");
+            return refuse(409, "something that is no file has this name");
         }
         const struct stat* found = there ? &*there : nullptr;
         if (judge_conditions(request(), found, false) != condition::holds) {
-            return no(412, "the file is not in the state that was asked for");
+            return refuse(412, "the file is not in the state that was asked for");
         }
         if (request().has(http_field::if_match) || request().has(http_field::if_unmodified_since) ||
             request().has(http_field::if_none_match)) {
-            judge_again_of(found);
+            recheck_on_commit(found);
         }
         return true;
     }
 
-    /// What held before the body came is to hold when the file gets its name.
-    void judge_again_of(const struct stat* found) {
-        // A date does not tell two states within its second apart.
+    /// Evaluates the conditions again when the file gets its name.
+    void recheck_on_commit(const struct stat* found) {
+        // A date does not distinguish two states within its second.
         std::optional<file_state> known;
         if (found != nullptr && request().has(http_field::if_unmodified_since)) {
             known = file_state::of(*found);
         }
-        asked().rule.holds = [this, known](const struct stat* there) {
+        mutable_fields().rule.holds = [this, known](const struct stat* there) {
             if (known && (there == nullptr || file_state::of(*there) != *known)) return false;
             return judge_conditions(request(), there, false) == condition::holds;
         };
     }
 
-    bool no(unsigned status, std::string_view why) {
+    bool refuse(unsigned status, std::string_view why) {
         x_.refuse(status, why);
         return false;
     }
@@ -254,11 +256,11 @@ class upload {
         return false;
     }
 
-    /// Of the whole file, where that is known.
+    /// Size of the whole file, if known.
     [[nodiscard]] std::optional<std::uint64_t> total() const noexcept {
         return range() ? range()->total : request().length;
     }
-    /// One name for one file on its way: the same bytes, sent again to the same place.
+    /// Id of the upload: the same for the same bytes, sent again to the same path.
     [[nodiscard]] std::string key() const {
         return short_hash_of(fmt::format("{}\n{}\n{}", path(), *range()->total,
                                          promised() ? http::to_hex(*promised()) : "-"));
@@ -268,10 +270,10 @@ class upload {
         if (bytes > 0) to.field("Range", http::format_arrived(bytes));
     }
 
-    coro::task<void> tell_progress() {
-        // Refused, the body would stand between this request and the next.
+    coro::task<void> answer_progress() {
+        // Refused, for the body would stand between this request and the next.
         if (request().chunked || request().length.value_or(0) > 0) {
-            no(400, "who asks how far an upload is sends nothing with it");
+            refuse(400, "who asks how far an upload is sends nothing with it");
             co_return;
         }
         const auto arrived = x_.files().arrived(path(), key());
@@ -291,55 +293,56 @@ class upload {
                 }
             }
         }
-        // Of a file that is all there, the last byte is sent again: that ends the upload.
+        // Of a complete part, the client sends the last byte again: that ends the upload.
         add_arrived(x_.reply(308), std::min(arrived, *range()->total - 1));
         x_.end_head(0);
     }
 
-    /// Whether the body would be taken if it came now, told before it travels. Nothing is held
-    /// while it is waited for.
-    coro::task<bool> could_receive() {
+    /// Whether the server would take the body now, tested before the client sends it. The file is
+    /// not held during the wait.
+    coro::task<bool> can_receive() {
         auto file = co_await open_file();
         co_return file&& can_hold(*file);
     }
 
-    void no_body(error why) {
+    void refuse_missing_body(error why) {
         if (why == fault::timed_out) {
             counting().slow_bodies.fetch_add(1, relaxed);
-            no(408, "the body of the request did not come in time");
+            refuse(408, "the body of the request did not come in time");
         } else {
             counting().lost.fetch_add(1, relaxed);
             x_.hang_up();
         }
     }
 
-    /// The file that takes the bytes; none if that was refused.
-    coro::task<std::optional<incoming>> open_file() {
-        waits_ = range().has_value();
-        if (waits_ && x_.files().partials().is_full()) {
-            static_cast<void>(co_await on_disk(x_.door(), home(), [this] {
+    /// Opens the file that takes the bytes; none if that was refused.
+    coro::task<std::optional<pending_file>> open_file() {
+        resumable_ = range().has_value();
+        if (resumable_ && x_.files().partials().is_full()) {
+            static_cast<void>(co_await on_disk(x_.service(), engine(), [this] {
                 return x_.files().make_room_for_part(path(), key());
             }));
         }
-        std::optional<result<incoming>> tried;
+        std::optional<result<pending_file>> tried;
         const auto open = [&] {
-            tried.emplace(waits_ ? x_.files().resume(path(), key(), *range()->total)
-                                 : x_.files().receive(path()));
+            tried.emplace(resumable_ ? x_.files().resume(path(), key(), *range()->total)
+                                     : x_.files().receive(path()));
         };
         open();
         const auto until = io::after(io::clock::now(), lock_time);
         while (!*tried && tried->error().is(EBUSY) && io::clock::now() < until) {
-            auto slept = co_await io::sleep_for(home(), lock_pause);
+            auto slept = co_await io::sleep_for(engine(), lock_pause);
             if (!slept) break;
             open();
         }
-        // Where no part can wait, a file that comes in one piece can be received all the same.
-        if (waits_ && !*tried && tried->error().is(EACCES)) {
+        // Where no part can be kept, a file in one piece can still be received.
+        if (resumable_ && !*tried && tried->error().is(EACCES)) {
             if (range()->part->length != *range()->total) {
-                no(403, "the server may not keep parts of files here: send the file in one piece");
+                refuse(403,
+                       "the server may not keep parts of files here: send the file in one piece");
                 co_return std::nullopt;
             }
-            waits_ = false;
+            resumable_ = false;
             open();
         }
         auto& opened = *tried;
@@ -365,30 +368,31 @@ class upload {
         co_return std::move(*opened);
     }
 
-    /// Whether there can be room for all of it; what is free is taken as the body comes.
-    bool can_hold(incoming& file) {
+    /// Whether the whole file can fit; space is claimed as the body arrives.
+    bool can_hold(pending_file& file) {
         if (!total()) return true;
         const auto fits = file.can_hold(*total());
         if (fits) return true;
-        // What has arrived of it would only be in the way of others.
+        // The bytes that have arrived would only take space from other uploads.
         file.forget();
         x_.refuse_for(fits.error());
         return false;
     }
 
-    /// Whether the answer tells the digest. Where the disk is waited for, it is made meanwhile.
+    /// Whether the response waits for the digest, which is computed while the disk writes.
     [[nodiscard]] bool digest_is_wanted(std::uint64_t size) const noexcept {
         return promised() || (content() && !range()) || x_.files().syncs() ||
-               options().digest_always || size <= quick_digest || wish().value_or(false);
+               options().digest_always || size <= quick_digest ||
+               digest_preference().value_or(false);
     }
-    [[nodiscard]] std::optional<bool> wish() const noexcept {
+    [[nodiscard]] std::optional<bool> digest_preference() const noexcept {
         return http::wants_sha256(request().field(http_field::want_repr_digest));
     }
 
-    // One coroutine for all that lasts: while the body is waited for, each frame is memory that is
-    // held, and there may be many that have only begun.
+    // One coroutine for all long waits: many uploads may have only begun, and each holds the memory
+    // of its frames.
     coro::task<void> receive() {
-        std::optional<reception> begun;
+        std::optional<body_transfer> begun;
         if (const bool may_come = co_await begin(begun); !may_come) co_return;
         auto& body = *begun;
         pace_watch pace{limits(), io::clock::now()};
@@ -400,8 +404,9 @@ class upload {
             }
             x_.step_out();
             const auto came = co_await io::with_deadline(
-                home(), io::poll{home(), x_.client().peer().fd(), io::interest::in}, pace.next());
-            if (!pace.holds(io::clock::now(), body.told.bytes())) {
+                engine(), io::poll{engine(), x_.client().peer().fd(), io::interest::in},
+                pace.next());
+            if (!pace.holds(io::clock::now(), body.counter.bytes())) {
                 whole = failure(fault::timed_out);
             } else if (!came && came.error() != fault::timed_out) {
                 whole = failure(came.error());
@@ -410,17 +415,17 @@ class upload {
             }
         }
         if (!x_.step_in() && whole) whole = failure_of(ENOMEM);
-        counting().bytes_stored.fetch_add(body.told.bytes(), relaxed);
+        counting().bytes_stored.fetch_add(body.counter.bytes(), relaxed);
         if (!whole) {
-            if (body.help) body.help->digest.stop();
-            stop(body.file, body.told, whole.error());
+            if (body.background) body.background->digest.stop();
+            stop(body.file, body.counter, whole.error());
             co_return;
         }
         co_await end(body);
     }
 
     /// False if it was refused.
-    coro::task<bool> begin(std::optional<reception>& body) {
+    coro::task<bool> begin(std::optional<body_transfer>& body) {
         auto file = co_await open_file();
         if (!file || !can_hold(*file)) co_return false;
         body.emplace(*this, std::move(*file));
@@ -431,56 +436,58 @@ class upload {
         return {.window = options().body_time, .bytes_a_second = options().min_rate};
     }
 
-    /// The body has come to its end.
-    coro::task<void> end(reception& body) {
-        const auto length = body.told.bytes();
+    /// Ends a complete body: verifies it, then commits the file or keeps the part.
+    coro::task<void> end(body_transfer& body) {
+        const auto length = body.counter.bytes();
         x_.body_is_done();
         if (range() && content()) {
-            if (const bool same = co_await is_as_told(body.file, length); !same) co_return;
+            if (const bool same = co_await matches_content_digest(body.file, length); !same)
+                co_return;
         }
         if (!ends_here()) {
             add_arrived(x_.reply(308), base_ + length);
             x_.end_head(0);
             co_return;
         }
-        co_await finish(body.file, help_for(body).digest, base_ + length);
+        co_await finish(body.file, background_for(body).digest, base_ + length);
     }
 
-    /// Whether the file is whole when this body is.
+    /// Whether the file is complete with this body.
     [[nodiscard]] bool ends_here() const noexcept {
         return !range() || range()->part->last() + 1 == *range()->total;
     }
-    [[nodiscard]] bool is_written_behind() const noexcept {
+    [[nodiscard]] bool writes_behind() const noexcept {
         return x_.files().syncs() && total().value_or(0) >= transfer::write_behind::piece;
     }
-    /// Whether a thread goes along for the digest, with a descriptor of its own.
-    [[nodiscard]] bool is_followed() const noexcept {
+    /// Whether a thread computes the digest meanwhile, with a descriptor of its own.
+    [[nodiscard]] bool follows_digest() const noexcept {
         const auto size = total().value_or(0);
         const bool worth_it = size > small_digest || request().chunked;
         return ends_here() && worth_it && digest_is_wanted(size);
     }
 
-    aids& help_for(reception& body) {
-        if (body.help) return *body.help;
+    background_work& background_for(body_transfer& body) {
+        if (body.background) return *body.background;
         auto* const writers =
-            is_written_behind() && !home().works_in_place() ? x_.door().writers().get() : nullptr;
-        body.help = std::make_unique<aids>(*this, body.file.fd(), body.told, writers);
-        return *body.help;
+            writes_behind() && !engine().works_in_place() ? &x_.service().writers() : nullptr;
+        body.background =
+            std::make_unique<background_work>(*this, body.file.fd(), body.counter, writers);
+        return *body.background;
     }
-    /// Once enough has come that it is worth it.
-    void get_help(reception& body) {
-        if (body.help || body.told.bytes() < small_digest) return;
-        if (is_followed()) help_for(body).digest.start();
-        if (is_written_behind()) help_for(body);
+    /// Does nothing until enough bytes have arrived to be worth it.
+    void start_background(body_transfer& body) {
+        if (body.background || body.counter.bytes() < small_digest) return;
+        if (follows_digest()) background_for(body).digest.start();
+        if (writes_behind()) background_for(body);
     }
 
-    /// Whether a part is what its Content-Digest tells (RFC 9530, section 2). What is not is given
-    /// up, from where it began.
-    coro::task<bool> is_as_told(incoming& file, std::uint64_t length) {
+    /// Whether a part matches its Content-Digest (RFC 9530, section 2). Otherwise the file is
+    /// truncated to where the part began.
+    coro::task<bool> matches_content_digest(pending_file& file, std::uint64_t length) {
         const int fd = file.fd();
         const auto end = base_ + length;
-        auto made = co_await x_.door().upload_digests().run(
-            home(), [this, fd, end]() -> result<http::sha256_value> {
+        auto made = co_await x_.service().upload_digests().run(
+            engine(), [this, fd, end]() -> result<http::sha256_value> {
                 running_digest part{base_};
                 if (auto read = part.go_to(fd, end); !read) return failure(read.error());
                 return part.finish();
@@ -492,32 +499,32 @@ class upload {
         if (*made == *content()) co_return true;
         counting().wrong_digests.fetch_add(1, relaxed);
         if (::ftruncate(fd, static_cast<off_t>(base_)) < 0) file.forget();
-        no(422, "the part that arrived has another SHA-256 than Content-Digest tells");
+        refuse(422, "the part that arrived has another SHA-256 than Content-Digest tells");
         co_return false;
     }
 
-    /// Takes what has come of the body, and waits for no more: whether that is all of it.
-    coro::task<result<bool>> take(reception& body) {
+    /// Takes the bytes of the body that have arrived, without waiting: whether it is complete.
+    coro::task<result<bool>> take(body_transfer& body) {
         return body.chunks ? take_chunks(body) : take_bytes(body);
     }
 
-    /// What was read last, or is read now; nothing where nothing has come.
+    /// Bytes that are not consumed yet, or are received now; empty where none have arrived.
     result<std::string_view> read_piece() noexcept {
-        if (!x_.here().empty()) return x_.here();
+        if (!x_.buffered().empty()) return x_.buffered();
         if (!x_.step_in()) return failure_of(ENOMEM);
         const auto got = x_.read_now();
         if (!got && got.error().is(EAGAIN)) return std::string_view{};
         if (!got) return failure(got.error());
         if (*got == 0) return failure(fault::ended);
-        return x_.here();
+        return x_.buffered();
     }
 
-    /// Of as many bytes as the head promised.
-    coro::task<result<bool>> take_bytes(reception& body) {
+    /// Takes a body of the length that the head announced.
+    coro::task<result<bool>> take_bytes(body_transfer& body) {
         const std::uint64_t length = *request().length;
-        while (body.told.bytes() < length) {
-            const auto done = body.told.bytes();
-            if (body.streams || (x_.here().empty() && length - done > copied_body)) {
+        while (body.counter.bytes() < length) {
+            const auto done = body.counter.bytes();
+            if (body.streams || (x_.buffered().empty() && length - done > copied_body)) {
                 auto more = co_await stream(body, length);
                 if (!more) co_return failure(more.error());
                 if (!*more) co_return false;
@@ -528,45 +535,47 @@ class upload {
             if (read->empty()) co_return false;
             const auto piece = read->substr(
                 0, static_cast<std::size_t>(std::min<std::uint64_t>(length - done, read->size())));
-            if (auto made = body.room.cover(base_ + done + piece.size(), true); !made) {
+            if (auto made = body.reserved.cover(base_ + done + piece.size(), true); !made) {
                 co_return failure(made.error());
             }
             auto written =
-                co_await io::write_all_at{home(), body.file.fd(), as_bytes(piece), base_ + done};
+                co_await io::write_all_at{engine(), body.file.fd(), as_bytes(piece), base_ + done};
             if (!written) co_return failure(written.error());
             x_.take(piece.size());
-            body.told.add(piece.size());
+            body.counter.add(piece.size());
         }
         co_return true;
     }
 
-    /// Has the kernel move a part of the rest: false where no more has come. Nothing is held of the
-    /// room, nor is anything left unsaid meanwhile.
-    coro::task<result<bool>> stream(reception& body, std::uint64_t length) {
+    /// Receives a part of the rest by transfer::receive_file(): false where no more has arrived.
+    /// Sends the buffered output first, and holds no buffers meanwhile.
+    coro::task<result<bool>> stream(body_transfer& body, std::uint64_t length) {
         body.streams = true;
         if (const bool sent = co_await x_.flush(); !sent) co_return failure(fault::cancelled);
         x_.step_out();
-        get_help(body);
-        const auto done = body.told.bytes();
-        const bool is_helped = is_followed() || is_written_behind();
-        const auto end = is_helped && !body.help ? std::min(length, done + small_digest) : length;
+        start_background(body);
+        const auto done = body.counter.bytes();
+        const bool in_background = follows_digest() || writes_behind();
+        const auto end =
+            in_background && !body.background ? std::min(length, done + small_digest) : length;
         bool dried = false;
-        auto got = co_await at_pace<std::uint64_t>(home(), limits(), body.told, [&] {
-            return transfer::receive_file(options().receive, x_.client().peer(),
-                                          {.file = body.file.fd(),
-                                           .offset = base_ + done,
-                                           .most = end - done,
-                                           .room = &body.room,
-                                           .behind = body.help ? &body.help->behind : nullptr,
-                                           .dried = &dried},
-                                          body.told);
+        auto got = co_await at_pace<std::uint64_t>(engine(), limits(), body.counter, [&] {
+            return transfer::receive_file(
+                options().receive, x_.client().peer(),
+                {.file = body.file.fd(),
+                 .offset = base_ + done,
+                 .most = end - done,
+                 .room = &body.reserved,
+                 .behind = body.background ? &body.background->behind : nullptr,
+                 .dried = &dried},
+                body.counter);
         });
         if (!got) co_return failure(got.error());
         if (*got < end - done && !dried) co_return failure(fault::ended);
         co_return !dried;
     }
 
-    coro::task<result<bool>> take_chunks(reception& body) {
+    coro::task<result<bool>> take_chunks(body_transfer& body) {
         for (;;) {
             const auto read = read_piece();
             if (!read) co_return failure(read.error());
@@ -574,16 +583,18 @@ class upload {
             const auto step = body.chunks->next(*read);
             const auto given = body.chunks->given();
             if (step.what == http::chunk_decoder::found::mistake) {
-                asked().mistake = "the body is not in chunks, or what frames them is too long";
+                mutable_fields().mistake =
+                    "the body is not in chunks, or what frames them is too long";
                 co_return failure_of(EBADMSG);
             }
             if (given > options().max_size) co_return failure_of(EMSGSIZE);
-            if (auto made = body.room.cover(given, true); !made) co_return failure(made.error());
-            auto written = co_await io::write_all_at{home(), body.file.fd(), as_bytes(step.data),
+            if (auto made = body.reserved.cover(given, true); !made)
+                co_return failure(made.error());
+            auto written = co_await io::write_all_at{engine(), body.file.fd(), as_bytes(step.data),
                                                      given - step.data.size()};
             if (!written) co_return failure(written.error());
-            body.told.add(step.data.size());
-            get_help(body);
+            body.counter.add(step.data.size());
+            start_background(body);
             x_.take(step.taken);
             if (step.what == http::chunk_decoder::found::end) break;
         }
@@ -593,14 +604,15 @@ class upload {
         co_return true;
     }
 
-    result<void> end_chunks(incoming& file, const http::chunk_decoder& body) {
-        // What was reserved beyond its end is given back.
+    result<void> end_chunks(pending_file& file, const http::chunk_decoder& body) {
+        // Gives back the space that was reserved beyond the end.
         if (::ftruncate(file.fd(), static_cast<off_t>(body.given())) < 0) return failure_of(errno);
-        for (const auto& [told, into] : {std::pair{&body.repr_digest(), &asked().promised},
-                                         std::pair{&body.content_digest(), &asked().content}}) {
-            const auto digest = http::parse_repr_digest(*told);
+        for (const auto& [value, into] :
+             {std::pair{&body.repr_digest(), &mutable_fields().promised},
+              std::pair{&body.content_digest(), &mutable_fields().content}}) {
+            const auto digest = http::parse_repr_digest(*value);
             if (!digest) {
-                asked().mistake = digest.error();
+                mutable_fields().mistake = digest.error();
                 return failure_of(EBADMSG);
             }
             if (*digest) *into = *digest;
@@ -608,155 +620,155 @@ class upload {
         return {};
     }
 
-    /// The body did not come whole, or could not be written.
-    void stop(incoming& file, const transfer::moved& told, error why) {
-        const auto say = [&](std::string_view what) {
+    /// The body did not arrive completely, or could not be written.
+    void stop(pending_file& file, const transfer::moved& counter, error why) {
+        const auto stop_and_report = [&](std::string_view what) {
             file.stop();
-            x_.door().report(
+            x_.service().report(
                 fmt::format("{} [Client {}] after {} bytes of {}: {}; {}", what, x_.number(),
-                            told.bytes(), path(), why.message(),
-                            waits_ ? "what came waits to be resumed" : "nothing was kept"));
+                            counter.bytes(), path(), why.message(),
+                            resumable_ ? "what came waits to be resumed" : "nothing was kept"));
         };
         if (why.is(EBADMSG)) {
             counting().bad_requests.fetch_add(1, relaxed);
-            no(400, known().mistake);
+            refuse(400, fields().mistake);
         } else if (why.is(EMSGSIZE)) {
             too_large();
         } else if (why == fault::timed_out) {
             counting().slow_bodies.fetch_add(1, relaxed);
-            say("Left");
-            no(408, "the body of the request did not come in time");
+            stop_and_report("Left");
+            refuse(408, "the body of the request did not come in time");
         } else if (why == fault::ended || why == fault::cancelled || why.is(ECONNRESET) ||
                    why.is(EPIPE) || why.is(ETIMEDOUT)) {
             counting().lost.fetch_add(1, relaxed);
-            say("Lost");
-            // It may have ended its side alone, and wait for what it was answered before.
+            stop_and_report("Lost");
+            // The client may have ended only its side, and wait for earlier responses.
             x_.hang_up();
         } else {
             file.forget();
-            say("Refused");
+            stop_and_report("Refused");
             x_.refuse_for(why);
         }
     }
 
-    /// The digest, while the disk writes: whoever waits for both waits for the longer of the two.
-    static result<http::sha256_value> finish_digest(incoming& file, digest_follower& digest,
+    /// Finishes the digest while the disk writes: the caller waits for the longer of the two.
+    static result<http::sha256_value> finish_digest(pending_file& file, digest_follower& digest,
                                                     std::uint64_t size) {
-        side_job disk;
+        os::background_job disk;
         if (digest.left(size) > small_digest) disk.start([&file] { return file.write_out(); });
         auto value = digest.finish(size);
-        // The disk tells its trouble once (fsync(2)).
+        // The kernel reports a write error only once (fsync(2)).
         if (auto written = disk.wait(); !written) return failure(written.error());
         return value;
     }
 
-    /// When everything is to end, a digest that nobody asked for is not waited for.
-    struct impatience : coro::cancel_hook {
-        impatience(digest_follower& d, coro::context& within) noexcept
+    /// Gives up the digest on cancellation, for a client that did not ask for it.
+    struct cancel_watch : coro::cancel_hook {
+        cancel_watch(digest_follower& d, coro::context& within) noexcept
             : cancel_hook{[](cancel_hook& h) noexcept {
-                  static_cast<impatience&>(h).digest.give_up();
+                  static_cast<cancel_watch&>(h).digest.give_up();
               }},
               digest{d} {
             if (!within.cancelled()) within.watch(*this);
         }
-        impatience(const impatience&) = delete;
-        impatience& operator=(const impatience&) = delete;
-        ~impatience() { unlink(); }
+        cancel_watch(const cancel_watch&) = delete;
+        cancel_watch& operator=(const cancel_watch&) = delete;
+        ~cancel_watch() { unlink(); }
 
         digest_follower& digest;
     };
 
-    struct kept {
+    struct commit_result {
         bool replaced = false;
         struct stat now{};
         std::optional<http::sha256_value> digest;
     };
 
-    /// Gives the file its name, when its digest is what was told, where `wanted` asks for one. May
-    /// take long; any thread.
-    [[nodiscard]] result<kept> keep(incoming& file, digest_follower& digest, std::uint64_t size,
-                                    bool wanted) {
-        kept k;
-        if (wanted && !asked().rule.digest) {
+    /// Commits the file, if its digest is that of the request, and computes it where `wanted`.
+    /// Blocks, perhaps for long; any thread. EBADMSG for another digest.
+    [[nodiscard]] result<commit_result> commit(pending_file& file, digest_follower& digest,
+                                               std::uint64_t size, bool wanted) {
+        commit_result k;
+        if (wanted && !mutable_fields().rule.digest) {
             const auto value = finish_digest(file, digest, size);
             if (value) {
                 if (promised() && *promised() != *value) return failure_of(EBADMSG);
                 if (content() && !range() && *content() != *value) return failure_of(EBADMSG);
-                asked().rule.digest = *value;
+                mutable_fields().rule.digest = *value;
             } else if (value.error() != fault::cancelled) {
                 return failure(value.error());
             }
         }
-        k.digest = asked().rule.digest;
-        if (auto typed = keep_type(file); !typed) return failure(typed.error());
-        const auto replaced = file.keep(path(), asked().rule);
+        k.digest = mutable_fields().rule.digest;
+        if (auto typed = keep_content_type(file); !typed) return failure(typed.error());
+        const auto replaced = file.keep(path(), mutable_fields().rule);
         if (!replaced) return failure(replaced.error());
         k.replaced = *replaced;
         if (::fstat(file.fd(), &k.now) < 0) return failure_of(errno);
         return k;
     }
 
-    coro::task<void> finish(incoming& file, digest_follower& digest, std::uint64_t size) {
+    coro::task<void> finish(pending_file& file, digest_follower& digest, std::uint64_t size) {
         const bool wanted = digest_is_wanted(size);
-        const auto work = [&] { return keep(file, digest, size, wanted); };
+        const auto work = [&] { return commit(file, digest, size, wanted); };
         auto& within = co_await coro::this_context();
-        std::optional<impatience> end;
+        std::optional<cancel_watch> end;
         if (!promised() && !content()) end.emplace(digest, within);
-        // A long digest does not stand before those who wait for the disk alone.
+        // A long digest does not delay uploads that wait for the disk alone.
         const bool is_long = wanted && digest.left(size) > small_digest;
-        auto& door = x_.door();
-        late_pool& workers = is_long ? door.upload_digests() : door.disk();
+        auto& service = x_.service();
+        io::offload_pool& workers = is_long ? service.upload_digests() : service.disk();
         const bool quick = !x_.files().syncs() && size <= small_digest;
-        result<kept> done = failure(fault::cancelled);
+        result<commit_result> done = failure(fault::cancelled);
         if (quick) {
-            asked().rule.may_wait = false;
+            mutable_fields().rule.may_wait = false;
             done = work();
-            asked().rule.may_wait = true;
+            mutable_fields().rule.may_wait = true;
         }
         if (!quick || (!done && done.error().is(EAGAIN))) {
-            done = co_await workers.run(home(), work);
+            done = co_await workers.run(engine(), work);
         }
         if (!done) {
-            refuse_keeping(file, done.error());
+            refuse_commit(file, done.error());
             co_return;
         }
         answer(*done, size);
-        if (!done->digest) x_.door().later().add(file.fd());
+        if (!done->digest) x_.service().later().add(file.fd());
     }
 
-    /// The type that came with it, where it is not what the name says anyway.
-    [[nodiscard]] result<void> keep_type(incoming& file) const {
+    /// Stores the Content-Type of the request, unless the name implies it.
+    [[nodiscard]] result<void> keep_content_type(pending_file& file) const {
         const auto type = request().field(http_field::content_type);
         if (type.empty() || type == http::content_type_of(path())) return {};
         return keep_media_type(file.fd(), type);
     }
 
-    void refuse_keeping(incoming& file, error why) {
-        // Tried again, what has come of a part need not come again.
+    void refuse_commit(pending_file& file, error why) {
+        // After EBUSY, a retry need not send the bytes of a part again.
         if (!why.is(EBUSY)) file.forget();
         if (why.is(EBADMSG)) {
             counting().wrong_digests.fetch_add(1, relaxed);
-            x_.door().report(
+            x_.service().report(
                 fmt::format("Refused [Client {}] as {}: its digest is not the one that "
                             "was told; nothing was kept",
                             x_.number(), path()));
-            no(422, "what arrived has another SHA-256 than was told with it; nothing was kept");
+            refuse(422, "what arrived has another SHA-256 than was told with it; nothing was kept");
         } else if (why.is(ENOTSUP)) {
-            no(415, "this directory's file system cannot keep a Content-Type: send none");
+            refuse(415, "this directory's file system cannot keep a Content-Type: send none");
         } else if (why.is(EEXIST)) {
-            no(412, "the file has changed meanwhile; nothing was kept");
+            refuse(412, "the file has changed meanwhile; nothing was kept");
         } else if (why.is(EISDIR) || why.is(ENOTDIR) || why.is(EINVAL)) {
-            no(409, "something that is no file has this name");
+            refuse(409, "something that is no file has this name");
         } else if (why.is(EXDEV)) {
-            no(409, "another file system was mounted here meanwhile; send the file again");
+            refuse(409, "another file system was mounted here meanwhile; send the file again");
         } else {
-            x_.door().report(fmt::format("Refused [Client {}] as {}: {}; nothing was kept",
-                                         x_.number(), path(), why.message()));
+            x_.service().report(fmt::format("Refused [Client {}] as {}: {}; nothing was kept",
+                                            x_.number(), path(), why.message()));
             x_.refuse_for(why);
         }
     }
 
-    void answer(const kept& k, std::uint64_t size) {
+    void answer(const commit_result& k, std::uint64_t size) {
         counting().stored.fetch_add(1, relaxed);
         if (base_ > 0) counting().resumed.fetch_add(1, relaxed);
         auto& to = x_.reply(k.replaced ? 204 : 201);
@@ -765,7 +777,8 @@ class upload {
         to.add("\r\n");
         std::string digest;
         if (k.digest) {
-            if (wish().value_or(true)) to.field("Repr-Digest", http::format_repr_digest(*k.digest));
+            if (digest_preference().value_or(true))
+                to.field("Repr-Digest", http::format_repr_digest(*k.digest));
             digest = fmt::format(" (sha256 {})", http::to_hex(*k.digest));
         }
         if (k.replaced) {
@@ -773,14 +786,14 @@ class upload {
         } else {
             x_.end_head(0);
         }
-        x_.door().report(fmt::format("Received {} bytes from [Client {}] as {}{}", size,
-                                     x_.number(), path(), digest));
+        x_.service().report(fmt::format("Received {} bytes from [Client {}] as {}{}", size,
+                                        x_.number(), path(), digest));
     }
 
     http_exchange& x_;
-    std::unique_ptr<demands> demands_;
-    std::uint64_t base_ = 0;  // where in the file the body begins
-    bool waits_ = false;      // what has come stays if the rest does not
+    std::unique_ptr<head_fields> fields_;
+    std::uint64_t base_ = 0;  // offset of the body in the file
+    bool resumable_ = false;  // the bytes stay if the rest does not arrive
 };
 
 }  // namespace

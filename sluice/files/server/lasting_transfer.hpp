@@ -1,4 +1,4 @@
-// Counts the transfers that go on, and says once of each that lasts.
+// Counts transfers in progress, and reports each once that lasts for two seconds.
 #pragma once
 
 #include <atomic>
@@ -12,43 +12,43 @@
 
 namespace sluice::files {
 
-/// A transfer, counted in `going` while it lives: a counter that forked processes may share.
+/// A transfer, counted in `running` while it lives: a counter that forked processes may share.
 class lasting_transfer {
  public:
-    /// `say` is called once if the transfer lasts for two seconds; it must not throw. May be empty.
-    lasting_transfer(std::atomic<std::uint64_t>& going, std::function<void()> say) noexcept
-        : going_{going}, say_{std::move(say)} {
-        going_.fetch_add(1, std::memory_order_relaxed);
+    /// Calls `report`, which may be empty, once after two seconds; it must not throw.
+    lasting_transfer(std::atomic<std::uint64_t>& running, std::function<void()> report) noexcept
+        : running_{running}, report_{std::move(report)} {
+        running_.fetch_add(1, std::memory_order_relaxed);
     }
     lasting_transfer(const lasting_transfer&) = delete;
     lasting_transfer& operator=(const lasting_transfer&) = delete;
-    ~lasting_transfer() { going_.fetch_sub(1, std::memory_order_relaxed); }
+    ~lasting_transfer() { running_.fetch_sub(1, std::memory_order_relaxed); }
 
-    /// Looks at the clock while a step of the transfer waits on the engine `here`.
+    /// Timer of the report, while a step of the transfer waits on `engine`.
     class watch : io::timer {
      public:
-        watch(lasting_transfer& of, io::engine& here) noexcept
-            : timer{[](timer& t) noexcept { static_cast<watch&>(t).of_.say(); }},
-              of_{of},
-              here_{here} {
-            if (of_.say_) here_.timers().arm(*this, of_.due_);
+        watch(lasting_transfer& transfer, io::engine& engine) noexcept
+            : timer{[](timer& t) noexcept { static_cast<watch&>(t).transfer_.report(); }},
+              transfer_{transfer},
+              engine_{engine} {
+            if (transfer_.report_) engine_.timers().arm(*this, transfer_.due_);
         }
         watch(const watch&) = delete;
         watch& operator=(const watch&) = delete;
-        ~watch() { here_.timers().disarm(*this); }
+        ~watch() { engine_.timers().disarm(*this); }
 
      private:
-        lasting_transfer& of_;
-        io::engine& here_;
+        lasting_transfer& transfer_;
+        io::engine& engine_;
     };
 
  private:
-    void say() noexcept {
-        if (const auto once = std::exchange(say_, nullptr)) once();
+    void report() noexcept {
+        if (const auto callback = std::exchange(report_, nullptr)) callback();
     }
 
-    std::atomic<std::uint64_t>& going_;
-    std::function<void()> say_;
+    std::atomic<std::uint64_t>& running_;
+    std::function<void()> report_;
     io::time_point due_ = io::after(io::clock::now(), std::chrono::seconds{2});
 };
 

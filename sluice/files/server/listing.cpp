@@ -1,4 +1,4 @@
-// Writes JSON, and goes through the entries for both forms.
+// Implements listings: JSON, and the order of the pieces in both formats.
 #include "sluice/files/server/listing.hpp"
 
 #include <fmt/format.h>

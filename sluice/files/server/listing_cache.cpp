@@ -1,4 +1,4 @@
-// A slot for each directory, and one reader at a time in it.
+// Implements the listing cache: a slot per directory, filled by one thread at a time.
 #include "sluice/files/server/listing_cache.hpp"
 
 #include <sys/stat.h>
@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 constexpr auto longest_age = 2s;
-// The kernel's clock for files goes in steps of up to 10 ms (CONFIG_HZ): a change within the step
-// in which a directory was read is not seen by its times.
+// The kernel's clock for files goes in steps of up to 10 ms (CONFIG_HZ): the times of a directory
+// do not show a change within the step in which it was read.
 constexpr auto clock_step = 20ms;
 
 bool is_settled(const folder_version& v) noexcept {
@@ -52,7 +52,7 @@ result<listing_cache::contents> listing_cache::count(folder_contents& found) {
         memory_->fetch_sub(bytes);
         return failure_of(ENOBUFS);
     }
-    /// Counts its memory off when the last who sends it lets it go.
+    /// Subtracts its memory when the last response releases it.
     struct counted_contents {
         folder_contents what;
         std::size_t bytes;
@@ -87,7 +87,7 @@ result<std::shared_ptr<const folder_contents>> listing_cache::get(std::string_vi
     if (!found) return failure(found.error());
     const bool same =
         before && before->hash == found->hash && before->entries.size() == found->entries.size();
-    // Clients that are slow to read hold what they were given: all of them the same, if it is.
+    // Slow clients hold the contents that they were given: all share them while they are the same.
     result<contents> counted = same ? result<contents>{before} : count(*found);
     if (!counted) {
         drop_others(mine.get());

@@ -1,4 +1,4 @@
-// What directories hold, read once for all who ask.
+// Cache of the entries of directories, shared by all clients.
 #pragma once
 
 #include <atomic>
@@ -17,23 +17,23 @@
 
 namespace sluice::files {
 
-/// Remembers the directories that were asked for last, each as long as its names do not change and
-/// for two seconds at most, for a file can grow without a change of its directory. Any thread.
+/// Caches the directories that were requested last, each as long as its names do not change and for
+/// two seconds at most, for a file can grow without a change of its directory. Any thread.
 class listing_cache {
  public:
     struct limits {
-        std::size_t entries = 100'000;               ///< of one directory
-        std::size_t memory = std::size_t{64} << 20;  ///< bytes of all that are remembered or sent
+        std::size_t entries = 100'000;               ///< per directory
+        std::size_t memory = std::size_t{64} << 20;  ///< bytes of all listings cached or being sent
     };
 
     /// The store outlives it.
     listing_cache(const store& of, limits l) : store_{of}, limits_{l} {}
 
-    /// What the directory at `path` holds. Blocks while it is read; who asks for the same one
-    /// meanwhile waits for that. Errno of openat2(2); ENOBUFS where listings that are still being
-    /// sent take all the memory that there is for them.
+    /// The contents of the directory at `path`. Blocks during a read; another request for the same
+    /// directory waits for that read. Errno of openat2(2); ENOBUFS where listings that are still
+    /// being sent take all the memory of the cache.
     [[nodiscard]] result<std::shared_ptr<const folder_contents>> get(std::string_view path);
-    /// Bytes of all that are remembered or sent.
+    /// Bytes of all listings that are cached or being sent.
     [[nodiscard]] std::size_t memory() const noexcept { return *memory_; }
 
  private:
@@ -56,7 +56,7 @@ class listing_cache {
     std::shared_ptr<std::atomic<std::size_t>> memory_ =
         std::make_shared<std::atomic<std::size_t>>(0);
     std::mutex mutex_;
-    std::list<std::shared_ptr<slot>> slots_;  // the one that was used last in front
+    std::list<std::shared_ptr<slot>> slots_;  // most recently used first
 };
 
 }  // namespace sluice::files

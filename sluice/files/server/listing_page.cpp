@@ -1,4 +1,4 @@
-// Puts the page together, and escapes what comes from others.
+// Implements the HTML page of a directory; escapes names for HTML and URLs.
 #include "sluice/files/server/listing_page.hpp"
 
 #include <fmt/format.h>
@@ -19,7 +19,7 @@ namespace {
 
 std::string html(std::string_view text) {
     std::string out;
-    // What turns the direction of the text around it may do so only in its own element (bdi).
+    // Characters that change the direction of text stay: they act only in their own element (bdi).
     for (const char c : wire::replace_invalid_utf8(text)) {
         switch (c) {
             case '&': out += "&amp;"; break;
@@ -28,7 +28,7 @@ std::string html(std::string_view text) {
             case '"': out += "&quot;"; break;
             case '\'': out += "&#39;"; break;
             default:
-                // HTML cannot hold the controls of ASCII; U+2400 and on are their pictures.
+                // HTML cannot hold ASCII control characters; U+2400 and on are their symbols.
                 if (static_cast<unsigned char>(c) < 0x20) {
                     out += "\xe2\x90";
                     out += static_cast<char>(0x80 + c);
@@ -42,7 +42,7 @@ std::string html(std::string_view text) {
     return out;
 }
 
-/// One segment of a path (RFC 3986, section 2.3: all but the unreserved is encoded).
+/// Encodes one segment of a path (RFC 3986, section 2.3: all but the unreserved).
 std::string url(std::string_view name) {
     constexpr std::string_view unreserved =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -57,7 +57,7 @@ std::string url(std::string_view name) {
     return out;
 }
 
-/// How a policy names what stands inline: by the SHA-256 of it, in base64.
+/// The CSP source of an inline style or script: its SHA-256, in base64.
 std::string csp_hash(std::string_view text) {
     std::array<unsigned char, 32> digest{};
     unsigned length = 0;
@@ -117,7 +117,7 @@ void append_table_head(std::string& out, bool may_delete) {
     out += "</tr></thead>\n<tbody role=\"rowgroup\">\n";
 }
 
-/// How much there is in all, and what of it cannot be shown.
+/// Totals of the directory, and the number of names that are not shown.
 void append_counts(std::string& out, const folder_contents& all) {
     const auto files = all.entries.size() - all.folders;
     out += "<footer><span>";

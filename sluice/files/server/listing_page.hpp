@@ -1,4 +1,4 @@
-// A directory as a page for a browser.
+// Formats a directory listing as an HTML page.
 #pragma once
 
 #include <cstddef>
@@ -8,19 +8,19 @@
 
 namespace sluice::files {
 
-// What listing_writer puts together: one HTML document (UTF-8) that loads nothing else, and may
-// not: its own policy (CSP level 3) names the style and the script in it by their hashes. It reads
-// without JavaScript; with it the columns sort, times are local, and files go up by button or drag
-// and drop, each by a PUT below the page's own address, and are taken away by a DELETE. Names and
-// path are escaped for HTML and encoded for URLs; what is not UTF-8 in them is shown as U+FFFD. A
-// directory of several pages has links from each to the others (`?page=N`).
+// listing_writer writes one HTML document (UTF-8) that loads no other resource, and may not: its
+// policy (CSP level 3) names its style and script by their hashes. It reads without JavaScript;
+// with it the columns sort, times are local, and the user uploads files by button or drag and drop,
+// each by a PUT below the address of the page, and removes them by a DELETE. Names and path are
+// escaped for HTML and encoded for URLs; invalid UTF-8 in them is shown as U+FFFD. A directory of
+// several pages has links from each to the others (`?page=N`).
 
 void append_page_beginning(std::string& out, const listing& what);
 void append_page_entry(std::string& out, const listing_entry& entry, bool may_delete);
-/// What is counted there is the whole directory, not the page.
+/// Its counts are of the whole directory, not of the page.
 void append_page_end(std::string& out, const listing& what);
-/// Of the parts of a page that are the same for every directory: another version of this program
-/// may write another page.
+/// Hash of the style and the script, which are the same for every directory: another version of
+/// this program may have other ones.
 [[nodiscard]] std::size_t page_form_hash() noexcept;
 
 }  // namespace sluice::files

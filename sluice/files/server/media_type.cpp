@@ -1,4 +1,4 @@
-// An extended attribute, and a memory of the files that have none.
+// Implements media types in an extended attribute, with a cache of files that have none.
 #include "sluice/files/server/media_type.hpp"
 
 #include <sys/xattr.h>
@@ -15,24 +15,24 @@ namespace {
 
 constexpr const char* type_attribute = "user.mime_type";
 
-/// A file that has no type of its own. An attribute that is set later moves its time of change.
-struct plain_file {
+/// A file without a stored type. Setting an attribute later changes its ctime.
+struct untyped_file {
     ino_t inode;
     dev_t device;
     timespec changed;
 };
-constexpr std::size_t most_plain_files = 4096;
+constexpr std::size_t max_untyped_files = 4096;
 
-/// The place for this file among what this thread remembers; nullptr where there is no memory.
-plain_file* plain_file_of(const struct stat& now) noexcept {
-    // Pages of it that are not used cost nothing.
+/// The slot of this file in the cache of the thread; nullptr without memory.
+untyped_file* untyped_slot_for(const struct stat& now) noexcept {
+    // Untouched pages of the mapping cost nothing.
     thread_local const result<mapping> memory =
-        mapping::create(most_plain_files * sizeof(plain_file));
+        mapping::create(max_untyped_files * sizeof(untyped_file));
     if (!memory) return nullptr;
-    return static_cast<plain_file*>(memory->data()) + (now.st_ino % most_plain_files);
+    return static_cast<untyped_file*>(memory->data()) + (now.st_ino % max_untyped_files);
 }
 
-bool is_of(const plain_file& known, const struct stat& now) noexcept {
+bool matches(const untyped_file& known, const struct stat& now) noexcept {
     return known.inode == now.st_ino && known.device == now.st_dev &&
            known.changed.tv_sec == now.st_ctim.tv_sec &&
            known.changed.tv_nsec == now.st_ctim.tv_nsec;
@@ -47,16 +47,16 @@ result<void> keep_media_type(int file, std::string_view type) noexcept {
 }
 
 std::string_view media_type_of(int file, const struct stat& now, std::string_view path,
-                               std::string& room) {
-    plain_file* const place = plain_file_of(now);
-    if (place == nullptr || !is_of(*place, now)) {
-        room.resize(http::longest_media_type);
-        const auto length = ::fgetxattr(file, type_attribute, room.data(), room.size());
-        room.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
-        // Other programs write it, too: into an answer goes what is a type, and nothing else.
-        if (http::is_media_type(room)) return room;
-        if (place != nullptr) {
-            *place = {.inode = now.st_ino, .device = now.st_dev, .changed = now.st_ctim};
+                               std::string& buffer) {
+    untyped_file* const entry = untyped_slot_for(now);
+    if (entry == nullptr || !matches(*entry, now)) {
+        buffer.resize(http::longest_media_type);
+        const auto length = ::fgetxattr(file, type_attribute, buffer.data(), buffer.size());
+        buffer.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+        // Other programs write it, too: only a valid type goes into a response.
+        if (http::is_media_type(buffer)) return buffer;
+        if (entry != nullptr) {
+            *entry = {.inode = now.st_ino, .device = now.st_dev, .changed = now.st_ctim};
         }
     }
     return http::content_type_of(path);

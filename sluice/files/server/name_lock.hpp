@@ -13,21 +13,22 @@
 
 namespace sluice::files {
 
-/// link and unlink take it shared; check-then-link takes it exclusive (`alone`), so that what was
-/// checked still holds when the name is given. flock(2) on the directory, and a mutex for file
-/// systems that have no such locks.
+/// link and unlink take it shared; check-then-link takes it exclusive, so that the check still
+/// holds when the name is given. flock(2) on the directory, and a mutex for file systems that have
+/// no such locks.
 class name_lock {
  public:
-    name_lock(std::shared_mutex& names, bool alone) noexcept : names_{names}, alone_{alone} {}
+    name_lock(std::shared_mutex& names, bool exclusive) noexcept
+        : names_{names}, exclusive_{exclusive} {}
     name_lock(const name_lock&) = delete;
     name_lock& operator=(const name_lock&) = delete;
     ~name_lock() { release(); }
 
-    /// `folder` is a description of the caller's own, and stays open. EAGAIN where another holds
-    /// it, EBUSY where that lasts although the caller `may_wait`.
+    /// `folder` is an open file description of the caller's own, and stays open. EAGAIN where the
+    /// lock is held, EBUSY where it is held for 5 s although the caller `may_wait`.
     [[nodiscard]] result<void> take(int folder, bool may_wait) noexcept {
         const auto until = std::chrono::steady_clock::now() + longest_wait;
-        while (::flock(folder, (alone_ ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+        while (::flock(folder, (exclusive_ ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
             if (errno == EINTR) continue;
             if (errno != EWOULDBLOCK) break;
             if (!may_wait) return failure_of(EAGAIN);
@@ -35,8 +36,8 @@ class name_lock {
             std::this_thread::sleep_for(pause);
         }
         folder_ = folder;
-        // Held for a few system calls that do not wait.
-        if (alone_) {
+        // Its holders make a few system calls that do not wait.
+        if (exclusive_) {
             names_.lock();
         } else {
             names_.lock_shared();
@@ -45,7 +46,7 @@ class name_lock {
     }
     void release() noexcept {
         if (folder_ < 0) return;
-        if (alone_) {
+        if (exclusive_) {
             names_.unlock();
         } else {
             names_.unlock_shared();
@@ -58,7 +59,7 @@ class name_lock {
     static constexpr auto pause = std::chrono::milliseconds{1};
 
     std::shared_mutex& names_;
-    bool alone_;
+    bool exclusive_;
     int folder_ = -1;
 };
 

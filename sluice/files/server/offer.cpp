@@ -1,4 +1,4 @@
-// Opens, sends, and waits until the peer has it.
+// Implements the offer: opens the file, sends it, and waits until the peer has it.
 #include "sluice/files/server/offer.hpp"
 
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include "sluice/base/fd.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/net/lingering_close.hpp"
+#include "sluice/transfer/send_choice.hpp"
 
 namespace sluice::files {
 namespace {
@@ -42,15 +43,17 @@ result<std::uint64_t> offer::look() const {
 }
 
 model::service offer::service() {
-    return [this](model::guest& client) { return serve(client); };
+    // Processes that are forked from now on share what they measure.
+    static_cast<void>(transfer::send_costs_of(transfer::peer_kind::loopback));
+    return [this](model::session& client) { return serve(client); };
 }
 
-coro::task<void> offer::serve(model::guest& client) {
+coro::task<void> offer::serve(model::session& client) {
     const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
     const bool limited = options_.count > 0;
     if (limited && counters_->begun.fetch_add(1) >= options_.count) {
         counters_->begun.fetch_sub(1);
-        client.peer().reset_on_close();
+        client.peer().set_linger_reset();
         co_return;
     }
     const bool sent = co_await send_to(client, number);
@@ -62,35 +65,36 @@ coro::task<void> offer::serve(model::guest& client) {
     }
 }
 
-coro::task<bool> offer::send_to(model::guest& client, std::uint64_t number) {
+coro::task<bool> offer::send_to(model::session& client, std::uint64_t number) {
     auto file = open_file(path_);
     if (!file) {
         counters_->lost.fetch_add(1, relaxed);
         options_.report(fmt::format("Nothing for [Client {}]: {}", number, file.error().message()));
-        client.peer().reset_on_close();
+        client.peer().set_linger_reset();
         co_return false;
     }
-    transfer::moved told;
+    transfer::moved counter;
     const auto begun = io::clock::now();
-    auto sent = co_await at_pace<void>(client.home(), options_.pace, told, [&] {
+    auto sent = co_await at_pace<void>(client.engine(), options_.pace, counter, [&] {
         return transfer::send_file(options_.how, client.peer(),
                                    {.file = file->file.get(), .offset = 0, .length = file->size},
-                                   told);
+                                   counter);
     });
-    counters_->bytes.fetch_add(told.bytes(), relaxed);
+    counters_->bytes.fetch_add(counter.bytes(), relaxed);
     if (!sent) {
         counters_->lost.fetch_add(1, relaxed);
         if (sent.error() == fault::timed_out) counters_->slow.fetch_add(1, relaxed);
-        options_.report(fmt::format("Lost [Client {}] after {} bytes: {}", number, told.bytes(),
+        options_.report(fmt::format("Lost [Client {}] after {} bytes: {}", number, counter.bytes(),
                                     sent.error().message()));
-        // Less than the file would look like all of it.
-        client.peer().reset_on_close();
+        // The client would take an orderly end for the end of the file.
+        client.peer().set_linger_reset();
         co_return false;
     }
     const double seconds = std::chrono::duration<double>(io::clock::now() - begun).count();
-    options_.report(fmt::format("Sent {} bytes to [Client {}] in {:.3f} s ({})", told.bytes(),
+    options_.report(fmt::format("Sent {} bytes to [Client {}] in {:.3f} s ({})", counter.bytes(),
                                 number, seconds, transfer::to_text(options_.how)));
-    co_await net::lingering_close(client.peer(), client.patience(), {.idle = options_.idle_time});
+    co_await net::lingering_close(client.peer(), client.drain_context(),
+                                  {.idle = options_.idle_time});
     counters_->served.fetch_add(1);
     co_return true;
 }

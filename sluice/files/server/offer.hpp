@@ -1,4 +1,4 @@
-// Whoever connects gets the bytes of one file, then the end.
+// Service that sends one file to each client, then ends the connection.
 #pragma once
 
 #include <atomic>
@@ -16,30 +16,30 @@
 
 namespace sluice::files {
 
-/// What an offer has counted, in all threads and forked processes.
+/// Counters of an offer, in all threads and forked processes.
 struct offer_counters {
     std::atomic<std::uint64_t> clients = 0;
-    std::atomic<std::uint64_t> served = 0;  ///< who were sent all of it
-    std::atomic<std::uint64_t> bytes = 0;   ///< that were sent to anybody
-    std::atomic<std::uint64_t> lost = 0;    ///< who went away before the end
-    std::atomic<std::uint64_t> slow = 0;    ///< of them, those that were slower than `pace`
-    std::atomic<std::uint64_t> begun = 0;   ///< who have been sent all of it, or are being sent it
+    std::atomic<std::uint64_t> served = 0;  ///< clients that were sent all of it
+    std::atomic<std::uint64_t> bytes = 0;   ///< sent to all clients
+    std::atomic<std::uint64_t> lost = 0;    ///< clients that left before the end
+    std::atomic<std::uint64_t> slow = 0;    ///< of them, clients slower than `pace`
+    std::atomic<std::uint64_t> begun = 0;   ///< clients that were or are being sent all of it
 };
 
 struct offer_options {
     transfer::to_socket how = transfer::to_socket::automatic;
-    std::uint64_t count = 0;                            ///< how many clients get it; 0: all
-    pace_limits pace = default_upload_pace;             ///< what a client takes at least
-    io::duration idle_time = std::chrono::seconds{10};  ///< for its end, once it has everything
-    /// Takes a line for people about what came of a client, without its end. Any thread, any forked
+    std::uint64_t count = 0;                            ///< number of clients to serve; 0: all
+    pace_limits pace = default_upload_pace;             ///< minimum pace of a client
+    io::duration idle_time = std::chrono::seconds{10};  ///< for the end of its stream
+    /// Logs a line about the outcome of a client, without its newline. Any thread, any forked
     /// process; must not throw.
     std::function<void(std::string_view)> report;
-    /// Called by whoever served the last of `count`, in any thread or forked process.
+    /// Called after the last of `count` clients was served, in any thread or forked process.
     std::function<void()> done;
 };
 
-/// Opens the file anew for each client, so a file that is replaced meanwhile is sent as it is then,
-/// and one that is being sent stays what it was. Runs under every model.
+/// Opens the file per client: a file that is replaced meanwhile is sent to later clients, and does
+/// not change one that is being sent. Runs under every model.
 class offer {
  public:
     offer(std::string path, offer_options o);
@@ -47,15 +47,15 @@ class offer {
     offer& operator=(const offer&) = delete;
     ~offer() = default;
 
-    /// The size of the file in bytes, now. ENOENT, EACCES; EISDIR, or EINVAL for what is no file.
+    /// The size of the file in bytes, now. ENOENT, EACCES; EISDIR; EINVAL for no regular file.
     [[nodiscard]] result<std::uint64_t> look() const;
     /// For a model. This object outlives it.
     [[nodiscard]] model::service service();
     [[nodiscard]] const offer_counters& counted() const noexcept { return *counters_; }
 
  private:
-    coro::task<void> serve(model::guest& client);
-    coro::task<bool> send_to(model::guest& client, std::uint64_t number);
+    coro::task<void> serve(model::session& client);
+    coro::task<bool> send_to(model::session& client, std::uint64_t number);
 
     std::string path_;
     offer_options options_;

@@ -1,4 +1,4 @@
-// Sees to it that a transfer moves on: ends one that stands still, or is slower than it may be.
+// Minimum pace of a transfer: cancels a transfer that stalls or is too slow.
 #pragma once
 
 #include <chrono>
@@ -14,12 +14,12 @@
 
 namespace sluice::files {
 
-/// Within each `window`, at least this much must move.
+/// The least that must move within each `window`.
 struct pace_limits {
     io::duration window = io::duration::max();
-    std::uint64_t bytes_a_second = 0;  ///< 0: a byte in a window is enough
+    std::uint64_t bytes_a_second = 0;  ///< 0: a byte per window is enough
 
-    /// Bytes that must move in a window; at least one.
+    /// Bytes that must move per window; at least one.
     [[nodiscard]] std::uint64_t least() const noexcept {
         using seconds = std::chrono::duration<double>;
         const auto wanted = static_cast<double>(bytes_a_second) *
@@ -28,33 +28,35 @@ struct pace_limits {
     }
 };
 
-/// Of an upload where nothing else is said: 256 bytes a second, over each half minute.
+/// Default for uploads: 256 bytes per second, over each half minute.
 inline constexpr pace_limits default_upload_pace{.window = std::chrono::seconds{30},
                                                  .bytes_a_second = 256};
 
-/// While it lives, it looks at `told` once a window, and cancels `within` when too little moved.
-class pace_keeper : io::timer {
+/// Checks `counter` once per window while it lives, and cancels `within` when too little moved.
+class pace_timer : io::timer {
  public:
-    pace_keeper(io::engine& here, coro::context& within, const transfer::moved& told,
-                pace_limits limits) noexcept
-        : timer{[](timer& t) noexcept { static_cast<pace_keeper&>(t).look(); }},
-          here_{here},
+    pace_timer(io::engine& engine, coro::context& within, const transfer::moved& counter,
+               pace_limits limits) noexcept
+        : timer{[](timer& t) noexcept { static_cast<pace_timer&>(t).check(); }},
+          engine_{engine},
           within_{within},
-          told_{told},
+          counter_{counter},
           limits_{limits},
           least_{limits.least()} {
         arm();
     }
-    pace_keeper(const pace_keeper&) = delete;
-    pace_keeper& operator=(const pace_keeper&) = delete;
-    ~pace_keeper() { here_.timers().disarm(*this); }
+    pace_timer(const pace_timer&) = delete;
+    pace_timer& operator=(const pace_timer&) = delete;
+    ~pace_timer() { engine_.timers().disarm(*this); }
 
     [[nodiscard]] bool gave_up() const noexcept { return gave_up_; }
 
  private:
-    void arm() noexcept { here_.timers().arm(*this, io::after(io::clock::now(), limits_.window)); }
-    void look() noexcept {
-        const auto now = told_.bytes();
+    void arm() noexcept {
+        engine_.timers().arm(*this, io::after(io::clock::now(), limits_.window));
+    }
+    void check() noexcept {
+        const auto now = counter_.bytes();
         if (now - seen_ < least_) {
             gave_up_ = true;
             within_.cancel();
@@ -64,24 +66,24 @@ class pace_keeper : io::timer {
         arm();
     }
 
-    io::engine& here_;
+    io::engine& engine_;
     coro::context& within_;
-    const transfer::moved& told_;
+    const transfer::moved& counter_;
     pace_limits limits_;
     std::uint64_t least_;
     std::uint64_t seen_ = 0;
     bool gave_up_ = false;
 };
 
-/// The same for a transfer that is waited for in one place alone: until next(), and it goes on as
-/// long as holds() says so afterwards.
+/// The same for a transfer with one wait: it waits until next(), and goes on as long as holds() is
+/// true afterwards.
 class pace_watch {
  public:
     pace_watch(pace_limits limits, io::time_point now) noexcept
         : limits_{limits}, next_{io::after(now, limits.window)} {}
 
     [[nodiscard]] io::time_point next() const noexcept { return next_; }
-    /// False where a window is over in which too little has moved; `bytes` have moved in all.
+    /// False where a window has ended in which too little moved; `bytes` have moved in all.
     [[nodiscard]] bool holds(io::time_point now, std::uint64_t bytes) noexcept {
         if (now < next_) return true;
         if (bytes - seen_ < limits_.least()) return false;
@@ -96,17 +98,16 @@ class pace_watch {
     std::uint64_t seen_ = 0;
 };
 
-/// Awaits the transfer that `make(told)` gives, at that pace: fault::timed_out where it fell
-/// behind.
+/// Awaits the task that `make()` returns; fault::timed_out where `counter` falls behind the limits.
 template <class T, class Make>
-coro::task<result<T>> at_pace(io::engine& here, pace_limits limits, transfer::moved& told,
+coro::task<result<T>> at_pace(io::engine& engine, pace_limits limits, transfer::moved& counter,
                               Make make) {
     coro::context within{co_await coro::this_context()};
-    const pace_keeper keeper{here, within, told, limits};
+    const pace_timer timer{engine, within, counter, limits};
     coro::task<result<T>> work = make();
     work.set_context(within);
     auto done = co_await work;
-    if (!done && keeper.gave_up() && done.error() == fault::cancelled) {
+    if (!done && timer.gave_up() && done.error() == fault::cancelled) {
         co_return failure(fault::timed_out);
     }
     co_return done;

@@ -1,4 +1,4 @@
-// Looks after partial uploads by their names, times and locks.
+// Implements partial uploads: hidden names, times, locks and descriptions.
 #include "sluice/files/server/parts.hpp"
 
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #include "sluice/base/relaxed.hpp"
 #include "sluice/files/server/beneath.hpp"
-#include "sluice/os/quiet_thread.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::files {
 namespace {
@@ -43,7 +43,7 @@ bool is_locked(int file) noexcept {
     return ::fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
 }
 
-/// `TOTAL PATH`
+/// The attribute is `TOTAL PATH`.
 void read_description(int file, part_info& into) {
     constexpr std::size_t longest = 4200;
     std::string text(longest, '\0');
@@ -63,10 +63,10 @@ struct parts::waiting_part {
     std::int64_t modified = 0;
 };
 
-parts::parts(std::string path, const volumes& on, quota& room, limits l)
-    : path_{std::move(path)}, volumes_{on}, room_{room}, limits_{l} {
+parts::parts(std::string path, const volumes& on, quota& budget, limits l)
+    : path_{std::move(path)}, volumes_{on}, quota_{budget}, limits_{l} {
     for (const auto& top : volumes_.tops(path_)) {
-        counters_->waiting.fetch_add(waiting_in(top.get()).size(), relaxed);
+        counters_->waiting.fetch_add(list_waiting(top.get()).size(), relaxed);
     }
 }
 
@@ -80,7 +80,7 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
     for (;;) {
         unique_fd file = open_part(top, name.c_str(), 0);
         if (!file && errno == ENOENT) {
-            if (is_full()) crowd_out(top);
+            if (is_full()) evict_oldest(top);
             file = open_part(top, name.c_str(), O_CREAT | O_EXCL);
             if (!file && errno == EEXIST) continue;
             if (file) counters_->waiting.fetch_add(1, relaxed);
@@ -89,7 +89,7 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
         if (auto locked = lock_file(file.get()); !locked) return failure(locked.error());
         struct stat ours{};
         if (::fstat(file.get(), &ours) < 0) return failure_of(errno);
-        // Whoever had the lock may have finished it meanwhile: then the name is another file's.
+        // The last holder of the lock may have finished the part: then the name is of another file.
         const auto there = look_at(top, name.c_str());
         if (there && there->st_ino == ours.st_ino) return file;
     }
@@ -97,12 +97,12 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
 
 void parts::make_room(const volume& on, std::string_view id) {
     const int top = on.top.get();
-    if (is_full() && !look_at(top, name_of(id).c_str())) crowd_out(top);
+    if (is_full() && !look_at(top, name_of(id).c_str())) evict_oldest(top);
 }
 
 void parts::describe(int file, std::string_view path, std::uint64_t total) noexcept {
     const std::string text = fmt::format("{} {}", total, path);
-    // Without it the part is listed by its number alone.
+    // A failure is ignored: without it the part is listed by its id alone.
     static_cast<void>(::fsetxattr(file, part_attribute, text.data(), text.size(), 0));
 }
 
@@ -117,11 +117,11 @@ void parts::ended() noexcept {
     }
 }
 
-std::vector<parts::waiting_part> parts::waiting_in(int top) {
+std::vector<parts::waiting_part> parts::list_waiting(int top) {
     std::vector<waiting_part> found;
-    auto again = open_folder(top, ".");
-    if (!again) return found;
-    const auto reader = read_directory(std::move(*again));
+    auto copy = open_folder(top, ".");
+    if (!copy) return found;
+    const auto reader = read_directory(std::move(*copy));
     if (!reader) return found;
     while (const dirent* entry = ::readdir(reader->get())) {
         if (!std::string_view{entry->d_name}.starts_with(prefix)) continue;
@@ -132,70 +132,70 @@ std::vector<parts::waiting_part> parts::waiting_in(int top) {
     return found;
 }
 
-bool parts::take_away(int top, const std::string& name, std::optional<std::chrono::seconds> age) {
+bool parts::try_remove(int top, const std::string& name, std::optional<std::chrono::seconds> age) {
     const unique_fd file = open_part(top, name.c_str(), 0);
     if (!file) return errno == ENOENT;
     if (!lock_file(file.get())) return false;
     struct stat ours{};
     const auto there = look_at(top, name.c_str());
     if (::fstat(file.get(), &ours) < 0 || !there || there->st_ino != ours.st_ino) return true;
-    // It may have been resumed since it was found.
+    // The part may have been resumed since it was found.
     if (age && now() - ours.st_mtim.tv_sec < age->count()) return false;
-    // First of all its room is free, also where a process that is forked now has it open for long.
+    // Frees the space at once, also where a process forked now has the file open for long.
     static_cast<void>(::ftruncate(file.get(), 0));
-    room_.remove(size_of(ours));
+    quota_.remove(size_of(ours));
     ended();
     return ::unlinkat(top, name.c_str(), 0) == 0;
 }
 
-void parts::crowd_out(int top) {
-    // All of them were being received a moment ago: those are limited by the number of clients.
-    if (crowded_at_.load(relaxed) == now()) return;
-    auto all = waiting_in(top);
+void parts::evict_oldest(int top) {
+    // All parts were locked within this second: the number of clients limits those.
+    if (all_active_at_.load(relaxed) == now()) return;
+    auto all = list_waiting(top);
     std::ranges::sort(all, {}, &waiting_part::modified);
-    // A tenth at a time, so that few uploads wait for this look.
+    // A tenth at a time, so that few uploads wait for this scan.
     const std::uint64_t goal = std::max<std::uint64_t>(limits_.count / 10, 1);
-    std::uint64_t gone = 0;
+    std::uint64_t removed = 0;
     for (const auto& each : all) {
-        if (gone == goal) break;
-        if (take_away(top, each.name, {})) ++gone;
+        if (removed == goal) break;
+        if (try_remove(top, each.name, {})) ++removed;
     }
-    counters_->crowded_out.fetch_add(gone, relaxed);
-    if (gone == 0) crowded_at_ = now();
+    counters_->crowded_out.fetch_add(removed, relaxed);
+    if (removed == 0) all_active_at_ = now();
 }
 
 void parts::expire() {
     std::uint64_t left = 0;
     for (const auto& top : volumes_.tops(path_)) {
-        for (const auto& each : waiting_in(top.get())) {
+        for (const auto& each : list_waiting(top.get())) {
             const bool old = now() - each.modified >= limits_.age.count();
-            if (old && take_away(top.get(), each.name, limits_.age)) {
+            if (old && try_remove(top.get(), each.name, limits_.age)) {
                 counters_->expired.fetch_add(1, relaxed);
             } else {
                 ++left;
             }
         }
     }
-    // A process that was killed has counted nothing off.
+    // A killed process has counted nothing off.
     counters_->waiting.store(left, relaxed);
 }
 
 std::vector<part_info> parts::list() const {
     std::vector<part_info> found;
     for (const auto& top : volumes_.tops(path_)) {
-        for (const auto& each : waiting_in(top.get())) {
+        for (const auto& each : list_waiting(top.get())) {
             const unique_fd file{::openat(top.get(), each.name.c_str(),
                                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
             struct stat there{};
             if (!file || ::fstat(file.get(), &there) < 0) continue;
-            part_info one{
+            part_info info{
                 .id = each.name.substr(prefix.size()),
                 .path = {},
                 .size = size_of(there),
                 .modified = std::chrono::sys_seconds{std::chrono::seconds{there.st_mtim.tv_sec}},
                 .active = is_locked(file.get())};
-            read_description(file.get(), one);
-            found.push_back(std::move(one));
+            read_description(file.get(), info);
+            found.push_back(std::move(info));
         }
     }
     return found;
@@ -209,7 +209,7 @@ result<void> parts::remove(std::string_view id) {
     const std::string name = name_of(id);
     for (const auto& top : volumes_.tops(path_)) {
         if (!look_at(top.get(), name.c_str())) continue;
-        if (!take_away(top.get(), name, {})) return failure_of(EBUSY);
+        if (!try_remove(top.get(), name, {})) return failure_of(EBUSY);
         return {};
     }
     return failure_of(ENOENT);
@@ -218,17 +218,17 @@ result<void> parts::remove(std::string_view id) {
 part_sweeper::part_sweeper(parts& of, std::chrono::milliseconds every) noexcept
     : stop_{::eventfd(0, EFD_CLOEXEC)} {
     if (!stop_) return;
-    static_cast<void>(start_quietly(thread_, [&of, every, stop = stop_.get()] {
-        let_others_go_first();
-        pollfd heard{.fd = stop, .events = POLLIN, .revents = 0};
-        while (::poll(&heard, 1, static_cast<int>(every.count())) == 0) of.expire();
+    static_cast<void>(os::start_thread(thread_, [&of, every, stop = stop_.get()] {
+        os::set_idle_priority();
+        pollfd stop_event{.fd = stop, .events = POLLIN, .revents = 0};
+        while (::poll(&stop_event, 1, static_cast<int>(every.count())) == 0) of.expire();
     }));
 }
 
 part_sweeper::~part_sweeper() {
     if (!thread_) return;
-    const std::uint64_t one = 1;
-    static_cast<void>(::write(stop_.get(), &one, sizeof one) == sizeof one);
+    const std::uint64_t increment = 1;
+    static_cast<void>(::write(stop_.get(), &increment, sizeof increment) == sizeof increment);
     thread_->join();
 }
 

@@ -1,4 +1,4 @@
-// Partial uploads that wait, hidden, to be resumed: found, limited, listed and removed.
+// Partial uploads: hidden files that wait to be resumed, with limits on age and number.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ namespace sluice::files {
 
 /// One partial upload, as an operator sees it.
 struct part_info {
-    std::string id;    ///< what remove() takes
-    std::string path;  ///< where the file will be; empty where the file system did not keep it
+    std::string id;           ///< argument of remove()
+    std::string path;         ///< of the whole file; empty where the file system has no attributes
     std::uint64_t size = 0;   ///< bytes that have arrived
     std::uint64_t total = 0;  ///< bytes of the whole file; 0 as for `path`
     std::chrono::sys_seconds modified;
@@ -36,67 +36,66 @@ struct part_info {
 class parts {
  public:
     struct limits {
-        std::chrono::seconds age = std::chrono::hours{24};  ///< without a byte
-        std::uint64_t count = 1000;  ///< beyond it, those that wait longest go
+        std::chrono::seconds age = std::chrono::hours{24};  ///< since the last byte
+        std::uint64_t count = 1000;                         ///< beyond it, the oldest are removed
     };
     struct counters {
-        std::atomic<std::uint64_t> waiting =
-            0;  ///< at the moment, those that are received included
+        std::atomic<std::uint64_t> waiting = 0;      ///< at present, active ones included
         std::atomic<std::uint64_t> expired = 0;      ///< removed by age
         std::atomic<std::uint64_t> crowded_out = 0;  ///< removed for newer ones
     };
 
-    /// `path` is that of the store's directory. Both others outlive this.
-    parts(std::string path, const volumes& on, quota& room, limits l);
+    /// `path` is that of the directory of the store. `on` and `budget` outlive this.
+    parts(std::string path, const volumes& on, quota& budget, limits l);
 
-    /// Opens the part `id`, an empty one if there is none, and locks it: EBUSY where another
-    /// process or thread receives it. Makes room for a new one first, if that was not done. EACCES
-    /// where the topmost directory of `on` cannot be written.
+    /// Opens and locks the part `id`, an empty one if there is none: EBUSY where another process or
+    /// thread receives it. Evicts old parts for a new one, if make_room() has not. EACCES where the
+    /// topmost directory of `on` cannot be written.
     [[nodiscard]] result<unique_fd> open(const volume& on, std::string_view id);
-    /// Whether there are so many that open() makes room for a new one.
+    /// Whether the limit is reached, so that open() evicts old parts for a new one.
     [[nodiscard]] bool is_full() const noexcept {
         return counters_->waiting.load(std::memory_order_relaxed) >= limits_.count;
     }
-    /// Makes room for the part `id`, if it is a new one. Blocks for as long as it takes to read the
-    /// topmost directory of `on`.
+    /// Evicts old parts if is_full() and the part `id` is new. Blocks for as long as it takes to
+    /// read the topmost directory of `on`.
     void make_room(const volume& on, std::string_view id);
-    /// Remembers beside the file (xattr(7)) what it is a part of.
+    /// Stores path and size of the whole file beside the part (xattr(7)).
     static void describe(int file, std::string_view path, std::uint64_t total) noexcept;
-    /// It is no part any more; before it gets its name.
+    /// Removes that description, before the file gets its name.
     static void forget_description(int file) noexcept;
-    /// Its hidden name is gone.
+    /// Counts off a part whose hidden name is gone.
     void ended() noexcept;
 
     [[nodiscard]] static std::string name_of(std::string_view id);
 
-    /// Removes those that had no byte for longer than they may. Blocks.
+    /// Removes the parts that have received no byte for limits::age. Blocks.
     void expire();
-    /// In no order. Blocks.
+    /// All parts, in no order. Blocks.
     [[nodiscard]] std::vector<part_info> list() const;
-    /// ENOENT; EBUSY while it is received. Blocks.
+    /// ENOENT; EBUSY while the part is received. Blocks.
     [[nodiscard]] result<void> remove(std::string_view id);
     [[nodiscard]] const counters& counted() const noexcept { return *counters_; }
 
  private:
     struct waiting_part;
-    [[nodiscard]] static std::vector<waiting_part> waiting_in(int top);
-    /// False where it is received at the moment.
-    bool take_away(int top, const std::string& name, std::optional<std::chrono::seconds> age);
-    void crowd_out(int top);
+    [[nodiscard]] static std::vector<waiting_part> list_waiting(int top);
+    /// False where the part is received at the moment, or is younger than `age`.
+    bool try_remove(int top, const std::string& name, std::optional<std::chrono::seconds> age);
+    void evict_oldest(int top);
 
     std::string path_;
     const volumes& volumes_;
-    quota& room_;
+    quota& quota_;
     limits limits_;
     shared_object<counters> counters_;
-    std::atomic<std::int64_t> crowded_at_ = 0;  // seconds: the last time that all were received
+    std::atomic<std::int64_t> all_active_at_ = 0;  // time in seconds at which all were last locked
 };
 
-/// Removes expired parts from time to time on a thread of its own, which holds no lock that a
-/// forked process could need.
+/// Removes expired parts periodically on its own thread, which holds no lock that a forked process
+/// could need.
 class part_sweeper {
  public:
-    /// `every` is the pause between two looks. Without a thread to be had, only starts remove them.
+    /// `every` is the pause between runs. Without a thread, only server starts remove parts.
     part_sweeper(parts& of, std::chrono::milliseconds every) noexcept;
     part_sweeper(const part_sweeper&) = delete;
     part_sweeper& operator=(const part_sweeper&) = delete;

@@ -1,4 +1,4 @@
-// Judges names one by one.
+// Implements the validation of paths and names.
 #include "sluice/files/server/path.hpp"
 
 #include "sluice/wire/text.hpp"

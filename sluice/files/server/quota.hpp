@@ -1,4 +1,4 @@
-// How much room a store may take, shared by all threads and forked processes that serve it.
+// Quota of a store in bytes, shared by all threads and forked processes that serve it.
 #pragma once
 
 #include <algorithm>
@@ -23,10 +23,10 @@ class quota {
     [[nodiscard]] bool is_limited() const noexcept { return limit_ != unlimited; }
     [[nodiscard]] std::uint64_t limit() const noexcept { return limit_; }
     [[nodiscard]] std::uint64_t taken() const noexcept { return taken_->load(); }
-    /// What is there already, and what is there no more.
+    /// Counts the bytes of files that exist already, and of files that are removed.
     void add(std::uint64_t bytes) noexcept { taken_->fetch_add(bytes); }
     void remove(std::uint64_t bytes) noexcept {
-        // What was put there by others was never added.
+        // Files of other programs were never added.
         std::uint64_t before = taken_->load();
         while (!taken_->compare_exchange_weak(before, before - std::min(before, bytes))) {
         }
@@ -46,7 +46,7 @@ class quota {
     shared_object<std::atomic<std::uint64_t>> taken_;
 };
 
-/// Room that is kept for a file that is coming. What was not settled is given back when it dies.
+/// A claim on the quota for a file that is being received. Its destructor gives back the rest.
 class room_claim {
  public:
     explicit room_claim(quota& of) noexcept : of_{&of} {}
@@ -57,14 +57,14 @@ class room_claim {
     room_claim& operator=(const room_claim&) = delete;
     ~room_claim() { settle(0); }
 
-    /// Holds `bytes` in all from now on. False, and nothing is changed, where there is no room.
+    /// Claims `bytes` in all. False, without a change, where the quota does not have them.
     [[nodiscard]] bool grow_to(std::uint64_t bytes) noexcept {
         if (!of_->is_limited() || bytes <= held_) return true;
         if (!of_->take(bytes - held_)) return false;
         held_ = bytes;
         return true;
     }
-    /// So much has been used for good.
+    /// Ends the claim: `used` bytes stay taken, the rest is given back.
     void settle(std::uint64_t used) noexcept {
         const auto held = std::exchange(held_, 0);
         if (held > used) of_->remove(held - used);

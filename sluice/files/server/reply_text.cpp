@@ -1,4 +1,4 @@
-// Appends text and numbers.
+// Implements the heads of HTTP responses: text, numbers, status lines, dates.
 #include "sluice/files/server/reply_text.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace sluice::files {
 reply_text& reply_text::add(std::string_view text) noexcept {
     outgrown_ = outgrown_ || text.size() > left();
     if (outgrown_) return *this;
-    std::ranges::copy(text, room_.data() + used_);
+    std::ranges::copy(text, buffer_.data() + used_);
     used_ += text.size();
     return *this;
 }
@@ -64,18 +64,18 @@ std::string_view status_line(unsigned status) noexcept {
 }
 
 std::string_view remembered_date(std::chrono::sys_seconds when) {
-    struct remembered {
+    struct cached_date {
         std::chrono::sys_seconds when = std::chrono::sys_seconds::min();
         std::string text;
     };
-    constexpr std::size_t many = 64;
-    thread_local std::array<remembered, many> places;
-    auto& place = places[static_cast<std::size_t>(when.time_since_epoch().count()) % many];
-    if (place.when != when) {
-        place.when = when;
-        place.text = http::format_http_date(when);
+    constexpr std::size_t slots = 64;
+    thread_local std::array<cached_date, slots> cache;
+    auto& entry = cache[static_cast<std::size_t>(when.time_since_epoch().count()) % slots];
+    if (entry.when != when) {
+        entry.when = when;
+        entry.text = http::format_http_date(when);
     }
-    return place.text;
+    return entry.text;
 }
 
 }  // namespace sluice::files

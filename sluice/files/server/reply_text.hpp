@@ -1,4 +1,4 @@
-// The heads of HTTP answers, written into memory that somebody else owns.
+// Formats the heads of HTTP responses into a buffer of the caller.
 #pragma once
 
 #include <chrono>
@@ -9,10 +9,10 @@
 
 namespace sluice::files {
 
-/// Writes from the front of `room`. What does not fit is left out, with all that follows.
+/// Writes from the front of `buffer`. Text that does not fit is left out, with all that follows.
 class reply_text {
  public:
-    explicit reply_text(std::span<char> room) noexcept : room_{room} {}
+    explicit reply_text(std::span<char> buffer) noexcept : buffer_{buffer} {}
 
     reply_text& add(std::string_view text) noexcept;
     reply_text& add(std::uint64_t number) noexcept;
@@ -27,17 +27,17 @@ class reply_text {
     }
 
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
-    [[nodiscard]] std::size_t left() const noexcept { return room_.size() - used_; }
-    /// Where more may be put, and how much was.
-    [[nodiscard]] std::span<char> space() const noexcept { return room_.subspan(used_); }
+    [[nodiscard]] std::size_t left() const noexcept { return buffer_.size() - used_; }
+    /// The unused space, and how many bytes of it the caller has filled.
+    [[nodiscard]] std::span<char> space() const noexcept { return buffer_.subspan(used_); }
     void advance(std::size_t bytes) noexcept { used_ += bytes; }
     void cut(std::size_t size) noexcept { used_ = size; }
-    /// True if something was left out: the text is of no use.
+    /// True if text was left out: the response is of no use.
     [[nodiscard]] bool outgrown() const noexcept { return outgrown_; }
-    [[nodiscard]] std::string_view text() const noexcept { return {room_.data(), used_}; }
+    [[nodiscard]] std::string_view text() const noexcept { return {buffer_.data(), used_}; }
 
  private:
-    std::span<char> room_;
+    std::span<char> buffer_;
     std::size_t used_ = 0;
     bool outgrown_ = false;
 };
@@ -45,8 +45,8 @@ class reply_text {
 /// `200 OK`
 [[nodiscard]] std::string_view status_line(unsigned status) noexcept;
 
-/// A date as HTTP writes it. The last ones on this thread are remembered, so that most cost
-/// nothing. Valid until the next call on this thread.
+/// A date as HTTP writes it, from a cache of the last ones on this thread. Valid until the next
+/// call on this thread.
 [[nodiscard]] std::string_view remembered_date(std::chrono::sys_seconds when);
 
 }  // namespace sluice::files

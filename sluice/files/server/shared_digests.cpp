@@ -1,4 +1,4 @@
-// Whichever thread of those that ask comes first takes the digest a piece further.
+// Implements shared digests: one of the requesting threads at a time digests a piece.
 #include "sluice/files/server/shared_digests.hpp"
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 namespace sluice::files {
 namespace {
 
-// A thread that waits for another one looks at its own client again after that.
-constexpr auto moment = std::chrono::milliseconds{50};
+// A thread that waits for another one checks its own client again after that.
+constexpr auto wait_step = std::chrono::milliseconds{50};
 
 }  // namespace
 
@@ -28,44 +28,45 @@ digest_request::digest_request(shared_digests& all, int file, const struct stat&
     const auto found = std::ranges::find_if(
         all_.running_, [&wanted](const auto& each) { return each->of == wanted; });
     if (found != all_.running_.end()) {
-        mine_ = *found;
+        computation_ = *found;
     } else {
-        mine_ = std::make_shared<shared_digests::computation>(wanted);
+        computation_ = std::make_shared<shared_digests::computation>(wanted);
         const auto known =
             std::ranges::find(all_.made_, wanted, [](const auto& each) { return each.first; });
-        if (known != all_.made_.end()) mine_->made = known->second;
-        all_.running_.push_back(mine_);
+        if (known != all_.made_.end()) computation_->made = known->second;
+        all_.running_.push_back(computation_);
     }
-    ++mine_->requests;
+    ++computation_->requests;
 }
 
 digest_request::~digest_request() {
     const std::lock_guard lock{all_.mutex_};
-    if (--mine_->requests == 0) std::erase(all_.running_, mine_);
+    if (--computation_->requests == 0) std::erase(all_.running_, computation_);
 }
 
 result<http::sha256_value> digest_request::finish() {
     struct stat after{};
     if (::fstat(file_, &after) < 0) return failure_of(errno);
-    if (shared_digests::identity{after} != mine_->of || mine_->digest.place() != mine_->of.size) {
+    if (shared_digests::identity{after} != computation_->of ||
+        computation_->digest.place() != computation_->of.size) {
         return failure_of(ESTALE);
     }
-    auto value = mine_->digest.finish();
+    auto value = computation_->digest.finish();
     if (value) keep_digest(file_, now_, *value);
     return value;
 }
 
 result<std::optional<http::sha256_value>> digest_request::go_on(std::uint64_t most) {
-    auto& c = *mine_;
+    auto& c = *computation_;
     const auto outcome = [&c]() -> result<std::optional<http::sha256_value>> {
         if (!c.made) return std::nullopt;
         if (!*c.made) return failure(c.made->error());
         return **c.made;
     };
     std::unique_lock lock{all_.mutex_};
-    if (!c.made && c.driven) all_.moved_.wait_for(lock, moment);
-    if (c.made || c.driven) return outcome();
-    c.driven = true;
+    if (!c.made && c.busy) all_.progressed_.wait_for(lock, wait_step);
+    if (c.made || c.busy) return outcome();
+    c.busy = true;
     lock.unlock();
     const std::uint64_t begin = c.digest.place();
     const std::uint64_t end = std::min(c.of.size, begin + std::min(most, c.of.size));
@@ -78,18 +79,18 @@ result<std::optional<http::sha256_value>> digest_request::go_on(std::uint64_t mo
         try {
             made = finish();
         } catch (const std::bad_alloc&) {
-            // Those who wait for it must not wait on.
+            // The threads that wait for it need a result.
             made = failure_of(ENOMEM);
         }
     }
     lock.lock();
-    c.driven = false;
+    c.busy = false;
     if (made && *made) {
-        if (all_.made_.size() == shared_digests::most_remembered) all_.made_.pop_front();
+        if (all_.made_.size() == shared_digests::max_cached) all_.made_.pop_front();
         all_.made_.emplace_back(c.of, **made);
     }
     c.made = std::move(made);
-    all_.moved_.notify_all();
+    all_.progressed_.notify_all();
     return outcome();
 }
 

@@ -1,4 +1,4 @@
-// Digests of files that clients ask for: made once for all who want the same one.
+// Digests that clients request, computed once for all requests of the same file.
 #pragma once
 
 #include <sys/stat.h>
@@ -19,8 +19,8 @@
 
 namespace sluice::files {
 
-/// Computations of SHA-256 that go on as long as one of those who asked is there. What is made is
-/// kept beside the file (keep_digest()), and here for file systems that keep nothing. Any thread.
+/// SHA-256 computations that run as long as a client that requested one is connected. The result is
+/// kept beside the file (keep_digest()), and here for file systems without attributes. Any thread.
 class shared_digests {
  public:
     shared_digests() noexcept = default;
@@ -46,18 +46,18 @@ class shared_digests {
         identity of;
         running_digest digest;
         std::size_t requests = 0;
-        bool driven = false;  // a thread is in running_digest::go_to()
+        bool busy = false;  // a thread is in running_digest::go_to()
         std::optional<result<http::sha256_value>> made;
     };
-    static constexpr std::size_t most_remembered = 256;
+    static constexpr std::size_t max_cached = 256;
 
     std::mutex mutex_;
-    std::condition_variable moved_;
+    std::condition_variable progressed_;
     std::vector<std::shared_ptr<computation>> running_;
     std::deque<std::pair<identity, http::sha256_value>> made_;
 };
 
-/// One client's request for the digest of a file. Given up by its destructor.
+/// One client's request for the digest of a file. Its destructor gives it up.
 class digest_request {
  public:
     /// `now` is the state of `file`, which stays open. Throws std::bad_alloc.
@@ -66,8 +66,8 @@ class digest_request {
     digest_request& operator=(const digest_request&) = delete;
     ~digest_request();
 
-    /// Takes in up to `most` bytes more, or waits for a moment where another thread does. None as
-    /// long as it is not done. Blocks: half a millisecond a MiB. EIO and the like; ESTALE where the
+    /// Digests up to `most` bytes more, or waits for 50 ms while another thread does. None as long
+    /// as it is incomplete. Blocks: half a millisecond per MiB. Errno of pread(2); ESTALE where the
     /// file has changed.
     [[nodiscard]] result<std::optional<http::sha256_value>> go_on(std::uint64_t most);
 
@@ -77,7 +77,7 @@ class digest_request {
     shared_digests& all_;
     int file_;
     struct stat now_;
-    std::shared_ptr<shared_digests::computation> mine_;
+    std::shared_ptr<shared_digests::computation> computation_;
 };
 
 }  // namespace sluice::files

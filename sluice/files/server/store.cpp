@@ -1,4 +1,4 @@
-// Files without names, then names for them in one step.
+// Implements the store: unnamed or hidden files, which get their names in one step.
 #include "sluice/files/server/store.hpp"
 
 #include <fcntl.h>
@@ -18,16 +18,16 @@
 namespace sluice::files {
 namespace {
 
-// The process's file creation mask takes from these what it has (umask(2)).
+// The process's umask(2) is subtracted from these.
 constexpr mode_t mode_of_files = 0666;
 constexpr mode_t mode_of_folders = 0777;
 
-/// Removes what an earlier process left half done in `top`, but what can be resumed. A hidden file
-/// that a process still works on is locked.
+/// Removes incomplete files of an earlier process from `top`, except parts that can be resumed. A
+/// hidden file that a process still writes is locked.
 void remove_leftovers(int top) {
-    auto again = open_folder(top, ".");
-    if (!again) return;
-    const auto reader = read_directory(std::move(*again));
+    auto copy = open_folder(top, ".");
+    if (!copy) return;
+    const auto reader = read_directory(std::move(*copy));
     if (!reader) return;
     while (const dirent* entry = ::readdir(reader->get())) {
         const std::string_view name{entry->d_name};
@@ -49,15 +49,15 @@ std::uint64_t bytes_below(unique_fd folder) {
     std::uint64_t bytes = 0;
     const auto reader = read_directory(std::move(folder));
     if (!reader) return 0;
-    const int here = ::dirfd(reader->get());
+    const int fd = ::dirfd(reader->get());
     while (const dirent* entry = ::readdir(reader->get())) {
         const std::string_view name{entry->d_name};
         if (name == "." || name == "..") continue;
-        const auto found = look_at(here, entry->d_name);
+        const auto found = look_at(fd, entry->d_name);
         if (!found) continue;
         if (S_ISREG(found->st_mode)) bytes += size_of(*found);
         if (!S_ISDIR(found->st_mode)) continue;
-        if (auto below = open_folder(here, entry->d_name)) bytes += bytes_below(std::move(*below));
+        if (auto below = open_folder(fd, entry->d_name)) bytes += bytes_below(std::move(*below));
     }
     return bytes;
 }
@@ -76,7 +76,7 @@ bool file_state::operator==(const file_state& other) const noexcept {
 store::store(std::unique_ptr<volumes> on, options o)
     : options_{o},
       volumes_{std::move(on)},
-      room_{std::make_unique<quota>(o.quota)},
+      quota_{std::make_unique<quota>(o.quota)},
       names_{std::make_unique<std::shared_mutex>()} {}
 
 result<store> store::open(const std::string& path, options o) {
@@ -88,23 +88,23 @@ result<store> store::open(const std::string& path, options o) {
     store made{std::move(*on), o};
     for (const auto& each : made.volumes_->find_all(path)) {
         remove_leftovers(each->top.get());
-        for (auto& remark : each->can.remarks()) {
-            if (std::ranges::find(made.remarks_, remark) == made.remarks_.end()) {
-                made.remarks_.push_back(std::move(remark));
+        for (auto& notice : each->can.status_callbacks()) {
+            if (std::ranges::find(made.notices_, notice) == made.notices_.end()) {
+                made.notices_.push_back(std::move(notice));
             }
         }
     }
-    if (made.room_->is_limited()) made.count_files();
+    if (made.quota_->is_limited()) made.count_files();
     const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
                                                            &std::free};
     made.parts_ =
-        std::make_unique<parts>(real ? real.get() : path, *made.volumes_, *made.room_, o.partial);
+        std::make_unique<parts>(real ? real.get() : path, *made.volumes_, *made.quota_, o.partial);
     made.parts_->expire();
     return made;
 }
 
 void store::count_files() {
-    if (auto all = open_folder(directory(), ".")) room_->add(bytes_below(std::move(*all)));
+    if (auto all = open_folder(directory(), ".")) quota_->add(bytes_below(std::move(*all)));
 }
 
 result<store::place> store::place_for(std::string_view path) const {
@@ -142,7 +142,7 @@ result<unique_fd> store::folder_of(std::string_view path, bool make) const {
     return found;
 }
 
-result<incoming> store::receive(std::string_view path) {
+result<pending_file> store::receive(std::string_view path) {
     auto where = place_for(path);
     if (!where) return failure(where.error());
     const auto& on = where->on;
@@ -150,7 +150,7 @@ result<incoming> store::receive(std::string_view path) {
         unique_fd file{
             ::openat(where->folder.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode_of_files)};
         if (!file) return failure_of(errno);
-        return incoming{*this, on, std::move(file), {}};
+        return pending_file{*this, on, std::move(file), {}};
     }
     for (;;) {
         std::string hidden = next_hidden_name();
@@ -158,18 +158,19 @@ result<incoming> store::receive(std::string_view path) {
                                 O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode_of_files)};
         if (!file && errno == EEXIST) continue;
         if (!file) return failure_of(errno);
-        // Another server of this directory, which starts now, leaves it alone.
+        // The lock keeps another server of this directory, which starts now, from removing it.
         static_cast<void>(lock_file(file.get()));
-        return incoming{*this, on, std::move(file), std::move(hidden)};
+        return pending_file{*this, on, std::move(file), std::move(hidden)};
     }
 }
 
-result<incoming> store::resume(std::string_view path, std::string_view key, std::uint64_t total) {
+result<pending_file> store::resume(std::string_view path, std::string_view key,
+                                   std::uint64_t total) {
     auto where = place_for(path);
     if (!where) return failure(where.error());
     auto file = parts_->open(*where->on, key);
     if (!file) return failure(file.error());
-    incoming found{*this, where->on, std::move(*file), parts::name_of(key)};
+    pending_file found{*this, where->on, std::move(*file), parts::name_of(key)};
     found.is_part_ = found.resumable_ = true;
     found.counted_ = found.size();
     if (found.counted_ == 0) parts::describe(found.fd(), path, total);
@@ -193,7 +194,7 @@ std::uint64_t store::arrived(std::string_view path, std::string_view key) const 
 result<found_file> store::read(std::string_view path) const {
     if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
     const std::string text{path};
-    // Opening a pipe or a device that somebody put there would wait, or worse.
+    // Without O_NONBLOCK and O_NOCTTY, opening a pipe or a device could wait, or worse.
     auto file = open_beneath(directory(), text.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file) return failure(file.error());
     found_file found{.file = std::move(*file)};
@@ -220,14 +221,14 @@ result<void> store::remove(std::string_view path, const std::optional<file_state
     auto folder = folder_of(path, false);
     if (!folder) return failure(folder.error());
     const std::string name{split(path).name};
-    name_lock names{*names_, only || room_->is_limited()};
+    name_lock names{*names_, only || quota_->is_limited()};
     if (auto locked = names.take(folder->get(), true); !locked) return locked;
     const auto there = look_at(folder->get(), name.c_str());
     if (!there) return failure(there.error());
     if (auto may = may_be_replaced(*there); !may) return may;
     if (only && *only != file_state::of(*there)) return failure_of(EEXIST);
     if (::unlinkat(folder->get(), name.c_str(), 0) < 0) return failure_of(errno);
-    room_->remove(size_of(*there));
+    quota_->remove(size_of(*there));
     names.release();
     if (options_.sync) return sync_file(folder->get());
     return {};

@@ -1,4 +1,4 @@
-// A directory into which files come whole or not at all.
+// Directory of stored files, into which an upload is committed whole or not at all.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,15 +14,15 @@
 
 #include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
-#include "sluice/files/server/incoming.hpp"
 #include "sluice/files/server/parts.hpp"
 #include "sluice/files/server/path.hpp"
+#include "sluice/files/server/pending_file.hpp"
 #include "sluice/files/server/quota.hpp"
 #include "sluice/files/server/volume.hpp"
 
 namespace sluice::files {
 
-/// A file as it is at one moment: another one of the same name, or the same one changed, differs.
+/// A file in one state: differs for another file of the same name, and after a change.
 struct file_state {
     std::uint64_t inode = 0;
     std::uint64_t size = 0;
@@ -32,27 +32,27 @@ struct file_state {
     [[nodiscard]] bool operator==(const file_state& other) const noexcept;
 };
 
-/// A file that was opened, and what it was then.
+/// An open file, and its state when it was opened.
 struct found_file {
     unique_fd file;
     struct stat now{};
 };
 
-/// Opens the directory once, and reaches everything from there: whoever renames or replaces it
-/// meanwhile changes nothing, and no symbolic link is followed anywhere below it. Any thread.
+/// Opens the directory once and reaches all files from there: renaming or replacing it has no
+/// effect, and no symbolic link below it is followed. Any thread.
 class store {
  public:
     struct options {
-        bool sync = true;                        ///< a file that was kept is on the disk (fsync(2))
+        bool sync = true;                        ///< kept files are on the disk (fsync(2))
         std::uint64_t quota = quota::unlimited;  ///< bytes of all files
-        parts::limits partial = {};              ///< of files that wait to be resumed
+        parts::limits partial = {};              ///< limits of partial uploads
     };
 
-    /// Directories that one file may make on its way.
+    /// The most directories that are made for one file.
     static constexpr std::size_t most_new_folders = 32;
 
-    /// Makes the directory if there is none, and removes what an earlier process left half done and
-    /// nobody can resume. Errno of mkdir(2), open(2): ENOTDIR, EACCES ...
+    /// Makes the directory if there is none, and removes incomplete files of an earlier process
+    /// that cannot be resumed. Errno of mkdir(2), open(2): ENOTDIR, EACCES ...
     [[nodiscard]] static result<store> open(const std::string& path, options o);
     store(store&& other) noexcept = default;
     store& operator=(store&&) = delete;
@@ -60,61 +60,63 @@ class store {
     store& operator=(const store&) = delete;
     ~store() = default;
 
-    /// A new file on the file system on which `path` is or will be, of the store itself without.
-    /// ENOSPC, EMFILE ...; E2BIG where more than `most_new_folders` directories are missing,
-    /// ENOTDIR where a file is in the way of one.
-    [[nodiscard]] result<incoming> receive(std::string_view path = {});
+    /// A new file on the file system of `path`, or of the store itself without a path. ENOSPC,
+    /// EMFILE ...; E2BIG where more than `most_new_folders` directories are missing, ENOTDIR where
+    /// a file is in the way of one.
+    [[nodiscard]] result<pending_file> receive(std::string_view path = {});
 
-    /// The part of the file for `path` that `key` names and that has arrived before; empty if there
-    /// is none; the whole file has `total` bytes. Locked: EBUSY where another receives it at the
-    /// moment. Errors as of receive().
-    [[nodiscard]] result<incoming> resume(std::string_view path, std::string_view key,
-                                          std::uint64_t total);
-    /// What resume() does first where partials().is_full(), which takes long in a large directory:
-    /// offload it from a loop. Errors as of receive().
+    /// The part of the file for `path` that has arrived under `key`; empty if there is none; the
+    /// whole file has `total` bytes. Locked: EBUSY where another thread or process receives it.
+    /// Errors as of receive().
+    [[nodiscard]] result<pending_file> resume(std::string_view path, std::string_view key,
+                                              std::uint64_t total);
+    /// Evicts old parts for resume() where partials().is_full(), which takes long in a large
+    /// directory: offload it from a loop. Errors as of receive().
     [[nodiscard]] result<void> make_room_for_part(std::string_view path, std::string_view key);
-    /// How much of that has arrived.
+    /// The bytes of that part that have arrived.
     [[nodiscard]] std::uint64_t arrived(std::string_view path, std::string_view key) const;
 
-    /// A regular file, for reading; `path` is none that judge_path() refuses, else EINVAL. ENOENT,
-    /// EISDIR, ELOOP for a symbolic link on the way; ENXIO for what is neither file nor directory.
+    /// Opens a regular file for reading. EINVAL where judge_path() refuses `path`; ENOENT, EISDIR,
+    /// ELOOP for a symbolic link in it; ENXIO for a file of another kind.
     [[nodiscard]] result<found_file> read(std::string_view path) const;
-    /// What has the name at `path`, a symbolic link as itself. ENOENT, ENOTDIR ...
+    /// The state of the file at `path`, without following a symbolic link. ENOENT, ENOTDIR ...
     [[nodiscard]] result<struct stat> look(std::string_view path) const;
-    /// A directory, for reading; the store itself for an empty path. ENOENT, ENOTDIR ...
+    /// Opens a directory for reading; the store itself for an empty path. ENOENT, ENOTDIR ...
     [[nodiscard]] result<unique_fd> folder(std::string_view path) const;
-    /// Takes a regular file's name away, for good when it returns. ENOENT, EISDIR, EEXIST where
-    /// `only` is given and something else has the name by now; EBUSY as for incoming::keep().
+    /// Removes a regular file, durably if the store syncs. ENOENT, EISDIR; EEXIST where `only` is
+    /// given and the file has another state by now; EBUSY as of pending_file::keep().
     [[nodiscard]] result<void> remove(std::string_view path,
                                       const std::optional<file_state>& only = {});
 
     [[nodiscard]] int directory() const noexcept { return volumes_->root()->top.get(); }
-    /// What the file systems here do not offer, and what is used in its place: sentences.
-    [[nodiscard]] const std::vector<std::string>& remarks() const noexcept { return remarks_; }
-    /// Those that wait to be resumed.
+    /// Sentences about the features that the file systems lack, and their replacements.
+    [[nodiscard]] const std::vector<std::string>& status_callbacks() const noexcept {
+        return notices_;
+    }
+    /// The partial uploads.
     [[nodiscard]] parts& partials() const noexcept { return *parts_; }
-    [[nodiscard]] const quota& room() const noexcept { return *room_; }
+    [[nodiscard]] const quota& room() const noexcept { return *quota_; }
     [[nodiscard]] bool syncs() const noexcept { return options_.sync; }
 
  private:
-    friend class incoming;
+    friend class pending_file;
     /// Where a file for a path is received.
     struct place {
         std::shared_ptr<const volume> on;
-        unique_fd folder;  ///< the lowest directory on the way that is there
+        unique_fd folder;  ///< the deepest directory of the path that exists
     };
     store(std::unique_ptr<volumes> on, options o);
     void count_files();
-    /// The directory that holds `path`, made if need be.
+    /// The directory of `path`; missing ones are made if `make`.
     [[nodiscard]] result<unique_fd> folder_of(std::string_view path, bool make) const;
     [[nodiscard]] result<place> place_for(std::string_view path) const;
 
     options options_;
     std::unique_ptr<volumes> volumes_;
-    std::vector<std::string> remarks_;
-    std::unique_ptr<quota> room_;
+    std::vector<std::string> notices_;
+    std::unique_ptr<quota> quota_;
     std::unique_ptr<parts> parts_;
-    std::unique_ptr<std::shared_mutex> names_;  // of all directories, where these have no locks
+    std::unique_ptr<std::shared_mutex> names_;  // for name_lock, over all directories
 };
 
 }  // namespace sluice::files

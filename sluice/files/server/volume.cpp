@@ -1,4 +1,4 @@
-// Probes file systems, and links and renames by what they offer.
+// Implements volumes: probes file systems, links and renames by their abilities.
 #include "sluice/files/server/volume.hpp"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 namespace sluice::files {
 namespace {
 
-// Linux 6.8; unlike the other one, it is not given to another mount later.
+// Linux 6.8; unlike STATX_MNT_ID, this id is not given to another mount later.
 #ifdef STATX_MNT_ID_UNIQUE
 constexpr unsigned unique_mount_id = STATX_MNT_ID_UNIQUE;
 #else
@@ -41,7 +41,7 @@ result<void> link_by_proc(int file, int folder, const char* name) noexcept {
     return {};
 }
 
-/// Errnos by which a file system says that it has no such call or flag.
+/// Errnos of a file system that lacks the call or the flag.
 bool is_unknown(const error& why) noexcept {
     return why.is(EINVAL) || why.is(ENOSYS) || why.is(EOPNOTSUPP) || why.is(EPERM) ||
            why.is(EMLINK);
@@ -58,7 +58,7 @@ result<void> link_and_unlink(int from, const char* old_name, int to, const char*
     return {};
 }
 
-result<void> look_and_rename(int from, const char* old_name, int to, const char* name) noexcept {
+result<void> check_and_rename(int from, const char* old_name, int to, const char* name) noexcept {
     const auto there = look_at(to, name);
     if (there) return failure_of(EEXIST);
     if (!there.error().is(ENOENT)) return failure(there.error());
@@ -66,8 +66,8 @@ result<void> look_and_rename(int from, const char* old_name, int to, const char*
     return {};
 }
 
-/// mountinfo writes blanks and the like in a path as three octal digits (proc(5)).
-std::string without_octals(std::string_view text) {
+/// Decodes a path of mountinfo, which has blanks and the like as three octal digits (proc(5)).
+std::string unescape_octal(std::string_view text) {
     constexpr std::size_t length = 4;
     std::string out;
     while (!text.empty()) {
@@ -83,7 +83,7 @@ std::string without_octals(std::string_view text) {
     return out;
 }
 
-/// Of everything that is mounted below `path`, where, as a path from there.
+/// The mount points below `path`, as paths from there.
 std::vector<std::string> mounted_below(const std::string& path) {
     std::vector<std::string> found;
     const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
@@ -92,11 +92,11 @@ std::vector<std::string> mounted_below(const std::string& path) {
     const std::string below = std::string{real.get()} + (real.get()[1] == '\0' ? "" : "/");
     std::ifstream all{"/proc/self/mountinfo"};
     for (std::string line; std::getline(all, line);) {
-        std::istringstream words{line};
+        std::istringstream fields{line};
         std::string skipped;
         std::string where;
-        words >> skipped >> skipped >> skipped >> skipped >> where;
-        where = without_octals(where);
+        fields >> skipped >> skipped >> skipped >> skipped >> where;
+        where = unescape_octal(where);
         if (where.size() > below.size() && where.starts_with(below)) {
             found.push_back(where.substr(below.size()));
         }
@@ -131,28 +131,28 @@ abilities abilities::of(int folder, const std::string& hidden) noexcept {
     return can;
 }
 
-std::vector<std::string> abilities::remarks() const {
-    std::vector<std::string> said;
+std::vector<std::string> abilities::status_callbacks() const {
+    std::vector<std::string> notices;
     if (!has_unnamed) {
-        said.emplace_back(
+        notices.emplace_back(
             "this file system has no files without a name (open(2), O_TMPFILE): what is received "
             "has a hidden name until it is whole");
     } else if (links_unnamed == unnamed::impossible) {
-        said.emplace_back(
+        notices.emplace_back(
             "files without a name cannot be given one here: /proc is not mounted, and the "
             "capability CAP_DAC_READ_SEARCH is missing (linkat(2)); what is received has a hidden "
             "name until it is whole");
     }
     if (!renames_if_free && links) {
-        said.emplace_back(
+        notices.emplace_back(
             "this file system cannot rename without replacing (renameat2(2), RENAME_NOREPLACE): "
             "new names are given by linkat(2) and unlinkat(2)");
     } else if (!renames_if_free) {
-        said.emplace_back(
+        notices.emplace_back(
             "this file system has neither links nor renameat2(2)'s RENAME_NOREPLACE: that a new "
             "name replaces nothing holds among servers of this kind only");
     }
-    return said;
+    return notices;
 }
 
 result<void> link_unnamed(abilities::unnamed how, int file, int folder, const char* name) noexcept {
@@ -174,7 +174,7 @@ result<void> rename_if_free(const abilities& can, int from, const char* old_name
         auto done = link_and_unlink(from, old_name, to, name);
         if (done || !is_unknown(done.error())) return done;
     }
-    return look_and_rename(from, old_name, to, name);
+    return check_and_rename(from, old_name, to, name);
 }
 
 result<mount_id> mount_id::of(int file) noexcept {
@@ -206,7 +206,7 @@ result<unique_fd> volumes::top_of(mount_id id, std::string_view path) const {
         const auto found = mount_id::of(folder->get());
         if (!found) return failure(found.error());
         if (*found == id) return folder;
-        // What is mounted there changed meanwhile.
+        // Another file system was mounted there meanwhile.
         if (end == std::string_view::npos) return failure_of(EXDEV);
     }
 }
@@ -225,23 +225,23 @@ result<std::shared_ptr<const volume>> volumes::of(int folder, std::string_view p
     auto top = top_of(*id, path);
     if (!top) return failure(top.error());
     const std::lock_guard lock{mutex_};
-    auto& here = known_[*id];
-    if (auto used = here.used.lock()) return used;
-    if (!here.can) {
-        const auto is_ours = [](int place) {
+    auto& entry = known_[*id];
+    if (auto used = entry.used.lock()) return used;
+    if (!entry.can) {
+        const auto is_writable = [](int place) {
             return ::faccessat(place, ".", W_OK, AT_EACCESS) == 0;
         };
-        // Where nothing may be written, nothing is learnt: another folder may tell later.
-        if (is_ours(top->get())) {
-            here.can = abilities::of(top->get(), next_hidden_name());
-        } else if (is_ours(folder)) {
-            here.can = abilities::of(folder, next_hidden_name());
+        // Without a writable directory nothing is probed: another one may be writable later.
+        if (is_writable(top->get())) {
+            entry.can = abilities::of(top->get(), next_hidden_name());
+        } else if (is_writable(folder)) {
+            entry.can = abilities::of(folder, next_hidden_name());
         } else {
             return std::make_shared<const volume>(volume{.top = std::move(*top), .can = {}});
         }
     }
-    auto made = std::make_shared<const volume>(volume{.top = std::move(*top), .can = *here.can});
-    here.used = made;
+    auto made = std::make_shared<const volume>(volume{.top = std::move(*top), .can = *entry.can});
+    entry.used = made;
     return made;
 }
 

@@ -1,4 +1,4 @@
-// poll(2) on one descriptor and the bell, until the operation is done.
+// Implements blocking_engine: waits with ppoll(2) for a descriptor and the wakeup fd.
 #include "sluice/io/engines/blocking.hpp"
 
 #include <poll.h>
@@ -14,29 +14,29 @@
 namespace sluice::io {
 
 result<std::unique_ptr<engine>> blocking_engine::create(const engine_options& o) {
-    unique_fd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!bell) return failure_of(errno);
-    return std::unique_ptr<engine>{new blocking_engine{o, std::move(bell)}};
+    unique_fd wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!wakeup) return failure_of(errno);
+    return std::unique_ptr<engine>{new blocking_engine{o, std::move(wakeup)}};
 }
 
-blocking_engine::blocking_engine(const engine_options& o, unique_fd bell)
-    : engine{o}, bell_{std::move(bell)} {}
+blocking_engine::blocking_engine(const engine_options& o, unique_fd wakeup)
+    : engine{o}, wakeup_{std::move(wakeup)} {}
 
 void blocking_engine::wake() noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(::write(bell_.get(), &one, sizeof one));
+    static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
 }
 
 bool blocking_engine::start(op& o) noexcept {
     const interest want = o.kind().want;
-    // A read mostly has to wait, a write mostly not: each first does what is likely to be enough.
+    // A read usually has to wait and polls first; a write usually not, and attempts first.
     bool ready = want != interest::in;
     for (;;) {
         if (ready) {
             const outcome result = attempt(o);
             if (result == outcome::over) return true;
-            // Nobody else on this thread could bring a buffer home.
-            if (result == outcome::starved) {
+            // No other coroutine on this thread could return a buffer.
+            if (result == outcome::no_buffer) {
                 static_cast<void>(completed(o, {.result = -ENOBUFS}));
                 return true;
             }
@@ -53,7 +53,7 @@ bool blocking_engine::start(op& o) noexcept {
 }
 
 void blocking_engine::withdraw(op& o) noexcept {
-    // Only from a timer or a letter inside the wait of `o`, which looks at its mark afterwards.
+    // Only a timer or a message inside the wait of `o` cancels it; start() checks that next.
     check(o.cancelled_, "an operation is withdrawn that was not cancelled");
 }
 
@@ -62,18 +62,18 @@ void blocking_engine::wait(time_point until) noexcept {
 }
 
 bool blocking_engine::wait_for(int fd, short events, time_point until) noexcept {
-    std::array<pollfd, 2> watched{{{bell_.get(), POLLIN, 0}, {fd, events, 0}}};
+    std::array<pollfd, 2> watched{{{wakeup_.get(), POLLIN, 0}, {fd, events, 0}}};
     const timespec left = until == time_point::min() ? timespec{} : time_left(until);
     const int n =
         ::ppoll(watched.data(), watched.size(), until == never ? nullptr : &left, nullptr);
-    look_at_clock();
+    update_clock();
     if (n < 0) {
         check(errno == EINTR, "ppoll failed");
         return false;
     }
     if (watched[0].revents != 0) {
-        std::uint64_t rings = 0;
-        static_cast<void>(::read(bell_.get(), &rings, sizeof rings));
+        std::uint64_t count = 0;
+        static_cast<void>(::read(wakeup_.get(), &count, sizeof count));
     }
     return watched[1].revents != 0;
 }

@@ -1,4 +1,4 @@
-// The engine on which every operation finishes before it returns.
+// Blocking engine: every operation finishes before it returns (poll(2)).
 #pragma once
 
 #include <memory>
@@ -8,19 +8,19 @@
 
 namespace sluice::io {
 
-/// Waits with poll(2) inside submit. Timers still fire and mail is still delivered while it waits,
+/// Waits with poll(2) inside submit. Timers still fire and messages are still delivered meanwhile,
 /// so deadlines and cancellations work as on the other engines.
 class blocking_engine final : public engine {
  public:
     [[nodiscard]] static result<std::unique_ptr<engine>> create(const engine_options& o);
 
-    ~blocking_engine() override { see_senders_off(); }
+    ~blocking_engine() override { wait_for_senders(); }
 
     [[nodiscard]] engine_kind which() const noexcept override { return engine_kind::blocking; }
     void wake() noexcept override;
 
  private:
-    blocking_engine(const engine_options& o, unique_fd bell);
+    blocking_engine(const engine_options& o, unique_fd wakeup);
 
     bool start(op& o) noexcept override;
     bool start_queued(op& o) noexcept override { return start(o); }
@@ -28,10 +28,10 @@ class blocking_engine final : public engine {
     void wait(time_point until) noexcept override;
     void on_detach(int /*fd*/, fd_slot& /*slot*/) noexcept override {}
 
-    /// Waits for `fd` (-1: for the bell alone). True if it is ready.
+    /// Waits for `fd` (-1: for the wakeup fd alone). True if it is ready.
     bool wait_for(int fd, short events, time_point until) noexcept;
 
-    unique_fd bell_;
+    unique_fd wakeup_;
 };
 
 }  // namespace sluice::io

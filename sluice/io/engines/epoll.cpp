@@ -1,4 +1,4 @@
-// Readiness kept in slots, one registration a descriptor.
+// Implements epoll_engine: readiness in slots, one edge-triggered registration per descriptor.
 #include "sluice/io/engines/epoll.hpp"
 
 #include <sys/eventfd.h>
@@ -13,9 +13,9 @@
 namespace sluice::io {
 namespace {
 
-// An event carries the descriptor and the generation of its slot, so that one that was fetched
-// before the descriptor was closed, and is looked at after the number came back, is dropped.
-constexpr std::uint64_t bell_event = ~std::uint64_t{0};
+// An event carries the descriptor and the generation of its slot, so that an event of a closed
+// descriptor is dropped when its number has been reused.
+constexpr std::uint64_t wakeup_event = ~std::uint64_t{0};
 
 std::uint64_t data_of(int fd, std::uint16_t generation) noexcept {
     return (std::uint64_t{generation} << 32) | static_cast<std::uint32_t>(fd);
@@ -26,32 +26,32 @@ std::uint64_t data_of(int fd, std::uint16_t generation) noexcept {
 result<std::unique_ptr<engine>> epoll_engine::create(const engine_options& o) {
     auto poll = epoll::create();
     if (!poll) return failure(poll.error());
-    unique_fd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!bell) return failure_of(errno);
-    // Edge-triggered: each write rings once more, and nobody has to read the counter.
-    if (auto added = poll->add(bell.get(), EPOLLIN | EPOLLET, bell_event); !added) {
+    unique_fd wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!wakeup) return failure_of(errno);
+    // Edge-triggered: each write is a new event, so the counter need not be read.
+    if (auto added = poll->add(wakeup.get(), EPOLLIN | EPOLLET, wakeup_event); !added) {
         return failure(added.error());
     }
-    return std::unique_ptr<engine>{new epoll_engine{o, std::move(*poll), std::move(bell)}};
+    return std::unique_ptr<engine>{new epoll_engine{o, std::move(*poll), std::move(wakeup)}};
 }
 
-epoll_engine::epoll_engine(const engine_options& o, epoll poll, unique_fd bell)
-    : engine{o}, epoll_{std::move(poll)}, bell_{std::move(bell)} {}
+epoll_engine::epoll_engine(const engine_options& o, epoll poll, unique_fd wakeup)
+    : engine{o}, epoll_{std::move(poll)}, wakeup_{std::move(wakeup)} {}
 
 epoll_engine::~epoll_engine() {
-    see_senders_off();
+    wait_for_senders();
 }
 
 void epoll_engine::wake() noexcept {
     const std::uint64_t one = 1;
-    // It fails only when the counter is full, and then the bell has rung.
-    static_cast<void>(::write(bell_.get(), &one, sizeof one));
+    // It fails only when the counter is full, and then a wakeup is pending.
+    static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
 }
 
 bool epoll_engine::start(op& o) noexcept {
     if (o.kind().want != interest::none) {
         const fd_slot& s = slot(o.fd());
-        if (!(o.kind().want == interest::in ? s.may_in : s.may_out)) {
+        if (!(o.kind().want == interest::in ? s.readable : s.writable)) {
             park(o);
             return false;
         }
@@ -67,7 +67,7 @@ bool epoll_engine::try_or_park(op& o) noexcept {
     switch (attempt(o)) {
         case outcome::over: return true;
         case outcome::not_ready: park(o); return false;
-        case outcome::starved: starve(o); return false;
+        case outcome::no_buffer: wait_for_buffer(o); return false;
     }
     return false;
 }
@@ -76,7 +76,7 @@ void epoll_engine::park(op& o) noexcept {
     o.state_ = op::state::parked;
     fd_slot& s = slot(o.fd());
     if (s.registered) return;
-    // Adding reports what is ready already, so nothing that came before is missed.
+    // EPOLL_CTL_ADD reports present readiness, so no earlier event is missed.
     auto added = epoll_.add(o.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
                             data_of(o.fd(), s.generation));
     if (added) {
@@ -94,12 +94,12 @@ void epoll_engine::withdraw(op& o) noexcept {
 
 void epoll_engine::wait(time_point until) noexcept {
     auto n = epoll_.wait(events_, until);
-    // A signal's handler has run, or the kernel took a ring down that this process had: no news.
+    // A signal handler has run, or the kernel has torn down a ring of this process.
     while (!n && n.error().is(EINTR)) n = epoll_.wait(events_, until);
-    look_at_clock();
+    update_clock();
     check(n.has_value(), "epoll_pwait2 failed");
     for (const epoll_event& event : std::span{events_}.first(*n)) {
-        if (event.data.u64 != bell_event) take_in(event);
+        if (event.data.u64 != wakeup_event) take_in(event);
     }
 }
 
@@ -108,14 +108,14 @@ void epoll_engine::take_in(const epoll_event& event) noexcept {
     fd_slot& s = slot(fd);
     if (!s.registered || s.generation != static_cast<std::uint16_t>(event.data.u64 >> 32)) return;
     constexpr std::uint32_t ended = EPOLLHUP | EPOLLERR;
-    // Behind an end no new edge comes, and a read stops short at an urgent byte (tcp(7)).
-    if ((event.events & (ended | EPOLLRDHUP | EPOLLPRI)) != 0) s.short_says_nothing = true;
+    // After an end no new edge comes, and a read stops short at an urgent byte (tcp(7)).
+    if ((event.events & (ended | EPOLLRDHUP | EPOLLPRI)) != 0) s.short_is_ambiguous = true;
     if ((event.events & (EPOLLIN | EPOLLRDHUP | ended)) != 0) {
-        s.may_in = true;
+        s.readable = true;
         if (s.in != nullptr && s.in->state_ == op::state::parked) queue(*s.in);
     }
     if ((event.events & (EPOLLOUT | ended)) != 0) {
-        s.may_out = true;
+        s.writable = true;
         if (s.out != nullptr && s.out->state_ == op::state::parked) queue(*s.out);
     }
 }

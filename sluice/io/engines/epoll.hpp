@@ -1,4 +1,4 @@
-// The engine that attempts at once and waits for readiness.
+// epoll engine: attempts operations at once, and waits for readiness.
 #pragma once
 
 #include <sys/epoll.h>
@@ -12,9 +12,9 @@
 
 namespace sluice::io {
 
-/// A descriptor is registered once, edge-triggered, when an operation first has to wait on it.
-/// What is known of its readiness stays in its slot: an attempt that would block, or a short read
-/// or write, clears it (epoll(7), questions and answers, 9), an event sets it.
+/// A descriptor is registered once, edge-triggered, when an operation first has to wait on it. Its
+/// slot keeps the known readiness: an attempt that would block, or a short read or write, clears it
+/// (epoll(7), questions and answers, 9); an event sets it.
 class epoll_engine final : public engine {
  public:
     [[nodiscard]] static result<std::unique_ptr<engine>> create(const engine_options& o);
@@ -24,7 +24,7 @@ class epoll_engine final : public engine {
     void wake() noexcept override;
 
  private:
-    epoll_engine(const engine_options& o, epoll poll, unique_fd bell);
+    epoll_engine(const engine_options& o, epoll poll, unique_fd wakeup);
 
     bool start(op& o) noexcept override;
     bool start_queued(op& o) noexcept override;
@@ -37,7 +37,7 @@ class epoll_engine final : public engine {
     void take_in(const epoll_event& event) noexcept;
 
     epoll epoll_;
-    unique_fd bell_;
+    unique_fd wakeup_;
     std::array<epoll_event, 512> events_{};
 };
 

@@ -1,4 +1,4 @@
-// Entries in, completions out, and an account of what the kernel still owes.
+// Implements uring_engine: submission, completion and cancellation over io_uring_enter(2).
 #include "sluice/io/engines/uring.hpp"
 
 #include <poll.h>
@@ -13,26 +13,26 @@
 namespace sluice::io {
 namespace {
 
-// What a completion is about: the operation's address, with the reason in its low bits.
+// Kind of a completion, in the low bits of its user data beside the address of the operation.
 enum class tag : std::uint64_t {
-    own = 0,     ///< the operation itself
-    cancel = 1,  ///< the request to cancel it
-    poll = 2,    ///< the poll that stands in for it
-    lent = 3,    ///< the operation that was lent a registered buffer: the buffer's number instead
+    own = 0,         ///< the operation itself
+    cancel = 1,      ///< the request to cancel it
+    poll = 2,        ///< the poll in place of it
+    registered = 3,  ///< a send from a registered buffer: the buffer's number instead of an address
 };
 constexpr std::uint64_t tag_bits = 7;
 constexpr unsigned number_shift = 3;
-constexpr std::uint64_t bell_data = tag_bits;  // no operation, an impossible tag
+constexpr std::uint64_t wakeup_data = tag_bits;  // no operation, an impossible tag
 constexpr std::uint16_t buffer_group = 0;
 
 std::uint64_t data_of(const op& o, tag t) noexcept {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): user_data carries an address
     return reinterpret_cast<std::uintptr_t>(&o) | static_cast<std::uint64_t>(t);
 }
-// A buffer may be told of when its operation is gone.
+// The notification of a buffer may come after its operation is gone.
 std::uint64_t data_of_buffer(int number) noexcept {
     return (static_cast<std::uint64_t>(number) << number_shift) |
-           static_cast<std::uint64_t>(tag::lent);
+           static_cast<std::uint64_t>(tag::registered);
 }
 int buffer_of(std::uint64_t data) noexcept {
     return static_cast<int>(data >> number_shift);
@@ -55,7 +55,7 @@ uring_engine::uring_engine(const engine_options& o)
     : engine{o}, registered_{ring_, o.registered, counters_} {}
 
 uring_engine::~uring_engine() {
-    see_senders_off();
+    wait_for_senders();
     if (ring_made_) io_uring_queue_exit(&ring_);
 }
 
@@ -68,10 +68,10 @@ result<void> uring_engine::set_up(const engine_options& o) noexcept {
         return failure_of(-r);
     }
     ring_made_ = true;
-    // Saves looking the ring's descriptor up at each call; it works without as well.
+    // Saves a look-up of the ring's descriptor per call; not required.
     static_cast<void>(io_uring_register_ring_fd(&ring_));
-    bell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!bell_) return failure_of(errno);
+    wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wakeup_) return failure_of(errno);
     return register_buffers();
 }
 
@@ -96,14 +96,14 @@ result<void> uring_engine::register_buffers() noexcept {
 
 void uring_engine::wake() noexcept {
     const std::uint64_t one = 1;
-    // It fails only when the counter is full, and then the bell has rung.
-    static_cast<void>(::write(bell_.get(), &one, sizeof one));
+    // It fails only when the counter is full, and then a wakeup is pending.
+    static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
 }
 
 io_uring_sqe* uring_engine::free_entry() noexcept {
     if (io_uring_sqe* entry = io_uring_get_sqe(&ring_)) return entry;
-    // Makes room now rather than at the end of the turn. What the kernel refuses for the moment
-    // (EINTR, EAGAIN, EBUSY) stays queued.
+    // Frees entries now rather than at the end of the turn. Entries that the kernel refuses for the
+    // moment (EINTR, EAGAIN, EBUSY) stay queued.
     static_cast<void>(io_uring_submit(&ring_));
     return io_uring_get_sqe(&ring_);
 }
@@ -122,7 +122,7 @@ bool uring_engine::attempt_or_poll(op& o) noexcept {
     switch (attempt(o)) {
         case outcome::over: return true;
         case outcome::not_ready: poll_for(o); return false;
-        case outcome::starved: starve(o); return false;
+        case outcome::no_buffer: wait_for_buffer(o); return false;
     }
     return false;
 }
@@ -141,28 +141,28 @@ void uring_engine::fill(op& o, io_uring_sqe& entry) noexcept {
         entry.flags |= IOSQE_BUFFER_SELECT;
         entry.buf_group = buffer_group;
     }
-    if (o.kind().lends_memory) registered_.lend(o.buffer_, o);
+    if (o.kind().sends_registered) registered_.begin_send(o.buffer_, o);
     io_uring_sqe_set_data64(&entry, submitted_data(o));
     o.state_ = op::state::kernel;
-    o.owed_ = 1;
+    o.pending_completions_ = 1;
 }
 
-// A note comes with the data of its operation, which may be gone by then.
+// A notification comes with the data of its operation, which may be gone by then.
 std::uint64_t uring_engine::submitted_data(const op& o) noexcept {
-    return o.kind().lends_memory ? data_of_buffer(o.buffer_) : data_of(o, tag::own);
+    return o.kind().sends_registered ? data_of_buffer(o.buffer_) : data_of(o, tag::own);
 }
 
 void uring_engine::poll_for(op& o) noexcept {
     io_uring_sqe* entry = free_entry();
     if (entry == nullptr) {
-        // Attempted again in the next turn, when there is room.
+        // Attempted again in the next turn, when there is a free entry.
         queue(o);
         return;
     }
     io_uring_prep_poll_add(entry, o.fd(), o.kind().want == interest::in ? POLLIN : POLLOUT);
     io_uring_sqe_set_data64(entry, data_of(o, tag::poll));
     o.state_ = op::state::parked;
-    o.owed_ = 1;
+    o.pending_completions_ = 1;
 }
 
 void uring_engine::withdraw(op& o) noexcept {
@@ -178,12 +178,12 @@ bool uring_engine::send_cancel(op& o) noexcept {
         o.state_ == op::state::parked ? data_of(o, tag::poll) : submitted_data(o);
     io_uring_prep_cancel64(entry, target, 0);
     io_uring_sqe_set_data64(entry, data_of(o, tag::cancel));
-    ++o.owed_;
+    ++o.pending_completions_;
     return true;
 }
 
-// The queue was full when they were asked for, which takes a kernel that refuses submissions; so
-// this may take a while. One whose operation has ended meanwhile has lost its mark.
+// The queue was full when these were requested, which takes a kernel that refuses submissions; so a
+// slow search will do. An operation that has ended meanwhile has lost its mark.
 void uring_engine::send_cancels() noexcept {
     unsent_cancels_ = 0;
     for (int fd = 0; fd < descriptors_seen(); ++fd) {
@@ -195,16 +195,16 @@ void uring_engine::send_cancels() noexcept {
     }
 }
 
-void uring_engine::watch_bell() noexcept {
+void uring_engine::watch_wakeup() noexcept {
     io_uring_sqe* entry = free_entry();
     if (entry == nullptr) return;
-    io_uring_prep_poll_multishot(entry, bell_.get(), POLLIN);
-    io_uring_sqe_set_data64(entry, bell_data);
-    bell_watched_ = true;
+    io_uring_prep_poll_multishot(entry, wakeup_.get(), POLLIN);
+    io_uring_sqe_set_data64(entry, wakeup_data);
+    wakeup_watched_ = true;
 }
 
 void uring_engine::flush_waiting() noexcept {
-    if (!bell_watched_) watch_bell();
+    if (!wakeup_watched_) watch_wakeup();
     if (unsent_cancels_ > 0) send_cancels();
     while (!waiting_.empty()) {
         io_uring_sqe* entry = io_uring_get_sqe(&ring_);
@@ -227,7 +227,7 @@ void uring_engine::wait(time_point until) noexcept {
         static_cast<void>(io_uring_submit_and_wait_timeout(
             &ring_, &first, 1, until == never ? nullptr : &left, nullptr));
     }
-    look_at_clock();
+    update_clock();
     unsigned head = 0;
     unsigned seen = 0;
     const io_uring_cqe* cqe = nullptr;
@@ -240,18 +240,18 @@ void uring_engine::wait(time_point until) noexcept {
 
 void uring_engine::take_in(const io_uring_cqe& cqe) noexcept {
     const std::uint64_t data = cqe.user_data;
-    if (data == bell_data) {
-        if ((cqe.flags & IORING_CQE_F_MORE) == 0) bell_watched_ = false;
+    if (data == wakeup_data) {
+        if ((cqe.flags & IORING_CQE_F_MORE) == 0) wakeup_watched_ = false;
         return;
     }
     switch (static_cast<tag>(data & tag_bits)) {
         case tag::own: own_completion(op_of(data), cqe.res, cqe.flags); break;
         case tag::poll: poll_completion(op_of(data), cqe.res); break;
-        case tag::lent: lent_completion(buffer_of(data), cqe); break;
+        case tag::registered: registered_completion(buffer_of(data), cqe); break;
         case tag::cancel: {
             op& o = op_of(data);
-            --o.owed_;
-            finish_if_paid(o);
+            --o.pending_completions_;
+            finish_if_complete(o);
             break;
         }
     }
@@ -259,34 +259,34 @@ void uring_engine::take_in(const io_uring_cqe& cqe) noexcept {
 
 void uring_engine::own_completion(op& o, int result, unsigned flags) noexcept {
     completion c{.result = result, .more = (flags & IORING_CQE_F_MORE) != 0};
-    if (!c.more) --o.owed_;
+    if (!c.more) --o.pending_completions_;
     if ((flags & IORING_CQE_F_BUFFER) != 0) {
         c.buffer = static_cast<int>(flags >> IORING_CQE_BUFFER_SHIFT);
         buffers().taken_by_kernel();
     }
     o.next_ = next_step(o, c);
-    if (o.next_ == op::step::settle && c.result != -ECANCELED) tell_reader(o);
-    finish_if_paid(o);
+    if (o.next_ == op::step::settle && c.result != -ECANCELED) notify_reader(o);
+    finish_if_complete(o);
 }
 
-// That more will come of a send means its note, which is the buffer's affair.
-void uring_engine::lent_completion(int buffer, const io_uring_cqe& cqe) noexcept {
-    if ((cqe.flags & IORING_CQE_F_NOTIF) != 0) return registered_.note_came(buffer);
+// IORING_CQE_F_MORE of a send announces its notification, for which the buffer waits.
+void uring_engine::registered_completion(int buffer, const io_uring_cqe& cqe) noexcept {
+    if ((cqe.flags & IORING_CQE_F_NOTIF) != 0) return registered_.notification_came(buffer);
     op& o = registered_.result_came(buffer, (cqe.flags & IORING_CQE_F_MORE) != 0);
     own_completion(o, cqe.res, 0);
 }
 
-// Who reads a stream hears of its end at once, and whoever asks after that, while a cancel is still
-// owed, can be told from who has been served.
-void uring_engine::tell_reader(op& o) noexcept {
+// The reader becomes ready at the end of its stream, at once, so that a reader that waits anew
+// while a cancel is still pending can be told from it.
+void uring_engine::notify_reader(op& o) noexcept {
     if (o.kind().multishot && o.awaited()) ready().push(o);
 }
 
 op::step uring_engine::next_step(op& o, const completion& c) noexcept {
-    // Only paused: nobody is to hear of it.
+    // Only paused: the reader is not resumed.
     if (c.result == -ECANCELED && o.pausing_) return op::step::settle;
     const bool no_buffer = c.result == -ENOBUFS && o.kind().takes_buffer;
-    // A descriptor that somebody made non-blocking reports EAGAIN instead of waiting.
+    // A non-blocking descriptor reports EAGAIN instead of waiting.
     const bool not_ready = c.result == -EAGAIN && o.kind().want != interest::none;
     if (!no_buffer && !not_ready && c.result != -EINTR) {
         return completed(o, c) ? op::step::settle : op::step::submit;
@@ -295,29 +295,29 @@ op::step uring_engine::next_step(op& o, const completion& c) noexcept {
         static_cast<void>(completed(o, {.result = -ECANCELED}));
         return op::step::settle;
     }
-    // More are made at once: who ran out will do so again, and each time costs a submission.
+    // Grows at once: a pool that ran out will do so again, and each time costs a submission.
     const bool grown = no_buffer && buffers().grow();
-    // A stream that nobody waits for is taken up again by whoever asks it next.
+    // A stream without a waiter is submitted again by its next wait.
     if (o.kind().multishot && !o.awaited()) return op::step::settle;
-    if (no_buffer) return grown ? op::step::submit : op::step::starve;
+    if (no_buffer) return grown ? op::step::submit : op::step::wait_for_buffer;
     return not_ready ? op::step::poll : op::step::submit;
 }
 
 void uring_engine::poll_completion(op& o, int result) noexcept {
-    --o.owed_;
+    --o.pending_completions_;
     o.next_ = op::step::attempt;
-    // When the settings of a terminal change, the kernel looks at it again and finds its own first
-    // look in the way: EINVAL. A new poll works.
+    // When the settings of a terminal change, the kernel polls it again and conflicts with its own
+    // first poll: EINVAL. A new poll works.
     if (result < 0 && result != -EINVAL) {
         static_cast<void>(completed(o, {.result = result}));
         o.next_ = op::step::settle;
-        if (result != -ECANCELED) tell_reader(o);
+        if (result != -ECANCELED) notify_reader(o);
     }
-    finish_if_paid(o);
+    finish_if_complete(o);
 }
 
-void uring_engine::finish_if_paid(op& o) noexcept {
-    if (o.owed_ > 0) return;
+void uring_engine::finish_if_complete(op& o) noexcept {
+    if (o.pending_completions_ > 0) return;
     if (o.pausing_) o.pausing_ = o.cancelled_ = false;
     if (o.cancelled_ && o.next_ != op::step::settle) {
         static_cast<void>(completed(o, {.result = -ECANCELED}));
@@ -334,11 +334,11 @@ void uring_engine::finish_if_paid(op& o) noexcept {
         case op::step::submit: hand_over(o); break;
         case op::step::attempt: queue(o); break;
         case op::step::poll: poll_for(o); break;
-        case op::step::starve: starve(o); break;
+        case op::step::wait_for_buffer: wait_for_buffer(o); break;
     }
 }
 
-// Closing a descriptor does not disturb what the kernel holds of it, and nothing is in flight.
+// Closing a descriptor does not affect the kernel's references to it, and nothing is in flight.
 void uring_engine::on_detach(int /*fd*/, fd_slot& /*slot*/) noexcept {}
 
 }  // namespace sluice::io

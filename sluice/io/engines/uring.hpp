@@ -1,4 +1,4 @@
-// The engine that hands operations to the kernel and waits for their completions.
+// io_uring engine: submits operations to the kernel and waits for their completions.
 #pragma once
 
 #include <liburing.h>
@@ -11,14 +11,14 @@
 
 namespace sluice::io {
 
-/// A turn is one system call: it submits what the coroutines prepared and waits for completions
-/// (io_uring_enter(2)). The ring is made by the thread that uses it, and completions are processed
-/// only when that thread asks (IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_DEFER_TASKRUN).
+/// A turn is one system call: it submits the prepared entries and waits for completions
+/// (io_uring_enter(2)). The thread that uses the ring makes it, and the kernel processes
+/// completions only when that thread asks (IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_DEFER_TASKRUN).
 ///
-/// An operation is over when every completion it owes has come: its own, and that of a cancel that
-/// was sent for it. So neither its memory nor its address can be reused too early. The note of a
-/// zero-copy send is owed by the buffer (registered_pool), not by the operation: it comes when the
-/// peer has read, and a deadline could not end that.
+/// An operation is over when all of its completions have come: its own, and that of a cancel that
+/// was sent for it. So neither its memory nor its address can be reused too early. The notification
+/// of a zero-copy send belongs to the buffer (registered_pool), not to the operation: it comes when
+/// the peer has read, and a deadline could not end that.
 class uring_engine final : public engine {
  public:
     [[nodiscard]] static result<std::unique_ptr<engine>> create(const engine_options& o);
@@ -45,26 +45,26 @@ class uring_engine final : public engine {
     void fill(op& o, io_uring_sqe& entry) noexcept;
     [[nodiscard]] static std::uint64_t submitted_data(const op& o) noexcept;
     void poll_for(op& o) noexcept;
-    void watch_bell() noexcept;
+    void watch_wakeup() noexcept;
     void flush_waiting() noexcept;
     void send_cancels() noexcept;
     bool send_cancel(op& o) noexcept;
     void take_in(const io_uring_cqe& cqe) noexcept;
     void own_completion(op& o, int result, unsigned flags) noexcept;
-    void lent_completion(int buffer, const io_uring_cqe& cqe) noexcept;
+    void registered_completion(int buffer, const io_uring_cqe& cqe) noexcept;
     op::step next_step(op& o, const completion& c) noexcept;
     void poll_completion(op& o, int result) noexcept;
-    void tell_reader(op& o) noexcept;
-    void finish_if_paid(op& o) noexcept;
+    void notify_reader(op& o) noexcept;
+    void finish_if_complete(op& o) noexcept;
 
     io_uring ring_{};
     bool ring_made_ = false;
-    unique_fd bell_;
-    bool bell_watched_ = false;
+    unique_fd wakeup_;
+    bool wakeup_watched_ = false;
     mapping buffer_ring_;
     registered_pool registered_;
     coro::resumable_list waiting_;    // operations for which the submission queue had no entry
-    std::size_t unsent_cancels_ = 0;  // and cancels, each marked in its operation
+    std::size_t unsent_cancels_ = 0;  // cancels likewise, each marked in its operation
 };
 
 }  // namespace sluice::io

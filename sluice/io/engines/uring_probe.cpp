@@ -1,4 +1,4 @@
-// Tries io_uring's features one by one on a ring of its own.
+// Implements probe_uring(): tries io_uring's features one by one on a ring of its own.
 #include "sluice/io/engines/uring_probe.hpp"
 
 #include <fcntl.h>
@@ -52,7 +52,7 @@ constexpr std::array features{
                   "sends pieces without copying"},
 };
 
-/// A ring that is torn down with its owner.
+/// RAII ring.
 class scratch_ring {
  public:
     scratch_ring() = default;
@@ -77,19 +77,19 @@ class scratch_ring {
     }
 
     struct completion {
-        std::int32_t result;  ///< what the op returned, or why none came, as -errno
+        std::int32_t result;  ///< the op's result, or -errno if no completion came
         std::uint32_t flags;
         std::uint64_t data;
     };
 
-    /// Submits what is queued and takes one completion. What a probe waits for is there already, so
-    /// the deadline passes only where the kernel is broken.
+    /// Submits the queued entries and takes one completion. The awaited event is pending already,
+    /// so the deadline passes only on a broken kernel.
     completion submit_and_take() {
         io_uring_cqe* cqe = nullptr;
-        __kernel_timespec patience{.tv_sec = 1, .tv_nsec = 0};
+        __kernel_timespec timeout{.tv_sec = 1, .tv_nsec = 0};
         int answer = -EINTR;
         while (answer == -EINTR) {
-            answer = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &patience, nullptr);
+            answer = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr);
         }
         if (cqe == nullptr) return {answer < 0 ? answer : -ETIME, 0, 0};
         const completion taken{cqe->res, cqe->flags, cqe->user_data};
@@ -107,7 +107,7 @@ constexpr std::uint64_t multishot_data = 1;
 constexpr std::uint64_t cancel_data = 2;
 constexpr unsigned short probed_group = 7;
 
-/// Ends what is in flight on `fd` and takes the completions it owes. True if a cancel by fd did it.
+/// Cancels the op in flight on `fd` and takes its completions. True if a cancel by fd did it.
 bool cancel_by_fd(scratch_ring& ring, int fd) {
     io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
     io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);
@@ -128,19 +128,19 @@ bool cancel_by_fd(scratch_ring& ring, int fd) {
     return true;
 }
 
-/// A listener, and a client whose connection waits there to be accepted.
+/// A listener, and a client whose connection waits to be accepted.
 struct waiting_pair {
     unique_fd listener;
     unique_fd client;
 };
 
-/// Over `family`, on this machine alone. 0 or the errno.
-int connect_within(sa_family_t family, waiting_pair& into) {
+/// Connects the pair over `family`, on this machine alone. 0 or the errno.
+int connect_over(sa_family_t family, waiting_pair& into) {
     into.listener.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     into.client.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!into.listener || !into.client) return errno;
-    // Zeros mean a name of the kernel's choice: with the family alone a free one that no file
-    // system holds (unix(7), autobind), or a free port (ip(7)).
+    // Zeros let the kernel choose: for the family alone a free name outside the file system
+    // (unix(7), autobind), or a free port (ip(7)).
     sockaddr_storage name{};
     auto* generic = reinterpret_cast<sockaddr*>(&name);
     name.ss_family = family;
@@ -156,14 +156,14 @@ int connect_within(sa_family_t family, waiting_pair& into) {
     return ::connect(into.client.get(), generic, size) == 0 ? 0 : errno;
 }
 
-/// A service may be confined to some families (systemd's RestrictAddressFamilies=), so there is a
-/// second choice. 0 or the errno.
-int connect_somehow(waiting_pair& into) {
-    const int code = connect_within(AF_UNIX, into);
-    return code == 0 || connect_within(AF_INET, into) == 0 ? 0 : code;
+/// Over AF_UNIX, else AF_INET: a service may be confined to some families (systemd's
+/// RestrictAddressFamilies=). 0 or the errno.
+int connect_pair(waiting_pair& into) {
+    const int code = connect_over(AF_UNIX, into);
+    return code == 0 || connect_over(AF_INET, into) == 0 ? 0 : code;
 }
 
-/// Accepts the client that waits, by multishot if that works.
+/// Accepts the waiting client, by multishot if that works.
 unique_fd try_multishot_accept(scratch_ring& ring, const unique_fd& listener,
                                uring_support& found) {
     io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
@@ -222,7 +222,7 @@ void try_buffer_ring(scratch_ring& ring, const unique_fd& reader, const unique_f
 
 void try_sockets(scratch_ring& ring, uring_support& found) {
     waiting_pair pair;
-    if (const int code = connect_somehow(pair); code != 0) {
+    if (const int code = connect_pair(pair); code != 0) {
         found.refusal = error::system(code);
         return;
     }
@@ -248,7 +248,7 @@ void try_multishot_poll(scratch_ring& ring, uring_support& found) {
     found.multishot_poll = cancel_by_fd(ring, reader.get());
 }
 
-/// True if io_uring_enter(2) works, tried with an op that does nothing; else says why not.
+/// True if io_uring_enter(2) works, tried with an op that does nothing; else sets `refusal`.
 bool try_enter(scratch_ring& ring, uring_support& found) {
     io_uring_prep_nop(io_uring_get_sqe(ring.get()));
     const auto done = ring.submit_and_take();
@@ -256,12 +256,12 @@ bool try_enter(scratch_ring& ring, uring_support& found) {
     return done.result >= 0;
 }
 
-/// True if io_uring_register(2) works, which the question for opcodes needs; else says why not.
+/// True if io_uring_register(2) works, which the query for opcodes needs; else sets `refusal`.
 bool ask_for_opcodes(scratch_ring& ring, uring_support& found) {
     constexpr unsigned most = 256;
     const auto bytes = sizeof(io_uring_probe) + most * sizeof(io_uring_probe_op);
-    std::vector<std::uint64_t> room((bytes + 7) / 8);
-    auto* probe = reinterpret_cast<io_uring_probe*>(room.data());
+    std::vector<std::uint64_t> storage((bytes + 7) / 8);
+    auto* probe = reinterpret_cast<io_uring_probe*>(storage.data());
     const int answer = io_uring_register_probe(ring.get(), probe, most);
     if (answer < 0) {
         found.refusal = error::system(-answer);
@@ -297,7 +297,7 @@ std::optional<int> read_number(const char* path) {
     return std::nullopt;
 }
 
-std::string size_in_words(const std::optional<std::uint64_t>& bytes) {
+std::string size_text(const std::optional<std::uint64_t>& bytes) {
     return bytes ? fmt::format("{} KiB", *bytes / 1024) : "unlimited";
 }
 
@@ -308,12 +308,12 @@ void judge_refusal(uring_support& found, const uring_surroundings& around) {
     constexpr auto switch_on = "as root on the host: sysctl -w kernel.io_uring_disabled=0";
     const int code = found.refusal->is(EACCES) ? EPERM : found.refusal->code();
     const bool filtered = around.seccomp == 2;
-    const bool for_the_few = around.disabled == 1 && !around.privileged.value_or(false);
+    const bool restricted = around.disabled == 1 && !around.privileged.value_or(false);
     if (code == EPERM && around.disabled == 2) {
         found.why_not =
             "io_uring is switched off for every process: the sysctl kernel.io_uring_disabled is 2";
         found.remedy = switch_on;
-    } else if (code == EPERM && for_the_few) {
+    } else if (code == EPERM && restricted) {
         found.why_not =
             "io_uring is kept for root and the group of the sysctl kernel.io_uring_group: "
             "kernel.io_uring_disabled is 1";
@@ -346,7 +346,7 @@ void judge_refusal(uring_support& found, const uring_surroundings& around) {
     } else if (code == ENOMEM) {
         found.why_not = fmt::format(
             "the kernel has no memory for a ring (ENOMEM); the limit on locked memory is {}",
-            size_in_words(around.locked_memory));
+            size_text(around.locked_memory));
         found.remedy = "ulimit -l unlimited, or LimitMEMLOCK=infinity in the systemd unit";
     } else if (code == EMFILE || code == ENFILE) {
         found.why_not = "no file descriptor is left for a ring";
@@ -361,7 +361,7 @@ void judge_refusal(uring_support& found, const uring_surroundings& around) {
     }
 }
 
-/// Compares "6.1" with "5.19" by number.
+/// Parses "5.19" into {5, 19}, to compare versions by number.
 std::pair<int, int> version_of(std::string_view text) {
     std::pair<int, int> version{};
     const auto dot = text.find('.');

@@ -1,4 +1,4 @@
-// Finds out what io_uring can do on this machine, by trying it, and says why where it cannot.
+// Probe of io_uring: tries its features on this machine, and explains a refusal.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,17 @@
 
 namespace sluice::io {
 
-/// What a probe of io_uring found. Every feature was tried or asked of the kernel, none was guessed
-/// from a version number.
+/// Result of a probe. Every feature was tried or asked of the kernel, none was inferred from a
+/// version number.
 struct uring_support {
-    /// True if all that sluice's io_uring engine needs is there: every feature that
-    /// uring_features() marks as needed.
+    /// True if sluice's io_uring engine can run: every feature that uring_features() marks as
+    /// needed is there.
     bool usable = false;
-    /// Where it is not usable: the cause, as a sentence without its full stop. Else empty.
+    /// If it is not usable: the cause, as a sentence without its full stop. Else empty.
     std::string why_not;
-    /// Where it is not usable: what to do about it, as a sentence without its full stop. Else
-    /// empty.
+    /// If it is not usable: the remedy, as a sentence without its full stop. Else empty.
     std::string remedy;
-    /// What the kernel answered, where it refused io_uring as a whole.
+    /// The kernel's error, if it refused io_uring as a whole.
     std::optional<error> refusal;
 
     bool ext_arg = false;
@@ -41,19 +40,19 @@ struct uring_support {
     bool splice = false;
 };
 
-/// One feature: its name, where the probe keeps it, and what it is good for.
+/// A feature: its name, its field in uring_support, and its use.
 struct uring_feature {
     const char* name;
     bool uring_support::* found;
     bool needed;        ///< sluice's io_uring engine does not run without it
     const char* since;  ///< the Linux version that brought it
-    const char* gives;  ///< what sluice does with it, a few words
+    const char* gives;  ///< its use in sluice, in a few words
 };
 
 /// All features, the needed ones first.
 [[nodiscard]] std::span<const uring_feature> uring_features() noexcept;
 
-/// What around a process decides whether it may use io_uring. Empty: could not be read.
+/// Settings around a process that decide whether it may use io_uring. Empty: could not be read.
 struct uring_surroundings {
     std::string kernel;              ///< uname(2)'s release
     std::optional<int> disabled;     ///< the sysctl kernel.io_uring_disabled, since Linux 6.6
@@ -64,13 +63,13 @@ struct uring_surroundings {
 
 [[nodiscard]] uring_surroundings read_uring_surroundings();
 
-/// Writes `why_not`, `remedy` and `usable` from the features that were found and from `refusal`.
+/// Sets `why_not`, `remedy` and `usable` from the features that were found and from `refusal`.
 /// Pure, so that every cause can be tested on a machine that has none of them.
 void judge(uring_support& found, const uring_surroundings& around);
 
 /// Sets up a small ring on the calling thread, tries each feature on it and tears it down: about a
-/// millisecond, no descriptor left behind. Never fails; what failed is in the answer. Safe on any
-/// thread. Sources: io_uring_setup(2), io_uring_enter(2), io_uring_register(2).
+/// millisecond, no descriptor left behind. Never fails; the failure is in the result. Any thread.
+/// Sources: io_uring_setup(2), io_uring_enter(2), io_uring_register(2).
 [[nodiscard]] uring_support probe_uring();
 
 }  // namespace sluice::io

@@ -1,4 +1,4 @@
-// accept4(2) and its io_uring counterpart.
+// Implements accept_stream over accept4(2) and io_uring's multishot accept.
 #include "sluice/io/ops/accept.hpp"
 
 #include <liburing.h>
@@ -13,9 +13,9 @@
 namespace sluice::io {
 namespace {
 
-// Enough for most turns; more is paid for by one allocation.
-constexpr std::size_t room_at_first = 64;
-// Enough in store: the rest may wait in the backlog until somebody takes these.
+// Enough for most turns; more cost an allocation.
+constexpr std::size_t reserved_at_first = 64;
+// At this many accepted sockets the others wait in the backlog until a reader takes these.
 constexpr std::size_t ahead = 256;
 
 }  // namespace
@@ -29,18 +29,18 @@ const op_kind accept_stream::kind_{.want = interest::in,
 const op_kind accept_stream::one_by_one_{
     .want = interest::in, .multishot = true, .attempt = &attempt, .complete = &complete};
 
-accept_stream::accept_stream(engine& home, int fd, accepting how)
-    : stream{how == accepting::ahead ? kind_ : one_by_one_, home, fd} {
-    accepted_.reserve(room_at_first);
+accept_stream::accept_stream(engine& owner, int fd, accepting how)
+    : stream{how == accepting::ahead ? kind_ : one_by_one_, owner, fd} {
+    accepted_.reserve(reserved_at_first);
 }
 
 int accept_stream::attempt(op& o) noexcept {
-    const int fd = ::accept4(o.fd(), nullptr, nullptr, SOCK_CLOEXEC | o.home().socket_flags());
+    const int fd = ::accept4(o.fd(), nullptr, nullptr, SOCK_CLOEXEC | o.owner().socket_flags());
     return fd < 0 ? -errno : fd;
 }
 
 void accept_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
-    // No address: all completions of a submission would write it to the same place.
+    // No address: all completions of a submission would write it to the same memory.
     io_uring_prep_multishot_accept(&entry, o.fd(), nullptr, nullptr, SOCK_CLOEXEC);
 }
 
@@ -55,7 +55,7 @@ verdict accept_stream::complete(op& o, const completion& c) noexcept {
     try {
         self.accepted_.push_back(std::move(fd));
     } catch (const std::bad_alloc&) {
-        // Its peer hears the end rather than nothing, and the next question why.
+        // The socket is closed, so that its peer reads an end; the next take() returns ENOMEM.
         self.error_ = -ENOMEM;
     }
     if (self.accepted_.size() - self.next_ >= ahead && c.more) self.pause();

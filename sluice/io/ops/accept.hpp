@@ -11,25 +11,27 @@
 
 namespace sluice::io {
 
-/// How far connections are accepted before anybody asks for them.
+/// Whether connections are accepted before a caller asks for them.
 enum class accepting : std::uint8_t {
-    ahead,  ///< as they come, on an engine that can
-    /// Never more than was asked for: the others wait in the backlog. Each question is one
-    /// accept4(2) on the calling thread, on every engine, so that as many are accepted in a turn as
-    /// are asked for within its budget; io_uring only polls, once the backlog is empty.
+    ahead,  ///< as they come, on io_uring
+    /// One per next(): the others wait in the backlog. Each next() is one accept4(2) on the calling
+    /// thread, on every engine, so that a turn accepts as many as its budget allows; io_uring only
+    /// polls, once the backlog is empty.
     one_by_one,
 };
 
-/// accept4(2) again and again. Each socket is closed on exec, and non-blocking if its engine wants
-/// that. An error (EMFILE ...) ends one question, not the stream: the next asks again. `fd` is
-/// non-blocking where connections are accepted one by one.
+/// Repeated accept4(2). Each socket is closed on exec, and non-blocking if its engine needs that.
+/// An error (EMFILE ...) ends one next(), not the stream. `fd` is non-blocking where connections
+/// are accepted one by one.
 class accept_stream final : public stream<accept_stream, unique_fd> {
  public:
-    accept_stream(engine& home, int fd, accepting how = accepting::ahead);
+    accept_stream(engine& owner, int fd, accepting how = accepting::ahead);
 
-    [[nodiscard]] bool has_news() const noexcept { return next_ < accepted_.size() || error_ != 0; }
+    [[nodiscard]] bool has_result() const noexcept {
+        return next_ < accepted_.size() || error_ != 0;
+    }
     [[nodiscard]] result<unique_fd> take() noexcept;
-    /// Closes what was accepted and not taken.
+    /// Closes accepted sockets that were not taken.
     void drop() noexcept;
 
  private:
@@ -39,7 +41,7 @@ class accept_stream final : public stream<accept_stream, unique_fd> {
     static const op_kind kind_;
     static const op_kind one_by_one_;
 
-    // The kernel may accept as many as completions fit in one turn before anybody takes them.
+    // The kernel may accept as many as completions fit in one turn before a reader takes them.
     std::vector<unique_fd> accepted_;
     std::size_t next_ = 0;
     int error_ = 0;

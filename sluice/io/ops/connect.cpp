@@ -1,4 +1,4 @@
-// connect(2) and its io_uring counterpart.
+// Implements connect over connect(2) and its io_uring counterpart.
 #include "sluice/io/ops/connect.hpp"
 
 #include <liburing.h>
@@ -12,7 +12,7 @@ const op_kind connect::kind_{.want = interest::out, .attempt = &attempt, .prepar
 int connect::attempt(op& o) noexcept {
     auto& self = static_cast<connect&>(o);
     if (::connect(o.fd(), self.address_, self.length_) == 0) return 0;
-    // The second call asks how the first one went: EISCONN says well (connect(2), EINPROGRESS).
+    // A second call gives the first one's outcome: EISCONN on success (connect(2), EINPROGRESS).
     if (errno == EINPROGRESS || errno == EALREADY) return -EAGAIN;
     return errno == EISCONN ? 0 : -errno;
 }

@@ -1,4 +1,4 @@
-// Connects a socket.
+// Operation that connects a socket (connect(2)).
 #pragma once
 
 #include <sys/socket.h>
@@ -8,12 +8,12 @@
 
 namespace sluice::io {
 
-/// connect(2) on an attached socket; the address stays valid until it completes. ECONNREFUSED where
-/// nobody listens. After an error or a cancel the socket is of no further use.
+/// connect(2) on an attached socket; the address stays valid until it completes. ECONNREFUSED if no
+/// socket listens there. After an error or a cancel the socket is of no further use.
 class connect final : public op {
  public:
-    connect(engine& home, int fd, const sockaddr* address, socklen_t length) noexcept
-        : op{kind_, home, fd}, address_{address}, length_{length} {}
+    connect(engine& owner, int fd, const sockaddr* address, socklen_t length) noexcept
+        : op{kind_, owner, fd}, address_{address}, length_{length} {}
     [[nodiscard]] result<void> await_resume() noexcept;
 
  private:

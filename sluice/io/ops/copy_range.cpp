@@ -1,4 +1,4 @@
-// copy_file_range(2), attempted only: io_uring has no entry for it.
+// Implements copy_range over copy_file_range(2); attempted only, as io_uring has no entry for it.
 #include "sluice/io/ops/copy_range.hpp"
 
 #include <unistd.h>
@@ -11,13 +11,13 @@ namespace sluice::io {
 const op_kind copy_range::kind_{.attempt = &attempt};
 
 int copy_range::attempt(op& o) noexcept {
-    // A count has to fit an int, whatever the kernel could do in one call.
-    constexpr std::size_t most_a_call = std::size_t{1} << 30;
+    // A count has to fit an int, even if the kernel could copy more in one call.
+    constexpr std::size_t max_per_call = std::size_t{1} << 30;
     auto& self = static_cast<copy_range&>(o);
     auto source = static_cast<off_t>(self.offset_);
     auto target = source;
     const auto n = ::copy_file_range(o.fd(), &source, self.to_, &target,
-                                     std::min(self.length_, most_a_call), 0);
+                                     std::min(self.length_, max_per_call), 0);
     return n < 0 ? -errno : static_cast<int>(n);
 }
 

@@ -1,4 +1,4 @@
-// Copies from one file to another inside the kernel.
+// Operation that copies from one file to another in the kernel (copy_file_range(2)).
 #pragma once
 
 #include <cstddef>
@@ -9,13 +9,13 @@
 
 namespace sluice::io {
 
-/// One copy_file_range(2), from a place in one regular file to the same place in another: how many
-/// bytes; 0 where the source ends. A file system that can share blocks copies nothing. It holds the
-/// thread, as io_uring has no such operation: offload it from a loop.
+/// One copy_file_range(2), from an offset in one regular file to the same offset in another: the
+/// number of bytes; 0 where the source ends. A file system that can share blocks copies nothing.
+/// Blocks the thread, as io_uring has no such operation: offload it from an event loop.
 class copy_range final : public op {
  public:
-    copy_range(engine& home, int from, int to, std::uint64_t offset, std::size_t length) noexcept
-        : op{kind_, home, from}, to_{to}, offset_{offset}, length_{length} {}
+    copy_range(engine& owner, int from, int to, std::uint64_t offset, std::size_t length) noexcept
+        : op{kind_, owner, from}, to_{to}, offset_{offset}, length_{length} {}
     [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
 
  private:

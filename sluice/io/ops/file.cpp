@@ -1,4 +1,4 @@
-// pread(2), pwrite(2) and fsync(2) with their io_uring counterparts.
+// Implements file operations over pread(2), pwrite(2), fsync(2) and their io_uring counterparts.
 #include "sluice/io/ops/file.hpp"
 
 #include <liburing.h>
@@ -10,11 +10,11 @@
 namespace sluice::io {
 namespace {
 
-// The kernel takes no more in one call (read(2), write(2)), and a count fits an int.
-constexpr std::size_t most_a_call = 0x7fff'f000;
+// The kernel's limit per call (read(2), write(2)); it fits an int.
+constexpr std::size_t max_per_call = 0x7fff'f000;
 
 unsigned length_of(std::size_t size) noexcept {
-    return static_cast<unsigned>(std::min(size, most_a_call));
+    return static_cast<unsigned>(std::min(size, max_per_call));
 }
 
 }  // namespace
@@ -23,19 +23,19 @@ const op_kind read_at::kind_{.attempt = &attempt, .prepare = &prepare};
 
 int read_at::attempt(op& o) noexcept {
     auto& self = static_cast<read_at&>(o);
-    const auto n = ::pread(o.fd(), self.room_.data(), length_of(self.room_.size()),
+    const auto n = ::pread(o.fd(), self.memory_.data(), length_of(self.memory_.size()),
                            static_cast<off_t>(self.offset_));
     return n < 0 ? -errno : static_cast<int>(n);
 }
 
 void read_at::prepare(op& o, io_uring_sqe& entry) noexcept {
     auto& self = static_cast<read_at&>(o);
-    const unsigned length = length_of(self.room_.size());
+    const unsigned length = length_of(self.memory_.size());
     if (self.registered_ >= 0) {
-        io_uring_prep_read_fixed(&entry, o.fd(), self.room_.data(), length, self.offset_,
+        io_uring_prep_read_fixed(&entry, o.fd(), self.memory_.data(), length, self.offset_,
                                  self.registered_);
     } else {
-        io_uring_prep_read(&entry, o.fd(), self.room_.data(), length, self.offset_);
+        io_uring_prep_read(&entry, o.fd(), self.memory_.data(), length, self.offset_);
     }
 }
 
@@ -43,30 +43,30 @@ const op_kind write_all_at::kind_{.attempt = &attempt, .prepare = &prepare, .com
 
 int write_all_at::attempt(op& o) noexcept {
     auto& self = static_cast<write_all_at&>(o);
-    const auto n = ::pwrite(o.fd(), self.what_.data(), length_of(self.what_.size()),
+    const auto n = ::pwrite(o.fd(), self.data_.data(), length_of(self.data_.size()),
                             static_cast<off_t>(self.offset_));
     return n < 0 ? -errno : static_cast<int>(n);
 }
 
 void write_all_at::prepare(op& o, io_uring_sqe& entry) noexcept {
     auto& self = static_cast<write_all_at&>(o);
-    const unsigned length = length_of(self.what_.size());
+    const unsigned length = length_of(self.data_.size());
     if (self.registered_ >= 0) {
-        io_uring_prep_write_fixed(&entry, o.fd(), self.what_.data(), length, self.offset_,
+        io_uring_prep_write_fixed(&entry, o.fd(), self.data_.data(), length, self.offset_,
                                   self.registered_);
     } else {
-        io_uring_prep_write(&entry, o.fd(), self.what_.data(), length, self.offset_);
+        io_uring_prep_write(&entry, o.fd(), self.data_.data(), length, self.offset_);
     }
 }
 
 verdict write_all_at::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<write_all_at&>(o);
-    // A device that takes nothing and says nothing would be asked for ever.
+    // A device that takes nothing without an error would be retried for ever.
     self.set_raw_result(c.result == 0 ? -EIO : c.result);
     if (c.result <= 0) return verdict::done;
-    self.what_ = self.what_.subspan(static_cast<std::size_t>(c.result));
+    self.data_ = self.data_.subspan(static_cast<std::size_t>(c.result));
     self.offset_ += static_cast<std::uint64_t>(c.result);
-    return self.what_.empty() ? verdict::done : verdict::again;
+    return self.data_.empty() ? verdict::done : verdict::again;
 }
 
 result<std::size_t> write_all_at::await_resume() noexcept {

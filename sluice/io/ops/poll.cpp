@@ -1,4 +1,4 @@
-// poll(2) and its io_uring counterpart.
+// Implements poll over poll(2) and its io_uring counterpart.
 #include "sluice/io/ops/poll.hpp"
 
 #include <liburing.h>

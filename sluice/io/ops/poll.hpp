@@ -1,4 +1,4 @@
-// Waits until a descriptor is ready.
+// Operation that waits until a descriptor is ready (poll(2)).
 #pragma once
 
 #include "sluice/base/result.hpp"
@@ -7,16 +7,16 @@
 namespace sluice::io {
 
 /// poll(2) for one descriptor: completes when it can be read or written without waiting, or has
-/// ended. For descriptors that only readiness works for, and those that other processes share.
+/// ended. For descriptors that support only readiness, and for those that other processes share.
 class poll final : public op {
  public:
     /// `want` is in or out.
-    poll(engine& home, int fd, interest want) noexcept
-        : op{want == interest::in ? in_ : out_, home, fd} {}
+    poll(engine& owner, int fd, interest want) noexcept
+        : op{want == interest::in ? in_ : out_, owner, fd} {}
     [[nodiscard]] result<void> await_resume() noexcept;
 
-    /// One look, for attempts on descriptors that may be blocking: 0 if ready, else -EAGAIN or
-    /// another -errno.
+    /// One poll(2) without waiting, for attempts on descriptors that may be blocking: 0 if ready,
+    /// else -EAGAIN or another -errno.
     [[nodiscard]] static int look(int fd, interest want) noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// Receives from a socket: into a buffer of the pool as a stream of leases, or into given memory.
+// Operations that receive from a socket: a stream of leases, or into given memory.
 #pragma once
 
 #include <sys/socket.h>
@@ -14,19 +14,19 @@
 
 namespace sluice::io {
 
-/// recv(2) again and again, each time into a buffer of the engine's pool: a descriptor that waits
-/// holds none. An empty lease is the end of the stream, which stays so. On io_uring the kernel
-/// receives ahead of the reader, at most about `ahead` buffers, and none as long as each is filled.
+/// Repeated recv(2), each into a buffer of the engine's pool: a descriptor that waits holds none.
+/// An empty lease is the end of the stream, also on later calls. On io_uring the kernel receives
+/// ahead of the reader, at most about `ahead` buffers, and none as long as each is filled.
 class recv_stream final : public stream<recv_stream, lease> {
  public:
     static constexpr std::uint16_t ahead = 4;
 
-    recv_stream(engine& home, int fd) noexcept : stream{kind_, home, fd} {}
+    recv_stream(engine& owner, int fd) noexcept : stream{kind_, owner, fd} {}
     ~recv_stream() { drop(); }
 
-    [[nodiscard]] bool has_news() const noexcept { return count_ > 0 || end_ != open; }
+    [[nodiscard]] bool has_result() const noexcept { return count_ > 0 || end_ != open; }
     [[nodiscard]] result<lease> take() noexcept;
-    /// Gives back what was received and not taken.
+    /// Returns received buffers that were not taken.
     void drop() noexcept;
 
  private:
@@ -39,19 +39,19 @@ class recv_stream final : public stream<recv_stream, lease> {
 
     // Small, in this order: there is one of these in each idle connection.
     std::uint16_t count_ = 0;
-    std::uint16_t first_ = 0;  // buffers received and not taken, linked by their notes
+    std::uint16_t first_ = 0;  // buffers received and not taken, by their buffer_link
     std::uint16_t last_ = 0;
-    bool floods_ = true;       // the last buffer was filled, or there was none yet
+    bool last_filled_ = true;  // the last buffer was filled, or there was none yet
     std::int32_t end_ = open;  // 0 at the end of the stream, else a negative errno
 };
 
-/// One recv(2) into memory that stays valid until it completes. The count received; 0 at the end
-/// of the stream. With `flags` MSG_WAITALL, on io_uring, only a full one or the end; an error that
-/// comes behind a part is then lost, and the next recv gives the end.
+/// One recv(2) into memory that stays valid until it completes. The number of bytes; 0 at the end
+/// of the stream. With `flags` MSG_WAITALL, on io_uring, only the full size or the end; an error
+/// after a part is then lost, and the next recv gives the end.
 class recv_into final : public op {
  public:
-    recv_into(engine& home, int fd, mutable_bytes room, int flags = 0) noexcept
-        : op{kind_, home, fd}, room_{room}, flags_{flags} {}
+    recv_into(engine& owner, int fd, mutable_bytes memory, int flags = 0) noexcept
+        : op{kind_, owner, fd}, memory_{memory}, flags_{flags} {}
     [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
 
  private:
@@ -59,7 +59,7 @@ class recv_into final : public op {
     static void prepare(op& o, io_uring_sqe& entry) noexcept;
     static const op_kind kind_;
 
-    mutable_bytes room_;
+    mutable_bytes memory_;
     int flags_;
 };
 

@@ -1,4 +1,4 @@
-// One look at what a socket has received.
+// recv_now(): one recv(2) that does not wait.
 #pragma once
 
 #include <cerrno>
@@ -8,10 +8,10 @@
 
 namespace sluice::io {
 
-/// One recv(2) that does not wait, on any engine: the count, 0 at the end of the stream, or a
-/// negative errno; -EAGAIN where nothing has come. For memory that is not to be held meanwhile.
-[[nodiscard]] inline int recv_now(int socket, mutable_bytes room) noexcept {
-    const auto n = call_recv(socket, room, MSG_DONTWAIT);
+/// Any engine: the number of bytes, 0 at the end of the stream, or a negative errno; -EAGAIN if
+/// nothing has come. For memory that a waiting coroutine should not hold.
+[[nodiscard]] inline int recv_now(int socket, mutable_bytes memory) noexcept {
+    const auto n = call_recv(socket, memory, MSG_DONTWAIT);
     return n < 0 ? -errno : static_cast<int>(n);
 }
 

@@ -1,4 +1,4 @@
-// send(2) and its io_uring counterpart.
+// Implements send and send_all over send(2) and its io_uring counterpart.
 #include "sluice/io/ops/send.hpp"
 
 #include <liburing.h>
@@ -11,38 +11,38 @@
 namespace sluice::io {
 
 const op_kind send::kind_{
-    .want = interest::out, .eager = true, .attempt = &attempt, .prepare = &prepare};
+    .want = interest::out, .inline_first = true, .attempt = &attempt, .prepare = &prepare};
 
 int send::attempt(op& o) noexcept {
     auto& self = static_cast<send&>(o);
-    const auto n = call_send(o.fd(), self.what_, self.flags_ | MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto n = call_send(o.fd(), self.data_, self.flags_ | MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0) return -errno;
-    self.set_drained(static_cast<std::size_t>(n) < self.what_.size() && !self.mapped_);
+    self.set_drained(static_cast<std::size_t>(n) < self.data_.size() && !self.mapped_);
     return static_cast<int>(n);
 }
 
 void send::prepare(op& o, io_uring_sqe& entry) noexcept {
     auto& self = static_cast<send&>(o);
-    io_uring_prep_send(&entry, o.fd(), self.what_.data(), self.what_.size(),
+    io_uring_prep_send(&entry, o.fd(), self.data_.data(), self.data_.size(),
                        self.flags_ | MSG_NOSIGNAL);
 }
 
 const op_kind send_all::kind_{.want = interest::out,
-                              .eager = true,
+                              .inline_first = true,
                               .attempt = &attempt,
                               .prepare = &prepare,
                               .complete = &complete};
 
 int send_all::attempt(op& o) noexcept {
     auto& self = static_cast<send_all&>(o);
-    const auto n = call_send(o.fd(), self.what_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto n = call_send(o.fd(), self.data_, MSG_DONTWAIT | MSG_NOSIGNAL);
     return n < 0 ? -errno : static_cast<int>(n);
 }
 
 void send_all::prepare(op& o, io_uring_sqe& entry) noexcept {
     auto& self = static_cast<send_all&>(o);
-    // With MSG_WAITALL the kernel itself goes on after a short send.
-    io_uring_prep_send(&entry, o.fd(), self.what_.data(), self.what_.size(),
+    // With MSG_WAITALL the kernel itself continues after a short send.
+    io_uring_prep_send(&entry, o.fd(), self.data_.data(), self.data_.size(),
                        MSG_NOSIGNAL | MSG_WAITALL);
 }
 
@@ -50,8 +50,8 @@ verdict send_all::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<send_all&>(o);
     self.set_raw_result(c.result);
     if (c.result < 0) return verdict::done;
-    self.what_ = self.what_.subspan(static_cast<std::size_t>(c.result));
-    return self.what_.empty() ? verdict::done : verdict::again;
+    self.data_ = self.data_.subspan(static_cast<std::size_t>(c.result));
+    return self.data_.empty() ? verdict::done : verdict::again;
 }
 
 result<std::size_t> send_all::await_resume() noexcept {

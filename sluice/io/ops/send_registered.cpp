@@ -1,4 +1,4 @@
-// IORING_OP_SEND_ZC, from memory that is registered or pinned for the occasion.
+// Implements send_registered over IORING_OP_SEND_ZC.
 #include "sluice/io/ops/send_registered.hpp"
 
 #include <liburing.h>
@@ -6,15 +6,15 @@
 
 namespace sluice::io {
 
-// No attempt: engines that attempt have no such buffers.
+// No attempt: engines that attempt have no registered buffers.
 const op_kind send_registered::kind_{
-    .want = interest::out, .lends_memory = true, .prepare = &prepare};
+    .want = interest::out, .sends_registered = true, .prepare = &prepare};
 
 void send_registered::prepare(op& o, io_uring_sqe& entry) noexcept {
     auto& self = static_cast<send_registered&>(o);
     self.set_buffer(self.from_.id());
-    // With MSG_WAITALL the kernel itself goes on after a short send.
-    io_uring_prep_send_zc(&entry, o.fd(), self.what_.data(), self.what_.size(),
+    // With MSG_WAITALL the kernel itself continues after a short send.
+    io_uring_prep_send_zc(&entry, o.fd(), self.data_.data(), self.data_.size(),
                           MSG_NOSIGNAL | MSG_WAITALL, 0);
     if (self.from_.index() < 0) return;
     entry.ioprio |= IORING_RECVSEND_FIXED_BUF;

@@ -1,4 +1,4 @@
-// Sends from a registered buffer without copying it into the kernel.
+// Zero-copy send from a registered buffer (io_uring).
 #pragma once
 
 #include <cstddef>
@@ -9,18 +9,18 @@
 
 namespace sluice::io {
 
-/// IORING_OP_SEND_ZC of bytes in a registered_buffer, with IORING_RECVSEND_FIXED_BUF where that has
-/// an index (io_uring_enter(2)): how much the kernel took, all of it unless a cancel or an error
-/// came in between. It is over then, whether or not the peer has read: the buffer owes the note,
-/// and may be written to when it is idle. EOPNOTSUPP on a socket that cannot do it; ENOMEM and
-/// ENOBUFS where too much is pinned (RLIMIT_MEMLOCK): then send() does. Only on the engine that the
-/// buffer belongs to.
+/// IORING_OP_SEND_ZC of bytes in a registered_buffer, with IORING_RECVSEND_FIXED_BUF if that has an
+/// index (io_uring_enter(2)): the bytes that the kernel took, all of them unless a cancel or an
+/// error came in between. It may complete before the peer has read: the buffer waits for the
+/// notification, and may be written to when it is idle. EOPNOTSUPP on a socket that cannot do it;
+/// ENOMEM and ENOBUFS if too much is pinned (RLIMIT_MEMLOCK): use send() then. Only on the buffer's
+/// engine.
 class send_registered final : public op {
  public:
     /// `length` bytes from `offset` on, all within the buffer.
-    send_registered(engine& home, int socket, const registered_buffer& from, std::size_t offset,
+    send_registered(engine& owner, int socket, const registered_buffer& from, std::size_t offset,
                     std::size_t length) noexcept
-        : op{kind_, home, socket}, from_{from}, what_{from.bytes().subspan(offset, length)} {}
+        : op{kind_, owner, socket}, from_{from}, data_{from.bytes().subspan(offset, length)} {}
     [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
 
  private:
@@ -28,7 +28,7 @@ class send_registered final : public op {
     static const op_kind kind_;
 
     const registered_buffer& from_;
-    const_bytes what_;
+    const_bytes data_;
 };
 
 }  // namespace sluice::io

@@ -1,4 +1,4 @@
-// MSG_ZEROCOPY with its notes.
+// Implements send_zero_copy over MSG_ZEROCOPY and its notifications.
 #include "sluice/io/ops/send_zero_copy.hpp"
 
 #include <linux/errqueue.h>
@@ -15,28 +15,29 @@ const op_kind send_zero_copy::kind_{.want = interest::out, .attempt = &attempt};
 
 int send_zero_copy::attempt(op& o) noexcept {
     auto& self = static_cast<send_zero_copy&>(o);
-    const auto n = ::send(o.fd(), self.what_.data(), self.what_.size(),
+    const auto n = ::send(o.fd(), self.data_.data(), self.data_.size(),
                           MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL);
-    // A part says little: it may be for want of room, or of pages that a file has no more.
+    // A short send is ambiguous: a full socket, or pages that the file has no more.
     return n < 0 ? -errno : static_cast<int>(n);
 }
 
 result<std::uint32_t> take_zero_copy_notes(int socket) noexcept {
     std::uint32_t freed = 0;
     for (;;) {
-        alignas(cmsghdr) std::array<char, 128> room{};
+        alignas(cmsghdr) std::array<char, 128> control{};
         msghdr message{};
-        message.msg_control = room.data();
-        message.msg_controllen = room.size();
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
         if (::recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN) return freed;
             return failure_of(errno);
         }
         for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
-            sock_extended_err note{};
-            std::memcpy(&note, CMSG_DATA(at), sizeof note);
-            if (note.ee_origin == SO_EE_ORIGIN_ZEROCOPY) freed += note.ee_data - note.ee_info + 1;
+            sock_extended_err notification{};
+            std::memcpy(&notification, CMSG_DATA(at), sizeof notification);
+            if (notification.ee_origin == SO_EE_ORIGIN_ZEROCOPY)
+                freed += notification.ee_data - notification.ee_info + 1;
         }
     }
 }

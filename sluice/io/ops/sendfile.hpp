@@ -1,4 +1,4 @@
-// Sends a part of a file to a socket, or to another file, inside the kernel.
+// Operation that sends a part of a file to a socket or another file in the kernel (sendfile(2)).
 #pragma once
 
 #include <cstddef>
@@ -9,16 +9,16 @@
 
 namespace sluice::io {
 
-/// One sendfile(2): how many bytes the socket took; 0 where the file ends. io_uring has no such
-/// operation: there it waits for room and attempts, as on epoll. The socket must be non-blocking,
-/// on every engine: the call has no flag for that. A file gets it at its position, is always ready,
-/// and holds the thread.
+/// One sendfile(2): the bytes that the target took; 0 where the file ends. io_uring has no such
+/// operation: it polls the socket and attempts, as epoll does. The socket must be non-blocking, on
+/// every engine: the call has no flag for that. A target file is written at its own position, is
+/// always ready, and blocks the thread.
 class sendfile final : public op {
  public:
     enum class into : std::uint8_t { socket, file };
-    sendfile(engine& home, int target, int file, std::uint64_t offset, std::size_t length,
+    sendfile(engine& owner, int target, int file, std::uint64_t offset, std::size_t length,
              into what = into::socket) noexcept
-        : op{what == into::socket ? to_socket_ : to_file_, home, target},
+        : op{what == into::socket ? to_socket_ : to_file_, owner, target},
           file_{file},
           offset_{offset},
           length_{length} {}

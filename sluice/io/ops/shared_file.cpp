@@ -1,4 +1,4 @@
-// Looks with poll(2), then reads or writes.
+// Implements read_shared and write_shared: poll(2), then read(2) or write(2).
 #include "sluice/io/ops/shared_file.hpp"
 
 #include <unistd.h>
@@ -15,8 +15,8 @@ const op_kind read_shared::kind_{.want = interest::in, .attempt = &attempt};
 
 int read_shared::attempt(op& o) noexcept {
     auto& self = static_cast<read_shared&>(o);
-    if (const int seen = poll::look(o.fd(), interest::in); seen < 0) return seen;
-    const auto n = ::read(o.fd(), self.room_.data(), self.room_.size());
+    if (const int ready = poll::look(o.fd(), interest::in); ready < 0) return ready;
+    const auto n = ::read(o.fd(), self.memory_.data(), self.memory_.size());
     return n < 0 ? -errno : static_cast<int>(n);
 }
 
@@ -25,9 +25,9 @@ const op_kind write_shared::kind_{
 
 int write_shared::attempt(op& o) noexcept {
     auto& self = static_cast<write_shared&>(o);
-    if (const int seen = poll::look(o.fd(), interest::out); seen < 0) return seen;
+    if (const int ready = poll::look(o.fd(), interest::out); ready < 0) return ready;
     const auto n =
-        ::write(o.fd(), self.what_.data(), std::min<std::size_t>(self.what_.size(), PIPE_BUF));
+        ::write(o.fd(), self.data_.data(), std::min<std::size_t>(self.data_.size(), PIPE_BUF));
     return n < 0 ? -errno : static_cast<int>(n);
 }
 
@@ -35,8 +35,8 @@ verdict write_shared::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<write_shared&>(o);
     self.set_raw_result(c.result);
     if (c.result < 0) return verdict::done;
-    self.what_ = self.what_.subspan(static_cast<std::size_t>(c.result));
-    return self.what_.empty() ? verdict::done : verdict::again;
+    self.data_ = self.data_.subspan(static_cast<std::size_t>(c.result));
+    return self.data_.empty() ? verdict::done : verdict::again;
 }
 
 result<std::size_t> write_shared::await_resume() noexcept {

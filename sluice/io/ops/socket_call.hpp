@@ -1,4 +1,4 @@
-// recv(2) and send(2) as plain system calls, for where a message must cost no more than those.
+// recv(2) and send(2) as plain system calls, without the overhead of libc's wrappers.
 #pragma once
 
 #include <sys/socket.h>
@@ -11,23 +11,24 @@
 
 namespace sluice::io {
 
-/// recv(2). In a process of several threads libc's own is a point of cancellation (pthreads(7)),
-/// which is set up and taken down around each call; nothing here cancels threads. Sanitizers know
-/// only libc's.
-[[nodiscard]] inline ssize_t call_recv(int socket, mutable_bytes room, int flags) noexcept {
+/// recv(2). In a process of several threads libc's wrapper is a cancellation point (pthreads(7)),
+/// which is set up and taken down around each call; sluice cancels no threads. Sanitizers intercept
+/// only libc's wrapper.
+[[nodiscard]] inline ssize_t call_recv(int socket, mutable_bytes memory, int flags) noexcept {
     if constexpr (address_sanitizer || thread_sanitizer) {
-        return ::recv(socket, room.data(), room.size(), flags);
+        return ::recv(socket, memory.data(), memory.size(), flags);
     } else {
-        return ::syscall(SYS_recvfrom, socket, room.data(), room.size(), flags, nullptr, nullptr);
+        return ::syscall(SYS_recvfrom, socket, memory.data(), memory.size(), flags, nullptr,
+                         nullptr);
     }
 }
 
 /// send(2), likewise.
-[[nodiscard]] inline ssize_t call_send(int socket, const_bytes what, int flags) noexcept {
+[[nodiscard]] inline ssize_t call_send(int socket, const_bytes data, int flags) noexcept {
     if constexpr (address_sanitizer || thread_sanitizer) {
-        return ::send(socket, what.data(), what.size(), flags);
+        return ::send(socket, data.data(), data.size(), flags);
     } else {
-        return ::syscall(SYS_sendto, socket, what.data(), what.size(), flags, nullptr, 0);
+        return ::syscall(SYS_sendto, socket, data.data(), data.size(), flags, nullptr, 0);
     }
 }
 

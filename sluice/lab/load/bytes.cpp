@@ -1,4 +1,4 @@
-// Receives and drops, or sends the same megabytes again and again.
+// Implements the bulk loads download() and upload() over epoll.
 #include "sluice/lab/load/bytes.hpp"
 
 #include <linux/sockios.h>
@@ -17,14 +17,14 @@
 namespace sluice::lab {
 namespace {
 
-/// What is sent at a time. It stays in the caches of the load's core, so that reading it costs the
+/// Bytes per send(2). The buffer stays in the caches of the load's core, so that reading it costs
 /// least.
 constexpr std::size_t piece = std::size_t{256} << 10;
 
 struct bytes_client {
     unique_fd fd;
     std::uint64_t moved = 0;
-    bool sent = false;  // of an upload: all of it
+    bool sent = false;  // upload: all bytes are in the socket
     bool done = false;
 };
 
@@ -38,21 +38,21 @@ class mover {
         }
     }
 
-    /// Until all are done.
+    /// Runs `move` on ready clients until all are done.
     template <class Move>
     outcome run(Move move) {
         outcome seen;
         const window counted{options_.server};
         while (left_ > 0) {
-            const bool looks = seen.seconds <= 0 && is_sent();
-            const auto patience = looks            ? load_clock::duration{look_again}
-                                  : options_.spins ? load_clock::duration::zero()
-                                                   : forever;
-            for (const epoll_event& event : ready_.wait(patience)) {
+            const bool checks = seen.seconds <= 0 && is_sent();
+            const auto timeout = checks           ? load_clock::duration{check_interval}
+                                 : options_.spins ? load_clock::duration::zero()
+                                                  : forever;
+            for (const epoll_event& event : ready_.wait(timeout)) {
                 bytes_client& c = clients_[static_cast<std::size_t>(event.data.u64)];
                 if (!c.done) move(c, event);
             }
-            if (looks && is_taken()) counted.close(seen);
+            if (checks && is_acknowledged()) counted.close(seen);
         }
         if (seen.seconds > 0) {
             seen.whole_seconds = in_seconds(load_clock::now() - counted.begun());
@@ -73,13 +73,13 @@ class mover {
 
  private:
     static constexpr load_clock::duration forever{-1};
-    static constexpr auto look_again = std::chrono::microseconds{100};
+    static constexpr auto check_interval = std::chrono::microseconds{100};
 
     [[nodiscard]] bool is_sent() const {
         return std::ranges::all_of(clients_, &bytes_client::sent);
     }
-    /// Whether the other side's kernel has all bytes that were sent (tcp(7), SIOCOUTQ).
-    [[nodiscard]] bool is_taken() const {
+    /// Whether the peer's kernel has acknowledged all sent bytes (tcp(7), SIOCOUTQ is 0).
+    [[nodiscard]] bool is_acknowledged() const {
         return std::ranges::all_of(clients_, [](const bytes_client& c) {
             int left = 0;
             return !c.fd || ::ioctl(c.fd.get(), SIOCOUTQ, &left) != 0 || left == 0;
@@ -104,7 +104,7 @@ std::expected<outcome, std::string> download(const bytes_options& o) {
             if (got < 0) give_up("a download was cut off", static_cast<int>(-got));
             all.finish(c);
         });
-    } catch (const trouble& what) {
+    } catch (const load_error& what) {
         return std::unexpected{std::string{what.what()}};
     }
 }
@@ -133,7 +133,7 @@ std::expected<outcome, std::string> upload(const bytes_options& o) {
             if (got < 0) give_up("an upload was refused at its end", static_cast<int>(-got));
             all.finish(c);
         });
-    } catch (const trouble& what) {
+    } catch (const load_error& what) {
         return std::unexpected{std::string{what.what()}};
     }
 }

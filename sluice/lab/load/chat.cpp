@@ -1,4 +1,4 @@
-// Joins a room with everybody, and sends as much as is delivered, or as is due.
+// Implements the chat load: senders and members of one room, within a window or at a rate.
 #include "sluice/lab/load/chat.hpp"
 
 #include <fmt/format.h>
@@ -22,31 +22,32 @@ namespace {
 
 constexpr std::string_view mark = "@";
 constexpr std::size_t digits = 16;
-constexpr auto quiet = std::chrono::milliseconds{100};  // nothing more is coming
+constexpr auto idle_timeout = std::chrono::milliseconds{100};  // after it the chat counts as idle
 
 struct peer {
     unique_fd fd;
     bool listens = false;
     std::string unsent;
-    std::string rest;  // of a line that is not whole
+    std::string rest;  // an incompletely received mark
 };
 
-class room {
+class chat_clients {
  public:
-    explicit room(const chat_options& o) : options_{o}, dial_{o.where}, plain_(o.size, 'x') {
+    explicit chat_clients(const chat_options& o)
+        : options_{o}, dial_{o.where}, plain_(o.size, 'x') {
         for (std::size_t i = 0; i < o.senders; ++i) join(fmt::format("/nick s{:05}\n", i), false);
         for (std::size_t i = 0; i < o.members; ++i) join({}, true);
-        settle();
+        drain();
         calibrate();
     }
 
     [[nodiscard]] double delivered() const {
-        return static_cast<double>(bytes_) / bytes_a_delivery_;
+        return static_cast<double>(bytes_) / bytes_per_delivery_;
     }
     [[nodiscard]] const histogram& latencies() const noexcept { return latencies_; }
-    void keep_from(time_point when) noexcept { kept_from_ = when.time_since_epoch().count(); }
+    void record_from(time_point when) noexcept { record_from_ = when.time_since_epoch().count(); }
 
-    /// Fills the window again, and takes in what came; whether anything did.
+    /// Fills the window and receives. Whether any socket was ready.
     bool turn() {
         const double outstanding =
             static_cast<double>(sent_) - delivered() / static_cast<double>(options_.members);
@@ -54,66 +55,70 @@ class room {
         const double free = static_cast<double>(window) - outstanding;
         if (free >= static_cast<double>(options_.senders)) {
             const auto each = static_cast<std::size_t>(free) / options_.senders;
-            for (std::size_t i = 0; i < options_.senders; ++i) say(peers_[i], plain_, each);
+            for (std::size_t i = 0; i < options_.senders; ++i)
+                send_messages(peers_[i], plain_, each);
         }
-        return take_in(patience(), false);
+        return receive(poll_timeout(), false);
     }
-    /// Says what was due at `due`.
-    void say_at(time_point due) { say(peers_[next_++ % options_.senders], text_for(due), 1); }
-    bool listen() { return take_in(patience(), true); }
-    void settle_timed() {
-        while (take_in(quiet, true)) {
+    /// Sends the message that was due at `due`.
+    void send_due(time_point due) {
+        send_messages(peers_[next_++ % options_.senders], text_for(due), 1);
+    }
+    bool receive_timed() { return receive(poll_timeout(), true); }
+    void drain_timed() {
+        while (receive(idle_timeout, true)) {
         }
     }
     [[nodiscard]] std::uint64_t timed() const noexcept { return timed_; }
 
  private:
-    /// Short, for messages fall due meanwhile.
-    [[nodiscard]] load_clock::duration patience() const noexcept {
+    /// Short, so that messages due in the meantime are not late.
+    [[nodiscard]] load_clock::duration poll_timeout() const noexcept {
         if (!options_.sleeps) return load_clock::duration::zero();
         return std::chrono::microseconds{200};
     }
 
-    void join(const std::string& say, bool listens) {
+    void join(const std::string& command, bool listens) {
         peer p;
         p.fd = dial_.dial_and_wait();
         p.listens = listens;
-        if (!say.empty() && ::send(p.fd.get(), say.data(), say.size(), MSG_NOSIGNAL) < 0) {
+        if (!command.empty() &&
+            ::send(p.fd.get(), command.data(), command.size(), MSG_NOSIGNAL) < 0) {
             give_up("cannot join the chat", errno);
         }
-        await(p, say.empty() ? "* welcome" : "* you are now");
+        wait_for(p, command.empty() ? "* welcome" : "* you are now");
         ready_.add(p.fd.get(), peers_.size());
         peers_.push_back(std::move(p));
     }
 
-    static void await(const peer& p, std::string_view answer) {
-        constexpr int patience_ms = 10'000;
-        std::string said;
+    static void wait_for(const peer& p, std::string_view answer) {
+        constexpr int timeout_ms = 10'000;
+        std::string received;
         std::array<char, 4096> space{};
-        while (!said.contains(answer)) {
+        while (!received.contains(answer)) {
             pollfd one{.fd = p.fd.get(), .events = POLLIN, .revents = 0};
-            if (::poll(&one, 1, patience_ms) != 1) {
+            if (::poll(&one, 1, timeout_ms) != 1) {
                 give_up(fmt::format("the chat did not say '{}' within 10 s", answer));
             }
             const ssize_t got = ::recv(p.fd.get(), space.data(), space.size(), 0);
             if (got <= 0) give_up("the chat closed a connection on joining");
-            said.append(space.data(), static_cast<std::size_t>(got));
+            received.append(space.data(), static_cast<std::size_t>(got));
         }
     }
 
-    void settle() {
-        while (take_in(quiet, false)) {
+    void drain() {
+        while (receive(idle_timeout, false)) {
         }
     }
 
-    /// How many bytes one message is when it is delivered: each sender says one.
+    /// Measures the bytes of a delivered message: every sender sends one.
     void calibrate() {
         const auto before = bytes_;
-        for (std::size_t i = 0; i < options_.senders; ++i) say(peers_[i], plain_, 1);
-        settle();
+        for (std::size_t i = 0; i < options_.senders; ++i) send_messages(peers_[i], plain_, 1);
+        drain();
         const auto deliveries = static_cast<double>(options_.senders * options_.members);
-        bytes_a_delivery_ = static_cast<double>(bytes_ - before) / deliveries;
-        if (bytes_a_delivery_ < static_cast<double>(options_.size)) {
+        bytes_per_delivery_ = static_cast<double>(bytes_ - before) / deliveries;
+        if (bytes_per_delivery_ < static_cast<double>(options_.size)) {
             give_up(fmt::format("a message of {} bytes did not reach every member", options_.size));
         }
         sent_ = 0;
@@ -126,7 +131,7 @@ class room {
         return text;
     }
 
-    void say(peer& p, std::string_view text, std::size_t times) {
+    void send_messages(peer& p, std::string_view text, std::size_t times) {
         for (std::size_t i = 0; i < times; ++i) {
             p.unsent += text;
             p.unsent += '\n';
@@ -142,8 +147,8 @@ class room {
         if (n > 0) p.unsent.erase(0, static_cast<std::size_t>(n));
     }
 
-    bool take_in(load_clock::duration patience, bool is_timed) {
-        const auto ready = ready_.wait(patience);
+    bool receive(load_clock::duration timeout, bool is_timed) {
+        const auto ready = ready_.wait(timeout);
         for (const epoll_event& event : ready) {
             peer& p = peers_[static_cast<std::size_t>(event.data.u64)];
             push(p);
@@ -164,29 +169,29 @@ class room {
         while ((got = ::recv(p.fd.get(), space.data(), space.size(), MSG_DONTWAIT)) > 0) {
             sum += got;
             p.rest.append(space.data(), static_cast<std::size_t>(got));
-            note_all(p, load_clock::now());
+            record_marks(p, load_clock::now());
         }
         if (sum > 0) return sum;
         return got == 0 ? 0 : -errno;
     }
 
-    void note_all(peer& p, time_point now) {
+    void record_marks(peer& p, time_point now) {
         std::size_t at = 0;
         std::size_t next = 0;
         while ((next = p.rest.find(mark, at)) != std::string::npos &&
                next + mark.size() + digits <= p.rest.size()) {
             at = next + mark.size() + digits;
-            note(std::string_view{p.rest}.substr(next + mark.size(), digits), now);
+            record_latency(std::string_view{p.rest}.substr(next + mark.size(), digits), now);
         }
         p.rest.erase(0, next == std::string::npos ? p.rest.size() : next);
     }
 
-    void note(std::string_view number, time_point now) {
+    void record_latency(std::string_view number, time_point now) {
         time_point::rep due = 0;
         const auto* last = number.data() + number.size();
         const auto [end, status] = std::from_chars(number.data(), last, due, 16);
-        // An address in a prefix may hold the mark, too.
-        if (status != std::errc{} || end != last || due < kept_from_) return;
+        // The address in a message's prefix may contain the mark, too.
+        if (status != std::errc{} || end != last || due < record_from_) return;
         const auto took = std::max<time_point::rep>(0, now.time_since_epoch().count() - due);
         latencies_.add(static_cast<std::uint64_t>(took));
         ++timed_;
@@ -200,13 +205,13 @@ class room {
     std::size_t next_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t bytes_ = 0;
-    double bytes_a_delivery_ = 1;
-    time_point::rep kept_from_ = 0;
+    double bytes_per_delivery_ = 1;
+    time_point::rep record_from_ = 0;
     std::uint64_t timed_ = 0;
     histogram latencies_;
 };
 
-double run_until(room& all, time_point end) {
+double run_until(chat_clients& all, time_point end) {
     double idle = 0;
     auto before = load_clock::now();
     while (before < end) {
@@ -218,7 +223,7 @@ double run_until(room& all, time_point end) {
     return idle;
 }
 
-outcome run_full(room& all, const chat_options& o) {
+outcome run_full(chat_clients& all, const chat_options& o) {
     outcome seen;
     run_until(all, load_clock::now() + seconds_of(o.warmup));
     const window counted{o.server};
@@ -229,17 +234,17 @@ outcome run_full(room& all, const chat_options& o) {
     return seen;
 }
 
-outcome run_paced(room& all, const chat_options& o) {
+outcome run_paced(chat_clients& all, const chat_options& o) {
     outcome seen;
     const auto start = load_clock::now();
     const auto first = start + seconds_of(o.warmup);
     const auto end = first + seconds_of(o.measured);
     pacing messages{start, o.rate};
-    all.keep_from(first);
+    all.record_from(first);
     std::optional<window> counted;
     double before = 0;
     std::uint64_t due = 0;
-    // Whoever was kept from its core at the end sends what was due all the same.
+    // After a run-queue wait at the end, the load still sends all due messages.
     for (auto now = start; now < end || messages.next() < end; now = load_clock::now()) {
         if (!counted && now >= first) {
             before = all.delivered();
@@ -248,13 +253,13 @@ outcome run_paced(room& all, const chat_options& o) {
         while (messages.is_due(now) && messages.next() < end) {
             const auto when = messages.take();
             if (when >= first) ++due;
-            all.say_at(when);
+            all.send_due(when);
         }
-        all.listen();
+        all.receive_timed();
     }
     if (counted) counted->close(seen);
     seen.amount = all.delivered() - before;
-    all.settle_timed();
+    all.drain_timed();
     const auto expected = due * o.members;
     seen.errors = expected > all.timed() ? expected - all.timed() : 0;
     seen.latencies = all.latencies();
@@ -265,9 +270,9 @@ outcome run_paced(room& all, const chat_options& o) {
 
 std::expected<outcome, std::string> chat(const chat_options& o) {
     try {
-        room all{o};
+        chat_clients all{o};
         return o.rate > 0 ? run_paced(all, o) : run_full(all, o);
-    } catch (const trouble& what) {
+    } catch (const load_error& what) {
         return std::unexpected{std::string{what.what()}};
     }
 }

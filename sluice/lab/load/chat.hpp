@@ -1,4 +1,4 @@
-// A chat's members: some speak, all listen, and every delivery is counted.
+// Chat load: senders and members of one room; counts every delivery.
 #pragma once
 
 #include <cstddef>
@@ -14,22 +14,23 @@ namespace sluice::lab {
 struct chat_options {
     net::address where;
     std::size_t senders = 4;
-    std::size_t members = 90;  ///< who listen, beside the senders
-    std::size_t size = 64;     ///< bytes of a message's text, 32 or more
-    std::size_t window = 256;  ///< messages sent and not delivered to all; one a sender at least
-    /// Messages a second, each timed from when it was due to when a member had it; 0: as many as
-    /// are delivered, within the window.
+    std::size_t members = 90;  ///< members that only receive
+    std::size_t size = 64;     ///< bytes per message text, at least 32
+    /// Messages not yet delivered to all; at least one per sender.
+    std::size_t window = 256;
+    /// Messages per second, each timed from when it was due to its delivery; 0: as many as are
+    /// delivered, within the window.
     double rate = 0;
-    double warmup = 0.3;  ///< seconds before what counts
+    double warmup = 0.3;  ///< seconds before the measurement
     double measured = 1;  ///< seconds
-    /// Waits where it could look again and again, as it must on a core that it shares.
+    /// Sleeps instead of polling, as a load on a shared core must.
     bool sleeps = false;
     watched server = {};
 };
 
-/// Joins, speaks, listens; `amount` is deliveries. Without a rate, what is delivered is discarded
-/// inside the kernel and counted by its bytes, so that the load costs less than the server. Runs on
-/// the calling thread; the error is a sentence without its full stop.
+/// Joins all clients, sends and receives; `amount` is deliveries. Without a rate the kernel
+/// discards deliveries and the load counts their bytes, so that it costs less than the server. Runs
+/// on the calling thread; the error is a sentence without its full stop.
 [[nodiscard]] std::expected<outcome, std::string> chat(const chat_options& o);
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// Opens both files, and takes the time between.
+// Implements the copy load: copies a file with a strategy and measures the time.
 #include "sluice/lab/load/copy.hpp"
 
 #include <fcntl.h>
@@ -22,25 +22,25 @@ outcome run(const copy_options& o) {
     if (!to) give_up("cannot write " + wire::printable(o.to), errno);
     struct stat about{};
     if (::fstat(from.get(), &about) != 0) give_up("cannot read " + wire::printable(o.from), errno);
-    const bool rings = o.how == transfer::copy::uring;
-    auto here = io::make_engine(rings ? io::engine_kind::uring : io::engine_kind::blocking);
-    if (!here) give_up("no engine can be opened", here.error().code());
-    transfer::moved told;
+    const bool needs_uring = o.how == transfer::copy::uring;
+    auto engine = io::make_engine(needs_uring ? io::engine_kind::uring : io::engine_kind::blocking);
+    if (!engine) give_up("no engine can be opened", engine.error().code());
+    transfer::moved progress;
     outcome seen;
     const window counted{watched{}};
     const auto done =
-        io::run(**here, transfer::copy_file(o.how, **here,
-                                            {.from = from.get(),
-                                             .to = to.get(),
-                                             .offset = 0,
-                                             .length = static_cast<std::uint64_t>(about.st_size)},
-                                            told));
+        io::run(**engine, transfer::copy_file(o.how, **engine,
+                                              {.from = from.get(),
+                                               .to = to.get(),
+                                               .offset = 0,
+                                               .length = static_cast<std::uint64_t>(about.st_size)},
+                                              progress));
     counted.close(seen);
     if (!done) {
         give_up(fmt::format("cannot copy {} to {}: {}", wire::printable(o.from),
                             wire::printable(o.to), done.error().message()));
     }
-    seen.amount = static_cast<double>(told.bytes());
+    seen.amount = static_cast<double>(progress.bytes());
     return seen;
 }
 
@@ -49,7 +49,7 @@ outcome run(const copy_options& o) {
 std::expected<outcome, std::string> copy(const copy_options& o) {
     try {
         return run(o);
-    } catch (const trouble& what) {
+    } catch (const load_error& what) {
         return std::unexpected{std::string{what.what()}};
     }
 }

@@ -1,4 +1,4 @@
-// Copies a file once.
+// Copy load: copies a file once.
 #pragma once
 
 #include <expected>
@@ -11,12 +11,12 @@ namespace sluice::lab {
 
 struct copy_options {
     std::string from;
-    std::string to;  ///< made, or written over
+    std::string to;  ///< created or overwritten
     transfer::copy how = transfer::copy::automatic;
 };
 
-/// `amount` is bytes; not synced. Runs on the calling thread; the error is a sentence without its
-/// full stop.
+/// `amount` is bytes; the copy is not synced. Runs on the calling thread; the error is a sentence
+/// without its full stop.
 [[nodiscard]] std::expected<outcome, std::string> copy(const copy_options& o);
 
 }  // namespace sluice::lab

@@ -1,8 +1,8 @@
-// Closed loops, and open ones at a constant rate, of clients on one thread.
+// Implements the request-reply load: closed loops, and open loops at a constant rate, on a thread.
 //
-// Answers that nobody looks at are discarded inside the kernel and counted by their bytes, so that
-// the load costs less than any server. Messages gather in front of whoever is slower: a load that
-// was idle for some of the time was waiting for the server.
+// Answers that need no check are discarded inside the kernel and counted by their bytes, so that
+// the load costs less than any server. Messages queue in front of the slower side: a load with idle
+// time was waiting for the server.
 #include "sluice/lab/load/exchange.hpp"
 
 #include <sys/socket.h>
@@ -23,15 +23,15 @@
 namespace sluice::lab {
 namespace {
 
-constexpr std::size_t most_a_call = std::size_t{1} << 20;
+constexpr std::size_t max_call_size = std::size_t{1} << 20;
 
 struct exchange_client {
     unique_fd fd;
-    std::size_t unsent = 0;   // bytes the socket had no room for
-    std::size_t sent_of = 0;  // bytes of a request that is partly sent
-    std::size_t part = 0;     // bytes of an answer that has not come whole
-    std::string line;         // the same, where answers are looked at
-    std::deque<time_point> due;
+    std::size_t unsent = 0;      // request bytes that the socket did not take yet
+    std::size_t sent_of = 0;     // bytes sent of a partly sent request
+    std::size_t part = 0;        // bytes received of a partly received answer
+    std::string line;            // the partly received answer, where answers are checked
+    std::deque<time_point> due;  // of the requests in flight, with a rate
 };
 
 class exchanger {
@@ -39,45 +39,45 @@ class exchanger {
     explicit exchanger(const exchange_options& o)
         : options_{o}, dial_{o.where}, clients_{o.connections} {
         const std::size_t whole = std::max<std::size_t>(
-            1, std::min(o.request.size() * o.depth, most_a_call) / o.request.size());
+            1, std::min(o.request.size() * o.depth, max_call_size) / o.request.size());
         for (std::size_t i = 0; i < whole; ++i) payload_ += o.request;
         for (std::size_t i = 0; i < clients_.size(); ++i) open(i);
     }
 
-    /// Messages answered since the beginning.
+    /// Answers received since the start.
     [[nodiscard]] std::uint64_t answered() const noexcept { return answered_; }
     [[nodiscard]] std::uint64_t errors() const noexcept { return errors_; }
-    /// Messages sent and not answered.
-    [[nodiscard]] std::uint64_t under_way() const noexcept { return under_way_; }
-    /// Latencies of what was due from then on are kept.
-    void keep_from(time_point when) noexcept { kept_from_ = when; }
+    /// Requests sent and not answered.
+    [[nodiscard]] std::uint64_t in_flight() const noexcept { return in_flight_; }
+    /// Records latencies of requests that are due at `when` or later.
+    void record_from(time_point when) noexcept { record_from_ = when; }
     [[nodiscard]] const histogram& latencies() const noexcept { return latencies_; }
 
-    /// Every connection gets as much under way as it may have.
+    /// Sends `depth` requests on every connection.
     void start() {
-        for (exchange_client& c : clients_) ask(c, options_.depth);
+        for (exchange_client& c : clients_) send_requests(c, options_.depth);
     }
-    /// One message that was due at `due`.
-    void ask_at(time_point due) {
+    /// Sends a request that was due at `due`.
+    void send_due(time_point due) {
         exchange_client& c = clients_[next_++ % clients_.size()];
         c.due.push_back(due);
-        ask(c, 1);
+        send_requests(c, 1);
     }
-    /// Takes in what came, in `patience` at most; whether anything did.
-    bool turn(load_clock::duration patience) {
-        const auto ready = ready_.wait(patience);
+    /// Waits up to `timeout`, then sends and receives. Whether any socket was ready.
+    bool turn(load_clock::duration timeout) {
+        const auto ready = ready_.wait(timeout);
         for (const epoll_event& event : ready) {
             const auto index = static_cast<std::size_t>(event.data.u64);
             push(clients_[index]);
-            if (is_readable(event)) take(index);
+            if (is_readable(event)) receive(index);
         }
         return !ready.empty();
     }
-    /// Whoever has not been answered counts as an error, and as late as it is by now.
-    void give_up_waiting(time_point now) {
-        errors_ += under_way_;
+    /// Counts every request in flight as an error, with its latency up to `now`.
+    void fail_in_flight(time_point now) {
+        errors_ += in_flight_;
         for (exchange_client& c : clients_) {
-            for (const auto due : c.due) note(due, now);
+            for (const auto due : c.due) record_latency(due, now);
         }
     }
 
@@ -89,8 +89,8 @@ class exchanger {
         ready_.add(clients_[index].fd.get(), index);
     }
 
-    void ask(exchange_client& c, std::size_t messages) {
-        under_way_ += messages;
+    void send_requests(exchange_client& c, std::size_t messages) {
+        in_flight_ += messages;
         c.unsent += messages * options_.request.size();
         push(c);
     }
@@ -101,23 +101,23 @@ class exchanger {
             const ssize_t sent =
                 ::send(c.fd.get(), payload_.data() + c.sent_of, n, MSG_DONTWAIT | MSG_NOSIGNAL);
             if (sent < 0) {
-                // Not connected yet is EAGAIN as well; what else it is, receiving will say.
+                // EAGAIN also while not connected; recv(2) reports any other error.
                 return;
             }
             const auto done = static_cast<std::size_t>(sent);
             c.unsent -= done;
             c.sent_of = (c.sent_of + done) % options_.request.size();
-            // A short send has filled the socket: an edge follows when there is room.
+            // A short send has filled the socket buffer: an edge follows when it has space.
             if (done < n) return;
         }
     }
 
-    void take(std::size_t index) {
+    void receive(std::size_t index) {
         exchange_client& c = clients_[index];
         const long got = options_.answer.empty() ? discard(c.fd.get()) : read_lines(c);
         if (got == -EAGAIN) return;
         if (got <= 0) {
-            lose(index, static_cast<int>(-got));
+            handle_lost(index, static_cast<int>(-got));
             return;
         }
         if (!options_.answer.empty()) return finish(index, std::exchange(lines_, 0));
@@ -127,12 +127,13 @@ class exchanger {
         finish(index, whole);
     }
 
-    /// Counts lines in lines_, and those that are wrong.
+    /// Counts whole lines in lines_ and wrong ones in errors_. Bytes received, 0 at the end, or
+    /// -errno.
     long read_lines(exchange_client& c) {
-        std::array<char, 16384> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-        const ssize_t got = ::recv(c.fd.get(), room.data(), room.size(), MSG_DONTWAIT);
+        std::array<char, 16384> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+        const ssize_t got = ::recv(c.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
         if (got <= 0) return got < 0 ? -errno : 0;
-        std::string_view rest{room.data(), static_cast<std::size_t>(got)};
+        std::string_view rest{buffer.data(), static_cast<std::size_t>(got)};
         for (auto end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
             c.line += rest.substr(0, end + 1);
             if (c.line != options_.answer) ++errors_;
@@ -148,25 +149,25 @@ class exchanger {
         if (messages == 0) return;
         exchange_client& c = clients_[index];
         answered_ += messages;
-        under_way_ -= std::min<std::uint64_t>(under_way_, messages);
+        in_flight_ -= std::min<std::uint64_t>(in_flight_, messages);
         if (is_paced()) {
             const auto now = load_clock::now();
             for (std::size_t i = 0; i < messages && !c.due.empty(); ++i) {
-                note(c.due.front(), now);
+                record_latency(c.due.front(), now);
                 c.due.pop_front();
             }
         }
-        if (options_.reconnect) renew(index);
-        if (!is_paced()) ask(c, messages);
+        if (options_.reconnect) reconnect_client(index);
+        if (!is_paced()) send_requests(c, messages);
     }
 
-    void note(time_point due, time_point now) {
-        if (due < kept_from_) return;
+    void record_latency(time_point due, time_point now) {
+        if (due < record_from_) return;
         const auto took = std::chrono::nanoseconds{now - due}.count();
         latencies_.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, took)));
     }
 
-    void renew(std::size_t index) {
+    void reconnect_client(std::size_t index) {
         exchange_client& c = clients_[index];
         c.sent_of = 0;
         c.part = 0;
@@ -174,19 +175,19 @@ class exchanger {
         open(index);
     }
 
-    /// A connection that ended early: a lost answer where each message has its own.
-    void lose(std::size_t index, int code) {
+    /// Handles a connection that ended early: with a connection per message, a lost answer.
+    void handle_lost(std::size_t index, int code) {
         constexpr std::uint64_t too_many = 1000;
         if (!options_.reconnect || ++errors_ > too_many) {
             if (code == 0) give_up("the server closed a connection that was in use");
             give_up("a connection to the server was lost", code);
         }
         exchange_client& c = clients_[index];
-        under_way_ -= std::min<std::uint64_t>(under_way_, 1);
+        in_flight_ -= std::min<std::uint64_t>(in_flight_, 1);
         c.unsent = 0;
         if (!c.due.empty()) c.due.pop_front();
-        renew(index);
-        if (!is_paced()) ask(c, 1);
+        reconnect_client(index);
+        if (!is_paced()) send_requests(c, 1);
     }
 
     const exchange_options& options_;
@@ -198,19 +199,19 @@ class exchanger {
     std::size_t next_ = 0;
     std::uint64_t answered_ = 0;
     std::uint64_t errors_ = 0;
-    std::uint64_t under_way_ = 0;
-    time_point kept_from_ = time_point::min();
+    std::uint64_t in_flight_ = 0;
+    time_point record_from_ = time_point::min();
     histogram latencies_;
 };
 
-/// Until then; how long it had nothing to do.
+/// Runs until `end`; returns the idle time in seconds.
 template <class Clients>
 double run_until(Clients& clients, time_point end, bool sleeps) {
     double idle = 0;
     auto before = load_clock::now();
     while (before < end) {
-        const auto patience = sleeps ? end - before : load_clock::duration::zero();
-        const bool busy = clients.turn(patience);
+        const auto timeout = sleeps ? end - before : load_clock::duration::zero();
+        const bool busy = clients.turn(timeout);
         const auto after = load_clock::now();
         if (!busy && !sleeps)
             idle += in_seconds(std::min<load_clock::duration>(after - before, longest_look));
@@ -230,7 +231,7 @@ outcome run_closed(Clients& clients, const exchange_options& o) {
     const auto end = counted.begun() + seconds_of(o.measured);
     seen.idle = run_until(clients, end, o.sleeps);
     // On a busy machine a short window may pass without an answer, and a rate of 0 says nothing.
-    const auto last = end + seconds_of(o.patience);
+    const auto last = end + seconds_of(o.timeout);
     while (clients.answered() == answered && load_clock::now() < last) {
         clients.turn(std::chrono::milliseconds{1});
     }
@@ -246,27 +247,27 @@ outcome run_paced(exchanger& clients, const exchange_options& o) {
     const auto first = start + seconds_of(o.warmup);
     const auto end = first + seconds_of(o.measured);
     pacing messages{start, o.rate};
-    clients.keep_from(first);
+    clients.record_from(first);
     std::optional<window> counted;
     std::uint64_t answered = 0;
-    // Whoever was kept from its core at the end sends what was due all the same.
+    // After a run-queue wait at the end, the load still sends all due messages.
     for (auto now = start; now < end || messages.next() < end; now = load_clock::now()) {
         if (!counted && now >= first) {
             answered = clients.answered();
             counted.emplace(o.server);
         }
-        while (messages.is_due(now) && messages.next() < end) clients.ask_at(messages.take());
+        while (messages.is_due(now) && messages.next() < end) clients.send_due(messages.take());
         const auto left = std::min(messages.next(), end) - load_clock::now();
         const bool may_sleep = o.sleeps && left > load_clock::duration::zero();
         clients.turn(may_sleep ? left : load_clock::duration::zero());
     }
     if (counted) counted->close(seen);
     seen.amount = static_cast<double>(clients.answered() - answered);
-    const auto last = end + seconds_of(o.patience);
-    while (clients.under_way() > 0 && load_clock::now() < last) {
+    const auto last = end + seconds_of(o.timeout);
+    while (clients.in_flight() > 0 && load_clock::now() < last) {
         clients.turn(std::chrono::milliseconds{1});
     }
-    clients.give_up_waiting(load_clock::now());
+    clients.fail_in_flight(load_clock::now());
     seen.errors = clients.errors();
     seen.latencies = clients.latencies();
     return seen;
@@ -293,7 +294,7 @@ std::expected<outcome, std::string> exchange(const exchange_options& o) {
         }
         exchanger clients{o};
         return o.rate > 0 ? run_paced(clients, o) : run_closed(clients, o);
-    } catch (const trouble& what) {
+    } catch (const load_error& what) {
         return std::unexpected{std::string{what.what()}};
     }
 }
@@ -301,20 +302,20 @@ std::expected<outcome, std::string> exchange(const exchange_options& o) {
 std::expected<std::string, std::string> learn_answer(const net::address& where,
                                                      const std::string& request) {
     try {
-        const unique_fd one = dialer{where}.dial_and_wait();
-        if (::send(one.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
+        const unique_fd socket = dialer{where}.dial_and_wait();
+        if (::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
             give_up("cannot ask the first question", errno);
         }
         std::string answer;
-        std::array<char, 4096> room{};
+        std::array<char, 4096> buffer{};
         while (!answer.ends_with('\n')) {
-            const ssize_t got = ::recv(one.get(), room.data(), room.size(), 0);
+            const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
             if (got < 0) give_up("no answer came to the first question", errno);
             if (got == 0) give_up("the server closed the connection before it had answered");
-            answer.append(room.data(), static_cast<std::size_t>(got));
+            answer.append(buffer.data(), static_cast<std::size_t>(got));
         }
         return answer;
-    } catch (const trouble& what) {
+    } catch (const load_error& what) {
         return std::unexpected{std::string{what.what()}};
     }
 }

@@ -1,4 +1,4 @@
-// Writes and reads lines.
+// Serialises and parses the outcome of a load.
 #include "sluice/lab/load/outcome.hpp"
 
 #include <fmt/format.h>
@@ -8,11 +8,11 @@
 namespace sluice::lab {
 namespace {
 
-void append(std::string& text, std::string_view who, const usage& u) {
-    text +=
-        fmt::format("{}_cpu_seconds {:.9f}\n{}_waited_seconds {:.9f}\n", who, u.cpu, who, u.waited);
-    if (u.switches) text += fmt::format("{}_switches {:.0f}\n", who, *u.switches);
-    if (u.calls) text += fmt::format("{}_calls {:.0f}\n", who, *u.calls);
+void append(std::string& text, std::string_view prefix, const usage& u) {
+    text += fmt::format("{}_cpu_seconds {:.9f}\n{}_waited_seconds {:.9f}\n", prefix, u.cpu, prefix,
+                        u.waited);
+    if (u.switches) text += fmt::format("{}_switches {:.0f}\n", prefix, *u.switches);
+    if (u.calls) text += fmt::format("{}_calls {:.0f}\n", prefix, *u.calls);
 }
 
 bool take(usage& u, std::string_view name, double value) {

@@ -1,5 +1,4 @@
-// What a load saw in the time that counts: printed by the program that was the load, read by the
-// lab.
+// The outcome of a load: the load process prints it, and the lab parses it.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +12,19 @@
 namespace sluice::lab {
 
 struct outcome {
-    double seconds = 0;        ///< how long was measured
-    double whole_seconds = 0;  ///< of uploads: until all was stored
-    double amount = 0;         ///< messages, answers, deliveries or bytes in that time
-    std::uint64_t errors = 0;  ///< requests that failed, or were answered wrongly, or not at all
-    double idle = 0;           ///< seconds in which the load found nothing to do
+    double seconds = 0;        ///< duration of the measurement
+    double whole_seconds = 0;  ///< uploads: until all files were stored
+    double amount = 0;         ///< messages, answers, deliveries or bytes in `seconds`
+    std::uint64_t errors = 0;  ///< requests that failed, had a wrong answer, or none
+    double idle = 0;           ///< seconds in which the load had nothing to do
     usage load;
-    std::optional<usage> server;  ///< where one was watched
-    histogram latencies;          ///< from when a message was due to when its answer was there
+    std::optional<usage> server;  ///< of the watched server, if any
+    histogram latencies;          ///< from when a message was due to its answer
 };
 
-/// Lines of a name and a number; the latencies, if there are any, as `cell NANOSECONDS COUNT`.
+/// Lines of a name and a number, and a line `cell NANOSECONDS COUNT` per histogram cell.
 [[nodiscard]] std::string to_text(const outcome& o);
-/// Reads what to_text() wrote; empty if it is anything else, or not all of it.
+/// Parses the output of to_text(); empty if it is malformed or incomplete.
 [[nodiscard]] std::optional<outcome> read_outcome(std::string_view text);
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// When each message of a constant rate is due.
+// Computes when each message of a constant rate is due.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,11 @@
 
 namespace sluice::lab {
 
-/// Messages at a constant rate from a moment on. Nothing that happens to a message moves the next
-/// one: they are due when they are due. Holds no clock.
+/// The schedule of messages at a constant rate from `start` on. A late message does not delay later
+/// ones. Holds no clock.
 class pacing {
  public:
-    /// `rate` in messages a second, above 0.
+    /// `rate` in messages per second, above 0.
     pacing(time_point start, double rate) noexcept : start_{start}, rate_{rate} {}
 
     /// When the next message is due.
@@ -19,7 +19,7 @@ class pacing {
         return start_ + seconds_of(static_cast<double>(taken_) / rate_);
     }
     [[nodiscard]] bool is_due(time_point now) const noexcept { return next() <= now; }
-    /// Takes the next message, and says when it was due.
+    /// Takes the next message; returns when it was due.
     time_point take() noexcept {
         const auto due = next();
         ++taken_;

@@ -1,4 +1,4 @@
-// Connects, waits, reads clocks.
+// Implements the parts of every load: connecting, epoll, the measured window.
 #include "sluice/lab/load/parts.hpp"
 
 #include <fmt/format.h>
@@ -17,43 +17,43 @@
 namespace sluice::lab {
 
 void give_up(const std::string& what) {
-    throw trouble{what};
+    throw load_error{what};
 }
 
 void give_up(const std::string& what, int code) {
-    throw trouble{what + ": " + error::system(code).message()};
+    throw load_error{what + ": " + error::system(code).message()};
 }
 
-dialer::dialer(const net::address& where) : where_{where} {
-    const auto text = where.to_string();
-    here_ = text.starts_with("127.");
+dialer::dialer(const net::address& address) : address_{address} {
+    const auto text = address.to_string();
+    is_loopback_ = text.starts_with("127.");
 }
 
 void dialer::refuse(int code) const {
     std::string advice;
-    if (here_ && code == EADDRNOTAVAIL) {
+    if (is_loopback_ && code == EADDRNOTAVAIL) {
         advice =
             "; no port is left to come from: wait a minute for those of connections that have "
             "ended, or widen net.ipv4.ip_local_port_range";
-    } else if (here_ && code == ENETUNREACH) {
+    } else if (is_loopback_ && code == ENETUNREACH) {
         advice = "; the loopback interface is down: `ip link set lo up` brings it up";
     }
-    give_up(fmt::format("cannot connect to {}: {}{}", where_.to_string(),
+    give_up(fmt::format("cannot connect to {}: {}{}", address_.to_string(),
                         error::system(code).message(), advice));
 }
 
 unique_fd dialer::open(int flags) {
-    unique_fd fd{::socket(where_.family(), SOCK_STREAM | SOCK_CLOEXEC | flags, 0)};
+    unique_fd fd{::socket(address_.family(), SOCK_STREAM | SOCK_CLOEXEC | flags, 0)};
     if (!fd) give_up("cannot open socket " + std::to_string(dialled_ + 1), errno);
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    net::spare_pacing(fd.get(), where_);
-    constexpr std::uint32_t connections_a_source = 4000;
+    net::avoid_pacing_on_loopback(fd.get(), address_);
+    constexpr std::uint32_t connections_per_source = 4000;
     constexpr std::uint32_t sources = 250;
-    const std::uint32_t source = dialled_++ / connections_a_source % sources;
-    if (here_) {
-        // Without it the port is chosen before the destination is known, from those free
-        // everywhere.
+    const std::uint32_t source = dialled_++ / connections_per_source % sources;
+    if (is_loopback_) {
+        // Otherwise bind(2) chooses the port before the destination is known, from ports that are
+        // free for every destination (ip(7)).
         ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         sockaddr_in from{};
         from.sin_family = AF_INET;
@@ -68,7 +68,7 @@ unique_fd dialer::open(int flags) {
 
 unique_fd dialer::dial() {
     unique_fd fd = open(SOCK_NONBLOCK);
-    if (::connect(fd.get(), where_.data(), where_.size()) != 0 && errno != EINPROGRESS) {
+    if (::connect(fd.get(), address_.data(), address_.size()) != 0 && errno != EINPROGRESS) {
         refuse(errno);
     }
     return fd;
@@ -76,7 +76,7 @@ unique_fd dialer::dial() {
 
 unique_fd dialer::dial_and_wait() {
     unique_fd fd = open(0);
-    if (::connect(fd.get(), where_.data(), where_.size()) != 0) refuse(errno);
+    if (::connect(fd.get(), address_.data(), address_.size()) != 0) refuse(errno);
     return fd;
 }
 
@@ -91,20 +91,20 @@ void readiness::add(int fd, std::size_t number) {
     }
 }
 
-std::span<const epoll_event> readiness::wait(load_clock::duration patience) {
-    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(patience);
-    const auto rest = std::chrono::nanoseconds{patience - whole};
+std::span<const epoll_event> readiness::wait(load_clock::duration timeout) {
+    const auto whole = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+    const auto rest = std::chrono::nanoseconds{timeout - whole};
     const timespec limit{.tv_sec = whole.count(), .tv_nsec = rest.count()};
     const int count =
         ::epoll_pwait2(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
-                       patience < load_clock::duration::zero() ? nullptr : &limit, nullptr);
+                       timeout < load_clock::duration::zero() ? nullptr : &limit, nullptr);
     if (count < 0 && errno != EINTR) give_up("cannot wait for sockets", errno);
     return {events_.data(), static_cast<std::size_t>(std::max(0, count))};
 }
 
 long discard(int socket) noexcept {
-    constexpr std::size_t everything = std::size_t{1} << 30;
-    const ssize_t got = ::recv(socket, nullptr, everything, MSG_TRUNC | MSG_DONTWAIT);
+    constexpr std::size_t max_bytes = std::size_t{1} << 30;
+    const ssize_t got = ::recv(socket, nullptr, max_bytes, MSG_TRUNC | MSG_DONTWAIT);
     return got < 0 ? -errno : got;
 }
 

@@ -1,4 +1,4 @@
-// What every load is made of: sockets that connect, the time that counts, what went wrong.
+// Defines the parts of every load: client sockets, readiness, the measured window, errors.
 #pragma once
 
 #include <sys/epoll.h>
@@ -28,47 +28,47 @@ using time_point = load_clock::time_point;
     return std::chrono::duration_cast<load_clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-/// What ends a load, thrown within it and caught where it was begun. Its text is a sentence without
-/// its full stop.
-class trouble : public std::runtime_error {
+/// An error that ends a load; thrown and caught inside the load's file. Its text is a sentence
+/// without its full stop.
+class load_error : public std::runtime_error {
  public:
     using std::runtime_error::runtime_error;
 };
 [[noreturn]] void give_up(const std::string& what);
-/// The same with the reason that an errno names.
+/// The same, with the text of an errno.
 [[noreturn]] void give_up(const std::string& what, int code);
 
-/// Connects to one address, again and again. On this machine every 4,000 connections come from
-/// another 127.0.0.x, so that neither the ephemeral ports nor what lingers in TIME_WAIT run out.
+/// Connects to one address repeatedly. On loopback every 4,000 connections use another source
+/// address 127.0.0.x, so that neither ephemeral ports nor sockets in TIME_WAIT exhaust the ports.
 class dialer {
  public:
-    explicit dialer(const net::address& where);
+    explicit dialer(const net::address& address);
 
-    /// A non-blocking socket with TCP_NODELAY that is connected, or about to be. Throws trouble.
+    /// A non-blocking socket with TCP_NODELAY, connected or connecting. Throws load_error.
     [[nodiscard]] unique_fd dial();
-    /// The same, connected; it stays blocking.
+    /// The same, connected and blocking.
     [[nodiscard]] unique_fd dial_and_wait();
 
  private:
     [[nodiscard]] unique_fd open(int flags);
     [[noreturn]] void refuse(int code) const;
 
-    net::address where_;
-    bool here_;
+    net::address address_;
+    bool is_loopback_;
     std::uint32_t dialled_ = 0;
 };
 
-/// To look for work and find none takes less; whoever took longer was kept from its core.
+/// The most idle time that a poll without events counts: a longer poll waited for its core.
 inline constexpr auto longest_look = std::chrono::microseconds{5};
 
-/// An epoll set of sockets, each with a number.
+/// An epoll set of sockets, each identified by a number.
 class readiness {
  public:
     readiness();
-    /// Edge-triggered, for both directions.
+    /// Adds a socket, edge-triggered, for both directions.
     void add(int fd, std::size_t number);
-    /// What is ready now, or in `patience` at most; negative: waits for as long as it takes.
-    [[nodiscard]] std::span<const epoll_event> wait(load_clock::duration patience);
+    /// The sockets ready within `timeout`; a negative timeout waits without a limit.
+    [[nodiscard]] std::span<const epoll_event> wait(load_clock::duration timeout);
 
  private:
     unique_fd epoll_;
@@ -78,15 +78,15 @@ class readiness {
     return (e.events & ~std::uint32_t{EPOLLOUT}) != 0;
 }
 
-/// Empties a socket, whatever it holds, without copying a byte (MSG_TRUNC, tcp(7)): how many bytes
-/// that were; 0 at the end of the stream; -errno.
+/// Discards all bytes in the socket without copying them (MSG_TRUNC, tcp(7)): bytes discarded, 0 at
+/// the end of the stream, or -errno.
 [[nodiscard]] long discard(int socket) noexcept;
 
-/// The part of a run that counts: reads all clocks where it begins and where it ends.
+/// The measured part of a run: reads all clocks at its beginning and its end.
 class window {
  public:
     explicit window(const watched& server);
-    /// Writes what has passed since into `o`.
+    /// Writes the time and usage since construction into `o`.
     void close(outcome& o) const;
     [[nodiscard]] time_point begun() const noexcept { return begun_; }
 

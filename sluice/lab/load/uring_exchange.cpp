@@ -1,4 +1,4 @@
-// Submits and reaps.
+// Implements the io_uring request-reply load: multishot recv, buffer ring, fixed files.
 #include "sluice/lab/load/uring_exchange.hpp"
 
 #include <sys/socket.h>
@@ -10,7 +10,7 @@
 namespace sluice::lab {
 namespace {
 
-constexpr std::size_t most_a_send = std::size_t{1} << 20;
+constexpr std::size_t max_send_size = std::size_t{1} << 20;
 constexpr std::uint64_t of_send = ~std::uint64_t{0};
 constexpr unsigned buffer_count = 1024;
 
@@ -24,7 +24,7 @@ std::unique_ptr<uring_exchanger> uring_exchanger::make(const exchange_options& o
 
 uring_exchanger::uring_exchanger(const exchange_options& o) : options_{o}, clients_{o.connections} {
     const std::size_t whole = std::max<std::size_t>(
-        1, std::min(o.request.size() * o.depth, most_a_send) / o.request.size());
+        1, std::min(o.request.size() * o.depth, max_send_size) / o.request.size());
     for (std::size_t i = 0; i < whole; ++i) payload_ += o.request;
     dialer dial{o.where};
     for (client& c : clients_) c.fd = dial.dial_and_wait();
@@ -50,7 +50,7 @@ bool uring_exchanger::open_ring() {
 
 bool uring_exchanger::open_buffers() {
     auto entries = mapping::create(buffer_count * sizeof(io_uring_buf));
-    auto discarded = mapping::create(most_a_send);
+    auto discarded = mapping::create(max_send_size);
     if (!entries || !discarded) return false;
     entries_ = std::move(*entries);
     discarded_ = std::move(*discarded);
@@ -61,7 +61,7 @@ bool uring_exchanger::open_buffers() {
     if (io_uring_register_buf_ring(&ring_, &registration, 0) < 0) return false;
     io_uring_buf_ring_init(buffers());
     for (unsigned i = 0; i < buffer_count; ++i) {
-        io_uring_buf_ring_add(buffers(), discarded_.data(), most_a_send,
+        io_uring_buf_ring_add(buffers(), discarded_.data(), max_send_size,
                               static_cast<unsigned short>(i), io_uring_buf_ring_mask(buffer_count),
                               static_cast<int>(i));
     }
@@ -76,11 +76,11 @@ io_uring_buf_ring* uring_exchanger::buffers() const {
 void uring_exchanger::start() {
     for (std::size_t i = 0; i < clients_.size(); ++i) {
         arm(i);
-        ask(i, options_.depth);
+        send_requests(i, options_.depth);
     }
 }
 
-bool uring_exchanger::turn(load_clock::duration /*patience*/) {
+bool uring_exchanger::turn(load_clock::duration /*timeout*/) {
     const int status = io_uring_submit_and_get_events(&ring_);
     if (status < 0 && status != -EINTR && status != -EAGAIN && status != -EBUSY) {
         give_up("io_uring_enter failed", -status);
@@ -91,15 +91,15 @@ bool uring_exchanger::turn(load_clock::duration /*patience*/) {
     used_ = 0;
     io_uring_for_each_cqe(&ring_, head, cqe) {
         ++seen;
-        take(*cqe);
+        complete(*cqe);
     }
     io_uring_cq_advance(&ring_, seen);
-    // All buffers are one and the same that nobody writes to: to give back is to count.
+    // All buffers are one area that the load never reads: advancing the ring returns them.
     io_uring_buf_ring_advance(buffers(), used_);
     return seen > 0;
 }
 
-void uring_exchanger::take(const io_uring_cqe& cqe) {
+void uring_exchanger::complete(const io_uring_cqe& cqe) {
     if (cqe.user_data == of_send) give_up("cannot send to the server", -cqe.res);
     const auto index = static_cast<std::size_t>(cqe.user_data);
     if (cqe.res > 0) {
@@ -109,7 +109,7 @@ void uring_exchanger::take(const io_uring_cqe& cqe) {
         const std::size_t whole = c.part / options_.answer_size;
         c.part -= whole * options_.answer_size;
         answered_ += whole;
-        if (whole > 0) ask(index, whole);
+        if (whole > 0) send_requests(index, whole);
     } else if (cqe.res == 0) {
         give_up("the server closed a connection that was in use");
     } else if (cqe.res != -ENOBUFS && cqe.res != -EINTR) {
@@ -135,7 +135,7 @@ void uring_exchanger::arm(std::size_t index) {
     io_uring_sqe_set_data64(&sqe, index);
 }
 
-void uring_exchanger::ask(std::size_t index, std::size_t messages) {
+void uring_exchanger::send_requests(std::size_t index, std::size_t messages) {
     client& c = clients_[index];
     std::size_t bytes = messages * options_.request.size();
     while (bytes > 0) {

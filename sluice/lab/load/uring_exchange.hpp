@@ -1,4 +1,4 @@
-// The cheapest closed loop there is: kept connections on one ring, answers counted by their bytes.
+// Request-reply load on io_uring: closed loops over kept connections, the cheapest load.
 #pragma once
 
 #include <liburing.h>
@@ -16,30 +16,30 @@
 
 namespace sluice::lab {
 
-/// One system call a turn, descriptors looked up once, receives that stay armed, and no word about
-/// sends that went well. What comes is discarded inside the kernel (MSG_TRUNC).
+/// One system call per turn, fixed files, multishot recv, and no completions for successful sends.
+/// The kernel discards received bytes (MSG_TRUNC).
 class uring_exchanger {
  public:
-    /// Connects, and begins. Null where the kernel does not let us use io_uring this way. Throws
-    /// trouble. `o` outlives it.
+    /// Connects all clients. Null if the kernel does not support these io_uring features. Throws
+    /// load_error. `o` must outlive the result.
     [[nodiscard]] static std::unique_ptr<uring_exchanger> make(const exchange_options& o);
     uring_exchanger(const uring_exchanger&) = delete;
     uring_exchanger& operator=(const uring_exchanger&) = delete;
     ~uring_exchanger();
 
-    /// Every connection gets as much under way as it may have.
+    /// Sends `depth` requests on every connection.
     void start();
-    /// Takes in what came; whether anything did. Never waits.
-    bool turn(load_clock::duration patience);
+    /// Submits and reaps completions; whether there were any. Never waits.
+    bool turn(load_clock::duration timeout);
     [[nodiscard]] std::uint64_t answered() const noexcept { return answered_; }
-    /// What goes wrong ends the load.
+    /// Always 0: an error ends the load.
     [[nodiscard]] static std::uint64_t errors() noexcept { return 0; }
 
  private:
     struct client {
         unique_fd fd;
-        std::size_t part = 0;     // bytes of an answer that has not come whole
-        std::size_t sent_of = 0;  // bytes of a request that is partly asked for
+        std::size_t part = 0;     // bytes received of a partly received answer
+        std::size_t sent_of = 0;  // bytes submitted of a partly submitted request
     };
 
     explicit uring_exchanger(const exchange_options& o);
@@ -48,17 +48,17 @@ class uring_exchanger {
     [[nodiscard]] io_uring_buf_ring* buffers() const;
     io_uring_sqe& next();
     void arm(std::size_t index);
-    void ask(std::size_t index, std::size_t messages);
-    void take(const io_uring_cqe& cqe);
+    void send_requests(std::size_t index, std::size_t messages);
+    void complete(const io_uring_cqe& cqe);
 
     const exchange_options& options_;
     std::vector<client> clients_;
     std::string payload_;
     io_uring ring_{};
     bool open_ = false;
-    mapping entries_;    // of the ring of buffers
-    mapping discarded_;  // what every buffer points to
-    int used_ = 0;       // buffers of one turn
+    mapping entries_;    // entries of the buffer ring
+    mapping discarded_;  // memory that every buffer points to
+    int used_ = 0;       // buffers consumed in this turn
     std::uint64_t answered_ = 0;
 };
 

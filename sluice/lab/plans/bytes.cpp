@@ -1,4 +1,4 @@
-// Words, rates, and files in the page cache.
+// Implements the shared parts of the copy, download and upload plans: samples, sizes, warm files.
 #include "sluice/lab/plans/bytes.hpp"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@ constexpr double gibibyte = 1024.0 * 1024 * 1024;
 
 }  // namespace
 
-sample sample_of_bytes(measured_run run, double copies_a_byte) {
+sample sample_of_bytes(measured_run run, double copies_per_byte) {
     sample s;
     const auto& seen = run.seen;
     s.quantities.push_back({.name = "rate",
@@ -32,10 +32,10 @@ sample sample_of_bytes(measured_run run, double copies_a_byte) {
         s.quantities.push_back({.name = "CPU copies",
                                 .unit = "B/GiB",
                                 .which = better::lower,
-                                .value = copies_a_byte * gibibyte});
+                                .value = copies_per_byte * gibibyte});
     }
     s.errors = seen.errors;
-    s.kept_off = run.kept_off;
+    s.run_queue_wait = run.run_queue_wait;
     s.server_command = std::move(run.server_command);
     s.load_command = std::move(run.load_command);
     return s;
@@ -57,9 +57,9 @@ std::string clients_in_words(std::uint64_t clients) {
     return fmt::format("{} client{}", clients, clients == 1 ? "" : "s");
 }
 
-std::vector<std::uint64_t> clients_of(const rig& where) {
-    if (!where.asked.clients.empty()) return where.asked.clients;
-    if (where.asked.how == effort::full) return {1, 2, 4, 8, 16, 64};
+std::vector<std::uint64_t> clients_of(const testbed& bed) {
+    if (!bed.asked.clients.empty()) return bed.asked.clients;
+    if (bed.asked.how == run_length::full) return {1, 2, 4, 8, 16, 64};
     return {1, 8};
 }
 
@@ -69,18 +69,18 @@ std::uint64_t share_of(std::uint64_t size, std::uint64_t clients) noexcept {
 }
 
 std::vector<std::string> one_shard_for(std::string_view strategy) {
-    const bool rings = strategy.starts_with("uring");
-    return {"--model", "event", "--engine", rings ? "uring" : "epoll", "--workers", "1"};
+    const bool needs_uring = strategy.starts_with("uring");
+    return {"--model", "event", "--engine", needs_uring ? "uring" : "epoll", "--workers", "1"};
 }
 
-std::string why_no_room(const rig& where, std::uint64_t bytes) {
+std::string why_no_room(const testbed& bed, std::uint64_t bytes) {
     constexpr std::uint64_t spare = std::uint64_t{64} << 20;
-    const auto room = where.files.room();
-    if (room >= bytes + spare) return {};
+    const auto space = bed.files.room();
+    if (space >= bytes + spare) return {};
     return fmt::format(
         "{} has room for {}, and this needs {} of files: give less with --size, or another place "
         "with --directory",
-        wire::printable(where.asked.directory), size_in_words(room >> 20U << 20U),
+        wire::printable(bed.asked.directory), size_in_words(space >> 20U << 20U),
         size_in_words(((bytes + spare) >> 20U) << 20U));
 }
 
@@ -90,15 +90,15 @@ std::expected<void, std::string> warm(const std::string& path) {
         return std::unexpected{
             fmt::format("cannot read {}: {}", path, error::system(errno).message())};
     }
-    // Memory that is short drops pages again while others are read.
+    // If memory is short, the kernel drops pages while it reads others.
     constexpr int attempts = 3;
     const auto size = static_cast<std::uint64_t>(::lseek(file.get(), 0, SEEK_END));
-    std::uint64_t there = 0;
+    std::uint64_t cached = 0;
     for (int i = 0; i < attempts; ++i) {
         const auto found = transfer::cached_bytes(file.get());
-        if (!found) return {};  // nobody knows: reading it once must do
-        there = *found;
-        if (there >= size) return {};
+        if (!found) return {};  // unknown: one read must do
+        cached = *found;
+        if (cached >= size) return {};
         if (const auto read = transfer::make_warm(file.get()); !read) {
             return std::unexpected{fmt::format("cannot read {}: {}", path, read.error().message())};
         }
@@ -108,7 +108,7 @@ std::expected<void, std::string> warm(const std::string& path) {
     return std::unexpected{
         fmt::format("only {} of {} bytes stay in the page cache, memory is too short: give less "
                     "with --size",
-                    there, size)};
+                    cached, size)};
 }
 
 }  // namespace sluice::lab

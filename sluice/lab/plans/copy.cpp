@@ -1,4 +1,4 @@
-// Copies from file to file: every way, with the source in the page cache and without.
+// The copy plan: every strategy from file to file, with a warm and a cold page cache.
 #include "sluice/transfer/copy.hpp"
 
 #include <fcntl.h>
@@ -28,21 +28,21 @@ constexpr sizes copy_sizes{.quick = std::uint64_t{128} << 20, .normal = std::uin
 
 using transfer::copy;
 
-/// A fiemap with room for one extent, which the kernel's own type has no member for.
+/// A struct fiemap with space for one extent: the kernel's type ends in a flexible array.
 struct first_extent {
     std::uint64_t start = 0;
     std::uint64_t length = FIEMAP_MAX_OFFSET;
     std::uint32_t flags = 0;
     std::uint32_t mapped = 0;
-    std::uint32_t room = 1;
+    std::uint32_t extent_count = 1;
     std::uint32_t reserved = 0;
     fiemap_extent extent = {};
 };
 static_assert(sizeof(first_extent) == sizeof(fiemap) + sizeof(fiemap_extent));
 static_assert(offsetof(first_extent, extent) == sizeof(fiemap));
 
-/// Whether the blocks that `path` begins with are another file's, too (the kernel's fiemap.rst):
-/// then nobody has copied them. Where the file system cannot tell, it cannot share either.
+/// Whether another file shares the first extent of `path` (the kernel's fiemap.rst): then no byte
+/// was copied. A file system without fiemap cannot share extents either.
 bool shares_blocks(const std::string& path) {
     const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     first_extent found;
@@ -50,9 +50,9 @@ bool shares_blocks(const std::string& path) {
            (found.extent.fe_flags & FIEMAP_EXTENT_SHARED) != 0;
 }
 
-/// None of `path` is in the page cache afterwards, or that is an error: what was warm is never
-/// measured as cold.
-std::expected<void, std::string> cool(const rig& where, const std::string& path) {
+/// Evicts `path` from the page cache. Pages that remain are an error, so that a warm source is
+/// never measured as cold.
+std::expected<void, std::string> evict(const testbed& bed, const std::string& path) {
     const unique_fd file{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
     if (!file) {
         return std::unexpected{
@@ -62,7 +62,7 @@ std::expected<void, std::string> cool(const rig& where, const std::string& path)
         return std::unexpected{fmt::format("the source cannot be taken out of the page cache: {}",
                                            cold.error().message())};
     }
-    if (where.asked.drop_caches) {
+    if (bed.asked.drop_caches) {
         if (const auto dropped = transfer::drop_caches(); !dropped) {
             return std::unexpected{
                 fmt::format("caches cannot be dropped: {}; that is for root, leave --drop-caches "
@@ -84,38 +84,37 @@ std::expected<void, std::string> cool(const rig& where, const std::string& path)
     return {};
 }
 
-struct task {
+struct copy_job {
     std::string from;
     std::uint64_t size;
     bool cold;
 };
 
-std::expected<sample, std::string> take(rig& where, std::string_view strategy, double copies,
-                                        const task& what) {
-    const auto to = where.files.path_of(std::string{copied_name});
+std::expected<sample, std::string> take(testbed& bed, std::string_view strategy, double copies,
+                                        const copy_job& job) {
+    const auto to = bed.files.path_of(std::string{copied_name});
     ::unlink(to.c_str());
-    const unique_fd place{::open(where.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (place) ::syncfs(place.get());
-    where.memory.touch(what.cold ? 2 * what.size : what.size);
-    auto ready = what.cold ? cool(where, what.from) : warm(what.from);
+    const unique_fd directory{::open(bed.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (directory) ::syncfs(directory.get());
+    bed.memory.touch(job.cold ? 2 * job.size : job.size);
+    auto ready = job.cold ? evict(bed, job.from) : warm(job.from);
     if (!ready) return std::unexpected{std::move(ready.error())};
-    auto run =
-        where.alone({"lab", "load", "copy", what.from, to, "--strategy", std::string{strategy}},
-                    {where.cores.server});
-    const bool none = shares_blocks(to);
+    auto run = bed.alone({"lab", "load", "copy", job.from, to, "--strategy", std::string{strategy}},
+                         {bed.cores.server});
+    const bool shared = shares_blocks(to);
     ::unlink(to.c_str());
     if (!run) return std::unexpected{std::move(run.error())};
-    return sample_of_bytes(std::move(*run), none ? 0 : copies);
+    return sample_of_bytes(std::move(*run), shared ? 0 : copies);
 }
 
 }  // namespace
 
-std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
-    const auto size = where.file_size(copy_sizes);
-    if (auto why = why_no_room(where, 2 * size); !why.empty()) {
+std::expected<std::vector<planned_case>, std::string> copy_plan(testbed& bed) {
+    const auto size = bed.file_size(copy_sizes);
+    if (auto why = why_no_room(bed, 2 * size); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
-    auto path = where.files.file_of(size);
+    auto path = bed.files.file_of(size);
     if (!path) return std::unexpected{std::move(path.error())};
     std::vector<planned_case> cases;
     for (const bool cold : {false, true}) {
@@ -125,7 +124,7 @@ std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
                 cold ? fmt::format("Which way copies a file of {} the fastest when it has to come "
                                    "from the disk?{}",
                                    size_in_words(size),
-                                   where.asked.drop_caches
+                                   bed.asked.drop_caches
                                        ? " Before each copy all caches of the machine were dropped."
                                        : "")
                      : fmt::format("Which way copies a file of {} the fastest when it is in the "
@@ -137,10 +136,10 @@ std::expected<std::vector<planned_case>, std::string> copy_plan(rig& where) {
             const auto copies = copies_of(how);
             made.variants.push_back(
                 {.name = std::string{name},
-                 .remarks = {std::string{copies.in_words}},
-                 .take = [&where, name, often = copies.a_byte,
-                          what = task{.from = *path, .size = size, .cold = cold}] {
-                     return take(where, name, often, what);
+                 .footnotes = {std::string{copies.in_words}},
+                 .take = [&bed, name, per_byte = copies.a_byte,
+                          job = copy_job{.from = *path, .size = size, .cold = cold}] {
+                     return take(bed, name, per_byte, job);
                  }});
         }
         cases.push_back(std::move(made));

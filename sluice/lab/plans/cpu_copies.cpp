@@ -1,4 +1,4 @@
-// A table for each direction.
+// Implements copies_of(): a table per direction.
 #include "sluice/lab/plans/cpu_copies.hpp"
 
 #include "sluice/base/check.hpp"

@@ -1,4 +1,4 @@
-// How often the CPU copies a byte on its way, by strategy.
+// Tells how often the CPU copies each byte, by strategy.
 #pragma once
 
 #include <string_view>
@@ -9,14 +9,13 @@
 
 namespace sluice::lab {
 
-/// What a strategy has the CPU do with each byte by design; nobody counts it while it is done. What
-/// the other side of a connection copies is not in it.
+/// CPU copies per byte by design of a strategy, not measured; copies of the peer are not included.
 struct cpu_copies {
-    double a_byte = 0;          ///< copies of each
+    double a_byte = 0;          ///< CPU copies per byte
     std::string_view in_words;  ///< a sentence
 };
 
-/// Between two files, where they do not share blocks.
+/// Between two files that do not share extents.
 [[nodiscard]] cpu_copies copies_of(transfer::copy how) noexcept;
 /// From the page cache to a socket on loopback.
 [[nodiscard]] cpu_copies copies_of(transfer::to_socket how) noexcept;

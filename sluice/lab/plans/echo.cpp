@@ -1,4 +1,4 @@
-// Echo: what an engine costs a message, by the number of connections and by the size of a message.
+// The echo plan: the cost of a message per engine, by connections and message size.
 #include <fmt/format.h>
 
 #include <array>
@@ -13,32 +13,32 @@ namespace {
 struct engine {
     std::string name;
     std::vector<std::string> words;
-    std::vector<std::string> remarks;
-    bool crowded = false;  ///< its threads wait for each other, on one core
+    std::vector<std::string> footnotes;
+    bool shares_core = false;  ///< its threads share one core
 };
 
 std::vector<engine> engines() {
     return {
         {.name = "event epoll",
          .words = {"--model", "event", "--engine", "epoll", "--workers", "1"},
-         .remarks = {}},
+         .footnotes = {}},
         {.name = "event uring",
          .words = {"--model", "event", "--engine", "uring", "--workers", "1"},
-         .remarks = {}},
+         .footnotes = {}},
         {.name = "thread",
          .words = {"--model", "thread"},
-         .remarks = {"A thread a connection, all on the one core that the others have, too."},
-         .crowded = true},
+         .footnotes = {"A thread a connection, all on the one core that the others have, too."},
+         .shares_core = true},
     };
 }
 
 struct shape {
     std::uint64_t connections;
     std::uint64_t size;
-    double rate;  // messages a second; 0: as many as there can be
+    double rate;  // messages per second; 0: no limit
 };
 
-std::expected<sample, std::string> take(rig& where, const engine& with, const shape& what) {
+std::expected<sample, std::string> take(testbed& bed, const engine& with, const shape& what) {
     std::vector<std::string> server{"compute", "serve",      "--listen",  address_word,
                                     "--work",  "echo",       "--framing", "raw",
                                     "--quiet", "--max-line", "1M"};
@@ -51,35 +51,34 @@ std::expected<sample, std::string> take(rig& where, const engine& with, const sh
         load.emplace_back("--rate");
         load.push_back(fmt::format("{}", what.rate));
     }
-    for (auto& word : where.timing()) load.push_back(std::move(word));
-    auto run =
-        where.serve(std::move(server), {where.cores.server}, std::move(load), {where.cores.load});
+    for (auto& word : bed.timing()) load.push_back(std::move(word));
+    auto run = bed.serve(std::move(server), {bed.cores.server}, std::move(load), {bed.cores.load});
     if (!run) return std::unexpected{std::move(run.error())};
     auto s = sample_of_messages(std::move(*run), "message");
-    // That is what is measured, and nobody else's doing.
-    if (with.crowded) s.kept_off = 0;
+    // Its threads wait for each other by design: no disturbance.
+    if (with.shares_core) s.run_queue_wait = 0;
     if (what.rate > 0) rank_by_latency(s);
     return s;
 }
 
-planned_case make_case(rig& where, const shape& what, test_case about) {
+planned_case make_case(testbed& bed, const shape& what, test_case about) {
     planned_case made{.about = std::move(about), .variants = {}};
     for (const auto& each : engines()) {
         made.variants.push_back({.name = each.name,
-                                 .remarks = each.remarks,
-                                 .take = [&where, each, what] { return take(where, each, what); }});
+                                 .footnotes = each.footnotes,
+                                 .take = [&bed, each, what] { return take(bed, each, what); }});
     }
     return made;
 }
 
 }  // namespace
 
-std::expected<std::vector<planned_case>, std::string> echo_plan(rig& where) {
+std::expected<std::vector<planned_case>, std::string> echo_plan(testbed& bed) {
     constexpr std::uint64_t usual_connections = 64;
     constexpr std::uint64_t usual_size = 64;
     constexpr double paced = 20'000;
-    const bool quick = where.asked.how == effort::quick;
-    auto connections = where.asked.clients;
+    const bool quick = bed.asked.how == run_length::quick;
+    auto connections = bed.asked.clients;
     if (connections.empty()) {
         connections =
             quick ? std::vector<std::uint64_t>{1, 64} : std::vector<std::uint64_t>{1, 8, 64, 512};
@@ -90,7 +89,7 @@ std::expected<std::vector<planned_case>, std::string> echo_plan(rig& where) {
     for (const auto n : connections) {
         const auto many = fmt::format("{} connection{}", n, n == 1 ? "" : "s");
         cases.push_back(make_case(
-            where, {.connections = n, .size = usual_size, .rate = 0},
+            bed, {.connections = n, .size = usual_size, .rate = 0},
             describe("echo", fmt::format("{}, {} B", many, usual_size),
                      fmt::format("How many messages of {} bytes can one core echo to {}, each with "
                                  "one under way?",
@@ -101,7 +100,7 @@ std::expected<std::vector<planned_case>, std::string> echo_plan(rig& where) {
     }
     for (const auto size : sizes) {
         cases.push_back(make_case(
-            where, {.connections = usual_connections, .size = size, .rate = 0},
+            bed, {.connections = usual_connections, .size = size, .rate = 0},
             describe(
                 "echo", fmt::format("{} connections, {} KiB", usual_connections, size / 1024),
                 fmt::format("With {} KiB a message, how much is the engine's, and how much the "
@@ -112,7 +111,7 @@ std::expected<std::vector<planned_case>, std::string> echo_plan(rig& where) {
                       .x = static_cast<double>(size)})));
     }
     cases.push_back(make_case(
-        where, {.connections = usual_connections, .size = usual_size, .rate = paced},
+        bed, {.connections = usual_connections, .size = usual_size, .rate = paced},
         describe("echo", fmt::format("{:.0f} messages a second", paced),
                  fmt::format("At a constant {:.0f} messages a second over {} connections, how long "
                              "after it was due was each answer there?",

@@ -1,4 +1,4 @@
-// Uploads: every way from a socket into a new file.
+// The upload plan: every strategy from a socket into a new file.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -20,19 +20,19 @@ constexpr sizes upload_sizes{.quick = std::uint64_t{128} << 20, .normal = std::u
 
 using transfer::to_file;
 
-/// What the last sample has left is gone from memory and disk, and memory is there for what comes.
-std::expected<std::string, std::string> make_room(rig& where, std::uint64_t bytes) {
-    auto directory = where.files.empty_directory("received");
+/// Removes the files of the last sample from memory and disk, and prefaults memory for the next.
+std::expected<std::string, std::string> prepare_directory(testbed& bed, std::uint64_t bytes) {
+    auto directory = bed.files.empty_directory("received");
     if (!directory) return directory;
-    const unique_fd place{::open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (place) ::syncfs(place.get());
-    where.memory.touch(bytes);
+    const unique_fd file_system{::open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (file_system) ::syncfs(file_system.get());
+    bed.memory.touch(bytes);
     return directory;
 }
 
-std::expected<sample, std::string> take(rig& where, std::string_view strategy, double copies,
+std::expected<sample, std::string> take(testbed& bed, std::string_view strategy, double copies,
                                         std::uint64_t clients, std::uint64_t size) {
-    auto directory = make_room(where, clients * size);
+    auto directory = prepare_directory(bed, clients * size);
     if (!directory) return std::unexpected{std::move(directory.error())};
     std::vector<std::string> server{"files",
                                     "serve",
@@ -48,11 +48,10 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
                                   "upload",    address_word,
                                   "--clients", std::to_string(clients),
                                   "--size",    std::to_string(size)};
-    auto run =
-        where.serve(std::move(server), {where.cores.server}, std::move(load), {where.cores.load});
-    // The kernel would write it to the disk while something else is measured.
-    if (auto gone = where.files.empty_directory("received"); !gone) {
-        return std::unexpected{std::move(gone.error())};
+    auto run = bed.serve(std::move(server), {bed.cores.server}, std::move(load), {bed.cores.load});
+    // Otherwise the kernel writes the files to disk during the next sample.
+    if (auto removed = bed.files.empty_directory("received"); !removed) {
+        return std::unexpected{std::move(removed.error())};
     }
     if (!run) return std::unexpected{std::move(run.error())};
     const double whole = run->seen.whole_seconds;
@@ -66,11 +65,11 @@ std::expected<sample, std::string> take(rig& where, std::string_view strategy, d
 
 }  // namespace
 
-std::expected<std::vector<planned_case>, std::string> upload_plan(rig& where) {
-    const auto size = where.file_size(upload_sizes);
-    const auto numbers = clients_of(where);
+std::expected<std::vector<planned_case>, std::string> upload_plan(testbed& bed) {
+    const auto size = bed.file_size(upload_sizes);
+    const auto numbers = clients_of(bed);
     const auto most = *std::ranges::max_element(numbers);
-    if (auto why = why_no_room(where, most * share_of(size, most)); !why.empty()) {
+    if (auto why = why_no_room(bed, most * share_of(size, most)); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
     std::vector<planned_case> cases;
@@ -92,9 +91,9 @@ std::expected<std::vector<planned_case>, std::string> upload_plan(rig& where) {
             if (how == to_file::automatic) continue;
             const auto copies = copies_of(how);
             made.variants.push_back({.name = std::string{name},
-                                     .remarks = {std::string{copies.in_words}},
-                                     .take = [&where, name, often = copies.a_byte, clients, each] {
-                                         return take(where, name, often, clients, each);
+                                     .footnotes = {std::string{copies.in_words}},
+                                     .take = [&bed, name, per_byte = copies.a_byte, clients, each] {
+                                         return take(bed, name, per_byte, clients, each);
                                      }});
         }
         cases.push_back(std::move(made));

@@ -1,4 +1,4 @@
-// Rows and quotes.
+// Implements as_csv(): rows, quoting, and protection against spreadsheet formulas.
 #include "sluice/lab/report/csv.hpp"
 
 #include <fmt/format.h>
@@ -15,7 +15,7 @@ namespace {
 
 std::string cell(std::string_view text) {
     auto safe = wire::replace_invalid_utf8(text);
-    // What begins so is computed by spreadsheets (OWASP, "CSV Injection").
+    // Spreadsheets evaluate cells that begin so (OWASP, "CSV Injection").
     if (!safe.empty() && std::string_view{"=+-@\t\r"}.contains(safe.front()))
         safe.insert(0, 1, '\'');
     if (safe.find_first_of(",\"\r\n") == std::string::npos) return safe;

@@ -1,4 +1,4 @@
-// A run as CSV: a row a sample.
+// Writes a run as CSV, a row per sample.
 #pragma once
 
 #include <string>
@@ -7,10 +7,10 @@
 
 namespace sluice::lab {
 
-/// A table for programs (RFC 4180, with a header, UTF-8, lines ended by CR LF): a row for each
-/// sample of each series, for each percentile of a latency (quantity "latency", its share in
-/// `share`) and for each count of errors. Cells that begin as a formula of a spreadsheet would are
-/// given a leading apostrophe, numbers excepted. What is no number is an empty cell.
+/// A table for programs (RFC 4180, with a header, UTF-8, lines ended by CR LF): a row per sample of
+/// each series, per latency percentile (quantity "latency", its share in `share`) and per count of
+/// errors, disturbed or repeated rounds. A cell that a spreadsheet would take for a formula gets a
+/// leading apostrophe, unless it is a number. A value that is not finite is an empty cell.
 [[nodiscard]] std::string as_csv(const results& found);
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// Writes the page from its head to its foot.
+// Implements as_html(): the page of a run, from head to footer.
 #include "sluice/lab/report/html.hpp"
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "sluice/base/assets.hpp"
-#include "sluice/lab/report/answers.hpp"
+#include "sluice/lab/report/findings.hpp"
 #include "sluice/lab/report/markup.hpp"
 #include "sluice/lab/report/plot.hpp"
 #include "sluice/lab/report/quantity.hpp"
@@ -48,8 +48,8 @@ constexpr std::string_view line_legend =
     R"(; <b class="lead">so</b>: the best, or no difference from it within 10 %; )"
     R"(<b class="unsure">so</b>: may be the best, cannot tell)";
 
-/// "2.11 x" with the sign that is meant.
-std::string with_times(std::string text) {
+/// Replaces the "x" of ratios by a multiplication sign: "2.11 ×".
+std::string with_multiplication_signs(std::string text) {
     for (auto at = text.find(" x "); at != std::string::npos; at = text.find(" x ", at)) {
         text.replace(at, 3, "\u00a0× ");
     }
@@ -70,7 +70,7 @@ std::string anchor_of(std::size_t plan) {
     return fmt::format("plan-{}", plan + 1);
 }
 
-/// Several cases of one plan whose names tell where they lie on an axis.
+/// The cases of one plan that share a line.
 struct group {
     std::string_view line;
     std::vector<const test_case*> cases;
@@ -118,16 +118,17 @@ class html_page {
         add(R"(<p class="meta"><code>{}</code></p><p class="meta">{}{}</p>)",
             escaped(found_.command), escaped(found_.started),
             found_.seconds > 0 ? fmt::format(", {}", shown_time(found_.seconds)) : std::string{});
-        std::vector<std::string> where;
+        std::vector<std::string> machine_facts;
         for (const auto& [topic, name, before] :
              {std::tuple{"processor", "model", ""}, std::tuple{"processor", "cores", "cores: "},
               std::tuple{"kernel", "release", "Linux "}}) {
             if (auto value = fact_named(topic, name); !value.empty())
-                where.push_back(before + value);
+                machine_facts.push_back(before + value);
         }
-        if (!where.empty()) {
+        if (!machine_facts.empty()) {
             std::string line;
-            for (const auto& each : where) line += (line.empty() ? "" : " · ") + escaped(each);
+            for (const auto& each : machine_facts)
+                line += (line.empty() ? "" : " · ") + escaped(each);
             add(R"(<p class="meta">{}</p>)", line);
         }
         if (found_.interrupted) {
@@ -152,40 +153,41 @@ class html_page {
         }
         add(R"(<div class="answers">)");
         for (std::size_t i = 0; i < plans_.size(); ++i) {
-            std::vector<const answer*> ours;
+            std::vector<const answer*> findings;
             for (const auto& each : answers_) {
-                if (each.plan == plans_[i]) ours.push_back(&each);
+                if (each.plan == plans_[i]) findings.push_back(&each);
             }
-            if (ours.empty()) continue;
+            if (findings.empty()) continue;
             add(R"(<article class="card"><a href="#{}">{}</a>)", anchor_of(i), escaped(plans_[i]));
-            add_headline(ours);
-            if (!ours.empty()) add("<ul>");
-            for (std::size_t k = 0; k < ours.size(); ++k) {
-                if (k > 0 && ours[k]->place == ours[k - 1]->place) {
-                    add(" {}", escaped(with_times(ours[k]->sentence)));
+            add_headline(findings);
+            if (!findings.empty()) add("<ul>");
+            for (std::size_t k = 0; k < findings.size(); ++k) {
+                if (k > 0 && findings[k]->place == findings[k - 1]->place) {
+                    add(" {}", escaped(with_multiplication_signs(findings[k]->sentence)));
                 } else {
-                    add("{}<li>{}{}", k > 0 ? "</li>" : "", place_of(*ours[k]),
-                        escaped(with_times(ours[k]->sentence)));
+                    add("{}<li>{}{}", k > 0 ? "</li>" : "", place_of(*findings[k]),
+                        escaped(with_multiplication_signs(findings[k]->sentence)));
                 }
             }
-            if (!ours.empty()) add("</li></ul>");
+            if (!findings.empty()) add("</li></ul>");
             add("</article>");
         }
         add("</div>");
     }
 
-    /// Shows the first of the large differences large, and takes it out of `ours`.
-    void add_headline(std::vector<const answer*>& ours) {
+    /// Shows the first of the large differences in large type, and removes it from `findings`.
+    void add_headline(std::vector<const answer*>& findings) {
         const auto size = [](const answer* each) { return std::abs(std::log(each->ratio)); };
-        const auto largest = size(*std::ranges::max_element(ours, {}, size));
+        const auto largest = size(*std::ranges::max_element(findings, {}, size));
         constexpr double nearly = 0.9;
-        const auto shown = std::ranges::find_if(ours, [&](const answer* each) {
+        const auto shown = std::ranges::find_if(findings, [&](const answer* each) {
             return !each->headline.empty() && size(each) >= nearly * largest;
         });
-        if (shown == ours.end()) return;
-        add(R"(<p class="big">{}</p><p>{}{}</p>)", escaped(with_times((*shown)->headline)),
-            place_of(**shown), escaped(with_times((*shown)->sentence)));
-        ours.erase(shown);
+        if (shown == findings.end()) return;
+        add(R"(<p class="big">{}</p><p>{}{}</p>)",
+            escaped(with_multiplication_signs((*shown)->headline)), place_of(**shown),
+            escaped(with_multiplication_signs((*shown)->sentence)));
+        findings.erase(shown);
     }
 
     void add_plan(std::size_t index) {
@@ -208,7 +210,7 @@ class html_page {
             known->cases.push_back(&each);
         }
         add(R"(<section id="{}"><h2>{}</h2>)", anchor_of(index), escaped(plan));
-        // Two points make a line that shows less than bars do.
+        // A line of two points shows less than bars.
         constexpr std::size_t fewest = 3;
         for (auto& each : groups) {
             std::ranges::sort(each.cases, {}, [](const test_case* c) { return *c->x; });
@@ -222,7 +224,7 @@ class html_page {
         add("</section>");
     }
 
-    /// The colour and marker of a variant, the same all over its plan.
+    /// The index of a variant's colour and marker, the same in all of its plan.
     std::size_t style_of(const std::string& variant) {
         const auto known = std::ranges::find(variants_, variant);
         if (known != variants_.end()) return static_cast<std::size_t>(known - variants_.begin());
@@ -241,7 +243,7 @@ class html_page {
         }
         add_rank(in, in.best && in.rows.size() > 1 ? best_legend : std::string_view{});
         out_ += bars;
-        add_remarks(in);
+        add_footnotes(in);
         add_latencies(in, false);
         add("<details><summary>Figures</summary>");
         out_ += table_of(in);
@@ -250,7 +252,7 @@ class html_page {
         add("</article>");
     }
 
-    /// What the bars or lines are, in a line.
+    /// Adds the line that explains bars or lines.
     void add_rank(const ranking& in, std::string_view legend) {
         const auto* good = in.which == better::higher  ? "more is better"
                            : in.which == better::lower ? "less is better"
@@ -265,20 +267,21 @@ class html_page {
             legend, pooled ? "true value" : "median");
     }
 
-    void add_remarks(const ranking& in) {
+    void add_footnotes(const ranking& in) {
         std::string items;
         for (const auto& each : in.rows) {
-            const auto item = [&](std::string_view what) {
+            const auto add_item = [&](std::string_view text) {
                 items += fmt::format(R"(<li><span class="place">{}:</span> {}</li>)",
-                                     escaped(each.row->variant), escaped(what));
+                                     escaped(each.row->variant), escaped(text));
             };
             if (each.row->errors > 0) {
-                item(digits(static_cast<double>(each.row->errors)) + " of its requests failed.");
+                add_item(digits(static_cast<double>(each.row->errors)) +
+                         " of its requests failed.");
             }
-            for (const auto& remark : each.row->remarks) item(remark);
+            for (const auto& text : each.row->footnotes) add_item(text);
         }
-        if (const auto told = told_rounds(in.from->rounds); !told.empty()) {
-            items += fmt::format("<li>{}</li>", told);
+        if (const auto rounds = told_rounds(in.from->rounds); !rounds.empty()) {
+            items += fmt::format("<li>{}</li>", rounds);
         }
         if (!items.empty()) add(R"(<ul class="remarks">{}</ul>)", items);
     }
@@ -299,20 +302,19 @@ class html_page {
         add("</dl></details>");
     }
 
-    /// Whether it can be drawn.
-    static bool is_fit(const quantile& each) {
+    static bool is_drawable(const quantile& each) {
         return std::isfinite(each.share) && std::isfinite(each.seconds) && each.seconds > 0;
     }
 
-    /// Where a percentile stands: by the logarithm of how rare is what lies beyond, which gives the
-    /// rare ones as much room as the common.
+    /// The x of a percentile: the logarithm of how rare larger values are, so that rare percentiles
+    /// get as much space as common ones.
     static double rarity_of(double share) { return -std::log10(1 - std::max(0.0, share)); }
 
     static double rarest_of(const ranking& in) {
         double rarest = 1;
         for (const auto& row : in.rows) {
             for (const auto& each : row.row->latencies) {
-                if (is_fit(each) && each.share < 1)
+                if (is_drawable(each) && each.share < 1)
                     rarest = std::max(rarest, rarity_of(each.share));
             }
         }
@@ -320,7 +322,7 @@ class html_page {
     }
 
     void add_latencies(const ranking& in, bool with_case) {
-        // The longest of all is as rare as it happens to be: it stands a step beyond the others.
+        // The maximum has no fixed rarity: it stands a step beyond the others.
         constexpr double step = 0.6;
         const auto longest = rarest_of(in) + step;
         std::vector<plot_line> lines;
@@ -331,7 +333,7 @@ class html_page {
             plot_line line{row.row->variant, style_of(row.row->variant), {}};
             line.points.reserve(row.row->latencies.size());
             for (const auto& each : row.row->latencies) {
-                if (!is_fit(each)) continue;
+                if (!is_drawable(each)) continue;
                 const auto x = each.share >= 1 ? longest : rarity_of(each.share);
                 const auto label = shown_share(each.share);
                 line.points.push_back({x, each.seconds, each.seconds, each.seconds,
@@ -347,7 +349,7 @@ class html_page {
         std::ranges::sort(ticks, {}, &plot_plane::tick::x);
         const auto again = std::ranges::unique(ticks, {}, &plot_plane::tick::x);
         ticks.erase(again.begin(), again.end());
-        // A line from the fastest to the slowest of them shows nothing where they lie far apart.
+        // If latencies lie far apart, a linear axis shows nothing.
         constexpr double far = 30;
         plot_plane plane{.title = "Latencies by percentile",
                          .x_name = "percentile",
@@ -361,8 +363,8 @@ class html_page {
         out_ += lines_on(plane, lines);
     }
 
-    /// The variant that a plot is relative to, where its places lie so far apart that the low ones
-    /// could not be told from each other; empty where they do not.
+    /// The variant that a plot is relative to, if its values lie so far apart that low ones could
+    /// not be told from each other; else empty.
     static std::string base_of_scale(const std::vector<ranking>& points) {
         constexpr double far = 30;
         double least = 0;
@@ -404,7 +406,7 @@ class html_page {
                 most = std::max(most, row.value.high / scale_of(point, relative));
             }
         }
-        // From here on, equal factors are what people compare: 1, 4, 16 ...
+        // From this range on, readers compare factors: 1, 4, 16 ...
         constexpr double wide = 8;
         const auto least_x = *of.cases.front()->x;
         plot_plane plane{.title = fmt::format("{} by {}", in.quantity, first.axis),
@@ -441,7 +443,7 @@ class html_page {
         for (std::size_t i = 0; i < points.size(); ++i) {
             add("<details><summary>Figures and commands: {}</summary>", escaped(of.cases[i]->name));
             out_ += table_of(points[i]);
-            add_remarks(points[i]);
+            add_footnotes(points[i]);
             add_commands(*of.cases[i]);
             add("</details>");
         }
@@ -479,7 +481,7 @@ class html_page {
     baseline base_;
     std::vector<std::string_view> plans_;
     std::vector<answer> answers_;
-    std::vector<std::string> variants_;  ///< of the plan that is being written
+    std::vector<std::string> variants_;  ///< variants of the current plan
     std::string out_;
 };
 

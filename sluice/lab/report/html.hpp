@@ -1,4 +1,4 @@
-// A run as a page: one file that needs nothing else.
+// Writes a run as one self-contained HTML page.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace sluice::lab {
 
-/// A whole HTML document in UTF-8: answers, plots, tables, commands, environment, warnings, method.
-/// It has no script and fetches nothing, and says so to the browser (Content-Security-Policy), so a
-/// hostile name in a report is text and nothing else.
+/// A complete HTML document in UTF-8: findings, plots, tables, commands, environment, warnings,
+/// method. It contains no script and fetches nothing, and its Content-Security-Policy forbids both,
+/// so a hostile name in a report remains text.
 [[nodiscard]] std::string as_html(const results& found, baseline base = baseline::first);
 
 }  // namespace sluice::lab

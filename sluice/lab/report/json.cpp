@@ -1,4 +1,4 @@
-// Writes every field by its name, and reads each with its place at hand for what is wrong.
+// Implements as_json() and read_json() with nlohmann::json; errors name their place in the file.
 #include "sluice/lab/report/json.hpp"
 
 #include <fmt/format.h>
@@ -52,13 +52,10 @@ json to_json(const figure& each) {
         latencies.push_back({{"share", share}, {"seconds", seconds}});
         if (high > 0) latencies.back().update({{"low", low}, {"high", high}});
     }
-    return {{"variant", each.variant},
-            {"server_command", each.server_command},
-            {"load_command", each.load_command},
-            {"quantities", std::move(quantities)},
-            {"latencies", std::move(latencies)},
-            {"errors", each.errors},
-            {"remarks", each.remarks}};
+    return {{"variant", each.variant},           {"server_command", each.server_command},
+            {"load_command", each.load_command}, {"quantities", std::move(quantities)},
+            {"latencies", std::move(latencies)}, {"errors", each.errors},
+            {"remarks", each.footnotes}};
 }
 
 json to_json(const test_case& each) {
@@ -84,12 +81,12 @@ json to_json(const fact& each) {
             {"must_match", each.must_match}};
 }
 
-/// Why a file is not what we can read. Thrown and caught in this file alone.
-struct misfit {
+/// The error of a report that cannot be read. Thrown and caught in this file alone.
+struct report_error {
     std::string why;
 };
 
-/// A value of the file, and where it stands.
+/// A value of the file and its path.
 class json_place {
  public:
     json_place(const json& value, std::string path) : value_{&value}, path_{std::move(path)} {}
@@ -98,7 +95,7 @@ class json_place {
         if (!value_->is_object()) refuse("an object");
         const auto found = value_->find(key);
         const auto path = path_.empty() ? std::string{key} : fmt::format("{}.{}", path_, key);
-        if (found == value_->end()) throw misfit{fmt::format("{} is missing", path)};
+        if (found == value_->end()) throw report_error{fmt::format("{} is missing", path)};
         return {*found, path};
     }
 
@@ -126,7 +123,7 @@ class json_place {
         if (!value_->is_number()) refuse("a number");
         return value_->get<double>();
     }
-    [[nodiscard]] bool yes_or_no() const {
+    [[nodiscard]] bool boolean() const {
         if (!value_->is_boolean()) refuse("true or false");
         return value_->get<bool>();
     }
@@ -137,11 +134,11 @@ class json_place {
 
     [[noreturn]] void refuse(std::string_view expected) const {
         const auto* found = value_->is_structured() || value_->is_null() ? "" : "a ";
-        throw misfit{fmt::format("{}: {} is expected, not {}{}",
-                                 path_.empty() ? "the whole" : path_, expected, found,
-                                 value_->is_object()  ? "an object"
-                                 : value_->is_array() ? "an array"
-                                                      : value_->type_name())};
+        throw report_error{fmt::format("{}: {} is expected, not {}{}",
+                                       path_.empty() ? "the whole" : path_, expected, found,
+                                       value_->is_object()  ? "an object"
+                                       : value_->is_array() ? "an array"
+                                                            : value_->type_name())};
     }
 
  private:
@@ -189,10 +186,10 @@ figure figure_from(const json_place& from) {
             .quantities = from.at("quantities").all(series_from),
             .latencies = from.at("latencies").all(quantile_from),
             .errors = from.at("errors").count(),
-            .remarks = from.at("remarks").all(text_from)};
+            .footnotes = from.at("remarks").all(text_from)};
 }
 
-/// Reports that were written before anybody repeated rounds do not count them.
+/// Older reports have no counts of rounds.
 round_count rounds_from(const json_place& from) {
     if (!from.has("rounds")) return {};
     const auto rounds = from.at("rounds");
@@ -217,29 +214,29 @@ fact fact_from(const json_place& from) {
     return {.topic = from.at("topic").text(),
             .name = from.at("name").text(),
             .value = from.at("value").text(),
-            .must_match = from.at("must_match").yes_or_no()};
+            .must_match = from.at("must_match").boolean()};
 }
 
 results results_from(const json_place& from) {
     return {.command = from.at("command").text(),
             .started = from.at("started").text(),
             .seconds = from.at("seconds").number(),
-            .interrupted = from.at("interrupted").yes_or_no(),
+            .interrupted = from.at("interrupted").boolean(),
             .environment = from.at("environment").all(fact_from),
             .cases = from.at("cases").all(case_from),
             .warnings = from.at("warnings").all(text_from)};
 }
 
-/// Whether the file says that it is one of ours, of a version that we know.
-void check_kind(const json& whole) {
+/// Throws report_error unless the file is a lab report of a known version.
+void check_format(const json& whole) {
     const auto format = whole.is_object() ? whole.find("format") : whole.end();
     if (!whole.is_object() || format == whole.end() || *format != json(format_name)) {
-        throw misfit{
+        throw report_error{
             "it is JSON, but not a report of the lab; `sluice lab ... --json FILE` writes one"};
     }
     const auto version = json_place{whole, {}}.at("version").count();
     if (version != json_version) {
-        throw misfit{fmt::format(
+        throw report_error{fmt::format(
             "its version is {}, and this sluice reads version {}; measure again with this one, or "
             "use a sluice that wrote it",
             version, json_version)};
@@ -269,9 +266,9 @@ std::expected<results, std::string> read_json(std::string_view text) {
     const auto whole = json::parse(text, nullptr, false);
     if (whole.is_discarded()) return std::unexpected{std::string{"it is not JSON"}};
     try {
-        check_kind(whole);
+        check_format(whole);
         return results_from({whole, {}});
-    } catch (const misfit& found) {
+    } catch (const report_error& found) {
         return std::unexpected{wire::printable(found.why)};
     }
 }

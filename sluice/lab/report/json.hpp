@@ -1,4 +1,4 @@
-// A run as JSON, whole, and back again.
+// Writes a run as JSON and reads it back.
 #pragma once
 
 #include <expected>
@@ -9,18 +9,17 @@
 
 namespace sluice::lab {
 
-/// What `"version"` of our files is. It grows when a reader of the old form would misunderstand;
-/// what is merely added does not change it.
+/// The format version in `"version"`. It grows when a reader of the old version would misread a
+/// file; added fields do not change it.
 inline constexpr int json_version = 1;
 
-/// All of `found`, with the medians and intervals of every series for readers other than us. Ends
-/// in a newline. Text that is not UTF-8 has U+FFFD in its place; a sample that is no number is
-/// null.
+/// All of `found`, plus the medians and intervals of every series for other readers. Ends in a
+/// newline. Invalid UTF-8 becomes U+FFFD; a sample that is not finite is null.
 [[nodiscard]] std::string as_json(const results& found);
 
-/// The run that as_json() wrote: the same results, bit by bit. Or what is wrong with `text`, as a
-/// sentence fragment that names the place: "cases[0].name: a string is expected, not a number".
-/// Fields that it does not know are passed over.
+/// Parses the output of as_json(): equal results, bit by bit. The error is a sentence fragment that
+/// names the place: "cases[0].name: a string is expected, not a number". Unknown fields are
+/// ignored.
 [[nodiscard]] std::expected<results, std::string> read_json(std::string_view text);
 
 }  // namespace sluice::lab

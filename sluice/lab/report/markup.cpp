@@ -1,4 +1,4 @@
-// Replaces five characters and the controls.
+// Implements escaped(): replaces five characters, controls and invalid UTF-8.
 #include "sluice/lab/report/markup.hpp"
 
 #include "sluice/wire/text.hpp"

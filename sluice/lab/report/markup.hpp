@@ -1,4 +1,4 @@
-// Text made safe for a page.
+// Escapes text for HTML and SVG.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace sluice::lab {
 
-/// `text` for HTML and SVG, between tags or in a quoted attribute (HTML, section 13.1.4): what has
-/// a meaning there is written as a reference, what is not UTF-8 and controls are U+FFFD.
+/// `text` escaped for HTML and SVG, between tags or in a quoted attribute (HTML, section 13.1.4):
+/// special characters become references; invalid UTF-8 and controls become U+FFFD.
 [[nodiscard]] std::string escaped(std::string_view text);
 
 }  // namespace sluice::lab

@@ -1,5 +1,4 @@
-// Draws with coordinates that are per cent where text must keep its size, and twice where it
-// cannot.
+// Implements the plots: bars in per cent coordinates, lines in a wide and a narrow SVG.
 #include "sluice/lab/report/plot.hpp"
 
 #include <fmt/format.h>
@@ -60,7 +59,7 @@ std::string bar_row(const standing& row, const scale& units, double most, int to
     return out + "</g>";
 }
 
-/// A place to draw lines on, in pixels.
+/// The SVG canvas of a line plot, in pixels.
 struct canvas {
     std::string_view kind;
     double width;
@@ -69,7 +68,7 @@ struct canvas {
     double right;
     double top;
     double bottom;
-    std::size_t label_length;  ///< characters of a line's name that fit beside it
+    std::size_t label_length;  ///< characters of a line's name that fit
 
     [[nodiscard]] double across() const { return width - left - right; }
     [[nodiscard]] double down() const { return height - top - bottom; }
@@ -80,18 +79,18 @@ constexpr std::array canvases{
     canvas{"narrow", 350, 290, 42, 100, 26, 44, 13},
 };
 
-/// Values to places: what the two axes of a plot share.
+/// Maps values to positions on an axis.
 class axis {
  public:
     axis(double from, double to, bool logarithmic) : logarithmic_{logarithmic}, from_{map(from)} {
         const auto end = map(to);
         width_ = end > from_ ? end - from_ : 1;
-        alone_ = end <= from_;
+        is_point_ = end <= from_;
     }
 
-    /// From 0 to 1.
+    /// The position of a value, 0 to 1.
     [[nodiscard]] double place(double value) const {
-        if (alone_) return 0.5;
+        if (is_point_) return 0.5;
         return std::clamp((map(value) - from_) / width_, 0.0, 1.0);
     }
 
@@ -104,7 +103,7 @@ class axis {
     bool logarithmic_;
     double from_;
     double width_ = 1;
-    bool alone_ = false;
+    bool is_point_ = false;
 };
 
 constexpr std::size_t styles = 8;
@@ -154,12 +153,12 @@ class drawing {
         const auto [x_least, x_most] = std::ranges::minmax(xs);
         const auto [y_least, y_most] = std::ranges::minmax(ys);
         x_ = axis{x_least, x_most, plane.log_x};
-        constexpr std::size_t rungs = 5;
+        constexpr std::size_t tick_count = 5;
         if (plane.log_y) {
             y_ticks_ = log_ticks(y_least, y_most);
             y_ = axis{y_least, y_most, true};
         } else {
-            y_ticks_ = round_ticks(y_most, rungs);
+            y_ticks_ = round_ticks(y_most, tick_count);
             y_ = axis{0, y_ticks_.back(), false};
         }
     }
@@ -177,7 +176,7 @@ class drawing {
 
  private:
     [[nodiscard]] double at_x(double x) const { return on_.left + x_.place(x) * on_.across(); }
-    /// Of a value in the plane's scale.
+    /// The y coordinate of a value in the plane's scale.
     [[nodiscard]] double at_y(double y) const { return on_.top + (1 - y_.place(y)) * on_.down(); }
     [[nodiscard]] double at(double y) const { return at_y(y / plane_.units.factor); }
 
@@ -194,10 +193,10 @@ class drawing {
                             escaped(plane_.y_name), escaped(plane_.units.unit),
                             plane_.log_y ? " (logarithmic)" : "");
         const auto foot = on_.height - on_.bottom;
-        // Labels that would touch are left out, but not the last, which says how far it goes.
+        // Skips labels that would touch, except the last, which shows the range.
         const auto half_of = [](const std::string& label) {
-            constexpr double letter = 9;
-            return static_cast<double>(label.size()) * letter / 2;
+            constexpr double character_width = 9;
+            return static_cast<double>(label.size()) * character_width / 2;
         };
         double free_from = -1e9;
         const auto& last = plane_.ticks.back();
@@ -236,7 +235,7 @@ class drawing {
         out_ += R"("/></g>)";
     }
 
-    /// Names at the ends of their lines, moved apart where they would lie on one another.
+    /// Adds names at the ends of the lines, moved apart where they would overlap.
     void add_names() {
         struct place {
             const plot_line* line;
@@ -325,9 +324,9 @@ std::string bars_of(const ranking& in) {
     }
     if (count == 0) return {};
     const auto units = scale_for(most, in.unit);
-    constexpr std::size_t rungs = 5;
-    const auto ticks = round_ticks(most / units.factor, rungs);
-    // The axis ends where the longest bar does: what lies beyond would only make all bars shorter.
+    constexpr std::size_t tick_count = 5;
+    const auto ticks = round_ticks(most / units.factor, tick_count);
+    // The axis ends at the longest bar: a longer axis would only shorten all bars.
     const auto end = most > 0 ? most / units.factor : 1;
     const auto foot = count * row_height;
     auto out = fmt::format(
@@ -354,9 +353,9 @@ std::string bars_of(const ranking& in) {
 }
 
 std::string lines_on(const plot_plane& plane, const std::vector<plot_line>& lines) {
-    const bool nothing =
+    const bool is_empty =
         std::ranges::all_of(lines, [](const plot_line& each) { return each.points.empty(); });
-    if (nothing) return {};
+    if (is_empty) return {};
     std::string out;
     for (const auto& on : canvases) out += drawing{on, plane, lines}.draw();
     return out;

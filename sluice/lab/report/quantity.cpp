@@ -1,4 +1,4 @@
-// Prefixes, digits and lists.
+// Implements the formatting of quantities: prefixes, digits, ratios, lists.
 #include "sluice/lab/report/quantity.hpp"
 
 #include <fmt/format.h>
@@ -24,10 +24,10 @@ constexpr std::array counting{prefix{1, ""}, prefix{1e3, "k"}, prefix{1e6, "M"},
 constexpr std::array seconds{prefix{1e-9, "n"}, prefix{1e-6, "µ"}, prefix{1e-3, "m"},
                              prefix{1, ""}};
 
-/// The largest prefix of which `largest` is one at least, or the smallest there is.
+/// The largest prefix that makes `largest` at least 1, or the smallest prefix.
 template <std::size_t N>
 prefix fitting(const std::array<prefix, N>& all, double largest) {
-    // A hair below a step would be shown as the step itself.
+    // A value just below a step is shown as the step itself.
     constexpr double hair = 0.9995;
     auto found = all.front();
     for (const auto& each : all) {
@@ -86,7 +86,7 @@ std::string shown_with_unit(double value, std::string_view unit) {
     const auto in = scale_for(value, unit);
     auto number = shown(value, in);
     if (in.unit.empty()) return number;
-    // "5 /s" is read better as "5/s".
+    // "5/s" reads better than "5 /s".
     return in.unit.starts_with('/') ? number + in.unit : number + ' ' + in.unit;
 }
 
@@ -94,7 +94,7 @@ std::string shown_ratio(double ratio) {
     if (!std::isfinite(ratio)) return "-";
     constexpr double hundred = 99.95;
     constexpr double ten = 9.995;
-    // What is below one is read to the same accuracy, and no less than that is "0.00".
+    // Ratios below 0.1 need more digits: two decimals would show "0.00".
     if (ratio > 0 && ratio < 0.1) return digits(ratio);
     return fmt::format("{:.{}f}", ratio, ratio >= hundred ? 0 : ratio >= ten ? 1 : 2);
 }

@@ -1,4 +1,4 @@
-// Finds base and best, and compares each to both.
+// Implements rank(): finds base and best, and compares each variant to both.
 #include "sluice/lab/report/ranking.hpp"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ std::optional<std::size_t> best_of(const ranking& found) {
     return best;
 }
 
-/// The percentile that `quantity` names, of all rounds together, if its interval is known.
+/// The percentile called `quantity` over all rounds, if its interval is known.
 std::optional<estimate> pooled_of(const figure& row, std::string_view quantity,
                                   std::size_t rounds) {
     for (const auto& each : row.latencies) {
@@ -168,11 +168,11 @@ ranking rank(const test_case& from, baseline base) {
         row.to_base = *found.compare_rows(i, *found.base, found.quantity);
         if (!found.best) continue;
         row.to_best = *found.compare_rows(i, *found.best, found.quantity);
-        // A best one that is noisy hides who is far behind: others show it.
+        // A noisy best variant does not show which variants are far behind; others do.
         row.leads =
             i == *found.best || (row.to_best.outcome != verdict::worse && !found.is_behind(i));
     }
-    // One that may be ahead of the best, or far behind it, leaves open which one is the best.
+    // A leader that may be ahead of the best, or far behind it, leaves open which variant is best.
     const bool sure = std::ranges::all_of(found.rows, [&found](const standing& each) {
         return !each.leads || &each == &found.rows[*found.best] ||
                each.to_best.outcome == verdict::tie;

@@ -1,4 +1,4 @@
-// One short sentence for each number that is not 0.
+// Implements told_rounds(): a sentence per count that is not 0.
 #include "sluice/lab/report/rounds.hpp"
 
 #include <fmt/format.h>
@@ -7,12 +7,12 @@ namespace sluice::lab {
 
 std::string told_rounds(const round_count& of) {
     if (of.repeated == 0 && of.disturbed == 0) return {};
-    auto told = fmt::format("Rounds that count: {}.", of.counted);
-    if (of.disturbed > 0) told += fmt::format(" Disturbed among them: {}.", of.disturbed);
+    auto text = fmt::format("Rounds that count: {}.", of.counted);
+    if (of.disturbed > 0) text += fmt::format(" Disturbed among them: {}.", of.disturbed);
     if (of.repeated > 0) {
-        told += fmt::format(" Disturbed, dropped and repeated: {}.", of.repeated);
+        text += fmt::format(" Disturbed, dropped and repeated: {}.", of.repeated);
     }
-    return told;
+    return text;
 }
 
 }  // namespace sluice::lab

@@ -1,4 +1,4 @@
-// Says of a case how many of its rounds were disturbed, and what became of them.
+// Describes how many rounds of a case were disturbed, dropped and repeated.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace sluice::lab {
 
-/// A sentence; empty where no round was disturbed.
+/// Sentences; empty if no round was disturbed.
 [[nodiscard]] std::string told_rounds(const round_count& of);
 
 }  // namespace sluice::lab

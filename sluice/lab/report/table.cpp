@@ -1,4 +1,4 @@
-// Columns of a table, each in a unit of its own, and the table of them.
+// Implements the HTML tables: columns with a unit each.
 #include "sluice/lab/report/table.hpp"
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ struct markup {
     }
 };
 
-/// A column of numbers: its head, and a cell a variant.
+/// A column of numbers: its head, and a cell per variant.
 struct column {
     std::string title;
     std::string unit;
@@ -92,7 +92,7 @@ void add_percentiles(const ranking& in, std::vector<column>& into) {
     }
     std::ranges::sort(shares);
     for (const auto share : shares) {
-        // What is ranked by has a column with its interval.
+        // The ranked percentile has a column with its interval already.
         if (shown_share(share) == in.quantity) continue;
         std::vector<double> values;
         double most = 0;
@@ -153,7 +153,7 @@ std::string matrix_of(const std::vector<ranking>& points, const std::vector<plot
                 continue;
             }
             const auto& each = point.rows[*row];
-            // In a unit that suits its own column: places may lie far apart.
+            // Each value has its own scale: positions may lie far apart.
             made.add(R"(<td class="{}">{}</td>)", name_of(each.where),
                      escaped(shown_with_unit(each.value.median, point.unit)));
         }

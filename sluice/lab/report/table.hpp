@@ -1,4 +1,4 @@
-// The tables of a page: the figures of a case, and the medians of several.
+// Writes HTML tables: the figures of a case, and the medians of several cases.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 
 namespace sluice::lab {
 
-/// HTML: a row a variant; what it is ranked by, its ratio to the base, all other quantities, and
-/// the percentiles of its latencies.
+/// A row per variant: the ranked quantity, its ratio to the base, all other quantities, and latency
+/// percentiles.
 [[nodiscard]] std::string table_of(const ranking& in);
 
-/// HTML: medians, a row for each line, a column for each tick of `plane`, where `points` stand in
-/// the same order; who is ahead there stands out.
+/// Medians, a row per line and a column per tick of `plane`; `points` are in the same order.
+/// Leaders are highlighted.
 [[nodiscard]] std::string matrix_of(const std::vector<ranking>& points,
                                     const std::vector<plot_line>& lines, const plot_plane& plane);
 

@@ -1,4 +1,4 @@
-// Lays the tables out in the columns that the terminal has.
+// Implements as_text(): lays tables out in the columns of the terminal.
 #include "sluice/lab/report/text.hpp"
 
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/lab/report/answers.hpp"
+#include "sluice/lab/report/findings.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/report/ranking.hpp"
 #include "sluice/lab/report/rounds.hpp"
@@ -27,7 +27,7 @@ constexpr std::size_t widest_bar = 40;
 constexpr std::size_t widest_name = 24;
 constexpr std::string_view gap = "  ";
 
-/// Characters; what is shown here is as wide as it has characters.
+/// The number of characters, which is the width of this text on a terminal.
 std::size_t width_of(std::string_view text) {
     return static_cast<std::size_t>(std::ranges::count_if(
         text, [](char each) { return (static_cast<unsigned char>(each) & 0xc0U) != 0x80U; }));
@@ -35,14 +35,14 @@ std::size_t width_of(std::string_view text) {
 
 std::string padded(std::string_view text, std::size_t width, bool to_the_right) {
     const auto has = width_of(text);
-    const std::string room(has < width ? width - has : 0, ' ');
-    return to_the_right ? room + std::string{text} : std::string{text} + room;
+    const std::string padding(has < width ? width - has : 0, ' ');
+    return to_the_right ? padding + std::string{text} : std::string{text} + padding;
 }
 
-/// A column of a table: its cells are set to the right of it, the names' excepted.
+/// A column of a table, set flush right, except the names.
 struct text_column {
     std::string title;
-    std::string unit;  ///< stands below the title
+    std::string unit;  ///< shown below the title
     std::vector<std::string> cells;
 
     [[nodiscard]] std::size_t width() const {
@@ -67,8 +67,8 @@ class text_page {
     }
 
  private:
-    /// Plain text for this terminal; escapes nothing.
-    [[nodiscard]] std::string for_here(std::string_view text) const {
+    /// Replaces characters that this terminal cannot show; escapes nothing.
+    [[nodiscard]] std::string for_terminal(std::string_view text) const {
         if (form_.unicode) return std::string{text};
         std::string plain;
         for (std::size_t i = 0; i < text.size(); ++i) {
@@ -82,9 +82,9 @@ class text_page {
         return plain;
     }
 
-    /// Text from elsewhere, for this terminal.
+    /// Text from outside, escaped for this terminal.
     [[nodiscard]] std::string safe(std::string_view text) const {
-        return for_here(wire::printable(text));
+        return for_terminal(wire::printable(text));
     }
 
     [[nodiscard]] std::string styled(std::string_view text, std::string_view code) const {
@@ -92,7 +92,7 @@ class text_page {
         return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
     }
 
-    /// Breaks words over lines; the first begins after `lead`, the others below its end.
+    /// Wraps words; the first line begins with `lead`, the others are indented by its width.
     void add_paragraph(std::string_view lead, std::string_view text) {
         const auto shown = safe(text);
         const auto indent = width_of(lead);
@@ -138,7 +138,7 @@ class text_page {
         for (std::size_t i = 0; i < answers.size();) {
             const auto& each = answers[i];
             if (i == 0 || each.plan != answers[i - 1].plan) add_heading(each.plan);
-            // What is said of one place is one paragraph.
+            // The findings of one place are one paragraph.
             auto text = each.place.empty() ? std::string{} : each.place + ": ";
             text += each.sentence;
             for (++i; i < answers.size() && answers[i].plan == each.plan &&
@@ -197,7 +197,7 @@ class text_page {
         return values;
     }
 
-    /// Ratios to the base, with a mark where that is no difference, or cannot be told.
+    /// Ratios to the base, with "=" for a tie and "?" for an unknown outcome.
     static text_column ratios_of(const ranking& in) {
         text_column values{"ratio", "", {}};
         for (std::size_t i = 0; i < in.rows.size(); ++i) {
@@ -236,7 +236,7 @@ class text_page {
         return values;
     }
 
-    /// Columns of the percentiles that any variant has.
+    /// Adds a column per percentile that any variant has.
     void add_latencies(const ranking& in, std::vector<text_column>& into) const {
         std::vector<double> shares;
         double most = 0;
@@ -249,9 +249,9 @@ class text_page {
         }
         std::ranges::sort(shares);
         for (const auto share : shares) {
-            // One p99 a row is enough.
+            // The ranked percentile has a column already.
             if (shown_share(share) == in.quantity) continue;
-            // A table has room for those that people speak of.
+            // A table has space for the common percentiles only.
             if (share != 0.5 && share != 0.9 && share != 0.99 && share != 0.999 && share < 1)
                 continue;
             double longest = 0;
@@ -262,7 +262,7 @@ class text_page {
             };
             for (const auto& row : in.rows) longest = std::max(longest, value_of(row).value_or(0));
             const auto units = scale_for(longest, "s");
-            text_column values{shown_share(share), for_here(units.unit), {}};
+            text_column values{shown_share(share), for_terminal(units.unit), {}};
             for (const auto& row : in.rows) {
                 const auto value = value_of(row);
                 values.cells.push_back(value ? shown(*value, units) : "-");
@@ -271,7 +271,7 @@ class text_page {
         }
     }
 
-    /// One row for each variant, in the columns given; `bars` of no width draws none.
+    /// Adds a row per variant with the given columns and with bars of width `bars`; 0 draws none.
     void add_table(const ranking& in, const text_column& names,
                    const std::vector<text_column>& columns, std::size_t bars) {
         const auto name_width = names.width();
@@ -329,10 +329,10 @@ class text_page {
         add_latencies(in, more);
         auto used = names.width();
         for (const auto& one : columns) used += gap.size() + one.width();
-        const auto bar_room = form_.bars ? gap.size() + least_bar + 2 : 0;
+        const auto bar_space = form_.bars ? gap.size() + least_bar + 2 : 0;
         std::size_t taken = 0;
         while (taken < more.size() &&
-               used + gap.size() + more[taken].width() + bar_room <= form_.columns) {
+               used + gap.size() + more[taken].width() + bar_space <= form_.columns) {
             used += gap.size() + more[taken].width();
             columns.push_back(more[taken++]);
         }
@@ -341,10 +341,10 @@ class text_page {
         add_table(in, names, columns, bars);
         more.erase(more.begin(), more.begin() + static_cast<std::ptrdiff_t>(taken));
         while (!more.empty()) add_rest(in, names, more);
-        add_remarks(in);
+        add_footnotes(in);
     }
 
-    /// As many of the columns that are left as fit side by side.
+    /// Adds a table of as many remaining columns as fit side by side.
     void add_rest(const ranking& in, const text_column& names, std::vector<text_column>& more) {
         std::vector<text_column> columns;
         auto used = names.width();
@@ -358,18 +358,18 @@ class text_page {
         add_table(in, names, columns, 0);
     }
 
-    void add_remarks(const ranking& in) {
+    void add_footnotes(const ranking& in) {
         for (const auto& each : in.rows) {
             if (each.row->errors > 0) {
                 add_paragraph("  ", fmt::format("{}: {} of its requests failed.", each.row->variant,
                                                 digits(static_cast<double>(each.row->errors))));
             }
-            for (const auto& remark : each.row->remarks) {
-                add_paragraph("  ", fmt::format("{}: {}", each.row->variant, remark));
+            for (const auto& text : each.row->footnotes) {
+                add_paragraph("  ", fmt::format("{}: {}", each.row->variant, text));
             }
         }
-        if (const auto told = told_rounds(in.from->rounds); !told.empty())
-            add_paragraph("  ", told);
+        if (const auto rounds = told_rounds(in.from->rounds); !rounds.empty())
+            add_paragraph("  ", rounds);
     }
 
     void add_end() {

@@ -1,4 +1,4 @@
-// A run as tables for a terminal, with the answers on top.
+// Writes a run as text tables for a terminal, with its findings.
 #pragma once
 
 #include <cstddef>
@@ -9,25 +9,25 @@
 
 namespace sluice::lab {
 
-/// What the other variants of a case are compared to.
+/// The variant that the others of a case are compared to.
 enum class baseline : std::uint8_t {
-    first,  ///< the first variant of the case, the classic way by custom
-    best,   ///< the one with the best median
+    first,  ///< the first variant of the case, by convention the classic way
+    best,   ///< the variant with the best median
 };
 
-/// What the reader's terminal can show.
+/// The capabilities of the terminal.
 struct text_form {
-    std::size_t columns = 80;  ///< lines are no longer where that can be had; at least 40
-    bool unicode = false;      ///< bars of block elements; else of '#'
-    bool colour = false;       ///< SGR sequences
+    std::size_t columns = 80;  ///< maximum width of lines if possible; at least 40
+    bool unicode = false;      ///< block elements for bars; else '#'
+    bool colour = false;       ///< use SGR colour sequences
     bool bars = true;
-    bool answers_last = false;  ///< where the end is what one sees; else they come first
+    /// findings at the end, which a terminal shows; else at the beginning
+    bool answers_last = false;
     baseline base = baseline::first;
 };
 
-/// The answers, a table for each case, the environment in a line, and the warnings; or the answers
-/// behind all these. What came from
-/// outside is escaped for a terminal.
+/// Findings, a table per case, the environment and the warnings. Text from outside is escaped for a
+/// terminal.
 [[nodiscard]] std::string as_text(const results& found, const text_form& form = {});
 
 }  // namespace sluice::lab

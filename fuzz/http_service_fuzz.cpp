@@ -1,0 +1,177 @@
+// A connection to the HTTP endpoint under any bytes: many requests, in any pieces, on epoll and
+// io_uring.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/base/check.hpp"
+#include "sluice/base/fd.hpp"
+#include "sluice/coro/scope.hpp"
+#include "sluice/files/server/http_service.hpp"
+#include "sluice/files/server/store.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/io/run.hpp"
+#include "sluice/model/event_log.hpp"
+#include "sluice/model/serve_connection.hpp"
+#include "sluice/net/connection.hpp"
+
+namespace {
+
+using namespace sluice;
+namespace fs = std::filesystem;
+
+/// A directory with the same few files in it before every run.
+class folder {
+ public:
+    folder() {
+        std::string name = fs::temp_directory_path() / "sluice-fuzz-XXXXXX";
+        check(::mkdtemp(name.data()) != nullptr, "a directory cannot be made");
+        path_ = name;
+    }
+    folder(const folder&) = delete;
+    folder& operator=(const folder&) = delete;
+    ~folder() { fs::remove_all(path_); }
+
+    void tidy() const {
+        for (const auto& each : fs::directory_iterator{path_}) {
+            const auto name = each.path().filename();
+            if (name != "a" && name != "large" && name != "d") fs::remove_all(each.path());
+        }
+        fs::create_directory(path_ / "d");
+        for (const auto& each : fs::directory_iterator{path_ / "d"}) fs::remove_all(each.path());
+        write("a", 6);
+        write("large", 200'000);
+    }
+    [[nodiscard]] std::string path() const { return path_; }
+
+ private:
+    void write(const char* name, std::size_t size) const {
+        std::error_code missing;
+        if (fs::is_regular_file(path_ / name) && fs::file_size(path_ / name, missing) == size) {
+            return;
+        }
+        fs::remove_all(path_ / name);
+        std::ofstream{path_ / name} << std::string(size, 'x');
+    }
+
+    fs::path path_;
+};
+
+files::http_options options() {
+    files::http_options o;
+    o.max_size = 1U << 20U;
+    o.allow_delete = true;
+    o.max_line = 512;
+    o.max_head = 2048;
+    return o;
+}
+
+struct house {
+    folder files;
+    files::store store = files::store::open(files.path(), {.sync = false}).value();
+    files::http_service listener{store, options()};
+    model::service serve = listener.service();
+    model::event_log event_log{{}};
+    std::vector<std::unique_ptr<io::engine>> engines;
+
+    house() {
+        // As the program does: the kernel signals what is sent to a client that is gone.
+        std::signal(SIGPIPE, SIG_IGN);
+        for (const auto kind : {io::engine_kind::epoll, io::engine_kind::uring}) {
+            // Not every machine has io_uring.
+            if (auto made = io::make_engine(kind)) engines.push_back(std::move(*made));
+        }
+    }
+};
+
+/// Sends `bytes` in pieces, each as long as the next byte of `steps` says, then ends its side.
+coro::task<void> send(net::connection& peer, std::string_view bytes, std::string_view steps) {
+    for (std::size_t i = 0; !bytes.empty(); ++i) {
+        const std::size_t step =
+            steps.empty() ? bytes.size()
+                          : 1 + (static_cast<std::uint8_t>(steps[i % steps.size()]) & 127U);
+        const auto piece = bytes.substr(0, step);
+        if (auto sent = co_await peer.send_all(piece); !sent) break;
+        bytes.remove_prefix(piece.size());
+    }
+    peer.shutdown_send();
+}
+
+coro::task<void> receive(net::connection& peer, std::string& into) {
+    std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    for (;;) {
+        auto got = co_await peer.recv_into(std::as_writable_bytes(std::span{buffer}));
+        if (!got || *got == 0) co_return;
+        into.append(buffer.data(), *got);
+    }
+}
+
+coro::task<void> converse(house& all, io::engine& e, std::string_view bytes, std::string_view steps,
+                          std::string& answers) {
+    std::array<int, 2> ends{};
+    check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "no sockets");
+    unique_fd served{ends[0]};
+    net::connection peer{e, unique_fd{ends[1]}};
+    coro::context drain{e.ready()};
+    coro::scope talk{co_await coro::this_context()};
+    check(talk.spawn(model::serve_connection(e, std::move(served), drain, all.serve, all.event_log))
+              .has_value(),
+          "no memory");
+    check(talk.spawn(send(peer, bytes, steps)).has_value(), "no memory");
+    co_await receive(peer, answers);
+    co_await peer.close();
+    co_await talk.join();
+}
+
+/// The statuses of the answers, as far as bodies let them be recognised; 100 (Continue) is left
+/// out, which depends on what has come when.
+std::string statuses(std::string_view answers) {
+    constexpr std::string_view lead = "HTTP/1.1 ";
+    std::string found;
+    for (auto at = answers.find(lead); at != std::string_view::npos;
+         at = answers.find(lead, at + 1)) {
+        const auto status = answers.substr(at + lead.size(), 3);
+        if (status != "100") found.append(status).append(" ");
+    }
+    return found;
+}
+
+}  // namespace
+
+/// The first byte says how many of those behind it are the steps; the rest is what a client sends.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static house all;
+    if (size == 0) return 0;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
+    std::string_view bytes{reinterpret_cast<const char*>(data), size};
+    const std::size_t count = std::min<std::size_t>(bytes.front() & 7, size - 1);
+    const auto steps = bytes.substr(1, count);
+    bytes.remove_prefix(1 + count);
+
+    std::optional<std::string> first;
+    for (const auto& engine : all.engines) {
+        for (const auto pieces : {std::string_view{}, steps}) {
+            all.files.tidy();
+            std::string answers;
+            io::run(*engine, converse(all, *engine, bytes, pieces, answers));
+            check(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is one of HTTP");
+            const auto found = statuses(answers);
+            check(first.value_or(found) == found, "a split changes what is answered");
+            first = found;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,265 @@
+// Opens engines and listeners, and runs services until signals stop them.
+#include "sluice/cli/run_server.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "sluice/cli/commands.hpp"
+#include "sluice/cli/log.hpp"
+#include "sluice/cli/output_queue.hpp"
+#include "sluice/cli/server_signals.hpp"
+#include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/text.hpp"
+#include "sluice/io/engines/uring_probe.hpp"
+
+namespace sluice::cli {
+namespace {
+
+std::string why_no_uring(error refusal) {
+    const auto support = io::probe_uring();
+    if (support.usable) {
+        return fmt::format("io_uring cannot be set up ({}); use --engine epoll", refusal.message());
+    }
+    return fmt::format("io_uring does not work here: {}; {}, or use --engine epoll",
+                       support.why_not, support.remedy);
+}
+
+/// Retries for a second on EADDRINUSE: the kernel frees the port of a killed io_uring server only
+/// when it takes down the ring, after the process has ended.
+result<unique_fd> listen_with_retry(const net::address& where, const net::listen_options& o) {
+    constexpr auto timeout = std::chrono::seconds{1};
+    constexpr auto pause = std::chrono::milliseconds{20};
+    const auto until = io::clock::now() + timeout;
+    for (;;) {
+        auto socket = net::listen(where, o);
+        if (socket || !socket.error().is(EADDRINUSE) || io::clock::now() > until) return socket;
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+std::string why_no_listener(const net::address& where, error why, std::string_view flag) {
+    std::string advice = fmt::format("choose another address with {}", flag);
+    if (why.is(EADDRINUSE) && where.port() == 0) {
+        advice = "no port is free: end what has them, or widen net.ipv4.ip_local_port_range";
+    } else if (why.is(EADDRINUSE)) {
+        advice = fmt::format("end the program that has it, or choose another port with {}", flag);
+    } else if (why.is(EACCES)) {
+        advice = fmt::format("ports below 1024 are root's, choose another with {}", flag);
+    } else if (why.is(EADDRNOTAVAIL)) {
+        advice = fmt::format("it is no address of this machine, choose another with {}", flag);
+    }
+    return fmt::format("cannot listen on {}: {}; {}", where.to_string(), why.message(), advice);
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_request wanted) {
+    auto kind = io::engine_kind::epoll;
+    std::string reason;
+    switch (wanted) {
+        case engine_request::automatic:
+            kind = io::automatic_engine().kind;
+            reason = io::automatic_engine().reason;
+            break;
+        case engine_request::blocking: kind = io::engine_kind::blocking; break;
+        case engine_request::epoll: break;
+        case engine_request::uring: kind = io::engine_kind::uring; break;
+    }
+    auto made = io::make_engine(kind);
+    if (!made && wanted == engine_request::automatic && kind == io::engine_kind::uring) {
+        reason = made.error().message();
+        made = io::make_engine(io::engine_kind::epoll);
+    }
+    if (made) {
+        if (!reason.empty()) {
+            announce(fmt::format("io_uring does not work here, so epoll is used: {}", reason));
+        }
+        return std::move(*made);
+    }
+    if (wanted == engine_request::uring) return std::unexpected{why_no_uring(made.error())};
+    return std::unexpected{
+        fmt::format("cannot set up the engine {}: {}", io::to_text(kind), made.error().message())};
+}
+
+std::expected<unique_fd, std::string> open_listener(const std::string& where, std::string_view flag,
+                                                    const net::listen_options& o) {
+    const auto addresses = net::resolve(where);
+    if (!addresses) {
+        return std::unexpected{
+            fmt::format("cannot listen on {}: {}; check the name, or give an IP "
+                        "address",
+                        in_quotes(where), addresses.error().message())};
+    }
+    std::optional<std::string> first_refusal;
+    for (const auto& address : *addresses) {
+        auto socket = listen_with_retry(address, o);
+        if (socket) return std::move(*socket);
+        if (!first_refusal) first_refusal = why_no_listener(address, socket.error(), flag);
+    }
+    return std::unexpected{*first_refusal};
+}
+
+namespace {
+
+/// The kind of engine for the shards, found by opening one; its errors are explained.
+std::expected<io::engine_kind, std::string> engine_of(const pairing& pair) {
+    if (pair.model != model_kind::event) return io::engine_kind::blocking;
+    auto tried = open_engine(pair.engine);
+    if (!tried) return std::unexpected{tried.error()};
+    return (*tried)->which();
+}
+
+/// Listeners with their services, and their addresses.
+struct open_listeners {
+    std::vector<model::endpoint> endpoints;
+    std::vector<bound_address> addresses;
+};
+
+std::expected<open_listeners, std::string> open_all(std::vector<served_at> wanted,
+                                                    model_kind model) {
+    open_listeners all;
+    for (auto& each : wanted) {
+        auto listener = model == model_kind::event ? open_first_listener(each.where, each.flag)
+                                                   : open_listener(each.where, each.flag);
+        if (!listener) return std::unexpected{listener.error()};
+        const auto where = net::address::local_of(listener->get());
+        all.addresses.push_back({where.value_or(net::address{}), std::move(each.what)});
+        all.endpoints.push_back({.listener = std::move(*listener),
+                                 .serve = std::move(each.serve),
+                                 .state = std::move(each.state)});
+    }
+    return all;
+}
+
+/// A line per listener, and a line with the service of each.
+void announce_all(const std::vector<bound_address>& addresses, model_kind model,
+                  io::engine_kind engine) {
+    std::string all;
+    for (const auto& each : addresses) {
+        announce_listening(each.where, model, engine);
+        if (!all.empty()) all += ", ";
+        all += fmt::format("{} on {}", each.what, each.where.to_string());
+    }
+    if (addresses.size() > 1) announce(all);
+}
+
+void report(const model::server& server, model_kind model) {
+    const auto& counted = server.counted();
+    log(log_level::info,
+        fmt::format("served {} clients, {} at most at a time; {} shed, {} refused for "
+                    "--max-per-address, {} processes crashed, {} waits for a thread or process",
+                    grouped(counted.accepted), grouped(counted.most), grouped(counted.shed),
+                    grouped(counted.refused), grouped(counted.crashed), grouped(counted.retries)));
+    if (model != model_kind::event || counted.accepted == 0) return;
+    std::string shares;
+    for (const auto each : server.spread()) {
+        if (!shares.empty()) shares += " + ";
+        shares += grouped(each);
+    }
+    log(log_level::info, fmt::format("clients by shard: {}", shares));
+}
+
+void announce_clients(const model::server& server) {
+    const auto& c = server.counted();
+    announce_counters("clients",
+                      std::array{counter{"accepted", c.accepted, "connections"},
+                                 counter{"here", c.accepted - c.ended, "now"},
+                                 counter{"most", c.most, "at a time"},
+                                 counter{"shed", c.shed, "closed at once: no descriptor for them"},
+                                 counter{"crashed", c.crashed, "processes that ended by a signal"},
+                                 counter{"retries", c.retries, "waits for a thread or process"}});
+}
+
+}  // namespace
+
+void set_up_output(const serve_options& common, model_kind model) {
+    if (model == model_kind::fork) output().go_without_thread();
+    set_up_log(common.level, common.format);
+}
+
+exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
+                       served what) {
+    raise_open_files();
+    const auto shard_engine = engine_of(pair);
+    if (!shard_engine) return log_failure(shard_engine.error());
+    auto engine = io::make_engine(io::engine_kind::blocking);
+    if (!engine)
+        return log_failure(fmt::format("cannot set up an engine: {}", engine.error().message()));
+    auto opened = open_all(std::move(what.listeners), pair.model);
+    if (!opened) return log_failure(opened.error());
+    std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
+    auto server = model::make(pair.model, **engine, std::move(opened->endpoints),
+                              {.engine = *shard_engine,
+                               .workers = common.workers,
+                               .max_clients = common.max_clients,
+                               .max_per_address = common.max_per_address,
+                               .grace = common.grace,
+                               .log_to = [](std::string_view line) { log(log_level::warn, line); },
+                               .ready =
+                                   [&] {
+                                       announce_all(opened->addresses, pair.model, *shard_engine);
+                                       if (what.on_ready) what.on_ready();
+                                   },
+                               .on_stage = std::move(what.on_stage),
+                               .keep = std::move(what.keep),
+                               .spread_evenly = what.spread_evenly});
+    if (!server) return complain(command, server.error());
+    unsigned stop_requests = 0;
+    const stop_signals stops{**engine, [&server, &stop_requests] {
+                                 // CPU-bound work cannot be cancelled: it ends with the process.
+                                 if (++stop_requests > 2) ::_exit(EXIT_FAILURE);
+                                 (*server)->stop();
+                             }};
+    const server_signals signals{**engine, [&server] { (*server)->stop(); },
+                                 [&server, &what] {
+                                     announce_clients(**server);
+                                     if (what.count) what.count();
+                                 }};
+    const auto ended = (*server)->run();
+    if (!common.quiet) report(**server, pair.model);
+    if (what.after) what.after();
+    if (!ended) {
+        return log_failure(fmt::format("cannot serve any more: {}", ended.error().message()));
+    }
+    return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
+}
+
+void raise_open_files() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+std::expected<unique_fd, std::string> open_first_listener(const std::string& where,
+                                                          std::string_view flag) {
+    if (auto alone = open_listener(where, flag); !alone) return alone;
+    return open_listener(where, flag, {.share_port = true});
+}
+
+void log_pending_transfers(std::uint64_t transfers, std::chrono::milliseconds grace) {
+    log(log_level::info,
+        fmt::format("stopping: {} {} may go on for {} s, and {} at once if you stop again",
+                    grouped(transfers), transfers == 1 ? "transfer" : "transfers",
+                    std::chrono::duration<double>{grace}.count(), transfers == 1 ? "ends" : "end"));
+}
+
+void announce_listening(const net::address& where, model_kind model, io::engine_kind engine) {
+    announce(fmt::format("listening on {} ({}, {})", where.to_string(), to_text(model),
+                         io::to_text(engine)));
+}
+
+}  // namespace sluice::cli

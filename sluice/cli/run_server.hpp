@@ -1,0 +1,88 @@
+// Opens engines and listeners with explained errors, and runs services under a model.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/cli/exit_status.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/net/address.hpp"
+#include "sluice/net/listener.hpp"
+
+namespace sluice::cli {
+
+/// Makes the engine `wanted` for the calling thread. `automatic` takes epoll where io_uring does
+/// not work, and announces why. The error is a sentence without its full stop.
+[[nodiscard]] std::expected<std::unique_ptr<io::engine>, std::string> open_engine(
+    engine_request wanted);
+
+/// A socket that listens at `where` (net::resolve, which may block), at the first of its addresses
+/// that works. Waits for an address in use, a second at most. `flag` is the flag that chose
+/// `where`. The error is a sentence without its full stop.
+[[nodiscard]] std::expected<unique_fd, std::string> open_listener(
+    const std::string& where, std::string_view flag = "--listen",
+    const net::listen_options& o = {});
+
+/// The first of several sockets that share `where` (net::listen_options::share_port). Fails if
+/// another server has the address: unnoticed, a server that shares it too would take half of the
+/// clients.
+[[nodiscard]] std::expected<unique_fd, std::string> open_first_listener(
+    const std::string& where, std::string_view flag = "--listen");
+
+/// A service and its address.
+struct served_at {
+    std::string where;  ///< for net::resolve
+    model::service serve = {};
+    model::state_factory state = {};     ///< instead of `serve`
+    std::string what = {};               ///< its name in messages, where a command serves several
+    std::string_view flag = "--listen";  ///< the flag that chose `where`
+};
+
+/// An address with a listener, and the name of its service.
+struct bound_address {
+    net::address where;
+    std::string what;
+};
+
+/// The services of a command, and its callbacks.
+struct served {
+    std::vector<served_at> listeners;
+    std::function<void()> on_ready = {};              ///< called when all of them are served
+    std::function<void(model::stage)> on_stage = {};  ///< called at each stage of the stop
+    std::function<void()> after = {};                 ///< called after the last session
+    std::function<void()> count = {};                 ///< announces the counters, at SIGUSR1
+    std::vector<int> keep = {};  ///< descriptors that children of the fork model need
+    bool spread_evenly = false;  ///< clients are few and long (model::server_options)
+};
+
+/// Prepares stdout, stderr and the log for a server. A command calls it first, once it knows the
+/// model: the fork model must have no thread (output_queue).
+void set_up_output(const serve_options& common, model_kind model);
+
+/// Runs services under the model and on the engine of `pair` until signals stop them: the first
+/// drains for --grace, the second ends everything at once, the third exits. Reports on stderr where
+/// they listen, errors, and, unless --quiet, how much was served. Call set_up_output() before.
+[[nodiscard]] exit_status run_server(const CLI::App& command, const serve_options& common,
+                                     const pairing& pair, served what);
+
+/// Raises the limit on open files to the hard limit (RLIMIT_NOFILE).
+void raise_open_files() noexcept;
+
+/// Logs that a stop waits for `transfers` transfers, up to `grace`.
+void log_pending_transfers(std::uint64_t transfers, std::chrono::milliseconds grace);
+
+/// Announces `listening on 127.0.0.1:5000 (event, uring)`.
+void announce_listening(const net::address& where, model_kind model, io::engine_kind engine);
+
+}  // namespace sluice::cli

@@ -1,0 +1,93 @@
+// Implements quotes, lists, near misses, numbers and wrapped paragraphs.
+#include "sluice/cli/text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "sluice/wire/text.hpp"
+
+namespace sluice::cli {
+namespace {
+
+/// The Levenshtein distance: characters to add, remove or change to make `b` of `a`.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const auto change = diagonal + (a[i] == b[j] ? 0U : 1U);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({change, diagonal + 1, row[j] + 1});
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
+
+std::string in_quotes(std::string_view text) {
+    constexpr std::size_t enough = 80;
+    const auto shown = wire::truncate_utf8(text, enough);
+    return fmt::format("'{}{}'", wire::printable(shown), shown.size() < text.size() ? "..." : "");
+}
+
+std::string listed(std::span<const std::string_view> words, std::string_view last) {
+    std::string text;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (i > 0 && i + 1 == words.size()) {
+            text += fmt::format(" {} ", last);
+        } else if (i > 0) {
+            text += ", ";
+        }
+        text += words[i];
+    }
+    return text;
+}
+
+std::string_view nearest(std::string_view word, std::span<const std::string> known) {
+    constexpr std::size_t longest = 40;
+    if (word.size() > longest) return {};
+    std::string_view best;
+    // A word at a distance of more than a third of its characters plus one is no typing mistake.
+    std::size_t least = word.size() / 3 + 1;
+    for (const std::string_view each : known) {
+        if (const auto far = distance(word, each); far <= least && (best.empty() || far < least)) {
+            best = each;
+            least = far;
+        }
+    }
+    return best;
+}
+
+std::string grouped(std::uint64_t number) {
+    auto text = std::to_string(number);
+    for (auto at = text.size(); at > 3;) {
+        at -= 3;
+        text.insert(at, 1, ',');
+    }
+    return text;
+}
+
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
+    std::string out;
+    std::string line(indent, ' ');
+    while (!text.empty()) {
+        const auto end = std::min(text.find(' '), text.size());
+        const auto word = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (line.size() > indent && line.size() + 1 + word.size() > width) {
+            out += line + '\n';
+            line.assign(indent, ' ');
+        }
+        if (line.size() > indent) line += ' ';
+        line += word;
+    }
+    return line.size() > indent ? out + line + '\n' : out;
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,27 @@
+// Helpers for messages: quotes, lists, near misses, numbers, wrapped paragraphs.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sluice::cli {
+
+/// Text of a user or a file in quotes, shortened, and safe on a terminal.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+
+/// "a, b or c", with `last` ("or") before the last word.
+[[nodiscard]] std::string listed(std::span<const std::string_view> words, std::string_view last);
+
+/// The word of `known` that `word` most likely stands for; empty if none is near.
+[[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string> known);
+
+/// "20,000".
+[[nodiscard]] std::string grouped(std::uint64_t number);
+
+/// Breaks `text` between words so that only lines with a longer word exceed `width` columns;
+/// `indent` spaces before each line and a newline after it.
+[[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);
+
+}  // namespace sluice::cli

@@ -1,0 +1,39 @@
+// Low-priority queue of stored files whose digests are computed in the background.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "sluice/base/fd.hpp"
+
+namespace sluice::files {
+
+/// Digests files one after another on a thread of the priority SCHED_IDLE, and stores each digest.
+/// Any thread. A file beyond the limit, or left at destruction, is digested on request of a client.
+class digest_queue {
+ public:
+    digest_queue() noexcept = default;
+    digest_queue(const digest_queue&) = delete;
+    digest_queue& operator=(const digest_queue&) = delete;
+    ~digest_queue();
+
+    /// Duplicates the descriptor.
+    void add(int file) noexcept;
+
+ private:
+    void work() noexcept;
+    /// Does nothing without memory.
+    void keep_digest_of(int file) const noexcept;
+
+    std::mutex mutex_;
+    std::condition_variable wakeup_;
+    std::deque<unique_fd> files_;
+    std::atomic<bool> stopping_ = false;
+    std::optional<std::thread> worker_;  // started by the first add(), never by fork(2)
+};
+
+}  // namespace sluice::files

@@ -1,0 +1,43 @@
+// Buffers of one HTTP request, leased from a free list per thread; an idle connection has none.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "sluice/http/request.hpp"
+
+namespace sluice::files {
+
+/// Leased while a connection processes a request. Only pages that are used are touched.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): clearing it would touch every page
+struct http_room {
+    static constexpr std::size_t in_size = std::size_t{64} * 1024;
+    static constexpr std::size_t out_size = std::size_t{64} * 1024;
+
+    std::array<char, in_size> in;
+    std::array<char, out_size> out;
+    http::http_request request;
+    std::string path;
+};
+
+/// State of a connection that waits in the middle of a request without buffers: the bytes received
+/// and not consumed, exactly allocated, and the parsed head, if it is complete.
+struct http_stub {
+    std::unique_ptr<char[]> in;
+    http::http_request request;
+    std::string path;
+};
+
+/// Returns buffers to the free list of this thread.
+struct free_list_deleter {
+    void operator()(http_room* buffers) const noexcept;
+};
+using lent_room = std::unique_ptr<http_room, free_list_deleter>;
+
+/// Leases the buffers used last on this thread, or new ones; nullptr without memory. They still
+/// hold the data of an earlier request.
+[[nodiscard]] lent_room lend_room() noexcept;
+
+}  // namespace sluice::files

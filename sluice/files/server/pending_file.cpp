@@ -1,0 +1,232 @@
+// Implements pending files: space, sync, and the link or rename to the final name.
+#include "sluice/files/server/pending_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "sluice/files/digest.hpp"
+#include "sluice/files/server/beneath.hpp"
+#include "sluice/files/server/name_lock.hpp"
+#include "sluice/files/server/path.hpp"
+#include "sluice/files/server/store.hpp"
+
+namespace sluice::files {
+
+pending_file::pending_file(store& owner, std::shared_ptr<const volume> on, unique_fd file,
+                           std::string hidden) noexcept
+    : owner_{&owner},
+      volume_{std::move(on)},
+      file_{std::move(file)},
+      hidden_{std::move(hidden)},
+      claimed_{*owner.quota_} {}
+
+pending_file::pending_file(pending_file&& other) noexcept
+    : owner_{other.owner_},
+      volume_{std::move(other.volume_)},
+      file_{std::move(other.file_)},
+      hidden_folder_{std::move(other.hidden_folder_)},
+      hidden_{std::exchange(other.hidden_, {})},
+      is_part_{other.is_part_},
+      resumable_{std::exchange(other.resumable_, false)},
+      committed_{other.committed_},
+      counted_{other.counted_},
+      claimed_{std::move(other.claimed_)} {}
+
+pending_file::~pending_file() {
+    stop();
+}
+
+void pending_file::stop() noexcept {
+    if (!file_) return;
+    if (!hidden_.empty() && resumable_ && size() > 0) {
+        close_partial();
+    } else if (!committed_) {
+        // Frees the space on the disk at once: a thread that computes the digest may have the file
+        // open for a moment yet.
+        static_cast<void>(::ftruncate(file_.get(), 0));
+        if (!hidden_.empty()) ::unlinkat(hidden_in(), hidden_.c_str(), 0);
+        if (is_part_) owner_->parts_->ended();
+        owner_->quota_->remove(counted_);
+    }
+    hidden_.clear();
+    claimed_.settle(0);
+    file_.reset();
+}
+
+/// Gives back reserved space that was not written; written bytes stay counted. The file keeps the
+/// time of its last byte, by which it expires: ftruncate(2) sets it also where the size stays.
+void pending_file::close_partial() noexcept {
+    struct stat held{};
+    const bool known = ::fstat(file_.get(), &held) == 0;
+    const std::uint64_t now = known ? size_of(held) : 0;
+    if (known && ::ftruncate(file_.get(), held.st_size) == 0) {
+        const std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
+                                            held.st_mtim};
+        static_cast<void>(::futimens(file_.get(), times.data()));
+    }
+    claimed_.settle(now > counted_ ? now - counted_ : 0);
+}
+
+std::uint64_t pending_file::size() const noexcept {
+    struct stat now{};
+    return ::fstat(file_.get(), &now) < 0 ? 0 : size_of(now);
+}
+
+result<void> pending_file::can_hold(std::uint64_t bytes) const noexcept {
+    const auto& quota = *owner_->quota_;
+    const std::uint64_t new_bytes = bytes - std::min(bytes, counted_);
+    if (quota.is_limited() && new_bytes > quota.limit() - std::min(quota.limit(), quota.taken())) {
+        return failure_of(EDQUOT);
+    }
+    rlimit largest{};
+    if (::getrlimit(RLIMIT_FSIZE, &largest) == 0 && bytes > largest.rlim_cur) {
+        return failure_of(EFBIG);
+    }
+    if (bytes > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
+        return failure_of(EFBIG);
+    }
+    struct statvfs disk{};
+    struct stat now{};
+    // Some file systems do not report their size.
+    if (::fstatvfs(file_.get(), &disk) < 0 || disk.f_blocks == 0) return {};
+    if (::fstat(file_.get(), &now) < 0) return {};
+    const std::uint64_t held = size_of(now);
+    // Blocks reserved for root count, for the process may be root.
+    const std::uint64_t free = std::uint64_t{disk.f_bfree} * disk.f_frsize;
+    if (bytes > held && bytes - held > free) return failure_of(ENOSPC);
+    return {};
+}
+
+result<void> pending_file::claim(std::uint64_t bytes) noexcept {
+    if (!claimed_.grow_to(bytes > counted_ ? bytes - counted_ : 0)) return failure_of(EDQUOT);
+    return {};
+}
+
+transfer::reservation pending_file::room_from(std::uint64_t begin,
+                                              std::optional<std::uint64_t> most) {
+    transfer::reservation::limits limits{.begin = begin,
+                                         .claim = [this](std::uint64_t end) { return claim(end); }};
+    if (most) limits.most = *most;
+    // A small file is written at once, and gets the same layout without a reservation.
+    constexpr std::uint64_t small = std::uint64_t{256} << 10;
+    return {file_.get(), limits.most - std::min(limits.most, begin) > small, std::move(limits)};
+}
+
+result<void> pending_file::write_out() noexcept {
+    if (owner_->options_.sync && ::fdatasync(file_.get()) < 0) return failure_of(errno);
+    return {};
+}
+
+result<void> pending_file::finish_file(const std::optional<http::sha256_value>& digest) {
+    if (is_part_) parts::forget_description(file_.get());
+    if (digest) {
+        struct stat now{};
+        if (::fstat(file_.get(), &now) == 0) keep_digest(file_.get(), now, *digest);
+    }
+    if (owner_->options_.sync) return sync_file(file_.get());
+    return {};
+}
+
+result<bool> pending_file::give_name(int folder, const char* name, const commit_rule& rule) {
+    // Exclusive where the quota counts bytes, so that no other thread replaces the file that is
+    // found here and counted off; and where no system call keeps a name from being replaced.
+    const bool exclusive =
+        rule.holds != nullptr || owner_->quota_->is_limited() || !volume_->can.never_replaces();
+    name_lock names{*owner_->names_, exclusive};
+    if (auto locked = names.take(folder, rule.may_wait); !locked) return failure(locked.error());
+    for (;;) {
+        const auto there = look_at(folder, name);
+        if (there) {
+            if (auto may = may_be_replaced(*there); !may) return failure(may.error());
+            if (rule.only_new) return failure_of(EEXIST);
+        } else if (!there.error().is(ENOENT)) {
+            return failure(there.error());
+        }
+        if (rule.holds && !rule.holds(there ? &*there : nullptr)) return failure_of(EEXIST);
+        const auto named =
+            there || !hidden_.empty()
+                ? replace(folder, name, rule.only_new || (rule.holds && !there))
+                : link_unnamed(volume_->can.links_unnamed, file_.get(), folder, name);
+        if (named) {
+            if (there) owner_->quota_->remove(size_of(*there));
+            return there.has_value();
+        }
+        // Another holder of the shared lock, or a program that takes no lock, was faster.
+        if (!named.error().is(EEXIST) || rule.only_new) return failure(named.error());
+    }
+}
+
+int pending_file::hidden_in() const noexcept {
+    return hidden_folder_ ? hidden_folder_.get() : volume_->top.get();
+}
+
+// In the topmost directory, where the next start of a server finds it if this one is killed.
+result<void> pending_file::give_hidden_name(int folder) {
+    std::string name = next_hidden_name();
+    static_cast<void>(lock_file(file_.get()));
+    const auto how = volume_->can.links_unnamed;
+    auto linked = link_unnamed(how, file_.get(), volume_->top.get(), name.c_str());
+    if (!linked && linked.error().is(EACCES)) {
+        hidden_folder_.reset(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
+        if (!hidden_folder_) return failure_of(errno);
+        linked = link_unnamed(how, file_.get(), folder, name.c_str());
+    }
+    if (linked) hidden_ = std::move(name);
+    return linked;
+}
+
+// linkat(2) replaces no file: to replace one, the file first gets a hidden name.
+result<void> pending_file::replace(int folder, const char* name, bool only_free) {
+    if (hidden_.empty()) {
+        if (auto named = give_hidden_name(folder); !named) return named;
+    }
+    if (only_free) {
+        auto named = rename_if_free(volume_->can, hidden_in(), hidden_.c_str(), folder, name);
+        if (!named) return named;
+    } else if (::renameat(hidden_in(), hidden_.c_str(), folder, name) < 0) {
+        return failure_of(errno);
+    }
+    hidden_.clear();
+    return {};
+}
+
+result<bool> pending_file::keep(std::string_view path, const commit_rule& rule) {
+    if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
+    if (auto done = finish_file(rule.digest); !done) return failure(done.error());
+    auto folder = owner_->folder_of(path, true);
+    if (!folder) return failure(folder.error());
+    const auto replaced = give_name(folder->get(), std::string{split(path).name}.c_str(), rule);
+    if (!replaced) return replaced;
+    committed_ = true;
+    if (is_part_) owner_->parts_->ended();
+    const auto now = size();
+    claimed_.settle(now > counted_ ? now - counted_ : 0);
+    if (owner_->options_.sync) {
+        if (auto synced = sync_file(folder->get()); !synced) return failure(synced.error());
+    }
+    return replaced;
+}
+
+result<std::string> pending_file::keep_under_new_name() {
+    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    for (unsigned number = 1;; ++number) {
+        std::string name = fmt::format("upload-{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(now), number);
+        auto kept = keep(name, {.only_new = true});
+        if (kept) return name;
+        if (!kept.error().is(EEXIST)) return failure(kept.error());
+    }
+}
+
+}  // namespace sluice::files

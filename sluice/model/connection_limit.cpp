@@ -1,0 +1,49 @@
+// Implements connection_limit: permits and waiters under one lock.
+#include "sluice/model/connection_limit.hpp"
+
+namespace sluice::model {
+
+bool connection_limit::take_or_wait(acquiring& waiter) noexcept {
+    const std::lock_guard lock{mutex_};
+    if (free_ == 0) {
+        waiting_.push_back(waiter);
+        return false;
+    }
+    if (!waiter.takes_permit_) return true;
+    --free_;
+    return true;
+}
+
+void connection_limit::release() noexcept {
+    const std::lock_guard lock{mutex_};
+    if (waiting_.empty()) {
+        ++free_;
+        return;
+    }
+    acquiring& next = waiting_.pop_front();
+    // Within the lock: withdraw() must not run between the two steps.
+    next.engine_.post(next);
+}
+
+bool connection_limit::withdraw(acquiring& waiter) noexcept {
+    const std::lock_guard lock{mutex_};
+    if (!waiter.list_hook<waiting_tag>::linked()) return false;
+    waiter.list_hook<waiting_tag>::unlink();
+    return true;
+}
+
+void connection_limit::acquiring::arrive(message& m) noexcept {
+    auto& self = static_cast<acquiring&>(m);
+    self.granted_ = true;
+    self.engine_.ready().push(self);
+}
+
+void connection_limit::acquiring::on_cancel(cancel_hook& hook) noexcept {
+    auto& self = static_cast<acquiring&>(hook);
+    // Its permit is on its way.
+    if (!self.owner_.withdraw(self)) return;
+    self.outcome_ = failure(fault::cancelled);
+    self.engine_.ready().push(self);
+}
+
+}  // namespace sluice::model

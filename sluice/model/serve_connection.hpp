@@ -1,0 +1,32 @@
+// Serves one connection from its first byte to its close.
+#pragma once
+
+#include <utility>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/model/session.hpp"
+
+namespace sluice::model {
+
+struct nothing {};
+
+/// Serves `socket` in the awaiter's context. `drain_context`, `serve` and `log` outlive it; the
+/// token is kept until the connection is closed. A service that std::bad_alloc ended has its
+/// connection reset, and `log` reports it. Without memory for this coroutine, the socket is closed.
+template <class Token = nothing>
+coro::task<void> serve_connection(io::engine& engine, unique_fd socket,
+                                  coro::context& drain_context, const service& serve,
+                                  event_log& log, Token /*until_gone*/ = {}) {
+    session client{engine, std::move(socket), drain_context};
+    client.peer().set_nodelay();
+    if (auto served = co_await serve(client).outcome(); !served) {
+        report_lost(log, client.peer(), served.error());
+    }
+    co_await client.peer().close();
+}
+
+}  // namespace sluice::model

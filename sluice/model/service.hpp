@@ -1,0 +1,103 @@
+// Service: the coroutine that serves a connection, and its state per shard.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/model/address_limit.hpp"
+#include "sluice/model/session.hpp"
+
+namespace sluice::model {
+
+/// The coroutine that serves a session. Called once per client, from any thread or process that
+/// serves one; the connection is closed when the coroutine has ended. It returns when a wait gives
+/// fault::cancelled, and does not throw.
+using service = std::function<coro::task<void>(session&)>;
+
+/// The shard of a service's state; all of it outlives the state.
+struct shard_place {
+    io::engine& engine;
+    std::size_t index;     ///< of the shard, from 0
+    coro::context& drain;  ///< cancelled when draining begins
+};
+
+/// The permits of one connection, returned by the destructor. Thread of the shard that serves it.
+class admission {
+ public:
+    using release_function = void (*)(void* owner, std::size_t endpoint) noexcept;
+
+    admission() noexcept = default;
+    /// `release` is called once, at the end; `owner` outlives it.
+    admission(void* owner, std::size_t endpoint, release_function release,
+              address_limit::permit permit) noexcept
+        : owner_{owner}, endpoint_{endpoint}, release_{release}, permit_{std::move(permit)} {}
+    admission(admission&& other) noexcept
+        : owner_{std::exchange(other.owner_, nullptr)},
+          endpoint_{other.endpoint_},
+          release_{other.release_},
+          permit_{std::move(other.permit_)} {}
+    admission& operator=(admission&&) = delete;
+    admission(const admission&) = delete;
+    admission& operator=(const admission&) = delete;
+    ~admission() {
+        if (owner_ != nullptr) release_(owner_, endpoint_);
+    }
+
+ private:
+    void* owner_ = nullptr;
+    std::size_t endpoint_ = 0;
+    release_function release_ = nullptr;
+    address_limit::permit permit_;
+};
+
+/// A connection that was accepted. Its permits are held until this is destroyed.
+struct accepted_connection {
+    unique_fd socket;
+    admission permits = {};
+};
+
+/// State of a service on one shard of the event model, such as the members of a chat: state that
+/// its sessions share, and tasks beside them. Made, used and destroyed on the shard's thread.
+///
+/// No session begins on any shard before all states are made. When the sessions of a shard have
+/// ended, the others may still send it messages; no state is destroyed before sessions_ended() was
+/// called on every shard and all messages posted until then were delivered.
+class shard_state {
+ public:
+    shard_state() = default;
+    shard_state(const shard_state&) = delete;
+    shard_state& operator=(const shard_state&) = delete;
+    virtual ~shard_state() = default;
+
+    /// Serves a connection until it is closed; ends soon after its context is cancelled. Takes the
+    /// connection itself, unlike a `service`, so that an idle one costs one coroutine frame.
+    [[nodiscard]] virtual coro::task<void> serve(accepted_connection client) = 0;
+    /// Runs beside the sessions, and returns when it is cancelled, which happens when draining
+    /// begins.
+    [[nodiscard]] virtual coro::task<void> run() = 0;
+    /// No shard accepts connections any more, and what the states had posted by then is delivered:
+    /// the sessions are to come to their end.
+    virtual void drain() noexcept = 0;
+    /// From now on it may post nothing to another shard.
+    virtual void sessions_ended() noexcept = 0;
+};
+
+/// Makes the state of a service on one shard, on its thread. Throws std::bad_alloc.
+using state_factory = std::function<std::unique_ptr<shard_state>(const shard_place&)>;
+
+/// A listening socket, and the service of the connections that it accepts.
+struct endpoint {
+    unique_fd listener;
+    service serve = {};
+    /// Instead of `serve`, under the event model alone. Such a service limits the number of its
+    /// sessions itself, and can answer those over the limit: max_clients is not applied to it.
+    state_factory state = {};
+};
+
+}  // namespace sluice::model

@@ -1,0 +1,44 @@
+// Session: a client's connection as its service sees it, under any model.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "sluice/base/fd.hpp"
+#include "sluice/coro/context.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/net/connection.hpp"
+
+namespace sluice::model {
+
+/// How far a stop has come.
+enum class stage : std::uint8_t {
+    serving,
+    draining,  ///< no request is waited for; begun work is finished
+    ending,    ///< everything is cancelled
+};
+
+/// A connection and its drain context. A source of messages for net::framed. Belongs to the thread
+/// that runs its engine at the moment.
+class session {
+ public:
+    using chunk = net::connection::chunk;
+
+    /// `drain_context` outlives it.
+    session(io::engine& engine, unique_fd socket, coro::context& drain_context) noexcept
+        : peer_{engine, std::move(socket)}, drain_context_{drain_context} {}
+
+    [[nodiscard]] net::connection& peer() noexcept { return peer_; }
+    [[nodiscard]] io::engine& engine() const noexcept { return peer_.engine(); }
+    [[nodiscard]] auto recv() noexcept { return peer_.recv(); }
+
+    /// Cancelled when draining begins. A service waits in it for the client's next request; the
+    /// requests that have come are not cut short.
+    [[nodiscard]] coro::context& drain_context() noexcept { return drain_context_; }
+
+ private:
+    net::connection peer_;
+    coro::context& drain_context_;
+};
+
+}  // namespace sluice::model

@@ -1,0 +1,138 @@
+// Several endpoints under one model: a client of one is served by its service.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sluice/io/engine.hpp"
+#include "sluice/io/mailbox.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/net/address.hpp"
+#include "sluice/net/listener.hpp"
+#include "tests/support/engine_test.hpp"
+#include "tests/support/sockets.hpp"
+
+namespace sluice::model {
+namespace {
+
+/// Sends one byte to each client.
+service saying(char what) {
+    return [what](session& client) -> coro::task<void> {
+        const std::byte message{static_cast<unsigned char>(what)};
+        static_cast<void>(co_await client.peer().send_all({&message, 1}));
+    };
+}
+
+/// Stops a server from another thread.
+struct stop_message : io::message {
+    explicit stop_message(server& s)
+        : message{[](message& l) noexcept { static_cast<stop_message&>(l).owner.stop(); }},
+          owner{s} {}
+    server& owner;
+};
+
+struct open_listener {
+    unique_fd listener;
+    net::address where;
+};
+
+open_listener open_one(bool shared) {
+    auto listener = net::listen(net::address::loopback(0), {.share_port = shared});
+    EXPECT_TRUE(listener);
+    auto where = net::address::local_of(listener->get());
+    EXPECT_TRUE(where);
+    return {.listener = std::move(*listener), .where = *where};
+}
+
+class listeners : public testing::TestWithParam<kind> {};
+
+TEST_P(listeners, each_has_its_own_service) {
+    const bool shared = GetParam() == kind::event;
+    auto control = io::make_engine(io::engine_kind::blocking);
+    ASSERT_TRUE(control);
+    std::vector<endpoint> endpoints;
+    std::vector<net::address> places;
+    for (const char message : {'a', 'b', 'c'}) {
+        auto one = open_one(shared);
+        places.push_back(one.where);
+        endpoints.push_back({.listener = std::move(one.listener), .serve = saying(message)});
+    }
+    auto made = make(GetParam(), **control, std::move(endpoints),
+                     {.engine = io::engine_kind::epoll, .workers = 2});
+    ASSERT_TRUE(made);
+    stop_message stop{**made};
+    std::string received;
+    std::thread clients{[&] {
+        for (int round = 0; round < 3; ++round) {
+            for (const auto& where : places) {
+                received += test::read_to_end(test::connect_to(where.port()).get());
+            }
+        }
+        (*control)->post(stop);
+    }};
+    EXPECT_TRUE((*made)->run());
+    clients.join();
+    EXPECT_EQ(received, "abcabcabc");
+    EXPECT_EQ((*made)->counted().accepted, 9U);
+}
+
+/// Sends a byte and keeps the connection until the client goes.
+service keeping() {
+    return [](session& client) -> coro::task<void> {
+        const std::byte message{'x'};
+        static_cast<void>(co_await client.peer().send_all({&message, 1}));
+        std::array<std::byte, 16> buffer{};
+        for (;;) {
+            auto got = co_await client.peer().recv_into(buffer);
+            if (!got || *got == 0) break;
+        }
+    };
+}
+
+TEST(shards, have_as_many_clients_each_where_connections_last) {
+    for (const auto engine : {io::engine_kind::epoll, io::engine_kind::uring}) {
+        if (!test::why_not(engine).empty()) continue;
+        auto control = io::make_engine(io::engine_kind::blocking);
+        ASSERT_TRUE(control);
+        auto one = open_one(true);
+        std::vector<endpoint> endpoints;
+        endpoints.push_back({.listener = std::move(one.listener), .serve = keeping()});
+        // A shard that has not started yet is handed no connection.
+        std::promise<void> all_started;
+        auto made = make(kind::event, **control, std::move(endpoints),
+                         {.engine = engine,
+                          .workers = 4,
+                          .ready = [&all_started] { all_started.set_value(); },
+                          .spread_evenly = true});
+        ASSERT_TRUE(made);
+        stop_message stop{**made};
+        std::thread clients{[&] {
+            all_started.get_future().wait();
+            std::vector<unique_fd> all;
+            for (int i = 0; i < 32; ++i) {
+                all.push_back(test::connect_to(one.where.port()));
+                char message = 0;
+                EXPECT_EQ(::recv(all.back().get(), &message, 1, 0), 1);
+            }
+            (*control)->post(stop);
+        }};
+        EXPECT_TRUE((*made)->run());
+        clients.join();
+        EXPECT_EQ((*made)->spread(), (std::vector<std::uint64_t>{8, 8, 8, 8}));
+        EXPECT_EQ((*made)->counted().ended, 32U);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(under, listeners,
+                         testing::Values(kind::sync, kind::thread, kind::pool, kind::event),
+                         [](const auto& p) { return std::string{to_text(p.param)}; });
+
+}  // namespace
+}  // namespace sluice::model
