@@ -3,16 +3,12 @@
 
 #include <string_view>
 
-namespace sluice::compute {
-
 /// Lines sent instead of an answer.
-namespace refusal {
+namespace sluice::compute::refusal {
 inline constexpr std::string_view not_a_number = "not a number";
 inline constexpr std::string_view out_of_range = "out of range";
 inline constexpr std::string_view too_long = "too long";
 inline constexpr std::string_view busy = "busy";      ///< the queue of waiting questions is full
 inline constexpr std::string_view late = "late";      ///< the wait was longer than the deadline
 inline constexpr std::string_view failed = "failed";  ///< the handler failed
-}  // namespace refusal
-
-}  // namespace sluice::compute
+}  // namespace sluice::compute::refusal

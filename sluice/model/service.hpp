@@ -81,8 +81,8 @@ class shard_state {
     /// Runs beside the sessions, and returns when it is cancelled, which happens when draining
     /// begins.
     [[nodiscard]] virtual coro::task<void> run() = 0;
-    /// No shard accepts connections any more, and what the states had posted by then is delivered:
-    /// the sessions are to come to their end.
+    /// No shard accepts connections any more, and what other states had posted to this shard by
+    /// then is delivered: the sessions are to come to their end.
     virtual void drain() noexcept = 0;
     /// From now on it may post nothing to another shard.
     virtual void sessions_ended() noexcept = 0;

@@ -88,7 +88,8 @@ send_costs& send_costs_of(peer_kind kind) noexcept {
 }
 
 send_turn& send_turn_of_thread(peer_kind kind) noexcept {
-    thread_local std::array turns{send_turn{peer_kind::loopback}, send_turn{peer_kind::network}};
+    static thread_local std::array turns{send_turn{peer_kind::loopback},
+                                         send_turn{peer_kind::network}};
     return turns[static_cast<std::size_t>(kind)];
 }
 
