@@ -1,6 +1,8 @@
 // Messages over a connection: whole ones, at their ends or at a pause, holding no more than needed.
 #include "sluice/net/framed.hpp"
 
+#include <sys/ioctl.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
@@ -115,9 +117,14 @@ TEST_P(framed_contract, a_line_may_pause_once_a_newline_has_come) {
 
 TEST_P(framed_contract, keys_as_they_are_typed_are_a_line) {
     auto [ours, theirs] = local_pair();
-    std::jthread person{[fd = theirs.get()] {
+    std::jthread person{[fd = theirs.get(), reader = ours.get()] {
         for (const char& key : "hi\r"s) {
             write_all(fd, {&key, 1});
+            // Each is read before the next is typed, however late the reader runs.
+            int unread = 0;
+            while (::ioctl(reader, FIONREAD, &unread) == 0 && unread > 0) {
+                std::this_thread::sleep_for(1ms);
+            }
             std::this_thread::sleep_for(wire::first_pause + 10ms);
         }
     }};
