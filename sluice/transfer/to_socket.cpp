@@ -106,6 +106,7 @@ coro::task<outcome> by_corked_sendfile(net::connection& to, file_part part, move
 coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kernel, moved& counter) {
     auto pipe = pipe_ends::create(send_pipe_size);
     if (!pipe) co_return failure(pipe.error());
+    const cork held{to.fd()};
     const auto from_file = in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::none;
     while (part.length > 0) {
         auto filled = co_await io::splice{to.engine(),
@@ -314,28 +315,18 @@ coro::task<outcome> by_uring_read_send_zc(net::connection& to, file_part part, m
     co_return outcome{};
 }
 
-coro::task<outcome> by_corked_splice(net::connection& to, file_part part, bool in_kernel,
-                                     moved& counter) {
-    const cork held{to.fd()};
-    co_return co_await by_splice(to, part, in_kernel, counter);
-}
-
 /// Sends with the strategy of send_turn_of_thread(), which may change within the file.
 coro::task<outcome> by_choice(net::connection& to, file_part part, peer_kind kind, moved& counter) {
     send_turn& turns = send_turn_of_thread(kind);
     std::optional<cork> held;
     while (part.length > 0) {
-        const to_socket how = turns.now();
-        if (how == to_socket::sendfile) {
+        if (turns.now() == to_socket::sendfile) {
             held.reset();
         } else if (!held) {
             held.emplace(to.fd());
         }
         const file_part piece{part.file, part.offset, at_most(part.length, choice_step)};
-        auto sending = how == to_socket::splice
-                           ? by_splice(to, piece, false, counter)
-                           : by_sendfile(to, piece, held ? step_size : choice_step, counter);
-        auto sent = co_await sending;
+        auto sent = co_await by_sendfile(to, piece, held ? step_size : choice_step, counter);
         if (!sent) co_return sent;
         turns.add(piece.length);
         part.offset += piece.length;
@@ -372,8 +363,8 @@ coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part
     switch (how) {
         case to_socket::read_send: co_return co_await by_read_send(to, part, counter);
         case to_socket::sendfile: co_return co_await by_sendfile(to, part, all, counter);
-        case to_socket::splice: co_return co_await by_corked_splice(to, part, false, counter);
-        case to_socket::uring_splice: co_return co_await by_corked_splice(to, part, true, counter);
+        case to_socket::splice: co_return co_await by_splice(to, part, false, counter);
+        case to_socket::uring_splice: co_return co_await by_splice(to, part, true, counter);
         case to_socket::mmap_send: co_return co_await by_mmap_send(to, part, counter);
         case to_socket::zero_copy: co_return co_await by_zero_copy(to, part, counter);
         case to_socket::automatic:

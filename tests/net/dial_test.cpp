@@ -78,6 +78,39 @@ TEST_P(dial_contract, is_refused_where_no_socket_listens) {
     });
 }
 
+TEST_P(dial_contract, of_several_addresses_the_first_that_answers_is_taken) {
+    auto closed = listen_on_loopback();
+    const auto listener = listen_on_loopback();
+    const full_port silent;
+    const std::vector<net::address> where{loopback_at(closed.port), silent.where(),
+                                          loopback_at(listener.port)};
+    closed.socket.reset();
+    run([&]() -> coro::task<> {
+        auto dialed = co_await net::dial_any(engine(), where, 50ms);
+        EXPECT_TRUE(dialed);
+        EXPECT_EQ(dialed.reached.port(), listener.port);
+        EXPECT_EQ(dialed.refusals.size(), 2U);
+        if (dialed.refusals.size() != 2) co_return;
+        EXPECT_EQ(dialed.refusals[0].where.port(), where[0].port());
+        EXPECT_TRUE(dialed.refusals[0].why.is(ECONNREFUSED));
+        EXPECT_EQ(dialed.refusals[1].why, fault::timed_out);
+    });
+}
+
+TEST_P(dial_contract, where_no_address_answers_the_last_reason_is_given) {
+    auto closed = listen_on_loopback();
+    const std::vector<net::address> where(2, loopback_at(closed.port));
+    closed.socket.reset();
+    run([&]() -> coro::task<> {
+        auto dialed = co_await net::dial_any(engine(), where, 10s);
+        EXPECT_FALSE(dialed);
+        EXPECT_EQ(dialed.refusals.size(), 2U);
+        EXPECT_TRUE(dialed.why().is(ECONNREFUSED));
+        auto none = co_await net::dial_any(engine(), {}, 10s);
+        EXPECT_EQ(none.why(), fault::bad_address);
+    });
+}
+
 TEST_P(dial_contract, is_given_up_at_a_deadline) {
     const full_port port;
     run([&]() -> coro::task<> {

@@ -110,7 +110,10 @@ coro::task<std::uint64_t> load_client::ask_on_connection(unique_fd socket, std::
 coro::task<result<unique_fd>> load_client::connect() {
     auto dialed = co_await net::dial_any(engine_, options_.where, options_.timeout);
     if (dialed) co_return std::move(dialed.socket);
-    co_return failure(dialed.why());
+    if (dialed.refusals.empty() || dialed.why() == fault::cancelled) {
+        co_return failure(dialed.why());
+    }
+    co_return failure(dialed.refusals.front().why);
 }
 
 coro::task<void> load_client::report(const std::function<void(std::uint64_t)>& progress) {
