@@ -12,8 +12,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A smaller burst leaves too little memory behind.
+// A smaller burst leaves too little memory behind, unless it is the rest of a larger one, whose
+// clients lie scattered over its pages.
 constexpr std::uint64_t least_burst = 256;
+constexpr std::uint64_t least_rest = 8;
 constexpr auto delay = 1s;
 
 }  // namespace
@@ -30,6 +32,7 @@ memory_trimmer::memory_trimmer(io::engine& engine) noexcept
 memory_trimmer::~memory_trimmer() {
     while (posted_) engine_.run_once(io::time_point::min());
     engine_.timers().disarm(*this);
+    coro::keep_free_frames(true);
 }
 
 void memory_trimmer::update(std::uint64_t clients) noexcept {
@@ -38,24 +41,23 @@ void memory_trimmer::update(std::uint64_t clients) noexcept {
     while (clients > most) {
         if (most_.compare_exchange_weak(most, clients, std::memory_order_relaxed)) return;
     }
-    if (most < least_burst || clients > most / 4) return;
+    if (most < least_ || clients > most / 4) return;
     if (!most_.compare_exchange_strong(most, clients, std::memory_order_relaxed)) return;
+    least_ = clients < least_rest ? least_burst : least_rest;
+    coro::keep_free_frames(false);
     if (!posted_.exchange(true)) engine_.post(*this);
 }
 
 void memory_trimmer::arm() noexcept {
     if (armed_) return;
     armed_ = true;
-    left_ = clients_.load(std::memory_order_relaxed);
     engine_.timers().arm(*this, io::after(io::clock::now(), delay));
 }
 
 void memory_trimmer::trim() noexcept {
     armed_ = false;
-    coro::give_back_free_frames();
+    coro::keep_free_frames(true);
     ::malloc_trim(0);
-    // Clients that have gone since then leave memory, too.
-    if (clients_.load(std::memory_order_relaxed) <= left_ / 2 && left_ > 0) arm();
 }
 
 }  // namespace sluice::model

@@ -11,9 +11,10 @@
 namespace sluice::model {
 
 /// Calls malloc_trim(3), which returns free pages within the heap and not only at its end, a second
-/// after no more than a quarter of the clients of a burst are left, and once more a second later,
-/// as often as half of the rest have gone meanwhile. On the thread of `engine`, which stops for the
-/// milliseconds that this takes; at most once per second.
+/// after no more than a quarter of the clients of a burst are left, and again each time that no
+/// more than a quarter of those are left: a few that stay longer keep many pages. On the thread of
+/// `engine`, which stops for the milliseconds that this takes; at most once per second. Until then
+/// no thread of the process keeps free frames.
 class memory_trimmer : io::message, io::timer {
  public:
     explicit memory_trimmer(io::engine& engine) noexcept;
@@ -30,10 +31,10 @@ class memory_trimmer : io::message, io::timer {
 
     io::engine& engine_;
     std::atomic<std::uint64_t> clients_ = 0;
-    std::atomic<std::uint64_t> most_ = 0;  // since the last burst
+    std::atomic<std::uint64_t> most_ = 0;     // since the last burst
+    std::atomic<std::uint64_t> least_ = 256;  // clients whose memory is worth a trim
     std::atomic<bool> posted_ = false;
     bool armed_ = false;
-    std::uint64_t left_ = 0;  // clients when it was armed
 };
 
 }  // namespace sluice::model
