@@ -13,7 +13,9 @@ class unique_fd {
     unique_fd() noexcept = default;
     /// Takes ownership of `fd`.
     explicit unique_fd(int fd) noexcept : fd_{fd} {}
+    /// Leaves `other` with none.
     unique_fd(unique_fd&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+    /// Closes the descriptor that was owned before, if any; leaves `other` with none.
     unique_fd& operator=(unique_fd&& other) noexcept {
         if (this != &other) reset(std::exchange(other.fd_, -1));
         return *this;
@@ -22,7 +24,9 @@ class unique_fd {
     unique_fd& operator=(const unique_fd&) = delete;
     ~unique_fd() { reset(); }
 
+    /// The descriptor, still owned by this; -1 if there is none.
     [[nodiscard]] int get() const noexcept { return fd_; }
+    /// True if it owns a descriptor.
     [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
     /// Gives up ownership; the caller closes the descriptor.
     [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }

@@ -23,6 +23,7 @@ enum class fault : std::uint8_t {
 /// compare; holds no text: message() makes it on demand.
 class error {
  public:
+    /// Whose code it is.
     enum class category : std::uint8_t {
         system = 1,  ///< an errno (errno(3))
         resolver,    ///< an EAI_* code of getaddrinfo(3)
@@ -37,9 +38,11 @@ class error {
     [[nodiscard]] static constexpr error resolver(int code) noexcept {
         return {category::resolver, static_cast<std::uint32_t>(code < 0 ? -code : code)};
     }
+    /// The error of sluice that `f` names.
     // NOLINTNEXTLINE(google-explicit-constructor): a fault is an error, as an int is a long
     constexpr error(fault f) noexcept : error{category::sluice, static_cast<std::uint32_t>(f)} {}
 
+    /// The category, without the code.
     [[nodiscard]] constexpr category whose() const noexcept {
         return static_cast<category>(value_ >> 24);
     }
@@ -53,6 +56,7 @@ class error {
     /// A sentence fragment for people: "connection refused", "the deadline passed".
     [[nodiscard]] std::string message() const;
 
+    /// True if category and code are the same.
     friend constexpr bool operator==(error, error) noexcept = default;
 
  private:
@@ -63,8 +67,10 @@ class error {
 };
 static_assert(sizeof(error) == 4);
 
+/// A value, or the error that took its place.
 template <class T>
 using result = std::expected<T, error>;
+/// True if T is a result of anything.
 template <class T>
 inline constexpr bool is_result = false;
 template <class T>

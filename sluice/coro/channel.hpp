@@ -19,6 +19,7 @@ namespace sluice::coro {
 template <class T>
 class channel {
  public:
+    /// `capacity` in values, at least one. Throws std::bad_alloc.
     explicit channel(std::size_t capacity) : slots_(capacity) {
         check(capacity > 0, "a channel needs room for one value");
     }
@@ -51,7 +52,9 @@ class channel {
         while (!senders_.empty()) waiter_at_front(senders_).finish(failure(fault::closed));
     }
 
+    /// Values that wait to be received.
     [[nodiscard]] std::size_t size() const noexcept { return count_; }
+    /// The most values that can wait.
     [[nodiscard]] std::size_t capacity() const noexcept { return slots_.size(); }
 
  private:

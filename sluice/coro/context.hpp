@@ -30,6 +30,7 @@ class cancel_hook : public list_hook<cancel_tag> {
     const context* watched_ = nullptr;  // of the last watch()
 };
 
+/// The hooks that watch a context.
 using cancel_list = intrusive_list<cancel_hook, cancel_tag>;
 
 /// A node of the cancellation tree. Cancelling it cancels all operations and waits in it and in
@@ -55,6 +56,7 @@ class context {
         while (!hooks_.empty()) hooks_.pop_front();
     }
 
+    /// True once it, or a context above it, was cancelled.
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_; }
     /// Idempotent. Resumes no coroutine itself: the waiting ones become ready.
     void cancel() noexcept {
@@ -71,6 +73,7 @@ class context {
         hooks_.push_back(hook);
     }
 
+    /// The queue that resumes its coroutines.
     [[nodiscard]] ready_queue& queue() const noexcept { return queue_; }
 
  private:
@@ -92,8 +95,11 @@ class context {
 /// A view of a context that can check and watch but not cancel.
 class cancel_token {
  public:
+    /// `c` outlives it.
     explicit cancel_token(context& c) noexcept : context_{&c} {}
+    /// As context::cancelled().
     [[nodiscard]] bool cancelled() const noexcept { return context_->cancelled(); }
+    /// As context::watch().
     void watch(cancel_hook& hook) const noexcept { context_->watch(hook); }
 
  private:

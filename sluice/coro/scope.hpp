@@ -61,6 +61,7 @@ class scope final : public child_owner {
     /// True if std::bad_alloc has ended a child and no join() has reported it.
     [[nodiscard]] bool lacked_memory() const noexcept { return lacked_memory_; }
 
+    /// For the children alone.
     void child_done(bool had_memory) noexcept override {
         if (!had_memory) [[unlikely]] {
             lacked_memory_ = true;

@@ -140,12 +140,17 @@ class promise<void> final : public promise_base {
 template <class T = void>
 class [[nodiscard]] task {
  public:
+    /// What the compiler keeps in the coroutine's frame.
     using promise_type = promise<T>;
+    /// A coroutine of this type, without an owner.
     using handle = std::coroutine_handle<promise_type>;
 
     task() noexcept = default;
+    /// Takes ownership of the coroutine.
     explicit task(handle h) noexcept : handle_{h} {}
+    /// Leaves `other` without a coroutine.
     task(task&& other) noexcept : handle_{std::exchange(other.handle_, nullptr)} {}
+    /// Exchanges the coroutines.
     task& operator=(task&& other) noexcept {
         std::swap(handle_, other.handle_);
         return *this;

@@ -17,6 +17,7 @@ namespace sluice::io {
 /// coroutine resumes. Any thread; not on the blocking engine. Outlives its waiters.
 class barrier {
  public:
+    /// `expected` in coroutines, at least one. Throws std::bad_alloc.
     explicit barrier(std::size_t expected) : missing_{expected} { waiting_.reserve(expected); }
     barrier(const barrier&) = delete;
     barrier& operator=(const barrier&) = delete;

@@ -102,6 +102,7 @@ template <class Inner>
 [[nodiscard]] auto with_deadline(engine& e, Inner&& inner, time_point when) noexcept {
     return deadline_awaiter<std::remove_reference_t<Inner>>{e, inner, when};
 }
+/// The same for a task, whose waits are all cancelled at the deadline.
 template <class T>
 [[nodiscard]] auto with_deadline(engine& e, coro::task<result<T>> inner, time_point when) noexcept {
     return deadline_task_awaiter<T>{e, std::move(inner), when};
@@ -115,6 +116,7 @@ template <class Inner>
 /// `co_await sleep_until{e, when}`: nothing, or fault::cancelled.
 class [[nodiscard]] sleep_until : timer, coro::cancel_hook, coro::resumable {
  public:
+    /// Sleeps once it is awaited. `e` is the engine of the calling thread.
     sleep_until(engine& e, time_point when) noexcept
         : timer{&on_fire}, cancel_hook{&on_cancel}, engine_{e}, when_{when} {}
     sleep_until(const sleep_until&) = delete;

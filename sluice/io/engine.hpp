@@ -29,11 +29,12 @@ enum class engine_kind : std::uint8_t {
     epoll,     ///< attempts, and waits for readiness (epoll(7))
     uring,     ///< hands operations to the kernel, and waits for completions (io_uring(7))
 };
+/// The name of `k` on the command line.
 [[nodiscard]] std::string_view to_text(engine_kind k) noexcept;
 
 /// Options of an engine.
 struct engine_options {
-    buffer_pool::options buffers;
+    buffer_pool::options buffers;             ///< for receiving
     registered_pool::options registered{};    ///< io_uring's, mapped on demand
     std::uint32_t ring_entries = 256;         ///< io_uring's submission queue
     std::uint32_t completion_entries = 4096;  ///< io_uring's completion queue
@@ -54,7 +55,7 @@ struct engine_counters {
 
 /// A waiter until no operation is in flight on `fd`.
 struct idle_waiter : coro::resumable {
-    int fd = -1;
+    int fd = -1;  ///< the descriptor; not owned
 };
 
 struct turn_end_tag;
@@ -85,6 +86,7 @@ class engine {
     engine& operator=(const engine&) = delete;
     virtual ~engine();
 
+    /// How it waits.
     [[nodiscard]] virtual engine_kind which() const noexcept = 0;
     /// Buffers for sending without a copy; null except on io_uring.
     [[nodiscard]] virtual registered_pool* registered() noexcept { return nullptr; }
@@ -151,9 +153,13 @@ class engine {
         return (*random_)();
     }
 
+    /// The timers that run_once() fires.
     [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
+    /// The buffers that connections receive into.
     [[nodiscard]] buffer_pool& buffers() noexcept { return *buffers_; }
+    /// The coroutines that run_once() resumes; what a root context is made with.
     [[nodiscard]] coro::ready_queue& ready() noexcept { return ready_; }
+    /// What it has counted since it was made.
     [[nodiscard]] const engine_counters& counters() const noexcept { return counters_; }
     /// Operations in flight.
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
@@ -255,7 +261,7 @@ class engine {
 
 /// The chosen engine, and the reason.
 struct engine_choice {
-    engine_kind kind = engine_kind::epoll;
+    engine_kind kind = engine_kind::epoll;  ///< for make_engine()
     /// Empty, or why io_uring is not used: a sentence for people.
     std::string reason;
 };

@@ -47,11 +47,13 @@ class job : public list_hook<job_tag> {
 /// the workers.
 class offload_pool {
  public:
+    /// Limits of a pool.
     struct options {
-        std::size_t workers = 1;
-        std::size_t queue = 1024;
+        std::size_t workers = 1;   ///< threads at most
+        std::size_t queue = 1024;  ///< jobs that may wait for a thread
     };
 
+    /// At least one worker. Starts no thread yet. Throws std::bad_alloc.
     explicit offload_pool(options o);
     offload_pool(const offload_pool&) = delete;
     offload_pool& operator=(const offload_pool&) = delete;

@@ -20,9 +20,10 @@ namespace sluice::io {
 /// stop() and engine::post (io::call_on).
 class shard {
  public:
+    /// Options of a shard.
     struct options {
-        engine_kind kind = engine_kind::epoll;
-        engine_options engine;
+        engine_kind kind = engine_kind::epoll;  ///< of its engine
+        engine_options engine;                  ///< of its engine
         std::optional<int> cpu;  ///< pins the thread to this core (sched_setaffinity(2))
     };
     /// The thread's coroutine. The thread ends with it; `stop` cancels its context.

@@ -30,6 +30,7 @@ class signals {
     /// Errno of signalfd(2) or of attaching.
     [[nodiscard]] static result<signals> watch(engine& e,
                                                std::initializer_list<int> which) noexcept;
+    /// Leaves `other` with nothing to wait for or to restore.
     signals(signals&& other) noexcept = default;
     signals& operator=(signals&&) = delete;
     signals(const signals&) = delete;

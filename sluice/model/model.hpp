@@ -35,8 +35,10 @@ enum class kind : std::uint8_t {
     pool,    ///< a fixed number of threads, each request to the next free one
     event,   ///< an engine and a listener per core
 };
+/// The name of `k` on the command line.
 [[nodiscard]] std::string_view to_text(kind k) noexcept;
 
+/// Options of a server, under whichever model.
 struct server_options {
     /// The event model's; `blocking`, on which it cannot run, means automatic_engine().
     io::engine_kind engine = io::engine_kind::blocking;
@@ -90,6 +92,7 @@ class server {
     /// cancels everything.
     void stop() noexcept;
 
+    /// What it has counted since it was made. Any thread may read it.
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
     /// Clients that each shard has served; empty without shards.
     [[nodiscard]] virtual std::vector<std::uint64_t> spread() const { return {}; }

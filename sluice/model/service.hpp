@@ -22,7 +22,7 @@ using service = std::function<coro::task<void>(session&)>;
 
 /// The shard of a service's state; all of it outlives the state.
 struct shard_place {
-    io::engine& engine;
+    io::engine& engine;    ///< of the shard
     std::size_t index;     ///< of the shard, from 0
     coro::context& drain;  ///< cancelled when draining begins
 };
@@ -30,6 +30,7 @@ struct shard_place {
 /// The permits of one connection, returned by the destructor. Thread of the shard that serves it.
 class admission {
  public:
+    /// Returns one permit of that endpoint.
     using release_function = void (*)(void* owner, std::size_t endpoint) noexcept;
 
     admission() noexcept = default;
@@ -37,6 +38,7 @@ class admission {
     admission(void* owner, std::size_t endpoint, release_function release,
               address_limit::permit permit) noexcept
         : owner_{owner}, endpoint_{endpoint}, release_{release}, permit_{std::move(permit)} {}
+    /// Leaves `other` without permits.
     admission(admission&& other) noexcept
         : owner_{std::exchange(other.owner_, nullptr)},
           endpoint_{other.endpoint_},
@@ -58,8 +60,8 @@ class admission {
 
 /// A connection that was accepted. Its permits are held until this is destroyed.
 struct accepted_connection {
-    unique_fd socket;
-    admission permits = {};
+    unique_fd socket;        ///< connected
+    admission permits = {};  ///< returned when it is destroyed
 };
 
 /// State of a service on one shard of the event model, such as the members of a chat: state that
@@ -93,8 +95,8 @@ using state_factory = std::function<std::unique_ptr<shard_state>(const shard_pla
 
 /// A listening socket, and the service of the connections that it accepts.
 struct endpoint {
-    unique_fd listener;
-    service serve = {};
+    unique_fd listener;  ///< as net::listen() makes it
+    service serve = {};  ///< of each connection, unless `state` is given
     /// Instead of `serve`, under the event model alone. Such a service limits the number of its
     /// sessions itself, and can answer those over the limit: max_clients is not applied to it.
     state_factory state = {};

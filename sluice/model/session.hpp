@@ -22,14 +22,18 @@ enum class stage : std::uint8_t {
 /// that runs its engine at the moment.
 class session {
  public:
+    /// The bytes of one read.
     using chunk = net::connection::chunk;
 
     /// `drain_context` outlives it.
     session(io::engine& engine, unique_fd socket, coro::context& drain_context) noexcept
         : peer_{engine, std::move(socket)}, drain_context_{drain_context} {}
 
+    /// The client's connection. The model closes it when the service has returned.
     [[nodiscard]] net::connection& peer() noexcept { return peer_; }
+    /// The engine of the connection.
     [[nodiscard]] io::engine& engine() const noexcept { return peer_.engine(); }
+    /// As net::connection::recv().
     [[nodiscard]] auto recv() noexcept { return peer_.recv(); }
 
     /// Cancelled when draining begins. A service waits in it for the client's next request; the

@@ -48,15 +48,18 @@ class address {
 
     /// For bind(2), connect(2), sendto(2), with size().
     [[nodiscard]] const sockaddr* data() const noexcept { return &storage_.any; }
+    /// Bytes of data() that its family uses.
     [[nodiscard]] socklen_t size() const noexcept;
     /// For a system call that writes an address, with a length that starts at capacity(). A longer
     /// address, as of a Unix socket, is cut.
     [[nodiscard]] sockaddr* data() noexcept { return &storage_.any; }
+    /// Bytes that a system call may write at data().
     [[nodiscard]] static constexpr socklen_t capacity() noexcept { return sizeof(storage); }
 
     /// `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%2]:5000`; `-` for none. parse() reads it back.
     [[nodiscard]] std::string to_string() const;
 
+    /// True if host, port and family are the same, and for IPv6 the scope.
     friend bool operator==(const address& a, const address& b) noexcept;
 
  private:

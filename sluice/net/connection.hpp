@@ -19,6 +19,7 @@ namespace sluice::net {
 /// ahead. Thread of its engine.
 class connection {
  public:
+    /// The bytes of one recv(), in a buffer of the engine until it is destroyed.
     using chunk = io::lease;
 
     /// Takes a connected socket.
@@ -45,6 +46,7 @@ class connection {
     [[nodiscard]] io::send_all send_all(const_bytes data) noexcept {
         return {engine(), fd(), data};
     }
+    /// The same for text.
     [[nodiscard]] io::send_all send_all(std::string_view data) noexcept {
         return send_all(as_bytes(data));
     }
@@ -64,9 +66,11 @@ class connection {
 
     /// Errno of getpeername(2), ENOTCONN once the peer has reset the connection.
     [[nodiscard]] result<address> peer() const { return address::peer_of(fd()); }
+    /// The address of this end. Errno of getsockname(2).
     [[nodiscard]] result<address> local() const { return address::local_of(fd()); }
     /// -1 from close() on.
     [[nodiscard]] int fd() const noexcept { return input_.is_shut() ? -1 : socket_.get(); }
+    /// The engine that it was made with.
     [[nodiscard]] io::engine& engine() const noexcept { return input_.owner(); }
 
  private:

@@ -20,8 +20,9 @@ namespace sluice::net {
 
 /// Outcome of dial_any().
 struct dial_result {
+    /// An address that was tried in vain.
     struct refusal {
-        address where;
+        address where;                 ///< that was tried
         error why = fault::timed_out;  ///< fault::timed_out if there was no answer in time
     };
 
@@ -29,6 +30,7 @@ struct dial_result {
     address reached;                ///< the address that it is connected to
     std::vector<refusal> refusals;  ///< of the addresses that were tried before it, in order
 
+    /// True if it is connected.
     explicit operator bool() const noexcept { return static_cast<bool>(socket); }
     /// If it failed: the last reason; fault::cancelled if it was cancelled.
     [[nodiscard]] error why() const noexcept {

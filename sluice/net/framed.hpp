@@ -54,9 +54,11 @@ class framed {
         // An idle connection holds no buffer.
         chunk_ = {};
     }
+    /// True if a pause would end the message whose first bytes have come.
     [[nodiscard]] bool awaits_pause() const noexcept {
         return reader_.awaited() != wire::pause::none;
     }
+    /// Takes what a read gave, as described at release().
     [[nodiscard]] result<void> take(result<typename Source::chunk> got) noexcept {
         if (!got) {
             if (got.error() != fault::timed_out) return failure(got.error());

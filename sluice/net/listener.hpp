@@ -34,10 +34,10 @@ class listener {
  public:
     /// Counters since the listener was made.
     struct counters {
-        std::uint64_t accepted = 0;
-        std::uint64_t aborted = 0;  ///< ended in the backlog
-        std::uint64_t shed = 0;     ///< accepted and closed at once: no descriptor left for them
-        std::uint64_t pauses = 0;   ///< waits for descriptors or memory
+        std::uint64_t accepted = 0;  ///< given to a caller
+        std::uint64_t aborted = 0;   ///< ended in the backlog
+        std::uint64_t shed = 0;      ///< accepted and closed at once: no descriptor left for them
+        std::uint64_t pauses = 0;    ///< waits for descriptors or memory
     };
 
     /// Takes a listening socket. Throws std::bad_alloc.
@@ -65,7 +65,9 @@ class listener {
     [[nodiscard]] result<address> local() const { return address::local_of(fd()); }
     /// -1 from close() on.
     [[nodiscard]] int fd() const noexcept { return incoming_.is_shut() ? -1 : socket_.get(); }
+    /// The engine that it was made with.
     [[nodiscard]] io::engine& engine() const noexcept { return incoming_.owner(); }
+    /// What it has counted since it was made.
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
 
  private:

@@ -24,8 +24,11 @@ class console {
     class chunk {
      public:
         chunk() noexcept = default;
+        /// Does not own `text`.
         explicit chunk(std::string_view text) noexcept : text_{text} {}
+        /// True at the end of input.
         [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
+        /// The bytes, in any encoding.
         [[nodiscard]] std::string_view text() const noexcept { return text_; }
 
      private:
@@ -44,6 +47,7 @@ class console {
     [[nodiscard]] io::write_shared send_all(std::string_view text) noexcept {
         return {engine_, fd_, as_bytes(text)};
     }
+    /// The engine that it was opened with.
     [[nodiscard]] io::engine& engine() const noexcept { return engine_; }
 
  private:

@@ -34,14 +34,15 @@ inline constexpr std::array<std::pair<std::string_view, copy>, 8> copy_names{
      {"copy-range", copy::copy_range},
      {"direct", copy::direct},
      {"uring", copy::uring}}};
+/// The name of a strategy on the command line.
 [[nodiscard]] std::string_view to_text(copy how) noexcept;
 
 /// A part of the file `from`; it goes to the same offset of the file `to`.
 struct copied_part {
-    int from = -1;
-    int to = -1;
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
+    int from = -1;             ///< a descriptor open for reading; not owned
+    int to = -1;               ///< a descriptor open for writing; not owned
+    std::uint64_t offset = 0;  ///< of the first byte, in both files
+    std::uint64_t length = 0;  ///< in bytes
 };
 
 /// Copies `what`. Blocks the engine's thread meanwhile, except `uring` on io_uring: a caller on an

@@ -38,12 +38,13 @@ inline constexpr std::array<std::pair<std::string_view, to_file>, 7> to_file_nam
      {"splice", to_file::splice},
      {"uring-splice", to_file::uring_splice},
      {"uring-recv-write", to_file::uring_recv_write}}};
+/// The name of a strategy on the command line.
 [[nodiscard]] std::string_view to_text(to_file how) noexcept;
 
 /// The target of a transfer, and its limits.
 struct file_space {
-    int file = -1;
-    std::uint64_t offset = 0;
+    int file = -1;             ///< a descriptor open for writing; not owned
+    std::uint64_t offset = 0;  ///< of the first byte that is written
     /// At most this many bytes are received; the rest stays in the socket.
     std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
     /// Bytes that will come, if known: space for all of them is reserved first.

@@ -38,13 +38,14 @@ inline constexpr std::array<std::pair<std::string_view, to_socket>, 9> to_socket
      {"zero-copy", to_socket::zero_copy},
      {"uring-splice", to_socket::uring_splice},
      {"uring-read-send-zc", to_socket::uring_read_send_zc}}};
+/// The name of a strategy on the command line.
 [[nodiscard]] std::string_view to_text(to_socket how) noexcept;
 
 /// Bytes of an open file.
 struct file_part {
-    int file = -1;
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
+    int file = -1;             ///< a descriptor open for reading; not owned
+    std::uint64_t offset = 0;  ///< of the first byte
+    std::uint64_t length = 0;  ///< in bytes
 };
 
 /// Sends exactly `part`. fault::ended if the file is shorter by now: the peer lacks bytes that it

@@ -23,8 +23,9 @@
 
 namespace sluice::compute {
 
+/// Options of a compute_service.
 struct compute_options {
-    wire::framing framing = wire::framing::automatic;
+    wire::framing framing = wire::framing::automatic;  ///< how questions end
     /// The longest question in bytes, its line end not counted. A longer one is answered `too long`
     /// and ends the session.
     std::size_t max_line = std::size_t{64} * 1024;
@@ -46,6 +47,7 @@ struct compute_options {
 /// answers a client that only closes its sending side, which may still read.
 class compute_service {
  public:
+    /// Answers with what `h` says, which may not be null. Starts no thread yet.
     compute_service(std::unique_ptr<handler> h, compute_options o);
     compute_service(const compute_service&) = delete;
     compute_service& operator=(const compute_service&) = delete;
@@ -53,6 +55,7 @@ class compute_service {
 
     /// For a model. This object outlives the service.
     [[nodiscard]] model::service service();
+    /// What it has counted since it was made, in all processes. Any thread may read it.
     [[nodiscard]] const compute_counters& counted() const noexcept { return *counters_; }
 
  private:
