@@ -1,6 +1,8 @@
 // Implements the lookup of this process's cgroups and their CPU quota.
 #include "sluice/base/cgroup.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -38,7 +40,7 @@ std::optional<std::string> read_small_file(const std::filesystem::path& path) {
 std::vector<std::filesystem::path> cgroups_of(const text_reader& read,
                                               std::string_view controller) {
     const auto has_controller = [&](std::string_view list) {
-        return ("," + std::string{list} + ",").contains("," + std::string{controller} + ",");
+        return fmt::format(",{},", list).contains(fmt::format(",{},", controller));
     };
     std::optional<std::string> path;
     bool second_version = false;
