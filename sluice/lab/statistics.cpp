@@ -2,6 +2,7 @@
 #include "sluice/lab/statistics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -263,6 +264,19 @@ estimate pooled_quantile(std::span<const histogram> rounds, double share) {
     }
     std::ranges::sort(drawn);
     std::tie(found.low, found.high) = interval_of(drawn, full.size());
+    return found;
+}
+
+std::vector<quantile> quantiles_of(const histogram& counted) {
+    constexpr std::array shares{0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999};
+    std::vector<quantile> found;
+    if (counted.empty()) return found;
+    for (const double share : shares) {
+        // A percentile needs at least one value beyond it.
+        if ((1 - share) * static_cast<double>(counted.count()) < 1) break;
+        found.push_back({.share = share, .seconds = static_cast<double>(counted.at(share)) * 1e-9});
+    }
+    found.push_back({.share = 1, .seconds = static_cast<double>(counted.max()) * 1e-9});
     return found;
 }
 

@@ -82,6 +82,11 @@ double in_seconds(io::duration d) {
     return std::chrono::duration<double>(d).count();
 }
 
+/// The latency that `share` of the answers did not exceed.
+io::duration latency(const load_client_result& a, double share) {
+    return io::duration{static_cast<io::duration::rep>(a.took.at(share))};
+}
+
 double rate_of(const load_client_result& a) {
     return a.elapsed.count() > 0 ? static_cast<double>(a.answered) / in_seconds(a.elapsed) : 0;
 }
@@ -106,8 +111,8 @@ std::string summary(const ask_settings& s, const load_client_result& a) {
                             grouped(s.load.clients), grouped(s.load.requests));
     if (a.answered > 0) {
         text += fmt::format("latency: p50 {}, p90 {}, p99 {}, max {}\n",
-                            format_duration(a.took.at(0.5)), format_duration(a.took.at(0.9)),
-                            format_duration(a.took.at(0.99)), format_duration(a.took.max()));
+                            format_duration(latency(a, 0.5)), format_duration(latency(a, 0.9)),
+                            format_duration(latency(a, 0.99)), format_duration(latency(a, 1)));
     }
     if (a.errors.empty()) return text + "errors: none\n";
     std::string list;
@@ -127,10 +132,10 @@ std::string as_json(const ask_settings& s, const load_client_result& a) {
     j["answered"] = a.answered;
     j["seconds"] = in_seconds(a.elapsed);
     j["rate"] = rate_of(a);
-    j["latency_ms"] = {{"p50", in_milliseconds(a.took.at(0.5))},
-                       {"p90", in_milliseconds(a.took.at(0.9))},
-                       {"p99", in_milliseconds(a.took.at(0.99))},
-                       {"max", in_milliseconds(a.took.max())}};
+    j["latency_ms"] = {{"p50", in_milliseconds(latency(a, 0.5))},
+                       {"p90", in_milliseconds(latency(a, 0.9))},
+                       {"p99", in_milliseconds(latency(a, 0.99))},
+                       {"max", in_milliseconds(latency(a, 1))}};
     j["errors"] = nlohmann::json::object();
     for (const auto& [kind, count] : a.errors) j["errors"][kind] = count;
     return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/lab/histogram.hpp"
+#include "sluice/base/histogram.hpp"
 #include "sluice/lab/usage.hpp"
 
 namespace sluice::lab {
