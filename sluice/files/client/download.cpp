@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/files/client/checksum.hpp"
 #include "sluice/files/client/stall.hpp"
 #include "sluice/files/digest_pool.hpp"
 #include "sluice/http/range.hpp"
@@ -430,7 +429,7 @@ class fetch {
     std::uint64_t skip_ = 0;             // bytes of the body that the stream has already
     std::optional<std::uint64_t> left_;  // bytes of the body, if known
     std::optional<http::sha256_value> digest_;
-    checksum sum_;  // of the bytes written to the stream
+    sha256_sum sum_;  // of the bytes written to the stream
     digest_pool digest_pool_;
     std::optional<digest_follower> follower_;  // of the bytes written to the file
     std::uint64_t follower_base_ = 0;
