@@ -198,11 +198,11 @@ class OnATerminal(LabTest):
             pass
         self.assertEqual(program.wait(TIMEOUT), 0, shown)
         text = shown.decode()
-        drawn = re.findall(r"\r(\[[#.]+\][^\r\x1b]*)\x1b\[K", text)
+        drawn = re.findall(r"\r(\[[=.]+\][^\r\x1b]*)\x1b\[K", text)
         self.assertTrue(drawn)
         for line in drawn:
             self.assertLess(len(line), 80, line)
-            self.assertRegex(line, r"^\[[#.]+\] round \d+( of 1)?(, about .* left)?: echo, ")
+            self.assertRegex(line, r"^\[[=.]+\] round \d+( of 1)?(, about .* left)?: echo, ")
         plain = re.sub(r"\x1b\[[\d;]*m", "", text)
         self.assertLess(plain.index("Warnings"), plain.rindex("\necho\r\n"), "the answers are last")
 

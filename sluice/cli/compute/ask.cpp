@@ -2,7 +2,6 @@
 #include "sluice/cli/compute/ask.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -27,6 +26,7 @@
 #include "sluice/compute/client/load_client.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/term/progress_line.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::cli {
@@ -45,22 +45,17 @@ struct ask_settings {
 /// A progress bar on a terminal.
 class bar {
  public:
-    explicit bar(std::uint64_t all) noexcept
-        : all_{all}, shown_{all > 1 && ::isatty(STDERR_FILENO) == 1} {}
-    bar(const bar&) = delete;
-    bar& operator=(const bar&) = delete;
-    ~bar() {
-        if (drawn_) show_on_stderr("\r\033[K");
-    }
+    explicit bar(std::uint64_t all) : all_{all} {}
 
-    [[nodiscard]] bool shown() const noexcept { return shown_; }
+    [[nodiscard]] bool shown() const noexcept { return all_ > 1 && line_.can_draw(); }
     void draw(std::uint64_t done) {
         constexpr std::size_t width = 40;
-        const auto filled = static_cast<std::size_t>(done * width / all_);
+        const double share = static_cast<double>(done) / static_cast<double>(all_);
         const double rate = static_cast<double>(done) / seconds_since(begun_);
-        show_on_stderr(fmt::format("\r[{:#<{}}{:.<{}}] {} of {}, {:.0f} a second ", "", filled, "",
-                                   width - filled, grouped(done), grouped(all_), rate));
-        drawn_ = true;
+        const auto text =
+            fmt::format("{} {} of {}, {:.0f} a second", term::progress_bar(share, width),
+                        grouped(done), grouped(all_), rate);
+        line_.draw(wire::truncate_utf8(text, term::progress_line::width()));
     }
 
  private:
@@ -69,8 +64,7 @@ class bar {
     }
 
     std::uint64_t all_;
-    bool shown_;
-    bool drawn_ = false;
+    term::progress_line line_{show_on_stderr};
     io::time_point begun_ = io::clock::now();
 };
 

@@ -2,14 +2,11 @@
 #include "sluice/cli/files/progress.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
@@ -41,21 +38,9 @@ std::string_view name_of(phase p) noexcept {
     return "?";
 }
 
-std::size_t terminal_columns() {
-    winsize size{};
-    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    return 80;
-}
-
-bool may_draw() {
-    const char* kind = std::getenv("TERM");
-    const bool dumb = kind != nullptr && std::string_view{kind} == "dumb";
-    return !dumb && ::isatty(STDERR_FILENO) == 1;
-}
-
-progress_style settle(progress_style wanted) {
+progress_style settle(progress_style wanted, bool can_draw) {
     if (wanted == progress_style::json) return wanted;
-    if (wanted == progress_style::none || !may_draw()) return progress_style::none;
+    if (wanted == progress_style::none || !can_draw) return progress_style::none;
     return progress_style::bar;
 }
 
@@ -132,12 +117,7 @@ std::string as_bar(const progress_report& r, std::size_t width, bool colour) {
         return std::string{wire::truncate_utf8(name + "  " + text, width)};
     }
     const std::size_t bar = std::min(longest_bar, width - used);
-    const auto filled = static_cast<std::size_t>(part * static_cast<double>(bar));
-    const std::string full(filled, '=');
-    const std::string empty(bar - filled, '.');
-    return colour
-               ? fmt::format("{}  [\033[32m{}\033[0m\033[2m{}\033[0m]  {}", name, full, empty, text)
-               : fmt::format("{}  [{}{}]  {}", name, full, empty, text);
+    return fmt::format("{}  {}  {}", name, term::progress_bar(part, bar, colour), text);
 }
 
 std::string as_json(const progress_report& r) {
@@ -157,7 +137,9 @@ std::string as_json(const progress_report& r) {
 }
 
 progress_display::progress_display(progress_style style)
-    : style_{settle(style)}, colour_{term::may_colour(stderr)} {}
+    : line_{show_on_stderr},
+      style_{settle(style, line_.can_draw())},
+      colour_{term::may_colour(stderr)} {}
 
 progress_display::~progress_display() {
     end();
@@ -182,7 +164,7 @@ void progress_display::end() {
         ended_.notify_one();
     }
     if (drawer_.joinable()) drawer_.join();
-    clear();
+    line_.clear();
 }
 
 void progress_display::report_retry(const files::transfer_error& why, io::duration pause) {
@@ -198,7 +180,7 @@ void progress_display::report_retry(const files::transfer_error& why, io::durati
         show_on_stderr(line);
         return;
     }
-    clear();
+    line_.clear();
     announce(fmt::format("sluice: {}; trying again in {} s", why.what, seconds));
 }
 
@@ -219,14 +201,7 @@ void progress_display::draw() {
         show_on_stderr(line);
         return;
     }
-    const auto line = "\r" + as_bar(report, terminal_columns() - 1, colour_) + "\033[K";
-    show_on_stderr(line);
-    drawn_ = true;
-}
-
-void progress_display::clear() {
-    if (drawn_) show_on_stderr("\r\033[K");
-    drawn_ = false;
+    line_.draw(as_bar(report, term::progress_line::width(), colour_));
 }
 
 progress_report progress_display::snapshot() {
