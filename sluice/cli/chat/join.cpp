@@ -1,6 +1,4 @@
 // Implements `sluice chat join`: the client, with a line editor or with plain lines.
-#include "sluice/cli/chat/join.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -25,6 +23,7 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"

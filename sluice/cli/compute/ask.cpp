@@ -1,6 +1,4 @@
 // Implements `sluice compute ask`: asks one question or many, and reports rate and latency.
-#include "sluice/cli/compute/ask.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,6 +20,7 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/compute/client/load_client.hpp"
 #include "sluice/io/run.hpp"

@@ -1,6 +1,4 @@
 // Implements `sluice lab compare`: reads two JSON reports and prints the changes beyond the noise.
-#include "sluice/cli/lab/compare.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/cli/text_file.hpp"
 #include "sluice/lab/compare.hpp"

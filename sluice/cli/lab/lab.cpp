@@ -18,9 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/cli/lab/compare.hpp"
 #include "sluice/cli/lab/config.hpp"
-#include "sluice/cli/lab/load.hpp"
 #include "sluice/cli/lab/reports.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"

@@ -1,6 +1,4 @@
 // Implements `sluice lab load`: runs one load and prints its outcome for the lab.
-#include "sluice/cli/lab/load.hpp"
-
 #include <fmt/format.h>
 
 #include <array>
@@ -18,6 +16,7 @@
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/run_server.hpp"
 #include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/lab/load/bytes.hpp"
 #include "sluice/lab/load/chat.hpp"
 #include "sluice/lab/load/copy.hpp"
