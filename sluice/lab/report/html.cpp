@@ -16,7 +16,6 @@
 #include "sluice/lab/report/plot.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/report/ranking.hpp"
-#include "sluice/lab/report/rounds.hpp"
 #include "sluice/lab/report/table.hpp"
 #include "sluice/lab/statistics.hpp"
 #include "sluice/wire/html.hpp"
