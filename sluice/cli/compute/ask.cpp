@@ -131,7 +131,7 @@ std::string as_json(const ask_settings& s, const load_client_result& a) {
                        {"max", in_milliseconds(latency(a, 1))}};
     j["errors"] = nlohmann::json::object();
     for (const auto& [kind, count] : a.errors) j["errors"][kind] = count;
-    return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+    return json_text(j, 2);
 }
 
 exit_status status_of(const load_client_result& a, int signal) {

@@ -12,6 +12,7 @@
 
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/term/colour.hpp"
 #include "sluice/wire/size.hpp"
 #include "sluice/wire/text.hpp"
@@ -133,7 +134,7 @@ std::string as_json(const progress_report& r) {
     const double left = seconds_left(r);
     j["seconds_left"] =
         left < 0 ? nlohmann::json(nullptr) : nlohmann::json(std::round(left * 10) / 10);
-    return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+    return json_text(j);
 }
 
 progress_display::progress_display(progress_style style)
@@ -176,8 +177,7 @@ void progress_display::report_retry(const files::transfer_error& why, io::durati
         j["file"] = file_;
         j["error"] = why.what;
         j["pause"] = seconds;
-        const auto line = j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
-        show_on_stderr(line);
+        show_on_stderr(json_text(j));
         return;
     }
     line_.clear();
@@ -197,8 +197,7 @@ void progress_display::draw_loop() {
 void progress_display::draw() {
     const auto report = snapshot();
     if (in_json()) {
-        const auto line = as_json(report);
-        show_on_stderr(line);
+        show_on_stderr(as_json(report));
         return;
     }
     line_.draw(as_bar(report, term::progress_line::width(), colour_));
