@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "sluice/coro/context.hpp"
-#include "sluice/files/client/stall.hpp"
 #include "sluice/files/digest.hpp"
+#include "sluice/files/pace.hpp"
 #include "sluice/http/range.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/wire/text.hpp"
@@ -267,12 +267,14 @@ class put {
     }
 
     coro::task<result<void>> send_body(std::uint64_t from, std::uint64_t length) {
-        co_return co_await unless_stalled<void>{
-            link_.engine(),
-            transfer::send_file(link_.options().sends, link_.peer(),
-                                {.file = source_.file, .offset = from, .length = length},
-                                progress_.told()),
-            progress_.told(), link_.options().timeout};
+        auto sent = co_await at_pace<void>(
+            link_.engine(), {.window = link_.options().timeout, .moved_before = progress_.moved()},
+            progress_.told(), [&] {
+                return transfer::send_file(link_.options().sends, link_.peer(),
+                                           {.file = source_.file, .offset = from, .length = length},
+                                           progress_.told());
+            });
+        co_return sent;
     }
 
     /// The error for a body that was not sent completely: the reason of the server, if it gave one.
@@ -437,12 +439,13 @@ coro::task<attempt<uploaded>> stream_once(link& conn, upload_source source, prog
     set_linger_reset(conn, true);
     state.start_at(0);
     state.enter(phase::moving);
-    auto sent = co_await unless_stalled<void>{
-        conn.engine(),
-        transfer::send_file(conn.options().sends, conn.peer(),
-                            {.file = source.file, .offset = 0, .length = source.size},
-                            state.told()),
-        state.told(), conn.options().timeout};
+    auto sent = co_await at_pace<void>(
+        conn.engine(), {.window = conn.options().timeout, .moved_before = state.moved()},
+        state.told(), [&] {
+            return transfer::send_file(conn.options().sends, conn.peer(),
+                                       {.file = source.file, .offset = 0, .length = source.size},
+                                       state.told());
+        });
     if (!sent) {
         conn.drop();
         if (sent.error() == fault::ended) {
