@@ -6,19 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
+#include "sluice/term/colour.hpp"
+
 namespace sluice::term {
-namespace {
-
-bool may_draw() noexcept {
-    const char* kind = std::getenv("TERM");
-    const bool dumb = kind != nullptr && std::string_view{kind} == "dumb";
-    return !dumb && ::isatty(STDERR_FILENO) == 1;
-}
-
-}  // namespace
 
 std::string progress_bar(double share, std::size_t width, bool colour) {
     const auto filled =
@@ -30,7 +22,7 @@ std::string progress_bar(double share, std::size_t width, bool colour) {
 }
 
 progress_line::progress_line(sink write)
-    : write_{std::move(write)}, can_draw_{write_ && may_draw()} {}
+    : write_{std::move(write)}, can_draw_{write_ && is_terminal(STDERR_FILENO)} {}
 
 std::size_t progress_line::width() noexcept {
     constexpr std::size_t usual = 80;

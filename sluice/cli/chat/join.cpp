@@ -5,7 +5,6 @@
 
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,9 +63,7 @@ exit_status status_of(chat_end end, int signal) noexcept {
 
 /// Whether lines can be edited: stdin and stdout are terminals that can move their cursor.
 bool can_edit() noexcept {
-    const char* kind = std::getenv("TERM");
-    return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 &&
-           (kind == nullptr || std::string_view{kind} != "dumb");
+    return term::is_terminal(STDIN_FILENO) && term::is_terminal(STDOUT_FILENO);
 }
 
 exit_status run_chat(io::engine& engine, std::vector<net::address> where,
