@@ -188,7 +188,7 @@ class OnATerminal(LabTest):
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         program = subprocess.Popen(
             [SLUICE, "lab", "echo", *LITTLE], stdin=slave, stdout=slave, stderr=slave,
-            cwd=self.work, env=self.environment)  # fmt: skip
+            cwd=self.work, env=self.environment | {"TERM": "xterm"})  # fmt: skip
         os.close(slave)
         shown = b""
         try:
