@@ -1,6 +1,4 @@
 // The chat load as a program: its arguments, and which of its two works they ask for.
-#include <sys/resource.h>
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -89,10 +87,7 @@ int main(int argc, char** argv) {
         }
     }
     if (o.port == 0) show_usage();
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    load::raise_open_files();
     if (hold) {
         load::hold_chat(o);
     } else {

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -22,6 +23,13 @@ void fail(const std::string& what) {
 
 void fail_with_errno(const std::string& what) {
     fail(what + ": " + std::strerror(errno));
+}
+
+void raise_open_files() {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 double cpu_seconds(pid_t process) {

@@ -38,6 +38,9 @@ template <class T>
     return value;
 }
 
+/// Lets this process open as many files as its hard limit allows (getrlimit(2)).
+void raise_open_files();
+
 /// Seconds of CPU that a process has used: all its threads, user and system, to about one tick of
 /// the kernel (clock_getcpuclockid(3)). 0 names this process, as below.
 [[nodiscard]] double cpu_seconds(pid_t process);

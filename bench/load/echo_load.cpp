@@ -1,6 +1,4 @@
 // The echo load as a program: its arguments, and which of its three works they ask for.
-#include <sys/resource.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <span>
@@ -62,18 +60,11 @@ load::echo_options parse(std::span<char*> arguments) {
     return o;
 }
 
-void raise_open_files() {
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     const load::echo_options o = parse({argv, static_cast<std::size_t>(argc)});
-    raise_open_files();
+    load::raise_open_files();
     switch (o.mode) {
         case load::echo_mode::measure: load::measure_echo(o); break;
         case load::echo_mode::verify: load::verify_echo(o); break;

@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/cli/output_queue.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/term/colour.hpp"
 
 namespace sluice::cli {
@@ -104,7 +105,7 @@ std::string json_line(log_level level, std::string_view message,
     line["level"] = name_of(level);
     line["message"] = message;
     line.update(more);
-    return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+    return json_text(line);
 }
 
 std::string notice_of_lost_lines(std::uint64_t lines) {

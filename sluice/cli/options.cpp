@@ -21,6 +21,14 @@ std::optional<std::pair<std::uint64_t, std::string_view>> leading_number(std::st
     return std::pair{number, text.substr(static_cast<std::size_t>(end - text.data()))};
 }
 
+std::optional<double> number_within(std::string_view text, double least, double most) {
+    double number = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool fits = number >= least && number <= most;  // false for "nan"
+    if (code != std::errc{} || end != text.data() + text.size() || !fits) return std::nullopt;
+    return number;
+}
+
 }  // namespace
 
 reading<std::string> read_address(std::string_view text) {
@@ -60,6 +68,19 @@ reading<std::uint64_t> count_from::operator()(std::string_view text) const {
     }
     return std::unexpected{
         fmt::format("{} is no whole number from {} to {}", in_quotes(text), least, most)};
+}
+
+reading<double> number_from::operator()(std::string_view text) const {
+    const auto number = number_within(text, least, most);
+    if (!number) return std::unexpected{fmt::format("{} {}", in_quotes(text), why_not)};
+    return *number;
+}
+
+reading<double> percent_from::operator()(std::string_view text) const {
+    const auto digits = text.ends_with('%') ? text.substr(0, text.size() - 1) : text;
+    const auto number = number_within(digits, least, most);
+    if (!number) return std::unexpected{fmt::format("{} {}", in_quotes(text), why_not)};
+    return *number / 100;
 }
 
 }  // namespace sluice::cli

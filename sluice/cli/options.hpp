@@ -36,6 +36,23 @@ struct count_from {
     [[nodiscard]] reading<std::uint64_t> operator()(std::string_view text) const;
 };
 
+/// A number within limits that may have a fraction. The error is the text and `why_not`, such as
+/// "is no time; write seconds, as in 0.5".
+struct number_from {
+    double least;
+    double most;
+    std::string_view why_not;
+    [[nodiscard]] reading<double> operator()(std::string_view text) const;
+};
+
+/// The same for a share, with limits in percent: `2%` and `2` give 0.02.
+struct percent_from {
+    double least;
+    double most;
+    std::string_view why_not;
+    [[nodiscard]] reading<double> operator()(std::string_view text) const;
+};
+
 /// A word out of a few: `one_of{std::array{std::pair{"skip"sv, slow::skip}, ...}}`.
 template <class T, std::size_t N>
 struct one_of {

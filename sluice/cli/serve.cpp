@@ -12,9 +12,6 @@
 #include <utility>
 
 #include "sluice/chat/server/chat_service.hpp"
-#include "sluice/cli/chat/counters.hpp"
-#include "sluice/cli/files/http_counters.hpp"
-#include "sluice/cli/files/send_costs.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "sluice/wire/text.hpp"
 
 namespace sluice::cli {
@@ -88,6 +90,10 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
         line += word;
     }
     return line.size() > indent ? out + line + '\n' : out;
+}
+
+std::string json_text(const nlohmann::ordered_json& value, int indent) {
+    return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace sluice::cli

@@ -1,10 +1,12 @@
-// Helpers for messages: quotes, lists, near misses, numbers, wrapped paragraphs.
+// Helpers for messages: quotes, lists, near misses, numbers, wrapped paragraphs, JSON.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 namespace sluice::cli {
 
@@ -23,5 +25,9 @@ namespace sluice::cli {
 /// Breaks `text` between words so that only lines with a longer word exceed `width` columns;
 /// `indent` spaces before each line and a newline after it.
 [[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);
+
+/// `value` as text that ends with a newline, on one line without an `indent`. Invalid UTF-8 becomes
+/// U+FFFD.
+[[nodiscard]] std::string json_text(const nlohmann::ordered_json& value, int indent = -1);
 
 }  // namespace sluice::cli

@@ -1,8 +1,7 @@
-// Implements SHA-256 of files with OpenSSL, which uses the SHA instructions of the CPU.
+// Implements digests of files: reading, and the attribute with its cache.
 #include "sluice/files/digest.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -56,20 +55,10 @@ std::string attribute_for(const struct stat& now, std::string_view hex) {
 
 }  // namespace
 
-running_digest::running_digest(std::uint64_t from) : state_{EVP_MD_CTX_new()}, place_{from} {
-    if (state_ == nullptr || EVP_DigestInit_ex(state_, EVP_sha256(), nullptr) != 1) {
-        EVP_MD_CTX_free(state_);
-        throw std::bad_alloc{};
-    }
-}
-
-running_digest::~running_digest() {
-    EVP_MD_CTX_free(state_);
-}
-
 bool running_digest::become(const running_digest& other) noexcept {
+    if (!sum_.become(other.sum_)) return false;
     place_ = other.place_;
-    return EVP_MD_CTX_copy_ex(state_, other.state_) == 1;
+    return true;
 }
 
 result<void> running_digest::go_to(int file, std::uint64_t end) {
@@ -84,24 +73,10 @@ result<void> running_digest::go_to(int file, std::uint64_t end) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failure_of(errno);
         if (n == 0) break;
-        if (EVP_DigestUpdate(state_, buffer.get(), static_cast<std::size_t>(n)) != 1) {
-            return failure_of(ENOMEM);
-        }
+        sum_.add({buffer.get(), static_cast<std::size_t>(n)});
         place_ += static_cast<std::uint64_t>(n);
     }
     return {};
-}
-
-result<http::sha256_value> running_digest::finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> found{};
-    unsigned length = 0;
-    http::sha256_value digest{};
-    if (EVP_DigestFinal_ex(state_, found.data(), &length) != 1 || length != digest.size()) {
-        return failure_of(ENOMEM);
-    }
-    std::ranges::transform(found.begin(), found.begin() + length, digest.begin(),
-                           [](unsigned char c) { return static_cast<std::byte>(c); });
-    return digest;
 }
 
 result<http::sha256_value> digest_of(int file) {
@@ -112,21 +87,7 @@ result<http::sha256_value> digest_of(int file) {
 }
 
 std::string short_hash_of(std::string_view text) {
-    constexpr std::size_t length = 32;
-    http::sha256_value digest{};
-    unsigned size = 0;
-    auto* const into = reinterpret_cast<unsigned char*>(digest.data());
-    // Fails only for lack of memory.
-    if (EVP_Digest(text.data(), text.size(), into, &size, EVP_sha256(), nullptr) != 1) {
-        throw std::bad_alloc{};
-    }
-    return http::to_hex(digest).substr(0, length);
-}
-
-result<std::string> sha256_of(int file) {
-    auto digest = digest_of(file);
-    if (!digest) return failure(digest.error());
-    return http::to_hex(*digest);
+    return http::to_hex(sha256_of(text)).substr(0, 32);
 }
 
 void keep_digest(int file, const struct stat& now, const http::sha256_value& digest) noexcept {

@@ -9,9 +9,8 @@
 #include <string_view>
 
 #include "sluice/base/result.hpp"
+#include "sluice/files/sha256.hpp"
 #include "sluice/http/digest_field.hpp"
-
-struct evp_md_ctx_st;
 
 namespace sluice::files {
 
@@ -19,32 +18,27 @@ namespace sluice::files {
 class running_digest {
  public:
     /// Throws std::bad_alloc.
-    explicit running_digest(std::uint64_t from = 0);
-    running_digest(const running_digest&) = delete;
-    running_digest& operator=(const running_digest&) = delete;
-    ~running_digest();
+    explicit running_digest(std::uint64_t from = 0) : place_{from} {}
 
     /// Digests the bytes from place() to `end`, or to the end of the file. Blocks, about half a
     /// second per gigabyte. Errno of pread(2); ENOMEM.
     [[nodiscard]] result<void> go_to(int file, std::uint64_t end);
-    /// Copies the state of `other`. False without memory: the digest is of no more use then.
+    /// Copies the state of `other`. False without memory: nothing has changed then.
     [[nodiscard]] bool become(const running_digest& other) noexcept;
     /// Offset up to which the file has been digested.
     [[nodiscard]] std::uint64_t place() const noexcept { return place_; }
-    /// The digest of the bytes read so far. Called once. ENOMEM.
-    [[nodiscard]] result<http::sha256_value> finish();
+    /// The digest of the bytes read so far. Called once.
+    [[nodiscard]] http::sha256_value finish() noexcept { return sum_.finish(); }
 
  private:
-    evp_md_ctx_st* state_;
-    std::uint64_t place_ = 0;
+    sha256_sum sum_;
+    std::uint64_t place_;
 };
 
 /// Reads the whole file, and blocks: offload it from a loop. Throws std::bad_alloc.
 [[nodiscard]] result<http::sha256_value> digest_of(int file);
 /// The first 32 hexadecimal digits of the SHA-256 of `text`. Throws std::bad_alloc.
 [[nodiscard]] std::string short_hash_of(std::string_view text);
-/// digest_of() as 64 hexadecimal digits.
-[[nodiscard]] result<std::string> sha256_of(int file);
 
 /// Stores `digest` in an extended attribute of the file (`user.sluice.sha256`: xattr(7)), with the
 /// size and the modification time that it is for. Does nothing where the file system has no

@@ -79,8 +79,9 @@ std::optional<sha256_value> sha256_from_hex(std::string_view text) noexcept {
     return out;
 }
 
-std::string format_repr_digest(const sha256_value& digest) {
-    std::string text = "sha-256=:";
+std::string to_base64(const sha256_value& digest) {
+    std::string text;
+    text.reserve(base64_length);
     std::uint32_t held = 0;
     unsigned bits = 0;
     for (const std::byte each : digest) {
@@ -92,8 +93,12 @@ std::string format_repr_digest(const sha256_value& digest) {
         }
     }
     text += alphabet[(held << (6 - bits)) & 63U];
-    text += "=:";
+    text += '=';
     return text;
+}
+
+std::string format_repr_digest(const sha256_value& digest) {
+    return "sha-256=:" + to_base64(digest) + ":";
 }
 
 std::expected<std::optional<sha256_value>, std::string_view> parse_repr_digest(

@@ -13,6 +13,8 @@ namespace sluice::http {
 /// The 32 bytes of a SHA-256.
 using sha256_value = std::array<std::byte, 32>;
 
+/// 44 characters, the padding included (RFC 4648, section 4).
+[[nodiscard]] std::string to_base64(const sha256_value& digest);
 /// 64 lower-case hexadecimal digits.
 [[nodiscard]] std::string to_hex(const sha256_value& digest);
 /// Parses 64 hexadecimal digits of either case; none for any other text.

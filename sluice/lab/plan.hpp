@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/lab/histogram.hpp"
+#include "sluice/base/histogram.hpp"
 #include "sluice/lab/results.hpp"
 #include "sluice/lab/testbed.hpp"
 

@@ -2,8 +2,6 @@
 #include "sluice/lab/progress.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -12,13 +10,6 @@
 
 namespace sluice::lab {
 namespace {
-
-std::size_t columns() noexcept {
-    constexpr std::size_t usual = 80;
-    winsize size{};
-    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual;
-    return size.ws_col;
-}
 
 std::string in_words(double seconds) {
     const auto whole = static_cast<long>(std::max(0.0, seconds));
@@ -35,17 +26,7 @@ progress::progress(std::size_t cases, clock::time_point end, sink write, std::si
       most_{most},
       end_{end},
       write_{std::move(write)},
-      bar_{write_ && ::isatty(STDERR_FILENO) == 1} {}
-
-progress::~progress() {
-    clear();
-}
-
-void progress::clear() {
-    if (!drawn_) return;
-    write_("\r\033[K");
-    drawn_ = false;
-}
+      line_{write_} {}
 
 double progress::share() const {
     const double by_time = std::chrono::duration<double>(clock::now() - begun_) /
@@ -72,19 +53,17 @@ void progress::begin_round(std::size_t number, double done) {
     by_rounds_ = done;
     if (number <= round_) return;
     round_ = number;
-    if (bar_ || !write_) return;
+    if (line_.can_draw() || !write_) return;
     write_(fmt::format("{}, {} case{}{}\n", rounds(), cases_, cases_ == 1 ? "" : "s", time_left()));
 }
 
 void progress::show(const std::string& activity) {
-    if (!bar_) return;
+    if (!line_.can_draw()) return;
     constexpr std::size_t width = 12;
-    const auto filled = static_cast<std::size_t>(share() * width);
-    const auto line = fmt::format("[{:#<{}}{:.<{}}] {}{}: {}", "", filled, "", width - filled,
-                                  rounds(), time_left(), activity);
+    const auto line = fmt::format("{} {}{}: {}", term::progress_bar(share(), width), rounds(),
+                                  time_left(), activity);
     // A narrow window cuts off the end of the line, which matters least.
-    write_(fmt::format("\r{}\033[K", wire::truncate_utf8(line, columns() - 1)));
-    drawn_ = true;
+    line_.draw(wire::truncate_utf8(line, term::progress_line::width()));
 }
 
 }  // namespace sluice::lab

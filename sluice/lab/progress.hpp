@@ -3,9 +3,9 @@
 
 #include <chrono>
 #include <cstddef>
-#include <functional>
 #include <string>
-#include <string_view>
+
+#include "sluice/term/progress_line.hpp"
 
 namespace sluice::lab {
 
@@ -14,16 +14,12 @@ class progress {
  public:
     using clock = std::chrono::steady_clock;
     /// Writes text to stderr: whole lines, or parts of the bar. Must not block on a slow reader.
-    using sink = std::function<void(std::string_view)>;
+    using sink = term::progress_line::sink;
 
     /// `end` is when the run ends unless its rounds are done earlier; every case has between
     /// `fewest` and `most` rounds. Without `write` nothing is shown.
     progress(std::size_t cases, clock::time_point end, sink write, std::size_t fewest = 1,
              std::size_t most = 1);
-    progress(const progress&) = delete;
-    progress& operator=(const progress&) = delete;
-    /// Clears the bar.
-    ~progress();
 
     /// A case begins its counted round `number`, from 1; a repeated round has the same number
     /// again. `done` is the share of the maximum number of rounds, 0 to 1.
@@ -32,7 +28,6 @@ class progress {
     void show(const std::string& activity);
 
  private:
-    void clear();
     [[nodiscard]] double share() const;
     [[nodiscard]] std::string time_left() const;
     [[nodiscard]] std::string rounds() const;
@@ -45,8 +40,7 @@ class progress {
     clock::time_point begun_ = clock::now();
     clock::time_point end_;
     sink write_;
-    bool bar_;
-    bool drawn_ = false;
+    term::progress_line line_;
 };
 
 }  // namespace sluice::lab

@@ -1,14 +1,18 @@
-// Implements the lab's statistics: bootstrap medians, comparisons, Student's t.
+// Implements the lab's statistics: bootstrap medians, comparisons; Student's t is Boost's.
 #include "sluice/lab/statistics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <numeric>
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include <boost/math/distributions/complement.hpp>
+#include <boost/math/distributions/students_t.hpp>
+#include <boost/math/policies/policy.hpp>
 
 namespace sluice::lab {
 namespace {
@@ -75,42 +79,12 @@ double standard_error(std::span<const double> values) {
     return std::sqrt(squares / (n - 1));
 }
 
-/// A continued fraction for the incomplete beta function (DLMF 8.17.22), by Lentz's method.
-double beta_fraction(double a, double b, double x) {
-    constexpr double tiny = std::numeric_limits<double>::min();
-    constexpr int most = 500;
-    const auto away_from_zero = [](double v) { return std::abs(v) < tiny ? tiny : v; };
-    double c = 1;
-    double d = 1 / away_from_zero(1 - (a + b) * x / (a + 1));
-    double product = d;
-    for (int m = 1; m <= most; ++m) {
-        const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        double step = 1;
-        for (const double term : {even, odd}) {
-            d = 1 / away_from_zero(1 + term * d);
-            c = away_from_zero(1 + term / c);
-            step = c * d;
-            product *= step;
-        }
-        if (std::abs(step - 1) < 1e-15) break;
-    }
-    return product;
-}
-
-/// The regularised incomplete beta function I_x(a, b).
-double incomplete_beta(double a, double b, double x) {
-    if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
-    const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) +
-                                  a * std::log(x) + b * std::log1p(-x));
-    if (x < (a + 1) / (a + b + 2)) return front * beta_fraction(a, b, x) / a;
-    return 1 - front * beta_fraction(b, a, 1 - x) / b;
-}
-
-/// The probability that a Student variable exceeds `t`, which is not negative.
-double student_tail(double t, double freedom) {
-    return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2;
-}
+/// Returns NaN or infinity where Boost would throw.
+using student = boost::math::students_t_distribution<
+    double, boost::math::policies::policy<
+                boost::math::policies::domain_error<boost::math::policies::ignore_error>,
+                boost::math::policies::overflow_error<boost::math::policies::ignore_error>,
+                boost::math::policies::evaluation_error<boost::math::policies::ignore_error>>>;
 
 double normal_below(double z) {
     return std::erfc(-z / std::numbers::sqrt2) / 2;
@@ -293,19 +267,25 @@ estimate pooled_quantile(std::span<const histogram> rounds, double share) {
     return found;
 }
 
+std::vector<quantile> quantiles_of(const histogram& counted) {
+    constexpr std::array shares{0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999};
+    std::vector<quantile> found;
+    if (counted.empty()) return found;
+    for (const double share : shares) {
+        // A percentile needs at least one value beyond it.
+        if ((1 - share) * static_cast<double>(counted.count()) < 1) break;
+        found.push_back({.share = share, .seconds = static_cast<double>(counted.at(share)) * 1e-9});
+    }
+    found.push_back({.share = 1, .seconds = static_cast<double>(counted.max()) * 1e-9});
+    return found;
+}
+
 double estimate::spread() const noexcept {
     return median == 0 ? 0 : (high - low) / 2 / std::abs(median);
 }
 
 double student_quantile(double tail, double freedom) {
-    double low = 0;
-    double high = 1;
-    while (student_tail(high, freedom) > tail && high < 1e12) high *= 2;
-    for (int i = 0; i < 200 && high - low > 1e-12 * high; ++i) {
-        const auto middle = std::midpoint(low, high);
-        (student_tail(middle, freedom) > tail ? low : high) = middle;
-    }
-    return std::midpoint(low, high);
+    return boost::math::quantile(boost::math::complement(student{freedom}, tail));
 }
 
 estimate median_of(std::span<const double> samples) {

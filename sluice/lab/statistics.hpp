@@ -4,8 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
-#include "sluice/lab/histogram.hpp"
+#include "sluice/base/histogram.hpp"
 #include "sluice/lab/results.hpp"
 
 namespace sluice::lab {
@@ -30,6 +31,10 @@ struct estimate {
 /// The same for the quantile `share` of all rounds together, a histogram per round. Resamples draw
 /// whole rounds. In seconds; `count` is the number of rounds.
 [[nodiscard]] estimate pooled_quantile(std::span<const histogram> rounds, double share);
+
+/// The percentiles that reports show, from 0.5 to 0.99999 as far as the number of values allows,
+/// and the maximum.
+[[nodiscard]] std::vector<quantile> quantiles_of(const histogram& counted);
 
 enum class verdict : std::uint8_t {
     unknown,  ///< the interval holds both no and a large difference, or does not exist

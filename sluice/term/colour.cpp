@@ -1,4 +1,4 @@
-// Implements may_colour() with isatty(3), TERM and NO_COLOR.
+// Implements is_terminal() and may_colour() with isatty(3), TERM and NO_COLOR.
 #include "sluice/term/colour.hpp"
 
 #include <unistd.h>
@@ -8,12 +8,16 @@
 
 namespace sluice::term {
 
+bool is_terminal(int fd) noexcept {
+    const char* kind = std::getenv("TERM");
+    const bool dumb = kind != nullptr && std::string_view{kind} == "dumb";
+    return !dumb && ::isatty(fd) == 1;
+}
+
 bool may_colour(std::FILE* stream) noexcept {
     const char* no_color = std::getenv("NO_COLOR");
     if (no_color != nullptr && *no_color != '\0') return false;
-    const char* term_type = std::getenv("TERM");
-    if (term_type != nullptr && std::string_view{term_type} == "dumb") return false;
-    return ::isatty(::fileno(stream)) == 1;
+    return is_terminal(::fileno(stream));
 }
 
 }  // namespace sluice::term

@@ -188,7 +188,7 @@ class OnATerminal(LabTest):
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         program = subprocess.Popen(
             [SLUICE, "lab", "echo", *LITTLE], stdin=slave, stdout=slave, stderr=slave,
-            cwd=self.work, env=self.environment)  # fmt: skip
+            cwd=self.work, env=self.environment | {"TERM": "xterm"})  # fmt: skip
         os.close(slave)
         shown = b""
         try:
@@ -198,11 +198,11 @@ class OnATerminal(LabTest):
             pass
         self.assertEqual(program.wait(TIMEOUT), 0, shown)
         text = shown.decode()
-        drawn = re.findall(r"\r(\[[#.]+\][^\r\x1b]*)\x1b\[K", text)
+        drawn = re.findall(r"\r(\[[=.]+\][^\r\x1b]*)\x1b\[K", text)
         self.assertTrue(drawn)
         for line in drawn:
             self.assertLess(len(line), 80, line)
-            self.assertRegex(line, r"^\[[#.]+\] round \d+( of 1)?(, about .* left)?: echo, ")
+            self.assertRegex(line, r"^\[[=.]+\] round \d+( of 1)?(, about .* left)?: echo, ")
         plain = re.sub(r"\x1b\[[\d;]*m", "", text)
         self.assertLess(plain.index("Warnings"), plain.rindex("\necho\r\n"), "the answers are last")
 

@@ -8,8 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/compute/client/latencies.hpp"
-
 namespace sluice::compute {
 namespace {
 
@@ -84,29 +82,6 @@ TEST(functions, answer_what_they_return) {
     const auto w = make_function(std::function<std::string(std::string_view)>{
         [](std::string_view q) { return std::string{q} + "!"; }});
     EXPECT_EQ(answer(*w, "hi"), "hi!");
-}
-
-TEST(latencies, keep_percentiles_to_within_two_percent) {
-    latencies all;
-    for (int i = 1; i <= 1000; ++i) all.add(i * 1us);
-    EXPECT_EQ(all.count(), 1000U);
-    EXPECT_EQ(all.max(), 1ms);
-    for (const auto& [share, expected] : {std::pair{0.5, 500us}, {0.9, 900us}, {0.99, 990us}}) {
-        EXPECT_NEAR(static_cast<double>(all.at(share).count()),
-                    static_cast<double>(io::duration{expected}.count()),
-                    0.02 * static_cast<double>(io::duration{expected}.count()));
-    }
-    EXPECT_EQ(all.at(1), 1ms);
-}
-
-TEST(latencies, of_nothing_are_zero_and_of_one_are_that_one) {
-    latencies all;
-    EXPECT_EQ(all.at(0.5), 0ns);
-    all.add(5ns);
-    EXPECT_EQ(all.at(0), 5ns);
-    EXPECT_EQ(all.at(0.99), 5ns);
-    all.add(1h);
-    EXPECT_EQ(all.at(1), 1h);
 }
 
 }  // namespace

@@ -23,9 +23,9 @@
 namespace {
 
 using namespace std::chrono_literals;
+using sluice::histogram;
 using sluice::unique_fd;
 using sluice::lab::exchange_options;
-using sluice::lab::histogram;
 using sluice::lab::pacing;
 using sluice::lab::time_point;
 

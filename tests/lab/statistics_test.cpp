@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -242,6 +243,18 @@ TEST(pooled_quantile, is_of_all_rounds_together_and_knows_how_they_differ) {
     const auto few = pooled_quantile(std::span{rounds}.first(2), 0.5);
     EXPECT_DOUBLE_EQ(few.low, few.high);
     EXPECT_DOUBLE_EQ(few.median, static_cast<double>(rounds[0].at(0.5)) * 1e-9);
+}
+
+TEST(quantiles, only_percentiles_that_the_values_can_tell_are_reported) {
+    histogram counted;
+    EXPECT_TRUE(quantiles_of(counted).empty());
+    for (std::uint64_t i = 1; i <= 150; ++i) counted.add(i * 1000);
+    const auto found = quantiles_of(counted);
+    ASSERT_EQ(found.size(), 6U);  // 50, 75, 90, 95, 99 and the largest
+    EXPECT_EQ(found[4].share, 0.99);
+    EXPECT_EQ(found.back().share, 1);
+    EXPECT_DOUBLE_EQ(found.back().seconds, 150e-6);
+    EXPECT_TRUE(std::ranges::is_sorted(found, {}, &quantile::seconds));
 }
 
 TEST(compare, estimates_by_the_width_of_their_intervals) {

@@ -1,6 +1,4 @@
 // `sluice chat`: the commands of the chat server and its client.
-#include "sluice/cli/chat/join.hpp"
-#include "sluice/cli/chat/serve.hpp"
 #include "sluice/cli/subcommands.hpp"
 
 namespace sluice::cli {

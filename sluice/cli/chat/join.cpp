@@ -1,13 +1,10 @@
 // Implements `sluice chat join`: the client, with a line editor or with plain lines.
-#include "sluice/cli/chat/join.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +22,7 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
@@ -65,9 +63,7 @@ exit_status status_of(chat_end end, int signal) noexcept {
 
 /// Whether lines can be edited: stdin and stdout are terminals that can move their cursor.
 bool can_edit() noexcept {
-    const char* kind = std::getenv("TERM");
-    return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1 &&
-           (kind == nullptr || std::string_view{kind} != "dumb");
+    return term::is_terminal(STDIN_FILENO) && term::is_terminal(STDOUT_FILENO);
 }
 
 exit_status run_chat(io::engine& engine, std::vector<net::address> where,

@@ -1,6 +1,4 @@
 // Implements `sluice chat serve`: options of the chat server, and its run.
-#include "sluice/cli/chat/serve.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +11,6 @@
 #include <vector>
 
 #include "sluice/chat/server/chat_service.hpp"
-#include "sluice/cli/chat/counters.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -21,8 +18,10 @@
 #include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/server_signals.hpp"
+#include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/wire/size.hpp"
 

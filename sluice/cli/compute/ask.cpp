@@ -1,8 +1,5 @@
 // Implements `sluice compute ask`: asks one question or many, and reports rate and latency.
-#include "sluice/cli/compute/ask.hpp"
-
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,10 +20,12 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/compute/client/load_client.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/term/progress_line.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::cli {
@@ -45,22 +44,17 @@ struct ask_settings {
 /// A progress bar on a terminal.
 class bar {
  public:
-    explicit bar(std::uint64_t all) noexcept
-        : all_{all}, shown_{all > 1 && ::isatty(STDERR_FILENO) == 1} {}
-    bar(const bar&) = delete;
-    bar& operator=(const bar&) = delete;
-    ~bar() {
-        if (drawn_) show_on_stderr("\r\033[K");
-    }
+    explicit bar(std::uint64_t all) : all_{all} {}
 
-    [[nodiscard]] bool shown() const noexcept { return shown_; }
+    [[nodiscard]] bool shown() const noexcept { return all_ > 1 && line_.can_draw(); }
     void draw(std::uint64_t done) {
         constexpr std::size_t width = 40;
-        const auto filled = static_cast<std::size_t>(done * width / all_);
+        const double share = static_cast<double>(done) / static_cast<double>(all_);
         const double rate = static_cast<double>(done) / seconds_since(begun_);
-        show_on_stderr(fmt::format("\r[{:#<{}}{:.<{}}] {} of {}, {:.0f} a second ", "", filled, "",
-                                   width - filled, grouped(done), grouped(all_), rate));
-        drawn_ = true;
+        const auto text =
+            fmt::format("{} {} of {}, {:.0f} a second", term::progress_bar(share, width),
+                        grouped(done), grouped(all_), rate);
+        line_.draw(wire::truncate_utf8(text, term::progress_line::width()));
     }
 
  private:
@@ -69,8 +63,7 @@ class bar {
     }
 
     std::uint64_t all_;
-    bool shown_;
-    bool drawn_ = false;
+    term::progress_line line_{show_on_stderr};
     io::time_point begun_ = io::clock::now();
 };
 
@@ -80,6 +73,11 @@ double in_milliseconds(io::duration d) {
 
 double in_seconds(io::duration d) {
     return std::chrono::duration<double>(d).count();
+}
+
+/// The latency that `share` of the answers did not exceed.
+io::duration latency(const load_client_result& a, double share) {
+    return io::duration{static_cast<io::duration::rep>(a.took.at(share))};
 }
 
 double rate_of(const load_client_result& a) {
@@ -106,8 +104,8 @@ std::string summary(const ask_settings& s, const load_client_result& a) {
                             grouped(s.load.clients), grouped(s.load.requests));
     if (a.answered > 0) {
         text += fmt::format("latency: p50 {}, p90 {}, p99 {}, max {}\n",
-                            format_duration(a.took.at(0.5)), format_duration(a.took.at(0.9)),
-                            format_duration(a.took.at(0.99)), format_duration(a.took.max()));
+                            format_duration(latency(a, 0.5)), format_duration(latency(a, 0.9)),
+                            format_duration(latency(a, 0.99)), format_duration(latency(a, 1)));
     }
     if (a.errors.empty()) return text + "errors: none\n";
     std::string list;
@@ -127,13 +125,13 @@ std::string as_json(const ask_settings& s, const load_client_result& a) {
     j["answered"] = a.answered;
     j["seconds"] = in_seconds(a.elapsed);
     j["rate"] = rate_of(a);
-    j["latency_ms"] = {{"p50", in_milliseconds(a.took.at(0.5))},
-                       {"p90", in_milliseconds(a.took.at(0.9))},
-                       {"p99", in_milliseconds(a.took.at(0.99))},
-                       {"max", in_milliseconds(a.took.max())}};
+    j["latency_ms"] = {{"p50", in_milliseconds(latency(a, 0.5))},
+                       {"p90", in_milliseconds(latency(a, 0.9))},
+                       {"p99", in_milliseconds(latency(a, 0.99))},
+                       {"max", in_milliseconds(latency(a, 1))}};
     j["errors"] = nlohmann::json::object();
     for (const auto& [kind, count] : a.errors) j["errors"][kind] = count;
-    return j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+    return json_text(j, 2);
 }
 
 exit_status status_of(const load_client_result& a, int signal) {

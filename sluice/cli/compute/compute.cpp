@@ -16,7 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/cli/compute/ask.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"

@@ -30,10 +30,6 @@ double rate_of(const file_outcome& f) {
     return f.seconds > 0 ? moved / f.seconds : 0;
 }
 
-std::string in_one_line(const nlohmann::ordered_json& j) {
-    return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
-}
-
 exit_status status_of(files::transfer_error_kind kind) noexcept {
     switch (kind) {
         case files::transfer_error_kind::failed: return exit_status::failed;
@@ -68,7 +64,7 @@ std::string done_as_json(const file_outcome& f) {
     j["rate"] = std::llround(rate_of(f));
     j["sha256"] = f.sha256 ? nlohmann::json(http::to_hex(*f.sha256)) : nlohmann::json(nullptr);
     j["verified"] = f.verified;
-    return in_one_line(j);
+    return json_text(j);
 }
 
 std::string details_of(const file_outcome& f) {
@@ -93,8 +89,7 @@ exit_status report_error(const progress_display& display, const std::string& fil
         j["file"] = file;
         j["error"] = t.what;
         j["status"] = static_cast<int>(status);
-        const auto line = in_one_line(j);
-        show_on_stderr(line);
+        show_on_stderr(json_text(j));
     } else {
         announce(fmt::format("sluice: {}: {}", in_quotes(file), t.what));
     }

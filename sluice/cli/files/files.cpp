@@ -1,8 +1,4 @@
 // `sluice files`: the commands of the file server and its client.
-#include "sluice/cli/files/get.hpp"
-#include "sluice/cli/files/offer.hpp"
-#include "sluice/cli/files/put.hpp"
-#include "sluice/cli/files/serve.hpp"
 #include "sluice/cli/subcommands.hpp"
 
 namespace sluice::cli {

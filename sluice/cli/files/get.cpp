@@ -1,6 +1,4 @@
 // Downloads a file under its own name, under another, or to stdout.
-#include "sluice/cli/files/get.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -20,6 +18,7 @@
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/files/client/download.hpp"
 #include "sluice/http/url.hpp"

@@ -1,5 +1,5 @@
 // Implements `sluice files offer`.
-#include "sluice/cli/files/offer.hpp"
+#include "sluice/files/server/offer.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 
-#include "sluice/cli/files/send_costs.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -18,8 +17,8 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
-#include "sluice/files/server/offer.hpp"
 
 namespace sluice::cli {
 namespace {

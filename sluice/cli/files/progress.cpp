@@ -2,19 +2,17 @@
 #include "sluice/cli/files/progress.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/text.hpp"
 #include "sluice/term/colour.hpp"
 #include "sluice/wire/size.hpp"
 #include "sluice/wire/text.hpp"
@@ -41,21 +39,9 @@ std::string_view name_of(phase p) noexcept {
     return "?";
 }
 
-std::size_t terminal_columns() {
-    winsize size{};
-    if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-    return 80;
-}
-
-bool may_draw() {
-    const char* kind = std::getenv("TERM");
-    const bool dumb = kind != nullptr && std::string_view{kind} == "dumb";
-    return !dumb && ::isatty(STDERR_FILENO) == 1;
-}
-
-progress_style settle(progress_style wanted) {
+progress_style settle(progress_style wanted, bool can_draw) {
     if (wanted == progress_style::json) return wanted;
-    if (wanted == progress_style::none || !may_draw()) return progress_style::none;
+    if (wanted == progress_style::none || !can_draw) return progress_style::none;
     return progress_style::bar;
 }
 
@@ -132,12 +118,7 @@ std::string as_bar(const progress_report& r, std::size_t width, bool colour) {
         return std::string{wire::truncate_utf8(name + "  " + text, width)};
     }
     const std::size_t bar = std::min(longest_bar, width - used);
-    const auto filled = static_cast<std::size_t>(part * static_cast<double>(bar));
-    const std::string full(filled, '=');
-    const std::string empty(bar - filled, '.');
-    return colour
-               ? fmt::format("{}  [\033[32m{}\033[0m\033[2m{}\033[0m]  {}", name, full, empty, text)
-               : fmt::format("{}  [{}{}]  {}", name, full, empty, text);
+    return fmt::format("{}  {}  {}", name, term::progress_bar(part, bar, colour), text);
 }
 
 std::string as_json(const progress_report& r) {
@@ -153,11 +134,13 @@ std::string as_json(const progress_report& r) {
     const double left = seconds_left(r);
     j["seconds_left"] =
         left < 0 ? nlohmann::json(nullptr) : nlohmann::json(std::round(left * 10) / 10);
-    return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+    return json_text(j);
 }
 
 progress_display::progress_display(progress_style style)
-    : style_{settle(style)}, colour_{term::may_colour(stderr)} {}
+    : line_{show_on_stderr},
+      style_{settle(style, line_.can_draw())},
+      colour_{term::may_colour(stderr)} {}
 
 progress_display::~progress_display() {
     end();
@@ -182,7 +165,7 @@ void progress_display::end() {
         ended_.notify_one();
     }
     if (drawer_.joinable()) drawer_.join();
-    clear();
+    line_.clear();
 }
 
 void progress_display::report_retry(const files::transfer_error& why, io::duration pause) {
@@ -194,11 +177,10 @@ void progress_display::report_retry(const files::transfer_error& why, io::durati
         j["file"] = file_;
         j["error"] = why.what;
         j["pause"] = seconds;
-        const auto line = j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
-        show_on_stderr(line);
+        show_on_stderr(json_text(j));
         return;
     }
-    clear();
+    line_.clear();
     announce(fmt::format("sluice: {}; trying again in {} s", why.what, seconds));
 }
 
@@ -215,18 +197,10 @@ void progress_display::draw_loop() {
 void progress_display::draw() {
     const auto report = snapshot();
     if (in_json()) {
-        const auto line = as_json(report);
-        show_on_stderr(line);
+        show_on_stderr(as_json(report));
         return;
     }
-    const auto line = "\r" + as_bar(report, terminal_columns() - 1, colour_) + "\033[K";
-    show_on_stderr(line);
-    drawn_ = true;
-}
-
-void progress_display::clear() {
-    if (drawn_) show_on_stderr("\r\033[K");
-    drawn_ = false;
+    line_.draw(as_bar(report, term::progress_line::width(), colour_));
 }
 
 progress_report progress_display::snapshot() {

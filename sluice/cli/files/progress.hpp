@@ -13,6 +13,7 @@
 #include "sluice/files/client/progress.hpp"
 #include "sluice/files/client/transfer_error.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/term/progress_line.hpp"
 
 namespace sluice::cli {
 
@@ -84,9 +85,9 @@ class progress_display {
  private:
     void draw_loop();
     void draw();
-    void clear();
     [[nodiscard]] progress_report snapshot();
 
+    term::progress_line line_;
     progress_style style_;
     bool colour_;
     std::mutex mutex_;
@@ -96,7 +97,6 @@ class progress_display {
     std::string file_;
     pace pace_;
     bool moves_ = false;
-    bool drawn_ = false;
 };
 
 }  // namespace sluice::cli

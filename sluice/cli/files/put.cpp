@@ -1,6 +1,4 @@
 // Uploads files, directories, or stdin.
-#include "sluice/cli/files/put.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -24,6 +22,7 @@
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/files/client/upload.hpp"
 #include "sluice/http/percent.hpp"

@@ -1,6 +1,4 @@
 // Implements `sluice files serve`: opens the store, and serves it over HTTP and plain streams.
-#include "sluice/cli/files/serve.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,8 +13,6 @@
 #include <system_error>
 #include <utility>
 
-#include "sluice/cli/files/http_counters.hpp"
-#include "sluice/cli/files/send_costs.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -24,6 +20,7 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/raw_service.hpp"

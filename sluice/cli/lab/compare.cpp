@@ -1,10 +1,9 @@
 // Implements `sluice lab compare`: reads two JSON reports and prints the changes beyond the noise.
-#include "sluice/cli/lab/compare.hpp"
+#include "sluice/lab/compare.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <expected>
 #include <memory>
 #include <string>
@@ -14,9 +13,9 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/cli/text_file.hpp"
-#include "sluice/lab/compare.hpp"
 #include "sluice/lab/report/json.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/term/colour.hpp"
@@ -36,21 +35,6 @@ struct compare_settings {
 };
 
 constexpr std::size_t columns = 80;
-
-/// Parses "5%" or "5" as a share.
-reading<double> read_share(std::string_view text) {
-    auto number = text;
-    if (number.ends_with('%')) number.remove_suffix(1);
-    double percent = -1;
-    const auto* end = number.data() + number.size();
-    const auto [stop, code] = std::from_chars(number.data(), end, percent);
-    constexpr double most = 1000;
-    const bool fits = percent >= 0 && percent <= most;  // false for "nan"
-    if (code != std::errc{} || stop != end || !fits) {
-        return std::unexpected{in_quotes(text) + " is no share from 0% to 1000%; write 5%"};
-    }
-    return percent / 100;
-}
 
 std::expected<lab::results, std::string> read_report(const std::string& path) {
     const auto text = read_text(path);
@@ -216,7 +200,8 @@ void add_lab_compare(commands& all, CLI::App& lab) {
     command->add_option("AFTER", s->after, "Another, to be judged by it")
         ->required()
         ->type_name("");
-    add_value(*command, "--threshold", s->threshold, read_share, "SHARE",
+    add_value(*command, "--threshold", s->threshold,
+              percent_from{0, 1000, "is no share from 0% to 1000%; write 5%"}, "SHARE",
               "What worsening is a failure, beyond the noise (5%)");
     command->add_flag("--all", s->all, "Show what did not change, too");
     command->add_flag("--force", s->force, "Compare two machines all the same");

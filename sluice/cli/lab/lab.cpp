@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -18,9 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/cli/lab/compare.hpp"
 #include "sluice/cli/lab/config.hpp"
-#include "sluice/cli/lab/load.hpp"
 #include "sluice/cli/lab/reports.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
@@ -202,29 +199,6 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
     return report(root, found, s, lab::interruption::signal());
 }
 
-reading<double> read_number(std::string_view text, double least, double most,
-                            std::string_view advice) {
-    double value = 0;
-    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (status != std::errc{} || end != text.data() + text.size() || !(value >= least) ||
-        value > most) {
-        return std::unexpected{in_quotes(text) + std::string{advice}};
-    }
-    return value;
-}
-
-reading<double> read_seconds(std::string_view text) {
-    return read_number(text, 0.01, 3600, " is no time; write seconds from 0.01 to 3600");
-}
-
-/// Parses `2%` or `2` as a share.
-reading<double> read_percent(std::string_view text) {
-    const auto bare = text.ends_with('%') ? text.substr(0, text.size() - 1) : text;
-    auto value = read_number(bare, 0.1, 50, " is no precision; write a share from 0.1% to 50%");
-    if (!value) return value;
-    return *value / 100;
-}
-
 reading<std::vector<std::uint64_t>> read_clients(std::string_view text) {
     constexpr std::uint64_t most = 10'000;
     std::vector<std::uint64_t> found;
@@ -280,9 +254,11 @@ void add_plan(commands& all, CLI::App& lab, const std::string& name,
               "So many rounds exactly (until they are precise, or time is up)");
     add_value(*command, "--clients", s->what.clients, read_clients, "LIST",
               "Clients, connections or members, as in 1,8,64 (the plan's own)");
-    add_value(*command, "--precision", s->what.precision, read_percent, "SHARE",
+    add_value(*command, "--precision", s->what.precision,
+              percent_from{0.1, 50, "is no precision; write a share from 0.1% to 50%"}, "SHARE",
               "Stop when every median is known this well (2%)");
-    add_value(*command, "--seconds", s->what.seconds, read_seconds, "S",
+    add_value(*command, "--seconds", s->what.seconds,
+              number_from{0.01, 3600, "is no time; write seconds from 0.01 to 3600"}, "S",
               "What one sample of a rate measures (0.4; 0.15 with --quick, 2 with --full)");
     command->add_option("--directory", s->what.directory, "Where files are made (.)")
         ->type_name("DIR");

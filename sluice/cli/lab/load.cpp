@@ -1,6 +1,4 @@
 // Implements `sluice lab load`: runs one load and prints its outcome for the lab.
-#include "sluice/cli/lab/load.hpp"
-
 #include <fmt/format.h>
 
 #include <array>
@@ -18,6 +16,7 @@
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/run_server.hpp"
 #include "sluice/cli/standard_streams.hpp"
+#include "sluice/cli/subcommands.hpp"
 #include "sluice/lab/load/bytes.hpp"
 #include "sluice/lab/load/chat.hpp"
 #include "sluice/lab/load/copy.hpp"
@@ -43,17 +42,8 @@ struct load_settings {
 
 using action = std::function<std::expected<lab::outcome, std::string>(load_settings&)>;
 
-/// Parses seconds with a fraction; other options take durations with units.
-reading<double> read_short_time(std::string_view text) {
-    double value = 0;
-    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-    constexpr double most = 3600;
-    if (status != std::errc{} || end != text.data() + text.size() || !(value >= 0) ||
-        value > most) {
-        return std::unexpected{in_quotes(text) + " is no time; write seconds, as in 0.5"};
-    }
-    return value;
-}
+/// Seconds with a fraction; other options take durations with units.
+constexpr number_from read_short_time{0, 3600, "is no time; write seconds, as in 0.5"};
 
 reading<double> read_rate(std::string_view text) {
     constexpr std::uint64_t most = 100'000'000;

@@ -131,7 +131,7 @@ void load_client::record_answer(std::string_view answer, io::duration took) {
         ++result_.errors[std::string{answer}];
         return;
     }
-    result_.took.add(took);
+    result_.took.add(static_cast<std::uint64_t>(took.count()));
     ++result_.answered;
     if (!result_.answer) result_.answer = std::string{answer};
     if (*result_.answer != answer) ++result_.errors["another answer"];

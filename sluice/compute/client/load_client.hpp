@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "sluice/base/fd.hpp"
+#include "sluice/base/histogram.hpp"
 #include "sluice/base/result.hpp"
-#include "sluice/compute/client/latencies.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
@@ -38,7 +38,8 @@ struct load_client_result {
     std::uint64_t answered = 0;
     /// Counts by kind: a refusal, an error of a connection, `another answer`.
     std::map<std::string, std::uint64_t> errors;
-    latencies took;  ///< from a question to its answer, with `reconnect` including the connect
+    /// From a question to its answer, with `reconnect` including the connect.
+    histogram took;
     io::duration elapsed{};
     bool reached = false;  ///< a connection was made
     bool lost = false;     ///< a connect failed, a connection broke, or an answer was late

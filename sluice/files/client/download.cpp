@@ -12,9 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/files/client/checksum.hpp"
-#include "sluice/files/client/stall.hpp"
 #include "sluice/files/digest_pool.hpp"
+#include "sluice/files/pace.hpp"
 #include "sluice/http/range.hpp"
 #include "sluice/http/url.hpp"
 #include "sluice/io/deadline.hpp"
@@ -286,13 +285,14 @@ class fetch {
         const auto before = progress_.moved();
         result<std::uint64_t> got{0};
         if (left > 0) {
-            got = co_await unless_stalled<std::uint64_t>{
-                link_.engine(),
-                transfer::receive_file(
-                    link_.options().receives, link_.peer(),
-                    {.file = file_->fd(), .offset = have_, .most = left, .expected = left},
-                    progress_.told()),
-                progress_.told(), link_.options().timeout};
+            got = co_await at_pace<std::uint64_t>(
+                link_.engine(), {.window = link_.options().timeout, .moved_before = before},
+                progress_.told(), [&] {
+                    return transfer::receive_file(
+                        link_.options().receives, link_.peer(),
+                        {.file = file_->fd(), .offset = have_, .most = left, .expected = left},
+                        progress_.told());
+                });
         }
         const auto received = progress_.moved() - before;
         have_ += received;
@@ -430,7 +430,7 @@ class fetch {
     std::uint64_t skip_ = 0;             // bytes of the body that the stream has already
     std::optional<std::uint64_t> left_;  // bytes of the body, if known
     std::optional<http::sha256_value> digest_;
-    checksum sum_;  // of the bytes written to the stream
+    sha256_sum sum_;  // of the bytes written to the stream
     digest_pool digest_pool_;
     std::optional<digest_follower> follower_;  // of the bytes written to the file
     std::uint64_t follower_base_ = 0;
@@ -474,11 +474,12 @@ coro::task<attempt<downloaded>> receive_file(link& conn, partial_file& into, dow
     auto open = co_await connect(conn, state);
     if (!open) co_return std::unexpected{open.error()};
     if (auto begun = into.begin(""); !begun) co_return of_disk("making a file", begun.error());
-    auto got = co_await unless_stalled<std::uint64_t>{
-        conn.engine(),
-        transfer::receive_file(conn.options().receives, conn.peer(), {.file = into.fd()},
-                               state.told()),
-        state.told(), conn.options().timeout};
+    auto got = co_await at_pace<std::uint64_t>(
+        conn.engine(), {.window = conn.options().timeout, .moved_before = state.moved()},
+        state.told(), [&] {
+            return transfer::receive_file(conn.options().receives, conn.peer(), {.file = into.fd()},
+                                          state.told());
+        });
     conn.drop();
     if (!got && is_of_disk(got.error())) co_return of_disk("writing the file", got.error());
     if (!got) co_return of_connection("receiving the stream", got.error());

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/files/client/checksum.hpp"
+#include "sluice/files/sha256.hpp"
 #include "sluice/http/percent.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -30,9 +30,7 @@ constexpr std::size_t name_shown = 80;
 constexpr std::size_t longest_name = 255;
 
 std::string short_digest(std::string_view text) {
-    checksum sum;
-    sum.add(as_bytes(text));
-    return http::to_hex(sum.finish()).substr(0, 12);
+    return http::to_hex(sha256_of(text)).substr(0, 12);
 }
 
 /// The names in the directory with this prefix and the suffix of partial files.

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "sluice/coro/context.hpp"
-#include "sluice/files/client/checksum.hpp"
-#include "sluice/files/client/stall.hpp"
+#include "sluice/files/digest.hpp"
+#include "sluice/files/pace.hpp"
 #include "sluice/http/range.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/wire/text.hpp"
@@ -74,6 +74,35 @@ coro::task<transfer_error> refusal(link& conn, http_response_reader& response) {
                              .may_pass = may_pass(status)};
 }
 
+/// The SHA-256 of the source, read 8 MiB at a time, so that it can be cancelled. fault::ended where
+/// the file is shorter than the source says; errno of pread(2).
+coro::task<result<http::sha256_value>> digest_of_source(link& conn, const upload_source& source,
+                                                        transfer::moved& counter) {
+    constexpr std::uint64_t slice = std::uint64_t{8} << 20;
+    constexpr std::uint64_t step = std::uint64_t{256} << 10;
+    running_digest digest;
+    while (digest.place() < source.size) {
+        const auto end = std::min(source.size, digest.place() + slice);
+        const auto work = [&, end]() -> result<void> {
+            while (digest.place() < end) {
+                const auto from = digest.place();
+                auto read = digest.go_to(source.file, std::min(end, from + step));
+                if (!read) return read;
+                if (digest.place() == from) return failure(fault::ended);
+                counter.add(digest.place() - from);
+            }
+            return {};
+        };
+        auto read = co_await conn.readers().run(conn.engine(), work);
+        if (!read) co_return failure(read.error());
+        // On the blocking engine this wait is the only point at which a cancellation arrives.
+        if (!conn.engine().blocks()) continue;
+        auto yielded = co_await io::sleep_until{conn.engine(), io::clock::now()};
+        if (!yielded) co_return failure(yielded.error());
+    }
+    co_return digest.finish();
+}
+
 /// An upload by PUT.
 class put {
  public:
@@ -83,8 +112,7 @@ class put {
     coro::task<attempt<uploaded>> run() {
         progress_.set_total(source_.size);
         progress_.enter(phase::checking);
-        auto sum = co_await checksum_of(link_.engine(), link_.readers(), source_.file, source_.size,
-                                        progress_.checked());
+        auto sum = co_await digest_of_source(link_, source_, progress_.checked());
         if (!sum) co_return of_disk("reading the file", sum.error());
         digest_ = *sum;
         timeout retry{link_};
@@ -239,12 +267,14 @@ class put {
     }
 
     coro::task<result<void>> send_body(std::uint64_t from, std::uint64_t length) {
-        co_return co_await unless_stalled<void>{
-            link_.engine(),
-            transfer::send_file(link_.options().sends, link_.peer(),
-                                {.file = source_.file, .offset = from, .length = length},
-                                progress_.told()),
-            progress_.told(), link_.options().timeout};
+        auto sent = co_await at_pace<void>(
+            link_.engine(), {.window = link_.options().timeout, .moved_before = progress_.moved()},
+            progress_.told(), [&] {
+                return transfer::send_file(link_.options().sends, link_.peer(),
+                                           {.file = source_.file, .offset = from, .length = length},
+                                           progress_.told());
+            });
+        co_return sent;
     }
 
     /// The error for a body that was not sent completely: the reason of the server, if it gave one.
@@ -343,7 +373,7 @@ coro::task<attempt<void>> connect_to_upload(link& conn, progress& state) {
 /// result; on a failure, `broken` has the cause.
 coro::task<result<void>> send_chunks(link& conn, term::console& from, progress& state,
                                      uploaded& done, std::optional<transfer_error>& broken) {
-    checksum sum;
+    sha256_sum sum;
     std::string chunk;
     for (;;) {
         auto piece = co_await from.recv();
@@ -409,12 +439,13 @@ coro::task<attempt<uploaded>> stream_once(link& conn, upload_source source, prog
     set_linger_reset(conn, true);
     state.start_at(0);
     state.enter(phase::moving);
-    auto sent = co_await unless_stalled<void>{
-        conn.engine(),
-        transfer::send_file(conn.options().sends, conn.peer(),
-                            {.file = source.file, .offset = 0, .length = source.size},
-                            state.told()),
-        state.told(), conn.options().timeout};
+    auto sent = co_await at_pace<void>(
+        conn.engine(), {.window = conn.options().timeout, .moved_before = state.moved()},
+        state.told(), [&] {
+            return transfer::send_file(conn.options().sends, conn.peer(),
+                                       {.file = source.file, .offset = 0, .length = source.size},
+                                       state.told());
+        });
     if (!sent) {
         conn.drop();
         if (sent.error() == fault::ended) {

@@ -67,7 +67,7 @@ void digest_queue::keep_digest_of(int file) const noexcept try {
         const auto read = digest.go_to(file, std::min(size, at + step_size));
         if (stopping_ || !read || digest.place() == at) return;
     }
-    if (const auto value = digest.finish()) keep_digest(file, before, *value);
+    keep_digest(file, before, digest.finish());
 } catch (const std::bad_alloc&) {
     return;
 }

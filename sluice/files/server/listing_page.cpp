@@ -1,73 +1,26 @@
-// Implements the HTML page of a directory; escapes names for HTML and URLs.
+// Implements the HTML page of a directory.
 #include "sluice/files/server/listing_page.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <iterator>
 #include <string_view>
 
 #include "sluice/base/assets.hpp"
+#include "sluice/files/sha256.hpp"
+#include "sluice/http/digest_field.hpp"
+#include "sluice/http/percent.hpp"
+#include "sluice/wire/html.hpp"
 #include "sluice/wire/size.hpp"
-#include "sluice/wire/text.hpp"
 
 namespace sluice::files {
 namespace {
 
-std::string html(std::string_view text) {
-    std::string out;
-    // Characters that change the direction of text stay: they act only in their own element (bdi).
-    for (const char c : wire::replace_invalid_utf8(text)) {
-        switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
-            default:
-                // HTML cannot hold ASCII control characters; U+2400 and on are their symbols.
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    out += "\xe2\x90";
-                    out += static_cast<char>(0x80 + c);
-                } else if (c == 0x7f) {
-                    out += "\xe2\x90\xa1";
-                } else {
-                    out += c;
-                }
-        }
-    }
-    return out;
-}
-
-/// Encodes one segment of a path (RFC 3986, section 2.3: all but the unreserved).
-std::string url(std::string_view name) {
-    constexpr std::string_view unreserved =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    std::string out;
-    for (const char c : name) {
-        if (unreserved.find(c) != std::string_view::npos) {
-            out += c;
-        } else {
-            fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-        }
-    }
-    return out;
-}
-
 /// The CSP source of an inline style or script: its SHA-256, in base64.
 std::string csp_hash(std::string_view text) {
-    std::array<unsigned char, 32> digest{};
-    unsigned length = 0;
-    EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
-    std::array<unsigned char, 48> encoded{};
-    const int count =
-        EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest.size()));
-    return fmt::format("'sha256-{}'",
-                       std::string_view{reinterpret_cast<const char*>(encoded.data()),
-                                        static_cast<std::size_t>(count)});
+    return fmt::format("'sha256-{}'", http::to_base64(sha256_of(text)));
 }
 
 const std::string& policy() {
@@ -79,7 +32,7 @@ const std::string& policy() {
 }
 
 void append_breadcrumbs(std::string& out, std::string_view path) {
-    out += fmt::format(R"(<h1 class="unseen">Files in {}</h1>)", html(path));
+    out += fmt::format(R"(<h1 class="unseen">Files in {}</h1>)", wire::escape_html(path));
     out += R"(<nav aria-label="Where this is"><ol class="path">)";
     std::string so_far = "/";
     std::string_view rest = path;
@@ -89,11 +42,13 @@ void append_breadcrumbs(std::string& out, std::string_view path) {
     while (!rest.empty()) {
         const auto segment = rest.substr(0, rest.find('/'));
         rest.remove_prefix(std::min(rest.size(), segment.size() + 1));
-        so_far += url(segment) + "/";
+        so_far += http::percent_encode_name(segment) + "/";
         if (rest.empty()) {
-            out += fmt::format(R"(<li aria-current="page"><bdi>{}</bdi></li>)", html(segment));
+            out += fmt::format(R"(<li aria-current="page"><bdi>{}</bdi></li>)",
+                               wire::escape_html(segment));
         } else {
-            out += fmt::format(R"(<li><a href="{}"><bdi>{}</bdi></a></li>)", so_far, html(segment));
+            out += fmt::format(R"(<li><a href="{}"><bdi>{}</bdi></a></li>)", so_far,
+                               wire::escape_html(segment));
         }
     }
     out += "</ol></nav>\n";
@@ -160,7 +115,7 @@ void append_page_links(std::string& out, const listing& what) {
 }  // namespace
 
 void append_page_entry(std::string& out, const listing_entry& entry, bool may_delete) {
-    const auto name = html(entry.name);
+    const auto name = wire::escape_html(entry.name);
     const auto when = timestamp(entry.modified);
     const std::string_view slash = entry.directory ? "/" : "";
     out += fmt::format(
@@ -169,7 +124,8 @@ void append_page_entry(std::string& out, const listing_entry& entry, bool may_de
         R"(<a href="./{}{}"><bdi>{}</bdi>{}</a></span></td>)",
         name, entry.directory ? 0 : entry.size, entry.modified.time_since_epoch().count(),
         entry.directory ? " data-directory=\"1\"" : "", entry.directory ? " class=\"folder\"" : "",
-        entry.directory ? "folder" : "file", url(entry.name), slash, name, slash);
+        entry.directory ? "folder" : "file", http::percent_encode_name(entry.name), slash, name,
+        slash);
     out += fmt::format(R"(<td role="cell" class="number"{}>{}</td>)",
                        entry.directory ? "" : fmt::format(R"( title="{} bytes")", entry.size),
                        entry.directory ? "" : wire::format_size(entry.size));
@@ -200,8 +156,8 @@ void append_page_beginning(std::string& out, const listing& what) {
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<meta name=\"color-scheme\" content=\"light dark\">\n"
         "<link rel=\"icon\" href=\"data:,\">\n";
-    out += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n", html(what.path),
-                       assets::listing_css);
+    out += fmt::format("<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n",
+                       wire::escape_html(what.path), assets::listing_css);
     out += assets::listing_svg;
     out += "<main>\n";
     append_breadcrumbs(out, what.path);

@@ -1,82 +1,20 @@
-// Minimum pace of a transfer: cancels a transfer that stalls or is too slow.
+// Pace of uploads: the default, and its check where a transfer waits in one place.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <utility>
 
-#include "sluice/base/result.hpp"
-#include "sluice/coro/context.hpp"
-#include "sluice/coro/task.hpp"
-#include "sluice/io/engine.hpp"
+#include "sluice/files/pace.hpp"
 #include "sluice/io/timer.hpp"
-#include "sluice/transfer/moved.hpp"
 
 namespace sluice::files {
-
-/// The least that must move within each `window`.
-struct pace_limits {
-    io::duration window = io::duration::max();
-    std::uint64_t bytes_a_second = 0;  ///< 0: a byte per window is enough
-
-    /// Bytes that must move per window; at least one.
-    [[nodiscard]] std::uint64_t least() const noexcept {
-        using seconds = std::chrono::duration<double>;
-        const auto wanted = static_cast<double>(bytes_a_second) *
-                            std::chrono::duration_cast<seconds>(window).count();
-        return wanted < 1 ? 1 : static_cast<std::uint64_t>(wanted);
-    }
-};
 
 /// Default for uploads: 256 bytes per second, over each half minute.
 inline constexpr pace_limits default_upload_pace{.window = std::chrono::seconds{30},
                                                  .bytes_a_second = 256};
 
-/// Checks `counter` once per window while it lives, and cancels `within` when too little moved.
-class pace_timer : io::timer {
- public:
-    pace_timer(io::engine& engine, coro::context& within, const transfer::moved& counter,
-               pace_limits limits) noexcept
-        : timer{[](timer& t) noexcept { static_cast<pace_timer&>(t).check(); }},
-          engine_{engine},
-          within_{within},
-          counter_{counter},
-          limits_{limits},
-          least_{limits.least()} {
-        arm();
-    }
-    pace_timer(const pace_timer&) = delete;
-    pace_timer& operator=(const pace_timer&) = delete;
-    ~pace_timer() { engine_.timers().disarm(*this); }
-
-    [[nodiscard]] bool gave_up() const noexcept { return gave_up_; }
-
- private:
-    void arm() noexcept {
-        engine_.timers().arm(*this, io::after(io::clock::now(), limits_.window));
-    }
-    void check() noexcept {
-        const auto now = counter_.bytes();
-        if (now - seen_ < least_) {
-            gave_up_ = true;
-            within_.cancel();
-            return;
-        }
-        seen_ = now;
-        arm();
-    }
-
-    io::engine& engine_;
-    coro::context& within_;
-    const transfer::moved& counter_;
-    pace_limits limits_;
-    std::uint64_t least_;
-    std::uint64_t seen_ = 0;
-    bool gave_up_ = false;
-};
-
-/// The same for a transfer with one wait: it waits until next(), and goes on as long as holds() is
-/// true afterwards.
+/// Does what at_pace() does for a transfer with one wait: it waits until next(), and goes on as
+/// long as holds() is true afterwards.
 class pace_watch {
  public:
     pace_watch(pace_limits limits, io::time_point now) noexcept
@@ -97,20 +35,5 @@ class pace_watch {
     io::time_point next_;
     std::uint64_t seen_ = 0;
 };
-
-/// Awaits the task that `make()` returns; fault::timed_out where `counter` falls behind the limits.
-template <class T, class Make>
-coro::task<result<T>> at_pace(io::engine& engine, pace_limits limits, transfer::moved& counter,
-                              Make make) {
-    coro::context within{co_await coro::this_context()};
-    const pace_timer timer{engine, within, counter, limits};
-    coro::task<result<T>> work = make();
-    work.set_context(within);
-    auto done = co_await work;
-    if (!done && timer.gave_up() && done.error() == fault::cancelled) {
-        co_return failure(fault::timed_out);
-    }
-    co_return done;
-}
 
 }  // namespace sluice::files

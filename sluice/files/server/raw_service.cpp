@@ -258,10 +258,9 @@ coro::task<std::string> raw_service::digest(io::engine& engine, pending_file& fi
             if (!read) return failure(read.error());
             if (value.place() == from) break;
         }
-        auto whole = value.finish();
-        if (!whole) return failure(whole.error());
-        keep_digest(file.fd(), now, *whole);
-        return http::to_hex(*whole);
+        const auto whole = value.finish();
+        keep_digest(file.fd(), now, whole);
+        return http::to_hex(whole);
     };
     result<std::string> made = failure(fault::cancelled);
     if (!engine.works_in_place()) {

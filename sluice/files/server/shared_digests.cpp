@@ -51,8 +51,8 @@ result<http::sha256_value> digest_request::finish() {
         computation_->digest.place() != computation_->of.size) {
         return failure_of(ESTALE);
     }
-    auto value = computation_->digest.finish();
-    if (value) keep_digest(file_, now_, *value);
+    const auto value = computation_->digest.finish();
+    keep_digest(file_, now_, value);
     return value;
 }
 

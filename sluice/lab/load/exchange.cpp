@@ -204,32 +204,34 @@ class exchanger {
     histogram latencies_;
 };
 
-/// Runs until `end`; returns the idle time in seconds.
+/// Runs until `end`; adds to the idle time and to the turns of `seen`.
 template <class Clients>
-double run_until(Clients& clients, time_point end, bool sleeps) {
-    double idle = 0;
+void run_until(Clients& clients, time_point end, bool sleeps, outcome& seen) {
     auto before = load_clock::now();
     while (before < end) {
         const auto timeout = sleeps ? end - before : load_clock::duration::zero();
         const bool busy = clients.turn(timeout);
         const auto after = load_clock::now();
-        if (!busy && !sleeps)
-            idle += in_seconds(std::min<load_clock::duration>(after - before, longest_look));
+        if (busy) {
+            ++seen.turns;
+        } else if (!sleeps) {
+            seen.idle += in_seconds(std::min<load_clock::duration>(after - before, longest_look));
+        }
         before = after;
     }
-    return idle;
 }
 
 template <class Clients>
 outcome run_closed(Clients& clients, const exchange_options& o) {
-    outcome seen;
+    outcome before;
     clients.start();
-    run_until(clients, load_clock::now() + seconds_of(o.warmup), o.sleeps);
+    run_until(clients, load_clock::now() + seconds_of(o.warmup), o.sleeps, before);
+    outcome seen;
     const window counted{o.server};
     const auto answered = clients.answered();
     const auto errors = clients.errors();
     const auto end = counted.begun() + seconds_of(o.measured);
-    seen.idle = run_until(clients, end, o.sleeps);
+    run_until(clients, end, o.sleeps, seen);
     // On a busy machine a short window may pass without an answer, and a rate of 0 says nothing.
     const auto last = end + seconds_of(o.timeout);
     while (clients.answered() == answered && load_clock::now() < last) {

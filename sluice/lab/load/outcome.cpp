@@ -46,6 +46,8 @@ bool take(outcome& o, std::string_view name, double value) {
         o.amount = value;
     } else if (name == "errors") {
         o.errors = static_cast<std::uint64_t>(value);
+    } else if (name == "turns") {
+        o.turns = static_cast<std::uint64_t>(value);
     } else if (name == "idle_seconds") {
         o.idle = value;
     } else {
@@ -61,6 +63,7 @@ std::string to_text(const outcome& o) {
         fmt::format("seconds {:.9f}\namount {:.0f}\nerrors {}\nidle_seconds {:.9f}\n", o.seconds,
                     o.amount, o.errors, o.idle);
     if (o.whole_seconds > 0) text += fmt::format("whole_seconds {:.9f}\n", o.whole_seconds);
+    if (o.turns > 0) text += fmt::format("turns {}\n", o.turns);
     append(text, "load", o.load);
     if (o.server) append(text, "server", *o.server);
     for (const auto& cell : o.latencies.cells()) {

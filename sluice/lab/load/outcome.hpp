@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/lab/histogram.hpp"
+#include "sluice/base/histogram.hpp"
 #include "sluice/lab/usage.hpp"
 
 namespace sluice::lab {
@@ -17,6 +17,7 @@ struct outcome {
     double amount = 0;         ///< messages, answers, deliveries or bytes in `seconds`
     std::uint64_t errors = 0;  ///< requests that failed, had a wrong answer, or none
     double idle = 0;           ///< seconds in which the load had nothing to do
+    std::uint64_t turns = 0;   ///< of a closed loop: system calls that found answers
     usage load;
     std::optional<usage> server;  ///< of the watched server, if any
     histogram latencies;          ///< from when a message was due to its answer

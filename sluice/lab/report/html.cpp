@@ -13,16 +13,17 @@
 
 #include "sluice/base/assets.hpp"
 #include "sluice/lab/report/findings.hpp"
-#include "sluice/lab/report/markup.hpp"
 #include "sluice/lab/report/plot.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/report/ranking.hpp"
-#include "sluice/lab/report/rounds.hpp"
 #include "sluice/lab/report/table.hpp"
 #include "sluice/lab/statistics.hpp"
+#include "sluice/wire/html.hpp"
 
 namespace sluice::lab {
 namespace {
+
+using wire::escape_html;
 
 constexpr std::string_view method = R"(<p class="method">
 Every variant of a case ran once a round, in random order, so that what
@@ -63,7 +64,7 @@ std::string with_multiplication_signs(std::string text) {
 std::string place_of(const answer& each) {
     return each.place.empty()
                ? std::string{}
-               : fmt::format(R"(<span class="place">{}:</span> )", escaped(each.place));
+               : fmt::format(R"(<span class="place">{}:</span> )", escape_html(each.place));
 }
 
 std::string anchor_of(std::size_t plan) {
@@ -116,7 +117,7 @@ class html_page {
             assets::report_css);
         add(R"(<header><p class="kicker">sluice lab</p><h1>What is fastest on this machine</h1>)");
         add(R"(<p class="meta"><code>{}</code></p><p class="meta">{}{}</p>)",
-            escaped(found_.command), escaped(found_.started),
+            escape_html(found_.command), escape_html(found_.started),
             found_.seconds > 0 ? fmt::format(", {}", shown_time(found_.seconds)) : std::string{});
         std::vector<std::string> machine_facts;
         for (const auto& [topic, name, before] :
@@ -128,7 +129,7 @@ class html_page {
         if (!machine_facts.empty()) {
             std::string line;
             for (const auto& each : machine_facts)
-                line += (line.empty() ? "" : " · ") + escaped(each);
+                line += (line.empty() ? "" : " · ") + escape_html(each);
             add(R"(<p class="meta">{}</p>)", line);
         }
         if (found_.interrupted) {
@@ -136,7 +137,7 @@ class html_page {
         }
         add(R"(<nav aria-label="Sections">)");
         for (std::size_t i = 0; i < plans_.size(); ++i) {
-            add(R"(<a href="#{}">{}</a>)", anchor_of(i), escaped(plans_[i]));
+            add(R"(<a href="#{}">{}</a>)", anchor_of(i), escape_html(plans_[i]));
         }
         if (!found_.environment.empty()) add(R"(<a href="#environment">environment</a>)");
         if (!found_.warnings.empty()) {
@@ -158,15 +159,16 @@ class html_page {
                 if (each.plan == plans_[i]) findings.push_back(&each);
             }
             if (findings.empty()) continue;
-            add(R"(<article class="card"><a href="#{}">{}</a>)", anchor_of(i), escaped(plans_[i]));
+            add(R"(<article class="card"><a href="#{}">{}</a>)", anchor_of(i),
+                escape_html(plans_[i]));
             add_headline(findings);
             if (!findings.empty()) add("<ul>");
             for (std::size_t k = 0; k < findings.size(); ++k) {
                 if (k > 0 && findings[k]->place == findings[k - 1]->place) {
-                    add(" {}", escaped(with_multiplication_signs(findings[k]->sentence)));
+                    add(" {}", escape_html(with_multiplication_signs(findings[k]->sentence)));
                 } else {
                     add("{}<li>{}{}", k > 0 ? "</li>" : "", place_of(*findings[k]),
-                        escaped(with_multiplication_signs(findings[k]->sentence)));
+                        escape_html(with_multiplication_signs(findings[k]->sentence)));
                 }
             }
             if (!findings.empty()) add("</li></ul>");
@@ -185,8 +187,8 @@ class html_page {
         });
         if (shown == findings.end()) return;
         add(R"(<p class="big">{}</p><p>{}{}</p>)",
-            escaped(with_multiplication_signs((*shown)->headline)), place_of(**shown),
-            escaped(with_multiplication_signs((*shown)->sentence)));
+            escape_html(with_multiplication_signs((*shown)->headline)), place_of(**shown),
+            escape_html(with_multiplication_signs((*shown)->sentence)));
         findings.erase(shown);
     }
 
@@ -209,7 +211,7 @@ class html_page {
             }
             known->cases.push_back(&each);
         }
-        add(R"(<section id="{}"><h2>{}</h2>)", anchor_of(index), escaped(plan));
+        add(R"(<section id="{}"><h2>{}</h2>)", anchor_of(index), escape_html(plan));
         // A line of two points shows less than bars.
         constexpr std::size_t fewest = 3;
         for (auto& each : groups) {
@@ -234,8 +236,9 @@ class html_page {
 
     void add_case(const test_case& each) {
         const auto in = rank(each, base_);
-        add(R"(<article class="case"><h3>{}</h3>)", escaped(each.name));
-        if (!each.question.empty()) add(R"(<p class="question">{}</p>)", escaped(each.question));
+        add(R"(<article class="case"><h3>{}</h3>)", escape_html(each.name));
+        if (!each.question.empty())
+            add(R"(<p class="question">{}</p>)", escape_html(each.question));
         const auto bars = bars_of(in);
         if (bars.empty()) {
             add("<p>Not measured.</p></article>");
@@ -263,8 +266,8 @@ class html_page {
         const bool pooled = std::ranges::any_of(in.rows, &standing::pooled);
         add(R"(<p class="rank">{}{}: {}{}{}; <span class="whisker-key"></span> where the {} lies )"
             R"(with 95 % confidence</p>)",
-            escaped(in.quantity), pooled ? " of all rounds together" : "", good, escaped(base),
-            legend, pooled ? "true value" : "median");
+            escape_html(in.quantity), pooled ? " of all rounds together" : "", good,
+            escape_html(base), legend, pooled ? "true value" : "median");
     }
 
     void add_footnotes(const ranking& in) {
@@ -272,7 +275,7 @@ class html_page {
         for (const auto& each : in.rows) {
             const auto add_item = [&](std::string_view text) {
                 items += fmt::format(R"(<li><span class="place">{}:</span> {}</li>)",
-                                     escaped(each.row->variant), escaped(text));
+                                     escape_html(each.row->variant), escape_html(text));
             };
             if (each.row->errors > 0) {
                 add_item(digits(static_cast<double>(each.row->errors)) +
@@ -294,9 +297,9 @@ class html_page {
         add(R"(<details class="commands"><summary>Commands</summary><dl>)");
         for (const auto& row : each.figures) {
             if (row.server_command.empty() && row.load_command.empty()) continue;
-            add("<dt>{}</dt>", escaped(row.variant));
+            add("<dt>{}</dt>", escape_html(row.variant));
             for (const auto& command : {row.server_command, row.load_command}) {
-                if (!command.empty()) add("<dd><pre>{}</pre></dd>", escaped(command));
+                if (!command.empty()) add("<dd><pre>{}</pre></dd>", escape_html(command));
             }
         }
         add("</dl></details>");
@@ -359,7 +362,7 @@ class html_page {
                          .log_y = most / least > far,
                          .ticks = std::move(ticks)};
         add(R"(<p class="rank">latency by percentile{}, less is better</p>)",
-            with_case ? ", " + escaped(in.from->name) : std::string{});
+            with_case ? ", " + escape_html(in.from->name) : std::string{});
         out_ += lines_on(plane, lines);
     }
 
@@ -392,11 +395,11 @@ class html_page {
         const auto& first = *of.cases.front();
         const auto& in = points.front();
         add(R"(<article class="case"><h3>{}</h3>)",
-            escaped(of.line.empty() ? fmt::format("by {}", first.axis) : std::string{of.line}));
+            escape_html(of.line.empty() ? fmt::format("by {}", first.axis) : std::string{of.line}));
         const bool one_question = std::ranges::all_of(
             of.cases, [&first](const test_case* c) { return c->question == first.question; });
         if (one_question && !first.question.empty()) {
-            add(R"(<p class="question">{}</p>)", escaped(first.question));
+            add(R"(<p class="question">{}</p>)", escape_html(first.question));
         }
         add_rank(in, line_legend);
         const auto relative = base_of_scale(points);
@@ -441,7 +444,8 @@ class html_page {
         out_ += matrix_of(points, lines, plane);
         for (const auto& each : points) add_latencies(each, true);
         for (std::size_t i = 0; i < points.size(); ++i) {
-            add("<details><summary>Figures and commands: {}</summary>", escaped(of.cases[i]->name));
+            add("<details><summary>Figures and commands: {}</summary>",
+                escape_html(of.cases[i]->name));
             out_ += table_of(points[i]);
             add_footnotes(points[i]);
             add_commands(*of.cases[i]);
@@ -460,10 +464,10 @@ class html_page {
             }
         }
         for (const auto topic : topics) {
-            add(R"(<article class="card"><h3>{}</h3><dl>)", escaped(topic));
+            add(R"(<article class="card"><h3>{}</h3><dl>)", escape_html(topic));
             for (const auto& each : found_.environment) {
                 if (each.topic != topic) continue;
-                add("<dt>{}</dt><dd>{}</dd>", escaped(each.name), escaped(each.value));
+                add("<dt>{}</dt><dd>{}</dd>", escape_html(each.name), escape_html(each.value));
             }
             add("</dl></article>");
         }
@@ -473,7 +477,7 @@ class html_page {
     void add_warnings() {
         if (found_.warnings.empty()) return;
         add(R"(<section id="warnings"><h2>Warnings</h2><div class="case warnings"><ul>)");
-        for (const auto& each : found_.warnings) add("<li>{}</li>", escaped(each));
+        for (const auto& each : found_.warnings) add("<li>{}</li>", escape_html(each));
         add("</ul></div></section>");
     }
 

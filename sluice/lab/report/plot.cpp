@@ -9,12 +9,14 @@
 #include <ranges>
 #include <string_view>
 
-#include "sluice/lab/report/markup.hpp"
 #include "sluice/lab/statistics.hpp"
+#include "sluice/wire/html.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::lab {
 namespace {
+
+using wire::escape_html;
 
 constexpr int row_height = 46;
 constexpr int bar_top = 22;
@@ -32,16 +34,16 @@ std::string bar_row(const standing& row, const scale& units, double most, int to
     auto out =
         fmt::format(R"(<g><title>{}: {} {} ({} to {})</title><rect class="hit" x="0" y="{}" )"
                     R"(width="100%" height="{}"/>)",
-                    escaped(row.row->variant), shown(value, units), escaped(units.unit),
+                    escape_html(row.row->variant), shown(value, units), escape_html(units.unit),
                     shown(row.value.low, units), shown(row.value.high, units), top, row_height);
     out += fmt::format(R"(<text class="name {}" x="0" y="{}">{}{}</text>)", kind, top + 15,
-                       escaped(row.row->variant),
+                       escape_html(row.row->variant),
                        stands.empty()
                            ? std::string{}
                            : fmt::format(R"(<tspan class="mark" dx="8">{}</tspan>)", stands));
     out += fmt::format(
         R"(<text class="value" x="100%" y="{}">{} <tspan class="unit">{}</tspan>{}</text>)",
-        top + 15, shown(value, units), escaped(units.unit),
+        top + 15, shown(value, units), escape_html(units.unit),
         ratio.empty() ? std::string{}
                       : fmt::format(R"(<tspan class="ratio" dx="10">{}</tspan>)", ratio));
     out += fmt::format(R"(<rect class="bar {}" x="0" y="{}" width="{:.2f}%" height="{}" rx="2"/>)",
@@ -166,7 +168,7 @@ class drawing {
     std::string draw() {
         out_ =
             fmt::format(R"(<svg class="lines {}" viewBox="0 0 {} {}" role="img" aria-label="{}">)",
-                        on_.kind, on_.width, on_.height, escaped(plane_.title));
+                        on_.kind, on_.width, on_.height, escape_html(plane_.title));
         add_axes();
         for (const auto& line : lines_) add_line(line);
         add_names();
@@ -190,7 +192,7 @@ class drawing {
                 on_.left, end, y, y, on_.left - 8, y + 4, fmt::format("{:.6g}", tick));
         }
         out_ += fmt::format(R"(<text class="axis" x="{:.1f}" y="12">{}, {}{}</text>)", 0.0,
-                            escaped(plane_.y_name), escaped(plane_.units.unit),
+                            escape_html(plane_.y_name), escape_html(plane_.units.unit),
                             plane_.log_y ? " (logarithmic)" : "");
         const auto foot = on_.height - on_.bottom;
         // Skips labels that would touch, except the last, which shows the range.
@@ -212,10 +214,11 @@ class drawing {
             if (hidden && &each != &last) continue;
             free_from = place + half;
             out_ += fmt::format(R"(<text class="tick x" x="{:.1f}" y="{:.1f}">{}</text>)", place,
-                                foot + 18, escaped(label));
+                                foot + 18, escape_html(label));
         }
-        out_ += fmt::format(R"(<text class="axis x" x="{:.1f}" y="{:.1f}">{}</text>)",
-                            on_.left + on_.across() / 2, on_.height - 6, escaped(plane_.x_name));
+        out_ +=
+            fmt::format(R"(<text class="axis x" x="{:.1f}" y="{:.1f}">{}</text>)",
+                        on_.left + on_.across() / 2, on_.height - 6, escape_html(plane_.x_name));
     }
 
     void add_line(const plot_line& line) {
@@ -267,7 +270,7 @@ class drawing {
                 R"(<g class="s{}"><path class="lead-line" d="M{:.1f} {:.1f}L{:.1f} {:.1f}L{:.1f} )"
                 R"({:.1f}"/><text class="line-name" x="{:.1f}" y="{:.1f}">{}</text></g>)",
                 line->style % styles, from_x + 6, from_y, std::max(from_x + 6, x + 6), from_y,
-                x + 16, y, x + 20, y + 4, escaped(name));
+                x + 16, y, x + 20, y + 4, escape_html(name));
         }
     }
 
@@ -284,7 +287,7 @@ class drawing {
             out_ += fmt::format(
                 R"(<g class="tip"><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="22" )"
                 R"(rx="4"/><text x="{:.1f}" y="{:.1f}">{}</text></g></g>)",
-                left, top, width, left + width / 2, top + 15, escaped(point.told));
+                left, top, width, left + width / 2, top + 15, escape_html(point.told));
         }
     }
 
@@ -331,7 +334,8 @@ std::string bars_of(const ranking& in) {
     const auto foot = count * row_height;
     auto out = fmt::format(
         R"(<svg class="bars" width="100%" height="{}" role="img" aria-label="{}: {}, {}">)",
-        foot + 36, escaped(in.from->plan), escaped(in.from->name), escaped(in.quantity));
+        foot + 36, escape_html(in.from->plan), escape_html(in.from->name),
+        escape_html(in.quantity));
     for (const auto tick : ticks) {
         if (tick > end) continue;
         const auto place = tick / end * 100;
@@ -342,7 +346,7 @@ std::string bars_of(const ranking& in) {
                         place, foot, anchor, foot + 16, fmt::format("{:.6g}", tick));
     }
     out += fmt::format(R"(<text class="axis" text-anchor="end" x="100%" y="{}">{}, {}</text>)",
-                       foot + 32, escaped(in.quantity), escaped(units.unit));
+                       foot + 32, escape_html(in.quantity), escape_html(units.unit));
     int top = 0;
     for (std::size_t i = 0; i < in.rows.size(); ++i) {
         if (in.rows[i].value.count == 0) continue;

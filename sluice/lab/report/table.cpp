@@ -10,12 +10,14 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/lab/report/markup.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/statistics.hpp"
+#include "sluice/wire/html.hpp"
 
 namespace sluice::lab {
 namespace {
+
+using wire::escape_html;
 
 struct markup {
     std::string text;
@@ -124,12 +126,12 @@ std::string table_of(const ranking& in) {
     add_percentiles(in, columns);
     made.add(R"(<div class="wide-table"><table><thead><tr><th>variant</th>)");
     for (const auto& each : columns) {
-        made.add("<th>{}<small>{}</small></th>", escaped(each.title), escaped(each.unit));
+        made.add("<th>{}<small>{}</small></th>", escape_html(each.title), escape_html(each.unit));
     }
     made.add("</tr></thead><tbody>");
     for (std::size_t i = 0; i < in.rows.size(); ++i) {
         made.add(R"(<tr class="{}"><td>{}</td>)", name_of(in.rows[i].where),
-                 escaped(in.rows[i].row->variant));
+                 escape_html(in.rows[i].row->variant));
         for (const auto& each : columns) made.add("<td>{}</td>", each.cells[i]);
         made.add("</tr>");
     }
@@ -141,11 +143,11 @@ std::string matrix_of(const std::vector<ranking>& points, const std::vector<plot
                       const plot_plane& plane) {
     markup made;
     made.add(R"(<div class="wide-table"><table><thead><tr><th>{} by {}</th>)",
-             escaped(points.front().quantity), escaped(points.front().from->axis));
-    for (const auto& [x, label] : plane.ticks) made.add("<th>{}</th>", escaped(label));
+             escape_html(points.front().quantity), escape_html(points.front().from->axis));
+    for (const auto& [x, label] : plane.ticks) made.add("<th>{}</th>", escape_html(label));
     made.add("</tr></thead><tbody>");
     for (const auto& line : lines) {
-        made.add("<tr><td>{}</td>", escaped(line.name));
+        made.add("<tr><td>{}</td>", escape_html(line.name));
         for (const auto& point : points) {
             const auto row = point.find(line.name);
             if (!row) {
@@ -155,7 +157,7 @@ std::string matrix_of(const std::vector<ranking>& points, const std::vector<plot
             const auto& each = point.rows[*row];
             // Each value has its own scale: positions may lie far apart.
             made.add(R"(<td class="{}">{}</td>)", name_of(each.where),
-                     escaped(shown_with_unit(each.value.median, point.unit)));
+                     escape_html(shown_with_unit(each.value.median, point.unit)));
         }
         made.add("</tr>");
     }

@@ -14,7 +14,6 @@
 #include "sluice/lab/report/findings.hpp"
 #include "sluice/lab/report/quantity.hpp"
 #include "sluice/lab/report/ranking.hpp"
-#include "sluice/lab/report/rounds.hpp"
 #include "sluice/lab/statistics.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -413,6 +412,16 @@ class text_page {
 };
 
 }  // namespace
+
+std::string told_rounds(const round_count& of) {
+    if (of.repeated == 0 && of.disturbed == 0) return {};
+    auto text = fmt::format("Rounds that count: {}.", of.counted);
+    if (of.disturbed > 0) text += fmt::format(" Disturbed among them: {}.", of.disturbed);
+    if (of.repeated > 0) {
+        text += fmt::format(" Disturbed, dropped and repeated: {}.", of.repeated);
+    }
+    return text;
+}
 
 std::string as_text(const results& found, const text_form& form) {
     return text_page{found, form}.write();

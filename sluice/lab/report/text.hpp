@@ -26,6 +26,9 @@ struct text_form {
     baseline base = baseline::first;
 };
 
+/// Sentences on the rounds that were disturbed, dropped or repeated; empty if none was.
+[[nodiscard]] std::string told_rounds(const round_count& of);
+
 /// Findings, a table per case, the environment and the warnings. Text from outside is escaped for a
 /// terminal.
 [[nodiscard]] std::string as_text(const results& found, const text_form& form = {});

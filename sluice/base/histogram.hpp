@@ -3,12 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
-#include "sluice/lab/results.hpp"
-
-namespace sluice::lab {
+namespace sluice {
 
 /// A log-linear histogram like HdrHistogram: every power of two has 128 cells, so a value read from
 /// it is never below the true one and at most 1/128 (0.8 %) above. Values are nanoseconds, any 64
@@ -40,8 +37,4 @@ class histogram {
     std::uint64_t max_ = 0;
 };
 
-/// The percentiles that reports show, from 0.5 to 0.99999 as far as the number of values allows,
-/// and the maximum.
-[[nodiscard]] std::vector<quantile> quantiles_of(const histogram& counted);
-
-}  // namespace sluice::lab
+}  // namespace sluice

@@ -1,13 +1,11 @@
-// Implements lab::histogram: log-linear cells, indexed by a value's highest bit.
-#include "sluice/lab/histogram.hpp"
+// Implements histogram: log-linear cells, indexed by a value's highest bit.
+#include "sluice/base/histogram.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
-#include <limits>
 
-namespace sluice::lab {
+namespace sluice {
 namespace {
 
 constexpr unsigned cell_bits = 7;
@@ -66,17 +64,4 @@ std::vector<histogram::cell> histogram::cells() const {
     return found;
 }
 
-std::vector<quantile> quantiles_of(const histogram& counted) {
-    constexpr std::array shares{0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999};
-    std::vector<quantile> found;
-    if (counted.empty()) return found;
-    for (const double share : shares) {
-        // A percentile needs at least one value beyond it.
-        if ((1 - share) * static_cast<double>(counted.count()) < 1) break;
-        found.push_back({.share = share, .seconds = static_cast<double>(counted.at(share)) * 1e-9});
-    }
-    found.push_back({.share = 1, .seconds = static_cast<double>(counted.max()) * 1e-9});
-    return found;
-}
-
-}  // namespace sluice::lab
+}  // namespace sluice
