@@ -78,9 +78,9 @@ class upload {
             co_await put.answer_progress();
             co_return;
         }
-        if (!x.body_is_here()) {
+        if (!x.body().is_here()) {
             if (const bool may_come = co_await put.can_receive(); !may_come) co_return;
-            if (auto came = co_await x.await_body(); !came) {
+            if (auto came = co_await x.body().wait(); !came) {
                 put.refuse_missing_body(came.error());
                 co_return;
             }
@@ -157,7 +157,7 @@ class upload {
     [[nodiscard]] const http::http_request& request() const noexcept { return x_.request(); }
     [[nodiscard]] const http_options& options() const noexcept { return x_.service().options(); }
     [[nodiscard]] http_counters& counting() noexcept { return x_.service().counting(); }
-    [[nodiscard]] io::engine& engine() noexcept { return x_.client().engine(); }
+    [[nodiscard]] io::engine& engine() noexcept { return x_.engine(); }
 
     /// Checks the fields of the head; false if it was refused.
     bool check_head() {
@@ -194,8 +194,9 @@ class upload {
         for (const auto& [name, value] : r.fields) {
             if (name != http_field::content_encoding || value.empty()) continue;
             if (http::same_word(value, "identity")) continue;
-            x_.reply(415).field("Accept-Encoding", "identity");
-            x_.end_with("files are kept as they are: send it without a Content-Encoding");
+            x_.response().reply(415).field("Accept-Encoding", "identity");
+            x_.response().end_with(
+                "files are kept as they are: send it without a Content-Encoding");
             return false;
         }
         const auto type = r.field(http_field::content_type);
@@ -213,7 +214,7 @@ class upload {
             const error why = there.error();
             if (why.is(ENOTDIR)) return refuse(409, "a file is in the way of a directory");
             if (!why.is(ENOENT)) {
-                x_.refuse_for(why);
+                x_.response().refuse_for(why);
                 return false;
             }
         } else if (S_ISDIR(there->st_mode)) {
@@ -246,13 +247,13 @@ class upload {
     }
 
     bool refuse(unsigned status, std::string_view why) {
-        x_.refuse(status, why);
+        x_.response().refuse(status, why);
         return false;
     }
     bool too_large() {
         counting().too_large.fetch_add(1, relaxed);
-        x_.refuse(413,
-                  fmt::format("a file has at most {} here", wire::format_size(options().max_size)));
+        x_.response().refuse(
+            413, fmt::format("a file has at most {} here", wire::format_size(options().max_size)));
         return false;
     }
 
@@ -286,16 +287,16 @@ class upload {
                     if (x_.lost()) co_return;
                 }
                 if (digest == promised()) {
-                    add_entity_tag(x_.reply(204).add("ETag: "), found->now);
+                    add_entity_tag(x_.response().reply(204).add("ETag: "), found->now);
                     x_.out().add("\r\n").field("Repr-Digest", http::format_repr_digest(*digest));
-                    x_.end_head();
+                    x_.response().end_head();
                     co_return;
                 }
             }
         }
         // Of a complete part, the client sends the last byte again: that ends the upload.
-        add_arrived(x_.reply(308), std::min(arrived, *range()->total - 1));
-        x_.end_head(0);
+        add_arrived(x_.response().reply(308), std::min(arrived, *range()->total - 1));
+        x_.response().end_head(0);
     }
 
     /// Whether the server would take the body now, tested before the client sends it. The file is
@@ -347,20 +348,20 @@ class upload {
         }
         auto& opened = *tried;
         if (!opened && opened.error().is(EBUSY)) {
-            x_.reply(503).field("Retry-After", 1);
-            x_.end_with("somebody else sends this file at the moment; try again");
+            x_.response().reply(503).field("Retry-After", 1);
+            x_.response().end_with("somebody else sends this file at the moment; try again");
             co_return std::nullopt;
         }
         if (!opened) {
-            x_.refuse_for(opened.error());
+            x_.response().refuse_for(opened.error());
             co_return std::nullopt;
         }
         if (range()) {
-            struct stat now{};
+            struct stat now {};
             const auto there = ::fstat(opened->fd(), &now) == 0 ? size_of(now) : 0;
             if (range()->part->offset > there) {
-                add_arrived(x_.reply(409), there);
-                x_.end_with("what lies before this part has not arrived");
+                add_arrived(x_.response().reply(409), there);
+                x_.response().end_with("what lies before this part has not arrived");
                 co_return std::nullopt;
             }
             base_ = range()->part->offset;
@@ -375,7 +376,7 @@ class upload {
         if (fits) return true;
         // The bytes that have arrived would only take space from other uploads.
         file.forget();
-        x_.refuse_for(fits.error());
+        x_.response().refuse_for(fits.error());
         return false;
     }
 
@@ -439,14 +440,14 @@ class upload {
     /// Ends a complete body: verifies it, then commits the file or keeps the part.
     coro::task<void> end(body_transfer& body) {
         const auto length = body.counter.bytes();
-        x_.body_is_done();
+        x_.end_body();
         if (range() && content()) {
             if (const bool same = co_await matches_content_digest(body.file, length); !same)
                 co_return;
         }
         if (!ends_here()) {
-            add_arrived(x_.reply(308), base_ + length);
-            x_.end_head(0);
+            add_arrived(x_.response().reply(308), base_ + length);
+            x_.response().end_head(0);
             co_return;
         }
         co_await finish(body.file, background_for(body).digest, base_ + length);
@@ -493,7 +494,7 @@ class upload {
                 return part.finish();
             });
         if (!made) {
-            x_.refuse_for(made.error());
+            x_.response().refuse_for(made.error());
             co_return false;
         }
         if (*made == *content()) co_return true;
@@ -647,7 +648,7 @@ class upload {
         } else {
             file.forget();
             stop_and_report("Refused");
-            x_.refuse_for(why);
+            x_.response().refuse_for(why);
         }
     }
 
@@ -680,7 +681,7 @@ class upload {
 
     struct commit_result {
         bool replaced = false;
-        struct stat now{};
+        struct stat now {};
         std::optional<http::sha256_value> digest;
     };
 
@@ -764,14 +765,14 @@ class upload {
         } else {
             x_.service().report(fmt::format("Refused [Client {}] as {}: {}; nothing was kept",
                                             x_.number(), path(), why.message()));
-            x_.refuse_for(why);
+            x_.response().refuse_for(why);
         }
     }
 
     void answer(const commit_result& k, std::uint64_t size) {
         counting().stored.fetch_add(1, relaxed);
         if (base_ > 0) counting().resumed.fetch_add(1, relaxed);
-        auto& to = x_.reply(k.replaced ? 204 : 201);
+        auto& to = x_.response().reply(k.replaced ? 204 : 201);
         to.add("Location: /").add(http::percent_encode_path(path())).add("\r\nETag: ");
         add_entity_tag(to, k.now);
         to.add("\r\n");
@@ -782,9 +783,9 @@ class upload {
             digest = fmt::format(" (sha256 {})", http::to_hex(*k.digest));
         }
         if (k.replaced) {
-            x_.end_head();
+            x_.response().end_head();
         } else {
-            x_.end_head(0);
+            x_.response().end_head(0);
         }
         x_.service().report(fmt::format("Received {} bytes from [Client {}] as {}{}", size,
                                         x_.number(), path(), digest));
