@@ -25,9 +25,11 @@ coro::task<void> http_exchange::serve(http_service& service, model::session& cli
                                       std::uint64_t number) {
     http_exchange x{service, client, number};
     for (;;) {
-        if (x.is_idle()) {
+        if (x.is_idle() || x.out().size() >= batch) {
             auto sent = co_await x.flush();
             if (!sent) co_return;
+        }
+        if (x.is_idle()) {
             x.return_buffers();
             if (x.is_draining()) co_return;
             // Idle: the connection holds no buffers, and draining ends only this wait.
@@ -42,9 +44,6 @@ coro::task<void> http_exchange::serve(http_service& service, model::session& cli
         co_await x.answer();
         if (!x.goes_on()) break;
         x.compact();
-        if (x.out().size() < batch) continue;
-        auto sent = co_await x.flush();
-        if (!sent) co_return;
     }
     co_await x.flush_and_close();
 }
