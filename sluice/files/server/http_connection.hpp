@@ -105,7 +105,7 @@ class http_connection {
     ~http_connection() = default;
 
     [[nodiscard]] bool is_draining() const noexcept { return client_.drain_context().cancelled(); }
-    /// No byte of the next request is here.
+    /// Whether no byte of the next request is here.
     [[nodiscard]] bool is_idle() const noexcept { return in_ == 0; }
     /// Gives back the buffers between two requests; the output is sent.
     void return_buffers() noexcept { buffers_.reset(); }
@@ -120,9 +120,11 @@ class http_connection {
     [[nodiscard]] http::http_request& request_to_fill() noexcept { return buffers_->request; }
     /// The head has so many bytes; what follows it is the body.
     void end_head_at(std::size_t bytes) noexcept { head_ = begin_ = bytes; }
+    /// As path() and names_folder() return them.
     void set_path(std::string decoded, bool names_folder) noexcept;
     /// Where the head is no request, the end of the body is unknown, so the connection ends.
     void lose_body() noexcept { body_done_ = false; }
+    /// Takes from the parsed head whether the connection may be kept, and whether a body follows.
     void begin_answer() noexcept;
 
     /// Whether another request may be read.
