@@ -17,20 +17,19 @@ namespace {
 
 coro::task<void> delete_part(http_exchange& x, std::string id) {
     auto& partials = x.files().partials();
-    auto removed =
-        co_await on_disk(x.service(), x.client().engine(), [&] { return partials.remove(id); });
+    auto removed = co_await on_disk(x.service(), x.engine(), [&] { return partials.remove(id); });
     if (removed) {
         x.service().counting().removed.fetch_add(1, std::memory_order_relaxed);
         x.service().report(
             fmt::format("Removed the partial upload {} for [Client {}]", id, x.number()));
-        x.reply(204);
-        x.end_head();
+        x.response().reply(204);
+        x.response().end_head();
     } else if (removed.error().is(EBUSY)) {
-        x.refuse(409, "this upload is being received");
+        x.response().refuse(409, "this upload is being received");
     } else if (removed.error().is(ENOENT)) {
-        x.refuse(404, "no upload of this id waits to be resumed");
+        x.response().refuse(404, "no upload of this id waits to be resumed");
     } else {
-        x.refuse_for(removed.error());
+        x.response().refuse_for(removed.error());
     }
 }
 
@@ -42,34 +41,34 @@ coro::task<void> answer_delete(http_exchange& x) {
         co_return;
     }
     if (x.names_folder()) {
-        x.refuse(409, "only files are removed, not directories");
+        x.response().refuse(409, "only files are removed, not directories");
         co_return;
     }
     auto& files = x.files();
     const std::string path{x.path()};
     const auto there = files.look(path);
     if (!there) {
-        x.refuse_for(there.error());
+        x.response().refuse_for(there.error());
         co_return;
     }
     if (judge_conditions(x.request(), &*there, false) != condition::holds) {
-        x.refuse(412, "the file is not in the state that was asked for");
+        x.response().refuse(412, "the file is not in the state that was asked for");
         co_return;
     }
     const auto state = file_state::of(*there);
-    auto removed = co_await on_disk(x.service(), x.client().engine(),
-                                    [&] { return files.remove(path, state); });
+    auto removed =
+        co_await on_disk(x.service(), x.engine(), [&] { return files.remove(path, state); });
     if (removed) {
         x.service().counting().removed.fetch_add(1, std::memory_order_relaxed);
         x.service().report(fmt::format("Removed {} for [Client {}]", path, x.number()));
-        x.reply(204);
-        x.end_head();
+        x.response().reply(204);
+        x.response().end_head();
     } else if (removed.error().is(EISDIR) || removed.error().is(EINVAL)) {
-        x.refuse(409, "only files are removed");
+        x.response().refuse(409, "only files are removed");
     } else if (removed.error().is(EEXIST)) {
-        x.refuse(412, "the file has changed meanwhile");
+        x.response().refuse(412, "the file has changed meanwhile");
     } else {
-        x.refuse_for(removed.error());
+        x.response().refuse_for(removed.error());
     }
 }
 

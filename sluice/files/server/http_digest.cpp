@@ -22,7 +22,7 @@ constexpr std::uint64_t small_file = std::uint64_t{64} << 20;
 /// Reads ahead until the client ends its stream, or this is cancelled.
 coro::task<void> watch_client(http_exchange& x, std::atomic<bool>& client_gone) {
     for (;;) {
-        auto got = co_await x.read_ahead();
+        auto got = co_await x.read_more(io::never);
         // Pipelined requests fill the buffer: the end of the stream cannot be seen then.
         if (!got && got.error() == fault::message_too_long) co_return;
         if (got && *got > 0) continue;
@@ -47,12 +47,12 @@ coro::task<outcome> make_in_place(http_exchange& x, int file, const struct stat&
 
 coro::task<std::optional<http::sha256_value>> make_digest_for(http_exchange& x, int file,
                                                               const struct stat& now) {
-    if (x.client().engine().works_in_place()) co_return co_await make_in_place(x, file, now);
+    if (x.engine().works_in_place()) co_return co_await make_in_place(x, file, now);
     std::atomic<bool> client_gone = false;
     const bool is_small = static_cast<std::uint64_t>(now.st_size) <= small_file;
     coro::scope watching{co_await coro::this_context()};
     if (!is_small) static_cast<void>(watching.spawn(watch_client(x, client_gone)));
-    auto made = co_await x.service().digests().run(x.client().engine(), [&]() -> result<outcome> {
+    auto made = co_await x.service().digests().run(x.engine(), [&]() -> result<outcome> {
         os::lower_priority();
         digest_request request{x.service().shared(), file, now};
         while (!client_gone) {

@@ -73,11 +73,11 @@ class file_answer {
     coro::task<void> run() {
         switch (judge_conditions(x_.request(), &found_.now, true)) {
             case condition::failed:
-                x_.refuse(412, "the file is not in the state that was asked for");
+                x_.response().refuse(412, "the file is not in the state that was asked for");
                 co_return;
             case condition::not_modified:
-                add_validators(x_.reply(304), found_.now);
-                x_.end_head();
+                add_validators(x_.response().reply(304), found_.now);
+                x_.response().end_head();
                 co_return;
             case condition::holds: break;
         }
@@ -114,13 +114,13 @@ class file_answer {
     [[nodiscard]] std::uint64_t size() const noexcept { return size_of(found_.now); }
 
     void refuse_range() {
-        x_.reply(416).field("Content-Range",
-                            http::format_content_range({.part = {}, .total = size()}));
-        x_.end_with("nothing of the file lies within the range that was asked for");
+        x_.response().reply(416).field("Content-Range",
+                                       http::format_content_range({.part = {}, .total = size()}));
+        x_.response().end_with("nothing of the file lies within the range that was asked for");
     }
 
     reply_text& begin(unsigned status) {
-        auto& to = x_.reply(status);
+        auto& to = x_.response().reply(status);
         add_validators(to, found_.now);
         to.add("X-Content-Type-Options: nosniff\r\n");
         // An uploaded page must not act for this server. The PDF viewer of a browser is no page of
@@ -141,7 +141,7 @@ class file_answer {
         if (status == 206) {
             to.field("Content-Range", http::format_content_range({.part = part, .total = size()}));
         }
-        x_.end_head(part.length);
+        x_.response().end_head(part.length);
         if (!has_body(x_)) co_return;
         x_.service().counting().fetched.fetch_add(1, relaxed);
         co_await send(part);
@@ -149,7 +149,7 @@ class file_answer {
 
     coro::task<void> send_several(const std::vector<http::byte_part>& parts) {
         // A boundary that no file holds by chance.
-        const std::string boundary = "sluice-" + std::to_string(x_.client().engine().random());
+        const std::string boundary = "sluice-" + std::to_string(x_.engine().random());
         std::vector<std::string> heads;
         std::uint64_t length = 0;
         for (const auto& part : parts) {
@@ -165,7 +165,7 @@ class file_answer {
         }
         const std::string end = "\r\n--" + boundary + "--\r\n";
         begin(206).field("Content-Type", "multipart/byteranges; boundary=" + boundary);
-        x_.end_head(length + end.size());
+        x_.response().end_head(length + end.size());
         x_.service().counting().fetched.fetch_add(1, relaxed);
         for (std::size_t i = 0; i < parts.size() && !x_.lost(); ++i) {
             // Flush before the next head outgrows the buffer.
@@ -194,8 +194,8 @@ class file_answer {
         transfer::moved counter;
         const lasting_transfer going{x_.service().counting().transfers, nullptr};
         const auto& options = x_.service().options();
-        auto sent = co_await at_pace<void>(
-            x_.client().engine(), {.window = options.body_time}, counter, [&] {
+        auto sent =
+            co_await at_pace<void>(x_.engine(), {.window = options.body_time}, counter, [&] {
                 return transfer::send_file(
                     options.send, peer,
                     {.file = found_.file.get(), .offset = part.offset, .length = part.length},
@@ -260,8 +260,8 @@ void redirect_to_folder(http_exchange& x) {
     std::string location = "/" + http::percent_encode_path(x.path()) + "/";
     if (!x.query().empty()) location.append("?").append(x.query());
     // A file may have the name later.
-    x.reply(301).field("Location", location).field("Cache-Control", "no-cache");
-    x.end_with("this is a directory: its path ends in a slash");
+    x.response().reply(301).field("Location", location).field("Cache-Control", "no-cache");
+    x.response().end_with("this is a directory: its path ends in a slash");
 }
 
 /// The form of a listing: `?format=` decides, else the Accept field.
@@ -292,7 +292,7 @@ coro::task<void> answer_get(http_exchange& x) {
         if (found.error().is(EISDIR)) {
             redirect_to_folder(x);
         } else {
-            x.refuse_for(found.error());
+            x.response().refuse_for(found.error());
         }
         co_return;
     }

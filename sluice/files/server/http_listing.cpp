@@ -42,26 +42,26 @@ class folder_answer {
             co_return;
         }
         if (made->what.page > made->what.pages()) {
-            x_.refuse(404,
-                      fmt::format("there is no such page: the last one is {}", made->what.pages()));
+            x_.response().refuse(
+                404, fmt::format("there is no such page: the last one is {}", made->what.pages()));
             co_return;
         }
         const std::string tag = tag_of(made->what);
         const validators known{.tag = tag};
         switch (judge_conditions(x_.request(), &known, true)) {
             case condition::failed:
-                x_.refuse(412, "the directory is not in the state that was asked for");
+                x_.response().refuse(412, "the directory is not in the state that was asked for");
                 co_return;
             case condition::not_modified:
                 begin(304, tag);
-                x_.end_head();
+                x_.response().end_head();
                 co_return;
             case condition::holds: break;
         }
         x_.service().counting().listed.fetch_add(1, std::memory_order_relaxed);
         begin(200, tag).field("Content-Type",
                               is_json() ? "application/json" : "text/html; charset=utf-8");
-        x_.end_head(made->length);
+        x_.response().end_head(made->length);
         if (x_.request().method == http::http_method::get) co_await send(std::move(*made));
     }
 
@@ -76,7 +76,7 @@ class folder_answer {
         }
         const auto number = http::parse_digits(*wanted);
         if (number.value_or(0) == 0) {
-            x_.refuse(400, "a page is a number from 1 on");
+            x_.response().refuse(400, "a page is a number from 1 on");
             return false;
         }
         page_ = *number;
@@ -85,18 +85,19 @@ class folder_answer {
 
     void refuse_for(error why) {
         if (why.is(ENOBUFS)) {
-            x_.reply(503).field("Retry-After", 1);
-            return x_.end_with("too many large listings are being sent at the moment; try again");
+            x_.response().reply(503).field("Retry-After", 1);
+            return x_.response().end_with(
+                "too many large listings are being sent at the moment; try again");
         }
         // ENOTDIR: the path ends in a slash and names a file.
-        x_.refuse_for(why);
+        x_.response().refuse_for(why);
     }
 
     coro::task<result<prepared>> prepare() {
         auto& service = x_.service();
         const std::string path{x_.path()};
         co_return co_await service.listers().run(
-            x_.client().engine(), [this, &service, &path]() -> result<prepared> {
+            x_.engine(), [this, &service, &path]() -> result<prepared> {
                 auto contents = service.listings().get(path);
                 if (!contents) return failure(contents.error());
                 prepared made{.what = {.path = path.empty() ? "/" : "/" + path + "/",
@@ -117,7 +118,8 @@ class folder_answer {
     }
 
     reply_text& begin(unsigned status, std::string_view tag) {
-        return x_.reply(status)
+        return x_.response()
+            .reply(status)
             .add("ETag: W/")
             .add(tag)
             .add("\r\n")
@@ -134,8 +136,7 @@ class folder_answer {
         for (;;) {
             std::string text;
             auto more = co_await x_.service().listers().run(
-                x_.client().engine(),
-                [&]() -> result<bool> { return all.next(text, listing_piece); });
+                x_.engine(), [&]() -> result<bool> { return all.next(text, listing_piece); });
             if (!more) {
                 // A reset, for the response is shorter than its Content-Length.
                 x_.client().peer().set_linger_reset();
@@ -166,10 +167,9 @@ coro::task<void> answer_folder(http_exchange& x, bool json) {
 coro::task<void> answer_parts(http_exchange& x) {
     auto& partials = x.files().partials();
     auto found = co_await x.service().listers().run(
-        x.client().engine(),
-        [&partials]() -> result<std::vector<part_info>> { return partials.list(); });
+        x.engine(), [&partials]() -> result<std::vector<part_info>> { return partials.list(); });
     if (!found) {
-        x.refuse_for(found.error());
+        x.response().refuse_for(found.error());
         co_return;
     }
     std::string body = R"({"parts":[)";
@@ -184,12 +184,14 @@ coro::task<void> answer_parts(http_exchange& x) {
                        each.total, timestamp(each.modified), each.active);
     }
     body += "]}\n";
-    x.reply(200)
+    x.response()
+        .reply(200)
         .field("Content-Type", "application/json")
         .field("Cache-Control", "no-store")
         .field("X-Content-Type-Options", "nosniff");
-    x.end_head(body.size());
-    if (x.request().method == http::http_method::get) co_await x.send_body(std::move(body));
+    x.response().end_head(body.size());
+    if (x.request().method == http::http_method::get)
+        co_await x.response().send_body(std::move(body));
 }
 
 }  // namespace sluice::files

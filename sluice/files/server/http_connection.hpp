@@ -1,0 +1,157 @@
+// One HTTP connection of the file service: leased buffers, reading, buffered output, and its end.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/result.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/files/server/http_buffers.hpp"
+#include "sluice/files/server/http_service.hpp"
+#include "sluice/files/server/reply_text.hpp"
+#include "sluice/http/request.hpp"
+#include "sluice/io/timer.hpp"
+#include "sluice/model/session.hpp"
+
+namespace sluice::files {
+
+/// Small while it is idle: buffers are leased when a request begins, and given back while the
+/// client is awaited. Base of http_exchange.
+class http_connection {
+ public:
+    http_connection(const http_connection&) = delete;
+    http_connection& operator=(const http_connection&) = delete;
+
+    [[nodiscard]] http_service& service() noexcept { return service_; }
+    [[nodiscard]] store& files() noexcept { return service_.files(); }
+    [[nodiscard]] model::session& client() noexcept { return client_; }
+    [[nodiscard]] io::engine& engine() noexcept { return client_.engine(); }
+    [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+
+    // The request.
+
+    /// Moves while more input is awaited: no reference or view is valid across such a wait.
+    [[nodiscard]] const http::http_request& request() const noexcept {
+        return stub_ != nullptr ? stub_->request : buffers_->request;
+    }
+    /// The requested path, decoded, below the store: `dir/a b.txt`. That of a directory has no
+    /// trailing slash, and that of the store is empty.
+    [[nodiscard]] std::string_view path() const noexcept {
+        return stub_ != nullptr ? stub_->path : buffers_->path;
+    }
+    /// Whether the requested path ends in a slash.
+    [[nodiscard]] bool names_folder() const noexcept { return names_folder_; }
+    /// What follows the first question mark of the target, still encoded.
+    [[nodiscard]] std::string_view query() const noexcept;
+
+    // Input.
+
+    /// Bytes after the head that are received and not consumed.
+    [[nodiscard]] std::string_view buffered() const noexcept {
+        const char* const in = stub_ != nullptr ? stub_->in.get() : buffers_->in.data();
+        return {in + begin_, in_ - begin_};
+    }
+    void take(std::size_t bytes) noexcept;
+    /// Receives more bytes; sends the buffered output before a wait. 0 at the end of the stream;
+    /// fault::timed_out where none arrived.
+    coro::task<result<std::size_t>> read_more(io::time_point until);
+    /// The same without waiting: EAGAIN where no byte has arrived.
+    [[nodiscard]] result<std::size_t> read_now() noexcept;
+    /// Sends the buffered output, and waits until bytes, or the end of the stream, can be read,
+    /// without buffers. fault::timed_out where none arrived.
+    coro::task<result<void>> await_bytes(io::time_point until);
+    /// Whether the client has ended its stream or is gone, and no bytes are left to read. Does not
+    /// wait.
+    [[nodiscard]] bool has_ended() noexcept;
+
+    // Buffers.
+
+    /// Returns the buffers during a wait for the client, unless output is buffered. No response can
+    /// be written until step_in().
+    void step_out() noexcept;
+    /// Leases buffers again. False without memory: the connection is of no more use then.
+    [[nodiscard]] bool step_in() noexcept;
+
+    // Output.
+
+    [[nodiscard]] reply_text& out() noexcept { return out_; }
+    /// Sends the buffered output; with `more` the last segment waits for more (send(2), MSG_MORE).
+    coro::task<bool> flush(bool more = false);
+
+    // The end of the request, and of the connection.
+
+    /// The body of the request is received: the connection may carry another one.
+    void end_body() noexcept { body_done_ = true; }
+    [[nodiscard]] bool has_whole_body() const noexcept { return body_done_; }
+    /// Decides at the end of a response's head whether the connection carries another request.
+    [[nodiscard]] bool decide_to_keep() noexcept;
+    /// The connection is broken: nothing else is sent on it.
+    void give_up() noexcept { lost_ = true; }
+    /// This request gets no response, or a part of one. Earlier responses are still sent, then the
+    /// connection is closed.
+    void hang_up() noexcept {
+        keep_alive_ = false;
+        hung_up_ = true;
+    }
+    /// Nothing can be added to the response any more.
+    [[nodiscard]] bool lost() const noexcept { return lost_ || hung_up_; }
+
+ protected:
+    http_connection(http_service& service, model::session& client, std::uint64_t number) noexcept;
+    ~http_connection() = default;
+
+    [[nodiscard]] bool is_draining() const noexcept { return client_.drain_context().cancelled(); }
+    /// Whether no byte of the next request is here.
+    [[nodiscard]] bool is_idle() const noexcept { return in_ == 0; }
+    /// Gives back the buffers between two requests; the output is sent.
+    void return_buffers() noexcept { buffers_.reset(); }
+    /// Awaits the first bytes of a request in the memory of this object; accept_first() takes the
+    /// result, and leases buffers. False where no request begins.
+    coro::task<result<std::size_t>> first_bytes(io::time_point until);
+    [[nodiscard]] bool accept_first(const result<std::size_t>& got);
+
+    /// Forgets the request before, of this client or another (http_room). All input is of the next.
+    void begin_head() noexcept;
+    /// The request to fill, while its head is parsed.
+    [[nodiscard]] http::http_request& request_to_fill() noexcept { return buffers_->request; }
+    /// The head has so many bytes; what follows it is the body.
+    void end_head_at(std::size_t bytes) noexcept { head_ = begin_ = bytes; }
+    /// As path() and names_folder() return them.
+    void set_path(std::string decoded, bool names_folder) noexcept;
+    /// Where the head is no request, the end of the body is unknown, so the connection ends.
+    void lose_body() noexcept { body_done_ = false; }
+    /// Takes from the parsed head whether the connection may be kept, and whether a body follows.
+    void begin_answer() noexcept;
+
+    /// Whether another request may be read.
+    [[nodiscard]] bool goes_on() const noexcept { return !lost_ && keep_alive_; }
+    /// Moves the input that follows this request to the front.
+    void compact() noexcept;
+    /// Sends what is buffered, unless the connection is broken, and closes it.
+    coro::task<void> flush_and_close();
+
+ private:
+    http_service& service_;
+    model::session& client_;
+    std::uint64_t number_;
+    lent_room buffers_;
+    std::unique_ptr<http_stub> stub_;
+    reply_text out_{{}};
+    // Offsets in the input buffer: the head ends at head_, unconsumed bytes are from begin_ to in_.
+    std::size_t head_ = 0;
+    std::size_t begin_ = 0;
+    std::size_t in_ = 0;
+    bool names_folder_ = false;
+    bool keep_alive_ = false;
+    bool lost_ = false;
+    bool hung_up_ = false;
+    bool body_done_ = true;
+    // Input of an idle connection, which has no other memory; most heads fit.
+    std::array<char, 96> first_;
+};
+
+}  // namespace sluice::files

@@ -1,0 +1,106 @@
+// Implements the response writer: heads, refusals, and which status an error gets.
+#include "sluice/files/server/http_response.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "sluice/base/bytes.hpp"
+#include "sluice/base/relaxed.hpp"
+#include "sluice/files/server/http_conditions.hpp"
+#include "sluice/files/server/store.hpp"
+#include "sluice/http/request.hpp"
+#include "sluice/io/deadline.hpp"
+
+namespace sluice::files {
+
+reply_text& response_writer::reply(unsigned status) {
+    of_.out().add("HTTP/1.1 ").add(status_line(status)).add("\r\nServer: sluice\r\nDate: ");
+    return of_.out().add(remembered_date(wall_clock())).add("\r\n");
+}
+
+void response_writer::end_head(std::uint64_t length) {
+    of_.out().field("Content-Length", length);
+    end_head();
+}
+
+void response_writer::end_head() {
+    if (!of_.decide_to_keep()) {
+        of_.out().add("Connection: close\r\n\r\n");
+    } else if (of_.request().is_old) {
+        of_.out().add("Connection: keep-alive\r\n\r\n");
+    } else {
+        of_.out().add("\r\n");
+    }
+}
+
+void response_writer::end_with(std::string_view sentence) {
+    of_.out().field("Content-Type", "text/plain; charset=utf-8");
+    // Some sentences quote the client: no browser must render them as a page.
+    of_.out().add(
+        "X-Content-Type-Options: nosniff\r\n"
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n");
+    // A newline more, for terminals.
+    end_head(sentence.size() + 1);
+    if (of_.request().method != http::http_method::head) of_.out().add(sentence).add("\n");
+}
+
+void response_writer::refuse(unsigned status, std::string_view why) {
+    reply(status);
+    end_with(why);
+}
+
+void response_writer::refuse_slow_body() {
+    of_.service().counting().slow_bodies.fetch_add(1, relaxed);
+    refuse(408, "the body of the request did not come in time");
+}
+
+void response_writer::refuse_for(error why) {
+    auto& counters = of_.service().counting();
+    if (why.is(ENOENT)) return refuse(404, "there is no such file");
+    if (why.is(ENOTDIR)) return refuse(404, "there is no such file: a file is no directory");
+    // The target of a link is not served.
+    if (why.is(ELOOP) || why.is(ENXIO) || why.is(EXDEV)) {
+        return refuse(403, "only files and directories can be had here");
+    }
+    if (why.is(EACCES) || why.is(EPERM)) {
+        return refuse(403, "the server may not do that: its user lacks the permission");
+    }
+    if (why.is(E2BIG)) {
+        return refuse(409, fmt::format("an upload makes at most {} directories; make those above "
+                                       "them first, by uploads of their own",
+                                       store::most_new_folders));
+    }
+    if (why.is(ENAMETOOLONG)) return refuse(414, "the path is too long");
+    if (why.is(ENOSPC) || why.is(EDQUOT)) {
+        counters.no_room.fetch_add(1, relaxed);
+        return refuse(507, "there is no room for this file");
+    }
+    if (why.is(EFBIG)) {
+        counters.too_large.fetch_add(1, relaxed);
+        return refuse(413, "the server may not make files as large as this");
+    }
+    counters.failed.fetch_add(1, relaxed);
+    if (why.is(EBUSY) || why.is(EMFILE) || why.is(ENFILE) || why.is(ENOMEM) ||
+        why == fault::queue_full) {
+        reply(503).field("Retry-After", 1);
+        return end_with("the server has too much to do at the moment; try again");
+    }
+    refuse(500, fmt::format("the server could not do it: {}", why.message()));
+}
+
+coro::task<void> response_writer::send_body(std::string body) {
+    if (body.size() <= of_.out().left() / 2) {
+        of_.out().add(body);
+        co_return;
+    }
+    auto sent = co_await of_.flush(true);
+    if (!sent) co_return;
+    auto& peer = of_.client().peer();
+    auto all =
+        co_await io::with_deadline(of_.engine(), peer.send_all(body),
+                                   io::after(io::clock::now(), of_.service().options().body_time));
+    if (!all) of_.give_up();
+}
+
+}  // namespace sluice::files
