@@ -132,6 +132,7 @@ coro::task<void> raw_service::drop_from(model::session& client, std::string labe
     if (!got) {
         count_lost(got.error());
         report(fmt::format("Lost {}: {}", label, got.error().message()));
+        refuse(client);
         co_return;
     }
     counters_->stored.fetch_add(1, relaxed);
