@@ -85,6 +85,7 @@ class folder_answer {
 
     void refuse_for(error why) {
         if (why.is(ENOBUFS)) {
+            x_.service().counting().failed.fetch_add(1, std::memory_order_relaxed);
             x_.reply(503).field("Retry-After", 1);
             return x_.end_with("too many large listings are being sent at the moment; try again");
         }
