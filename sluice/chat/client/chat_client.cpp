@@ -114,8 +114,9 @@ chat_client::chat_client(io::engine& engine, std::vector<net::address> addresses
       timeout_{*this},
       nick_{options_.nick},
       room_name_{options_.room} {
-    check(!addresses_.empty(), "a call needs an address");
-    check(!engine.blocks(), "a chat on an engine that waits for one thing at a time");
+    check(!addresses_.empty(), "a client needs an address");
+    check(!engine.blocks(),
+          "a chat client on the blocking engine, which waits for one operation at a time");
 }
 
 chat_client::~chat_client() {
