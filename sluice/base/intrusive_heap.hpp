@@ -38,14 +38,14 @@ class intrusive_heap {
     intrusive_heap() noexcept = default;
     intrusive_heap(const intrusive_heap&) = delete;
     intrusive_heap& operator=(const intrusive_heap&) = delete;
-    ~intrusive_heap() { check(root_ == nullptr, "a heap dies with elements in it"); }
+    ~intrusive_heap() { check(root_ == nullptr, "a heap is destroyed with elements in it"); }
 
     [[nodiscard]] bool empty() const noexcept { return root_ == nullptr; }
     /// nullptr if empty.
     [[nodiscard]] T* least() const noexcept { return root_; }
 
     void push(T& element) noexcept {
-        check(!element.in_heap_, "an element stands in a heap twice");
+        check(!element.in_heap_, "an element is pushed while it is in a heap");
         element.in_heap_ = true;
         root_ = merge(root_, &element);
     }

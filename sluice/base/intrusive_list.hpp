@@ -45,7 +45,7 @@ class intrusive_list {
     intrusive_list() noexcept { head_.prev_ = head_.next_ = &head_; }
     intrusive_list(const intrusive_list&) = delete;
     intrusive_list& operator=(const intrusive_list&) = delete;
-    ~intrusive_list() { check(empty(), "a list dies with elements in it"); }
+    ~intrusive_list() { check(empty(), "a list is destroyed with elements in it"); }
 
     [[nodiscard]] bool empty() const noexcept { return head_.next_ == &head_; }
 
@@ -87,7 +87,7 @@ class intrusive_list {
 
     static void insert_before(list_hook<Tag>& where, T& element) noexcept {
         auto& hook = static_cast<list_hook<Tag>&>(element);
-        check(!hook.linked(), "an element stands in two places of one list");
+        check(!hook.linked(), "an element is linked twice");
         hook.prev_ = where.prev_;
         hook.next_ = &where;
         where.prev_->next_ = &hook;

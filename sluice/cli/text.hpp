@@ -22,6 +22,9 @@ namespace sluice::cli {
 /// "20,000".
 [[nodiscard]] std::string grouped(std::uint64_t number);
 
+/// Columns of a report in text.
+inline constexpr std::size_t text_columns = 80;
+
 /// Breaks `text` between words so that only lines with a longer word exceed `width` columns;
 /// `indent` spaces before each line and a newline after it.
 [[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);

@@ -1,4 +1,5 @@
-// Implements read_text: reads to the end, as files of /proc and /sys do not know their size.
+// Implements reading and writing of text files. Reads to the end, as files of /proc and /sys do not
+// know their size.
 #include "sluice/cli/text_file.hpp"
 
 #include <fcntl.h>
@@ -6,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 
 #include "sluice/base/fd.hpp"
 
@@ -27,6 +29,29 @@ result<std::string> read_text(const std::filesystem::path& path) {
         }
     }
     return failure_of(EFBIG);
+}
+
+result<void> write_text(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const auto written = ::write(fd, text.data(), text.size());
+        if (written >= 0) {
+            text.remove_prefix(static_cast<std::size_t>(written));
+        } else if (errno != EINTR) {
+            return failure_of(errno);
+        }
+    }
+    return {};
+}
+
+result<void> replace_text(const std::filesystem::path& path, const std::filesystem::path& temporary,
+                          std::string_view text) {
+    const unique_fd file{
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
+    if (!file) return failure_of(errno);
+    auto done = write_text(file.get(), text);
+    if (done && ::rename(temporary.c_str(), path.c_str()) != 0) done = failure_of(errno);
+    if (!done) ::unlink(temporary.c_str());
+    return done;
 }
 
 }  // namespace sluice::cli

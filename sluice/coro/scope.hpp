@@ -32,7 +32,7 @@ class scope final : public child_owner {
         : context_{outer}, siblings_{others} {}
     scope(const scope&) = delete;
     scope& operator=(const scope&) = delete;
-    ~scope() { check(children_ == 0, "a scope dies with children: join it first"); }
+    ~scope() { check(children_ == 0, "a scope is destroyed with children: join it first"); }
 
     /// Starts the child, which runs until its first wait before this returns. ENOMEM, and nothing
     /// runs, if there was no memory for its frame.

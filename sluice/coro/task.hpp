@@ -104,7 +104,7 @@ class promise final : public promise_base {
     }
     [[nodiscard]] bool has_result() const noexcept { return is_result<T> || had_memory(); }
     [[nodiscard]] T take() noexcept {
-        check(value_.has_value(), "a task gives its result once, at its end");
+        check(value_.has_value(), "the result of a task is taken twice, or before its end");
         return std::move(*value_);
     }
 

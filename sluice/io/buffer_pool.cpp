@@ -37,11 +37,11 @@ buffer_pool::buffer_pool(options o, coro::resumable_list& woken)
 }
 
 buffer_pool::~buffer_pool() {
-    check(leased_ == 0, "a buffer pool dies while its leases live");
+    check(leased_ == 0, "a buffer pool is destroyed before its leases");
 }
 
 void buffer_pool::publish_in(io_uring_buf_ring* ring) noexcept {
-    check(leased_ == 0, "buffers are published before the first is lent");
+    check(leased_ == 0, "buffers are published after the first was leased");
     ring_ = ring;
     while (free_ >= 0) {
         const int id = free_;
@@ -59,7 +59,7 @@ int buffer_pool::take() noexcept {
 }
 
 void buffer_pool::give_back(int id) noexcept {
-    check(leased_ > 0, "a buffer comes home that was not lent");
+    check(leased_ > 0, "a buffer is returned that was not leased");
     --leased_;
     offer(id);
     wake_one();

@@ -54,8 +54,8 @@ engine::engine(const engine_options& o, slot_table& shared)
 
 engine::~engine() {
     timers_.disarm(trim_timer_);
-    check(in_flight_ == 0, "an engine dies with operations in flight");
-    check(inbox_.empty(), "an engine dies with letters in its mailbox");
+    check(in_flight_ == 0, "an engine is destroyed with operations in flight");
+    check(inbox_.empty(), "an engine is destroyed with messages in its mailbox");
 }
 
 void engine::wait_for_senders() const noexcept {
@@ -71,7 +71,7 @@ result<void> engine::attach(int fd, bool keep_flags) noexcept {
     if (!known(fd)) return failure_of(EMFILE);
     if (!own_slots_) static_cast<void>(slot_releases.load(std::memory_order_acquire));
     fd_slot& s = slot(fd);
-    check(!s.attached, "a descriptor is attached once");
+    check(!s.attached, "a descriptor is attached twice");
     if (!keep_flags && which() != engine_kind::uring) {
         const int flags = ::fcntl(fd, F_GETFL);
         if (flags < 0) return failure_of(errno);

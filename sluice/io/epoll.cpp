@@ -2,10 +2,13 @@
 #include "sluice/io/epoll.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <climits>
 #include <ctime>
+
+#include "sluice/base/relaxed.hpp"
 
 namespace sluice::io {
 
@@ -28,7 +31,8 @@ result<void> epoll::remove(int fd) noexcept {
 }
 
 result<std::size_t> epoll::wait(std::span<epoll_event> events, time_point until) noexcept {
-    if (coarse_) return wait_coarsely(events, until);
+    const std::atomic_ref coarse{coarse_};
+    if (coarse.load(relaxed)) return wait_coarsely(events, until);
     timespec timeout{};
     const timespec* limit = &timeout;
     if (until == never) {
@@ -41,7 +45,7 @@ result<std::size_t> epoll::wait(std::span<epoll_event> events, time_point until)
     if (n >= 0) return static_cast<std::size_t>(n);
     // Older kernels lack epoll_pwait2, and seccomp filters of older containers reject it.
     if (errno != ENOSYS && errno != EPERM) return failure_of(errno);
-    coarse_ = true;
+    coarse.store(true, relaxed);
     return wait_coarsely(events, until);
 }
 

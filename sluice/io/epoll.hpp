@@ -45,6 +45,8 @@ class epoll {
 
     unique_fd fd_;
     // epoll_pwait2 is missing, or the sanitizer does not intercept it: waits in milliseconds.
+    // Threads that wait at the same time share it, through a std::atomic_ref, as an atomic could
+    // not move.
     bool coarse_ = thread_sanitizer;
 };
 

@@ -20,7 +20,7 @@ offload_pool::~offload_pool() {
     }
     condition_.notify_all();
     for (auto& worker : workers_) worker->join();
-    check(jobs_.empty(), "an offload pool dies with jobs in its queue");
+    check(jobs_.empty(), "an offload pool is destroyed with jobs in its queue");
 }
 
 std::size_t offload_pool::queued() const noexcept {

@@ -9,7 +9,7 @@
 namespace sluice::io {
 
 op::~op() {
-    check(!in_flight() && !resumable::linked(), "an operation dies in flight");
+    check(!in_flight() && !resumable::linked(), "an operation is destroyed in flight");
     cancel_hook::unlink();
 }
 
@@ -18,7 +18,7 @@ bool op::begin(std::coroutine_handle<> h, coro::context& current) noexcept {
         result_ = -ECANCELED;
         return false;
     }
-    check(!has_waiter(), "two wait for one operation");
+    check(!has_waiter(), "two coroutines await one operation");
     if (kind().inline_first && engine_->try_at_once(*this)) return false;
     set_waiter(h);
     // The blocking engine waits inside submit, where a cancellation must find the operation.
@@ -38,7 +38,7 @@ bool op::begin_wait(std::coroutine_handle<> h, coro::context& current) noexcept 
         if (!begin(h, current)) return false;
     } else {
         if (current.cancelled() || shut_) return false;
-        check(!has_waiter(), "two wait for one operation");
+        check(!has_waiter(), "two coroutines await one operation");
         set_waiter(h);
     }
     watch(current);

@@ -19,7 +19,8 @@ registered_pool::registered_pool(io_uring& ring, options o, engine_counters& cou
 }
 
 registered_pool::~registered_pool() {
-    for (const entry& p : entries_) check(!p.held, "registered buffers die while they are held");
+    for (const entry& p : entries_)
+        check(!p.held, "registered buffers are destroyed while leased or sent");
 }
 
 result<registered_buffer> registered_pool::take() noexcept {
@@ -105,7 +106,7 @@ bool idle_wait::begin(std::coroutine_handle<> h, coro::context& current) noexcep
         return false;
     }
     registered_pool::entry& p = pool_.at(id_);
-    check(p.idle == nullptr, "two wait for one registered buffer");
+    check(p.idle == nullptr, "two coroutines wait for one registered buffer");
     set_waiter(h);
     current.watch(*this);
     p.queue = &current.queue();

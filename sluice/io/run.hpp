@@ -21,7 +21,7 @@ namespace sluice::io {
     coro::scope children{root};
     if (auto begun = children.spawn(std::move(main)); !begun) return begun;
     check(!e.blocks() || children.size() == 0,
-          "a coroutine waits for another one on the blocking engine, where none can come");
+          "a coroutine waits for another one on the blocking engine, which runs one at a time");
     while (children.size() > 0) e.run_once(never);
     if (children.lacked_memory()) return failure_of(ENOMEM);
     return {};

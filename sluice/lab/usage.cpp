@@ -101,7 +101,7 @@ unique_fd open_counter(pid_t process, std::uint32_t type, std::uint64_t config) 
     return unique_fd{static_cast<int>(fd)};
 }
 
-std::optional<double> difference(std::optional<double> later, std::optional<double> earlier) {
+std::optional<double> increase(std::optional<double> later, std::optional<double> earlier) {
     if (!later || !earlier) return std::nullopt;
     return *later - *earlier;
 }
@@ -111,8 +111,8 @@ std::optional<double> difference(std::optional<double> later, std::optional<doub
 usage operator-(const usage& later, const usage& earlier) {
     return {.cpu = later.cpu - earlier.cpu,
             .waited = later.waited - earlier.waited,
-            .switches = difference(later.switches, earlier.switches),
-            .calls = difference(later.calls, earlier.calls)};
+            .switches = increase(later.switches, earlier.switches),
+            .calls = increase(later.calls, earlier.calls)};
 }
 
 usage used_by(const watched& w) {

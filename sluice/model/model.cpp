@@ -76,7 +76,7 @@ class server::acceptor {
         if (!ready_set_) return;
         const auto changed =
             ready_set_->modify(listener(number).fd(), paused ? 0U : std::uint32_t{EPOLLIN}, number);
-        check(changed.has_value(), "a listener left the set that watches it");
+        check(changed.has_value(), "a listener is missing from its epoll instance");
     }
     [[nodiscard]] coro::task<void> close() {
         for (auto& each : listeners_) co_await each.close();
@@ -187,8 +187,8 @@ server::server(io::engine& engine, std::vector<endpoint> endpoints, server_optio
       root_{engine.ready()},
       drain_context_{root_},
       grace_{*this} {
-    check(engine.blocks(), "a model waits on a blocking engine");
-    check(!endpoints_.empty(), "a model has something to serve");
+    check(engine.blocks(), "a model accepts on the blocking engine");
+    check(!endpoints_.empty(), "a model needs an endpoint");
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
         by_address_.push_back(
             std::make_unique<address_limit>(options_.max_per_address, options_.max_clients));

@@ -19,7 +19,7 @@ class small_thread {
     small_thread() noexcept = default;
     small_thread(const small_thread&) = delete;
     small_thread& operator=(const small_thread&) = delete;
-    ~small_thread() { check(!started_, "a thread dies unjoined"); }
+    ~small_thread() { check(!started_, "a thread is destroyed before it was joined"); }
 
     /// `stack` in bytes. The errno of pthread_create(3), such as EAGAIN; the caller may try again.
     [[nodiscard]] result<void> start(std::size_t stack, std::function<void()> run) noexcept {

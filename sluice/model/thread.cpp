@@ -83,7 +83,7 @@ thread::thread(io::engine& engine, std::vector<endpoint> endpoints, server_optio
     : server{engine, std::move(endpoints), std::move(o)} {}
 
 thread::~thread() {
-    check(client_threads_.empty(), "a server dies with threads");
+    check(client_threads_.empty(), "a server is destroyed before its client threads have ended");
 }
 
 coro::task<result<void>> thread::serve() {

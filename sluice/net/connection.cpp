@@ -14,13 +14,14 @@ namespace sluice::net {
 connection::connection(io::engine& engine, unique_fd socket) noexcept
     : input_{engine, socket.get()}, socket_{std::move(socket)} {
     // Its operations pass MSG_DONTWAIT, so the descriptor's flags do not matter.
-    check(engine.attach(fd(), true).has_value(), "a socket beyond the table of its engine");
+    check(engine.attach(fd(), true).has_value(),
+          "the descriptor of a socket is beyond the table of the engine");
 }
 
 connection::~connection() {
     if (!socket_) return;
     check(engine().idle(socket_.get()),
-          "a connection dies with operations in flight: close() it first");
+          "a connection is destroyed with operations in flight: close() it first");
     close_now();
 }
 

@@ -79,13 +79,14 @@ listener::listener(io::engine& engine, unique_fd socket, io::accepting how)
         const int flags = ::fcntl(fd(), F_GETFL);
         static_cast<void>(::fcntl(fd(), F_SETFL, flags | O_NONBLOCK));
     }
-    check(engine.attach(fd()).has_value(), "a listener beyond the table of its engine");
+    check(engine.attach(fd()).has_value(),
+          "the descriptor of a listener is beyond the table of the engine");
 }
 
 listener::~listener() {
     if (!socket_) return;
     check(engine().idle(socket_.get()),
-          "a listener dies with operations in flight: close() it first");
+          "a listener is destroyed with operations in flight: close() it first");
     close_now();
 }
 

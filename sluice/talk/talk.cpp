@@ -147,7 +147,7 @@ coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& clie
 talk_client::talk_client(io::engine& engine, std::vector<net::address> addresses,
                          term::terminal_ui& ui, conversation_options o)
     : engine_{engine}, addresses_{std::move(addresses)}, ui_{ui}, options_{o} {
-    check(!addresses_.empty(), "a call needs an address");
+    check(!addresses_.empty(), "a client needs an address");
 }
 
 void talk_client::stop() noexcept {

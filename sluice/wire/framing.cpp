@@ -80,13 +80,13 @@ pause frame_reader::awaited() const noexcept {
 }
 
 void frame_reader::end_pause() noexcept {
-    check(chunk_.empty(), "a pause is told before the chunk is drained");
+    check(chunk_.empty(), "a pause is reported before the chunk is drained");
     if (awaited() == pause::none) return;
     if (!waits_longer()) cut_ = true;
 }
 
 void frame_reader::finish() noexcept {
-    check(chunk_.empty(), "the end is told before the chunk is drained");
+    check(chunk_.empty(), "the end is reported before the chunk is drained");
     finished_ = true;
     forget_handed_out();
     if (error_ != framing_error::none) return;

@@ -116,13 +116,13 @@ TEST(intrusive_list_death_test, misuse) {
             l.push_back(a);
             l.push_back(a);
         },
-        "an element stands in two places of one list");
+        "an element is linked twice");
     EXPECT_DEATH(
         {
             list l;
             l.push_back(a);
         },
-        "a list dies with elements in it");
+        "a list is destroyed with elements in it");
     EXPECT_DEATH(list{}.pop_front(), "the front of an empty list");
 }
 
@@ -214,13 +214,13 @@ TEST(intrusive_heap_death_test, misuse) {
             h.push(e);
             h.push(e);
         },
-        "an element stands in a heap twice");
+        "an element is pushed while it is in a heap");
     EXPECT_DEATH(
         {
             heap h;
             h.push(e);
         },
-        "a heap dies with elements in it");
+        "a heap is destroyed with elements in it");
 }
 
 }  // namespace

@@ -106,6 +106,16 @@ class Raw(TalkTest):
             )
             self.assertEqual(list(folder.iterdir()), [])
 
+    @on_every_model
+    def test_a_discarded_stream_that_stalls_ends_with_a_reset(self, flags, folder):
+        limits = ("--discard", "--body-time", "200ms", *flags)
+        with FileServer("serve", folder, "--raw", "127.0.0.1:0", *limits) as server:
+            with call(server.port) as peer:
+                peer.send(b"half")
+                with self.assertRaises(ConnectionResetError):
+                    peer.receive_to_end()
+            self.assertEqual(server.read_line(), "Lost [Client 1]: the deadline passed\n")
+
     def test_left_overs_are_removed_at_the_start(self):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)

@@ -60,7 +60,7 @@ TEST_P(misuse_death_test, an_operation_that_dies_in_flight) {
                          handle.destroy();
                      }
                  })(),
-                 "an operation dies in flight");
+                 "an operation is destroyed in flight");
 }
 
 TEST_P(misuse_death_test, two_readers_of_one_stream) {
@@ -72,7 +72,7 @@ TEST_P(misuse_death_test, two_readers_of_one_stream) {
                      both.spawn(read(c));
                      both.spawn(read(c));
                  })(),
-                 "two wait for one operation");
+                 "two coroutines await one operation");
 }
 
 TEST_P(misuse_death_test, two_operations_in_one_direction) {
@@ -109,7 +109,7 @@ TEST_P(misuse_death_test, a_connection_that_dies_unclosed) {
                      turns(2);
                      c.reset();
                  })(),
-                 "a connection dies with operations in flight: close\\(\\) it first");
+                 "a connection is destroyed with operations in flight: close\\(\\) it first");
 }
 
 TEST_P(misuse_death_test, a_listener_that_dies_unclosed) {
@@ -127,7 +127,7 @@ TEST_P(misuse_death_test, a_listener_that_dies_unclosed) {
                      turns(2);
                      listener.reset();
                  })(),
-                 "a listener dies with operations in flight: close\\(\\) it first");
+                 "a listener is destroyed with operations in flight: close\\(\\) it first");
 }
 
 TEST_P(misuse_death_test, an_engine_that_dies_with_operations) {
@@ -141,7 +141,7 @@ TEST_P(misuse_death_test, an_engine_that_dies_with_operations) {
                      (*made)->run_once(io::clock::now());
                      made->reset();
                  })(),
-                 "an engine dies with operations in flight");
+                 "an engine is destroyed with operations in flight");
 }
 
 TEST_P(misuse_death_test, a_pool_that_dies_before_its_leases) {
@@ -159,7 +159,7 @@ TEST_P(misuse_death_test, a_pool_that_dies_before_its_leases) {
                      io::run(**made, keep(**made, std::move(ours), kept));
                      made->reset();
                  })(),
-                 "a buffer pool dies while its leases live");
+                 "a buffer pool is destroyed before its leases");
 }
 
 TEST_P(misuse_death_test, an_engine_that_dies_with_mail) {
@@ -169,7 +169,7 @@ TEST_P(misuse_death_test, an_engine_that_dies_with_mail) {
                      (*made)->post(unread);
                      made->reset();
                  })(),
-                 "an engine dies with letters in its mailbox");
+                 "an engine is destroyed with messages in its mailbox");
 }
 
 TEST_P(misuse_death_test, a_descriptor_that_was_not_attached) {
@@ -190,7 +190,7 @@ TEST_P(misuse_death_test, a_descriptor_attached_twice) {
                      static_cast<void>(engine().attach(ours.get()));
                      static_cast<void>(engine().attach(ours.get()));
                  })(),
-                 "a descriptor is attached once");
+                 "a descriptor is attached twice");
 }
 
 TEST_P(misuse_death_test, a_descriptor_detached_that_was_not_attached) {
@@ -219,7 +219,7 @@ TEST_P(misuse_death_test, a_scope_that_dies_with_children) {
                      one->spawn(read(c));
                      one.reset();
                  })(),
-                 "a scope dies with children: join it first");
+                 "a scope is destroyed with children: join it first");
 }
 
 TEST_P(misuse_death_test, an_exception_that_leaves_a_coroutine) {

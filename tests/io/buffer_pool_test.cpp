@@ -1,4 +1,4 @@
-// The pool: lends what it has, grows to its limit, and wakes one for each buffer that comes home.
+// The pool: lends what it has, grows to its limit, and wakes one for each buffer that is returned.
 #include "sluice/io/buffer_pool.hpp"
 
 #include <gtest/gtest.h>
@@ -105,12 +105,12 @@ TEST_F(pool_death_test, misuse) {
                      io::buffer_pool pool{{.count = 1, .size = 1}, woken};
                      static_cast<void>(pool.take());
                  })(),
-                 "a buffer pool dies while its leases live");
+                 "a buffer pool is destroyed before its leases");
     EXPECT_DEATH(([&] {
                      io::buffer_pool pool{{.count = 1, .size = 1}, woken};
                      pool.give_back(0);
                  })(),
-                 "a buffer comes home that was not lent");
+                 "a buffer is returned that was not leased");
 }
 
 }  // namespace

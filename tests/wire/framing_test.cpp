@@ -734,8 +734,8 @@ TEST(framing_contract, a_chunk_must_be_drained_and_nothing_comes_after_the_end) 
     frame_reader reader{framing::line, no_limit};
     reader.feed("a\nb\n");
     EXPECT_DEATH(reader.feed("c\n"), "before the one before it is drained");
-    EXPECT_DEATH(reader.end_pause(), "pause is told before the chunk is drained");
-    EXPECT_DEATH(reader.finish(), "end is told before the chunk is drained");
+    EXPECT_DEATH(reader.end_pause(), "pause is reported before the chunk is drained");
+    EXPECT_DEATH(reader.finish(), "end is reported before the chunk is drained");
     frame_reader done{framing::line, no_limit};
     done.finish();
     EXPECT_DEATH(done.feed("c\n"), "after the end");

@@ -89,6 +89,7 @@ class chat_client {
 
     coro::task<chat_end> run_sessions();
     coro::task<result<unique_fd>> connect();
+    void note_connected();
     coro::task<session_end> run_session(unique_fd socket);
     coro::task<void> receive_lines(session& s);
     coro::task<void> send_lines(session& s);

@@ -56,7 +56,7 @@ line_editing_ui::line_editing_ui(term::console& keyboard, term::console& screen,
       options_{std::move(o)},
       editor_{term::line_editor::limits{.line = options_.max_line}} {
     check(!screen.engine().blocks(),
-          "a typing desk on an engine that waits for one thing at a time");
+          "line editing on the blocking engine, which waits for one operation at a time");
 }
 
 coro::task<result<std::optional<std::string>>> line_editing_ui::next_line() {

@@ -42,7 +42,7 @@ hub::hub(io::engine& engine, std::size_t index, const limits& l, directory& d, r
 }
 
 hub::~hub() {
-    check(members_.empty(), "a hub dies with members");
+    check(members_.empty(), "a hub is destroyed with members");
     // Batches of other shards may have changed rooms in this turn; no member is left to read them.
     while (!changed_.empty()) changed_.pop_front();
     relay_.remove_hub(index_);

@@ -25,11 +25,14 @@ struct text16 {
     void clear_on_error(UErrorCode code) noexcept {
         if (U_FAILURE(code) != 0) size = 0;
     }
-    /// The code point at `i`; advances `i`. A lone surrogate at the end is returned as it is.
+    /// The code point at `i`; advances `i`. A surrogate without its other half is returned as it
+    /// is.
     [[nodiscard]] UChar32 next(std::int32_t& i) const noexcept {
         const UChar32 high = units[static_cast<std::size_t>(i++)];
         if (high < 0xd800 || high > 0xdbff || i == size) return high;
-        const UChar32 low = units[static_cast<std::size_t>(i++)];
+        const UChar32 low = units[static_cast<std::size_t>(i)];
+        if (low < 0xdc00 || low > 0xdfff) return high;
+        ++i;
         return 0x10000 + ((high - 0xd800) * 0x400) + (low - 0xdc00);
     }
     void append(UChar32 c) noexcept {

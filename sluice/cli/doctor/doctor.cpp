@@ -99,7 +99,6 @@ std::string coloured(mark result, bool colour) {
     return fmt::format("\x1b[{}m{}\x1b[0m", code, word);
 }
 
-constexpr std::size_t columns = 80;
 constexpr std::size_t indent = 8;
 
 std::string features_as_text(const io::uring_support& uring, bool colour) {
@@ -122,8 +121,8 @@ std::string as_text(const finding& each, bool colour) {
     std::ranges::replace(label, '_', ' ');
     auto text =
         fmt::format("  {}  {:<21} {}\n", coloured(each.verdict, colour), label, each.shown) +
-        wrapped(each.meaning, indent, columns);
-    if (each.verdict != mark::ok) text += wrapped("Change: " + each.change, indent, columns);
+        wrapped(each.meaning, indent, text_columns);
+    if (each.verdict != mark::ok) text += wrapped("Change: " + each.change, indent, text_columns);
     return text;
 }
 
@@ -163,7 +162,7 @@ void print_text(const diagnosis& found) {
                                 "keeps it.",
                                 found.count(mark::ok), found.count(mark::warn),
                                 found.count(mark::bad), found.count(mark::unknown)),
-                    0, columns);
+                    0, text_columns);
     print(text);
 }
 

@@ -34,7 +34,6 @@ struct compare_settings {
     bool force = false;
 };
 
-constexpr std::size_t columns = 80;
 
 std::expected<lab::results, std::string> read_report(const std::string& path) {
     const auto text = read_text(path);
@@ -67,7 +66,7 @@ bool warn_of_conditions(const lab::changes& found) {
         other_machine = other_machine || each.before.topic == "processor";
         show_on_stderr(wrapped(
             "The two were not measured under equal conditions: " + format_difference(each) + '.', 0,
-            columns));
+            text_columns));
     }
     return other_machine;
 }
@@ -147,7 +146,7 @@ void print_sum(const lab::changes& found, const compare_settings& s) {
     if (const auto unknown = of(verdict::unknown); unknown > 0) {
         sum += fmt::format(", {} cannot be told (too noisy, or too few rounds)", unknown);
     }
-    print(wrapped(sum + '.', 0, columns));
+    print(wrapped(sum + '.', 0, text_columns));
     for (const auto& [names, where] :
          {std::pair{&found.only_before, &s.before}, std::pair{&found.only_after, &s.after}}) {
         if (names->empty()) continue;
@@ -160,7 +159,7 @@ void print_sum(const lab::changes& found, const compare_settings& s) {
             fmt::format("Only in {}: {}{}.", in_quotes(*where), shown,
                         names->size() > enough ? fmt::format(" and {} more", names->size() - enough)
                                                : std::string{}),
-            0, columns));
+            0, text_columns));
     }
 }
 

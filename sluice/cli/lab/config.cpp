@@ -1,17 +1,13 @@
 // Implements the writing of settings: finds the line of a setting, or where it belongs.
 #include "sluice/cli/lab/config.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <optional>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/cli/config.hpp"
 #include "sluice/cli/text.hpp"
@@ -46,11 +42,6 @@ std::string joined(const std::vector<std::string>& lines) {
     std::string text;
     for (const auto& line : lines) text += line + '\n';
     return text;
-}
-
-std::string config_write_error(const std::string& path, int code) {
-    return fmt::format("cannot write the configuration {}: {}", in_quotes(path),
-                       error::system(code).message());
 }
 
 }  // namespace
@@ -101,15 +92,9 @@ std::expected<void, std::string> write_setting(const std::string& path, std::str
                                            entries.error().line, entries.error().what)};
     }
     const auto after = with_setting(before, command, key, value);
-    const auto temporary = path + ".new";
-    const unique_fd file{
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
-    if (!file) return std::unexpected{config_write_error(path, errno)};
-    const ssize_t written = ::write(file.get(), after.data(), after.size());
-    if (written != std::ssize(after) || ::rename(temporary.c_str(), path.c_str()) != 0) {
-        const int code = written >= 0 && written != std::ssize(after) ? ENOSPC : errno;
-        ::unlink(temporary.c_str());
-        return std::unexpected{config_write_error(path, code)};
+    if (const auto done = replace_text(path, path + ".new", after); !done) {
+        return std::unexpected{fmt::format("cannot write the configuration {}: {}", in_quotes(path),
+                                           done.error().message())};
     }
     return {};
 }

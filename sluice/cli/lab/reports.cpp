@@ -20,6 +20,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/text.hpp"
+#include "sluice/cli/text_file.hpp"
 #include "sluice/lab/report/csv.hpp"
 #include "sluice/lab/report/html.hpp"
 #include "sluice/lab/report/json.hpp"
@@ -70,19 +71,15 @@ attempt write(const std::string& path, std::string_view text) {
         return {};
     }
     const auto temporary = temporary_path(path);
-    const auto file = open_for(temporary);
-    if (!file) return report_write_error(path, errno);
-    while (!text.empty()) {
-        const ssize_t n = ::write(file.get(), text.data(), text.size());
-        if (n < 0) {
-            const int code = errno;
-            if (temporary != path) ::unlink(temporary.c_str());
-            return report_write_error(path, code);
-        }
-        text.remove_prefix(static_cast<std::size_t>(n));
+    result<void> done;
+    if (temporary != path) {
+        done = replace_text(path, temporary, text);
+    } else if (const auto file = open_for(path)) {
+        done = write_text(file.get(), text);
+    } else {
+        done = failure_of(errno);
     }
-    if (temporary != path && ::rename(temporary.c_str(), path.c_str()) != 0)
-        return report_write_error(path, errno);
+    if (!done) return report_write_error(path, done.error().code());
     return {};
 }
 

@@ -29,7 +29,7 @@ constexpr std::array refusals{refusal::not_a_number, refusal::out_of_range, refu
 
 load_client::load_client(io::engine& engine, load_client_options options)
     : engine_{engine}, options_{std::move(options)} {
-    check(!options_.where.empty(), "a question needs an address");
+    check(!options_.where.empty(), "a load client needs an address");
     wire::append_framed(line_, options_.question, true);
 }
 

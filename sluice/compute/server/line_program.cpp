@@ -28,7 +28,7 @@ constexpr std::size_t max_logged_line = 1000;
 }  // namespace
 
 void line_program::begin_question(std::string_view question, io::time_point now) {
-    check(phase_ == phase::idle, "a program is given one question at a time");
+    check(phase_ == phase::idle, "a program is asked one question at a time");
     text_.clear();
     wire::append_framed(text_, question, true);
     text_.pop_back();

@@ -168,7 +168,9 @@ void process_pool::on_unasked_line(member& m, std::uint64_t lines, io::time_poin
     }
     auto& p = m.program;
     if (p.current_phase() == phase::leaving) return;
-    if (!p.has_answered()) return discard(m, "it printed 64 KiB without being asked", SIGKILL, now);
+    if (!p.has_answered()) {
+        return discard(m, "it printed more than 64 KiB without being asked", SIGKILL, now);
+    }
     if (p.current_phase() == phase::idle) return discard(m, {}, 0, now);
     requeue(m);
     discard(m, "it printed more than one line for a question", SIGKILL, now);

@@ -78,7 +78,8 @@ struct process_pool::exchange : request, io::message, coro::cancel_hook, coro::r
 
 std::expected<std::unique_ptr<process_pool>, std::string> process_pool::make(
     process_pool_options o) {
-    check(!o.command.empty() && o.count > 0, "a pool needs a command and a number");
+    check(!o.command.empty() && o.count > 0,
+          "a process pool needs a command and at least one process");
     if (!can_be_run(o.command.front())) {
         return std::unexpected{fmt::format(
             "there is no program '{}' that can be run; give a path, or a name that is in PATH",

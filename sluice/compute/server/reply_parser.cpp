@@ -15,7 +15,7 @@ void reply_parser::begin(std::string_view text) {
 }
 
 void reply_parser::ask() {
-    check(step_ == step::begun, "a question ends that was not begun");
+    check(step_ == step::begun, "a question is ended that was not begun");
     step_ = step::asked;
     line_.resize(copied_.value_or(0));
     unasked_bytes_ -= line_.size();
@@ -38,7 +38,7 @@ void reply_parser::feed(std::string_view bytes) {
 }
 
 std::string reply_parser::take_answer() {
-    check(answered(), "an answer is taken that has not come");
+    check(answered(), "an answer is taken before its end was read");
     step_ = step::idle;
     unasked_bytes_ = 0;
     return std::exchange(line_, {});

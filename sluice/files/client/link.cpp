@@ -204,4 +204,17 @@ coro::task<bool> timeout::again(const transfer_error& why, std::uint64_t ahead) 
     co_return slept.has_value();
 }
 
+coro::task<attempt<void>> open_with_retries(link& conn, progress& state) {
+    conn.drop();
+    timeout retry{conn};
+    for (;;) {
+        state.enter(phase::connecting);
+        auto open = co_await conn.open();
+        if (open) co_return open;
+        state.enter(phase::waiting);
+        const bool more = co_await retry.again(open.error(), 0);
+        if (!more) co_return open;
+    }
+}
+
 }  // namespace sluice::files

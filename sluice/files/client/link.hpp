@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sluice/coro/task.hpp"
+#include "sluice/files/client/progress.hpp"
 #include "sluice/files/client/transfer_error.hpp"
 #include "sluice/http/response.hpp"
 #include "sluice/io/engine.hpp"
@@ -35,6 +36,9 @@ struct client_options {
     std::function<void(const transfer_error& why, io::duration pause)> on_retry = {};
     transfer::to_socket sends = transfer::to_socket::automatic;
     transfer::to_file receives = transfer::to_file::automatic;
+
+    /// For a server that has all bytes of an upload: it may sync and check gigabytes.
+    [[nodiscard]] io::duration commit_timeout() const noexcept { return timeout * 10; }
 };
 
 /// Thread of its engine; one task at a time.
@@ -128,5 +132,8 @@ class timeout {
     std::uint64_t ahead_ = 0;
     bool retried_stale_ = false;  // a stale connection was replaced since the last progress
 };
+
+/// Drops the connection, and opens another one with retries. `state` shows both.
+[[nodiscard]] coro::task<attempt<void>> open_with_retries(link& conn, progress& state);
 
 }  // namespace sluice::files

@@ -27,7 +27,7 @@ namespace {
 constexpr std::string_view suffix = ".part";
 // Bytes of the target's name within a hidden name. A digest distinguishes longer names.
 constexpr std::size_t name_shown = 80;
-constexpr std::size_t longest_name = 255;
+constexpr std::size_t longest_file_name = 255;
 
 std::string short_digest(std::string_view text) {
     return http::to_hex(sha256_of(text)).substr(0, 12);
@@ -51,7 +51,7 @@ std::vector<std::string> names_with(int directory, const std::string& prefix) {
 }
 
 /// Splits a path at its last slash.
-std::pair<std::string, std::string> split(const std::string& path) {
+std::pair<std::string, std::string> folder_and_name(const std::string& path) {
     const auto slash = path.rfind('/');
     if (slash == std::string::npos) return {".", path};
     return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
@@ -68,7 +68,7 @@ result<partial_file> partial_file::beside(const std::string& target) {
         if (!real) return failure_of(errno);
         path = real.get();
     }
-    auto [folder, name] = split(path);
+    auto [folder, name] = folder_and_name(path);
     if (name.empty() || name == "." || name == "..") return failure_of(EISDIR);
     if (::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return failure_of(EISDIR);
     unique_fd directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -156,7 +156,7 @@ result<void> partial_file::begin(std::string_view tag) {
     // A file that was taken up and has another version is of no more use.
     remove();
     const auto wanted = hidden_name(tag);
-    tag_ = wanted.size() <= longest_name ? tag : std::string_view{};
+    tag_ = wanted.size() <= longest_file_name ? tag : std::string_view{};
     if (!tag_.empty()) {
         auto locked = open_locked(wanted, O_CREAT);
         if (!locked) return failure(locked.error());

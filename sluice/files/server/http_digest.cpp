@@ -15,7 +15,7 @@ namespace {
 using outcome = std::optional<http::sha256_value>;
 
 // Bytes between two checks of the client: a few milliseconds.
-constexpr std::uint64_t stride = std::uint64_t{8} << 20;
+constexpr std::uint64_t check_stride = std::uint64_t{8} << 20;
 // Bytes. Up to here also for a client that has only ended its stream, and waits.
 constexpr std::uint64_t small_file = std::uint64_t{64} << 20;
 
@@ -36,7 +36,7 @@ coro::task<outcome> make_in_place(http_exchange& x, int file, const struct stat&
     digest_request request{x.service().shared(), file, now};
     const bool is_small = static_cast<std::uint64_t>(now.st_size) <= small_file;
     for (;;) {
-        auto made = request.go_on(stride);
+        auto made = request.go_on(check_stride);
         if (!made) co_return std::nullopt;
         if (*made) co_return *made;
         if (within.cancelled() || (!is_small && x.has_ended())) co_return std::nullopt;
@@ -56,7 +56,7 @@ coro::task<std::optional<http::sha256_value>> make_digest_for(http_exchange& x, 
         os::lower_priority();
         digest_request request{x.service().shared(), file, now};
         while (!client_gone) {
-            auto part = request.go_on(stride);
+            auto part = request.go_on(check_stride);
             if (!part || *part) return part;
         }
         return std::nullopt;

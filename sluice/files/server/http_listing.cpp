@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/relaxed.hpp"
 #include "sluice/files/server/http_conditions.hpp"
 #include "sluice/files/server/listing.hpp"
 #include "sluice/files/server/listing_page.hpp"
@@ -85,6 +86,7 @@ class folder_answer {
 
     void refuse_for(error why) {
         if (why.is(ENOBUFS)) {
+            x_.service().counting().failed.fetch_add(1, relaxed);
             x_.response().reply(503).field("Retry-After", 1);
             return x_.response().end_with(
                 "too many large listings are being sent at the moment; try again");

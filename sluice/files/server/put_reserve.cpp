@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/base/relaxed.hpp"
 #include "sluice/files/server/beneath.hpp"
 #include "sluice/files/server/put_body.hpp"
 #include "sluice/files/server/put_upload.hpp"
@@ -66,6 +67,7 @@ coro::task<std::optional<pending_file>> put_upload::open_file() {
     }
     auto& opened = *tried;
     if (!opened && opened.error().is(EBUSY)) {
+        counting().failed.fetch_add(1, relaxed);
         x_.response().reply(503).field("Retry-After", 1);
         x_.response().end_with("somebody else sends this file at the moment; try again");
         co_return std::nullopt;

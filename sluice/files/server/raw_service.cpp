@@ -28,7 +28,7 @@ namespace sluice::files {
 namespace {
 
 // Bytes. Up to here a digest is computed at once.
-constexpr std::uint64_t quick_digest = std::uint64_t{1} << 20;
+constexpr std::uint64_t digest_at_once = std::uint64_t{1} << 20;
 
 // Bytes between two checks for a cancellation: some milliseconds.
 constexpr std::uint64_t digest_step = std::uint64_t{4} << 20;
@@ -132,6 +132,7 @@ coro::task<void> raw_service::drop_from(model::session& client, std::string labe
     if (!got) {
         count_lost(got.error());
         report(fmt::format("Lost {}: {}", label, got.error().message()));
+        refuse(client);
         co_return;
     }
     counters_->stored.fetch_add(1, relaxed);
@@ -270,7 +271,7 @@ coro::task<std::string> raw_service::digest(io::engine& engine, pending_file& fi
         });
     } else {
         bool done = false;
-        if (size > quick_digest) done = co_await run_on_thread(engine, [&] { made = work(); });
+        if (size > digest_at_once) done = co_await run_on_thread(engine, [&] { made = work(); });
         if (!done) made = work();
     }
     if (!made && made.error() == fault::cancelled) co_return "not made: the server stops";

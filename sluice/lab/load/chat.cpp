@@ -21,7 +21,7 @@ namespace sluice::lab {
 namespace {
 
 constexpr std::string_view mark = "@";
-constexpr std::size_t digits = 16;
+constexpr std::size_t stamp_digits = 16;
 constexpr auto idle_timeout = std::chrono::milliseconds{100};  // after it the chat counts as idle
 
 struct peer {
@@ -179,9 +179,9 @@ class chat_clients {
         std::size_t at = 0;
         std::size_t next = 0;
         while ((next = p.rest.find(mark, at)) != std::string::npos &&
-               next + mark.size() + digits <= p.rest.size()) {
-            at = next + mark.size() + digits;
-            record_latency(std::string_view{p.rest}.substr(next + mark.size(), digits), now);
+               next + mark.size() + stamp_digits <= p.rest.size()) {
+            at = next + mark.size() + stamp_digits;
+            record_latency(std::string_view{p.rest}.substr(next + mark.size(), stamp_digits), now);
         }
         p.rest.erase(0, next == std::string::npos ? p.rest.size() : next);
     }

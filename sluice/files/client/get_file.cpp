@@ -1,25 +1,18 @@
-// Implements downloads: requests the missing bytes and verifies the whole file.
-#include "sluice/files/client/download.hpp"
-
+// Implements get_file and get_to: requests the missing bytes by GET, and verifies the whole file.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "sluice/files/digest_pool.hpp"
+#include "sluice/files/client/download.hpp"
+#include "sluice/files/client/download_digest.hpp"
+#include "sluice/files/client/redirect.hpp"
 #include "sluice/files/pace.hpp"
 #include "sluice/http/range.hpp"
-#include "sluice/http/url.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
-#include "sluice/os/thread.hpp"
-#include "sluice/wire/text.hpp"
 
 namespace sluice::files {
 namespace {
@@ -37,22 +30,6 @@ bool is_strong(std::string_view tag) noexcept {
     return tag.size() >= 2 && tag.starts_with('"') && tag.ends_with('"');
 }
 
-/// A part of a message of the server, cut and escaped for a terminal.
-std::string printable_part(std::string_view text) {
-    return wire::printable(wire::truncate_utf8(text, 200));
-}
-
-coro::task<attempt<void>> finish(link& conn, partial_file& into, bool sync) {
-    auto named = co_await conn.readers().run(conn.engine(), [&] { return into.finish(sync); });
-    if (!named) co_return of_disk("keeping the file", named.error());
-    co_return attempt<void>{};
-}
-
-result<void> write_out(int file) noexcept {
-    if (::fdatasync(file) < 0) return failure_of(errno);
-    return {};
-}
-
 /// A download by GET, into a file or into a stream.
 class fetch {
  public:
@@ -63,7 +40,8 @@ class fetch {
           file_{file},
           stream_{stream},
           options_{o},
-          progress_{state} {}
+          progress_{state},
+          digest_{conn, state} {}
 
     coro::task<attempt<downloaded>> run() {
         if (file_ != nullptr && options_.resume) {
@@ -85,7 +63,7 @@ class fetch {
             if (!more) break;
         }
         if (done) done = co_await verify();
-        if (done && file_ != nullptr) done = co_await finish(link_, *file_, options_.sync);
+        if (done && file_ != nullptr) done = co_await give_name();
         if (!done) {
             if (file_ != nullptr && !disk_failed_ &&
                 done.error().kind != transfer_error_kind::corrupted) {
@@ -93,7 +71,8 @@ class fetch {
             }
             co_return std::unexpected{done.error()};
         }
-        co_return downloaded{.bytes = have_, .resumed_from = resumed_from_, .sha256 = digest_};
+        co_return downloaded{
+            .bytes = have_, .resumed_from = resumed_from_, .sha256 = digest_.expected()};
     }
 
  private:
@@ -151,38 +130,16 @@ class fetch {
         }
         const auto location = response.head().field("location");
         if (status / 100 == 3 && location) {
-            auto redirected = follow_redirect(std::string{*location});
+            auto redirected = redirect_target(std::string{*location}, link_.options().authority);
             static_cast<void>(co_await why_refused(link_, response));
-            co_return redirected;
+            if (!redirected) co_return std::unexpected{redirected.error()};
+            target_ = std::move(*redirected);
+            co_return attempt<void>{};
         }
         auto why = co_await why_refused(link_, response);
         co_return std::unexpected{transfer_error{.kind = transfer_error_kind::failed,
                                                  .what = "the server refused it: " + why,
                                                  .may_pass = may_pass(status)}};
-    }
-
-    /// Follows a redirect to a path on the same server.
-    attempt<void> follow_redirect(const std::string& location) {
-        std::string next = location;
-        if (!location.starts_with('/')) {
-            const auto url = http::parse_url(location);
-            if (!url || url->authority != link_.options().authority) {
-                return failed("the server sends us elsewhere; get it from " +
-                              printable_part(location));
-            }
-            next = url->target();
-        } else if (location.starts_with("//")) {
-            return failed("the server sends us elsewhere; get it from " +
-                          printable_part("http:" + location));
-        }
-        const auto parsed_url = http::parse_url("http://" + link_.options().authority + next);
-        if (!parsed_url)
-            return failed("the server sends us to what is no place: " + printable_part(location));
-        if (parsed_url->path.ends_with('/')) {
-            return failed("it is a directory; name a file in it, or look at it in a browser");
-        }
-        target_ = parsed_url->target();
-        return {};
     }
 
     static std::unexpected<transfer_error> changed() {
@@ -224,7 +181,7 @@ class fetch {
             left_ = head.length;
             if (stream_ == nullptr) {
                 have_ = resumed_from_ = 0;
-                follower_.reset();
+                digest_.stop_following();
                 if (auto begun = file_->begin(is_strong(tag) ? tag : ""); !begun) {
                     disk_failed_ = true;
                     return of_disk("making a file", begun.error());
@@ -232,30 +189,15 @@ class fetch {
             }
             tag_ = is_strong(tag) ? tag : "";
         }
-        digest_ = std::nullopt;
-        read_digest(head);
-        if (stream_ == nullptr && (digest_ || head.chunked)) start_digest();
+        digest_.expect_none();
+        digest_.expect(head);
+        if (stream_ == nullptr && (digest_.expected() || head.chunked)) {
+            digest_.follow(file_->fd(), have_);
+        }
         progress_.start_at(have_);
         progress_.set_total(total.value_or(progress::unknown));
         progress_.enter(phase::moving);
         return {};
-    }
-
-    /// Starts a digest of the whole file on a thread that follows it, unless one runs already.
-    void start_digest() {
-        const auto base = have_ - progress_.moved();
-        if (follower_ && follower_base_ == base) return;
-        follower_.emplace(digest_pool_, file_->fd(), base, progress_.told());
-        follower_base_ = base;
-        follower_->start();
-    }
-
-    void read_digest(const http_response& head) {
-        const auto field = head.field("repr-digest");
-        if (!field) return;
-        if (const auto parsed = http::parse_repr_digest(*field); parsed && *parsed) {
-            digest_ = *parsed;
-        }
     }
 
     coro::task<attempt<void>> receive_body(http_response_reader& response) {
@@ -336,7 +278,7 @@ class fetch {
             co_return failed("the server sent a part of another length than it announced");
         }
         // A trailer may have the digest.
-        read_digest(response.head());
+        digest_.expect(response.head());
         link_.settle(response);
         co_return attempt<void>{};
     }
@@ -350,7 +292,7 @@ class fetch {
         if (piece.empty()) co_return attempt<void>{};
         result<std::size_t> written;
         if (stream_ != nullptr) {
-            sum_.add(as_bytes(piece));
+            digest_.add(as_bytes(piece));
             written = co_await stream_->send_all(piece);
         } else {
             written =
@@ -365,57 +307,25 @@ class fetch {
         co_return attempt<void>{};
     }
 
-    /// Digests the bytes that the follower has not read yet, while the disk writes.
-    coro::task<result<http::sha256_value>> digest_of_file() {
-        constexpr std::uint64_t slice = std::uint64_t{8} << 20;
-        const int file = file_->fd();
-        os::background_job disk;
-        auto left = follower_->left(have_);
-        progress_.checked().add(have_ - left);
-        if (options_.sync && left > slice) disk.start([file] { return write_out(file); });
-        // In slices, so that it can be cancelled and its progress is visible.
-        while (left > 0) {
-            const auto now = std::min(left, slice);
-            const auto work = [this, end = have_ - left + now] { return follower_->catch_up(end); };
-            auto read = co_await link_.readers().run(link_.engine(), work);
-            if (!read) co_return failure(read.error());
-            left -= now;
-            progress_.checked().add(now);
-            // On the blocking engine this wait is the only point at which a cancellation arrives.
-            if (!link_.engine().blocks()) continue;
-            auto yielded = co_await io::sleep_until{link_.engine(), io::clock::now()};
-            if (!yielded) co_return failure(yielded.error());
+    coro::task<attempt<void>> verify() {
+        if (!digest_.expected()) co_return attempt<void>{};
+        progress_.enter(phase::checking);
+        if (stream_ != nullptr) {
+            co_return digest_.compare(digest_.of_stream(), "do not use what was written");
         }
-        if (disk.started()) {
-            auto written =
-                co_await link_.readers().run(link_.engine(), [&] { return disk.wait(); });
-            if (!written) co_return failure(written.error());
+        auto actual = co_await digest_.of_file(have_, options_.sync);
+        if (!actual) {
+            disk_failed_ = true;
+            co_return of_disk("reading the file again", actual.error());
         }
-        co_return follower_->finish(have_);
+        co_return digest_.compare(*actual, "nothing was kept; get it again");
     }
 
-    coro::task<attempt<void>> verify() {
-        if (!digest_) co_return attempt<void>{};
-        progress_.enter(phase::checking);
-        http::sha256_value actual{};
-        if (stream_ != nullptr) {
-            actual = sum_.finish();
-        } else {
-            auto sum = co_await digest_of_file();
-            if (!sum) {
-                disk_failed_ = true;
-                co_return of_disk("reading the file again", sum.error());
-            }
-            actual = *sum;
-        }
-        if (actual == *digest_) co_return attempt<void>{};
-        co_return std::unexpected{transfer_error{
-            .kind = transfer_error_kind::corrupted,
-            .what = fmt::format("what arrived is not what was sent: its sha256 is {}, and the "
-                                "server's is {}; {}",
-                                http::to_hex(actual), http::to_hex(*digest_),
-                                stream_ != nullptr ? "do not use what was written"
-                                                   : "nothing was kept; get it again")}};
+    coro::task<attempt<void>> give_name() {
+        auto named = co_await link_.readers().run(link_.engine(),
+                                                  [&] { return file_->finish(options_.sync); });
+        if (!named) co_return of_disk("keeping the file", named.error());
+        co_return attempt<void>{};
     }
 
     link& link_;
@@ -429,31 +339,9 @@ class fetch {
     std::uint64_t resumed_from_ = 0;
     std::uint64_t skip_ = 0;             // bytes of the body that the stream has already
     std::optional<std::uint64_t> left_;  // bytes of the body, if known
-    std::optional<http::sha256_value> digest_;
-    sha256_sum sum_;  // of the bytes written to the stream
-    digest_pool digest_pool_;
-    std::optional<digest_follower> follower_;  // of the bytes written to the file
-    std::uint64_t follower_base_ = 0;
+    download_digest digest_;
     bool disk_failed_ = false;
 };
-
-/// Connects again, with retries.
-coro::task<attempt<void>> connect(link& conn, progress& state) {
-    conn.drop();
-    timeout retry{conn};
-    for (;;) {
-        state.enter(phase::connecting);
-        auto open = co_await conn.open();
-        if (open) {
-            state.start_at(0);
-            state.enter(phase::moving);
-            co_return open;
-        }
-        state.enter(phase::waiting);
-        const bool more = co_await retry.again(open.error(), 0);
-        if (!more) co_return open;
-    }
-}
 
 }  // namespace
 
@@ -467,51 +355,6 @@ coro::task<attempt<downloaded>> get_to(link& conn, std::string target, term::con
                                        progress& state) {
     fetch file{conn, std::move(target), nullptr, &into, {}, state};
     co_return co_await file.run();
-}
-
-coro::task<attempt<downloaded>> receive_file(link& conn, partial_file& into, download_options o,
-                                             progress& state) {
-    auto open = co_await connect(conn, state);
-    if (!open) co_return std::unexpected{open.error()};
-    if (auto begun = into.begin(""); !begun) co_return of_disk("making a file", begun.error());
-    auto got = co_await at_pace<std::uint64_t>(
-        conn.engine(), {.window = conn.options().timeout, .moved_before = state.moved()},
-        state.told(), [&] {
-            return transfer::receive_file(conn.options().receives, conn.peer(), {.file = into.fd()},
-                                          state.told());
-        });
-    conn.drop();
-    if (!got && is_of_disk(got.error())) co_return of_disk("writing the file", got.error());
-    if (!got) co_return of_connection("receiving the stream", got.error());
-    state.enter(phase::keeping);
-    auto named = co_await finish(conn, into, o.sync);
-    if (!named) co_return std::unexpected{named.error()};
-    co_return downloaded{.bytes = *got};
-}
-
-coro::task<attempt<downloaded>> receive_to(link& conn, term::console& into, progress& state) {
-    auto open = co_await connect(conn, state);
-    if (!open) co_return std::unexpected{open.error()};
-    std::vector<std::byte> buffer(step);
-    downloaded done;
-    for (;;) {
-        auto got = co_await io::with_timeout(conn.engine(), conn.peer().recv_into(buffer),
-                                             conn.options().timeout);
-        if (!got) {
-            conn.drop();
-            co_return of_connection("receiving the stream", got.error());
-        }
-        if (*got == 0) break;
-        auto written = co_await into.send_all(as_text(const_bytes{buffer}.first(*got)));
-        if (!written) {
-            conn.drop();
-            co_return of_disk("writing what came", written.error());
-        }
-        done.bytes += *got;
-        state.told().add(*got);
-    }
-    conn.drop();
-    co_return done;
 }
 
 }  // namespace sluice::files

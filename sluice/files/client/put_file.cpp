@@ -1,78 +1,26 @@
-// Implements uploads: asks how much the server has, sends the rest, verifies the response.
-#include "sluice/files/client/upload.hpp"
-
+// Implements put_file: asks how much the server has, sends the rest, verifies the response.
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <chrono>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "sluice/coro/context.hpp"
+#include "sluice/files/client/put_response.hpp"
+#include "sluice/files/client/upload.hpp"
 #include "sluice/files/digest.hpp"
 #include "sluice/files/pace.hpp"
 #include "sluice/http/range.hpp"
 #include "sluice/io/deadline.hpp"
-#include "sluice/wire/text.hpp"
 
 namespace sluice::files {
 namespace {
 
-using namespace std::chrono_literals;
-using http::http_response;
 using http::http_response_reader;
-
-// Bytes. Smaller bodies are sent without Expect: a question takes as long.
-constexpr std::uint64_t worth_asking = std::uint64_t{64} << 10;
-// RFC 9110, section 10.1.1: a server that does not support Expect waits for the body.
-constexpr io::duration wait_for_continue = 1s;
-// Factor of the timeout: a server that has all bytes may sync and check gigabytes.
-constexpr int commit_timeout_factor = 10;
 
 // Two connections that broke on OPTIONS mean: no parts.
 constexpr unsigned max_probes = 2;
-
-constexpr std::string_view agent = "User-Agent: sluice\r\n";
-
-std::optional<http::sha256_value> digest_in(const http_response& head) {
-    const auto field = head.field("repr-digest");
-    if (!field) return std::nullopt;
-    const auto parsed = http::parse_repr_digest(*field);
-    return parsed ? *parsed : std::nullopt;
-}
-
-transfer_error damaged(const std::string& why) {
-    return {.kind = transfer_error_kind::corrupted,
-            .what = "what arrived is not what was sent: " + why +
-                    "; if the file was not written to meanwhile, look for bad memory or disks"};
-}
-
-/// Whether the server has stored the file: a success (2xx), but neither "later" (202) nor a list of
-/// several (207, RFC 4918, section 11.1).
-bool is_stored(unsigned status) noexcept {
-    return status / 100 == 2 && status != 202 && status != 207;
-}
-
-/// The error for a response that refuses an upload.
-coro::task<transfer_error> refusal(link& conn, http_response_reader& response) {
-    const unsigned status = response.head().status;
-    std::string elsewhere;
-    if (const auto where = response.head().field("location"); where && status / 100 == 3) {
-        elsewhere = *where;
-    }
-    auto why = co_await why_refused(conn, response);
-    if (status == 422) co_return damaged("the server says " + why);
-    if (!elsewhere.empty()) {
-        co_return transfer_error{.kind = transfer_error_kind::failed,
-                                 .what = "the server sends us elsewhere; put it at " +
-                                         wire::printable(wire::truncate_utf8(elsewhere, 200))};
-    }
-    co_return transfer_error{.kind = transfer_error_kind::failed,
-                             .what = "the server refused it: " + why,
-                             .may_pass = may_pass(status)};
-}
 
 /// The SHA-256 of the source, read 8 MiB at a time, so that it can be cancelled. fault::ended where
 /// the file is shorter than the source says; errno of pread(2).
@@ -157,7 +105,7 @@ class put {
     [[nodiscard]] std::string head(std::uint64_t length) const {
         return fmt::format(
             "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Content-Length: {}\r\nRepr-Digest: {}\r\n", path_,
-            link_.options().authority, agent, length, http::format_repr_digest(digest_));
+            link_.options().authority, agent_field, length, http::format_repr_digest(digest_));
     }
 
     /// Asks whether the server takes files in parts, by a request that is safe (RFC 9110, section
@@ -165,8 +113,9 @@ class put {
     /// stored one (section 14.5).
     coro::task<attempt<void>> probe_parts() {
         ++probes_;
-        auto written = co_await link_.say(fmt::format("OPTIONS {} HTTP/1.1\r\nHost: {}\r\n{}\r\n",
-                                                      path_, link_.options().authority, agent));
+        auto written =
+            co_await link_.say(fmt::format("OPTIONS {} HTTP/1.1\r\nHost: {}\r\n{}\r\n", path_,
+                                           link_.options().authority, agent_field));
         attempt<http_response_reader> response =
             std::unexpected{written ? transfer_error{} : written.error()};
         if (written) response = co_await link_.answer(link_.options().timeout);
@@ -261,7 +210,7 @@ class put {
         if (!sent) co_return co_await explain_send_failure(sent.error(), response, from);
         progress_.enter(phase::keeping);
         auto answered = co_await link_.receive_head(
-            response, io::after(io::clock::now(), link_.options().timeout * commit_timeout_factor));
+            response, io::after(io::clock::now(), link_.options().commit_timeout()));
         if (!answered) co_return std::unexpected{answered.error()};
         co_return co_await check_response(response, from);
     }
@@ -355,240 +304,12 @@ class put {
     bool replaced_ = false;
 };
 
-/// Connects again, with retries.
-coro::task<attempt<void>> connect_to_upload(link& conn, progress& state) {
-    conn.drop();
-    timeout retry{conn};
-    for (;;) {
-        state.enter(phase::connecting);
-        auto open = co_await conn.open();
-        if (open) co_return open;
-        state.enter(phase::waiting);
-        const bool more = co_await retry.again(open.error(), 0);
-        if (!more) co_return open;
-    }
-}
-
-/// Sends the bytes of `from` as chunks (RFC 9112, section 7.1), then their digest. `done` has the
-/// result; on a failure, `broken` has the cause.
-coro::task<result<void>> send_chunks(link& conn, term::console& from, progress& state,
-                                     uploaded& done, std::optional<transfer_error>& broken) {
-    sha256_sum sum;
-    std::string chunk;
-    for (;;) {
-        auto piece = co_await from.recv();
-        if (!piece) {
-            broken = of_disk("reading what is to be sent", piece.error()).error();
-            co_return failure(piece.error());
-        }
-        const auto text = piece->text();
-        chunk = fmt::format("{:x}\r\n", text.size());
-        if (text.empty()) {
-            done.sha256 = sum.finish();
-            chunk += "Repr-Digest: " + http::format_repr_digest(*done.sha256) + "\r\n\r\n";
-        } else {
-            sum.add(as_bytes(text));
-            chunk += text;
-            chunk += "\r\n";
-        }
-        auto written = co_await conn.say(chunk);
-        if (!written) {
-            broken = written.error();
-            co_return failure(fault::ended);
-        }
-        if (text.empty()) co_return result<void>{};
-        done.bytes += text.size();
-        state.told().add(text.size());
-    }
-}
-
-/// While bytes are unsent, a close or the end of this process resets the connection: the peer would
-/// take an orderly end for the end of the file.
-void set_linger_reset(link& conn, bool on) noexcept {
-    const linger at_once{.l_onoff = on ? 1 : 0, .l_linger = 0};
-    ::setsockopt(conn.peer().fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
-
-/// Waits for the orderly end of the peer, which then has kept the bytes.
-coro::task<attempt<void>> wait_for_end(link& conn, progress& state) {
-    state.enter(phase::keeping);
-    set_linger_reset(conn, false);
-    conn.peer().shutdown_send();
-    const auto deadline =
-        io::after(io::clock::now(), conn.options().timeout * commit_timeout_factor);
-    std::array<std::byte, 4096> unread{};
-    for (;;) {
-        auto got =
-            co_await io::with_deadline(conn.engine(), conn.peer().recv_into(unread), deadline);
-        if (got && *got > 0) continue;
-        conn.drop();
-        if (got) co_return attempt<void>{};
-        if (got.error().is(ECONNRESET)) {
-            co_return failed(
-                "the other side had everything and did not keep it: it reset the connection; what "
-                "it has to say stands in its own log");
-        }
-        auto lost = of_connection("waiting until the other side has kept it", got.error());
-        // The peer may have kept the file: a retry could store it twice.
-        lost.error().may_pass = false;
-        co_return lost;
-    }
-}
-
-coro::task<attempt<uploaded>> stream_once(link& conn, upload_source source, progress& state) {
-    set_linger_reset(conn, true);
-    state.start_at(0);
-    state.enter(phase::moving);
-    auto sent = co_await at_pace<void>(
-        conn.engine(), {.window = conn.options().timeout, .moved_before = state.moved()},
-        state.told(), [&] {
-            return transfer::send_file(conn.options().sends, conn.peer(),
-                                       {.file = source.file, .offset = 0, .length = source.size},
-                                       state.told());
-        });
-    if (!sent) {
-        conn.drop();
-        if (sent.error() == fault::ended) {
-            co_return failed("the file became shorter while it was sent; nothing was kept");
-        }
-        if (is_of_disk(sent.error())) co_return of_disk("reading the file", sent.error());
-        co_return of_connection("sending the file", sent.error());
-    }
-    auto kept = co_await wait_for_end(conn, state);
-    if (!kept) co_return std::unexpected{kept.error()};
-    co_return uploaded{.bytes = source.size};
-}
-
-/// Connects, sends the head of an upload in chunks, and waits a moment for a refusal: no byte has
-/// been read yet of a source that can be read only once.
-coro::task<attempt<void>> offer_chunks(link& conn, std::string_view path, progress& state) {
-    for (bool expects = true;; expects = false) {
-        auto open = co_await connect_to_upload(conn, state);
-        if (!open) co_return open;
-        auto written = co_await conn.say(fmt::format(
-            "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Transfer-Encoding: chunked\r\n"
-            "Trailer: Repr-Digest\r\n{}\r\n",
-            path, conn.options().authority, agent, expects ? "Expect: 100-continue\r\n" : ""));
-        if (!written) co_return std::unexpected{written.error()};
-        if (!expects) co_return attempt<void>{};
-        bool silent = false;
-        auto early = co_await conn.answer(wait_for_continue, true, &silent);
-        if (!early && !silent) co_return std::unexpected{early.error()};
-        if (!early || early->head().status == 100) co_return attempt<void>{};
-        // Retry without Expect.
-        if (early->head().status == 417) continue;
-        auto why = co_await refusal(conn, *early);
-        conn.drop();
-        why.may_pass = false;
-        co_return std::unexpected{why};
-    }
-}
-
 }  // namespace
 
 coro::task<attempt<uploaded>> put_file(link& conn, upload_source source, std::string path,
                                        progress& state) {
     put file{conn, source, std::move(path), state};
     co_return co_await file.run();
-}
-
-coro::task<attempt<uploaded>> put_stream(link& conn, term::console& from, std::string path,
-                                         progress& state) {
-    auto offered = co_await offer_chunks(conn, path, state);
-    if (!offered) co_return std::unexpected{offered.error()};
-    state.start_at(0);
-    state.enter(phase::moving);
-    uploaded done;
-    std::optional<transfer_error> broken;
-    http_response_reader response;
-    const auto sent =
-        co_await conn.send_and_hear(send_chunks(conn, from, state, done, broken), response);
-    const auto& context = co_await coro::this_context();
-    attempt<void> answered;
-    const bool of_server = !broken || broken->kind == transfer_error_kind::unreachable;
-    if (!is_final(response) && of_server && !context.cancelled()) {
-        state.enter(phase::keeping);
-        answered = co_await conn.receive_head(
-            response,
-            io::after(io::clock::now(), sent ? conn.options().timeout * commit_timeout_factor
-                                             : io::duration{wait_for_continue}));
-    }
-    const bool refused = is_final(response) && response.head().status >= 300;
-    if (!sent && !refused) {
-        conn.drop();
-        if (broken) co_return std::unexpected{*broken};
-        co_return of_connection("sending", sent.error());
-    }
-    if (!answered) {
-        conn.drop();
-        co_return std::unexpected{answered.error()};
-    }
-    if (!is_stored(response.head().status)) {
-        auto why = co_await refusal(conn, response);
-        // Bytes that were read cannot be sent again.
-        conn.drop();
-        why.may_pass = false;
-        co_return std::unexpected{why};
-    }
-    const unsigned status = response.head().status;
-    const auto server_digest = digest_in(response.head());
-    auto body = co_await conn.body_of(response, worth_asking);
-    if (!body) conn.drop();
-    if (server_digest && *server_digest != *done.sha256) {
-        co_return std::unexpected{damaged("the server has sha256 " + http::to_hex(*server_digest))};
-    }
-    done.verified = server_digest.has_value();
-    done.replaced = status == 204;
-    co_return done;
-}
-
-coro::task<attempt<uploaded>> stream_file(link& conn, upload_source source, progress& state) {
-    state.set_total(source.size);
-    timeout retry{conn};
-    for (;;) {
-        conn.drop();
-        state.enter(phase::connecting);
-        auto open = co_await conn.open();
-        attempt<uploaded> done;
-        if (open) {
-            done = co_await stream_once(conn, source, state);
-        } else {
-            done = std::unexpected{open.error()};
-        }
-        if (done) co_return done;
-        state.enter(phase::waiting);
-        const bool more = co_await retry.again(done.error(), 0);
-        if (!more) co_return done;
-    }
-}
-
-coro::task<attempt<uploaded>> stream_all(link& conn, term::console& from, progress& state) {
-    auto open = co_await connect_to_upload(conn, state);
-    if (!open) co_return std::unexpected{open.error()};
-    set_linger_reset(conn, true);
-    state.start_at(0);
-    state.enter(phase::moving);
-    uploaded done;
-    for (;;) {
-        auto piece = co_await from.recv();
-        attempt<void> written;
-        if (!piece) {
-            written = of_disk("reading what is to be sent", piece.error());
-        } else if (!piece->empty()) {
-            written = co_await conn.say(piece->text());
-        } else {
-            break;
-        }
-        if (!written) {
-            conn.drop();
-            co_return std::unexpected{written.error()};
-        }
-        done.bytes += piece->text().size();
-        state.told().add(piece->text().size());
-    }
-    auto kept = co_await wait_for_end(conn, state);
-    if (!kept) co_return std::unexpected{kept.error()};
-    co_return done;
 }
 
 }  // namespace sluice::files

@@ -1,0 +1,60 @@
+// Implements receive_file and receive_to: downloads of a bare stream.
+#include <cstddef>
+#include <vector>
+
+#include "sluice/files/client/download.hpp"
+#include "sluice/files/pace.hpp"
+#include "sluice/io/deadline.hpp"
+
+namespace sluice::files {
+
+coro::task<attempt<downloaded>> receive_file(link& conn, partial_file& into, download_options o,
+                                             progress& state) {
+    auto open = co_await open_with_retries(conn, state);
+    if (!open) co_return std::unexpected{open.error()};
+    state.start_at(0);
+    state.enter(phase::moving);
+    if (auto begun = into.begin(""); !begun) co_return of_disk("making a file", begun.error());
+    auto got = co_await at_pace<std::uint64_t>(
+        conn.engine(), {.window = conn.options().timeout, .moved_before = state.moved()},
+        state.told(), [&] {
+            return transfer::receive_file(conn.options().receives, conn.peer(), {.file = into.fd()},
+                                          state.told());
+        });
+    conn.drop();
+    if (!got && is_of_disk(got.error())) co_return of_disk("writing the file", got.error());
+    if (!got) co_return of_connection("receiving the stream", got.error());
+    state.enter(phase::keeping);
+    auto named = co_await conn.readers().run(conn.engine(), [&] { return into.finish(o.sync); });
+    if (!named) co_return of_disk("keeping the file", named.error());
+    co_return downloaded{.bytes = *got};
+}
+
+coro::task<attempt<downloaded>> receive_to(link& conn, term::console& into, progress& state) {
+    auto open = co_await open_with_retries(conn, state);
+    if (!open) co_return std::unexpected{open.error()};
+    state.start_at(0);
+    state.enter(phase::moving);
+    std::vector<std::byte> buffer(std::size_t{256} << 10);
+    downloaded done;
+    for (;;) {
+        auto got = co_await io::with_timeout(conn.engine(), conn.peer().recv_into(buffer),
+                                             conn.options().timeout);
+        if (!got) {
+            conn.drop();
+            co_return of_connection("receiving the stream", got.error());
+        }
+        if (*got == 0) break;
+        auto written = co_await into.send_all(as_text(const_bytes{buffer}.first(*got)));
+        if (!written) {
+            conn.drop();
+            co_return of_disk("writing what came", written.error());
+        }
+        done.bytes += *got;
+        state.told().add(*got);
+    }
+    conn.drop();
+    co_return done;
+}
+
+}  // namespace sluice::files
