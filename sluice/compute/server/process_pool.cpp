@@ -79,7 +79,7 @@ struct process_pool::exchange : request, io::message, coro::cancel_hook, coro::r
 std::expected<std::unique_ptr<process_pool>, std::string> process_pool::make(
     process_pool_options o) {
     check(!o.command.empty() && o.count > 0, "a pool needs a command and a number");
-    if (!can_be_run(o.command.front())) {
+    if (!os::can_be_run(o.command.front())) {
         return std::unexpected{fmt::format(
             "there is no program '{}' that can be run; give a path, or a name that is in PATH",
             wire::printable(o.command.front()))};
@@ -201,7 +201,7 @@ void process_pool::wait(io::time_point until) {
         watched.push_back({.fd = m.program.output_to_watch(), .events = POLLIN, .revents = 0});
         watched.push_back({.fd = m.program.child().errors.get(), .events = POLLIN, .revents = 0});
         watched.push_back({.fd = m.program.input_to_watch(), .events = POLLOUT, .revents = 0});
-        watched.push_back({.fd = m.program.child().pidfd.get(), .events = POLLIN, .revents = 0});
+        watched.push_back({.fd = m.program.child().pidfd(), .events = POLLIN, .revents = 0});
     }
     const timespec left = io::time_left(until);
     if (::ppoll(watched.data(), watched.size(), until == io::never ? nullptr : &left, nullptr) < 0)
