@@ -10,15 +10,14 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <new>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/compute/server/pool_member.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/os/thread.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::compute {
@@ -100,13 +99,8 @@ void process_pool::start() {
     if (started_ || stop_at_ <= io::clock::now()) return;
     if (!wakeup_) wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wakeup_) return;
-    try {
-        supervisor_ = std::thread{[this] { supervise(); }};
-        started_ = true;
-    } catch (const std::system_error&) {
-        // The next question tries again.
-        return;
-    }
+    // Without a thread, the next question tries again.
+    started_ = os::start_thread(supervisor_, [this] { supervise(); });
 }
 
 coro::task<result<std::string>> process_pool::ask(io::engine& engine, std::string question,
@@ -148,7 +142,7 @@ void process_pool::stop(io::time_point when, io::time_point kill) noexcept {
 }
 
 void process_pool::join() noexcept {
-    if (supervisor_.joinable()) supervisor_.join();
+    if (supervisor_ && supervisor_->joinable()) supervisor_->join();
 }
 
 unsigned process_pool::running() const {
@@ -162,9 +156,6 @@ void process_pool::wake() const noexcept {
 }
 
 void process_pool::supervise() {
-    sigset_t all{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
     for (bool over = false; !over;) {
         try {
             over = supervise_once();
