@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "sluice/coro/scope.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/listener.hpp"

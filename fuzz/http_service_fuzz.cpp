@@ -23,6 +23,7 @@
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/event_log.hpp"
 #include "sluice/model/serve_connection.hpp"

@@ -11,6 +11,7 @@
 #include "sluice/io/barrier.hpp"          // IWYU pragma: export
 #include "sluice/io/deadline.hpp"         // IWYU pragma: export
 #include "sluice/io/engine.hpp"           // IWYU pragma: export
+#include "sluice/io/make_engine.hpp"      // IWYU pragma: export
 #include "sluice/io/offload.hpp"          // IWYU pragma: export
 #include "sluice/io/remote.hpp"           // IWYU pragma: export
 #include "sluice/io/run.hpp"              // IWYU pragma: export

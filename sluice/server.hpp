@@ -4,6 +4,7 @@
 
 #include "sluice/compute/server/compute.hpp"  // IWYU pragma: export
 #include "sluice/io.hpp"                      // IWYU pragma: export
+#include "sluice/model/make.hpp"              // IWYU pragma: export
 #include "sluice/model/model.hpp"             // IWYU pragma: export
 #include "sluice/model/serve.hpp"             // IWYU pragma: export
 #include "sluice/model/session.hpp"           // IWYU pragma: export

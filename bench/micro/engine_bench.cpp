@@ -14,6 +14,7 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/remote.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/io/shard.hpp"

@@ -24,6 +24,8 @@
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/io/engines/uring_probe.hpp"
+#include "sluice/io/make_engine.hpp"
+#include "sluice/model/make.hpp"
 
 namespace sluice::cli {
 namespace {

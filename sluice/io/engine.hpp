@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <string>
 #include <string_view>
 
 #include "sluice/base/intrusive_list.hpp"
@@ -258,20 +257,5 @@ class engine {
     time_point now_ = clock::now();
     std::unique_ptr<std::mt19937_64> random_;
 };
-
-/// The chosen engine, and the reason.
-struct engine_choice {
-    engine_kind kind = engine_kind::epoll;  ///< for make_engine()
-    /// Empty, or why io_uring is not used: a sentence for people.
-    std::string reason;
-};
-
-/// io_uring where it works, else epoll with the reason. Probes the kernel once per process.
-[[nodiscard]] const engine_choice& automatic_engine();
-
-/// Makes an engine for the calling thread. Errno of the kernel, such as EPERM for io_uring in many
-/// containers.
-[[nodiscard]] result<std::unique_ptr<engine>> make_engine(engine_kind kind,
-                                                          const engine_options& o = {});
 
 }  // namespace sluice::io

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 
 namespace sluice::io {

@@ -14,7 +14,6 @@
 #include <cerrno>
 #include <csignal>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 #include "sluice/base/pipe.hpp"
@@ -98,14 +97,15 @@ std::expected<child, std::string> child::start(const child_options& o) {
     if (process == 0) {
         exec_child(o, parent, pointers.data(), go->out.get(), out->in.get(), err->in.get());
     }
-    child made;
-    made.process_ = process;
+    auto adopted = os::child_process::adopt(process);
+    if (!adopted) return std::unexpected{"cannot start a process: " + adopted.error().message()};
+    child made{std::move(*adopted)};
     made.name_ = fmt::format(
         "sluice {}",
         fmt::join(o.words.begin(),
                   o.words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(o.words)), " "));
-    made.out_ = std::move(out->out);
-    made.err_ = std::move(err->out);
+    made.process_.output = std::move(out->out);
+    made.process_.errors = std::move(err->out);
     if (o.counted) {
         made.switches_ = count_switches(process);
         made.calls_ = count_calls(process);
@@ -117,44 +117,20 @@ std::expected<child, std::string> child::start(const child_options& o) {
     return made;
 }
 
-child::child(child&& other) noexcept
-    : process_{std::exchange(other.process_, 0)},
-      name_{std::move(other.name_)},
-      out_{std::move(other.out_)},
-      err_{std::move(other.err_)},
-      out_text_{std::move(other.out_text_)},
-      err_text_{std::move(other.err_text_)},
-      switches_{std::move(other.switches_)},
-      calls_{std::move(other.calls_)} {}
-
-child& child::operator=(child&& other) noexcept {
-    if (this == &other) return *this;
-    end();
-    process_ = std::exchange(other.process_, 0);
-    name_ = std::move(other.name_);
-    out_ = std::move(other.out_);
-    err_ = std::move(other.err_);
-    out_text_ = std::move(other.out_text_);
-    err_text_ = std::move(other.err_text_);
-    switches_ = std::move(other.switches_);
-    calls_ = std::move(other.calls_);
-    return *this;
-}
-
 child::~child() {
     end();
 }
 
 watched child::watch() const noexcept {
-    return {.process = process_, .switches = switches_.get(), .calls = calls_.get()};
+    return {.process = process_.pid(), .switches = switches_.get(), .calls = calls_.get()};
 }
 
 bool child::read_pipes(int stop, clock::time_point until) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
     if (left <= 0) return false;
-    std::array<pollfd, 3> all{pollfd{.fd = out_ ? out_.get() : -1, .events = POLLIN, .revents = 0},
-                              pollfd{.fd = err_ ? err_.get() : -1, .events = POLLIN, .revents = 0},
+    std::array<pollfd, 3> all{pollfd{.fd = process_.output.get(), .events = POLLIN, .revents = 0},
+                              pollfd{.fd = process_.errors.get(), .events = POLLIN, .revents = 0},
                               pollfd{.fd = stop, .events = POLLIN, .revents = 0}};
     if (::poll(all.data(), all.size(), static_cast<int>(left)) < 0 && errno != EINTR) return false;
     if (all[2].revents != 0) return false;
@@ -168,9 +144,9 @@ bool child::read_pipes(int stop, clock::time_point until) {
             from.reset();
         }
     };
-    read_from(out_, all[0], out_text_);
-    read_from(err_, all[1], err_text_);
-    return out_ || err_;
+    read_from(process_.output, all[0], out_text_);
+    read_from(process_.errors, all[1], err_text_);
+    return process_.output || process_.errors;
 }
 
 std::string child::describe_failure(const std::string& what) const {
@@ -191,17 +167,9 @@ std::expected<std::string, std::string> child::await_address(int stop,
         }
         if (!read_pipes(stop, until)) break;
     }
-    const bool gone = !out_ && !err_;
+    const bool gone = !process_.output && !process_.errors;
     return std::unexpected{
         describe_failure(gone ? "ended before it listened" : "did not begin to listen")};
-}
-
-int child::wait() {
-    int status = 0;
-    while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
-    }
-    process_ = 0;
-    return status;
 }
 
 std::expected<std::string, std::string> child::await_output(int stop,
@@ -209,36 +177,25 @@ std::expected<std::string, std::string> child::await_output(int stop,
     const auto until = clock::now() + timeout;
     while (read_pipes(stop, until)) {
     }
-    if (out_ || err_) {
+    if (process_.output || process_.errors) {
         const bool late = clock::now() >= until;
         auto reason = describe_failure(late ? "took too long" : "was interrupted");
         return std::unexpected{std::move(reason)};
     }
-    const int status = wait();
+    const int status = process_.reap();
     if (WIFSIGNALED(status)) return std::unexpected{describe_failure("was killed")};
     if (WEXITSTATUS(status) != 0) return std::unexpected{describe_failure("failed")};
     return std::move(out_text_);
 }
 
 void child::end() noexcept {
-    if (process_ <= 0) return;
+    if (!process_.is_to_be_reaped()) return;
     // The lab has no use for work that a server does on shutdown, such as hashing a received file.
     constexpr auto timeout = std::chrono::milliseconds{60};
-    constexpr auto pause = std::chrono::milliseconds{1};
-    ::kill(process_, SIGTERM);
-    const auto until = clock::now() + timeout;
-    for (;;) {
-        const pid_t gone = ::waitpid(process_, nullptr, WNOHANG);
-        if (gone == process_ || (gone < 0 && errno != EINTR)) break;
-        if (clock::now() >= until) {
-            // The kernel signals its children (PR_SET_PDEATHSIG in the fork model).
-            ::kill(process_, SIGKILL);
-            ::waitpid(process_, nullptr, 0);
-            break;
-        }
-        std::this_thread::sleep_for(pause);
-    }
-    process_ = 0;
+    process_.signal(SIGTERM);
+    // The kernel signals its children (PR_SET_PDEATHSIG in the fork model).
+    if (!process_.wait_for_end(timeout)) process_.signal(SIGKILL);
+    process_.reap();
 }
 
 std::string shell_words(const std::vector<std::string>& words) {

@@ -1,16 +1,15 @@
 // Runs a sluice command in a child process on given cores, with its output captured.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
-#include <cstdint>
 #include <expected>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sluice/base/fd.hpp"
 #include "sluice/lab/usage.hpp"
+#include "sluice/os/child_process.hpp"
 
 namespace sluice::lab {
 
@@ -30,8 +29,8 @@ class child {
  public:
     /// Starts the process. The error is a sentence without its full stop.
     [[nodiscard]] static std::expected<child, std::string> start(const child_options& o);
-    child(child&& other) noexcept;
-    child& operator=(child&& other) noexcept;
+    child(child&& other) noexcept = default;
+    child& operator=(child&&) = delete;
     child(const child&) = delete;
     child& operator=(const child&) = delete;
     /// Calls end().
@@ -53,17 +52,14 @@ class child {
     void end() noexcept;
 
  private:
-    child() = default;
+    explicit child(os::child_process started) noexcept : process_{std::move(started)} {}
     /// Reads once from the pipes that are readable. False when both have ended, at `until`, or when
     /// `stop` is readable.
     [[nodiscard]] bool read_pipes(int stop, std::chrono::steady_clock::time_point until);
     [[nodiscard]] std::string describe_failure(const std::string& what) const;
-    [[nodiscard]] int wait();
 
-    pid_t process_ = 0;
+    os::child_process process_;
     std::string name_;  // "sluice" and its first two arguments
-    unique_fd out_;
-    unique_fd err_;
     std::string out_text_;
     std::string err_text_;
     unique_fd switches_;

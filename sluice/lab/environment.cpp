@@ -19,6 +19,7 @@
 
 #include "sluice/base/sanitizer.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/make_engine.hpp"
 
 namespace sluice::lab {
 namespace {

@@ -21,19 +21,9 @@
 #include "sluice/io/epoll.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/run.hpp"
-#include "sluice/model/event.hpp"
-#include "sluice/model/fork.hpp"
-#include "sluice/model/pool.hpp"
-#include "sluice/model/sync.hpp"
-#include "sluice/model/thread.hpp"
 #include "sluice/net/listener.hpp"
 
 namespace sluice::model {
-namespace {
-
-using namespace std::chrono_literals;
-
-}  // namespace
 
 /// The listeners of models that accept on the server's engine. The event model's shards have their
 /// own.
@@ -311,28 +301,6 @@ coro::task<bool> server::pause() {
     if (stage_ != stage::serving) co_return false;
     auto slept = co_await io::sleep_for(engine_, retry_interval);
     co_return slept.has_value() && stage_ == stage::serving;
-}
-
-std::expected<std::unique_ptr<server>, std::string> make(kind which, io::engine& engine,
-                                                         std::vector<endpoint> endpoints,
-                                                         server_options o) {
-    const auto keeps_state = [](const endpoint& e) { return static_cast<bool>(e.state); };
-    if (which != kind::event && std::ranges::any_of(endpoints, keeps_state)) {
-        return std::unexpected{fmt::format(
-            "the model {} has no shards for a service that keeps state on them; use event",
-            to_text(which))};
-    }
-    switch (which) {
-        case kind::sync: return std::make_unique<sync>(engine, std::move(endpoints), std::move(o));
-        case kind::fork: return fork::make(engine, std::move(endpoints), std::move(o));
-        case kind::thread:
-            return std::make_unique<thread>(engine, std::move(endpoints), std::move(o));
-        case kind::pool: return std::make_unique<pool>(engine, std::move(endpoints), std::move(o));
-        case kind::event:
-            if (o.engine == io::engine_kind::blocking) o.engine = io::automatic_engine().kind;
-            return std::make_unique<event>(engine, std::move(endpoints), std::move(o));
-    }
-    return std::unexpected{"there is no such model"};
 }
 
 }  // namespace sluice::model

@@ -5,11 +5,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -183,10 +181,5 @@ void report_shortage(event_log& log, error why) noexcept;
 void report_lost(event_log& log, net::connection& peer, error why) noexcept;
 /// Reports that a connection was refused for the number of those from its address.
 void report_refused(event_log& log, int socket) noexcept;
-
-/// The endpoints listen; for the event model with several shards they share their ports
-/// (net::listen_options). The error is a sentence without its full stop.
-[[nodiscard]] std::expected<std::unique_ptr<server>, std::string> make(
-    kind which, io::engine& engine, std::vector<endpoint> endpoints, server_options o);
 
 }  // namespace sluice::model

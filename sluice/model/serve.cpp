@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <utility>
 
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/signal_handler.hpp"
+#include "sluice/model/make.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
 

@@ -7,6 +7,7 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/make_engine.hpp"
 
 namespace sluice::model {
 

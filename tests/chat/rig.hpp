@@ -28,6 +28,8 @@
 #include <vector>
 
 #include "sluice/chat/server/chat_service.hpp"
+#include "sluice/io/make_engine.hpp"
+#include "sluice/model/make.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/listener.hpp"
 #include "tests/support/engine_test.hpp"

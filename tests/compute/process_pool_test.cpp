@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sluice/io/engine.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 
 namespace sluice::compute {

@@ -9,6 +9,7 @@
 #include "sluice/coro/channel.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/listener.hpp"
 #include "tests/support/engine_test.hpp"

@@ -10,6 +10,7 @@
 
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
 #include "tests/support/steps.hpp"

@@ -13,6 +13,7 @@
 
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/send_registered.hpp"
 #include "sluice/io/registered_buffers.hpp"

@@ -10,6 +10,7 @@
 
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/remote.hpp"
 #include "sluice/net/connection.hpp"
 #include "tests/support/engine_test.hpp"

@@ -5,6 +5,7 @@
 
 #include "sluice/io/engine.hpp"
 #include "sluice/io/engines/uring_probe.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/ops/recv.hpp"
 #include "sluice/net/connection.hpp"
 #include "tests/support/engine_test.hpp"

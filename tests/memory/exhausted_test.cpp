@@ -9,6 +9,7 @@
 
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/dial.hpp"
 #include "sluice/net/framed.hpp"

@@ -22,6 +22,7 @@
 #include "sluice/files/server/raw_service.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/model/serve_connection.hpp"

@@ -13,6 +13,8 @@
 
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/io/make_engine.hpp"
+#include "sluice/model/make.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"

@@ -12,6 +12,7 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/connection_limit.hpp"
 #include "sluice/model/event_log.hpp"

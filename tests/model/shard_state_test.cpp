@@ -16,6 +16,8 @@
 
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/io/make_engine.hpp"
+#include "sluice/model/make.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/connection.hpp"

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "sluice/io/engines/uring_probe.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "tests/support/refuse_submits.hpp"
 
 namespace sluice::test {

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/offload.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/connection.hpp"

@@ -1,16 +1,14 @@
-// Implements member: the send operation from a room's log, and the member's private lines.
+// Implements member: what is sent next of a room's log and of the member's private lines.
 #include "sluice/chat/server/member.hpp"
 
 #include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <new>
 #include <utility>
 
 #include "sluice/chat/server/room.hpp"
-#include "sluice/io/ops/socket_call.hpp"
 #include "sluice/wire/framing.hpp"
 
 namespace sluice::chat {
@@ -21,13 +19,8 @@ constexpr std::size_t max_send = std::size_t{256} * 1024;
 
 }  // namespace
 
-// Without `prepare`, so that io_uring also attempts and waits for readiness: a send in the kernel
-// would read memory of the log that append() overwrites.
-const io::op_kind member::kind_{
-    .want = io::interest::out, .attempt = &attempt, .complete = &complete};
-
 member::member(member_host& host, net::connection& peer) noexcept
-    : op{kind_, peer.engine(), peer.fd()},
+    : send_pieces{peer.engine(), peer.fd()},
       progress_at{peer.engine().now()},
       host_{host},
       peer_{peer} {}
@@ -99,7 +92,7 @@ member::piece member::without_last_newline(piece p) const noexcept {
     return p;
 }
 
-member::piece member::next_piece() {
+member::piece member::choose_piece() {
     for (;;) {
         if (outbox_ && (outbox_->sent > 0 || between_lines())) {
             const auto rest = std::string_view{outbox_->text}.substr(outbox_->sent);
@@ -131,10 +124,14 @@ member::piece member::next_piece() {
     }
 }
 
-member::piece member::next_piece_or_end() noexcept {
+const_bytes member::next_piece() noexcept {
     if (broken_) return {};
     try {
-        return next_piece();
+        const piece p = choose_piece();
+        sending_to_ = p.to;
+        sending_own_ = p.own;
+        sending_unterminated_ = p.unterminated;
+        return as_bytes(p.bytes);
     } catch (const std::bad_alloc&) {
         give_up();
         return {};
@@ -206,55 +203,27 @@ void member::hang_up() noexcept {
     ::shutdown(fd(), SHUT_RDWR);
 }
 
-void member::deliver() noexcept {
-    if (in_flight() || broken_ || is_shut()) return;
-    // Without a waiter; complete() handles the result.
-    static_cast<void>(owner().submit(*this));
-}
-
 bool member::made_progress() noexcept {
     return std::exchange(progressed_, false) || !in_flight();
 }
 
-int member::attempt(op& o) noexcept {
-    auto& self = static_cast<member&>(o);
-    // The last send was short, so another one would return EAGAIN.
-    if (std::exchange(self.short_send_, false)) return -EAGAIN;
-    const piece p = self.next_piece_or_end();
-    self.sending_ = static_cast<std::uint32_t>(p.bytes.size());
-    self.sending_to_ = p.to;
-    self.sending_own_ = p.own;
-    self.sending_unterminated_ = p.unterminated;
-    if (p.bytes.empty()) return 0;
-    const auto n = io::call_send(o.fd(), as_bytes(p.bytes), MSG_DONTWAIT | MSG_NOSIGNAL);
-    return n < 0 ? -errno : static_cast<int>(n);
+void member::on_sent(std::size_t n, bool whole) noexcept {
+    progressed_ = true;
+    host_.counted().sent_bytes += n;
+    unterminated_ = whole && sending_unterminated_;
+    if (!sending_own_) {
+        cursor_ = whole ? sending_to_ : cursor_ + n;
+    } else if (whole) {
+        outbox_.reset();
+    } else {
+        outbox_->sent += n;
+    }
 }
 
-io::verdict member::complete(op& o, const io::completion& c) noexcept {
-    auto& self = static_cast<member&>(o);
-    self.set_raw_result(c.result);
-    if (c.result < 0) {
-        if (c.result != -ECANCELED && !self.broken_) {
-            ++self.host_.counted().broken;
-            self.hang_up();
-        }
-        return io::verdict::done;
-    }
-    const auto n = static_cast<std::uint32_t>(c.result);
-    if (n == 0) return io::verdict::done;
-    self.progressed_ = true;
-    self.host_.counted().sent_bytes += n;
-    const bool whole = n == self.sending_;
-    self.short_send_ = !whole;
-    self.unterminated_ = whole && self.sending_unterminated_;
-    if (!self.sending_own_) {
-        self.cursor_ = whole ? self.sending_to_ : self.cursor_ + n;
-    } else if (whole) {
-        self.outbox_.reset();
-    } else {
-        self.outbox_->sent += n;
-    }
-    return whole && self.next_piece_or_end().bytes.empty() ? io::verdict::done : io::verdict::again;
+void member::on_send_error() noexcept {
+    if (broken_) return;
+    ++host_.counted().broken;
+    hang_up();
 }
 
 }  // namespace sluice::chat

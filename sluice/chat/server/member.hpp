@@ -1,7 +1,6 @@
-// Defines member: a chat member's cursor into its room's log, and its send operation.
+// Defines member: a chat member's cursor into its room's log, as a source of what is sent to it.
 #pragma once
 
-#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,12 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/base/bytes.hpp"
 #include "sluice/base/intrusive_list.hpp"
-#include "sluice/base/result.hpp"
 #include "sluice/chat/server/directory.hpp"
 #include "sluice/chat/server/limits.hpp"
 #include "sluice/chat/server/log.hpp"
-#include "sluice/io/op.hpp"
+#include "sluice/io/ops/send_pieces.hpp"
+#include "sluice/io/timer.hpp"
 #include "sluice/net/connection.hpp"
 
 namespace sluice::chat {
@@ -52,7 +52,7 @@ class member_host {
 /// Sends all output of a member: from the log of its room without a copy, or from its private
 /// lines, never in the middle of a line of the other kind. Submitted without a waiter whenever
 /// there is output. Thread of its shard.
-class member final : public io::op,
+class member final : public io::send_pieces<member>,
                      public list_hook<room_members_tag>,
                      public list_hook<waiting_members_tag> {
  public:
@@ -111,11 +111,10 @@ class member final : public io::op,
     /// hang_up() for lack of memory, which is counted.
     void give_up() noexcept;
 
-    /// Submits the send, unless it is in flight.
-    void deliver() noexcept;
-    /// `co_await m.rest_sent()` waits until all output is sent. The error of send(2);
-    /// fault::cancelled.
-    [[nodiscard]] auto rest_sent() noexcept { return rest_awaiter{*this}; }
+    /// Begins to send, unless it is sending.
+    void deliver() noexcept {
+        if (!broken_) send_pending();
+    }
 
     /// True if the peer has accepted bytes since the last call, or no output waits.
     [[nodiscard]] bool made_progress() noexcept;
@@ -123,19 +122,7 @@ class member final : public io::op,
     io::time_point progress_at;
 
  private:
-    struct rest_awaiter {
-        member& owner;
-        [[nodiscard]] static bool await_ready() noexcept { return false; }
-        template <class Promise>
-        bool await_suspend(std::coroutine_handle<Promise> h) const noexcept {
-            return owner.begin_wait(h, h.promise().current_context());
-        }
-        [[nodiscard]] result<void> await_resume() const noexcept {
-            if (owner.raw_result() < 0) return failure(error_of(owner.raw_result()));
-            return {};
-        }
-        void cancel() const noexcept { owner.cancel(); }
-    };
+    friend io::send_pieces<member>;
     struct private_lines {
         std::string text;
         std::size_t sent = 0;
@@ -148,8 +135,10 @@ class member final : public io::op,
         bool unterminated = false;  // without the newline at its end
     };
 
-    [[nodiscard]] piece next_piece();
-    [[nodiscard]] piece next_piece_or_end() noexcept;
+    [[nodiscard]] const_bytes next_piece() noexcept;
+    void on_sent(std::size_t n, bool whole) noexcept;
+    void on_send_error() noexcept;
+    [[nodiscard]] piece choose_piece();
     [[nodiscard]] position skip_hidden() noexcept;
     [[nodiscard]] piece without_last_newline(piece p) const noexcept;
     [[nodiscard]] bool between_lines() const noexcept;
@@ -165,9 +154,6 @@ class member final : public io::op,
     void send_late_newline() noexcept;
     void keep_rest_of_line() noexcept;
     void report_missed();
-    static int attempt(op& o) noexcept;
-    static io::verdict complete(op& o, const io::completion& c) noexcept;
-    static const io::op_kind kind_;
 
     member_host& host_;
     net::connection& peer_;
@@ -180,9 +166,7 @@ class member final : public io::op,
     position flush_end_ = 0;  // flush_and_close() sends the lines before it
     std::size_t missed_ = 0;  // lines skipped and not reported yet
     position sending_to_ = 0;
-    std::uint32_t sending_ = 0;  // bytes
     bool sending_own_ = false;
-    bool short_send_ = false;  // the last send was short
     bool terminated_ = true;
     bool sending_unterminated_ = false;  // without the newline at its end
     bool unterminated_ = false;          // the last message was sent without one

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/compute/server/child_process.hpp"
 #include "sluice/compute/server/log_budget.hpp"
 #include "sluice/compute/server/reply_parser.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/os/child_process.hpp"
 
 namespace sluice::compute {
 
@@ -39,7 +39,7 @@ class line_program {
     };
 
     /// `max_line`: the longest answer, in bytes.
-    line_program(child_process started, std::size_t max_line) noexcept
+    line_program(os::child_process started, std::size_t max_line) noexcept
         : child_{std::move(started)}, parser_{max_line} {}
 
     /// Begins to write a question. Only while idle.
@@ -70,8 +70,10 @@ class line_program {
     [[nodiscard]] io::time_point output_at() const noexcept { return output_at_; }
     /// When it closed its stdin or stdout, as a program that ends does; else io::never.
     [[nodiscard]] io::time_point closed_at() const noexcept { return closed_at_; }
-    [[nodiscard]] const child_process& child() const noexcept { return child_; }
-    [[nodiscard]] pid_t pid() const noexcept { return child_.pid; }
+    [[nodiscard]] const os::child_process& child() const noexcept { return child_; }
+    [[nodiscard]] pid_t pid() const noexcept { return child_.pid(); }
+    /// Waits for its end; the status of waitpid(2). Once.
+    int reap() noexcept { return child_.reap(); }
 
     /// Descriptors for poll(2); -1 if there is nothing to wait for.
     [[nodiscard]] int input_to_watch() const noexcept {
@@ -83,7 +85,7 @@ class line_program {
     void write_some(std::string_view bytes, io::time_point now) noexcept;
     void mark_closed(io::time_point now) noexcept;
 
-    child_process child_;
+    os::child_process child_;
     reply_parser parser_;
     phase phase_ = phase::idle;
     bool has_answered_ = false;

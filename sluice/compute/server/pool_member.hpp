@@ -27,7 +27,7 @@ struct process_pool::request {
 
 /// A program of the pool. Guarded by the pool's mutex; only the supervisor thread uses `program`.
 struct process_pool::member {
-    member(child_process started, std::size_t max_line) noexcept
+    member(os::child_process started, std::size_t max_line) noexcept
         : program{std::move(started), max_line} {}
 
     line_program program;

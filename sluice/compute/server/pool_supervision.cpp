@@ -1,6 +1,5 @@
 // Implements process_pool: when a program is started, replaced, killed and reaped.
 #include <fmt/format.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <chrono>
@@ -203,8 +202,7 @@ void process_pool::on_child_exit(programs::iterator which, io::time_point now) {
     // Kills its descendants. The group's number cannot be reused until the leader is reaped.
     m.program.child().signal_group(SIGKILL);
     if (options_.guard != nullptr) options_.guard->forget(m.program.pid());
-    int status = 0;
-    ::waitpid(m.program.pid(), &status, 0);
+    const int status = m.program.reap();
     const bool is_leaving = m.program.current_phase() == phase::leaving;
     m.was_asked = m.was_asked || m.program.current_phase() == phase::asked;
     if (m.program.current_phase() == phase::writing) requeue(m);
@@ -235,7 +233,7 @@ void process_pool::report_exit(const member& m, int status, bool unasked, io::du
             ? std::string{"at once"}
             : fmt::format("in {} ms",
                           std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
-    const auto how = how_it_ended(status);
+    const auto how = os::how_it_ended(status);
     if (m.killed) {
         report_limited(now, fmt::format("{} was killed, as {}: it {}", name_of(m), m.why, how));
     } else if (unasked) {
@@ -274,7 +272,7 @@ void process_pool::spawn(io::time_point now) {
         if (std::getenv(each) == nullptr) more.push_back(std::string{each} + "=0");
     }
     while (running_count() < options_.count) {
-        auto started = child_process::start(options_.command, more);
+        auto started = os::child_process::start(options_.command, more);
         if (!started) {
             ++failures_;
             retry_ = io::after(now, longest_pause);
@@ -282,7 +280,7 @@ void process_pool::spawn(io::time_point now) {
                                             options_.command.front(), started.error().message()));
             return;
         }
-        if (options_.guard != nullptr) options_.guard->watch(started->pid);
+        if (options_.guard != nullptr) options_.guard->watch(started->pid());
         ++counters_->started;
         programs_.emplace_back(std::move(*started), options_.max_line);
     }

@@ -10,15 +10,14 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <new>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/compute/server/pool_member.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/os/thread.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::compute {
@@ -80,7 +79,7 @@ std::expected<std::unique_ptr<process_pool>, std::string> process_pool::make(
     process_pool_options o) {
     check(!o.command.empty() && o.count > 0,
           "a process pool needs a command and at least one process");
-    if (!can_be_run(o.command.front())) {
+    if (!os::can_be_run(o.command.front())) {
         return std::unexpected{fmt::format(
             "there is no program '{}' that can be run; give a path, or a name that is in PATH",
             wire::printable(o.command.front()))};
@@ -101,13 +100,8 @@ void process_pool::start() {
     if (started_ || stop_at_ <= io::clock::now()) return;
     if (!wakeup_) wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wakeup_) return;
-    try {
-        supervisor_ = std::thread{[this] { supervise(); }};
-        started_ = true;
-    } catch (const std::system_error&) {
-        // The next question tries again.
-        return;
-    }
+    // Without a thread, the next question tries again.
+    started_ = os::start_thread(supervisor_, [this] { supervise(); });
 }
 
 coro::task<result<std::string>> process_pool::ask(io::engine& engine, std::string question,
@@ -149,7 +143,7 @@ void process_pool::stop(io::time_point when, io::time_point kill) noexcept {
 }
 
 void process_pool::join() noexcept {
-    if (supervisor_.joinable()) supervisor_.join();
+    if (supervisor_ && supervisor_->joinable()) supervisor_->join();
 }
 
 unsigned process_pool::running() const {
@@ -163,9 +157,6 @@ void process_pool::wake() const noexcept {
 }
 
 void process_pool::supervise() {
-    sigset_t all{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
     for (bool over = false; !over;) {
         try {
             over = supervise_once();
@@ -202,7 +193,7 @@ void process_pool::wait(io::time_point until) {
         watched.push_back({.fd = m.program.output_to_watch(), .events = POLLIN, .revents = 0});
         watched.push_back({.fd = m.program.child().errors.get(), .events = POLLIN, .revents = 0});
         watched.push_back({.fd = m.program.input_to_watch(), .events = POLLOUT, .revents = 0});
-        watched.push_back({.fd = m.program.child().pidfd.get(), .events = POLLIN, .revents = 0});
+        watched.push_back({.fd = m.program.child().pidfd(), .events = POLLIN, .revents = 0});
     }
     const timespec left = io::time_left(until);
     if (::ppoll(watched.data(), watched.size(), until == io::never ? nullptr : &left, nullptr) < 0)

@@ -11,6 +11,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -163,7 +164,7 @@ class process_pool {
     };
     std::vector<log_line> log_lines_;  // written without the mutex held
     unique_fd wakeup_;
-    std::thread supervisor_;
+    std::optional<std::thread> supervisor_;
 };
 
 }  // namespace sluice::compute

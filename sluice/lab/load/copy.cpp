@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "sluice/io/engine.hpp"
+#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/lab/load/parts.hpp"
 #include "sluice/wire/text.hpp"

@@ -1,8 +1,9 @@
-// Implements child_process with posix_spawn(3) and pidfd_open(2).
-#include "sluice/compute/server/child_process.hpp"
+// Implements child_process over posix_spawn(3), pidfd_open(2) and waitpid(2).
+#include "sluice/os/child_process.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,7 +11,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -18,19 +18,13 @@
 #include <string_view>
 #include <utility>
 
-namespace sluice::compute {
+#include "sluice/base/pipe.hpp"
+
+namespace sluice::os {
 namespace {
 
-struct pipe_ends {
-    unique_fd read;
-    unique_fd write;
-};
-
-result<pipe_ends> make_pipe() noexcept {
-    std::array<int, 2> fds{};
-    if (::pipe2(fds.data(), O_CLOEXEC) != 0) return failure_of(errno);
-    return pipe_ends{unique_fd{fds[0]}, unique_fd{fds[1]}};
-}
+// The default capacity of a pipe (pipe(7)).
+constexpr std::size_t pipe_size = std::size_t{64} * 1024;
 
 void set_nonblocking(const unique_fd& fd) noexcept {
     ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
@@ -117,43 +111,70 @@ std::vector<std::string> environment_with(const std::vector<std::string>& extra)
 
 result<child_process> child_process::start(const std::vector<std::string>& command,
                                            const std::vector<std::string>& extra) {
-    auto in = make_pipe();
-    auto out = make_pipe();
-    auto err = make_pipe();
+    // One page is one slot, and a pipe is writable while a slot is free: with one slot, poll(2)
+    // reports when the reader has read all of it (pipe(7), F_SETPIPE_SZ).
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    auto in = pipe_ends::create(page);
+    auto out = pipe_ends::create(pipe_size);
+    auto err = pipe_ends::create(pipe_size);
     for (const auto* each : {&in, &out, &err}) {
         if (!*each) return failure(each->error());
     }
-    // One page is one slot, and a pipe is writable while a slot is free: with one slot, poll(2)
-    // reports when the reader has read all of it (pipe(7), F_SETPIPE_SZ).
-    const auto page = ::sysconf(_SC_PAGESIZE);
-    if (::fcntl(in->write.get(), F_SETPIPE_SZ, page) != page) return failure_of(errno);
+    if (in->capacity != page) return failure_of(EBUSY);
     spawn_arguments arguments;
-    arguments.redirect(in->read, STDIN_FILENO);
-    arguments.redirect(out->write, STDOUT_FILENO);
-    arguments.redirect(err->write, STDERR_FILENO);
+    arguments.redirect(in->out, STDIN_FILENO);
+    arguments.redirect(out->in, STDOUT_FILENO);
+    arguments.redirect(err->in, STDERR_FILENO);
     arguments.close_others();
     arguments.set_group_and_signals();
     const auto pid = arguments.run(command, environment_with(extra));
     if (!pid) return failure(pid.error());
-    child_process started{.pid = *pid,
-                          .pidfd = unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))},
-                          .input = std::move(in->write),
-                          .output = std::move(out->read),
-                          .errors = std::move(err->read)};
-    for (const auto* each : {&started.input, &started.output, &started.errors}) {
+    auto started = adopt(*pid);
+    if (!started) return started;
+    started->input = std::move(in->in);
+    started->output = std::move(out->out);
+    started->errors = std::move(err->out);
+    for (const auto* each : {&started->input, &started->output, &started->errors}) {
         set_nonblocking(*each);
-    }
-    if (!started.pidfd) {
-        const int why = errno;
-        started.signal_group(SIGKILL);
-        ::waitpid(*pid, nullptr, 0);
-        return failure_of(why);
     }
     return started;
 }
 
+result<child_process> child_process::adopt(pid_t pid) noexcept {
+    child_process adopted{pid};
+    adopted.pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!adopted.pidfd_) return failure_of(errno);
+    return adopted;
+}
+
+child_process::~child_process() {
+    if (!to_reap_) return;
+    signal(SIGKILL);
+    reap();
+}
+
+void child_process::signal(int signal) const noexcept {
+    if (to_reap_) ::kill(pid_, signal);
+}
+
 void child_process::signal_group(int signal) const noexcept {
-    if (pid > 0) ::kill(-pid, signal);
+    if (to_reap_) ::kill(-pid_, signal);
+}
+
+bool child_process::wait_for_end(std::chrono::milliseconds timeout) const noexcept {
+    pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+    int n = 0;
+    while ((n = ::poll(&ended, 1, static_cast<int>(timeout.count()))) < 0 && errno == EINTR) {
+    }
+    return n > 0;
+}
+
+int child_process::reap() noexcept {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    to_reap_ = false;
+    return status;
 }
 
 bool can_be_run(const std::string& name) {
@@ -177,4 +198,4 @@ std::string how_it_ended(int status) {
     return fmt::format("ended with status {}", WEXITSTATUS(status));
 }
 
-}  // namespace sluice::compute
+}  // namespace sluice::os

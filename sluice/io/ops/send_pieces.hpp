@@ -1,0 +1,105 @@
+// Operation that sends what a source has, asking it for the next piece before each send(2).
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "sluice/base/bytes.hpp"
+#include "sluice/base/result.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/io/op.hpp"
+#include "sluice/io/ops/socket_call.hpp"
+
+namespace sluice::io {
+
+/// Base class of a source of output. The operation is over when the source has nothing more, and is
+/// begun again by send_pending(), which needs no coroutine, or by a coroutine that awaits its end.
+/// Without a counterpart in io_uring, whose kernel would read a piece while the source goes on.
+///
+/// `Source` derives from it. Its functions may be private, with this class as a friend:
+///
+/// * `const_bytes next_piece() noexcept`: what is to be sent next, less than 4 GiB, valid until the
+///   source is used again; empty if there is nothing.
+/// * `void on_sent(std::size_t n, bool whole) noexcept`: `n` bytes of that piece were sent, or the
+///   whole of it.
+/// * `void on_send_error() noexcept`: the connection is broken.
+template <class Source>
+class send_pieces : public op {
+ public:
+    /// Begins to send, unless it is in flight or shut.
+    void send_pending() noexcept {
+        if (in_flight() || is_shut()) return;
+        // Without a waiter; complete() handles the result.
+        static_cast<void>(owner().submit(*this));
+    }
+    /// `co_await s.rest_sent()` sends until the source has nothing more. The error of send(2);
+    /// fault::cancelled.
+    [[nodiscard]] auto rest_sent() noexcept { return rest_awaiter{*this}; }
+
+ protected:
+    send_pieces(engine& owner, int fd) noexcept : op{kind_, owner, fd} {}
+
+ private:
+    struct rest_awaiter {
+        send_pieces& owner;
+        [[nodiscard]] static bool await_ready() noexcept { return false; }
+        template <class Promise>
+        bool await_suspend(std::coroutine_handle<Promise> h) const noexcept {
+            return owner.begin_wait(h, h.promise().current_context());
+        }
+        [[nodiscard]] result<void> await_resume() const noexcept {
+            if (owner.raw_result() < 0) return failure(error_of(owner.raw_result()));
+            return {};
+        }
+        void cancel() const noexcept { owner.cancel(); }
+    };
+
+    static Source& source_of(op& o) noexcept { return static_cast<Source&>(o); }
+    static int attempt(op& o) noexcept;
+    static verdict complete(op& o, const completion& c) noexcept;
+    static const op_kind kind_;
+
+    // Says that the last send was short: a flag would not fit into the padding of op.
+    static constexpr std::uint32_t was_short = ~0U;
+
+    std::uint32_t asked_ = 0;  // bytes of the last piece, or was_short
+};
+
+template <class Source>
+const op_kind send_pieces<Source>::kind_{
+    .want = interest::out, .attempt = &attempt, .complete = &complete};
+
+template <class Source>
+int send_pieces<Source>::attempt(op& o) noexcept {
+    send_pieces& self = source_of(o);
+    // Another send would return EAGAIN.
+    if (std::exchange(self.asked_, 0) == was_short) return -EAGAIN;
+    const const_bytes piece = source_of(o).next_piece();
+    self.asked_ = static_cast<std::uint32_t>(piece.size());
+    if (piece.empty()) return 0;
+    const auto n = call_send(o.fd(), piece, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return n < 0 ? -errno : static_cast<int>(n);
+}
+
+template <class Source>
+verdict send_pieces<Source>::complete(op& o, const completion& c) noexcept {
+    send_pieces& self = source_of(o);
+    self.set_raw_result(c.result);
+    if (c.result < 0) {
+        if (c.result != -ECANCELED) source_of(o).on_send_error();
+        return verdict::done;
+    }
+    const auto n = static_cast<std::uint32_t>(c.result);
+    if (n == 0) return verdict::done;
+    const bool whole = n == self.asked_;
+    if (!whole) self.asked_ = was_short;
+    source_of(o).on_sent(n, whole);
+    return whole && source_of(o).next_piece().empty() ? verdict::done : verdict::again;
+}
+
+}  // namespace sluice::io
