@@ -31,10 +31,11 @@ class frame_store {
     void* take(std::size_t index) noexcept { return classes_[index].pop(); }
     bool put(std::size_t index, void* frame) noexcept { return classes_[index].push(frame); }
 
-    void empty() noexcept {
-        for (auto& c : classes_) {
-            while (void* frame = c.pop()) ::operator delete(frame);
-        }
+    /// Empties the store once per request number.
+    void apply_request(std::uint32_t request) noexcept {
+        if (request == applied_request_) return;
+        applied_request_ = request;
+        empty();
     }
 
  private:
@@ -57,11 +58,17 @@ class frame_store {
             return true;
         }
     };
+    void empty() noexcept {
+        for (auto& c : classes_) {
+            while (void* frame = c.pop()) ::operator delete(frame);
+        }
+    }
 
     std::array<size_class, classes> classes_{};
+    std::uint32_t applied_request_ = 0;
 };
 
-std::atomic<bool> keeps_free_frames = true;
+std::atomic<std::uint32_t> release_requests;  // calls of give_back_free_frames()
 
 thread_local frame_store store;
 
@@ -85,18 +92,14 @@ void* allocate_frame(std::size_t size) noexcept {
 void free_frame(void* frame, std::size_t size) noexcept {
     const std::size_t index = class_of(size);
     if (recycle && index < classes) {
-        if (!keeps_free_frames.load(std::memory_order_relaxed)) {
-            store.empty();
-        } else if (store.put(index, frame)) {
-            return;
-        }
+        store.apply_request(release_requests.load(std::memory_order_relaxed));
+        if (store.put(index, frame)) return;
     }
     ::operator delete(frame);
 }
 
-void keep_free_frames(bool keep) noexcept {
-    keeps_free_frames.store(keep, std::memory_order_relaxed);
-    if (!keep) store.empty();
+void give_back_free_frames() noexcept {
+    store.apply_request(release_requests.fetch_add(1, std::memory_order_relaxed) + 1);
 }
 
 }  // namespace sluice::coro

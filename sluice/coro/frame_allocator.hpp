@@ -13,9 +13,8 @@ namespace sluice::coro {
 /// of the calling thread, which are bounded.
 void free_frame(void* frame, std::size_t size) noexcept;
 
-/// Whether free_frame() keeps memory from now on, on all threads. While it does not, the free lists
-/// of this thread are empty, and those of each other thread after it has freed a frame: a few small
-/// frames keep whole pages from malloc_trim(3). Any thread.
-void keep_free_frames(bool keep) noexcept;
+/// Empties the free lists of this thread, and those of each other thread when it next frees a
+/// frame: a few small frames keep whole pages from malloc_trim(3). Any thread.
+void give_back_free_frames() noexcept;
 
 }  // namespace sluice::coro

@@ -76,12 +76,14 @@ bool buffer_pool::grow() noexcept {
 void buffer_pool::shrink() noexcept {
     const std::uint32_t needed =
         std::max(options_.at_first, std::bit_ceil(std::exchange(most_leased_, leased_) * 2));
-    if (leased_ > 0 || needed >= in_use_) return;
+    keeps_more_ = leased_ > 0 || needed >= in_use_;
+    if (keeps_more_) return;
     std::uint32_t first = 0;
     if (ring_ == nullptr) {
         first = needed;
         free_ = -1;
         in_use_ = needed;
+        keeps_more_ = needed > options_.at_first;
         for (std::uint32_t id = 0; id < needed; ++id) offer(static_cast<int>(id));
     }
     // From the first page that holds no byte of a kept buffer.

@@ -48,10 +48,10 @@ class buffer_pool {
     void give_back(int id) noexcept;
     /// Puts more buffers in use. False if all are in use already.
     bool grow() noexcept;
-    /// True if shrink() may have memory to give back: more buffers are in use than at first, and
-    /// some were leased since the last call.
+    /// True if shrink() may have memory to give back, now or later: more buffers are in use than at
+    /// first, and some were leased since it last gave all back.
     [[nodiscard]] bool has_grown() const noexcept {
-        return in_use_ > options_.at_first && most_leased_ > 0;
+        return in_use_ > options_.at_first && (most_leased_ > 0 || keeps_more_);
     }
     /// While none is leased, and if far fewer were needed since the last call than are in use:
     /// returns the memory of the others to the kernel (madvise(2), MADV_DONTNEED). Published
@@ -96,6 +96,7 @@ class buffer_pool {
     std::uint32_t in_use_ = 0;
     std::uint32_t leased_ = 0;
     std::uint32_t most_leased_ = 0;  // since the last shrink()
+    bool keeps_more_ = false;        // the last shrink() left memory for a later one
     std::uint64_t waits_ = 0;
     io_uring_buf_ring* ring_ = nullptr;
     coro::resumable_list waiting_;

@@ -13,6 +13,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/shard.hpp"
 #include "sluice/model/hand_over.hpp"
+#include "sluice/model/memory_trimmer.hpp"
 #include "sluice/model/serve_connection.hpp"
 #include "sluice/model/stop_relay.hpp"
 #include "sluice/net/address.hpp"
@@ -79,6 +80,7 @@ class event::share : io::message {
         root_.emplace(co_await coro::this_context());
         drain_context_.emplace(*root_);
         engine_ = &engine;
+        trimmer_.emplace(engine, owner_.shards_);
         stop_relay_.attach(engine);
         const bool states_made = make_states();
         if (!states_made) owner_.all_ready_.abandon();
@@ -189,6 +191,7 @@ class event::share : io::message {
     void serve_here(hand_over::client client) noexcept {
         accepted_.fetch_add(1, std::memory_order_relaxed);
         owner_.client_served();
+        trimmer_->update(clients_);
         admission permits{this, client.listener,
                           [](void* shard, std::size_t endpoint) noexcept {
                               static_cast<share*>(shard)->client_left(endpoint);
@@ -203,7 +206,7 @@ class event::share : io::message {
                                      std::move(permits))));
     }
     void client_left(std::size_t endpoint) noexcept {
-        --clients_;
+        trimmer_->update(--clients_);
         owner_.client_ended();
         owner_.limits_[endpoint].release();
     }
@@ -216,6 +219,7 @@ class event::share : io::message {
             wait.set_context(uncancelled);
             co_await wait;
         }
+        trimmer_.reset();
         drain_context_.reset();
         root_.reset();
     }
@@ -229,6 +233,7 @@ class event::share : io::message {
     stop_relay stop_relay_;
     hand_over from_others_;
     io::engine* engine_ = nullptr;
+    std::optional<memory_trimmer> trimmer_;
     coro::scope* served_ = nullptr;         // while clients are served
     std::atomic<std::size_t> clients_ = 0;  // including clients on their way
     std::optional<coro::context> root_;
@@ -302,7 +307,6 @@ result<void> event::open_listeners() {
 void event::client_served() noexcept {
     ++counting().accepted;
     const std::uint64_t now = ++clients_;
-    trimmer().update(now);
     auto& most = counting().most;
     for (std::uint64_t seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
     }
@@ -310,7 +314,7 @@ void event::client_served() noexcept {
 
 void event::client_ended() noexcept {
     ++counting().ended;
-    trimmer().update(--clients_);
+    --clients_;
 }
 
 event::share& event::least_busy(share& accepting) const noexcept {

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "sluice/coro/frame_allocator.hpp"
@@ -20,44 +21,28 @@ constexpr auto delay = 1s;
 
 }  // namespace
 
-memory_trimmer::memory_trimmer(io::engine& engine) noexcept
-    : message{[](message& m) noexcept {
-          auto& self = static_cast<memory_trimmer&>(m);
-          self.posted_ = false;
-          self.arm();
+memory_trimmer::memory_trimmer(io::engine& engine, unsigned shares) noexcept
+    : timer{[](timer& t) noexcept {
+          static_cast<memory_trimmer&>(t).armed_ = false;
+          coro::give_back_free_frames();
+          ::malloc_trim(0);
       }},
-      timer{[](timer& t) noexcept { static_cast<memory_trimmer&>(t).trim(); }},
-      engine_{engine} {}
+      engine_{engine},
+      least_burst_{std::max(least_burst / shares, least_rest)},
+      least_{least_burst_} {}
 
 memory_trimmer::~memory_trimmer() {
-    while (posted_) engine_.run_once(io::time_point::min());
     engine_.timers().disarm(*this);
-    coro::keep_free_frames(true);
 }
 
 void memory_trimmer::update(std::uint64_t clients) noexcept {
-    clients_.store(clients, std::memory_order_relaxed);
-    auto most = most_.load(std::memory_order_relaxed);
-    while (clients > most) {
-        if (most_.compare_exchange_weak(most, clients, std::memory_order_relaxed)) return;
-    }
-    if (most < least_ || clients > most / 4) return;
-    if (!most_.compare_exchange_strong(most, clients, std::memory_order_relaxed)) return;
-    least_ = clients < least_rest ? least_burst : least_rest;
-    coro::keep_free_frames(false);
-    if (!posted_.exchange(true)) engine_.post(*this);
-}
-
-void memory_trimmer::arm() noexcept {
+    most_ = std::max(most_, clients);
+    if (most_ < least_ || clients > most_ / 4) return;
+    most_ = clients;
+    least_ = clients < least_rest ? least_burst_ : least_rest;
     if (armed_) return;
     armed_ = true;
     engine_.timers().arm(*this, io::after(io::clock::now(), delay));
-}
-
-void memory_trimmer::trim() noexcept {
-    armed_ = false;
-    coro::keep_free_frames(true);
-    ::malloc_trim(0);
 }
 
 }  // namespace sluice::model

@@ -143,7 +143,6 @@ class server {
     [[nodiscard]] coro::context& drain_context() noexcept { return drain_context_; }
     [[nodiscard]] event_log& log() noexcept { return event_log_; }
     [[nodiscard]] counters& counting() noexcept { return counters_; }
-    [[nodiscard]] memory_trimmer& trimmer() noexcept { return trimmer_; }
 
  private:
     class acceptor;

@@ -65,9 +65,8 @@ TEST(frame_allocator, gives_back_what_lies_free_when_asked) {
     for (int i = 0; i < 60; ++i) frames.push_back(coro::allocate_frame(808));
     for (void* frame : frames) coro::free_frame(frame, 808);
     const auto before = ::mallinfo2().uordblks;
-    coro::keep_free_frames(false);
+    coro::give_back_free_frames();
     EXPECT_LT(::mallinfo2().uordblks, before - (40 * 808));
-    coro::keep_free_frames(true);
 }
 
 TEST(frame_allocator, another_thread_gives_back_when_it_frees_one) {
@@ -77,10 +76,9 @@ TEST(frame_allocator, another_thread_gives_back_when_it_frees_one) {
     void* last = coro::allocate_frame(808);
     for (void* frame : frames) coro::free_frame(frame, 808);
     const auto before = ::mallinfo2().uordblks;
-    std::thread{[] { coro::keep_free_frames(false); }}.join();
+    std::thread{[] { coro::give_back_free_frames(); }}.join();
     coro::free_frame(last, 808);
     EXPECT_LT(::mallinfo2().uordblks, before - (40 * 808));
-    coro::keep_free_frames(true);
 }
 
 }  // namespace

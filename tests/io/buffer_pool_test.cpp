@@ -2,7 +2,10 @@
 #include "sluice/io/buffer_pool.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <cstdint>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -45,6 +48,38 @@ TEST_F(pool_test, lends_the_one_used_last_first) {
     EXPECT_EQ(pool.take(), a);
     pool.give_back(a);
     pool.give_back(b);
+}
+
+/// How many of the buffers, each of a page, have memory.
+int resident(io::buffer_pool& pool) {
+    int count = 0;
+    for (std::uint32_t id = 0; id < pool.limits().count; ++id) {
+        unsigned char page = 0;
+        const auto bytes = pool.bytes(static_cast<int>(id));
+        EXPECT_EQ(::mincore(bytes.data(), bytes.size(), &page), 0);
+        count += page & 1;
+    }
+    return count;
+}
+
+TEST_F(pool_test, gives_back_after_a_burst_that_nothing_follows) {
+    const auto size = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
+    for (const int most : {64, 20}) {
+        io::buffer_pool pool{{.count = 64, .size = size, .at_first = 4}, woken};
+        std::vector<int> leased;
+        for (int i = 0; i < most; ++i) {
+            leased.push_back(pool.take());
+            pool.bytes(leased.back())[0] = std::byte{1};
+        }
+        EXPECT_EQ(resident(pool), most);
+        for (const int id : leased) pool.give_back(id);
+        // As an engine does, once in a while.
+        for (int calls = 0; pool.has_grown(); ++calls) {
+            ASSERT_LT(calls, 10);
+            pool.shrink();
+        }
+        EXPECT_LE(resident(pool), 4) << most;
+    }
 }
 
 TEST_F(pool_test, wakes_one_a_buffer) {
