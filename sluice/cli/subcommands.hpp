@@ -16,17 +16,17 @@ void add_serve(commands& all);
 void add_lab(commands& all);
 void add_talk(commands& all);
 
-// Each adds a subcommand of `parent`, the command in its name.
+// Each adds a subcommand of the command in its name.
 
-void add_chat_join(commands& all, CLI::App& parent);
-void add_chat_serve(commands& all, CLI::App& parent);
-void add_compute_ask(commands& all, CLI::App& parent);
-void add_files_get(commands& all, CLI::App& parent);
-void add_files_offer(commands& all, CLI::App& parent);
-void add_files_put(commands& all, CLI::App& parent);
-void add_files_serve(commands& all, CLI::App& parent);
-void add_lab_compare(commands& all, CLI::App& parent);
+void add_chat_join(commands& all, CLI::App& chat);
+void add_chat_serve(commands& all, CLI::App& chat);
+void add_compute_ask(commands& all, CLI::App& compute);
+void add_files_get(commands& all, CLI::App& files);
+void add_files_offer(commands& all, CLI::App& files);
+void add_files_put(commands& all, CLI::App& files);
+void add_files_serve(commands& all, CLI::App& files);
+void add_lab_compare(commands& all, CLI::App& lab);
 /// `lab load`, with a subcommand per load.
-void add_lab_load(commands& all, CLI::App& parent);
+void add_lab_load(commands& all, CLI::App& lab);
 
 }  // namespace sluice::cli

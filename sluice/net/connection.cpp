@@ -34,8 +34,8 @@ void connection::set_nodelay() noexcept {
     ::setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-void connection::set_linger_reset() noexcept {
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
+void connection::set_linger_reset(bool on) noexcept {
+    const linger at_once{.l_onoff = on ? 1 : 0, .l_linger = 0};
     ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -129,9 +128,10 @@ std::string as_text(const finding& each, bool colour) {
 /// The findings that are not ok, the worst first.
 std::vector<finding> problems_of(const std::vector<finding>& all) {
     std::vector<finding> found;
-    std::ranges::copy_if(all, std::back_inserter(found),
-                         [](const finding& each) { return each.verdict != mark::ok; });
-    std::ranges::stable_sort(found, std::ranges::greater{}, &finding::verdict);
+    for (const mark verdict : {mark::bad, mark::warn, mark::unknown}) {
+        std::ranges::copy_if(all, std::back_inserter(found),
+                             [=](const finding& each) { return each.verdict == verdict; });
+    }
     return found;
 }
 

@@ -1,7 +1,5 @@
-// Implements stream_file and stream_all: uploads as a bare stream, whose end is the end of the
-// file.
-#include <sys/socket.h>
-
+// Implements stream_file and stream_all: uploads as a bare stream, whose orderly end is the end of
+// the file. So while bytes are unsent, a close or the end of this process resets the connection.
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -13,17 +11,10 @@
 namespace sluice::files {
 namespace {
 
-/// While bytes are unsent, a close or the end of this process resets the connection: the peer would
-/// take an orderly end for the end of the file.
-void set_linger_reset(link& conn, bool on) noexcept {
-    const linger at_once{.l_onoff = on ? 1 : 0, .l_linger = 0};
-    ::setsockopt(conn.peer().fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
-
 /// Waits for the orderly end of the peer, which then has kept the bytes.
 coro::task<attempt<void>> wait_for_end(link& conn, progress& state) {
     state.enter(phase::keeping);
-    set_linger_reset(conn, false);
+    conn.peer().set_linger_reset(false);
     conn.peer().shutdown_send();
     const auto deadline = io::after(io::clock::now(), conn.options().commit_timeout());
     std::array<std::byte, 4096> unread{};
@@ -46,7 +37,7 @@ coro::task<attempt<void>> wait_for_end(link& conn, progress& state) {
 }
 
 coro::task<attempt<uploaded>> stream_once(link& conn, upload_source source, progress& state) {
-    set_linger_reset(conn, true);
+    conn.peer().set_linger_reset();
     state.start_at(0);
     state.enter(phase::moving);
     auto sent = co_await at_pace<void>(
@@ -94,7 +85,7 @@ coro::task<attempt<uploaded>> stream_file(link& conn, upload_source source, prog
 coro::task<attempt<uploaded>> stream_all(link& conn, term::console& from, progress& state) {
     auto open = co_await open_with_retries(conn, state);
     if (!open) co_return std::unexpected{open.error()};
-    set_linger_reset(conn, true);
+    conn.peer().set_linger_reset();
     state.start_at(0);
     state.enter(phase::moving);
     uploaded done;
