@@ -498,11 +498,12 @@ TEST_P(chat_test, a_late_line_end_brings_the_one_that_was_left_out) {
 
 TEST_P(chat_test, keys_as_they_are_typed_are_a_line) {
     auto all = meet(2);
-    for (const char key : std::string_view{"d\xc3\xa9j\xc3\xa0\r"}) {
+    for (const char key : std::string_view{"d\xc3\xa9\r"}) {
         all[0].send({&key, 1});
-        std::this_thread::sleep_for(wire::first_pause + std::chrono::milliseconds{10});
+        // Longer than a busy machine keeps the server from seeing that nothing follows.
+        std::this_thread::sleep_for(6 * wire::first_pause);
     }
-    EXPECT_EQ(all[1].line(), "[Client 1]: d\xc3\xa9j\xc3\xa0");
+    EXPECT_EQ(all[1].line(), "[Client 1]: d\xc3\xa9");
 }
 
 TEST_P(chat_test, the_commands_of_a_telnet_reach_no_member) {

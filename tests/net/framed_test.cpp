@@ -125,7 +125,8 @@ TEST_P(framed_contract, keys_as_they_are_typed_are_a_line) {
             while (::ioctl(reader, FIONREAD, &unread) == 0 && unread > 0) {
                 std::this_thread::sleep_for(1ms);
             }
-            std::this_thread::sleep_for(wire::first_pause + 10ms);
+            // Longer than a busy machine keeps the reader from seeing that nothing follows.
+            std::this_thread::sleep_for(6 * wire::first_pause);
         }
     }};
     run([&]() -> coro::task<> {
