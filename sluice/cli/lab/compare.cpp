@@ -34,7 +34,6 @@ struct compare_settings {
     bool force = false;
 };
 
-
 std::expected<lab::results, std::string> read_report(const std::string& path) {
     const auto text = read_text(path);
     if (!text) {

@@ -38,7 +38,7 @@ struct cancel_watch : coro::cancel_hook {
 
 struct commit_result {
     bool replaced = false;
-    struct stat now {};
+    struct stat now{};
     std::optional<http::sha256_value> digest;
 };
 

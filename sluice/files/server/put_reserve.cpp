@@ -77,7 +77,7 @@ coro::task<std::optional<pending_file>> put_upload::open_file() {
         co_return std::nullopt;
     }
     if (range()) {
-        struct stat now {};
+        struct stat now{};
         const auto there = ::fstat(opened->fd(), &now) == 0 ? size_of(now) : 0;
         if (base() > there) {
             reply_arrived(409, there);
