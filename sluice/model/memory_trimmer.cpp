@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 
 #include "sluice/coro/frame_allocator.hpp"
@@ -19,13 +20,16 @@ constexpr std::uint64_t least_burst = 256;
 constexpr std::uint64_t least_rest = 8;
 constexpr auto delay = 1s;
 
+// Of all threads. malloc_trim(3) goes through the memory of all of them, so the last one calls it.
+std::atomic<unsigned> armed_trimmers;
+
 }  // namespace
 
 memory_trimmer::memory_trimmer(io::engine& engine, unsigned shares) noexcept
     : timer{[](timer& t) noexcept {
           static_cast<memory_trimmer&>(t).armed_ = false;
           coro::give_back_free_frames();
-          ::malloc_trim(0);
+          if (--armed_trimmers == 0) ::malloc_trim(0);
       }},
       engine_{engine},
       least_burst_{std::max(least_burst / shares, least_rest)},
@@ -33,6 +37,7 @@ memory_trimmer::memory_trimmer(io::engine& engine, unsigned shares) noexcept
 
 memory_trimmer::~memory_trimmer() {
     engine_.timers().disarm(*this);
+    if (armed_) --armed_trimmers;
 }
 
 void memory_trimmer::update(std::uint64_t clients) noexcept {
@@ -42,6 +47,7 @@ void memory_trimmer::update(std::uint64_t clients) noexcept {
     least_ = clients < least_rest ? least_burst_ : least_rest;
     if (armed_) return;
     armed_ = true;
+    ++armed_trimmers;
     engine_.timers().arm(*this, io::after(io::clock::now(), delay));
 }
 

@@ -11,8 +11,9 @@ namespace sluice::model {
 /// Calls malloc_trim(3), which returns free pages within the heap and not only at its end, a second
 /// after no more than a quarter of the clients of a burst are left, and again each time that no
 /// more than a quarter of those are left: a few that stay longer keep many pages. Returns the free
-/// frames of its thread before that. Of the thread of `engine`, which stops for the milliseconds
-/// that this takes; at most once per second.
+/// frames of its thread before that. Of several threads that are about to, the last one calls it.
+/// Of the thread of `engine`, which stops for the milliseconds that this takes; at most once per
+/// second.
 class memory_trimmer : io::timer {
  public:
     /// For a thread that has one of `shares` equal shares of all clients.

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -162,11 +163,14 @@ void child_process::signal_group(int signal) const noexcept {
 }
 
 bool child_process::wait_for_end(std::chrono::milliseconds timeout) const noexcept {
+    using std::chrono::steady_clock;
+    const auto until = steady_clock::now() + timeout;
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-    int n = 0;
-    while ((n = ::poll(&ended, 1, static_cast<int>(timeout.count()))) < 0 && errno == EINTR) {
+    for (auto left = timeout;;
+         left = std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now())) {
+        const int n = ::poll(&ended, 1, static_cast<int>(std::max<long>(left.count(), 0)));
+        if (n >= 0 || errno != EINTR) return n > 0;
     }
-    return n > 0;
 }
 
 int child_process::reap() noexcept {

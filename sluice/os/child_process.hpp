@@ -44,7 +44,7 @@ class child_process {
     void signal(int signal) const noexcept;
     /// The same for its process group, which start() made.
     void signal_group(int signal) const noexcept;
-    /// Waits, at most `timeout` since the last signal of this thread; true if it has ended.
+    /// Waits, at most `timeout`; true if it has ended.
     [[nodiscard]] bool wait_for_end(std::chrono::milliseconds timeout) const noexcept;
     /// False once it is reaped, or moved from.
     [[nodiscard]] bool is_to_be_reaped() const noexcept { return to_reap_; }

@@ -280,9 +280,10 @@ void process_pool::spawn(io::time_point now) {
                                             options_.command.front(), started.error().message()));
             return;
         }
-        if (options_.guard != nullptr) options_.guard->watch(started->pid());
+        // Without memory for it, it is killed and reaped here, before the guard has its number.
+        const auto& m = programs_.emplace_back(std::move(*started), options_.max_line);
+        if (options_.guard != nullptr) options_.guard->watch(m.program.pid());
         ++counters_->started;
-        programs_.emplace_back(std::move(*started), options_.max_line);
     }
 }
 
