@@ -1,0 +1,236 @@
+// The seam below the program: each system call, clock, random number and thread as a virtual
+// function, so that tests can put another kernel in the place of Linux.
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <mutex>
+#include <span>
+#include <string>
+
+#include "sluice/base/bytes.hpp"
+
+namespace sluice::os {
+
+/// A kernel. Each function is the system call of its name, with its arguments and its meaning (its
+/// man page, section 2), and returns n, or -errno: errno itself is never read. Any thread.
+///
+/// Descriptors are closed by destructors, which know no engine; so there is one kernel per process,
+/// sys(), and not one per engine.
+class kernel {
+ public:
+    kernel() = default;
+    kernel(const kernel&) = delete;
+    kernel& operator=(const kernel&) = delete;
+    virtual ~kernel() = default;
+
+    /// @name Sockets
+    /// @{
+    virtual int socket(int family, int type, int protocol) noexcept = 0;
+    virtual int bind(int fd, const sockaddr* address, socklen_t size) noexcept = 0;
+    virtual int listen(int fd, int backlog) noexcept = 0;
+    /// Without the peer's address.
+    virtual int accept4(int fd, int flags) noexcept = 0;
+    virtual int connect(int fd, const sockaddr* address, socklen_t size) noexcept = 0;
+    virtual ssize_t recv(int fd, mutable_bytes memory, int flags) noexcept = 0;
+    virtual ssize_t send(int fd, const_bytes data, int flags) noexcept = 0;
+    virtual ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept = 0;
+    virtual int shutdown(int fd, int how) noexcept = 0;
+    virtual int getsockopt(int fd, int level, int name, void* value, socklen_t& size) noexcept = 0;
+    virtual int setsockopt(int fd, int level, int name, const void* value,
+                           socklen_t size) noexcept = 0;
+    virtual int getsockname(int fd, sockaddr* address, socklen_t& size) noexcept = 0;
+    virtual int getpeername(int fd, sockaddr* address, socklen_t& size) noexcept = 0;
+    /// @}
+
+    /// @name Descriptors and waiting
+    /// @{
+    virtual int close(int fd) noexcept = 0;
+    virtual int close_range(unsigned first, unsigned last) noexcept = 0;
+    virtual int dup2(int from, int to) noexcept = 0;
+    virtual int fcntl(int fd, int command, long argument = 0) noexcept = 0;
+    /// For F_OFD_SETLK and F_OFD_GETLK.
+    virtual int fcntl_lock(int fd, int command, struct flock& lock) noexcept = 0;
+    /// `argument` is what the request says (ioctl_tty(2), tcp(7)).
+    virtual int ioctl(int fd, unsigned long request, void* argument) noexcept = 0;
+    virtual int pipe2(std::array<int, 2>& ends, int flags) noexcept = 0;
+    virtual int eventfd(unsigned initial, int flags) noexcept = 0;
+    virtual int signalfd(int fd, const sigset_t& signals, int flags) noexcept = 0;
+    virtual int timerfd_create(int clock, int flags) noexcept = 0;
+    virtual int timerfd_settime(int fd, int flags, const itimerspec& value) noexcept = 0;
+    virtual int epoll_create1(int flags) noexcept = 0;
+    /// `event` may be null for EPOLL_CTL_DEL alone.
+    virtual int epoll_ctl(int fd, int operation, int of, epoll_event* event) noexcept = 0;
+    /// `timeout` is null to wait without end. Signals stay as they are masked.
+    virtual int epoll_pwait2(int fd, std::span<epoll_event> events,
+                             const timespec* timeout) noexcept = 0;
+    /// In milliseconds, -1 without end; for kernels without epoll_pwait2(2).
+    virtual int epoll_wait(int fd, std::span<epoll_event> events, int timeout) noexcept = 0;
+    /// `timeout` is null to wait without end.
+    virtual int ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept = 0;
+    virtual ssize_t read(int fd, mutable_bytes memory) noexcept = 0;
+    virtual ssize_t write(int fd, const_bytes data) noexcept = 0;
+    /// @}
+
+    /// @name Files
+    /// @{
+    virtual ssize_t pread(int fd, mutable_bytes memory, std::uint64_t at) noexcept = 0;
+    virtual ssize_t pwrite(int fd, const_bytes data, std::uint64_t at) noexcept = 0;
+    virtual ssize_t sendfile(int to, int from, off_t* at, std::size_t count) noexcept = 0;
+    virtual ssize_t splice(int from, off_t* from_at, int to, off_t* to_at, std::size_t count,
+                           unsigned flags) noexcept = 0;
+    virtual ssize_t copy_file_range(int from, off_t* from_at, int to, off_t* to_at,
+                                    std::size_t count) noexcept = 0;
+    virtual off_t lseek(int fd, off_t at, int whence) noexcept = 0;
+    virtual int fstat(int fd, struct stat& into) noexcept = 0;
+    virtual int fstatvfs(int fd, struct statvfs& into) noexcept = 0;
+    virtual int ftruncate(int fd, std::uint64_t size) noexcept = 0;
+    virtual int fallocate(int fd, int mode, std::uint64_t at, std::uint64_t size) noexcept = 0;
+    virtual int fsync(int fd) noexcept = 0;
+    virtual int fdatasync(int fd) noexcept = 0;
+    virtual int syncfs(int fd) noexcept = 0;
+    virtual int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
+                                unsigned flags) noexcept = 0;
+    virtual int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size,
+                              int advice) noexcept = 0;
+    /// Bytes of the range that are in the page cache (cachestat(2)); -ENOSYS before Linux 6.5.
+    virtual std::int64_t cached_bytes(int fd, std::uint64_t at, std::uint64_t size) noexcept = 0;
+    virtual int flock(int fd, int operation) noexcept = 0;
+    virtual int futimens(int fd, const std::array<timespec, 2>& times) noexcept = 0;
+    virtual ssize_t fgetxattr(int fd, const char* name, void* value, std::size_t size) noexcept = 0;
+    virtual int fsetxattr(int fd, const char* name, const void* value,
+                          std::size_t size) noexcept = 0;
+    virtual int fremovexattr(int fd, const char* name) noexcept = 0;
+    /// @}
+
+    /// @name Names
+    /// @{
+    virtual int openat(int directory, const char* path, int flags, mode_t mode = 0) noexcept = 0;
+    /// With `resolve` of openat2(2), such as RESOLVE_BENEATH.
+    virtual int openat2(int directory, const char* path, int flags, mode_t mode,
+                        std::uint64_t resolve) noexcept = 0;
+    virtual int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept = 0;
+    /// The number of the mount that `fd` lies on (statx(2), STATX_MNT_ID_UNIQUE or STATX_MNT_ID).
+    virtual int mount_of(int fd, std::uint64_t& into) noexcept = 0;
+    virtual int faccessat(int directory, const char* path, int mode, int flags) noexcept = 0;
+    virtual int mkdirat(int directory, const char* path, mode_t mode) noexcept = 0;
+    virtual int unlinkat(int directory, const char* path, int flags) noexcept = 0;
+    virtual int linkat(int from, const char* old_path, int to, const char* new_path,
+                       int flags) noexcept = 0;
+    virtual int renameat2(int from, const char* old_path, int to, const char* new_path,
+                          unsigned flags) noexcept = 0;
+    /// Entries as `struct linux_dirent64`; 0 at the end (getdents64(2)).
+    virtual ssize_t getdents64(int fd, mutable_bytes memory) noexcept = 0;
+    /// The path without links (realpath(3)).
+    virtual int realpath(const char* path, std::string& into) noexcept = 0;
+    virtual mode_t umask(mode_t mask) noexcept = 0;
+    /// @}
+
+    /// @name Processes
+    /// @{
+    virtual pid_t fork() noexcept = 0;
+    virtual pid_t getpid() noexcept = 0;
+    virtual pid_t getppid() noexcept = 0;
+    /// posix_spawn(3): the new process, or -errno.
+    virtual pid_t spawn(const char* path, const posix_spawn_file_actions_t* actions,
+                        const posix_spawnattr_t* attributes, char* const* arguments,
+                        char* const* environment) noexcept = 0;
+    virtual pid_t waitpid(pid_t which, int* status, int options) noexcept = 0;
+    virtual int kill(pid_t which, int signal) noexcept = 0;
+    virtual int pidfd_open(pid_t which) noexcept = 0;
+    virtual int prctl(int option, unsigned long argument) noexcept = 0;
+    virtual int setsid() noexcept = 0;
+    virtual int sigaction(int signal, const struct sigaction* now,
+                          struct sigaction* before) noexcept = 0;
+    /// Of the calling thread (pthread_sigmask(3)).
+    virtual int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept = 0;
+    virtual int getrlimit(int resource, rlimit& into) noexcept = 0;
+    virtual int setrlimit(int resource, const rlimit& limit) noexcept = 0;
+    virtual int sched_getaffinity(cpu_set_t& into) noexcept = 0;
+    virtual int sched_setaffinity(const cpu_set_t& set) noexcept = 0;
+    /// @}
+
+    /// @name Memory
+    /// @{
+    /// The address, or -errno.
+    virtual std::intptr_t mmap(void* where, std::size_t size, int protection, int flags, int fd,
+                               std::uint64_t at) noexcept = 0;
+    virtual int munmap(void* where, std::size_t size) noexcept = 0;
+    virtual int madvise(void* where, std::size_t size, int advice) noexcept = 0;
+    virtual int mincore(void* where, std::size_t size, unsigned char* into) noexcept = 0;
+    virtual int memfd_create(const char* name, unsigned flags) noexcept = 0;
+    /// @}
+
+    /// @name Clocks and random numbers
+    /// @{
+    /// Nanoseconds of CLOCK_MONOTONIC.
+    virtual std::int64_t monotonic_ns() noexcept = 0;
+    /// Nanoseconds since 1970 (CLOCK_REALTIME). May jump.
+    virtual std::int64_t wall_ns() noexcept = 0;
+    /// Nanoseconds of CPU that the calling thread has used (CLOCK_THREAD_CPUTIME_ID).
+    virtual std::int64_t thread_cpu_ns() noexcept = 0;
+    /// Unpredictable bits (getrandom(2)).
+    virtual std::uint64_t random() noexcept = 0;
+    /// @}
+
+    /// @name Threads
+    /// @{
+    /// Runs `run(argument)` on a new thread with all signals blocked. `stack` is in bytes; 0 is the
+    /// usual size. `into` identifies it for join_thread(). EAGAIN if there can be no more.
+    virtual int start_thread(pthread_t& into, void (*run)(void*), void* argument,
+                             std::size_t stack) noexcept = 0;
+    /// Waits for the thread's end. Once for each thread that was started.
+    virtual void join_thread(pthread_t thread) noexcept = 0;
+    /// Gives the core to others (sched_yield(2)).
+    virtual void yield() noexcept = 0;
+    /// Locks a mutex that another thread holds.
+    virtual void lock_contended(std::mutex& mutex) noexcept = 0;
+    /// FUTEX_WAIT among threads of the process: returns when woken, when `word` is not `expected`,
+    /// after `timeout` (null: none), or for no reason.
+    virtual int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                           const timespec* timeout) noexcept = 0;
+    /// FUTEX_WAKE of at most `count` waiters.
+    virtual void futex_wake(std::atomic<std::uint32_t>& word, int count) noexcept = 0;
+    /// @}
+};
+
+namespace detail {
+extern kernel* current;
+}  // namespace detail
+
+/// The kernel of this process: Linux, unless a test has put another one in its place.
+[[nodiscard]] inline kernel& sys() noexcept {
+    return *detail::current;
+}
+
+/// Makes `k` the kernel of this process until it dies; one at a time, while the process has one
+/// thread. For tests.
+class kernel_in_place {
+ public:
+    explicit kernel_in_place(kernel& k) noexcept;
+    kernel_in_place(const kernel_in_place&) = delete;
+    kernel_in_place& operator=(const kernel_in_place&) = delete;
+    ~kernel_in_place();
+
+ private:
+    kernel* before_;
+};
+
+}  // namespace sluice::os
