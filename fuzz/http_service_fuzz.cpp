@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "sluice/base/check.hpp"
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/store.hpp"

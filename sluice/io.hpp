@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sluice/base/bytes.hpp"          // IWYU pragma: export
-#include "sluice/base/fd.hpp"             // IWYU pragma: export
+#include "sluice/os/fd.hpp"             // IWYU pragma: export
 #include "sluice/base/result.hpp"         // IWYU pragma: export
 #include "sluice/coro/channel.hpp"        // IWYU pragma: export
 #include "sluice/coro/context.hpp"        // IWYU pragma: export

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace load {
 

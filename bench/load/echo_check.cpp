@@ -14,7 +14,7 @@
 
 #include "common.hpp"
 #include "echo.hpp"
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace load {
 namespace {

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "bench/load/common.hpp"
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace {
 

@@ -17,7 +17,7 @@
 #include <new>
 #include <utility>
 
-#include "sluice/base/open_again.hpp"
+#include "sluice/os/open_again.hpp"
 
 namespace sluice::cli {
 namespace {

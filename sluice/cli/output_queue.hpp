@@ -16,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/shared_object.hpp"
 
 namespace sluice::cli {
 

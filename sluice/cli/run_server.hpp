@@ -12,7 +12,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/cli/exit_status.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/io/engine.hpp"

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/serve_options.hpp"

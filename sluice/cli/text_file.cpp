@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::cli {
 

@@ -14,7 +14,7 @@
 #include <new>
 #include <string_view>
 
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::files {
 namespace {

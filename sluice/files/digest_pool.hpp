@@ -11,7 +11,7 @@
 #include <optional>
 #include <thread>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/files/digest.hpp"
 #include "sluice/http/digest_field.hpp"

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/base/sanitizer.hpp"
 #include "sluice/io/timer.hpp"

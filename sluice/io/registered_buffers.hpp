@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sluice/base/bytes.hpp"
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/ready_queue.hpp"

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/intrusive_heap.hpp"
 #include "sluice/base/intrusive_list.hpp"
 #include "sluice/base/result.hpp"

@@ -4,7 +4,7 @@
 #include <csignal>
 #include <initializer_list>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/op.hpp"

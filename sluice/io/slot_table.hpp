@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::io {
 

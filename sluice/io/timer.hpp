@@ -5,11 +5,12 @@
 #include <ctime>
 
 #include "sluice/base/intrusive_heap.hpp"
+#include "sluice/os/clock.hpp"
 
 namespace sluice::io {
 
-/// The clock of deadlines, independent of the wall clock (clock_gettime(2), CLOCK_MONOTONIC).
-using clock = std::chrono::steady_clock;
+/// The clock of deadlines.
+using os::clock;
 using time_point = clock::time_point;
 using duration = clock::duration;
 /// A deadline that never comes.

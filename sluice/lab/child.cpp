@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/base/pipe.hpp"
+#include "sluice/os/pipe.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/wire/text.hpp"
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/lab/usage.hpp"
 #include "sluice/os/child_process.hpp"
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <csignal>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::lab {
 

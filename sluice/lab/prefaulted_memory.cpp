@@ -10,7 +10,7 @@
 #include <fstream>
 #include <span>
 
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::lab {
 namespace {

@@ -4,7 +4,7 @@
 #include <expected>
 #include <string>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::lab {
 

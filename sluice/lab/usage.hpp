@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::lab {
 

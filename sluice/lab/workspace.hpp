@@ -5,7 +5,7 @@
 #include <expected>
 #include <string>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::lab {
 

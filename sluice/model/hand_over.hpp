@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
 #include "sluice/model/address_limit.hpp"

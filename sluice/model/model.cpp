@@ -15,7 +15,7 @@
 #include <thread>
 #include <utility>
 
-#include "sluice/base/cgroup.hpp"
+#include "sluice/os/cgroup.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/epoll.hpp"

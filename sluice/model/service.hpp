@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"

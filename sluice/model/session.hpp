@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/net/connection.hpp"

@@ -4,7 +4,7 @@
 #include <coroutine>
 
 #include "sluice/base/bytes.hpp"
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"

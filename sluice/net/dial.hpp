@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"

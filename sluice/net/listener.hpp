@@ -6,7 +6,7 @@
 #include <functional>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/coro/task.hpp"

@@ -19,7 +19,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/base/pipe.hpp"
+#include "sluice/os/pipe.hpp"
 
 namespace sluice::os {
 namespace {

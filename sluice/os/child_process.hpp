@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::os {
 

@@ -148,8 +148,8 @@ class kernel {
     virtual pid_t fork() noexcept = 0;
     virtual pid_t getpid() noexcept = 0;
     virtual pid_t getppid() noexcept = 0;
-    /// posix_spawn(3): the new process, or -errno.
-    virtual pid_t spawn(const char* path, const posix_spawn_file_actions_t* actions,
+    /// posix_spawnp(3): the new process, or -errno.
+    virtual pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
                         const posix_spawnattr_t* attributes, char* const* arguments,
                         char* const* environment) noexcept = 0;
     virtual pid_t waitpid(pid_t which, int* status, int options) noexcept = 0;
@@ -165,13 +165,16 @@ class kernel {
     virtual int setrlimit(int resource, const rlimit& limit) noexcept = 0;
     virtual int sched_getaffinity(cpu_set_t& into) noexcept = 0;
     virtual int sched_setaffinity(const cpu_set_t& set) noexcept = 0;
+    /// The calling thread's nice value (setpriority(2), "C library/kernel differences"); 20 stands
+    /// for SCHED_IDLE (sched(7)). It is never made better than it was.
+    virtual int lower_priority(int nice) noexcept = 0;
     /// @}
 
     /// @name Memory
     /// @{
-    /// The address, or -errno.
-    virtual std::intptr_t mmap(void* where, std::size_t size, int protection, int flags, int fd,
-                               std::uint64_t at) noexcept = 0;
+    /// `into` becomes the address; unchanged on an error.
+    virtual int mmap(void*& into, void* where, std::size_t size, int protection, int flags, int fd,
+                     std::uint64_t at) noexcept = 0;
     virtual int munmap(void* where, std::size_t size) noexcept = 0;
     virtual int madvise(void* where, std::size_t size, int advice) noexcept = 0;
     virtual int mincore(void* where, std::size_t size, unsigned char* into) noexcept = 0;

@@ -18,6 +18,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -377,11 +378,11 @@ pid_t linux_kernel::getppid() noexcept {
     return ::getppid();
 }
 
-pid_t linux_kernel::spawn(const char* path, const posix_spawn_file_actions_t* actions,
+pid_t linux_kernel::spawn(const char* file, const posix_spawn_file_actions_t* actions,
                           const posix_spawnattr_t* attributes, char* const* arguments,
                           char* const* environment) noexcept {
     pid_t made = -1;
-    const int failed = ::posix_spawn(&made, path, actions, attributes, arguments, environment);
+    const int failed = ::posix_spawnp(&made, file, actions, attributes, arguments, environment);
     return failed != 0 ? -failed : made;
 }
 
@@ -415,7 +416,6 @@ int linux_kernel::mask_signals(int how, const sigset_t* now, sigset_t* before) n
 }
 
 int linux_kernel::getrlimit(int resource, rlimit& into) noexcept {
-    // NOLINTNEXTLINE(bugprone-unused-return-value): glibc's enumeration under g++
     return checked(::getrlimit(static_cast<__rlimit_resource_t>(resource), &into));
 }
 
@@ -431,12 +431,20 @@ int linux_kernel::sched_setaffinity(const cpu_set_t& set) noexcept {
     return checked(::sched_setaffinity(0, sizeof set, &set));
 }
 
-std::intptr_t linux_kernel::mmap(void* where, std::size_t size, int protection, int flags, int fd,
-                                 std::uint64_t at) noexcept {
+int linux_kernel::lower_priority(int nice) noexcept {
+    if (nice >= 20) {
+        const sched_param none{};
+        return checked(::sched_setscheduler(0, SCHED_IDLE, &none));
+    }
+    return checked(::setpriority(PRIO_PROCESS, 0, std::max(nice, ::getpriority(PRIO_PROCESS, 0))));
+}
+
+int linux_kernel::mmap(void*& into, void* where, std::size_t size, int protection, int flags,
+                       int fd, std::uint64_t at) noexcept {
     void* made = ::mmap(where, size, protection, flags, fd, static_cast<off_t>(at));
     if (made == MAP_FAILED) return -errno;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): an address or an error
-    return reinterpret_cast<std::intptr_t>(made);
+    into = made;
+    return 0;
 }
 
 int linux_kernel::munmap(void* where, std::size_t size) noexcept {

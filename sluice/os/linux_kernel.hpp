@@ -102,7 +102,7 @@ class linux_kernel : public kernel {
     pid_t fork() noexcept override;
     pid_t getpid() noexcept override;
     pid_t getppid() noexcept override;
-    pid_t spawn(const char* path, const posix_spawn_file_actions_t* actions,
+    pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
                 const posix_spawnattr_t* attributes, char* const* arguments,
                 char* const* environment) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
@@ -117,12 +117,13 @@ class linux_kernel : public kernel {
     int setrlimit(int resource, const rlimit& limit) noexcept override;
     int sched_getaffinity(cpu_set_t& into) noexcept override;
     int sched_setaffinity(const cpu_set_t& set) noexcept override;
+    int lower_priority(int nice) noexcept override;
     /// @}
 
     /// @name Memory
     /// @{
-    std::intptr_t mmap(void* where, std::size_t size, int protection, int flags, int fd,
-                       std::uint64_t at) noexcept override;
+    int mmap(void*& into, void* where, std::size_t size, int protection, int flags, int fd,
+             std::uint64_t at) noexcept override;
     int munmap(void* where, std::size_t size) noexcept override;
     int madvise(void* where, std::size_t size, int advice) noexcept override;
     int mincore(void* where, std::size_t size, unsigned char* into) noexcept override;

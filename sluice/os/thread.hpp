@@ -1,34 +1,61 @@
-// Starts threads with all signals blocked, runs background jobs, and sets thread priorities.
+// A thread with all signals blocked, a job on one, and thread priorities.
 #pragma once
 
+#include <pthread.h>
+
 #include <cerrno>
-#include <csignal>
-#include <exception>
+#include <cstddef>
+#include <memory>
 #include <new>
-#include <optional>
-#include <thread>
 #include <utility>
 
+#include "sluice/base/check.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::os {
 
-/// Starts a thread into `into` that runs `f` with all signals blocked: they belong to the threads
-/// that handle them. False, and `into` is empty, if no thread can be started.
-template <class F>
-bool start_thread(std::optional<std::thread>& into, F f) noexcept {
-    sigset_t all{};
-    sigset_t before{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-        into.emplace(std::move(f));
-    } catch (const std::exception&) {  // std::system_error or std::bad_alloc
-        into.reset();
+/// A thread that runs with all signals blocked: they belong to the threads that handle them. It is
+/// joined before it dies.
+class thread {
+ public:
+    thread() noexcept = default;
+    thread(thread&& other) noexcept
+        : id_{other.id_}, started_{std::exchange(other.started_, false)} {}
+    thread& operator=(thread&&) = delete;
+    thread(const thread&) = delete;
+    thread& operator=(const thread&) = delete;
+    ~thread() { check(!started_, "a thread is destroyed before it was joined"); }
+
+    /// Runs `f`, which throws nothing, on a new thread. `stack` is in bytes; 0 is the usual size.
+    /// EAGAIN or ENOMEM if there can be no more threads; then another start() is allowed.
+    template <class F>
+    [[nodiscard]] result<void> start(F f, std::size_t stack = 0) noexcept {
+        std::unique_ptr<F> run{new (std::nothrow) F(std::move(f))};
+        if (run == nullptr) return failure_of(ENOMEM);
+        const int failed = sys().start_thread(id_, &enter<F>, run.get(), stack);
+        if (failed < 0) return failure_of(-failed);
+        static_cast<void>(run.release());  // enter() owns it
+        started_ = true;
+        return {};
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return into.has_value();
-}
+    /// True between start() and join().
+    [[nodiscard]] bool started() const noexcept { return started_; }
+    /// Waits for its end; no effect on one that was not started. Blocks.
+    void join() noexcept {
+        if (std::exchange(started_, false)) sys().join_thread(id_);
+    }
+
+ private:
+    template <class F>
+    static void enter(void* owned) {
+        const std::unique_ptr<F> run{static_cast<F*>(owned)};
+        (*run)();
+    }
+
+    pthread_t id_{};
+    bool started_ = false;
+};
 
 /// A function that runs on a thread of its own.
 class background_job {
@@ -42,24 +69,28 @@ class background_job {
     /// throws std::bad_alloc. Once.
     template <class F>
     void start(F f) noexcept {
-        start_thread(thread_, [this, f = std::move(f)]() noexcept {
-            try {
-                outcome_ = f();
-            } catch (const std::bad_alloc&) {
-                outcome_ = failure_of(ENOMEM);
-            }
-        });
+        started_ = thread_
+                       .start([this, f = std::move(f)]() mutable noexcept {
+                           try {
+                               outcome_ = f();
+                           } catch (const std::bad_alloc&) {
+                               outcome_ = failure_of(ENOMEM);
+                           }
+                       })
+                       .has_value();
     }
-    [[nodiscard]] bool started() const noexcept { return thread_.has_value(); }
+    /// True if start() found a thread.
+    [[nodiscard]] bool started() const noexcept { return started_; }
     /// Joins the thread and returns the outcome of `f`; success if it was never started. Blocks.
     [[nodiscard]] result<void> wait() noexcept {
-        if (thread_ && thread_->joinable()) thread_->join();
+        thread_.join();
         return outcome_;
     }
 
  private:
     result<void> outcome_;
-    std::optional<std::thread> thread_;
+    thread thread_;
+    bool started_ = false;
 };
 
 /// Lets the calling thread run only on a core that no other thread wants (sched(7), SCHED_IDLE).

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "sluice/base/open_again.hpp"
+#include "sluice/os/open_again.hpp"
 
 namespace sluice::term {
 

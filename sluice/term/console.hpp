@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"

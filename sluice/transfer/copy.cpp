@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <cstddef>
 
-#include "sluice/base/fd.hpp"
-#include "sluice/base/mapping.hpp"
-#include "sluice/base/pipe.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
+#include "sluice/os/pipe.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/ops/copy_range.hpp"
 #include "sluice/io/ops/file.hpp"

@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::transfer {
 namespace {

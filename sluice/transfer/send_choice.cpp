@@ -6,7 +6,7 @@
 #include <ctime>
 
 #include "sluice/base/relaxed.hpp"
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/shared_object.hpp"
 
 namespace sluice::transfer {
 namespace {

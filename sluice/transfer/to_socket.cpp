@@ -12,8 +12,8 @@
 #include <optional>
 #include <utility>
 
-#include "sluice/base/mapping.hpp"
-#include "sluice/base/pipe.hpp"
+#include "sluice/os/mapping.hpp"
+#include "sluice/os/pipe.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"

@@ -10,8 +10,8 @@
 #include <cstring>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::test {
 namespace {

@@ -12,7 +12,7 @@
 #include <cstdio>
 #include <string>
 
-#include "sluice/base/pipe.hpp"
+#include "sluice/os/pipe.hpp"
 
 namespace sluice::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "tests/support/files.hpp"
 
 namespace sluice::test {

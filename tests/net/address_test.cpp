@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::net {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/io/buffer_pool.hpp"
 

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/sockets.hpp"

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <string>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/io/offload.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/transfer/page_cache.hpp"

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/chat/client/chat_ui.hpp"
 #include "sluice/coro/channel.hpp"

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "sluice/base/growing_ring.hpp"
-#include "sluice/base/mirrored_mapping.hpp"
+#include "sluice/os/mirrored_mapping.hpp"
 
 namespace sluice::chat {
 

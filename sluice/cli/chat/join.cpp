@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/chat/client/chat_client.hpp"
 #include "sluice/chat/client/line_editing_ui.hpp"
 #include "sluice/chat/client/plain_ui.hpp"

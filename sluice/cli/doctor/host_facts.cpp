@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/base/cgroup.hpp"
+#include "sluice/os/cgroup.hpp"
 #include "sluice/cli/text_file.hpp"
 
 namespace sluice::cli {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/cli/files/client.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"

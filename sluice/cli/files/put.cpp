@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/cli/files/client.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"

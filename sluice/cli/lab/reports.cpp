@@ -16,7 +16,7 @@
 #include <system_error>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/text.hpp"

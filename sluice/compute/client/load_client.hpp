@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/histogram.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"

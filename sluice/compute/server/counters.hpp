@@ -4,7 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/shared_object.hpp"
 
 namespace sluice::compute {
 

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 
 namespace sluice::compute {

@@ -17,9 +17,9 @@
 #include <thread>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/compute/server/handler.hpp"
 #include "sluice/compute/server/line_program.hpp"
 #include "sluice/compute/server/process_guard.hpp"

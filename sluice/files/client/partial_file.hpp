@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 
 namespace sluice::files {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 
 namespace sluice::files {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <thread>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::files {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 
 namespace sluice::files {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/files/server/http_exchange.hpp"
 #include "sluice/transfer/send_choice.hpp"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/digest_pool.hpp"
 #include "sluice/files/server/digest_queue.hpp"

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/http/content_type.hpp"
 #include "sluice/http/text.hpp"
 

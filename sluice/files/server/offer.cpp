@@ -9,7 +9,7 @@
 #include <chrono>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/net/lingering_close.hpp"
 #include "sluice/transfer/send_choice.hpp"

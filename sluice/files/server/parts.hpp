@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/files/server/quota.hpp"
 #include "sluice/files/server/volume.hpp"
 

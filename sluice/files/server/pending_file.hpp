@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/files/server/quota.hpp"
 #include "sluice/files/server/volume.hpp"

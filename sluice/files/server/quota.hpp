@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/shared_object.hpp"
 
 namespace sluice::files {
 

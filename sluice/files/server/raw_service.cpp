@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/files/digest.hpp"

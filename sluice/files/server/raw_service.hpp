@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "sluice/base/result.hpp"
-#include "sluice/base/shared_object.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/server/pace.hpp"
 #include "sluice/files/server/store.hpp"

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/files/server/parts.hpp"
 #include "sluice/files/server/path.hpp"

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/io/engine.hpp"
 
 namespace sluice::io {

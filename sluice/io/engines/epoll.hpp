@@ -6,7 +6,7 @@
 #include <array>
 #include <memory>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/epoll.hpp"
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/io/engine.hpp"
 
 namespace sluice::io {

@@ -19,8 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::io {
 namespace {

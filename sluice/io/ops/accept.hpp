@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/io/op.hpp"
 #include "sluice/io/stream.hpp"

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/lab/load/parts.hpp"
 
 namespace sluice::lab {

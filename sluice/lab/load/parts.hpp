@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/lab/load/outcome.hpp"
 #include "sluice/lab/usage.hpp"
 #include "sluice/net/address.hpp"

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "sluice/base/fd.hpp"
-#include "sluice/base/mapping.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/lab/load/exchange.hpp"
 #include "sluice/lab/load/parts.hpp"
 

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/transfer/page_cache.hpp"
 #include "sluice/wire/text.hpp"

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/lab/plans/bytes.hpp"
 #include "sluice/lab/plans/cpu_copies.hpp"

@@ -1,7 +1,7 @@
 // Opens the pipe or terminal behind a descriptor again, with O_NONBLOCK.
 #pragma once
 
-#include "sluice/base/fd.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice {
 

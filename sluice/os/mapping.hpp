@@ -3,11 +3,11 @@
 
 #include <sys/mman.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <utility>
 
 #include "sluice/base/result.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice {
 
@@ -17,10 +17,11 @@ class mapping {
     mapping() noexcept = default;
     /// `size` in bytes; an errno of mmap(2) on failure.
     [[nodiscard]] static result<mapping> create(std::size_t size) noexcept {
-        void* start = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (start == MAP_FAILED) return failure_of(errno);
-        return mapping{start, size};
+        mapping made{nullptr, size};
+        const int failed = os::sys().mmap(made.start_, nullptr, size, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (failed < 0) return failure_of(-failed);
+        return made;
     }
     mapping(mapping&& other) noexcept
         : start_{std::exchange(other.start_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
@@ -32,7 +33,7 @@ class mapping {
     mapping(const mapping&) = delete;
     mapping& operator=(const mapping&) = delete;
     ~mapping() {
-        if (start_ != nullptr) ::munmap(start_, size_);
+        if (start_ != nullptr) os::sys().munmap(start_, size_);
     }
 
     /// Page-aligned start; nullptr when empty.

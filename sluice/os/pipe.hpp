@@ -3,8 +3,8 @@
 
 #include <cstddef>
 
-#include "sluice/base/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice {
 

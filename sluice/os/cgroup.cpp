@@ -1,5 +1,5 @@
 // Implements the lookup of this process's cgroups and their CPU quota.
-#include "sluice/base/cgroup.hpp"
+#include "sluice/os/cgroup.hpp"
 
 #include <fmt/format.h>
 

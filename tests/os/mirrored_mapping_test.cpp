@@ -1,5 +1,5 @@
 // The same bytes twice in a row, and nothing left behind.
-#include "sluice/base/mirrored_mapping.hpp"
+#include "sluice/os/mirrored_mapping.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

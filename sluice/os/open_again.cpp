@@ -1,10 +1,10 @@
 // Implements open_again_nonblocking over /proc/self/fd.
-#include "sluice/base/open_again.hpp"
+#include "sluice/os/open_again.hpp"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include <termios.h>
 
 #include <array>
 #include <cstdio>
@@ -14,22 +14,25 @@ namespace {
 
 bool can_be_opened_again(int fd) noexcept {
     struct stat found{};
-    if (::fstat(fd, &found) != 0) return false;
+    if (os::sys().fstat(fd, found) != 0) return false;
     if (S_ISFIFO(found.st_mode)) return true;
     // The master side of a pseudoterminal would open as a new one (pts(4)).
     unsigned number = 0;
-    return ::isatty(fd) == 1 && ::ioctl(fd, TIOCGPTN, &number) != 0;
+    termios settings{};
+    return os::sys().ioctl(fd, TCGETS, &settings) == 0 &&
+           os::sys().ioctl(fd, TIOCGPTN, &number) != 0;
 }
 
 }  // namespace
 
 unique_fd open_again_nonblocking(int fd) noexcept {
-    const int flags = ::fcntl(fd, F_GETFL);
+    const int flags = os::sys().fcntl(fd, F_GETFL);
     if (flags < 0 || !can_be_opened_again(fd)) return {};
     constexpr std::size_t longest = 32;
     std::array<char, longest> name{};
     std::snprintf(name.data(), name.size(), "/proc/self/fd/%d", fd);
-    return unique_fd{::open(name.data(), (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+    return unique_fd{os::sys().openat(AT_FDCWD, name.data(),
+                                      (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
 }
 
 }  // namespace sluice

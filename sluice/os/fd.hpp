@@ -1,13 +1,14 @@
 // RAII owner of a file descriptor.
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
+
+#include "sluice/os/kernel.hpp"
 
 namespace sluice {
 
-/// Owns one file descriptor and closes it (close(2)) in its destructor. Movable; -1 is "none".
+/// Owns one file descriptor and closes it (close(2)) in its destructor. Movable. A negative number
+/// is "none": made from a call of os::kernel that failed, it keeps the -errno for get().
 class unique_fd {
  public:
     unique_fd() noexcept = default;
@@ -24,7 +25,7 @@ class unique_fd {
     unique_fd& operator=(const unique_fd&) = delete;
     ~unique_fd() { reset(); }
 
-    /// The descriptor, still owned by this; -1 if there is none.
+    /// The descriptor, still owned by this; -1, or the -errno it was made from, if there is none.
     [[nodiscard]] int get() const noexcept { return fd_; }
     /// True if it owns a descriptor.
     [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
@@ -33,7 +34,7 @@ class unique_fd {
     /// Closes the owned descriptor and takes `fd`. Ignores errors of close(2): Linux frees the
     /// number in every case.
     void reset(int fd = -1) noexcept {
-        if (fd_ >= 0) ::close(fd_);
+        if (fd_ >= 0) os::sys().close(fd_);
         fd_ = fd;
     }
 

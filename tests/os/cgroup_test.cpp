@@ -1,5 +1,5 @@
 // The CPU quota of cgroups in files that a test made up.
-#include "sluice/base/cgroup.hpp"
+#include "sluice/os/cgroup.hpp"
 
 #include <gtest/gtest.h>
 
