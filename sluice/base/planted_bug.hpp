@@ -1,0 +1,37 @@
+// Bugs that a test plants in the services, to see that the simulator finds them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace sluice {
+
+/// Where a service does wrong on purpose. One at a time, and only in builds with tests.
+enum class bug : std::uint8_t {
+    none,
+};
+
+/// Their names on a command line, in the order of `bug`.
+inline constexpr std::array<std::string_view, 1> bug_names{"none"};
+
+namespace detail {
+inline constinit bug planted = bug::none;
+}  // namespace detail
+
+/// Plants `b`, which takes the place of the one before. While the process has one thread.
+inline void plant(bug b) noexcept {
+    detail::planted = b;
+}
+
+/// True if `b` is planted: the caller then does wrong. False in builds without tests, at no cost.
+[[nodiscard]] constexpr bool planted(bug b) noexcept {
+#ifdef SLUICE_TEST_BUILD
+    if !consteval { return detail::planted == b; }
+#endif
+    static_cast<void>(b);
+    return false;
+}
+
+}  // namespace sluice

@@ -1,0 +1,48 @@
+// Marks of rare paths, so that tests can say that they have gone down each of them.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace sluice {
+
+/// A path of a service that is seldom taken, and that a simulation must have taken.
+enum class rare_path : std::uint8_t {
+    none,
+};
+
+/// Their names in reports, in the order of `rare_path`.
+inline constexpr std::array<std::string_view, 1> rare_path_names{"none"};
+
+/// How often each was taken; by all threads.
+using rare_path_counts = std::array<std::atomic<std::uint64_t>, rare_path_names.size()>;
+
+namespace detail {
+inline constinit rare_path_counts* counted_paths = nullptr;
+}  // namespace detail
+
+/// Counts into `counts` from now on, which outlives all that is counted. While the process has one
+/// thread.
+inline void count_rare_paths(rare_path_counts& counts) noexcept {
+    detail::counted_paths = &counts;
+}
+
+/// Counts one more time for `path` if `condition` holds and somebody counts. Nothing in builds
+/// without tests.
+constexpr void sometimes(rare_path path, bool condition = true) noexcept {
+#ifdef SLUICE_TEST_BUILD
+    if !consteval {
+        if (condition && detail::counted_paths != nullptr) {
+            (*detail::counted_paths)[static_cast<std::size_t>(path)].fetch_add(
+                1, std::memory_order_relaxed);
+        }
+    }
+#endif
+    static_cast<void>(path);
+    static_cast<void>(condition);
+}
+
+}  // namespace sluice

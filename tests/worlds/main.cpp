@@ -1,0 +1,207 @@
+// simulate: runs seeds of simulated worlds, makes a failing one shorter, and looks for planted bugs.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/worlds/runner.hpp"
+#include "tests/worlds/setting.hpp"
+#include "tests/worlds/worlds.hpp"
+
+namespace sluice::worlds {
+namespace {
+
+struct request {
+    std::vector<const world*> of;
+    setting how;
+    std::uint64_t seeds = 1;
+    bool twice = false;
+    bool all_paths = false;
+};
+
+/// A setting that still fails, with fewer clients and fewer classes of faults.
+setting shorten(runner& runs, const world& w, setting how) {
+    const auto still_fails = [&](const setting& tried) { return !runs.run_one(w, tried).passed; };
+    for (unsigned clients : {1U, 2U, 3U, 5U, 10U}) {
+        setting tried = how;
+        tried.most_clients = clients;
+        if (!still_fails(tried)) continue;
+        how = tried;
+        break;
+    }
+    const auto drawn = how.rates();
+    for (std::size_t i = 0; i < fault_classes.size(); ++i) {
+        setting tried = how;
+        tried.faults &= ~(1U << i);
+        // One that the seed has not drawn is not missed.
+        if (drawn.*fault_classes[i].rate == 0 || still_fails(tried)) how = tried;
+    }
+    return how;
+}
+
+void report(runner& runs, const world& w, const setting& how, const verdict& v) {
+    fmt::print("{} failed with {}\n{}", w.name, how.options(), v.said);
+    const setting shorter = shorten(runs, w, how);
+    fmt::print("\nto repeat it:        script/simulate {} {}\n"
+               "shorter, also fails: script/simulate {} {} --trace\n",
+               w.name, how.options(), w.name, shorter.options());
+}
+
+/// True if every seed passed.
+bool run_seeds(runner& runs, const world& w, const request& wanted) {
+    const auto from = std::chrono::steady_clock::now();
+    std::uint64_t passed = 0;
+    std::optional<setting> failed;
+    verdict how_it_failed;
+    runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const verdict& v) {
+        if (v.passed) {
+            ++passed;
+            if (how.keep_trace) fmt::print("{}", v.said);
+        } else if (!failed || how.seed < failed->seed) {
+            failed = how;
+            how_it_failed = v;
+        }
+        return !failed;
+    });
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - from;
+    if (failed) {
+        report(runs, w, *failed, how_it_failed);
+        return false;
+    }
+    fmt::print("{}: {} seeds from {} passed in {:.1f} s, {:.0f} a second\n", w.name, passed,
+               wanted.how.seed, took.count(), static_cast<double>(passed) / took.count());
+    return true;
+}
+
+/// True if each of the seeds has the same trace twice.
+bool run_twice(runner& runs, const world& w, const request& wanted) {
+    std::vector<std::uint64_t> hashes(wanted.seeds);
+    bool equal = true;
+    for (const bool second : {false, true}) {
+        runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const verdict& v) {
+            auto& hash = hashes[how.seed - wanted.how.seed];
+            if (second && hash != v.hash) {
+                fmt::print("{}: seed {} has another trace the second time\n", w.name, how.seed);
+                equal = false;
+            }
+            hash = v.hash;
+            return true;
+        });
+    }
+    if (equal) fmt::print("{}: {} seeds have the same trace twice\n", w.name, wanted.seeds);
+    return equal;
+}
+
+/// Looks for one planted bug; true if a seed found it.
+bool find_bug(runner& runs, const world& w, const request& wanted) {
+    std::optional<std::uint64_t> found;
+    runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const verdict& v) {
+        if (!v.passed) found = std::min(found.value_or(how.seed), how.seed);
+        return !found;
+    });
+    const auto name = bug_names[static_cast<std::size_t>(wanted.how.planted)];
+    if (found) {
+        fmt::print("{}: found by seed {} of {}\n", name, *found - wanted.how.seed + 1,
+                   wanted.seeds);
+    } else {
+        fmt::print("{}: NOT found in {} seeds\n", name, wanted.seeds);
+    }
+    return found.has_value();
+}
+
+/// Every planted bug is looked for in the world that its name begins with.
+bool find_all_bugs(runner& runs, request wanted) {
+    bool all = true;
+    for (std::size_t i = 1; i < bug_names.size(); ++i) {
+        const std::string_view name = bug_names[i];
+        const auto* w = std::ranges::find(all_worlds, name.substr(0, name.find('/')), &world::name);
+        if (w == all_worlds.end()) {
+            fmt::print("{}: no world of that name\n", name);
+            all = false;
+            continue;
+        }
+        wanted.how.planted = static_cast<bug>(i);
+        all = find_bug(runs, *w, wanted) && all;
+    }
+    return all;
+}
+
+/// True if every mark was reached.
+bool show_paths(const runner& runs) {
+    bool all = true;
+    for (std::size_t i = 1; i < rare_path_names.size(); ++i) {
+        const auto times = runs.taken()[i].load();
+        fmt::print("  {:<48} {}\n", rare_path_names[i],
+                   times > 0 ? fmt::format("{} times", times) : "NEVER");
+        all = all && times > 0;
+    }
+    return all;
+}
+
+int main_of(int argc, char** argv) {
+    CLI::App app{"Runs services, with clients and faults, on a simulated kernel with virtual time.",
+                 "script/simulate"};
+    request wanted;
+    std::string of = "all";
+    std::string faults;
+    std::string planted;
+    unsigned jobs = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+    std::string names = "all";
+    for (const world& each : all_worlds) names += fmt::format(", {}", each.name);
+    app.add_option("SERVICE", of, fmt::format("Which world: {}", names))->capture_default_str();
+    app.add_option("--seed", wanted.how.seed, "The first seed")->capture_default_str();
+    app.add_option("--seeds", wanted.seeds, "How many seeds from there on")->capture_default_str();
+    app.add_option("--clients", wanted.how.most_clients, "At most so many clients");
+    app.add_option("--faults", faults, "Only these classes of faults, with commas; or none");
+    app.add_option("--plant", planted, "Plants a bug, which should be found; all: each in turn");
+    app.add_option("--jobs", jobs, "Runs at a time")->capture_default_str();
+    app.add_flag("--trace", wanted.how.keep_trace, "Print every call that was made");
+    app.add_flag("--twice", wanted.twice, "See that each seed has the same trace twice");
+    app.add_flag("--paths", wanted.all_paths, "Fail unless every marked path was taken");
+    CLI11_PARSE(app, argc, argv);
+    if (!faults.empty()) wanted.how.faults = faults_of(faults);
+    if (!planted.empty() && planted != "all") wanted.how.planted = bug_of(planted);
+    for (const world& each : all_worlds) {
+        if (of == "all" || of == each.name) wanted.of.push_back(&each);
+    }
+    if (wanted.of.empty()) {
+        fmt::print(stderr, "there is no world '{}'; there are: {}\n", of, names);
+        return 2;
+    }
+    runner runs{jobs};
+    if (planted == "all") return find_all_bugs(runs, wanted) ? 0 : 1;
+    bool good = true;
+    for (const world* each : wanted.of) {
+        if (wanted.how.planted != bug::none) {
+            good = find_bug(runs, *each, wanted) && good;
+        } else {
+            good = (wanted.twice ? run_twice : run_seeds)(runs, *each, wanted) && good;
+        }
+        std::fflush(stdout);
+    }
+    if (wanted.all_paths) good = show_paths(runs) && good;
+    return good ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace sluice::worlds
+
+int main(int argc, char** argv) {
+    try {
+        return sluice::worlds::main_of(argc, argv);
+    } catch (const std::exception& wrong) {
+        fmt::print(stderr, "script/simulate: {}\n", wrong.what());
+        return 2;
+    }
+}

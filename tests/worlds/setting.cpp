@@ -1,0 +1,67 @@
+// Implements setting: its rates, and the options that repeat it.
+#include "tests/worlds/setting.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <iterator>
+#include <stdexcept>
+
+#include "sluice/sim/random.hpp"
+
+namespace sluice::worlds {
+
+sim::fault_rates setting::rates() const {
+    // A generator of its own, so that a class that is taken away moves no other choice.
+    sim::random draws{seed ^ 0x6661'756c'7473U};
+    auto drawn = sim::fault_rates::draw(draws);
+    for (std::size_t i = 0; i < fault_classes.size(); ++i) {
+        if ((faults >> i & 1U) == 0) drawn.*fault_classes[i].rate = 0;
+    }
+    return drawn;
+}
+
+std::string setting::options() const {
+    std::string text = fmt::format("--seed {}", seed);
+    if (most_clients != setting{}.most_clients) text += fmt::format(" --clients {}", most_clients);
+    if (faults != setting{}.faults) {
+        std::string names;
+        for (std::size_t i = 0; i < fault_classes.size(); ++i) {
+            if ((faults >> i & 1U) == 0) continue;
+            if (!names.empty()) names += ',';
+            names += fault_classes[i].name;
+        }
+        text += fmt::format(" --faults {}", names.empty() ? "none" : names);
+    }
+    if (planted != bug::none) {
+        text += fmt::format(" --plant {}", bug_names[static_cast<std::size_t>(planted)]);
+    }
+    return text;
+}
+
+std::uint32_t faults_of(std::string_view names) {
+    std::uint32_t bits = 0;
+    if (names == "none") return bits;
+    while (!names.empty()) {
+        const auto end = std::min(names.find(','), names.size());
+        const auto name = names.substr(0, end);
+        const auto* found = std::ranges::find(fault_classes, name, &fault_class::name);
+        if (found == fault_classes.end()) {
+            throw std::invalid_argument{fmt::format("there is no fault '{}'", name)};
+        }
+        bits |= 1U << std::distance(fault_classes.begin(), found);
+        names.remove_prefix(std::min(end + 1, names.size()));
+    }
+    return bits;
+}
+
+bug bug_of(std::string_view name) {
+    const auto* found = std::ranges::find(bug_names, name);
+    if (found == bug_names.end()) {
+        throw std::invalid_argument{fmt::format("there is no planted bug '{}'", name)};
+    }
+    return static_cast<bug>(std::distance(bug_names.begin(), found));
+}
+
+}  // namespace sluice::worlds

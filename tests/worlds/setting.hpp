@@ -1,0 +1,66 @@
+// What one run of a world is made from: a seed, and what the command line takes away from it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/sim/fault_rates.hpp"
+
+namespace sluice::worlds {
+
+/// A class of faults by its name.
+struct fault_class {
+    std::string_view name;
+    double sim::fault_rates::* rate;
+};
+
+/// All of them. One bit of setting::faults each, in this order.
+inline constexpr std::array fault_classes{
+    fault_class{"short_write", &sim::fault_rates::short_write},
+    fault_class{"short_arrival", &sim::fault_rates::short_arrival},
+    fault_class{"single_byte", &sim::fault_rates::single_byte},
+    fault_class{"not_now", &sim::fault_rates::not_now},
+    fault_class{"delay", &sim::fault_rates::delay},
+    fault_class{"clog", &sim::fault_rates::clog},
+    fault_class{"stuck", &sim::fault_rates::stuck},
+    fault_class{"reset", &sim::fault_rates::reset},
+    fault_class{"gone", &sim::fault_rates::gone},
+    fault_class{"refused", &sim::fault_rates::refused},
+    fault_class{"unanswered", &sim::fault_rates::unanswered},
+    fault_class{"ended_at_once", &sim::fault_rates::ended_at_once},
+    fault_class{"aborted", &sim::fault_rates::aborted},
+    fault_class{"no_descriptor", &sim::fault_rates::no_descriptor},
+    fault_class{"no_memory", &sim::fault_rates::no_memory},
+    fault_class{"interrupted", &sim::fault_rates::interrupted},
+    fault_class{"spurious", &sim::fault_rates::spurious},
+    fault_class{"no_thread", &sim::fault_rates::no_thread},
+    fault_class{"short_splice", &sim::fault_rates::short_splice},
+    fault_class{"wall_jump", &sim::fault_rates::wall_jump},
+    fault_class{"process_stall", &sim::fault_rates::process_stall},
+};
+static_assert(fault_classes.size() <= 32);
+
+/// One run. The same setting gives the same trace, on every machine.
+struct setting {
+    std::uint64_t seed = 1;
+    unsigned most_clients = 1000;     ///< a world has no more than this, however many it draws
+    std::uint32_t faults = ~0U;       ///< a bit for each class that may happen
+    bug planted = bug::none;
+    bool keep_trace = false;
+
+    /// The rates that the seed draws, without those that are not in `faults`.
+    [[nodiscard]] sim::fault_rates rates() const;
+    /// The options that repeat it: "--seed 17 --clients 2 --faults reset,delay".
+    [[nodiscard]] std::string options() const;
+};
+
+/// The bits of the classes that `names` lists with commas; throws std::invalid_argument.
+[[nodiscard]] std::uint32_t faults_of(std::string_view names);
+/// The bug of that name; throws std::invalid_argument.
+[[nodiscard]] bug bug_of(std::string_view name);
+
+}  // namespace sluice::worlds

@@ -1,0 +1,71 @@
+// Stage: what the director of a world sees. It starts processes, lets time pass, and judges.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "sluice/sim/process.hpp"
+#include "sluice/sim/random.hpp"
+#include "sluice/sim/simulated_kernel.hpp"
+#include "tests/worlds/setting.hpp"
+
+namespace sluice::worlds {
+
+/// One run of a world. Its director is a process of the simulated kernel, and every function here
+/// is called on the director's fiber.
+class stage {
+ public:
+    /// Both outlive it.
+    stage(sim::simulated_kernel& kernel, const setting& how);
+    stage(const stage&) = delete;
+    stage& operator=(const stage&) = delete;
+    ~stage() = default;
+
+    [[nodiscard]] sim::simulated_kernel& kernel() noexcept { return kernel_; }
+    /// For the world's own choices; the kernel's do not move them.
+    [[nodiscard]] sim::random& chance() noexcept { return chance_; }
+    /// `low` to `high` clients, but at most as many as the setting allows.
+    [[nodiscard]] std::size_t draw_clients(std::size_t low, std::size_t high);
+
+    /// Starts a process whose main fiber runs `run`. It lives as long as the world.
+    sim::process& start(std::string name, std::function<void()> run);
+    /// Lets virtual time pass.
+    void pass(std::chrono::nanoseconds time);
+    /// The end of the load phase: from now on no fault happens any more, and what stood still goes
+    /// on.
+    void heal();
+
+    /// Fails unless `holds()` within `time`; looks every 10 ms of virtual time. `pending` is asked
+    /// what is not there yet.
+    void within(std::chrono::nanoseconds time, std::string_view what,
+                const std::function<bool()>& holds,
+                const std::function<std::string()>& pending = {});
+    /// Fails unless `holds`. Any fiber.
+    void require(bool holds, std::string_view what) const {
+        if (!holds) fail(what);
+    }
+    /// Prints `what`, the virtual time, who waits and the last calls, and ends the run. Any fiber.
+    [[noreturn]] void fail(std::string_view what) const;
+
+ private:
+    sim::simulated_kernel& kernel_;
+    const setting& how_;
+    sim::random chance_;
+};
+
+/// A world: a service with clients, and what must hold.
+struct world {
+    std::string_view name;
+    std::string_view about;         ///< a line for --help
+    void (*direct)(stage&);         ///< runs on the director's fiber
+};
+
+/// Runs one world in this process, and returns its trace's hash. A failure ends the process with
+/// failed_status.
+[[nodiscard]] std::uint64_t run(const world& w, const setting& how);
+inline constexpr int failed_status = 3;
+
+}  // namespace sluice::worlds

@@ -1,0 +1,130 @@
+// Implements plain_client over a non-blocking socket and ppoll(2).
+#include "tests/worlds/waiting.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <span>
+#include <utility>
+
+#include "sluice/base/bytes.hpp"
+#include "sluice/net/address.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/kernel.hpp"
+
+namespace sluice::worlds {
+namespace {
+
+timespec to_timespec(std::chrono::nanoseconds time) noexcept {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+    return {.tv_sec = seconds.count(), .tv_nsec = (time - seconds).count()};
+}
+
+}  // namespace
+
+void wait_for(std::chrono::nanoseconds time) {
+    const auto until = os::clock::now() + time;
+    for (auto left = time; left.count() > 0; left = until - os::clock::now()) {
+        const timespec timeout = to_timespec(left);
+        static_cast<void>(os::sys().ppoll({}, &timeout));
+    }
+}
+
+void wait_a_while() {
+    wait_for(std::chrono::milliseconds{50});
+}
+
+std::optional<plain_client> plain_client::connect(std::uint16_t port,
+                                                  std::chrono::milliseconds patience) {
+    unique_fd socket{os::sys().socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!socket) return std::nullopt;
+    const auto where = net::address::loopback(port);
+    plain_client made{std::move(socket), patience};
+    int failed = os::sys().connect(made.fd(), where.data(), where.size());
+    if (failed == -EINPROGRESS || failed == -EINTR) {
+        if (!made.wait(POLLOUT)) return std::nullopt;
+        socklen_t size = sizeof failed;
+        if (os::sys().getsockopt(made.fd(), SOL_SOCKET, SO_ERROR, &failed, size) < 0) failed = -1;
+    }
+    if (failed != 0) return std::nullopt;
+    return made;
+}
+
+bool plain_client::wait(short events) const noexcept {
+    const auto until = os::clock::now() + patience_;
+    std::array<pollfd, 1> watched{{{.fd = socket_.get(), .events = events, .revents = 0}}};
+    for (;;) {
+        const auto left = until - os::clock::now();
+        if (left.count() <= 0) return false;
+        const timespec timeout = to_timespec(left);
+        const int n = os::sys().ppoll(watched, &timeout);
+        if (n > 0) return true;
+        if (n == 0) return false;
+    }
+}
+
+bool plain_client::send(std::string_view text) {
+    while (!text.empty()) {
+        const auto n = os::sys().send(fd(), as_bytes(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n > 0) {
+            text.remove_prefix(static_cast<std::size_t>(n));
+        } else if (n == -EAGAIN) {
+            if (!wait(POLLOUT)) return false;
+        } else if (n != -EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::optional<std::string> plain_client::some() {
+    if (!received_.empty()) return std::exchange(received_, {});
+    for (;;) {
+        std::array<std::byte, 4096> piece{};
+        const auto n = os::sys().recv(fd(), piece, MSG_DONTWAIT);
+        if (n >= 0) {
+            at_end_ = n == 0;
+            return std::string{as_text(std::span{piece}.first(static_cast<std::size_t>(n)))};
+        }
+        if (n == -EAGAIN) {
+            if (!wait(POLLIN)) return std::nullopt;
+        } else if (n != -EINTR) {
+            return std::nullopt;
+        }
+    }
+}
+
+std::optional<std::string> plain_client::line() {
+    std::string read = std::exchange(received_, {});
+    for (;;) {
+        if (const auto end = read.find('\n'); end != std::string::npos) {
+            received_ = read.substr(end + 1);
+            read.resize(end);
+            return read;
+        }
+        const auto more = some();
+        if (!more || more->empty()) return std::nullopt;
+        read += *more;
+    }
+}
+
+bool plain_client::ended() {
+    const auto more = some();
+    return more && more->empty();
+}
+
+void plain_client::shut() noexcept {
+    static_cast<void>(os::sys().shutdown(fd(), SHUT_WR));
+}
+
+void plain_client::reset() noexcept {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    static_cast<void>(
+        os::sys().setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+    socket_.reset();
+}
+
+}  // namespace sluice::worlds

@@ -1,0 +1,18 @@
+// The worlds that can be simulated, one per service.
+#pragma once
+
+#include <array>
+
+#include "tests/worlds/stage.hpp"
+
+namespace sluice::worlds {
+
+/// talk: turns are kept, messages come whole and in order, and a conversation ends at both sides.
+void talk(stage& s);
+
+/// All of them.
+inline constexpr std::array all_worlds{
+    world{.name = "talk", .about = "two parties in turn", .direct = &talk},
+};
+
+}  // namespace sluice::worlds
