@@ -382,7 +382,7 @@ std::span<const uring_feature> uring_features() noexcept {
 uring_surroundings read_uring_surroundings() {
     uring_surroundings around;
     utsname system{};
-    if (::uname(&system) == 0) around.kernel = system.release;
+    if (os::sys().uname(system) == 0) around.kernel = system.release;
     around.disabled = read_number("/proc/sys/kernel/io_uring_disabled");
     rlimit limit{};
     if (os::sys().getrlimit(RLIMIT_MEMLOCK, limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
