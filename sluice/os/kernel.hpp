@@ -106,6 +106,7 @@ class kernel {
     virtual int fsync(int fd) noexcept = 0;
     virtual int fdatasync(int fd) noexcept = 0;
     virtual int syncfs(int fd) noexcept = 0;
+    virtual void sync() noexcept = 0;
     virtual int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                                 unsigned flags) noexcept = 0;
     virtual int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size,

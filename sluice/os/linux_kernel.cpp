@@ -249,6 +249,10 @@ int linux_kernel::syncfs(int fd) noexcept {
     return checked(::syncfs(fd));
 }
 
+void linux_kernel::sync() noexcept {
+    ::sync();
+}
+
 int linux_kernel::sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                                   unsigned flags) noexcept {
     return checked(

@@ -67,6 +67,7 @@ class linux_kernel : public kernel {
     int fsync(int fd) noexcept override;
     int fdatasync(int fd) noexcept override;
     int syncfs(int fd) noexcept override;
+    void sync() noexcept override;
     int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                         unsigned flags) noexcept override;
     int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size, int advice) noexcept override;
