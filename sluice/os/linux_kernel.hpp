@@ -85,7 +85,7 @@ class linux_kernel : public kernel {
     int openat2(int directory, const char* path, int flags, mode_t mode,
                 std::uint64_t resolve) noexcept override;
     int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept override;
-    int mount_of(int fd, std::uint64_t& into) noexcept override;
+    int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept override;
     int faccessat(int directory, const char* path, int mode, int flags) noexcept override;
     int mkdirat(int directory, const char* path, mode_t mode) noexcept override;
     int unlinkat(int directory, const char* path, int flags) noexcept override;
