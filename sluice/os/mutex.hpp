@@ -45,8 +45,7 @@ class condition {
         while (!done()) {
             const auto left = until - clock::now();
             if (left <= clock::duration::zero()) return done();
-            const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-            const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
+            const timespec timeout = to_timespec(left);
             wait_once(lock, &timeout);
         }
         return true;
