@@ -35,9 +35,10 @@ MAY_INCLUDE["compute/client"] = PRODUCTS | {"compute"}
 MAY_INCLUDE["files"] = PRODUCTS | {"http"}
 MAY_INCLUDE["files/server"] = PRODUCTS | {"http", "files"}
 MAY_INCLUDE["files/client"] = PRODUCTS | {"http", "files"}
-MAY_INCLUDE["lab"] = set(MAY_INCLUDE) - {"io/engines"}
+MAY_INCLUDE["sim"] = {"base", "coro", "os", "io"}
+MAY_INCLUDE["lab"] = set(MAY_INCLUDE) - {"io/engines", "sim"}
 MAY_INCLUDE[""] = MAY_INCLUDE["lab"]  # the headers that include the others
-MAY_INCLUDE["cli"] = set(MAY_INCLUDE)
+MAY_INCLUDE["cli"] = set(MAY_INCLUDE) - {"sim"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]sluice/([^">]+)[">]')
 

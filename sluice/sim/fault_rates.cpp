@@ -1,0 +1,40 @@
+// Implements the draw of fault rates, with the bound of each.
+#include "sluice/sim/fault_rates.hpp"
+
+namespace sluice::sim {
+
+fault_rates fault_rates::draw(random& from) noexcept {
+    const auto one = [&from](double bound) noexcept {
+        constexpr double lowest = 1e-3;  // of the bound
+        // Both numbers always, so that one class more does not move those after it by much.
+        const bool on = (from.bits() & 1U) != 0;
+        const double rate = from.log_uniform(bound * lowest, bound);
+        return on ? rate : 0.0;
+    };
+    // The members in their order; an initializer list is evaluated from left to right.
+    return {
+        .short_write = one(0.5),
+        .short_arrival = one(0.5),
+        .single_byte = one(0.1),
+        .not_now = one(0.3),
+        .delay = one(0.5),
+        .clog = one(0.02),
+        .stuck = one(0.002),
+        .reset = one(0.02),
+        .gone = one(0.002),
+        .refused = one(0.3),
+        .unanswered = one(0.05),
+        .ended_at_once = one(0.1),
+        .aborted = one(0.2),
+        .no_descriptor = one(0.1),
+        .no_memory = one(0.1),
+        .interrupted = one(0.3),
+        .spurious = one(0.2),
+        .no_thread = one(0.1),
+        .short_splice = one(0.5),
+        .wall_jump = one(0.01),
+        .process_stall = one(0.0005),
+    };
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,68 @@
+// Simulated process: fibers with a descriptor table and signals of their own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "sluice/sim/descriptor_table.hpp"
+#include "sluice/sim/scheduler.hpp"
+
+namespace sluice::sim {
+
+class simulated_kernel;
+
+/// A group of fibers. Its first one runs its function; when that returns, the process exits. The
+/// world owns it, beyond its end.
+class process {
+ public:
+    process(simulated_kernel& k, int id, std::string name);
+    process(const process&) = delete;
+    process& operator=(const process&) = delete;
+    ~process() = default;
+
+    [[nodiscard]] int id() const noexcept { return id_; }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] descriptor_table& table() noexcept { return table_; }
+    /// True from its function's return, or crash(), on.
+    [[nodiscard]] bool over() const noexcept { return over_; }
+    /// Descriptors from 3 on: those that are open, or were when its function returned.
+    [[nodiscard]] int open_descriptors() const noexcept;
+
+    /// Sends `number` to the process (kill(2)): to a signalfd that awaits it, to a handler, which a
+    /// fiber runs at its next call, or it ends the process, as signal(7) says.
+    void signal(int number);
+    /// Ends its fibers where they are, without unwinding; closes its descriptors, and resets its
+    /// streams, as the end of a machine. From one of its own fibers this does not return.
+    void crash();
+
+ private:
+    friend class simulated_kernel;
+    friend class signal_description;
+
+    void start(std::function<void()> run);
+    void exit(bool crashed);
+    /// Takes a pending signal of `which` out; 0 if there is none.
+    int take_signal(const sigset_t& which) noexcept;
+    [[nodiscard]] bool has_signal(const sigset_t& which) const noexcept;
+
+    simulated_kernel& kernel_;
+    int id_;
+    std::string name_;
+    descriptor_table table_;
+    std::vector<fiber*> fibers_;
+    std::array<struct sigaction, 65> actions_{};
+    sigset_t pending_{};
+    wait_queue signalled_;  // signalfds
+    mode_t umask_ = 022;
+    int left_open_ = 0;
+    bool over_ = false;
+};
+
+}  // namespace sluice::sim
