@@ -104,8 +104,7 @@ void plain_client::shut() noexcept {
 
 void plain_client::reset() noexcept {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
-    static_cast<void>(
-        os::sys().setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+    static_cast<void>(os::sys().setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     socket_.reset();
 }
 
