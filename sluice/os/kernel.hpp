@@ -201,7 +201,6 @@ class kernel {
 
     /// @name Measuring
     /// @{
-    virtual int uname(utsname& into) noexcept = 0;
     virtual int getrusage(int who, rusage& into) noexcept = 0;
     /// Nanoseconds of CPU that a process has used, or -errno (clock_getcpuclockid(3)); 0 is the
     /// calling process.
