@@ -13,14 +13,14 @@
 #include <cstddef>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
-#include "sluice/os/mapping.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/files/digest.hpp"
 #include "sluice/files/server/lasting_transfer.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/os/thread.hpp"
 #include "sluice/wire/size.hpp"
 
@@ -40,9 +40,6 @@ struct cancel_flag : coro::cancel_hook {
           set{within.cancelled()} {
         if (!set) within.watch(*this);
     }
-    cancel_flag(const cancel_flag&) = delete;
-    cancel_flag& operator=(const cancel_flag&) = delete;
-    ~cancel_flag() { unlink(); }
 
     std::atomic<bool> set;
 };
