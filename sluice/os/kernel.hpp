@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 
 #include <array>
 #include <atomic>
@@ -132,6 +133,8 @@ class kernel {
     /// from a kernel that tells none) and its device.
     virtual int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept = 0;
     virtual int faccessat(int directory, const char* path, int mode, int flags) noexcept = 0;
+    /// The target is cut to the size of `into`, and no '\0' follows it.
+    virtual ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept = 0;
     virtual int mkdirat(int directory, const char* path, mode_t mode) noexcept = 0;
     virtual int unlinkat(int directory, const char* path, int flags) noexcept = 0;
     virtual int linkat(int from, const char* old_path, int to, const char* new_path,
@@ -157,6 +160,7 @@ class kernel {
     virtual pid_t waitpid(pid_t which, int* status, int options) noexcept = 0;
     virtual int kill(pid_t which, int signal) noexcept = 0;
     virtual int pidfd_open(pid_t which) noexcept = 0;
+    virtual int uname(utsname& into) noexcept = 0;
     virtual int prctl(int option, unsigned long argument) noexcept = 0;
     virtual int setsid() noexcept = 0;
     virtual int sigaction(int signal, const struct sigaction* now,
