@@ -45,6 +45,7 @@ void simulated_kernel::shut() noexcept {
 bool simulated_kernel::enter() noexcept {
     fiber* f = scheduler_.current();
     if (f == nullptr) return false;
+    if (before_call_) before_call_();
     scheduler_.pass(random_.between(1, longest_call));
     if (random_.chance(faults_.process_stall)) {
         scheduler_.hold(*f->owner, scheduler_.now() + random_.between(1, longest_process_stall));

@@ -15,6 +15,7 @@
 #include "sluice/os/kernel.hpp"
 #include "sluice/os/linux_kernel.hpp"
 #include "sluice/sim/description.hpp"
+#include "sluice/sim/disk.hpp"
 #include "sluice/sim/fault_rates.hpp"
 #include "sluice/sim/network.hpp"
 #include "sluice/sim/process.hpp"
@@ -43,6 +44,12 @@ class simulated_kernel final : public os::kernel {
     [[nodiscard]] sim::trace& trace() noexcept { return trace_; }
     [[nodiscard]] fault_rates& faults() noexcept { return faults_; }
     [[nodiscard]] sim::network& network() noexcept { return network_; }
+    /// That of the machine: all processes share it.
+    [[nodiscard]] sim::disk& disk() noexcept { return *disk_; }
+    /// The disk becomes what a power loss leaves of it. All processes have crashed before.
+    void power_loss();
+    /// Runs `hook` at the beginning of each call, in the fiber that makes it; none if it is empty.
+    void before_call(std::function<void()> hook) { before_call_ = std::move(hook); }
     /// The process whose fiber runs; there is one in every call that reaches it.
     [[nodiscard]] process& current() noexcept { return *scheduler_.current()->owner; }
     /// @}
@@ -141,8 +148,8 @@ class simulated_kernel final : public os::kernel {
     int fallocate(int fd, int mode, std::uint64_t at, std::uint64_t size) noexcept override;
     int fsync(int fd) noexcept override;
     int fdatasync(int fd) noexcept override;
-    int syncfs(int fd) noexcept override;
     void sync() noexcept override;
+    int syncfs(int fd) noexcept override;
     int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                         unsigned flags) noexcept override;
     int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size, int advice) noexcept override;
@@ -251,6 +258,10 @@ class simulated_kernel final : public os::kernel {
     int make(std::shared_ptr<description> d, bool close_on_exec) noexcept;
     /// 0, or the error of a call that makes a descriptor.
     int shortage() noexcept;
+    int sync_file(int fd, const char* name, bool data_only) noexcept;
+    int start_of(int directory, std::string_view path, inode_ref& into) noexcept;
+    int open_path(int directory, std::string_view path, int flags, mode_t mode,
+                  std::uint64_t resolve) noexcept;
     /// The socket of `fd`: nullptr and `error`.
     std::shared_ptr<tcp_socket> socket_of(int fd, int& error) noexcept;
     ssize_t send_all(const std::shared_ptr<tcp_socket>& s, int fd, const_bytes data,
@@ -268,6 +279,12 @@ class simulated_kernel final : public os::kernel {
     sim::scheduler scheduler_;
     fault_rates faults_;
     sim::network network_;
+    std::vector<std::unique_ptr<sim::disk>> lost_disks_;  // descriptions of then may refer to them
+    std::unique_ptr<sim::disk> disk_ = std::make_unique<sim::disk>(
+        disk_options{}, random_, [this] { return scheduler_.now() + wall_offset_; });
+    std::uint64_t last_opened_ = 0;  // file, of all
+    mode_t umask_ = 022;
+    std::function<void()> before_call_;
     std::vector<std::unique_ptr<process>> processes_;
     double preemption_;
     std::int64_t wall_offset_;
