@@ -9,6 +9,7 @@
 #include <string>
 
 #include "sluice/os/clock.hpp"
+#include "sluice/os/thread.hpp"
 #include "tests/sim/rig.hpp"
 
 namespace sluice::test {
@@ -30,7 +31,11 @@ std::string numbered(std::size_t size) {
 int socket_here(int flags = 0) {
     for (;;) {
         const int fd = os::sys().socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-        if (fd >= 0) return fd;
+        if (fd < 0) continue;
+        // Or a reader whose peer is gone would wait for ever.
+        const int on = 1;
+        EXPECT_EQ(os::sys().setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on), 0);
+        return fd;
     }
 }
 
@@ -117,7 +122,6 @@ bool echoes(const sim::world_options& o, std::uint64_t* hash = nullptr) {
     // Streams that stand still go on in the end, so that there is one.
     w.after(1000 * sim::a_second, [&w] { w.heal(); });
     // A stream whose peer is gone may wait for hours.
-    w.kernel().scheduler().bounds().switches = 300000;
     w.kernel().scheduler().bounds().time = 100'000 * sim::a_second;
     w.run();
     EXPECT_EQ(client.open_descriptors(), 0);
@@ -283,6 +287,55 @@ TEST(simulated_streams, are_spread_over_the_listeners_of_a_port) {
         EXPECT_GT(waiting[1], 3);
         for (const int fd : clients) sys.close(fd);
     });
+}
+
+TEST(simulated_streams, are_spliced_through_a_pipe_and_filled_from_a_file) {
+    for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+        sim::world_options o = quiet(seed);
+        o.faults->short_splice = o.faults->short_arrival = o.faults->short_write = 0.3;
+        in_world(o, [](sim::world&) {
+            os::kernel& sys = os::sys();
+            const std::string content = numbered(100'000);
+            const int file = sys.memfd_create("content", MFD_CLOEXEC);
+            EXPECT_EQ(write_text(file, content), std::ssize(content));
+            std::array<int, 2> pipe{};
+            EXPECT_EQ(sys.pipe2(pipe, O_CLOEXEC), 0);
+            std::string got;
+            {
+                pair_of_sockets in;
+                pair_of_sockets out;
+                os::thread sender;
+                EXPECT_TRUE(sender.start([&]() noexcept {
+                    off_t at = 0;
+                    while (static_cast<std::size_t>(at) < content.size()) {
+                        EXPECT_GT(os::sys().sendfile(in.client, file, &at, content.size()), 0);
+                    }
+                    os::sys().shutdown(in.client, SHUT_WR);
+                }));
+                os::thread relay;
+                EXPECT_TRUE(relay.start([&]() noexcept {
+                    ssize_t n = 0;
+                    while ((n = os::sys().splice(in.server, nullptr, pipe[1], nullptr, 1 << 20,
+                                                 0)) > 0) {
+                        while (n > 0) {
+                            n -= os::sys().splice(pipe[0], nullptr, out.client, nullptr,
+                                                  static_cast<std::size_t>(n), 0);
+                        }
+                    }
+                    EXPECT_EQ(n, 0);
+                    os::sys().shutdown(out.client, SHUT_WR);
+                }));
+                int error = 0;
+                got = receive_whole(out.server, error);
+                EXPECT_EQ(error, 0);
+                sender.join();
+                relay.join();
+            }
+            EXPECT_EQ(got, content);
+            for (const int fd : {file, pipe[0], pipe[1]}) sys.close(fd);
+        });
+        ASSERT_FALSE(HasFailure());
+    }
 }
 
 TEST(simulated_streams, end_with_a_process_that_crashes) {
