@@ -153,10 +153,16 @@ coro::task<result<std::string>> exchange_pieces(io::engine& e, std::string_view 
     co_return back;
 }
 
+struct progress {
+    std::size_t done = 0;      // clients
+    std::size_t attempts = 0;  // of all of them
+};
+
 /// Tries until all has come back.
-coro::task<> insist(io::engine& e, std::size_t number, std::size_t& done) {
+coro::task<> insist(io::engine& e, std::size_t number, progress& so_far) {
     const std::string text = numbered(number);
     for (;;) {
+        ++so_far.attempts;
         auto back = e.blocks() ? exchange_pieces(e, text) : whole_exchange(e, text);
         auto outcome = co_await std::move(back);
         if (outcome) {
@@ -166,30 +172,30 @@ coro::task<> insist(io::engine& e, std::size_t number, std::size_t& done) {
         auto slept = co_await io::sleep_for(e, 50ms);
         EXPECT_TRUE(slept);
     }
-    ++done;
+    ++so_far.done;
 }
 
-coro::task<> all_insist(io::engine& e, std::size_t& done) {
+coro::task<> all_insist(io::engine& e, progress& so_far) {
     coro::scope all{co_await coro::this_context()};
     for (std::size_t i = 0; i < clients; ++i) {
-        auto spawned = all.spawn(insist(e, i, done));
+        auto spawned = all.spawn(insist(e, i, so_far));
         EXPECT_TRUE(spawned);
     }
     co_await all.join();
 }
 
 /// The clients on one epoll engine, or each on a blocking engine of its own thread.
-void run_clients(io::engine_kind kind, std::size_t& done) {
+void run_clients(io::engine_kind kind, progress& so_far) {
     if (kind == io::engine_kind::epoll) {
         const auto e = made_engine(kind);
-        io::run(*e, all_insist(*e, done));
+        io::run(*e, all_insist(*e, so_far));
         return;
     }
     std::vector<os::thread> threads(clients);
     for (std::size_t i = 0; i < clients; ++i) {
-        const auto run = [kind, i, &done]() noexcept {
+        const auto run = [kind, i, &so_far]() noexcept {
             const auto e = made_engine(kind);
-            io::run(*e, insist(*e, i, done));
+            io::run(*e, insist(*e, i, so_far));
         };
         while (!threads[i].start(run)) os::sleep_for(1ms);
     }
@@ -199,25 +205,26 @@ void run_clients(io::engine_kind kind, std::size_t& done) {
 struct outcome {
     std::uint64_t hash = 0;
     sim::virtual_time time = 0;
+    std::size_t attempts = 0;
 };
 
 outcome play(const sim::world_options& o, io::engine_kind serving, std::size_t shards,
              io::engine_kind asking) {
     SCOPED_TRACE("seed " + std::to_string(o.seed));
-    std::size_t done = 0;
+    progress so_far;
     sim::world w{o};
     sim::process& server = w.start_process("server", [&] { run_server(serving, shards); });
     const sim::process& asker = w.start_process("clients", [&] {
-        run_clients(asking, done);
+        run_clients(asking, so_far);
         server.signal(SIGTERM);
     });
     // By then there is an end: nothing goes wrong any more.
     w.after(300 * sim::a_second, [&w] { w.heal(); });
     w.run();
-    EXPECT_EQ(done, clients);
+    EXPECT_EQ(so_far.done, clients);
     EXPECT_EQ(server.open_descriptors(), 0);
     EXPECT_EQ(asker.open_descriptors(), 0);
-    return {.hash = w.trace_hash(), .time = w.now()};
+    return {.hash = w.trace_hash(), .time = w.now(), .attempts = so_far.attempts};
 }
 
 constexpr std::uint64_t seeds = 100;
@@ -231,17 +238,27 @@ TEST(simulated_engines, echo_on_blocking_when_nothing_goes_wrong) {
 }
 
 TEST(simulated_engines, echo_on_epoll_under_every_fault) {
+    std::size_t attempts = 0;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-        play({.seed = seed}, io::engine_kind::epoll, 1 + seed % 3, io::engine_kind::epoll);
+        attempts +=
+            play({.seed = seed}, io::engine_kind::epoll, 1 + seed % 3, io::engine_kind::epoll)
+                .attempts;
         ASSERT_FALSE(HasFailure());
     }
+    // Some of them met a stream that broke.
+    EXPECT_GT(attempts, clients * seeds * 5 / 4);
 }
 
 TEST(simulated_engines, echo_on_blocking_under_every_fault) {
+    std::size_t attempts = 0;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-        play({.seed = seed}, io::engine_kind::epoll, 1 + seed % 3, io::engine_kind::blocking);
+        attempts +=
+            play({.seed = seed}, io::engine_kind::epoll, 1 + seed % 3, io::engine_kind::blocking)
+                .attempts;
         ASSERT_FALSE(HasFailure());
     }
+    // Some of them met a stream that broke.
+    EXPECT_GT(attempts, clients * seeds * 5 / 4);
 }
 
 TEST(simulated_engines, do_the_same_for_the_same_seed) {
