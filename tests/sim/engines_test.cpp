@@ -24,14 +24,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint16_t port = 7000;
+constexpr std::uint16_t echo_port = 7000;
 constexpr std::size_t clients = 3;
 constexpr std::size_t bytes_each = 20'000;
 // A session whose peer is silent for so long ends.
 constexpr auto patience = 20s;
 
 /// Bytes of one client, which tell where they stand.
-std::string numbered(std::size_t client) {
+std::string text_of_client(std::size_t client) {
     std::string made;
     for (std::size_t i = 0; made.size() < bytes_each; ++i) {
         made += std::to_string(client) + ":" + std::to_string(i) + ",";
@@ -57,11 +57,11 @@ coro::task<> echo(io::engine& e, io::offload_pool& pool, unique_fd socket) {
 }
 
 coro::task<> serve(io::engine& e, io::offload_pool& pool) {
-    auto socket = net::listen(net::address::loopback(port), {.backlog = 8, .share_port = true});
+    auto socket = net::listen(net::address::loopback(echo_port), {.backlog = 8, .share_port = true});
     while (!socket) {
         auto slept = co_await io::sleep_for(e, 10ms);
         if (!slept) co_return;
-        socket = net::listen(net::address::loopback(port), {.backlog = 8, .share_port = true});
+        socket = net::listen(net::address::loopback(echo_port), {.backlog = 8, .share_port = true});
     }
     net::listener listener{e, std::move(*socket)};
     coro::scope sessions{co_await coro::this_context()};
@@ -111,7 +111,7 @@ coro::task<> send_it(net::connection& peer, std::string_view text) {
 
 /// One attempt: what came back.
 coro::task<result<std::string>> whole_exchange(io::engine& e, std::string_view text) {
-    auto socket = co_await net::dial(e, net::address::loopback(port));
+    auto socket = co_await net::dial(e, net::address::loopback(echo_port));
     if (!socket) co_return failure(socket.error());
     net::connection peer{e, std::move(*socket)};
     std::string back;
@@ -133,7 +133,7 @@ coro::task<result<std::string>> whole_exchange(io::engine& e, std::string_view t
 /// read back, before the next one.
 coro::task<result<std::string>> exchange_pieces(io::engine& e, std::string_view text) {
     constexpr std::size_t piece = 1500;
-    auto socket = co_await net::dial(e, net::address::loopback(port));
+    auto socket = co_await net::dial(e, net::address::loopback(echo_port));
     if (!socket) co_return failure(socket.error());
     net::connection peer{e, std::move(*socket)};
     std::string back;
@@ -160,7 +160,7 @@ struct progress {
 
 /// Tries until all has come back.
 coro::task<> insist(io::engine& e, std::size_t number, progress& so_far) {
-    const std::string text = numbered(number);
+    const std::string text = text_of_client(number);
     for (;;) {
         ++so_far.attempts;
         auto back = e.blocks() ? exchange_pieces(e, text) : whole_exchange(e, text);
