@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 
 #include <array>
 #include <atomic>
@@ -106,6 +107,7 @@ class kernel {
     virtual int fsync(int fd) noexcept = 0;
     virtual int fdatasync(int fd) noexcept = 0;
     virtual int syncfs(int fd) noexcept = 0;
+    virtual void sync() noexcept = 0;
     virtual int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                                 unsigned flags) noexcept = 0;
     virtual int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size,
@@ -127,9 +129,12 @@ class kernel {
     virtual int openat2(int directory, const char* path, int flags, mode_t mode,
                         std::uint64_t resolve) noexcept = 0;
     virtual int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept = 0;
-    /// The number of the mount that `fd` lies on (statx(2), STATX_MNT_ID_UNIQUE or STATX_MNT_ID).
-    virtual int mount_of(int fd, std::uint64_t& into) noexcept = 0;
+    /// The mount that `fd` lies on: its number (statx(2), STATX_MNT_ID_UNIQUE or STATX_MNT_ID; 0
+    /// from a kernel that tells none) and its device.
+    virtual int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept = 0;
     virtual int faccessat(int directory, const char* path, int mode, int flags) noexcept = 0;
+    /// The target is cut to the size of `into`, and no '\0' follows it.
+    virtual ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept = 0;
     virtual int mkdirat(int directory, const char* path, mode_t mode) noexcept = 0;
     virtual int unlinkat(int directory, const char* path, int flags) noexcept = 0;
     virtual int linkat(int from, const char* old_path, int to, const char* new_path,
@@ -154,10 +159,18 @@ class kernel {
                         const posix_spawnattr_t* attributes, char* const* arguments,
                         char* const* environment) noexcept = 0;
     virtual pid_t waitpid(pid_t which, int* status, int options) noexcept = 0;
+    /// Returns on an error only.
+    virtual int execve(const char* path, char* const* arguments,
+                       char* const* environment) noexcept = 0;
+    /// Ends the process at once: no destructor runs, no buffer is written.
+    [[noreturn]] virtual void exit_group(int status) noexcept = 0;
+    virtual uid_t getuid() noexcept = 0;
+    virtual uid_t geteuid() noexcept = 0;
     virtual int kill(pid_t which, int signal) noexcept = 0;
     /// Sends a signal to the calling thread (raise(3)).
     virtual int raise(int signal) noexcept = 0;
     virtual int pidfd_open(pid_t which) noexcept = 0;
+    virtual int uname(utsname& into) noexcept = 0;
     virtual int prctl(int option, unsigned long argument) noexcept = 0;
     virtual int setsid() noexcept = 0;
     virtual int sigaction(int signal, const struct sigaction* now,
@@ -166,7 +179,9 @@ class kernel {
     virtual int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept = 0;
     virtual int getrlimit(int resource, rlimit& into) noexcept = 0;
     virtual int setrlimit(int resource, const rlimit& limit) noexcept = 0;
-    virtual int sched_getaffinity(cpu_set_t& into) noexcept = 0;
+    /// `size` in bytes is larger where the set is from CPU_ALLOC(3).
+    virtual int sched_getaffinity(cpu_set_t& into,
+                                  std::size_t size = sizeof(cpu_set_t)) noexcept = 0;
     virtual int sched_setaffinity(const cpu_set_t& set) noexcept = 0;
     /// The calling thread's nice value (setpriority(2), "C library/kernel differences"); 20 stands
     /// for SCHED_IDLE (sched(7)). It is never made better than it was.
@@ -182,6 +197,15 @@ class kernel {
     virtual int madvise(void* where, std::size_t size, int advice) noexcept = 0;
     virtual int mincore(void* where, std::size_t size, unsigned char* into) noexcept = 0;
     virtual int memfd_create(const char* name, unsigned flags) noexcept = 0;
+    /// @}
+
+    /// @name Measuring
+    /// @{
+    virtual int uname(utsname& into) noexcept = 0;
+    virtual int getrusage(int who, rusage& into) noexcept = 0;
+    /// Nanoseconds of CPU that a process has used, or -errno (clock_getcpuclockid(3)); 0 is the
+    /// calling process.
+    virtual std::int64_t process_cpu_ns(pid_t which) noexcept = 0;
     /// @}
 
     /// @name Clocks and random numbers
@@ -204,6 +228,8 @@ class kernel {
                              std::size_t stack) noexcept = 0;
     /// Waits for the thread's end. Once for each thread that was started.
     virtual void join_thread(pthread_t thread) noexcept = 0;
+    /// Lets the thread run on without a join. Once, in place of join_thread().
+    virtual void detach_thread(pthread_t thread) noexcept = 0;
     /// Gives the core to others (sched_yield(2)).
     virtual void yield() noexcept = 0;
     /// Locks a mutex that another thread holds.

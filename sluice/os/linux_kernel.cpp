@@ -13,6 +13,7 @@
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -249,6 +250,10 @@ int linux_kernel::syncfs(int fd) noexcept {
     return checked(::syncfs(fd));
 }
 
+void linux_kernel::sync() noexcept {
+    ::sync();
+}
+
 int linux_kernel::sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                                   unsigned flags) noexcept {
     return checked(
@@ -316,19 +321,25 @@ int linux_kernel::fstatat(int directory, const char* path, struct stat& into, in
     return checked(::fstatat(directory, path, &into, flags));
 }
 
-int linux_kernel::mount_of(int fd, std::uint64_t& into) noexcept {
+int linux_kernel::mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept {
     // Since Linux 6.8 a mount has a number that is never used again; glibc 2.36 does not know it.
     constexpr unsigned unique_mount_id = 0x4000;
     struct statx found{};
     const int failed =
         checked(::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID | unique_mount_id, &found));
     if (failed < 0) return failed;
-    into = found.stx_mnt_id;
+    const bool known = (found.stx_mask & (STATX_MNT_ID | unique_mount_id)) != 0;
+    number = known ? found.stx_mnt_id : 0;
+    device = makedev(found.stx_dev_major, found.stx_dev_minor);
     return 0;
 }
 
 int linux_kernel::faccessat(int directory, const char* path, int mode, int flags) noexcept {
     return checked(::faccessat(directory, path, mode, flags));
+}
+
+ssize_t linux_kernel::readlinkat(int directory, const char* path, std::span<char> into) noexcept {
+    return checked(::readlinkat(directory, path, into.data(), into.size()));
 }
 
 int linux_kernel::mkdirat(int directory, const char* path, mode_t mode) noexcept {
@@ -394,6 +405,23 @@ pid_t linux_kernel::waitpid(pid_t which, int* status, int options) noexcept {
     return checked(::waitpid(which, status, options));
 }
 
+int linux_kernel::execve(const char* path, char* const* arguments,
+                         char* const* environment) noexcept {
+    return checked(::execve(path, arguments, environment));
+}
+
+void linux_kernel::exit_group(int status) noexcept {
+    ::_exit(status);
+}
+
+uid_t linux_kernel::getuid() noexcept {
+    return ::getuid();
+}
+
+uid_t linux_kernel::geteuid() noexcept {
+    return ::geteuid();
+}
+
 int linux_kernel::kill(pid_t which, int signal) noexcept {
     return checked(::kill(which, signal));
 }
@@ -404,6 +432,10 @@ int linux_kernel::raise(int signal) noexcept {
 
 int linux_kernel::pidfd_open(pid_t which) noexcept {
     return static_cast<int>(checked(::syscall(SYS_pidfd_open, which, 0)));
+}
+
+int linux_kernel::uname(utsname& into) noexcept {
+    return checked(::uname(&into));
 }
 
 int linux_kernel::prctl(int option, unsigned long argument) noexcept {
@@ -431,8 +463,8 @@ int linux_kernel::setrlimit(int resource, const rlimit& limit) noexcept {
     return checked(::setrlimit(static_cast<__rlimit_resource_t>(resource), &limit));
 }
 
-int linux_kernel::sched_getaffinity(cpu_set_t& into) noexcept {
-    return checked(::sched_getaffinity(0, sizeof into, &into));
+int linux_kernel::sched_getaffinity(cpu_set_t& into, std::size_t size) noexcept {
+    return checked(::sched_getaffinity(0, size, &into));
 }
 
 int linux_kernel::sched_setaffinity(const cpu_set_t& set) noexcept {
@@ -469,6 +501,20 @@ int linux_kernel::mincore(void* where, std::size_t size, unsigned char* into) no
 
 int linux_kernel::memfd_create(const char* name, unsigned flags) noexcept {
     return checked(::memfd_create(name, flags));
+}
+
+int linux_kernel::uname(utsname& into) noexcept {
+    return checked(::uname(&into));
+}
+
+int linux_kernel::getrusage(int who, rusage& into) noexcept {
+    return checked(::getrusage(static_cast<__rusage_who_t>(who), &into));
+}
+
+std::int64_t linux_kernel::process_cpu_ns(pid_t which) noexcept {
+    clockid_t clock{};
+    if (const int failed = ::clock_getcpuclockid(which, &clock); failed != 0) return -failed;
+    return nanoseconds_of(clock);
 }
 
 std::int64_t linux_kernel::monotonic_ns() noexcept {
@@ -511,6 +557,10 @@ int linux_kernel::start_thread(pthread_t& into, void (*run)(void*), void* argume
 
 void linux_kernel::join_thread(pthread_t thread) noexcept {
     pthread_join(thread, nullptr);
+}
+
+void linux_kernel::detach_thread(pthread_t thread) noexcept {
+    pthread_detach(thread);
 }
 
 void linux_kernel::yield() noexcept {

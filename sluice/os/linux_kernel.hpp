@@ -67,6 +67,7 @@ class linux_kernel : public kernel {
     int fsync(int fd) noexcept override;
     int fdatasync(int fd) noexcept override;
     int syncfs(int fd) noexcept override;
+    void sync() noexcept override;
     int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                         unsigned flags) noexcept override;
     int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size, int advice) noexcept override;
@@ -84,8 +85,9 @@ class linux_kernel : public kernel {
     int openat2(int directory, const char* path, int flags, mode_t mode,
                 std::uint64_t resolve) noexcept override;
     int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept override;
-    int mount_of(int fd, std::uint64_t& into) noexcept override;
+    int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept override;
     int faccessat(int directory, const char* path, int mode, int flags) noexcept override;
+    ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept override;
     int mkdirat(int directory, const char* path, mode_t mode) noexcept override;
     int unlinkat(int directory, const char* path, int flags) noexcept override;
     int linkat(int from, const char* old_path, int to, const char* new_path,
@@ -107,9 +109,15 @@ class linux_kernel : public kernel {
                 const posix_spawnattr_t* attributes, char* const* arguments,
                 char* const* environment) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
+    int execve(const char* path, char* const* arguments,
+               char* const* environment) noexcept override;
+    [[noreturn]] void exit_group(int status) noexcept override;
+    uid_t getuid() noexcept override;
+    uid_t geteuid() noexcept override;
     int kill(pid_t which, int signal) noexcept override;
     int raise(int signal) noexcept override;
     int pidfd_open(pid_t which) noexcept override;
+    int uname(utsname& into) noexcept override;
     int prctl(int option, unsigned long argument) noexcept override;
     int setsid() noexcept override;
     int sigaction(int signal, const struct sigaction* now,
@@ -117,7 +125,7 @@ class linux_kernel : public kernel {
     int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept override;
     int getrlimit(int resource, rlimit& into) noexcept override;
     int setrlimit(int resource, const rlimit& limit) noexcept override;
-    int sched_getaffinity(cpu_set_t& into) noexcept override;
+    int sched_getaffinity(cpu_set_t& into, std::size_t size) noexcept override;
     int sched_setaffinity(const cpu_set_t& set) noexcept override;
     int lower_priority(int nice) noexcept override;
     /// @}
@@ -130,6 +138,13 @@ class linux_kernel : public kernel {
     int madvise(void* where, std::size_t size, int advice) noexcept override;
     int mincore(void* where, std::size_t size, unsigned char* into) noexcept override;
     int memfd_create(const char* name, unsigned flags) noexcept override;
+    /// @}
+
+    /// @name Measuring
+    /// @{
+    int uname(utsname& into) noexcept override;
+    int getrusage(int who, rusage& into) noexcept override;
+    std::int64_t process_cpu_ns(pid_t which) noexcept override;
     /// @}
 
     /// @name Clocks and random numbers
@@ -145,6 +160,7 @@ class linux_kernel : public kernel {
     int start_thread(pthread_t& into, void (*run)(void*), void* argument,
                      std::size_t stack) noexcept override;
     void join_thread(pthread_t thread) noexcept override;
+    void detach_thread(pthread_t thread) noexcept override;
     void yield() noexcept override;
     void lock_contended(std::mutex& mutex) noexcept override;
     int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
