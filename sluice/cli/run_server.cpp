@@ -221,7 +221,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     unsigned stop_requests = 0;
     const stop_signals stops{**engine, [&server, &stop_requests] {
                                  // CPU-bound work cannot be cancelled: it ends with the process.
-                                 if (++stop_requests > 2) os::sys().exit_group(EXIT_FAILURE);
+                                 if (++stop_requests > 2) os::exit_at_once(EXIT_FAILURE);
                                  (*server)->stop();
                              }};
     const server_signals signals{**engine, [&server] { (*server)->stop(); },

@@ -40,7 +40,7 @@ constexpr std::size_t pipe_size = 65536;
     os::kernel& sys = os::sys();
     sys.setsid();
     sys.prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (sys.getppid() != parent) sys.exit_group(exec_failed);
+    if (sys.getppid() != parent) os::exit_at_once(exec_failed);
     if (!o.cores.empty()) {
         cpu_set_t cores;
         CPU_ZERO(&cores);
@@ -58,9 +58,9 @@ constexpr std::size_t pipe_size = 65536;
     // Waits until the parent has attached the counters, so that they count from the first
     // instruction.
     std::byte byte{};
-    if (sys.read(go, {&byte, 1}) < 0) sys.exit_group(exec_failed);
+    if (sys.read(go, {&byte, 1}) < 0) os::exit_at_once(exec_failed);
     sys.execve("/proc/self/exe", words, environ);
-    sys.exit_group(exec_failed);
+    os::exit_at_once(exec_failed);
 }
 
 bool is_plain(std::string_view word) {

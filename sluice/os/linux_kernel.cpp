@@ -311,7 +311,7 @@ int linux_kernel::openat(int directory, const char* path, int flags, mode_t mode
 int linux_kernel::openat2(int directory, const char* path, int flags, mode_t mode,
                           std::uint64_t resolve) noexcept {
     open_how how{};
-    how.flags = static_cast<std::uint64_t>(flags);
+    how.flags = static_cast<unsigned>(flags);
     how.mode = mode;
     how.resolve = resolve;
     return static_cast<int>(checked(::syscall(SYS_openat2, directory, path, &how, sizeof how)));
@@ -501,10 +501,6 @@ int linux_kernel::mincore(void* where, std::size_t size, unsigned char* into) no
 
 int linux_kernel::memfd_create(const char* name, unsigned flags) noexcept {
     return checked(::memfd_create(name, flags));
-}
-
-int linux_kernel::uname(utsname& into) noexcept {
-    return checked(::uname(&into));
 }
 
 int linux_kernel::getrusage(int who, rusage& into) noexcept {

@@ -142,7 +142,6 @@ class linux_kernel : public kernel {
 
     /// @name Measuring
     /// @{
-    int uname(utsname& into) noexcept override;
     int getrusage(int who, rusage& into) noexcept override;
     std::int64_t process_cpu_ns(pid_t which) noexcept override;
     /// @}

@@ -31,6 +31,7 @@ STANDARD_LIBRARY = re.compile(
 # entries need no row: they are liburing's functions, and no system call of the kernel's list.
 ALLOWED = {
     "os/": "the kernel itself, and what waits by it",
+    "sim/": "another kernel",
     "base/check.cpp": "it runs while the program crashes, and base rests on nothing",
     "lab/usage.cpp": "it reads counters of the processor by perf_event_open(2), which glibc lacks and "
     "no simulation has",
