@@ -11,10 +11,34 @@ namespace sluice {
 /// Where a service does wrong on purpose. One at a time, and only in builds with tests.
 enum class bug : std::uint8_t {
     none,
+    compute_answer_of_another,
+    compute_answer_twice,
+    compute_answer_lost_at_end,
+    compute_half_close_is_gone,
+    compute_limit_off_by_one,
+    compute_deadline_lost,
+    compute_timer_survives,
+    compute_slot_lost,
+    compute_wakeup_lost,
+    compute_reset_on_refusal,
+    compute_send_without_deadline,
 };
 
 /// Their names on a command line, in the order of `bug`.
-inline constexpr std::array<std::string_view, 1> bug_names{"none"};
+inline constexpr std::array<std::string_view, 12> bug_names{
+    "none",
+    "compute/answer_of_another",
+    "compute/answer_twice",
+    "compute/answer_lost_at_end",
+    "compute/half_close_is_gone",
+    "compute/limit_off_by_one",
+    "compute/deadline_lost",
+    "compute/timer_survives",
+    "compute/slot_lost",
+    "compute/wakeup_lost",
+    "compute/reset_on_refusal",
+    "compute/send_without_deadline",
+};
 
 namespace detail {
 inline constinit bug planted = bug::none;
@@ -28,7 +52,9 @@ inline void plant(bug b) noexcept {
 /// True if `b` is planted: the caller then does wrong. False in builds without tests, at no cost.
 [[nodiscard]] constexpr bool planted(bug b) noexcept {
 #ifdef SLUICE_TEST_BUILD
-    if !consteval { return detail::planted == b; }
+    if !consteval {
+        return detail::planted == b;
+    }
 #endif
     static_cast<void>(b);
     return false;

@@ -12,10 +12,32 @@ namespace sluice {
 /// A path of a service that is seldom taken, and that a simulation must have taken.
 enum class rare_path : std::uint8_t {
     none,
+    compute_busy,
+    compute_no_thread,
+    compute_late,
+    compute_failed,
+    compute_abandoned,
+    compute_idle,
+    compute_stalled,
+    compute_too_long,
+    compute_half_closed_in_job,
+    compute_stopped_in_wait,
 };
 
 /// Their names in reports, in the order of `rare_path`.
-inline constexpr std::array<std::string_view, 1> rare_path_names{"none"};
+inline constexpr std::array<std::string_view, 11> rare_path_names{
+    "none",
+    "compute/busy",
+    "compute/no_thread",
+    "compute/late",
+    "compute/failed",
+    "compute/abandoned",
+    "compute/idle",
+    "compute/stalled",
+    "compute/too_long",
+    "compute/half_closed_in_job",
+    "compute/stopped_in_wait",
+};
 
 /// How often each was taken; by all threads.
 using rare_path_counts = std::array<std::atomic<std::uint64_t>, rare_path_names.size()>;

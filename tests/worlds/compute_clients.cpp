@@ -13,6 +13,7 @@
 #include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/clock.hpp"
 
 namespace sluice::worlds {
 namespace {
@@ -30,13 +31,13 @@ milliseconds draw_time(sim::random& chance, milliseconds most) {
 /// Lets `time` pass, less once the scene is quiet.
 void hold(const compute_scene& scene, milliseconds time) {
     constexpr auto step = 50ms;
-    for (auto left = time; left > 0ms && !scene.quiet; left -= step) wait_for(std::min(left, step));
+    for (auto left = time; left > 0ms && !scene.quiet; left -= step)
+        os::sleep_for(std::min(left, step));
 }
 
 }  // namespace
 
 void compute_scene::take_answer(const compute_question& q, std::string_view answer) {
-    using namespace compute::refusal;
     if (answer == q.answer) {
         ++(answer == compute::refusal::failed ? failed : answered);
         return;
@@ -80,7 +81,7 @@ bool steady_client::send_in_pieces(plain_client& to, std::string_view text) {
         const auto n = chance.chance(0.4) ? 1 + chance.below(text.size()) : text.size();
         if (!to.send(text.substr(0, n))) return false;
         text.remove_prefix(n);
-        if (chance.chance(0.2)) wait_for(draw_time(chance, 20ms));
+        if (chance.chance(0.2)) os::sleep_for(draw_time(chance, 20ms));
     }
     return true;
 }

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "sluice/compute/refusals.hpp"
-#include "tests/worlds/waiting.hpp"
+#include "sluice/os/clock.hpp"
 
 namespace sluice::worlds {
 namespace {
@@ -61,7 +61,7 @@ class world_handler final : public compute::handler {
         const auto number = take_word(rest);
         unsigned milliseconds = 0;
         std::from_chars(number.data(), number.data() + number.size(), milliseconds);
-        wait_for(std::chrono::milliseconds{milliseconds});
+        os::sleep_for(std::chrono::milliseconds{milliseconds});
         if (kind == "fail") throw std::bad_alloc{};
         return reversed(question);
     }
