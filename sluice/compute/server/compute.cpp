@@ -276,8 +276,11 @@ coro::task<compute_service::outcome> compute_service::run_job(model::session& cl
     if (tasks.size() > 0)
         static_cast<void>(tasks.spawn(watch_client(from, tasks, state, monitor, gone)));
     co_await tasks.join();
-    sometimes(rare_path::compute_abandoned, gone && !reply);
-    if (gone && !reply) counters_->abandoned.fetch_add(1, std::memory_order_relaxed);
+    // A job that was refused or failed is counted as that.
+    if (gone && !reply && reply.error() == fault::cancelled) {
+        sometimes(rare_path::compute_abandoned);
+        counters_->abandoned.fetch_add(1, std::memory_order_relaxed);
+    }
     co_return reply;
 }
 
