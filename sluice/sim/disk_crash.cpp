@@ -19,7 +19,9 @@ class disk::dependencies {
         any_ = true;
     }
     /// Whether `earlier` has to be durable with the changes that were added.
-    [[nodiscard]] bool need(const change& earlier) const { return after_all_ || touch(earlier); }
+    [[nodiscard]] bool need(const change& earlier) const {
+        return after_all_ || above_.contains(earlier.node.get()) || touch(earlier);
+    }
     /// Whether `later` cannot be durable without the changes that were added.
     [[nodiscard]] bool forbid(const change& later) const {
         const bool folder_is_lost = std::ranges::any_of(

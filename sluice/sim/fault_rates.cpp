@@ -5,7 +5,7 @@ namespace sluice::sim {
 
 fault_rates fault_rates::draw(random& from) noexcept {
     const auto one = [&from](double bound) noexcept {
-        constexpr double lowest = 1e-3;  // of the bound
+        constexpr double lowest = 1e-2;  // of the bound
         // Both numbers always, so that one class more does not move those after it by much.
         const bool on = (from.bits() & 1U) != 0;
         const double rate = from.log_uniform(bound * lowest, bound);
@@ -19,9 +19,9 @@ fault_rates fault_rates::draw(random& from) noexcept {
         .not_now = one(0.3),
         .delay = one(0.5),
         .clog = one(0.02),
-        .stuck = one(0.002),
-        .reset = one(0.02),
-        .gone = one(0.002),
+        .stuck = one(0.005),
+        .reset = one(0.05),
+        .gone = one(0.005),
         .refused = one(0.3),
         .unanswered = one(0.05),
         .ended_at_once = one(0.1),

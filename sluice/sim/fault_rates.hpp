@@ -30,7 +30,7 @@ struct fault_rates {
     double wall_jump = 0;      ///< the wall clock jumps by up to a day, per look at it
     double process_stall = 0;  ///< per call: the process stands still for up to 10 s (SIGSTOP)
 
-    /// Each class is on with probability 1/2, at a rate between a thousandth of its bound and its
+    /// Each class is on with probability 1/2, at a rate between a hundredth of its bound and its
     /// bound, drawn log-uniformly: many worlds have one loud fault instead of all faint ones.
     [[nodiscard]] static fault_rates draw(random& from) noexcept;
 };

@@ -49,6 +49,9 @@ class inode : public std::enable_shared_from_this<inode> {
         std::uint64_t cookie = 0;  ///< place in a listing (getdents64(2), d_off)
     };
 
+    /// Of the first name after `.` and `..`, at least.
+    static constexpr std::uint64_t first_cookie = 2;
+
     inode(std::shared_ptr<mounted> on, std::uint64_t number_, mode_t mode)
         : mount{std::move(on)}, number{number_} {
         now.mode = durable.mode = mode;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "sluice/sim/file_description.hpp"
 #include "sluice/sim/memory_file.hpp"
 #include "sluice/sim/simulated_kernel.hpp"
 
@@ -22,6 +23,16 @@ int simulated_kernel::mmap(void*& into, void* where, std::size_t size, int prote
     if (scheduler_.current() == nullptr) return -EBADF;
     const auto d = find(fd);
     if (d == nullptr) return -EBADF;
+    if (d->what() == description::kind::file) {
+        // A copy: what is written to the file later is not seen.
+        if ((protection & PROT_WRITE) != 0) return -ENODEV;
+        const int failed = real_.mmap(into, nullptr, size, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (failed < 0) return failed;
+        const auto& file = static_cast<file_description&>(*d).node()->data;
+        file.read(at, {static_cast<std::byte*>(into), size});
+        return 0;
+    }
     if (d->what() != description::kind::memory) return -ENODEV;
     return real_.mmap(into, where, size, protection, flags,
                       static_cast<memory_file&>(*d).real_descriptor(), at);
@@ -90,6 +101,11 @@ void simulated_kernel::join_thread(pthread_t thread) noexcept {
         }
         return 0;
     }));
+}
+
+// The end of a fiber needs nobody.
+void simulated_kernel::detach_thread(pthread_t thread) noexcept {
+    static_cast<void>(call("detach_thread", {static_cast<std::int64_t>(thread)}, [] { return 0; }));
 }
 
 void simulated_kernel::yield() noexcept {

@@ -45,6 +45,7 @@ void simulated_kernel::shut() noexcept {
 bool simulated_kernel::enter() noexcept {
     fiber* f = scheduler_.current();
     if (f == nullptr) return false;
+    if (before_call_) before_call_();
     scheduler_.pass(random_.between(1, longest_call));
     if (random_.chance(faults_.process_stall)) {
         scheduler_.hold(*f->owner, scheduler_.now() + random_.between(1, longest_process_stall));
@@ -70,7 +71,12 @@ virtual_time simulated_kernel::deadline_of(const timespec* timeout) const noexce
 int simulated_kernel::wait_for(description& d, short events, virtual_time until, const char* name,
                                std::int64_t fd) noexcept {
     const auto asked = static_cast<short>(events | POLLERR | POLLHUP);
-    if ((d.poll() & asked) != 0) return 0;
+    if ((d.poll() & asked) != 0) {
+        // Another fiber may have taken what there was.
+        scheduler_.pass(a_microsecond);
+        scheduler_.yield();
+        return 0;
+    }
     if (random_.chance(faults_.interrupted)) return -EINTR;
     fiber& f = *scheduler_.current();
     waker w{scheduler_, f};

@@ -15,6 +15,7 @@
 #include "sluice/os/kernel.hpp"
 #include "sluice/os/linux_kernel.hpp"
 #include "sluice/sim/description.hpp"
+#include "sluice/sim/disk.hpp"
 #include "sluice/sim/fault_rates.hpp"
 #include "sluice/sim/network.hpp"
 #include "sluice/sim/process.hpp"
@@ -43,6 +44,12 @@ class simulated_kernel final : public os::kernel {
     [[nodiscard]] sim::trace& trace() noexcept { return trace_; }
     [[nodiscard]] fault_rates& faults() noexcept { return faults_; }
     [[nodiscard]] sim::network& network() noexcept { return network_; }
+    /// That of the machine: all processes share it.
+    [[nodiscard]] sim::disk& disk() noexcept { return *disk_; }
+    /// The disk becomes what a power loss leaves of it. All processes have crashed before.
+    void power_loss();
+    /// Runs `hook` at the beginning of each call, in the fiber that makes it; none if it is empty.
+    void before_call(std::function<void()> hook) { before_call_ = std::move(hook); }
     /// The process whose fiber runs; there is one in every call that reaches it.
     [[nodiscard]] process& current() noexcept { return *scheduler_.current()->owner; }
     /// @}
@@ -141,6 +148,7 @@ class simulated_kernel final : public os::kernel {
     int fallocate(int fd, int mode, std::uint64_t at, std::uint64_t size) noexcept override;
     int fsync(int fd) noexcept override;
     int fdatasync(int fd) noexcept override;
+    void sync() noexcept override;
     int syncfs(int fd) noexcept override;
     int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                         unsigned flags) noexcept override;
@@ -159,7 +167,7 @@ class simulated_kernel final : public os::kernel {
     int openat2(int directory, const char* path, int flags, mode_t mode,
                 std::uint64_t resolve) noexcept override;
     int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept override;
-    int mount_of(int fd, std::uint64_t& into) noexcept override;
+    int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept override;
     int faccessat(int directory, const char* path, int mode, int flags) noexcept override;
     int mkdirat(int directory, const char* path, mode_t mode) noexcept override;
     int unlinkat(int directory, const char* path, int flags) noexcept override;
@@ -178,11 +186,18 @@ class simulated_kernel final : public os::kernel {
     pid_t fork() noexcept override;
     pid_t getpid() noexcept override;
     pid_t getppid() noexcept override;
+    pid_t getpgrp() noexcept override;
     pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
                 const posix_spawnattr_t* attributes, char* const* arguments,
                 char* const* environment) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
+    int execve(const char* path, char* const* arguments,
+               char* const* environment) noexcept override;
+    [[noreturn]] void exit_group(int status) noexcept override;
+    uid_t getuid() noexcept override;
+    uid_t geteuid() noexcept override;
     int kill(pid_t which, int signal) noexcept override;
+    int raise(int signal) noexcept override;
     int pidfd_open(pid_t which) noexcept override;
     int prctl(int option, unsigned long argument) noexcept override;
     int setsid() noexcept override;
@@ -191,7 +206,7 @@ class simulated_kernel final : public os::kernel {
     int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept override;
     int getrlimit(int resource, rlimit& into) noexcept override;
     int setrlimit(int resource, const rlimit& limit) noexcept override;
-    int sched_getaffinity(cpu_set_t& into) noexcept override;
+    int sched_getaffinity(cpu_set_t& into, std::size_t size) noexcept override;
     int sched_setaffinity(const cpu_set_t& set) noexcept override;
     int lower_priority(int nice) noexcept override;
     int uname(utsname& into) noexcept override;
@@ -207,6 +222,12 @@ class simulated_kernel final : public os::kernel {
     int memfd_create(const char* name, unsigned flags) noexcept override;
     /// @}
 
+    /// @name Measuring
+    /// @{
+    int getrusage(int who, rusage& into) noexcept override;
+    std::int64_t process_cpu_ns(pid_t which) noexcept override;
+    /// @}
+
     /// @name Clocks and random numbers
     /// @{
     std::int64_t monotonic_ns() noexcept override;
@@ -220,6 +241,7 @@ class simulated_kernel final : public os::kernel {
     int start_thread(pthread_t& into, void (*run)(void*), void* argument,
                      std::size_t stack) noexcept override;
     void join_thread(pthread_t thread) noexcept override;
+    void detach_thread(pthread_t thread) noexcept override;
     void yield() noexcept override;
     void lock_contended(std::mutex& mutex) noexcept override;
     int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
@@ -236,6 +258,10 @@ class simulated_kernel final : public os::kernel {
     int make(std::shared_ptr<description> d, bool close_on_exec) noexcept;
     /// 0, or the error of a call that makes a descriptor.
     int shortage() noexcept;
+    int sync_file(int fd, const char* name, bool data_only) noexcept;
+    int start_of(int directory, std::string_view path, inode_ref& into) noexcept;
+    int open_path(int directory, std::string_view path, int flags, mode_t mode,
+                  std::uint64_t resolve) noexcept;
     /// The socket of `fd`: nullptr and `error`.
     std::shared_ptr<tcp_socket> socket_of(int fd, int& error) noexcept;
     ssize_t send_all(const std::shared_ptr<tcp_socket>& s, int fd, const_bytes data,
@@ -253,6 +279,12 @@ class simulated_kernel final : public os::kernel {
     sim::scheduler scheduler_;
     fault_rates faults_;
     sim::network network_;
+    std::vector<std::unique_ptr<sim::disk>> lost_disks_;  // descriptions of then may refer to them
+    std::unique_ptr<sim::disk> disk_ = std::make_unique<sim::disk>(
+        disk_options{}, random_, [this] { return scheduler_.now() + wall_offset_; });
+    std::uint64_t last_opened_ = 0;  // file, of all
+    mode_t umask_ = 022;
+    std::function<void()> before_call_;
     std::vector<std::unique_ptr<process>> processes_;
     double preemption_;
     std::int64_t wall_offset_;

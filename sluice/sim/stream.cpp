@@ -240,6 +240,7 @@ void stream::flow(std::size_t from) {
     // The end comes with the last bytes, or after them.
     if (w.on_the_way() == 0 && w.fin_sent && !w.fin_arrived && (n == 0 || r.chance(0.5))) {
         w.fin_arrived = true;
+        w.hidden = false;
         if (receiver != nullptr) receiver->watchers().notify(POLLIN | POLLRDHUP | POLLHUP);
     }
     flow_soon(from, true);

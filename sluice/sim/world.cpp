@@ -28,6 +28,7 @@ void world::run() {
 
 void world::heal() {
     kernel_.faults() = {};
+    kernel_.disk().faults() = {};
     kernel_.network().heal();
 }
 

@@ -159,7 +159,7 @@ TEST(simulated_signals, come_to_a_descriptor_to_a_handler_or_end_the_process) {
         EXPECT_EQ(handled, SIGUSR1);
     });
     sim::process& plain = w.start_process("plain", [&] {
-        os::sleep_for(1h / 2);
+        os::sleep_for(30min);
         ended = true;
     });
     w.after(sim::a_second, [&] {

@@ -131,7 +131,7 @@ class real_side : public side {
             case call::open: return opened(file, ::openat(from, s.path.c_str(), s.flags, mode));
             case call::open_beneath: {
                 open_how how{};
-                how.flags = static_cast<std::uint64_t>(s.flags & ~O_CREAT);
+                how.flags = static_cast<unsigned>(s.flags & ~O_CREAT);
                 how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
                 return opened(file, static_cast<int>(::syscall(SYS_openat2, from, s.path.c_str(),
                                                                &how, sizeof how)));

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <utility>
 
 #include "sluice/os/kernel.hpp"
@@ -27,12 +26,10 @@ sim::process& stage::start(std::string name, std::function<void()> run) {
 }
 
 void stage::pass(std::chrono::nanoseconds time) {
+    // No call of the kernel, which would fill the trace.
     const auto until = kernel_.scheduler().now() + time.count();
-    // An interrupted wait goes on.
     while (kernel_.scheduler().now() < until) {
-        const auto left = until - kernel_.scheduler().now();
-        const timespec timeout{.tv_sec = left / sim::a_second, .tv_nsec = left % sim::a_second};
-        static_cast<void>(os::sys().ppoll({}, &timeout));
+        kernel_.scheduler().wait(until, "director", 0);
     }
 }
 

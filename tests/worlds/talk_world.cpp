@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/talk/conversation.hpp"
@@ -25,7 +26,10 @@ constexpr auto idle_time = 2s;
 
 coro::task<void> echo_to(model::session& client) {
     term::terminal_ui ui{[](std::string_view) {}, {}};
-    talk::conversation talk{client.peer(), "client", ui, {.echo = true, .idle_time = idle_time}};
+    talk::conversation talk{client.peer(),
+                            "client",
+                            ui,
+                            {.framing = wire::framing::line, .echo = true, .idle_time = idle_time}};
     static_cast<void>(co_await talk.run(talk::beginner::they, client.drain_context()));
 }
 
@@ -61,7 +65,8 @@ bool converse(stage& s, const talker& who, unsigned which) {
                         std::string(static_cast<std::size_t>(s.chance().below(200)), 'x'));
         if (!send_in_pieces(s, *socket, text + "\n")) return false;
         const auto answer = socket->line();
-        if (!answer) return false;
+        // A server that waited for idle_time in vain, or that stops, takes its leave.
+        if (!answer || *answer == "exit") return false;
         s.require(*answer == text, fmt::format("client {} sent '{}' and was answered '{}'",
                                                who.number, text, *answer));
         if (s.chance().chance(0.02)) {
@@ -72,7 +77,8 @@ bool converse(stage& s, const talker& who, unsigned which) {
     if (!send_in_pieces(s, *socket, "exit\n")) return false;
     const auto rest = socket->some();
     if (!rest) return false;
-    s.require(rest->empty(),
+    // It may have taken its leave before it read ours.
+    s.require(rest->empty() || std::string_view{"exit\n"}.starts_with(*rest),
               fmt::format("client {} was told '{}' after its exit", who.number, *rest));
     return true;
 }

@@ -83,6 +83,15 @@ result<store> store::open(const std::string& path, options o) {
     if (failed < 0 && failed != -EEXIST) return failure_of(-failed);
     unique_fd directory{sys.openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!directory) return failure_of(-directory.get());
+    // Its own name is durable before that of the first file in it; an earlier process may have made
+    // it, and ended before it could see to that.
+    if (o.sync) {
+        const unique_fd above{
+            sys.openat(directory.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        if (above) {
+            if (auto synced = sync_file(above.get()); !synced) return failure(synced.error());
+        }
+    }
     auto on = volumes::open(std::move(directory));
     if (!on) return failure(on.error());
     store made{std::move(*on), o};
@@ -134,7 +143,11 @@ result<unique_fd> store::folder_of(std::string_view path, bool make) const {
         const int failed = os::sys().mkdirat(found->get(), name.c_str(), mode_of_folders);
         if (failed < 0 && failed != -EEXIST) return failure_of(-failed);
         if (failed == 0 && options_.sync) {
-            if (auto synced = sync_file(found->get()); !synced) return failure(synced.error());
+            if (auto synced = sync_file(found->get()); !synced) {
+                // The next upload finds no directory, and does not take its name for durable.
+                os::sys().unlinkat(found->get(), name.c_str(), AT_REMOVEDIR);
+                return failure(synced.error());
+            }
         }
         found = open_folder(found->get(), name.c_str());
     }
