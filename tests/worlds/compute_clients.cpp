@@ -173,6 +173,8 @@ void break_rules(compute_scene& scene, std::size_t number) {
                 for (auto left = chance.below(300); left > 0; --left) {
                     if (scene.quiet || !send(*socket, line)) break;
                 }
+                // Some keep the connection, however quiet the scene is.
+                if (chance.chance(0.3)) os::sleep_for(2 * long_time);
                 hold(scene, draw_time(chance, 8s));
                 break;
             }

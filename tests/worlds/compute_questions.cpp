@@ -86,8 +86,10 @@ compute_question draw_question(stage& s, std::size_t client, std::string_view ta
                                std::size_t max_line) {
     auto& chance = s.chance();
     // Now and then longer than the pause after which a server looks for a client that has left.
-    const std::int64_t time =
-        chance.chance(0.05) ? chance.between(260, 400) : chance.between(0, 30);
+    const auto draw_time = [&chance](double long_ones) {
+        return chance.chance(long_ones) ? chance.between(260, 400) : chance.between(0, 30);
+    };
+    const std::int64_t time = draw_time(0.05);
     switch (chance.below(12)) {
         case 0: {
             const auto n = static_cast<unsigned>(chance.between(0, fib_limit));
@@ -104,7 +106,7 @@ compute_question draw_question(stage& s, std::size_t client, std::string_view ta
         case 3:
         case 4: {
             // A number that no other client says.
-            const auto n = time / 8 * 8 + static_cast<std::int64_t>(client % 8);
+            const auto n = draw_time(0.2) / 8 * 8 + static_cast<std::int64_t>(client % 8);
             return {.text = fmt::format("sleep {}", n), .answer = fmt::format("{}", n)};
         }
         case 5:
