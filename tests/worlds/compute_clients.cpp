@@ -149,7 +149,7 @@ void break_rules(compute_scene& scene, std::size_t number) {
     const auto draw_text = [&] {
         std::string text;
         for (auto left = chance.between(1, 5); left > 0; --left) {
-            text += draw_question(scene.s, number, fmt::format("<{}/{}>", number, questions++),
+            text += draw_question(scene.s, number, fmt::format("<!{}/{}>", number, questions++),
                                   scene.max_line)
                         .text;
             text += '\n';

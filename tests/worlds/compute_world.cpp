@@ -124,6 +124,7 @@ void compute(stage& s) {
     // A process that stood still at the healing goes on, and finds its timers due.
     if (stalls) s.pass(10s);
     scene.healed = true;
+    account.expect_deadlines();
     // Under the sync model a client waits for those before it, until the server's limits end them.
     if (one_at_a_time) scene.quiet = true;
     const auto soon = one_at_a_time ? 60s : 10s;
