@@ -31,7 +31,7 @@ compute::compute_options draw_options(sim::random& chance) {
         .max_line = static_cast<std::size_t>(chance.log_uniform(64, 4096)),
         .workers = static_cast<unsigned>(chance.between(1, 3)),
         .queue = chance.chance(0.8) ? 1 + static_cast<std::size_t>(chance.below(4)) : 1024,
-        .deadline = chance.chance(0.5) ? milliseconds{chance.between(5, 300)} : io::duration::max(),
+        .deadline = chance.chance(0.5) ? milliseconds{chance.between(1, 40)} : io::duration::max(),
         .idle_time = milliseconds{chance.between(500, 3000)},
         .stall_time = milliseconds{chance.between(1000, 3000)},
     };
