@@ -12,6 +12,16 @@ namespace sluice {
 /// A path of a service that is seldom taken, and that a simulation must have taken.
 enum class rare_path : std::uint8_t {
     none,
+    compute_abandoned,
+    compute_busy,
+    compute_failed,
+    compute_half_closed_in_job,
+    compute_idle,
+    compute_late,
+    compute_no_thread,
+    compute_stalled,
+    compute_stopped_in_wait,
+    compute_too_long,
     talk_broken_stream,
     talk_idle,
 };
@@ -19,6 +29,16 @@ enum class rare_path : std::uint8_t {
 /// Their names in reports, in the order of `rare_path`.
 inline constexpr auto rare_path_names = std::to_array<std::string_view>({
     "none",
+    "compute/abandoned",
+    "compute/busy",
+    "compute/failed",
+    "compute/half_closed_in_job",
+    "compute/idle",
+    "compute/late",
+    "compute/no_thread",
+    "compute/stalled",
+    "compute/stopped_in_wait",
+    "compute/too_long",
     "talk/broken_stream",
     "talk/idle",
 });

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "sluice/base/check.hpp"
+#include "sluice/base/planted_bug.hpp"
 
 namespace sluice::io {
 
@@ -36,7 +37,7 @@ result<void> offload_pool::push(job& j) noexcept {
         ++queued_;
         jobs_.push_back(j);
     }
-    condition_.notify_one();
+    if (!planted(bug::compute_wakeup_lost)) condition_.notify_one();
     return {};
 }
 
@@ -52,7 +53,7 @@ bool offload_pool::withdraw(job& j) noexcept {
     const std::lock_guard lock{mutex_};
     if (!j.linked()) return false;
     j.unlink();
-    --queued_;
+    if (!planted(bug::compute_slot_lost)) --queued_;
     return true;
 }
 

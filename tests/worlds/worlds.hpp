@@ -10,9 +10,13 @@ namespace sluice::worlds {
 /// talk: turns are kept, messages come whole and in order, and a conversation ends at both sides.
 void talk(stage& s);
 
+/// compute: every question is answered once, in order, and to the client that asked it.
+void compute(stage& s);
+
 /// All of them.
 inline constexpr std::array all_worlds{
     world{.name = "talk", .about = "two parties in turn", .direct = &talk},
+    world{.name = "compute", .about = "questions, jobs, refusals", .direct = &compute},
 };
 
 }  // namespace sluice::worlds

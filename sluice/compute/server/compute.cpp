@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/compute/refusals.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/io/deadline.hpp"
@@ -105,14 +107,20 @@ class compute_service::disconnect_monitor : io::timer {
           gone_{gone} {}
     disconnect_monitor(const disconnect_monitor&) = delete;
     disconnect_monitor& operator=(const disconnect_monitor&) = delete;
-    ~disconnect_monitor() { engine_.timers().disarm(*this); }
+    ~disconnect_monitor() {
+        if (!planted(bug::compute_timer_survives)) engine_.timers().disarm(*this);
+    }
 
     void set() noexcept { engine_.timers().arm(*this, io::after(io::clock::now(), pause_)); }
 
  private:
     void poll_connection() noexcept {
-        const auto now = connection_state_of(fd_);
+        auto now = connection_state_of(fd_);
         if (now != connection_state::open) state_.client_ended = true;
+        sometimes(rare_path::compute_half_closed_in_job, now == connection_state::ended);
+        if (planted(bug::compute_half_close_is_gone) && now == connection_state::ended) {
+            now = connection_state::gone;
+        }
         if (now == connection_state::gone) {
             gone_ = true;
             tasks_.cancel();
@@ -142,7 +150,8 @@ model::service compute_service::service() {
 }
 
 coro::task<void> compute_service::serve(model::session& client) {
-    messages questions{client, options_.framing, options_.max_line, wire::sender::client};
+    const std::size_t most = options_.max_line - (planted(bug::compute_limit_off_by_one) ? 1 : 0);
+    messages questions{client, options_.framing, most, wire::sender::client};
     pending p;
     for (;;) {
         const auto question = questions.buffered();
@@ -161,9 +170,13 @@ coro::task<void> compute_service::serve(model::session& client) {
             p.end_answer(questions.answers_terminated());
             if (p.out.size() < max_batch) continue;
         }
+        if (planted(bug::compute_answer_lost_at_end) && questions.ended()) co_return;
         if (!p.out.empty()) {
-            auto sent = co_await io::with_deadline(client.engine(), client.peer().send_all(p.out),
-                                                   deadline_after(client, options_.stall_time));
+            const auto until = planted(bug::compute_send_without_deadline)
+                                   ? io::never
+                                   : deadline_after(client, options_.stall_time);
+            auto sent =
+                co_await io::with_deadline(client.engine(), client.peer().send_all(p.out), until);
             if (!sent) co_return give_up_sending(client, sent.error());
             clear_reply(p.out);
         }
@@ -174,6 +187,7 @@ coro::task<void> compute_service::serve(model::session& client) {
         if (!read) {
             // At a stop. Unread questions must not cause a reset that drops the answers sent.
             if (read.error() == fault::cancelled) {
+                sometimes(rare_path::compute_stopped_in_wait);
                 co_await net::lingering_close(client.peer(), client.drain_context());
             }
             co_return;
@@ -193,6 +207,7 @@ coro::task<result<void>> compute_service::receive(model::session& client, messag
     auto got = co_await io::with_deadline(client.engine(),
                                           client.peer().recv(client.drain_context()), p.until);
     if (!got && got.error() == fault::timed_out) {
+        sometimes(p.begun ? rare_path::compute_stalled : rare_path::compute_idle);
         (p.begun ? counters_->stalled : counters_->idle).fetch_add(1, std::memory_order_relaxed);
         co_return failure(fault::timed_out);
     }
@@ -215,11 +230,15 @@ coro::task<result<void>> compute_service::answer(model::session& client, message
             give_up_sending(client, sent.error());
             co_return failure(sent.error());
         }
-        out.clear();
+        if (!planted(bug::compute_answer_twice)) out.clear();
     }
     auto reply = co_await run_job(client, from, std::move(todo));
     if (reply) {
         counters_->worked_on.fetch_add(1, std::memory_order_relaxed);
+        if (planted(bug::compute_answer_of_another)) {
+            static std::string last = *reply;
+            std::swap(last, *reply);
+        }
         out += *reply;
         co_return result<void>{};
     }
@@ -257,7 +276,11 @@ coro::task<compute_service::outcome> compute_service::run_job(model::session& cl
     if (tasks.size() > 0)
         static_cast<void>(tasks.spawn(watch_client(from, tasks, state, monitor, gone)));
     co_await tasks.join();
-    if (gone && !reply) counters_->abandoned.fetch_add(1, std::memory_order_relaxed);
+    // A job that was refused or failed is counted as that.
+    if (gone && !reply && reply.error() == fault::cancelled) {
+        sometimes(rare_path::compute_abandoned);
+        counters_->abandoned.fetch_add(1, std::memory_order_relaxed);
+    }
     co_return reply;
 }
 
@@ -296,8 +319,9 @@ coro::task<void> compute_service::watch_client(messages& from, coro::scope& task
 
 coro::task<compute_service::outcome> compute_service::offload(io::engine& engine, job& todo) {
     const auto asked = io::clock::now();
-    co_return co_await io::with_deadline(engine, compute_on_pool(engine, todo, asked),
-                                         io::after(asked, options_.deadline));
+    const auto until =
+        planted(bug::compute_deadline_lost) ? io::never : io::after(asked, options_.deadline);
+    co_return co_await io::with_deadline(engine, compute_on_pool(engine, todo, asked), until);
 }
 
 coro::task<compute_service::outcome> compute_service::compute_on_pool(io::engine& engine, job& todo,
@@ -319,6 +343,9 @@ compute_service::outcome compute_service::timed(const job& todo, io::time_point 
 
 std::string_view compute_service::count_refusal(error why) noexcept {
     // EAGAIN: no worker thread could be created.
+    sometimes(rare_path::compute_no_thread, why.is(EAGAIN));
+    sometimes(rare_path::compute_busy, why == fault::queue_full);
+    sometimes(rare_path::compute_late, why == fault::timed_out);
     if (why == fault::queue_full || why.is(EAGAIN)) {
         counters_->busy.fetch_add(1, std::memory_order_relaxed);
         return refusal::busy;
@@ -327,18 +354,21 @@ std::string_view compute_service::count_refusal(error why) noexcept {
         counters_->late.fetch_add(1, std::memory_order_relaxed);
         return refusal::late;
     }
+    sometimes(rare_path::compute_failed);
     counters_->failed.fetch_add(1, std::memory_order_relaxed);
     return refusal::failed;
 }
 
 coro::task<void> compute_service::refuse_too_long(model::session& client, std::string& out,
                                                   bool terminated) {
+    sometimes(rare_path::compute_too_long);
     counters_->too_long.fetch_add(1, std::memory_order_relaxed);
     out += refusal::too_long;
     out += wire::message_end(terminated);
     auto sent = co_await io::with_deadline(client.engine(), client.peer().send_all(out),
                                            deadline_after(client, options_.stall_time));
     if (!sent) co_return give_up_sending(client, sent.error());
+    if (planted(bug::compute_reset_on_refusal)) co_return;
     co_await net::lingering_close(client.peer(), client.drain_context());
 }
 
