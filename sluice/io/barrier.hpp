@@ -9,6 +9,7 @@
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::io {
 
@@ -63,7 +64,7 @@ class barrier {
         waiting_.clear();
     }
 
-    std::mutex mutex_;
+    os::mutex mutex_;
     std::size_t missing_;
     bool abandoned_ = false;
     std::vector<arrival*> waiting_;

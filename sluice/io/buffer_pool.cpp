@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -89,7 +90,8 @@ void buffer_pool::shrink() noexcept {
     // From the first page that holds no byte of a kept buffer.
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t from = ((std::size_t{first} * options_.size) + page - 1) / page * page;
-    ::madvise(static_cast<std::byte*>(memory_.data()) + from, memory_.size() - from, MADV_DONTNEED);
+    os::sys().madvise(static_cast<std::byte*>(memory_.data()) + from, memory_.size() - from,
+                      MADV_DONTNEED);
 }
 
 void buffer_pool::wait(coro::resumable& r) noexcept {

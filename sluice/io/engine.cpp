@@ -9,10 +9,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <thread>
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -55,7 +55,7 @@ engine::~engine() {
 }
 
 void engine::wait_for_senders() const noexcept {
-    while (senders_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+    while (senders_.load(std::memory_order_acquire) > 0) os::sys().yield();
 }
 
 int engine::socket_flags() const noexcept {
@@ -69,10 +69,11 @@ result<void> engine::attach(int fd, bool keep_flags) noexcept {
     fd_slot& s = slot(fd);
     check(!s.attached, "a descriptor is attached twice");
     if (!keep_flags && which() != engine_kind::uring) {
-        const int flags = ::fcntl(fd, F_GETFL);
-        if (flags < 0) return failure_of(errno);
-        if ((flags & O_NONBLOCK) == 0 && ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-            return failure_of(errno);
+        const int flags = os::sys().fcntl(fd, F_GETFL);
+        if (flags < 0) return failure_of(-flags);
+        if ((flags & O_NONBLOCK) == 0) {
+            const int failed = os::sys().fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+            if (failed < 0) return failure_of(-failed);
         }
     }
     descriptors_seen_ = std::max(descriptors_seen_, fd + 1);

@@ -19,6 +19,7 @@
 #include "sluice/io/registered_buffers.hpp"
 #include "sluice/io/slot_table.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 
@@ -147,7 +148,7 @@ class engine {
     /// Random numbers for services, from a generator per engine.
     [[nodiscard]] std::uint64_t random() {
         if (random_ == nullptr) {
-            random_ = std::make_unique<std::mt19937_64>(std::random_device{}());
+            random_ = std::make_unique<std::mt19937_64>(os::sys().random());
         }
         return (*random_)();
     }

@@ -9,12 +9,13 @@
 #include <ctime>
 
 #include "sluice/base/relaxed.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 
 result<epoll> epoll::create() noexcept {
-    const int fd = ::epoll_create1(EPOLL_CLOEXEC);
-    if (fd < 0) return failure_of(errno);
+    const int fd = os::sys().epoll_create1(EPOLL_CLOEXEC);
+    if (fd < 0) return failure_of(-fd);
     return epoll{fd};
 }
 
@@ -40,11 +41,10 @@ result<std::size_t> epoll::wait(std::span<epoll_event> events, time_point until)
     } else if (until != time_point::min()) {
         timeout = time_left(until);
     }
-    const int n =
-        ::epoll_pwait2(fd_.get(), events.data(), static_cast<int>(events.size()), limit, nullptr);
+    const int n = os::sys().epoll_pwait2(fd_.get(), events, limit);
     if (n >= 0) return static_cast<std::size_t>(n);
     // Older kernels lack epoll_pwait2, and seccomp filters of older containers reject it.
-    if (errno != ENOSYS && errno != EPERM) return failure_of(errno);
+    if (n != -ENOSYS && n != -EPERM) return failure_of(-n);
     coarse.store(true, relaxed);
     return wait_coarsely(events, until);
 }
@@ -58,8 +58,8 @@ result<std::size_t> epoll::wait_coarsely(std::span<epoll_event> events, time_poi
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
         timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, INT_MAX));
     }
-    const int n = ::epoll_wait(fd_.get(), events.data(), static_cast<int>(events.size()), timeout);
-    if (n < 0) return failure_of(errno);
+    const int n = os::sys().epoll_wait(fd_.get(), events, timeout);
+    if (n < 0) return failure_of(-n);
     return static_cast<std::size_t>(n);
 }
 
@@ -67,7 +67,8 @@ result<void> epoll::control(int what, int fd, std::uint32_t events, std::uint64_
     epoll_event event{};
     event.events = events;
     event.data.u64 = data;
-    if (::epoll_ctl(fd_.get(), what, fd, &event) < 0) return failure_of(errno);
+    const int failed = os::sys().epoll_ctl(fd_.get(), what, fd, &event);
+    if (failed < 0) return failure_of(-failed);
     return {};
 }
 

@@ -2,9 +2,9 @@
 #include "sluice/io/offload.hpp"
 
 #include <cerrno>
+#include <mutex>
 
 #include "sluice/base/check.hpp"
-#include "sluice/os/thread.hpp"
 
 namespace sluice::io {
 
@@ -19,7 +19,7 @@ offload_pool::~offload_pool() {
         stopping_ = true;
     }
     condition_.notify_all();
-    for (auto& worker : workers_) worker->join();
+    for (auto& worker : workers_) worker.join();
     check(jobs_.empty(), "an offload pool is destroyed with jobs in its queue");
 }
 
@@ -43,7 +43,7 @@ result<void> offload_pool::push(job& j) noexcept {
 /// False if all workers are running, or no thread can be started.
 bool offload_pool::start_worker() noexcept {
     if (workers_.size() == options_.workers) return false;
-    if (os::start_thread(workers_.emplace_back(), [this] { work(); })) return true;
+    if (workers_.emplace_back().start([this] { work(); })) return true;
     workers_.pop_back();
     return false;
 }

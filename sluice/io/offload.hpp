@@ -2,14 +2,11 @@
 #pragma once
 
 #include <cerrno>
-#include <condition_variable>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <new>
 #include <optional>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -20,6 +17,8 @@
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/os/mutex.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::io {
 
@@ -83,13 +82,13 @@ class offload_pool {
     void work() noexcept;
 
     options options_;
-    mutable std::mutex mutex_;
-    std::condition_variable condition_;
+    mutable os::mutex mutex_;
+    os::condition condition_;
     intrusive_list<job, job_tag> jobs_;
     std::size_t queued_ = 0;
     std::size_t idle_ = 0;  // workers that wait for a job
     bool stopping_ = false;
-    std::vector<std::optional<std::thread>> workers_;
+    std::vector<os::thread> workers_;
 };
 
 template <class Function>

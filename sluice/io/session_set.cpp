@@ -4,15 +4,17 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <mutex>
 #include <new>
+#include <span>
 #include <utility>
+
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -36,10 +38,10 @@ session_set::entry::entry(session_set& owner)
 result<std::unique_ptr<session_set>> session_set::create() {
     auto events = epoll::create();
     if (!events) return failure(events.error());
-    unique_fd wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!wakeup) return failure_of(errno);
-    unique_fd timer{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
-    if (!timer) return failure_of(errno);
+    unique_fd wakeup{os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!wakeup) return failure_of(-wakeup.get());
+    unique_fd timer{os::sys().timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+    if (!timer) return failure_of(-timer.get());
     if (auto added = events->add(timer.get(), EPOLLIN, timer_number); !added) {
         return failure(added.error());
     }
@@ -96,7 +98,8 @@ session_set::entry* session_set::claim(std::uint64_t number) noexcept {
 session_set::entry* session_set::claim_late() noexcept {
     const std::lock_guard lock{mutex_};
     std::uint64_t expirations = 0;
-    static_cast<void>(::read(timer_fd_.get(), &expirations, sizeof expirations));
+    static_cast<void>(
+        os::sys().read(timer_fd_.get(), std::as_writable_bytes(std::span{&expirations, 1})));
     timer_deadline_ = never;
     entry* late = nullptr;
     if (const parked* first = deadlines_.least();
@@ -119,7 +122,9 @@ session_set::entry* session_set::claim_not_notified() noexcept {
     }
     // Until it is read, it wakes every thread.
     std::uint64_t count = 0;
-    if (!closed_) static_cast<void>(::read(wakeup_.get(), &count, sizeof count));
+    if (!closed_)
+        static_cast<void>(
+            os::sys().read(wakeup_.get(), std::as_writable_bytes(std::span{&count, 1})));
     return nullptr;
 }
 
@@ -138,7 +143,7 @@ void session_set::set_timer(time_point when) noexcept {
     const auto whole = duration_cast<seconds>(at);
     const itimerspec once{.it_interval = {},
                           .it_value = {.tv_sec = whole.count(), .tv_nsec = (at - whole).count()}};
-    ::timerfd_settime(timer_fd_.get(), TFD_TIMER_ABSTIME, &once, nullptr);
+    os::sys().timerfd_settime(timer_fd_.get(), TFD_TIMER_ABSTIME, once);
 }
 
 void session_set::wait_until(entry& s, time_point when) noexcept {
@@ -190,7 +195,7 @@ void session_set::close_if_empty() noexcept {
 
 void session_set::wake_threads() noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
+    static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
 }
 
 }  // namespace sluice::io

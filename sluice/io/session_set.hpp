@@ -4,10 +4,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/intrusive_heap.hpp"
 #include "sluice/base/intrusive_list.hpp"
 #include "sluice/base/result.hpp"
@@ -15,6 +13,8 @@
 #include "sluice/io/session_engine.hpp"
 #include "sluice/io/slot_table.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::io {
 
@@ -108,7 +108,7 @@ class session_set {
     epoll events_;
     unique_fd wakeup_;
     unique_fd timer_fd_;
-    std::mutex mutex_;
+    os::mutex mutex_;
     intrusive_heap<parked> deadlines_;   // parked sessions with a deadline
     time_point timer_deadline_ = never;  // never later than the first deadline
     std::unordered_map<std::uint64_t, entry*> entries_;

@@ -3,12 +3,13 @@
 
 #include <sched.h>
 
-#include <future>
-#include <system_error>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::io {
 
@@ -24,19 +25,25 @@ shard::shard() noexcept : stop_{*this} {}
 
 result<std::unique_ptr<shard>> shard::start(options o, entry run) {
     std::unique_ptr<shard> made{new shard};
-    std::promise<result<void>> started;
-    auto future = started.get_future();
-    try {
-        made->thread_ = std::thread{
-            [&made = *made, o, run = std::move(run), started = std::move(started)]() mutable {
-                made.work(o, run, [&started](result<void> r) { started.set_value(r); });
-            }};
-    } catch (const std::system_error&) {
-        return failure_of(EAGAIN);
+    os::mutex mutex;
+    os::condition ready;
+    std::optional<result<void>> outcome;
+    const auto tell = [&](result<void> r) {
+        // With the lock held, since these three end with the wait.
+        const std::lock_guard lock{mutex};
+        outcome = r;
+        ready.notify_one();
+    };
+    auto begun = made->thread_.start(
+        [&made = *made, &tell, o, run = std::move(run)] { made.work(o, run, std::ref(tell)); });
+    if (!begun) return failure(begun.error());
+    {
+        std::unique_lock lock{mutex};
+        ready.wait(lock, [&outcome] { return outcome.has_value(); });
     }
-    if (auto outcome = future.get(); !outcome) {
+    if (!*outcome) {
         made->thread_.join();
-        return failure(outcome.error());
+        return failure(outcome->error());
     }
     return made;
 }
@@ -52,7 +59,7 @@ void shard::stop() noexcept {
 }
 
 void shard::join() noexcept {
-    if (thread_.joinable()) thread_.join();
+    thread_.join();
 }
 
 void shard::work(const options& o, const entry& run, std::function<void(result<void>)> started) {
@@ -60,7 +67,7 @@ void shard::work(const options& o, const entry& run, std::function<void(result<v
         cpu_set_t set{};
         CPU_ZERO(&set);
         CPU_SET(static_cast<std::size_t>(*o.cpu), &set);
-        static_cast<void>(::sched_setaffinity(0, sizeof set, &set));
+        static_cast<void>(os::sys().sched_setaffinity(set));
     }
     // The ring belongs to the thread that makes it.
     auto made = make_engine(o.kind, o.engine);

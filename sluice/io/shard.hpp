@@ -5,13 +5,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <thread>
 
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::io {
 
@@ -29,8 +29,8 @@ class shard {
     /// The thread's coroutine. The thread ends with it; `stop` cancels its context.
     using entry = std::function<coro::task<void>(engine&)>;
 
-    /// Starts the thread and waits until its engine is ready. The errno of making the engine, or
-    /// EAGAIN if no thread could be started.
+    /// Starts the thread and waits until its engine is ready. The errno of making the engine or of
+    /// os::thread::start().
     [[nodiscard]] static result<std::unique_ptr<shard>> start(options o, entry run);
     shard(const shard&) = delete;
     shard& operator=(const shard&) = delete;
@@ -54,7 +54,7 @@ class shard {
         bool delivered = false;
     };
 
-    std::thread thread_;
+    os::thread thread_;
     std::unique_ptr<io::engine> engine_;
     coro::context* root_ = nullptr;
     stop_message stop_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -33,11 +34,11 @@ signal_handler::signal_handler(engine& owner, int number, std::function<void(uns
     action.sa_handler = &on_signal;
     // A write to a terminal goes on; the engines' own waits return early in any case.
     action.sa_flags = SA_RESTART;
-    check(::sigaction(number, &action, &before_) == 0, "a signal that cannot be handled");
+    check(os::sys().sigaction(number, &action, &before_) == 0, "a signal that cannot be handled");
 }
 
 signal_handler::~signal_handler() {
-    ::sigaction(number_, &before_, nullptr);
+    os::sys().sigaction(number_, &before_, nullptr);
     handlers.at(static_cast<std::size_t>(number_)) = nullptr;
     act_ = nullptr;
     while (posted_) engine_.run_once(io::time_point::min());

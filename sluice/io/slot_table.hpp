@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "sluice/os/kernel.hpp"
 #include "sluice/os/mapping.hpp"
 
 namespace sluice::io {
@@ -42,7 +43,7 @@ class slot_table {
     static std::size_t descriptors_possible() noexcept {
         constexpr std::size_t most = std::size_t{1} << 22;
         rlimit limit{};
-        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return most;
+        if (os::sys().getrlimit(RLIMIT_NOFILE, limit) != 0) return most;
         // A process may raise its own soft limit later, up to the hard one.
         return std::min<std::size_t>(limit.rlim_max, most);
     }

@@ -1,7 +1,6 @@
 // Timers: nodes in their owners' frames, on a heap per thread.
 #pragma once
 
-#include <chrono>
 #include <ctime>
 
 #include "sluice/base/intrusive_heap.hpp"
@@ -23,11 +22,7 @@ inline constexpr time_point never = time_point::max();
 
 /// Time left until `until`, for a system call; zero if it has passed.
 [[nodiscard]] inline timespec time_left(time_point until) noexcept {
-    using std::chrono::nanoseconds;
-    const auto left = std::chrono::duration_cast<nanoseconds>(until - clock::now()).count();
-    if (left <= 0) return {};
-    constexpr long long a_second = 1'000'000'000;
-    return {.tv_sec = left / a_second, .tv_nsec = left % a_second};
+    return os::timespec_of(until - clock::now());
 }
 
 /// A function that is called once, at a point in time. Lives in its owner, allocates nothing.

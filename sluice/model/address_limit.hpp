@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "sluice/net/address.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::model {
 
@@ -75,7 +75,7 @@ class address_limit {
     bool counts_loopback_;
     std::uint32_t most_;
     std::atomic<std::uint64_t> refused_ = 0;
-    std::mutex mutex_;
+    os::mutex mutex_;
     table taken_;
 };
 

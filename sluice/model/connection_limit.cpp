@@ -1,6 +1,8 @@
 // Implements connection_limit: permits and waiters under one lock.
 #include "sluice/model/connection_limit.hpp"
 
+#include <mutex>
+
 namespace sluice::model {
 
 bool connection_limit::take_or_wait(acquiring& waiter) noexcept {

@@ -3,7 +3,6 @@
 
 #include <coroutine>
 #include <cstddef>
-#include <mutex>
 
 #include "sluice/base/intrusive_list.hpp"
 #include "sluice/base/result.hpp"
@@ -11,6 +10,7 @@
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::model {
 
@@ -80,7 +80,7 @@ class connection_limit {
     bool take_or_wait(acquiring& waiter) noexcept;
     bool withdraw(acquiring& waiter) noexcept;
 
-    std::mutex mutex_;
+    os::mutex mutex_;
     std::size_t free_;
     intrusive_list<acquiring, waiting_tag> waiting_;
 };

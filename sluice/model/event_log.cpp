@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <mutex>
 #include <new>
 #include <utility>
 

@@ -5,11 +5,11 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <new>
 #include <string_view>
 
 #include "sluice/io/timer.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::model {
 
@@ -54,7 +54,7 @@ class event_log {
     };
 
     log_sink to_;
-    std::mutex mutex_;
+    os::mutex mutex_;
     std::array<record, static_cast<std::size_t>(event_kind::last_kind)> records_;
 };
 

@@ -1,18 +1,20 @@
 // Implements the fork model: forks, serves in the child, and reaps.
 #include "sluice/model/fork.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
+#include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,29 +24,49 @@
 #include "sluice/io/signal_handler.hpp"
 #include "sluice/model/serve_connection.hpp"
 #include "sluice/model/small_engine.hpp"
+#include "sluice/os/directory_reader.hpp"
 
 namespace sluice::model {
 namespace {
 
-namespace fs = std::filesystem;
-
 // Time for children to report finished work, such as a stored file, before they are killed.
 constexpr auto kill_delay = std::chrono::milliseconds{250};
 
-std::ptrdiff_t thread_count() {
-    std::error_code ignored;
-    const fs::directory_iterator tasks{"/proc/self/task", ignored};
-    // ThreadSanitizer has a thread of its own, and handles it in a fork.
-    return std::distance(begin(tasks), end(tasks)) - (thread_sanitizer ? 1 : 0);
+/// How many entries of a directory of proc(5) fit. `fits(directory, name)`.
+template <class Predicate>
+int count_in(const char* path, Predicate fits) noexcept {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    os::directory_reader reader{unique_fd{os::sys().openat(AT_FDCWD, path, flags)}};
+    int count = 0;
+    for (auto entry = reader.next(); entry && *entry != nullptr; entry = reader.next()) {
+        const char* name = (*entry)->d_name;
+        if (name[0] != '.' && fits(reader.fd(), name)) ++count;
+    }
+    return count;
 }
 
-bool has_ring() {
-    std::error_code ignored;
-    const fs::directory_iterator descriptors{"/proc/self/fd", ignored};
-    return std::any_of(begin(descriptors), end(descriptors), [](const fs::directory_entry& each) {
-        std::error_code gone;
-        return fs::read_symlink(each.path(), gone).native().find("[io_uring]") != std::string::npos;
-    });
+int thread_count() noexcept {
+    // ThreadSanitizer has a thread of its own, and handles it in a fork.
+    return count_in("/proc/self/task", [](int, const char*) { return true; }) -
+           (thread_sanitizer ? 1 : 0);
+}
+
+bool has_ring() noexcept {
+    return count_in("/proc/self/fd", [](int directory, const char* name) {
+               std::array<char, 64> target{};
+               const auto size = os::sys().readlinkat(directory, name, target);
+               return size > 0 &&
+                      std::string_view{target.data(), static_cast<std::size_t>(size)}.contains(
+                          "[io_uring]");
+           }) > 0;
+}
+
+/// Calls that a signal interrupts go on (signal(2), "BSD").
+void set_signal(int number, void (*handler)(int)) noexcept {
+    struct sigaction action{};
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    static_cast<void>(os::sys().sigaction(number, &action, nullptr));
 }
 
 /// Blocks all signals while it lives: a handler would use state that is not the child's yet.
@@ -53,11 +75,11 @@ class all_signals_blocked {
     all_signals_blocked() noexcept {
         sigset_t all{};
         sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
+        os::sys().mask_signals(SIG_SETMASK, &all, &before_);
     }
     all_signals_blocked(const all_signals_blocked&) = delete;
     all_signals_blocked& operator=(const all_signals_blocked&) = delete;
-    ~all_signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    ~all_signals_blocked() { os::sys().mask_signals(SIG_SETMASK, &before_, nullptr); }
 
  private:
     sigset_t before_{};
@@ -137,13 +159,13 @@ coro::task<result<void>> fork::receive(arrival client) {
     auto node = children_.extract(children_.try_emplace(0).first);
     children_.reserve(children_.size() + 1);
     for (;;) {
-        int error = 0;
+        pid_t child = -1;
         {
             const all_signals_blocked signals_blocked;
             // Buffered output would be written by both processes.
             std::fflush(nullptr);
-            const pid_t parent = ::getpid();
-            const pid_t child = ::fork();
+            const pid_t parent = os::sys().getpid();
+            child = os::sys().fork();
             if (child == 0) run_child(std::move(client), parent);
             if (child > 0) {
                 client_came(client.endpoint);
@@ -153,9 +175,8 @@ coro::task<result<void>> fork::receive(arrival client) {
                 children_.insert(std::move(node));
                 co_return result<void>{};
             }
-            error = errno;
         }
-        log().report(event_kind::process, [why = error::system(error)] {
+        log().report(event_kind::process, [why = error::system(-child)] {
             return fmt::format("no process can be started ({}): the client waits until one can",
                                why.message());
         });
@@ -166,13 +187,13 @@ coro::task<result<void>> fork::receive(arrival client) {
 }
 
 void fork::run_child(arrival client, pid_t parent) noexcept {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    os::sys().prctl(PR_SET_PDEATHSIG, SIGTERM);
     close_other_descriptors(client.socket.get());
-    std::signal(SIGCHLD, SIG_DFL);
+    set_signal(SIGCHLD, SIG_DFL);
     // Ctrl-C goes to all processes of the terminal; the parent passes it on.
-    std::signal(SIGINT, SIG_IGN);
+    set_signal(SIGINT, SIG_IGN);
     // The parent's handlers are not for the child, and neither is the default action.
-    for (const int number : {SIGHUP, SIGUSR1, SIGUSR2}) std::signal(number, [](int) {});
+    for (const int number : {SIGHUP, SIGUSR1, SIGUSR2}) set_signal(number, [](int) {});
     auto engine = make_small_engine();
     if (!engine) ::_exit(EXIT_FAILURE);
     coro::context root{(*engine)->ready()};
@@ -192,8 +213,8 @@ void fork::run_child(arrival client, pid_t parent) noexcept {
                                       }};
         sigset_t none{};
         sigemptyset(&none);
-        pthread_sigmask(SIG_SETMASK, &none, nullptr);
-        if (::getppid() != parent) drain();
+        os::sys().mask_signals(SIG_SETMASK, &none, nullptr);
+        if (os::sys().getppid() != parent) drain();
         auto served = io::try_run(
             **engine,
             serve_connection(**engine, std::move(client.socket), draining, *client.serve, log()),
@@ -211,16 +232,16 @@ void fork::close_other_descriptors(int socket) const noexcept {
     unsigned from = STDERR_FILENO + 1;
     for (const int each : kept) {
         const auto fd = static_cast<unsigned>(each);
-        if (fd > from) ::close_range(from, fd - 1, 0);
+        if (fd > from) os::sys().close_range(from, fd - 1);
         from = std::max(from, fd + 1);
     }
-    ::close_range(from, ~0U, 0);
+    os::sys().close_range(from, ~0U);
 }
 
 void fork::reap() noexcept {
     int status = 0;
     for (;;) {
-        const pid_t child = ::waitpid(-1, &status, WNOHANG);
+        const pid_t child = os::sys().waitpid(-1, &status, WNOHANG);
         if (child <= 0) return;
         const auto found = children_.find(child);
         if (found == children_.end()) continue;
@@ -255,7 +276,7 @@ void fork::pass_on(stage now) noexcept {
 }
 
 void fork::kill_all(int number) noexcept {
-    for (const auto& [child, client] : children_) ::kill(child, number);
+    for (const auto& [child, client] : children_) os::sys().kill(child, number);
 }
 
 }  // namespace sluice::model

@@ -1,6 +1,7 @@
 // Implements hand_over: a message that is posted at most once at a time, for all waiting clients.
 #include "sluice/model/hand_over.hpp"
 
+#include <mutex>
 #include <new>
 #include <utility>
 

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <functional>
-#include <mutex>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
 #include "sluice/model/address_limit.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::model {
 
@@ -44,7 +44,7 @@ class hand_over : io::message {
     void deliver() noexcept;
 
     std::function<void(client)> take_;
-    std::mutex mutex_;
+    os::mutex mutex_;
     io::engine* engine_ = nullptr;
     std::vector<client> waiting_;
     bool posted_ = false;

@@ -2,8 +2,8 @@
 #include "sluice/model/model.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,16 +12,16 @@
 #include <iterator>
 #include <list>
 #include <optional>
-#include <thread>
 #include <utility>
 
-#include "sluice/os/cgroup.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/epoll.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/os/cgroup.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::model {
 
@@ -112,8 +112,9 @@ namespace {
 unsigned usable_cores() noexcept {
     cpu_set_t usable;
     CPU_ZERO(&usable);
-    if (::sched_getaffinity(0, sizeof usable, &usable) != 0) {
-        return std::max(1U, std::thread::hardware_concurrency());
+    // A set of more cores than fit into cpu_set_t is refused.
+    if (os::sys().sched_getaffinity(usable) < 0) {
+        return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
     }
     return static_cast<unsigned>(std::max(1, CPU_COUNT(&usable)));
 }

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <new>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "sluice/coro/scope.hpp"
@@ -15,7 +14,7 @@
 #include "sluice/io/mailbox.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/model/small_engine.hpp"
-#include "sluice/model/small_thread.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::model {
 namespace {
@@ -98,7 +97,7 @@ class pool::worker : io::message {
           owner_{owner} {}
 
     [[nodiscard]] result<void> start(std::size_t stack) noexcept {
-        return thread_.start(stack, [this] { work(); });
+        return thread_.start([this] { work(); }, stack);
     }
     /// The server's thread: waits for its end.
     void join() noexcept {
@@ -134,7 +133,7 @@ class pool::worker : io::message {
                 buffers_ = std::make_unique<io::buffer_pool>(small_buffers, no_waiters_);
             } catch (const std::bad_alloc&) {
                 report_shortage(owner_.log(), error::system(ENOMEM));
-                std::this_thread::sleep_for(memory_pause);
+                os::sleep_for(memory_pause);
             }
         }
     }
@@ -145,7 +144,7 @@ class pool::worker : io::message {
     }
 
     pool& owner_;
-    small_thread thread_;
+    os::thread thread_;
     // Stays empty: a session without a buffer fails instead of waiting (session_engine).
     coro::resumable_list no_waiters_;
     std::unique_ptr<io::buffer_pool> buffers_;

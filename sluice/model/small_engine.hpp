@@ -1,7 +1,6 @@
 // Blocking engine with few buffers, for a thread or process that serves one client at a time.
 #pragma once
 
-#include <csignal>
 #include <memory>
 #include <new>
 
@@ -23,13 +22,6 @@ inline constexpr io::buffer_pool::options small_buffers{.count = 8, .at_first = 
     } catch (const std::bad_alloc&) {
         return failure_of(ENOMEM);
     }
-}
-
-/// Blocks all signals on the calling thread: they belong to the thread that waits for them.
-inline void block_signals() noexcept {
-    sigset_t all{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
 }  // namespace sluice::model

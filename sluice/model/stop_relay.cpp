@@ -2,6 +2,7 @@
 #include "sluice/model/stop_relay.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 namespace sluice::model {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
 #include "sluice/model/session.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::model {
 
@@ -34,7 +34,7 @@ class stop_relay : io::message {
     void deliver() noexcept;
 
     std::function<void(stage)> act_;
-    std::mutex mutex_;
+    os::mutex mutex_;
     io::engine* engine_ = nullptr;
     stage requested_ = stage::serving;
     stage acted_ = stage::serving;

@@ -12,8 +12,8 @@
 #include "sluice/io/run.hpp"
 #include "sluice/model/serve_connection.hpp"
 #include "sluice/model/small_engine.hpp"
-#include "sluice/model/small_thread.hpp"
 #include "sluice/model/stop_relay.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::model {
 
@@ -28,9 +28,8 @@ class thread::client_thread : io::message {
               (now == stage::draining ? *drain_context_ : *root_).cancel();
           }} {}
 
-    /// The errno of pthread_create(3).
     [[nodiscard]] result<void> start(std::size_t stack) noexcept {
-        return thread_.start(stack, [this] { serve(); });
+        return thread_.start([this] { serve(); }, stack);
     }
     void stop(stage now) noexcept { stop_relay_.request(now); }
     [[nodiscard]] std::size_t endpoint() const noexcept { return client_.endpoint; }
@@ -72,7 +71,7 @@ class thread::client_thread : io::message {
 
     thread& owner_;
     arrival client_;
-    small_thread thread_;
+    os::thread thread_;
     std::optional<coro::context> root_;
     std::optional<coro::context> drain_context_;
     stop_relay stop_relay_;

@@ -13,6 +13,7 @@
 #include <expected>
 #include <memory>
 
+#include "sluice/os/kernel.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::net {
@@ -148,11 +149,11 @@ std::string quoted(std::string_view text) {
     return fmt::format("'{}{}'", wire::printable(shown), shown.size() < text.size() ? "..." : "");
 }
 
-result<address> ask_kernel(int fd, int (*call)(int, sockaddr*, socklen_t*)) {
+result<address> ask_kernel(int fd, int (os::kernel::*call)(int, sockaddr*, socklen_t&) noexcept) {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
     auto* raw = reinterpret_cast<sockaddr*>(&storage);
-    if (call(fd, raw, &size) != 0) return failure_of(errno);
+    if (const int failed = (os::sys().*call)(fd, raw, size); failed < 0) return failure_of(-failed);
     return address::from(raw, size);
 }
 
@@ -179,11 +180,11 @@ result<address> address::parse(std::string_view text) {
 }
 
 result<address> address::local_of(int fd) {
-    return ask_kernel(fd, ::getsockname);
+    return ask_kernel(fd, &os::kernel::getsockname);
 }
 
 result<address> address::peer_of(int fd) {
-    return ask_kernel(fd, ::getpeername);
+    return ask_kernel(fd, &os::kernel::getpeername);
 }
 
 result<address> address::from(const sockaddr* raw, socklen_t size) {

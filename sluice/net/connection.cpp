@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::net {
 
@@ -26,17 +27,17 @@ connection::~connection() {
 }
 
 void connection::shutdown_send() noexcept {
-    ::shutdown(fd(), SHUT_WR);
+    os::sys().shutdown(fd(), SHUT_WR);
 }
 
 void connection::set_nodelay() noexcept {
     const int on = 1;
-    ::setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    os::sys().setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 void connection::set_linger_reset(bool on) noexcept {
     const linger at_once{.l_onoff = on ? 1 : 0, .l_linger = 0};
-    ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    os::sys().setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 void connection::close_now() noexcept {

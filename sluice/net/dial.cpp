@@ -3,18 +3,17 @@
 
 #include <sys/socket.h>
 
-#include <cerrno>
-
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/connect.hpp"
 #include "sluice/net/congestion.hpp"
 #include "sluice/net/keep_alive.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::net {
 
 coro::task<result<unique_fd>> dial(io::engine& engine, address where) noexcept {
-    unique_fd fd{::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (!fd) co_return failure_of(errno);
+    unique_fd fd{os::sys().socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (!fd) co_return failure_of(-fd.get());
     avoid_pacing_on_loopback(fd.get(), where);
     keep_alive(fd.get());
     if (auto attached = engine.attach(fd.get()); !attached) co_return failure(attached.error());

@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "sluice/os/kernel.hpp"
+
 namespace sluice::net {
 
 void keep_alive(int socket) noexcept {
@@ -12,7 +14,7 @@ void keep_alive(int socket) noexcept {
     constexpr int interval = 15;
     constexpr int probes = 4;
     const auto set = [socket](int level, int name, int value) noexcept {
-        static_cast<void>(::setsockopt(socket, level, name, &value, sizeof value));
+        static_cast<void>(os::sys().setsockopt(socket, level, name, &value, sizeof value));
     };
     set(SOL_SOCKET, SO_KEEPALIVE, 1);
     set(IPPROTO_TCP, TCP_KEEPIDLE, idle);

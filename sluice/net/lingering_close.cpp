@@ -8,6 +8,7 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::net {
 namespace {
@@ -20,7 +21,7 @@ constexpr io::duration check_interval = 50ms;
 /// Bytes that the peer has not acknowledged (tcp(7), SIOCOUTQ); 0 if that is unknown.
 int unacknowledged(int fd) noexcept {
     int bytes = 0;
-    return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+    return os::sys().ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 coro::task<void> discard_input(connection& peer, coro::context& drain, linger_limits limits) {

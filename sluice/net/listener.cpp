@@ -13,6 +13,7 @@
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/net/congestion.hpp"
 #include "sluice/net/keep_alive.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::net {
 namespace {
@@ -23,7 +24,7 @@ using namespace std::chrono_literals;
 constexpr auto shortage_pause = 50ms;
 
 unique_fd open_reserve() noexcept {
-    return unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    return unique_fd{os::sys().openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC)};
 }
 
 enum class accept_failure : std::uint8_t { passing, shortage, fatal };
@@ -51,15 +52,16 @@ accept_failure judge(error e) noexcept {
 }
 
 result<void> set_option(int fd, int level, int name, int value) noexcept {
-    if (::setsockopt(fd, level, name, &value, sizeof value) < 0) return failure_of(errno);
+    const int failed = os::sys().setsockopt(fd, level, name, &value, sizeof value);
+    if (failed < 0) return failure_of(-failed);
     return {};
 }
 
 }  // namespace
 
 result<unique_fd> listen(const address& where, const listen_options& o) noexcept {
-    unique_fd fd{::socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (!fd) return failure_of(errno);
+    unique_fd fd{os::sys().socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (!fd) return failure_of(-fd.get());
     if (auto r = set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1); !r) return failure(r.error());
     if (o.share_port) {
         auto r = set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
@@ -67,8 +69,9 @@ result<unique_fd> listen(const address& where, const listen_options& o) noexcept
     }
     avoid_pacing_on_loopback(fd.get(), where);
     keep_alive(fd.get());
-    if (::bind(fd.get(), where.data(), where.size()) < 0) return failure_of(errno);
-    if (::listen(fd.get(), o.backlog) < 0) return failure_of(errno);
+    int failed = os::sys().bind(fd.get(), where.data(), where.size());
+    if (failed == 0) failed = os::sys().listen(fd.get(), o.backlog);
+    if (failed < 0) return failure_of(-failed);
     return fd;
 }
 
@@ -76,8 +79,8 @@ listener::listener(io::engine& engine, unique_fd socket, io::accepting how)
     : socket_{std::move(socket)}, reserve_{open_reserve()}, incoming_{engine, socket_.get(), how} {
     // Not every engine makes it non-blocking (engine::attach).
     if (how == io::accepting::one_by_one) {
-        const int flags = ::fcntl(fd(), F_GETFL);
-        static_cast<void>(::fcntl(fd(), F_SETFL, flags | O_NONBLOCK));
+        const int flags = os::sys().fcntl(fd(), F_GETFL);
+        static_cast<void>(os::sys().fcntl(fd(), F_SETFL, flags | O_NONBLOCK));
     }
     check(engine.attach(fd()).has_value(),
           "the descriptor of a listener is beyond the table of the engine");
@@ -116,7 +119,7 @@ void listener::shed_one() noexcept {
     reserve_.reset();
     // The socket may be blocking, and the waiting client may be gone.
     if (io::poll::look(fd(), io::interest::in) == 0) {
-        const unique_fd refused{::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC)};
+        const unique_fd refused{os::sys().accept4(fd(), SOCK_CLOEXEC)};
         if (refused) ++counters_.shed;
     }
     reserve_ = open_reserve();

@@ -7,12 +7,14 @@
 
 #include <chrono>
 
+#include "sluice/os/kernel.hpp"
+
 namespace sluice::net {
 
 io::duration round_trip(int fd) noexcept {
     tcp_info info{};
     socklen_t size = sizeof info;
-    if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return {};
+    if (os::sys().getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, size) < 0) return {};
     return std::chrono::microseconds{info.tcpi_rtt};
 }
 

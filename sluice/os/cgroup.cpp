@@ -1,15 +1,21 @@
 // Implements the lookup of this process's cgroups and their CPU quota.
 #include "sluice/os/cgroup.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <fstream>
 #include <iterator>
 #include <limits>
+#include <span>
 #include <sstream>
+
+#include "sluice/base/bytes.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice {
 namespace {
@@ -30,11 +36,17 @@ std::optional<std::uint64_t> to_number(std::string_view text) {
 }  // namespace
 
 std::optional<std::string> read_small_file(const std::filesystem::path& path) {
-    const std::ifstream file{path};
+    const unique_fd file{os::sys().openat(AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!file) return std::nullopt;
-    std::ostringstream text;
-    text << file.rdbuf();
-    return std::move(text).str();
+    std::string text;
+    std::array<std::byte, 4096> part{};
+    for (;;) {
+        const auto n = os::sys().read(file.get(), part);
+        if (n == -EINTR) continue;
+        if (n < 0) return std::nullopt;
+        if (n == 0) return text;
+        text += as_text(std::span{part}.first(static_cast<std::size_t>(n)));
+    }
 }
 
 std::vector<std::filesystem::path> cgroups_of(const text_reader& read,

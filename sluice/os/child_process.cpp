@@ -3,10 +3,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/os/clock.hpp"
 #include "sluice/os/pipe.hpp"
 
 namespace sluice::os {
@@ -28,7 +27,8 @@ namespace {
 constexpr std::size_t pipe_size = std::size_t{64} * 1024;
 
 void set_nonblocking(const unique_fd& fd) noexcept {
-    ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+    kernel& k = sys();
+    static_cast<void>(k.fcntl(fd.get(), F_SETFL, k.fcntl(fd.get(), F_GETFL) | O_NONBLOCK));
 }
 
 /// Arguments of posix_spawn(3), freed with their scope.
@@ -69,10 +69,9 @@ class spawn_arguments {
                                     std::vector<std::string> environment) noexcept {
         const auto argv = pointers_to(command);
         const auto variables = pointers_to(environment);
-        pid_t child = 0;
-        const int error = posix_spawnp(&child, argv.front(), &actions_, &attributes_, argv.data(),
-                                       variables.data());
-        if (error != 0) return failure_of(error);
+        const pid_t child =
+            sys().spawn(argv.front(), &actions_, &attributes_, argv.data(), variables.data());
+        if (child < 0) return failure_of(-child);
         return child;
     }
 
@@ -91,8 +90,8 @@ class spawn_arguments {
 
 bool is_executable(const std::string& path) noexcept {
     struct stat about{};
-    return ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) &&
-           ::access(path.c_str(), X_OK) == 0;
+    return sys().fstatat(AT_FDCWD, path.c_str(), about, 0) == 0 && S_ISREG(about.st_mode) &&
+           sys().faccessat(AT_FDCWD, path.c_str(), X_OK, 0) == 0;
 }
 
 std::string_view name_of(std::string_view variable) noexcept {
@@ -143,8 +142,8 @@ result<child_process> child_process::start(const std::vector<std::string>& comma
 
 result<child_process> child_process::adopt(pid_t pid) noexcept {
     child_process adopted{pid};
-    adopted.pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!adopted.pidfd_) return failure_of(errno);
+    adopted.pidfd_.reset(sys().pidfd_open(pid));
+    if (!adopted.pidfd_) return failure_of(-adopted.pidfd_.get());
     return adopted;
 }
 
@@ -155,27 +154,26 @@ child_process::~child_process() {
 }
 
 void child_process::signal(int signal) const noexcept {
-    if (to_reap_) ::kill(pid_, signal);
+    if (to_reap_) sys().kill(pid_, signal);
 }
 
 void child_process::signal_group(int signal) const noexcept {
-    if (to_reap_) ::kill(-pid_, signal);
+    if (to_reap_) sys().kill(-pid_, signal);
 }
 
 bool child_process::wait_for_end(std::chrono::milliseconds timeout) const noexcept {
-    using std::chrono::steady_clock;
-    const auto until = steady_clock::now() + timeout;
+    const auto until = clock::now() + timeout;
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-    for (auto left = timeout;;
-         left = std::chrono::ceil<std::chrono::milliseconds>(until - steady_clock::now())) {
-        const int n = ::poll(&ended, 1, static_cast<int>(std::max<long>(left.count(), 0)));
-        if (n >= 0 || errno != EINTR) return n > 0;
+    for (clock::duration left = timeout;; left = until - clock::now()) {
+        const timespec limit = timespec_of(left);
+        const int n = sys().ppoll({&ended, 1}, &limit);
+        if (n != -EINTR) return n > 0;
     }
 }
 
 int child_process::reap() noexcept {
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    while (sys().waitpid(pid_, &status, 0) == -EINTR) {
     }
     to_reap_ = false;
     return status;

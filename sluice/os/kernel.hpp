@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 
 #include <array>
 #include <atomic>
@@ -130,6 +131,8 @@ class kernel {
     /// The number of the mount that `fd` lies on (statx(2), STATX_MNT_ID_UNIQUE or STATX_MNT_ID).
     virtual int mount_of(int fd, std::uint64_t& into) noexcept = 0;
     virtual int faccessat(int directory, const char* path, int mode, int flags) noexcept = 0;
+    /// The target is cut to the size of `into`, and no '\0' follows it.
+    virtual ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept = 0;
     virtual int mkdirat(int directory, const char* path, mode_t mode) noexcept = 0;
     virtual int unlinkat(int directory, const char* path, int flags) noexcept = 0;
     virtual int linkat(int from, const char* old_path, int to, const char* new_path,
@@ -155,6 +158,7 @@ class kernel {
     virtual pid_t waitpid(pid_t which, int* status, int options) noexcept = 0;
     virtual int kill(pid_t which, int signal) noexcept = 0;
     virtual int pidfd_open(pid_t which) noexcept = 0;
+    virtual int uname(utsname& into) noexcept = 0;
     virtual int prctl(int option, unsigned long argument) noexcept = 0;
     virtual int setsid() noexcept = 0;
     virtual int sigaction(int signal, const struct sigaction* now,

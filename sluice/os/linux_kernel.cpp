@@ -331,6 +331,10 @@ int linux_kernel::faccessat(int directory, const char* path, int mode, int flags
     return checked(::faccessat(directory, path, mode, flags));
 }
 
+ssize_t linux_kernel::readlinkat(int directory, const char* path, std::span<char> into) noexcept {
+    return checked(::readlinkat(directory, path, into.data(), into.size()));
+}
+
 int linux_kernel::mkdirat(int directory, const char* path, mode_t mode) noexcept {
     return checked(::mkdirat(directory, path, mode));
 }
@@ -396,6 +400,10 @@ int linux_kernel::kill(pid_t which, int signal) noexcept {
 
 int linux_kernel::pidfd_open(pid_t which) noexcept {
     return static_cast<int>(checked(::syscall(SYS_pidfd_open, which, 0)));
+}
+
+int linux_kernel::uname(utsname& into) noexcept {
+    return checked(::uname(&into));
 }
 
 int linux_kernel::prctl(int option, unsigned long argument) noexcept {

@@ -86,6 +86,7 @@ class linux_kernel : public kernel {
     int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept override;
     int mount_of(int fd, std::uint64_t& into) noexcept override;
     int faccessat(int directory, const char* path, int mode, int flags) noexcept override;
+    ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept override;
     int mkdirat(int directory, const char* path, mode_t mode) noexcept override;
     int unlinkat(int directory, const char* path, int flags) noexcept override;
     int linkat(int from, const char* old_path, int to, const char* new_path,
@@ -108,6 +109,7 @@ class linux_kernel : public kernel {
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
     int kill(pid_t which, int signal) noexcept override;
     int pidfd_open(pid_t which) noexcept override;
+    int uname(utsname& into) noexcept override;
     int prctl(int option, unsigned long argument) noexcept override;
     int setsid() noexcept override;
     int sigaction(int signal, const struct sigaction* now,

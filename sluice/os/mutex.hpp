@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <mutex>
@@ -45,8 +44,7 @@ class condition {
         while (!done()) {
             const auto left = until - clock::now();
             if (left <= clock::duration::zero()) return done();
-            const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-            const timespec timeout{.tv_sec = seconds.count(), .tv_nsec = (left - seconds).count()};
+            const timespec timeout = timespec_of(left);
             wait_once(lock, &timeout);
         }
         return true;

@@ -74,6 +74,12 @@ class description {
     [[nodiscard]] virtual int ioctl(unsigned long /*request*/, void* /*argument*/) noexcept {
         return -ENOTTY;
     }
+    /// fcntl(2) with F_OFD_SETLK or F_OFD_GETLK.
+    [[nodiscard]] virtual int lock(int /*command*/, struct flock& /*wanted*/) noexcept {
+        return -EINVAL;
+    }
+    /// Its process crashed. What calls in progress still refer to would not end otherwise.
+    virtual void hang_up() noexcept {}
     /// fstat(2) of what is no file of the disk: its type alone.
     [[nodiscard]] virtual int stat(struct stat& into) noexcept {
         into = {};

@@ -32,7 +32,7 @@ class execution {
  private:
     void save_and_switch(execution& next, bool last) noexcept;
     void arrive() noexcept;
-    static void enter(unsigned high, unsigned low) noexcept;
+    static void enter() noexcept;
 
     ucontext_t registers_{};
     std::array<std::byte, 2 * sizeof(void*)> exceptions_{};  // __cxa_eh_globals

@@ -80,6 +80,8 @@ class tcp_socket final : public description, public std::enable_shared_from_this
     void consume(std::size_t n) noexcept override;
     [[nodiscard]] std::size_t space() noexcept override;
     [[nodiscard]] int ioctl(unsigned long request, void* argument) noexcept override;
+    /// Resets the peer.
+    void hang_up() noexcept override;
 
     [[nodiscard]] const endpoint& local() const noexcept { return local_; }
     [[nodiscard]] bool listening() const noexcept { return state_ == state::listening; }
@@ -89,8 +91,6 @@ class tcp_socket final : public description, public std::enable_shared_from_this
     /// 120 s after its peer fell silent, or the options that say otherwise; `never` without any.
     [[nodiscard]] virtual_time silence_limit() const noexcept;
     [[nodiscard]] int family() const noexcept { return family_; }
-    /// Makes its close reset its peer (SO_LINGER of zero).
-    void reset_on_close() noexcept { lingers_zero_ = true; }
     /// The connection broke.
     void fail(int error) noexcept;
 
@@ -98,8 +98,9 @@ class tcp_socket final : public description, public std::enable_shared_from_this
     friend class stream;
     enum class state : std::uint8_t { fresh, listening, connecting, connected, broken };
 
-    void send_syn(const endpoint& to, virtual_time waited);
-    void refuse(int error) noexcept;
+    void send_syn(virtual_time next_try);
+    void inherit(const tcp_socket& listener) noexcept;
+    void stop_listening() noexcept;
     [[nodiscard]] int take_error() noexcept;
 
     network& network_;
@@ -111,7 +112,7 @@ class tcp_socket final : public description, public std::enable_shared_from_this
     std::size_t send_buffer_ = 0;  // bytes; 0: as drawn
     std::size_t receive_buffer_ = 0;
     int family_;
-    int end_ = 0;
+    std::size_t end_ = 0;
     int error_ = 0;  // SO_ERROR
     int keep_idle_ = 7200;
     int keep_interval_ = 75;

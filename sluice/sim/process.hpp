@@ -27,6 +27,7 @@ class process {
     process& operator=(const process&) = delete;
     ~process() = default;
 
+    [[nodiscard]] simulated_kernel& kernel() noexcept { return kernel_; }
     [[nodiscard]] int id() const noexcept { return id_; }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] descriptor_table& table() noexcept { return table_; }
@@ -38,28 +39,38 @@ class process {
     /// Sends `number` to the process (kill(2)): to a signalfd that awaits it, to a handler, which a
     /// fiber runs at its next call, or it ends the process, as signal(7) says.
     void signal(int number);
+    /// Who is told of a signal that is pending.
+    [[nodiscard]] wait_queue& signalled() noexcept { return signalled_; }
+    /// Takes a pending signal of `which` out; 0 if there is none.
+    int take_signal(const sigset_t& which) noexcept;
+    [[nodiscard]] bool has_signal(const sigset_t& which) const noexcept;
     /// Ends its fibers where they are, without unwinding; closes its descriptors, and resets its
     /// streams, as the end of a machine. From one of its own fibers this does not return.
     void crash();
 
  private:
     friend class simulated_kernel;
-    friend class signal_description;
 
-    void start(std::function<void()> run);
-    void exit(bool crashed);
-    /// Takes a pending signal of `which` out; 0 if there is none.
-    int take_signal(const sigset_t& which) noexcept;
-    [[nodiscard]] bool has_signal(const sigset_t& which) const noexcept;
+    enum class ending : std::uint8_t { returned, killed, crashed };
+    void exit(ending how);
+    enum class handled : std::uint8_t {
+        nothing,
+        restart,    // handlers ran that want calls to go on (sigaction(2), SA_RESTART)
+        interrupt,  // and others
+    };
+    /// Does what the pending signals say that `f`, which runs, does not block.
+    handled take_signals(fiber& f);
+    [[nodiscard]] bool ignores(int number) const noexcept;
+    [[nodiscard]] bool ends_by(int number) const noexcept;
 
     simulated_kernel& kernel_;
     int id_;
     std::string name_;
+    wait_queue signalled_;
     descriptor_table table_;
     std::vector<fiber*> fibers_;
     std::array<struct sigaction, 65> actions_{};
     sigset_t pending_{};
-    wait_queue signalled_;  // signalfds
     mode_t umask_ = 022;
     int left_open_ = 0;
     bool over_ = false;

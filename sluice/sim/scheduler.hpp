@@ -17,6 +17,7 @@
 namespace sluice::sim {
 
 class process;
+class scheduler;
 
 /// Virtual nanoseconds since the start of the machine.
 using virtual_time = std::int64_t;
@@ -31,17 +32,18 @@ struct fiber : execution {
     enum class state : std::uint8_t { ready, waiting, over };
 
     int id = 0;                     ///< from 1, in the order of their starts
+    scheduler* home = nullptr;      ///< that runs it
     process* owner = nullptr;       ///< it runs in
     std::function<void()> body;     ///< what it runs
     mapping stack;                  ///< its own
     state now = state::ready;       ///< what it does
     bool woken = false;             ///< by wake(), since it began to wait
-    bool queued = false;            ///< it is among those that may run
+    bool killed = false;            ///< over, and its stack is as it was
     std::uint64_t wait_number = 0;  ///< so that a deadline of an earlier wait is not taken for this
     const char* waits_in = "";      ///< the call, for reports
     std::int64_t waits_for = 0;     ///< its first argument
     virtual_time waits_until = never;  ///< its deadline
-    wait_queue joiners;                ///< waits for its end
+    std::vector<fiber*> joiners;       ///< wait for its end
     sigset_t blocked_signals{};        ///< pthread_sigmask(3)
 };
 
@@ -58,7 +60,7 @@ class scheduler {
     explicit scheduler(random& chooses) noexcept : random_{chooses} {}
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
-    ~scheduler();
+    ~scheduler() = default;
 
     /// Starts a fiber, which runs `body` in `owner`. nullptr if there is no memory for its stack.
     fiber* start(process* owner, std::function<void()> body);
@@ -67,6 +69,9 @@ class scheduler {
     void run();
     /// Makes run() return after this fiber's turn; for a world that is over while fibers wait.
     void stop() noexcept { stopped_ = true; }
+
+    /// Forgets all fibers and events, outside of fibers.
+    void clear() noexcept;
 
     [[nodiscard]] virtual_time now() const noexcept { return now_; }
     /// The fiber that runs; nullptr outside of fibers.
@@ -81,6 +86,8 @@ class scheduler {
     /// Waits for wake() or `until`. False at the deadline. `call` is a literal and says where, with
     /// its argument, in reports.
     bool wait(virtual_time until, const char* call, std::int64_t argument) noexcept;
+    /// Waits for the end of `f`.
+    void wait_for_end(fiber& f) noexcept;
     /// Waits until another fiber has run or an event has happened: for a condition that nothing
     /// tells of.
     void wait_for_others(const char* call) noexcept;
@@ -107,21 +114,27 @@ class scheduler {
 
  private:
     struct event {
-        virtual_time when;
-        std::uint64_t order;  // among those of the same time
-        std::function<void()> happens;
+        virtual_time when = 0;
+        std::uint64_t order = 0;  // among those of the same time
+        std::function<void()> happens{};
+        // Or, instead: the deadline of a wait, stale if that is over.
+        fiber* sleeper = nullptr;
+        std::uint64_t wait_number = 0;
     };
     struct holding {
         process* who;
-        virtual_time until;
-        std::vector<fiber*> fibers;
+        std::vector<fiber*> fibers;  // that might run
     };
     struct main_execution : execution {};
 
     void make_ready(fiber& f);
     void suspend() noexcept;
-    void happen();
     void run_one();
+    void stop_polling();
+    void add(event e);
+    event take_event();
+    void drop_stale_events();
+    bool let_events_happen();
     void finish(fiber& f) noexcept;
     static void enter(void* f) noexcept;
     static bool later(const event& a, const event& b) noexcept {

@@ -1,14 +1,19 @@
 // The simulated kernel: os::kernel on virtual time and one seed, for tests.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sluice/os/kernel.hpp"
+#include "sluice/os/linux_kernel.hpp"
 #include "sluice/sim/description.hpp"
 #include "sluice/sim/fault_rates.hpp"
 #include "sluice/sim/network.hpp"
@@ -26,7 +31,9 @@ namespace sluice::sim {
 class simulated_kernel final : public os::kernel {
  public:
     simulated_kernel(std::uint64_t seed, const fault_rates& faults, bool keep_trace);
-    ~simulated_kernel() override;
+    ~simulated_kernel() override = default;
+    /// Ends all processes and fibers, where they are, and closes all descriptors.
+    void shut() noexcept;
 
     /// @name The parts
     /// @{
@@ -57,9 +64,13 @@ class simulated_kernel final : public os::kernel {
     }
     /// Lets the calling fiber wait for `time`, as for a disk.
     void take_time(virtual_time time, const char* name) noexcept;
-    /// Waits until one of `events` of `d` may have come: 0, -EINTR, or -EAGAIN at `until`.
+    /// Waits until one of `events` of `d` may have come: 0; -EAGAIN at `until`; -EINTR; -ERESTART
+    /// if a handler ran after which the call goes on (SA_RESTART), unless it is one that never
+    /// does.
     int wait_for(description& d, short events, virtual_time until, const char* name,
                  std::int64_t fd) noexcept;
+    /// The deadline of a call that waits for `timeout`; null: none.
+    [[nodiscard]] virtual_time deadline_of(const timespec* timeout) const noexcept;
     /// Calls `attempt` until it returns something else than -EAGAIN, waiting for `events` of `d`
     /// between, unless `d` does not block. Its last result; -EINTR.
     template <class Attempt>
@@ -217,11 +228,23 @@ class simulated_kernel final : public os::kernel {
  private:
     friend class process;
 
+    /// A call begins. False outside of fibers.
     bool enter() noexcept;
-    void run_handlers() noexcept;
+    /// Gives `d` a number, unless the seed says that there is none.
     int make(std::shared_ptr<description> d, bool close_on_exec) noexcept;
+    /// 0, or the error of a call that makes a descriptor.
     int shortage() noexcept;
+    /// The socket of `fd`: nullptr and `error`.
+    std::shared_ptr<tcp_socket> socket_of(int fd, int& error) noexcept;
+    ssize_t send_all(const std::shared_ptr<tcp_socket>& s, int fd, const_bytes data,
+                     bool waits) noexcept;
+    int wait_in_epoll(int fd, std::span<epoll_event> events, virtual_time until) noexcept;
+    int poll_all(std::span<pollfd> watched, virtual_time until) noexcept;
+    bool look(pollfd& p) noexcept;
 
+    struct sleeper;  // in futex_wait()
+
+    os::linux_kernel real_;  // for memory
     std::uint64_t seed_;
     sim::random random_;
     sim::trace trace_;
@@ -231,6 +254,7 @@ class simulated_kernel final : public os::kernel {
     std::vector<std::unique_ptr<process>> processes_;
     double preemption_;
     std::int64_t wall_offset_;
+    std::vector<sleeper*> sleepers_;
 };
 
 template <class Body>
@@ -251,7 +275,8 @@ ssize_t simulated_kernel::until_done(description& d, short events, const char* n
     for (;;) {
         const ssize_t n = attempt();
         if (n != -EAGAIN || !d.blocks()) return n;
-        if (const int failed = wait_for(d, events, never, name, fd); failed < 0) return failed;
+        const int failed = wait_for(d, events, never, name, fd);
+        if (failed < 0 && failed != -ERESTART) return failed;
     }
 }
 

@@ -27,32 +27,34 @@ class stream : public std::enable_shared_from_this<stream> {
     /// @name At end `e`; no call waits
     /// @{
     /// Bytes that were taken; -EAGAIN if there is no space.
-    [[nodiscard]] ssize_t send(int e, const_bytes data);
+    [[nodiscard]] ssize_t send(std::size_t e, const_bytes data);
     /// Bytes that have come, at most `memory.size()`; 0 if there are none.
-    [[nodiscard]] std::size_t peek(int e, mutable_bytes memory) const noexcept;
+    [[nodiscard]] std::size_t peek(std::size_t e, mutable_bytes memory) const noexcept;
     /// Takes `n` of the bytes that have come.
-    void consume(int e, std::size_t n);
+    void consume(std::size_t e, std::size_t n);
     /// True if a read is to see nothing this time, although bytes have come.
-    [[nodiscard]] bool hides(int e);
+    [[nodiscard]] bool hides(std::size_t e);
     /// Ends the sending side, after what was sent.
-    void send_fin(int e);
+    void send_fin(std::size_t e);
     /// Its socket is gone. With `reset`, or with bytes unread, the peer is reset.
-    void close(int e, bool reset);
+    void close(std::size_t e, bool reset);
     /// @}
 
     /// Bytes that have come and are not read.
-    [[nodiscard]] std::size_t unread(int e) const noexcept;
+    [[nodiscard]] std::size_t unread(std::size_t e) const noexcept;
     /// Bytes that were sent and have not come (tcp(7), SIOCOUTQ).
-    [[nodiscard]] std::size_t unacknowledged(int e) const noexcept;
+    [[nodiscard]] std::size_t unacknowledged(std::size_t e) const noexcept;
     /// How much send() takes.
-    [[nodiscard]] std::size_t space(int e) const noexcept;
+    [[nodiscard]] std::size_t space(std::size_t e) const noexcept;
     /// As poll(2) sees it: a third of the buffer. If not, on_change(POLLOUT) follows once it is.
-    [[nodiscard]] bool writable(int e) noexcept;
-    [[nodiscard]] bool end_has_come(int e) const noexcept { return ways_[1 - e].fin_arrived; }
+    [[nodiscard]] bool writable(std::size_t e) noexcept;
+    [[nodiscard]] bool end_has_come(std::size_t e) const noexcept {
+        return ways_[1 - e].fin_arrived;
+    }
     [[nodiscard]] bool broken() const noexcept { return broken_; }
     [[nodiscard]] virtual_time round_trip() const noexcept { return 2 * latency_; }
     /// Sets the sizes of the buffers (SO_SNDBUF, SO_RCVBUF) in bytes; 0 leaves one.
-    void set_buffers(int e, std::size_t sending, std::size_t receiving) noexcept;
+    void set_buffers(std::size_t e, std::size_t sending, std::size_t receiving) noexcept;
 
     /// Both ends get ECONNRESET, now.
     void reset();
@@ -76,13 +78,13 @@ class stream : public std::enable_shared_from_this<stream> {
         [[nodiscard]] std::size_t on_the_way() const noexcept { return bytes.size() - arrived; }
     };
 
-    void flow_soon(int from, bool later = false);
-    void flow(int from);
-    void stall(int from);
-    void offer_space(int from);
-    void break_end(int e, int error);
+    void flow_soon(std::size_t from, bool later = false);
+    void flow(std::size_t from);
+    void stall(std::size_t from);
+    void offer_space(std::size_t from);
+    void break_end(std::size_t e, int error);
     void lose_peer();
-    void time_out(int e);
+    void time_out(std::size_t e);
 
     network& network_;
     std::array<way, 2> ways_;  // by the end that sends

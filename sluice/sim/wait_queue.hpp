@@ -11,6 +11,8 @@ class watcher {
  public:
     /// `events` (poll(2)) may have become true. Whether they are, only a look at the object says.
     virtual void on_change(short events) noexcept = 0;
+    /// The object ends. It may destroy the watcher.
+    virtual void on_end() noexcept {}
 
  protected:
     watcher() = default;
@@ -22,6 +24,17 @@ class watcher {
 /// The watchers of one object, in the order in which they came.
 class wait_queue {
  public:
+    wait_queue() noexcept = default;
+    wait_queue(const wait_queue&) = delete;
+    wait_queue& operator=(const wait_queue&) = delete;
+    ~wait_queue() {
+        while (!watchers_.empty()) {
+            watcher* last = watchers_.back();
+            watchers_.pop_back();
+            last->on_end();
+        }
+    }
+
     void add(watcher& w) { watchers_.push_back(&w); }
     void remove(watcher& w) noexcept { std::erase(watchers_, &w); }
     /// Tells all of them. on_change() adds and removes no watcher.

@@ -3,19 +3,20 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 
 result<std::unique_ptr<engine>> blocking_engine::create(const engine_options& o) {
-    unique_fd wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!wakeup) return failure_of(errno);
+    unique_fd wakeup{os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!wakeup) return failure_of(-wakeup.get());
     return std::unique_ptr<engine>{new blocking_engine{o, std::move(wakeup)}};
 }
 
@@ -24,7 +25,7 @@ blocking_engine::blocking_engine(const engine_options& o, unique_fd wakeup)
 
 void blocking_engine::wake() noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
+    static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
 }
 
 bool blocking_engine::start(op& o) noexcept {
@@ -64,16 +65,16 @@ void blocking_engine::wait(time_point until) noexcept {
 bool blocking_engine::wait_for(int fd, short events, time_point until) noexcept {
     std::array<pollfd, 2> watched{{{wakeup_.get(), POLLIN, 0}, {fd, events, 0}}};
     const timespec left = until == time_point::min() ? timespec{} : time_left(until);
-    const int n =
-        ::ppoll(watched.data(), watched.size(), until == never ? nullptr : &left, nullptr);
+    const int n = os::sys().ppoll(watched, until == never ? nullptr : &left);
     update_clock();
     if (n < 0) {
-        check(errno == EINTR, "ppoll failed");
+        check(n == -EINTR, "ppoll failed");
         return false;
     }
     if (watched[0].revents != 0) {
         std::uint64_t count = 0;
-        static_cast<void>(::read(wakeup_.get(), &count, sizeof count));
+        static_cast<void>(
+            os::sys().read(wakeup_.get(), std::as_writable_bytes(std::span{&count, 1})));
     }
     return watched[1].revents != 0;
 }

@@ -2,13 +2,13 @@
 #include "sluice/io/engines/epoll.hpp"
 
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <span>
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -26,8 +26,8 @@ std::uint64_t data_of(int fd, std::uint16_t generation) noexcept {
 result<std::unique_ptr<engine>> epoll_engine::create(const engine_options& o) {
     auto poll = epoll::create();
     if (!poll) return failure(poll.error());
-    unique_fd wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!wakeup) return failure_of(errno);
+    unique_fd wakeup{os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!wakeup) return failure_of(-wakeup.get());
     // Edge-triggered: each write is a new event, so the counter need not be read.
     if (auto added = poll->add(wakeup.get(), EPOLLIN | EPOLLET, wakeup_event); !added) {
         return failure(added.error());
@@ -45,7 +45,7 @@ epoll_engine::~epoll_engine() {
 void epoll_engine::wake() noexcept {
     const std::uint64_t one = 1;
     // It fails only when the counter is full, and then a wakeup is pending.
-    static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
+    static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
 }
 
 bool epoll_engine::start(op& o) noexcept {

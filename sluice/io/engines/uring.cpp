@@ -3,12 +3,13 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <ctime>
+#include <span>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -70,8 +71,8 @@ result<void> uring_engine::set_up(const engine_options& o) noexcept {
     ring_made_ = true;
     // Saves a look-up of the ring's descriptor per call; not required.
     static_cast<void>(io_uring_register_ring_fd(&ring_));
-    wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!wakeup_) return failure_of(errno);
+    wakeup_.reset(os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wakeup_) return failure_of(-wakeup_.get());
     return register_buffers();
 }
 
@@ -97,7 +98,7 @@ result<void> uring_engine::register_buffers() noexcept {
 void uring_engine::wake() noexcept {
     const std::uint64_t one = 1;
     // It fails only when the counter is full, and then a wakeup is pending.
-    static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
+    static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
 }
 
 io_uring_sqe* uring_engine::free_entry() noexcept {

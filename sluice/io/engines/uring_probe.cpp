@@ -9,16 +9,17 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <fstream>
+#include <sstream>
 #include <string_view>
 #include <vector>
 
+#include "sluice/base/bytes.hpp"
+#include "sluice/os/cgroup.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/os/mapping.hpp"
 
@@ -134,11 +135,13 @@ struct waiting_pair {
     unique_fd client;
 };
 
-/// Connects the pair over `family`, on this machine alone. 0 or the errno.
+/// Connects the pair over `family`, on this machine alone. 0 or -errno.
 int connect_over(sa_family_t family, waiting_pair& into) {
-    into.listener.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    into.client.reset(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!into.listener || !into.client) return errno;
+    os::kernel& sys = os::sys();
+    for (unique_fd* each : {&into.listener, &into.client}) {
+        each->reset(sys.socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        if (!*each) return each->get();
+    }
     // Zeros let the kernel choose: for the family alone a free name outside the file system
     // (unix(7), autobind), or a free port (ip(7)).
     sockaddr_storage name{};
@@ -149,15 +152,15 @@ int connect_over(sa_family_t family, waiting_pair& into) {
         reinterpret_cast<sockaddr_in*>(&name)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         size = sizeof(sockaddr_in);
     }
-    if (::bind(into.listener.get(), generic, size) != 0) return errno;
-    if (::listen(into.listener.get(), 1) != 0) return errno;
+    int failed = sys.bind(into.listener.get(), generic, size);
+    if (failed == 0) failed = sys.listen(into.listener.get(), 1);
     size = sizeof name;
-    if (::getsockname(into.listener.get(), generic, &size) != 0) return errno;
-    return ::connect(into.client.get(), generic, size) == 0 ? 0 : errno;
+    if (failed == 0) failed = sys.getsockname(into.listener.get(), generic, size);
+    return failed == 0 ? sys.connect(into.client.get(), generic, size) : failed;
 }
 
 /// Over AF_UNIX, else AF_INET: a service may be confined to some families (systemd's
-/// RestrictAddressFamilies=). 0 or the errno.
+/// RestrictAddressFamilies=). 0 or -errno.
 int connect_pair(waiting_pair& into) {
     const int code = connect_over(AF_UNIX, into);
     return code == 0 || connect_over(AF_INET, into) == 0 ? 0 : code;
@@ -178,14 +181,14 @@ unique_fd try_multishot_accept(scratch_ring& ring, const unique_fd& listener,
     // An op that never completed may still take the client, and a second accept would wait for
     // ever.
     if (!accepted && done.result != -ETIME) {
-        accepted.reset(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        accepted.reset(os::sys().accept4(listener.get(), SOCK_CLOEXEC));
     }
     return accepted;
 }
 
 void try_multishot_recv(scratch_ring& ring, const unique_fd& reader, const unique_fd& writer,
                         const std::array<char, 16>& buffer, uring_support& found) {
-    if (::send(writer.get(), "s", 1, MSG_NOSIGNAL) != 1) return;
+    if (os::sys().send(writer.get(), as_bytes("s"), MSG_NOSIGNAL) != 1) return;
     io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
     io_uring_prep_recv_multishot(sqe, reader.get(), nullptr, 0, 0);
     io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
@@ -223,23 +226,23 @@ void try_buffer_ring(scratch_ring& ring, const unique_fd& reader, const unique_f
 void try_sockets(scratch_ring& ring, uring_support& found) {
     waiting_pair pair;
     if (const int code = connect_pair(pair); code != 0) {
-        found.refusal = error::system(code);
+        found.refusal = error::system(-code);
         return;
     }
     const auto accepted = try_multishot_accept(ring, pair.listener, found);
     if (!accepted) {
-        found.refusal = error::system(errno);
+        found.refusal = error::system(-accepted.get());
         return;
     }
     try_buffer_ring(ring, accepted, pair.client, found);
 }
 
 void try_multishot_poll(scratch_ring& ring, uring_support& found) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return;
+    std::array<int, 2> ends{};
+    if (os::sys().pipe2(ends, O_CLOEXEC) != 0) return;
     const unique_fd reader{ends[0]};
     const unique_fd writer{ends[1]};
-    if (::write(writer.get(), "s", 1) != 1) return;
+    if (os::sys().write(writer.get(), as_bytes("s")) != 1) return;
     io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
     io_uring_prep_poll_multishot(sqe, reader.get(), POLLIN);
     io_uring_sqe_set_data64(sqe, multishot_data);
@@ -291,7 +294,7 @@ int open_with_best_flags(scratch_ring& ring, uring_support& found) {
 }
 
 std::optional<int> read_number(const char* path) {
-    std::ifstream file{path};
+    std::istringstream file{read_small_file(path).value_or("")};
     int number = 0;
     if (file >> number) return number;
     return std::nullopt;
@@ -379,13 +382,13 @@ std::span<const uring_feature> uring_features() noexcept {
 uring_surroundings read_uring_surroundings() {
     uring_surroundings around;
     utsname system{};
-    if (::uname(&system) == 0) around.kernel = system.release;
+    if (os::sys().uname(system) == 0) around.kernel = system.release;
     around.disabled = read_number("/proc/sys/kernel/io_uring_disabled");
     rlimit limit{};
-    if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    if (os::sys().getrlimit(RLIMIT_MEMLOCK, limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
         around.locked_memory = limit.rlim_cur;
     }
-    std::ifstream status{"/proc/self/status"};
+    std::istringstream status{read_small_file("/proc/self/status").value_or("")};
     for (std::string key; status >> key;) {
         if (key == "Seccomp:") {
             int mode = 0;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sluice/io/engine.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -35,8 +36,7 @@ accept_stream::accept_stream(engine& owner, int fd, accepting how)
 }
 
 int accept_stream::attempt(op& o) noexcept {
-    const int fd = ::accept4(o.fd(), nullptr, nullptr, SOCK_CLOEXEC | o.owner().socket_flags());
-    return fd < 0 ? -errno : fd;
+    return os::sys().accept4(o.fd(), SOCK_CLOEXEC | o.owner().socket_flags());
 }
 
 void accept_stream::prepare(op& o, io_uring_sqe& entry) noexcept {

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/io/op.hpp"
 #include "sluice/io/stream.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::io {
 

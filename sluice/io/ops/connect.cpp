@@ -5,16 +5,18 @@
 
 #include <cerrno>
 
+#include "sluice/os/kernel.hpp"
+
 namespace sluice::io {
 
 const op_kind connect::kind_{.want = interest::out, .attempt = &attempt, .prepare = &prepare};
 
 int connect::attempt(op& o) noexcept {
     auto& self = static_cast<connect&>(o);
-    if (::connect(o.fd(), self.address_, self.length_) == 0) return 0;
+    const int failed = os::sys().connect(o.fd(), self.address_, self.length_);
     // A second call gives the first one's outcome: EISCONN on success (connect(2), EINPROGRESS).
-    if (errno == EINPROGRESS || errno == EALREADY) return -EAGAIN;
-    return errno == EISCONN ? 0 : -errno;
+    if (failed == -EINPROGRESS || failed == -EALREADY) return -EAGAIN;
+    return failed == -EISCONN ? 0 : failed;
 }
 
 void connect::prepare(op& o, io_uring_sqe& entry) noexcept {

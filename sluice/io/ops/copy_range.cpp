@@ -1,10 +1,9 @@
 // Implements copy_range over copy_file_range(2); attempted only, as io_uring has no entry for it.
 #include "sluice/io/ops/copy_range.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
+
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 
@@ -16,9 +15,9 @@ int copy_range::attempt(op& o) noexcept {
     auto& self = static_cast<copy_range&>(o);
     auto source = static_cast<off_t>(self.offset_);
     auto target = source;
-    const auto n = ::copy_file_range(o.fd(), &source, self.to_, &target,
-                                     std::min(self.length_, max_per_call), 0);
-    return n < 0 ? -errno : static_cast<int>(n);
+    const auto n = os::sys().copy_file_range(o.fd(), &source, self.to_, &target,
+                                             std::min(self.length_, max_per_call));
+    return static_cast<int>(n);
 }
 
 }  // namespace sluice::io

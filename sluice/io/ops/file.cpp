@@ -2,10 +2,11 @@
 #include "sluice/io/ops/file.hpp"
 
 #include <liburing.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -23,9 +24,8 @@ const op_kind read_at::kind_{.attempt = &attempt, .prepare = &prepare};
 
 int read_at::attempt(op& o) noexcept {
     auto& self = static_cast<read_at&>(o);
-    const auto n = ::pread(o.fd(), self.memory_.data(), length_of(self.memory_.size()),
-                           static_cast<off_t>(self.offset_));
-    return n < 0 ? -errno : static_cast<int>(n);
+    const auto memory = self.memory_.first(length_of(self.memory_.size()));
+    return static_cast<int>(os::sys().pread(o.fd(), memory, self.offset_));
 }
 
 void read_at::prepare(op& o, io_uring_sqe& entry) noexcept {
@@ -43,9 +43,8 @@ const op_kind write_all_at::kind_{.attempt = &attempt, .prepare = &prepare, .com
 
 int write_all_at::attempt(op& o) noexcept {
     auto& self = static_cast<write_all_at&>(o);
-    const auto n = ::pwrite(o.fd(), self.data_.data(), length_of(self.data_.size()),
-                            static_cast<off_t>(self.offset_));
-    return n < 0 ? -errno : static_cast<int>(n);
+    const auto data = self.data_.first(length_of(self.data_.size()));
+    return static_cast<int>(os::sys().pwrite(o.fd(), data, self.offset_));
 }
 
 void write_all_at::prepare(op& o, io_uring_sqe& entry) noexcept {
@@ -77,7 +76,7 @@ result<std::size_t> write_all_at::await_resume() noexcept {
 const op_kind sync_file::kind_{.attempt = &attempt, .prepare = &prepare};
 
 int sync_file::attempt(op& o) noexcept {
-    return ::fsync(o.fd()) < 0 ? -errno : 0;
+    return os::sys().fsync(o.fd());
 }
 
 void sync_file::prepare(op& o, io_uring_sqe& entry) noexcept {

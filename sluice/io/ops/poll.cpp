@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "sluice/os/kernel.hpp"
+
 namespace sluice::io {
 namespace {
 
@@ -20,8 +22,9 @@ const op_kind poll::out_{.want = interest::out, .attempt = &attempt, .prepare = 
 
 int poll::look(int fd, interest want) noexcept {
     pollfd p{.fd = fd, .events = events_of(want), .revents = 0};
-    const int n = ::poll(&p, 1, 0);
-    if (n < 0) return -errno;
+    constexpr timespec at_once{};
+    const int n = os::sys().ppoll({&p, 1}, &at_once);
+    if (n < 0) return n;
     if ((p.revents & POLLNVAL) != 0) return -EBADF;
     return n == 0 ? -EAGAIN : 0;
 }

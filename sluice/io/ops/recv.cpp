@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "sluice/io/engine.hpp"
-#include "sluice/io/ops/socket_call.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 
@@ -23,15 +23,14 @@ int recv_stream::attempt(op& o) noexcept {
     const int id = pool.take();
     if (id < 0) return -ENOBUFS;
     const mutable_bytes memory = pool.bytes(id);
-    const auto n = call_recv(o.fd(), memory, MSG_DONTWAIT);
+    const auto n = os::sys().recv(o.fd(), memory, MSG_DONTWAIT);
     if (n > 0) {
         self.set_buffer(id);
         self.set_drained(static_cast<std::size_t>(n) < memory.size());
         return static_cast<int>(n);
     }
-    const int error = n < 0 ? errno : 0;
     pool.give_back(id);
-    return -error;
+    return static_cast<int>(n);
 }
 
 void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
@@ -91,8 +90,8 @@ const op_kind recv_into::kind_{
 
 int recv_into::attempt(op& o) noexcept {
     auto& self = static_cast<recv_into&>(o);
-    const auto n = call_recv(o.fd(), self.memory_, self.flags_ | MSG_DONTWAIT);
-    if (n < 0) return -errno;
+    const auto n = os::sys().recv(o.fd(), self.memory_, self.flags_ | MSG_DONTWAIT);
+    if (n < 0) return static_cast<int>(n);
     self.set_drained(n > 0 && static_cast<std::size_t>(n) < self.memory_.size());
     return static_cast<int>(n);
 }

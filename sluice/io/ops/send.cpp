@@ -4,9 +4,7 @@
 #include <liburing.h>
 #include <sys/socket.h>
 
-#include <cerrno>
-
-#include "sluice/io/ops/socket_call.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 
@@ -15,8 +13,8 @@ const op_kind send::kind_{
 
 int send::attempt(op& o) noexcept {
     auto& self = static_cast<send&>(o);
-    const auto n = call_send(o.fd(), self.data_, self.flags_ | MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0) return -errno;
+    const auto n = os::sys().send(o.fd(), self.data_, self.flags_ | MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0) return static_cast<int>(n);
     self.set_drained(static_cast<std::size_t>(n) < self.data_.size() && !self.mapped_);
     return static_cast<int>(n);
 }
@@ -35,8 +33,7 @@ const op_kind send_all::kind_{.want = interest::out,
 
 int send_all::attempt(op& o) noexcept {
     auto& self = static_cast<send_all&>(o);
-    const auto n = call_send(o.fd(), self.data_, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return n < 0 ? -errno : static_cast<int>(n);
+    return static_cast<int>(os::sys().send(o.fd(), self.data_, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 void send_all::prepare(op& o, io_uring_sqe& entry) noexcept {

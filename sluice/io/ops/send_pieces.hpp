@@ -13,7 +13,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/op.hpp"
-#include "sluice/io/ops/socket_call.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 
@@ -82,8 +82,7 @@ int send_pieces<Source>::attempt(op& o) noexcept {
     const const_bytes piece = source_of(o).next_piece();
     self.asked_ = static_cast<std::uint32_t>(piece.size());
     if (piece.empty()) return 0;
-    const auto n = call_send(o.fd(), piece, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return n < 0 ? -errno : static_cast<int>(n);
+    return static_cast<int>(os::sys().send(o.fd(), piece, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 template <class Source>

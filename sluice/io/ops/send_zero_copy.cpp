@@ -9,16 +9,17 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sluice/os/kernel.hpp"
+
 namespace sluice::io {
 
 const op_kind send_zero_copy::kind_{.want = interest::out, .attempt = &attempt};
 
 int send_zero_copy::attempt(op& o) noexcept {
     auto& self = static_cast<send_zero_copy&>(o);
-    const auto n = ::send(o.fd(), self.data_.data(), self.data_.size(),
-                          MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL);
     // A short send is ambiguous: a full socket, or pages that the file has no more.
-    return n < 0 ? -errno : static_cast<int>(n);
+    return static_cast<int>(
+        os::sys().send(o.fd(), self.data_, MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 result<std::uint32_t> take_zero_copy_notes(int socket) noexcept {
@@ -28,11 +29,10 @@ result<std::uint32_t> take_zero_copy_notes(int socket) noexcept {
         msghdr message{};
         message.msg_control = control.data();
         message.msg_controllen = control.size();
-        if (::recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
-            if (errno == EINTR) continue;
-            if (errno == EAGAIN) return freed;
-            return failure_of(errno);
-        }
+        const auto got = os::sys().recvmsg(socket, message, MSG_ERRQUEUE | MSG_DONTWAIT);
+        if (got == -EINTR) continue;
+        if (got == -EAGAIN) return freed;
+        if (got < 0) return failure_of(static_cast<int>(-got));
         for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
             sock_extended_err notification{};
             std::memcpy(&notification, CMSG_DATA(at), sizeof notification);

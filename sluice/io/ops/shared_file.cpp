@@ -1,13 +1,11 @@
 // Implements read_shared and write_shared: poll(2), then read(2) or write(2).
 #include "sluice/io/ops/shared_file.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <climits>
 
 #include "sluice/io/ops/poll.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 
@@ -16,8 +14,7 @@ const op_kind read_shared::kind_{.want = interest::in, .attempt = &attempt};
 int read_shared::attempt(op& o) noexcept {
     auto& self = static_cast<read_shared&>(o);
     if (const int ready = poll::look(o.fd(), interest::in); ready < 0) return ready;
-    const auto n = ::read(o.fd(), self.memory_.data(), self.memory_.size());
-    return n < 0 ? -errno : static_cast<int>(n);
+    return static_cast<int>(os::sys().read(o.fd(), self.memory_));
 }
 
 const op_kind write_shared::kind_{
@@ -26,9 +23,8 @@ const op_kind write_shared::kind_{
 int write_shared::attempt(op& o) noexcept {
     auto& self = static_cast<write_shared&>(o);
     if (const int ready = poll::look(o.fd(), interest::out); ready < 0) return ready;
-    const auto n =
-        ::write(o.fd(), self.data_.data(), std::min<std::size_t>(self.data_.size(), PIPE_BUF));
-    return n < 0 ? -errno : static_cast<int>(n);
+    const auto data = self.data_.first(std::min<std::size_t>(self.data_.size(), PIPE_BUF));
+    return static_cast<int>(os::sys().write(o.fd(), data));
 }
 
 verdict write_shared::complete(op& o, const completion& c) noexcept {

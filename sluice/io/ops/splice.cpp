@@ -5,7 +5,8 @@
 #include <liburing.h>
 
 #include <algorithm>
-#include <cerrno>
+
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -31,10 +32,10 @@ const op_kind& splice::kind_of(waits_for side) noexcept {
 int splice::splice_once(unsigned flags) noexcept {
     loff_t from = source_offset_;
     loff_t to = target_offset_;
-    const auto n = ::splice(source_, source_offset_ == no_offset ? nullptr : &from, target_,
-                            target_offset_ == no_offset ? nullptr : &to,
-                            std::min(length_, max_per_call), flags | SPLICE_F_MOVE);
-    return n < 0 ? -errno : static_cast<int>(n);
+    const auto n = os::sys().splice(source_, source_offset_ == no_offset ? nullptr : &from, target_,
+                                    target_offset_ == no_offset ? nullptr : &to,
+                                    std::min(length_, max_per_call), flags | SPLICE_F_MOVE);
+    return static_cast<int>(n);
 }
 
 int splice::attempt(op& o) noexcept {

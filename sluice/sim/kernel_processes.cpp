@@ -1,0 +1,128 @@
+// Implements the calls of the simulated kernel for processes and signals.
+#include <cerrno>
+#include <csignal>
+
+#include "sluice/sim/simulated_kernel.hpp"
+
+namespace sluice::sim {
+namespace {
+
+constexpr int cores = 4;
+constexpr pid_t first_pid = 1000;
+
+}  // namespace
+
+// Processes of a world are started by the world.
+pid_t simulated_kernel::fork() noexcept {
+    return call("fork", {}, [] { return -ENOSYS; });
+}
+
+pid_t simulated_kernel::spawn(const char* file, const posix_spawn_file_actions_t* /*actions*/,
+                              const posix_spawnattr_t* /*attributes*/, char* const* /*arguments*/,
+                              char* const* /*environment*/) noexcept {
+    return call("spawn", {}, [] { return -ENOSYS; }, file);
+}
+
+pid_t simulated_kernel::waitpid(pid_t which, int* /*status*/, int options) noexcept {
+    return call("waitpid", {which, options}, [] { return -ECHILD; });
+}
+
+int simulated_kernel::pidfd_open(pid_t which) noexcept {
+    return call("pidfd_open", {which}, [] { return -ENOSYS; });
+}
+
+pid_t simulated_kernel::getpid() noexcept {
+    return call("getpid", {}, [&] { return first_pid + current().id(); });
+}
+
+pid_t simulated_kernel::getppid() noexcept {
+    return call("getppid", {}, [] { return first_pid; });
+}
+
+int simulated_kernel::kill(pid_t which, int signal) noexcept {
+    return call("kill", {which, signal}, [&] {
+        const auto index = static_cast<std::size_t>(which - first_pid - 1);
+        if (which <= first_pid || index >= processes_.size() || processes_[index]->over()) {
+            return -ESRCH;
+        }
+        if (signal != 0) processes_[index]->signal(signal);
+        return 0;
+    });
+}
+
+int simulated_kernel::prctl(int option, unsigned long argument) noexcept {
+    return call("prctl", {option, static_cast<std::int64_t>(argument)}, [] { return 0; });
+}
+
+int simulated_kernel::setsid() noexcept {
+    return call("setsid", {}, [&] { return first_pid + current().id(); });
+}
+
+int simulated_kernel::sigaction(int signal, const struct sigaction* now,
+                                struct sigaction* before) noexcept {
+    return call("sigaction", {signal}, [&] {
+        auto& actions = current().actions_;
+        if (signal < 1 || static_cast<std::size_t>(signal) >= actions.size()) return -EINVAL;
+        struct sigaction& action = actions.at(static_cast<std::size_t>(signal));
+        if (before != nullptr) *before = action;
+        if (now != nullptr) action = *now;
+        return 0;
+    });
+}
+
+int simulated_kernel::mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept {
+    const int failed = call("mask_signals", {how}, [&] {
+        sigset_t& mask = scheduler_.current()->blocked_signals;
+        if (before != nullptr) *before = mask;
+        if (now == nullptr) return 0;
+        switch (how) {
+            case SIG_SETMASK: mask = *now; return 0;
+            case SIG_BLOCK: sigorset(&mask, &mask, now); return 0;
+            case SIG_UNBLOCK: break;
+            default: return -EINVAL;
+        }
+        for (int number = 1; number < NSIG; ++number) {
+            if (sigismember(now, number) == 1) sigdelset(&mask, number);
+        }
+        return 0;
+    });
+    // What has waited arrives before the call returns.
+    if (fiber* f = scheduler_.current()) static_cast<void>(f->owner->take_signals(*f));
+    return failed;
+}
+
+int simulated_kernel::getrlimit(int resource, rlimit& into) noexcept {
+    return call("getrlimit", {resource}, [&] {
+        const rlim_t limit =
+            resource == RLIMIT_NOFILE ? rlim_t{current().table().limit()} : RLIM_INFINITY;
+        into = {.rlim_cur = limit, .rlim_max = limit};
+        return 0;
+    });
+}
+
+int simulated_kernel::setrlimit(int resource, const rlimit& limit) noexcept {
+    return call("setrlimit", {resource}, [&] {
+        if (resource == RLIMIT_NOFILE) {
+            current().table().set_limit(static_cast<std::size_t>(limit.rlim_cur));
+        }
+        return 0;
+    });
+}
+
+int simulated_kernel::sched_getaffinity(cpu_set_t& into) noexcept {
+    return call("sched_getaffinity", {}, [&] {
+        CPU_ZERO(&into);
+        for (std::size_t core = 0; core < cores; ++core) CPU_SET(core, &into);
+        return 0;
+    });
+}
+
+int simulated_kernel::sched_setaffinity(const cpu_set_t& /*set*/) noexcept {
+    return call("sched_setaffinity", {}, [] { return 0; });
+}
+
+int simulated_kernel::lower_priority(int nice) noexcept {
+    return call("lower_priority", {nice}, [] { return 0; });
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,226 @@
+"""System calls, clocks, random numbers and threads come from os/ alone, and so from its kernel."""
+
+import os
+import pathlib
+import re
+import unittest
+
+SOURCE = pathlib.Path(os.environ["SLUICE_SOURCE"])
+
+DECLARATION = re.compile(r"^\s*virtual [\w:&* ]+?[ *&](\w+)\(", re.MULTILINE)
+# The same calls by the names of older system calls and of libc's wrappers.
+OTHER_NAMES = set(
+    """accept access clock_gettime creat dup epoll_create fdopendir fopen fork getrandom gettimeofday
+    lstat mkdir mkstemp nanosleep open opendir pipe poll posix_spawn posix_spawnp pthread_create
+    pthread_join pthread_sigmask readlink recvfrom rename renameat rmdir sched_yield select sendmsg
+    sendto signal sigprocmask sleep stat statvfs statx symlink syscall time truncate unlink usleep
+    vfork wait""".split()
+)
+STANDARD_LIBRARY = re.compile(
+    r"""\b(?:
+        steady_clock | high_resolution_clock | system_clock::now |
+        std::(?:jthread | thread | async | mutex | condition_variable(?:_any)? | random_device |
+                promise | future | latch | counting_semaphore | signal)\b |
+        std::this_thread::(?:sleep_for | sleep_until | yield) |
+        pthread_(?:create | join | sigmask)
+    )\b""",
+    re.VERBOSE,
+)
+
+# Files, and folders that end in a slash, below sluice/, that are let off, and why. io_uring's own
+# entries need no row: they are liburing's functions, and no system call of the kernel's list.
+ALLOWED = {
+    "os/": "the kernel itself, and what waits by it",
+    "base/check.cpp": "it runs while the program crashes, and base rests on nothing",
+    "lab/load/": "a load generator measures Linux, on threads and clocks of its own",
+}
+# Files that do not call the kernel yet.
+NOT_YET = (
+    "chat/client/session.cpp",
+    "chat/server/directory.hpp",
+    "chat/server/member.cpp",
+    "cli/chat/join.cpp",
+    "cli/doctor/host_facts.cpp",
+    "cli/files/get.cpp",
+    "cli/files/offer.cpp",
+    "cli/files/progress.cpp",
+    "cli/files/progress.hpp",
+    "cli/files/put.cpp",
+    "cli/files/serve.cpp",
+    "cli/lab/lab.cpp",
+    "cli/lab/reports.cpp",
+    "cli/log.cpp",
+    "cli/main.cpp",
+    "cli/output.cpp",
+    "cli/output_queue.cpp",
+    "cli/output_queue.hpp",
+    "cli/run_server.cpp",
+    "cli/serve.cpp",
+    "cli/server_signals.cpp",
+    "cli/standard_streams.cpp",
+    "cli/text_file.cpp",
+    "compute/server/compute.cpp",
+    "compute/server/line_program.cpp",
+    "compute/server/process_guard.cpp",
+    "compute/server/process_pool.cpp",
+    "compute/server/process_pool.hpp",
+    "files/client/download_digest.cpp",
+    "files/client/partial_file.cpp",
+    "files/digest.cpp",
+    "files/digest_pool.cpp",
+    "files/digest_pool.hpp",
+    "files/server/beneath.cpp",
+    "files/server/digest_queue.cpp",
+    "files/server/digest_queue.hpp",
+    "files/server/http_conditions.cpp",
+    "files/server/http_connection.cpp",
+    "files/server/http_get.cpp",
+    "files/server/http_service.cpp",
+    "files/server/listing_cache.cpp",
+    "files/server/listing_cache.hpp",
+    "files/server/media_type.cpp",
+    "files/server/name_lock.hpp",
+    "files/server/offer.cpp",
+    "files/server/parts.cpp",
+    "files/server/parts.hpp",
+    "files/server/pending_file.cpp",
+    "files/server/put_body.cpp",
+    "files/server/put_commit.cpp",
+    "files/server/put_reserve.cpp",
+    "files/server/put_verify.cpp",
+    "files/server/raw_service.cpp",
+    "files/server/shared_digests.cpp",
+    "files/server/shared_digests.hpp",
+    "files/server/store.cpp",
+    "files/server/volume.cpp",
+    "files/server/volume.hpp",
+    "http/date.cpp",
+    "lab/case_run.hpp",
+    "lab/child.cpp",
+    "lab/child.hpp",
+    "lab/cores.cpp",
+    "lab/environment.cpp",
+    "lab/interruption.cpp",
+    "lab/lock_with_timeout.cpp",
+    "lab/noise.cpp",
+    "lab/plans/bytes.cpp",
+    "lab/plans/copy.cpp",
+    "lab/plans/upload.cpp",
+    "lab/prefaulted_memory.cpp",
+    "lab/progress.hpp",
+    "lab/runner.cpp",
+    "lab/runner.hpp",
+    "lab/single_instance_lock.cpp",
+    "lab/usage.cpp",
+    "lab/workspace.cpp",
+    "term/console.cpp",
+    "term/progress_line.cpp",
+    "term/raw_terminal.cpp",
+    "transfer/copy.cpp",
+    "transfer/mapped_part.hpp",
+    "transfer/non_blocking.hpp",
+    "transfer/page_cache.cpp",
+    "transfer/reservation.cpp",
+    "transfer/send_choice.cpp",
+    "transfer/to_socket.cpp",
+    "transfer/write_behind.cpp",
+)
+
+# A comment, a string or a character: blanked, so that no word of theirs is taken for code.
+NOT_CODE = re.compile(
+    r"""//[^\n]* | /\*.*?\*/ | R"(\w*)\(.*?\)\1" | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])'""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def names_of(kernel):
+    """The functions of the class `kernel`, of the text of its header."""
+    return set(DECLARATION.findall(kernel))
+
+
+def calls_of(text, names):
+    """The line and the words of what goes around the kernel in one file."""
+    call = re.compile(r"(?<![\w>:])::(?:" + "|".join(sorted(names)) + r")\s*\(")
+    code = NOT_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
+    for pattern in (call, STANDARD_LIBRARY):
+        for found in pattern.finditer(code):
+            yield code.count("\n", 0, found.start()) + 1, found[0].rstrip("( ")
+
+
+def is_let_off(path, row):
+    return path.startswith(row) if row.endswith("/") else path == row
+
+
+class Seam(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        kernel = (SOURCE / "sluice/os/kernel.hpp").read_text(encoding="utf-8")
+        cls.names = names_of(kernel) | OTHER_NAMES
+        cls.found = {}
+        for path in sorted(SOURCE.glob("sluice/**/*")):
+            if path.suffix in (".hpp", ".cpp"):
+                calls = list(calls_of(path.read_text(encoding="utf-8"), cls.names))
+                cls.found[path.relative_to(SOURCE / "sluice").as_posix()] = calls
+
+    def test_the_list_of_calls_is_the_kernels(self):
+        self.assertGreater(len(self.names - OTHER_NAMES), 80)
+        for name in ("socket", "read", "splice", "getdents64", "mmap", "start_thread", "futex_wake"):
+            self.assertIn(name, self.names)
+
+    def test_nothing_goes_around_the_kernel(self):
+        wrong = [
+            f"sluice/{path}:{number}: `{words}` goes around the kernel: call os::sys(), os::clock, "
+            "os::thread or os::mutex (sluice/os/)"
+            for path, calls in self.found.items()
+            for number, words in calls
+            if not any(is_let_off(path, row) for row in (*ALLOWED, *NOT_YET))
+        ]
+        if wrong:
+            self.fail("\n" + "\n".join(wrong))
+
+    def test_every_exception_is_needed(self):
+        for row in (*ALLOWED, *NOT_YET):
+            with self.subTest(row=row):
+                self.assertTrue(
+                    any(calls for path, calls in self.found.items() if is_let_off(path, row)),
+                    "it calls the kernel now: remove its row",
+                )
+
+    def test_every_way_around_is_seen(self):
+        for line, words in (
+            ("const auto n = ::read(fd, memory.data(), memory.size());", "::read"),
+            ("if (::bind (fd, address, size) != 0) return;", "::bind"),
+            ("unique_fd file{::open(path, O_RDONLY)};", "::open"),
+            ("if (!::poll(&watched, 1, 0)) return;", "::poll"),
+            ("return ::syscall(SYS_gettid);", "::syscall"),
+            ("const auto begun = std::chrono::steady_clock::now();", "steady_clock"),
+            ("using clock = std::chrono::steady_clock;", "steady_clock"),
+            ("return system_clock::now();", "system_clock::now"),
+            ("std::thread worker_;", "std::thread"),
+            ("std::mutex mutex_;", "std::mutex"),
+            ("std::condition_variable_any done_;", "std::condition_variable_any"),
+            ("std::mt19937 numbers{std::random_device{}()};", "std::random_device"),
+            ("std::this_thread::sleep_for(1ms);", "std::this_thread::sleep_for"),
+            ("pthread_sigmask(SIG_BLOCK, &all, nullptr);", "pthread_sigmask"),
+        ):
+            with self.subTest(line=line):
+                text = f'// A file.\nconst char* name = "it\'s";\n{line}\n'
+                self.assertEqual(list(calls_of(text, self.names)), [(3, words)])
+
+    def test_the_right_way_is_let_through(self):
+        for line in (
+            "const auto n = os::sys().read(fd, memory);",
+            "auto sent = co_await io::send{engine, fd, data};",
+            "return poll::look(fd, interest::in);",
+            "int linux_kernel::close(int fd) noexcept {",
+            "const auto taken = queue<int>::read(one);",
+            "// ::read(2) is not called, nor std::thread used",
+            'say("::read() failed on std::thread");',
+            "/* ::close(fd)\n ::close(fd) */",
+            "std::chrono::system_clock::time_point when_;",
+            "io_uring_prep_read(&entry, fd, data, size, 0);",
+            "os::thread thread_;",
+            "::setlocale(LC_ALL, \"\");",
+        ):
+            with self.subTest(line=line):
+                self.assertEqual(list(calls_of(line, self.names)), [])
