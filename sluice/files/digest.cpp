@@ -2,8 +2,6 @@
 #include "sluice/files/digest.hpp"
 
 #include <fmt/format.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +12,7 @@
 #include <new>
 #include <string_view>
 
+#include "sluice/os/kernel.hpp"
 #include "sluice/os/mapping.hpp"
 
 namespace sluice::files {
@@ -69,9 +68,9 @@ result<void> running_digest::go_to(int file, std::uint64_t end) {
     while (place_ < end) {
         const auto wanted =
             static_cast<std::size_t>(std::min<std::uint64_t>(end - place_, digest_read_size));
-        const auto n = ::pread(file, buffer.get(), wanted, static_cast<off_t>(place_));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return failure_of(errno);
+        const auto n = os::sys().pread(file, {buffer.get(), wanted}, place_);
+        if (n == -EINTR) continue;
+        if (n < 0) return failure_of(static_cast<int>(-n));
         if (n == 0) break;
         sum_.add({buffer.get(), static_cast<std::size_t>(n)});
         place_ += static_cast<std::uint64_t>(n);
@@ -94,7 +93,7 @@ void keep_digest(int file, const struct stat& now, const http::sha256_value& dig
     // A failure is ignored: without the attribute the digest is computed again on request.
     try {
         const std::string text = attribute_for(now, http::to_hex(digest));
-        static_cast<void>(::fsetxattr(file, digest_attribute, text.data(), text.size(), 0));
+        static_cast<void>(os::sys().fsetxattr(file, digest_attribute, text.data(), text.size()));
     } catch (const std::bad_alloc&) {
         return;
     }
@@ -102,7 +101,7 @@ void keep_digest(int file, const struct stat& now, const http::sha256_value& dig
 
 std::optional<http::sha256_value> kept_digest(int file, const struct stat& now) noexcept {
     std::array<char, 128> buffer{};
-    const auto length = ::fgetxattr(file, digest_attribute, buffer.data(), buffer.size());
+    const auto length = os::sys().fgetxattr(file, digest_attribute, buffer.data(), buffer.size());
     if (length < static_cast<ssize_t>(digits)) return std::nullopt;
     const std::string_view text{buffer.data(), static_cast<std::size_t>(length)};
     try {

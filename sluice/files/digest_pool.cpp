@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +12,7 @@
 #include <new>
 #include <utility>
 
-#include "sluice/os/thread.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::files {
 namespace {
@@ -26,13 +27,20 @@ constexpr std::uint64_t min_piece = std::uint64_t{128} << 10;
 constexpr auto shortest_pause = 1ms;
 constexpr auto longest_pause = 32ms;
 // More threads would only share the cores and the disk.
-constexpr unsigned max_workers = 4;
+constexpr int max_workers = 4;
 // Bytes between two checks of given_up_: a few milliseconds.
 constexpr std::uint64_t stride = std::uint64_t{8} << 20;
 
 std::size_t useful_workers() noexcept {
-    return std::clamp(std::thread::hardware_concurrency(), 1U, max_workers);
+    cpu_set_t usable{};
+    if (os::sys().sched_getaffinity(usable) < 0) return 1;
+    return static_cast<std::size_t>(std::clamp(CPU_COUNT(&usable), 1, max_workers));
 }
+
+// Of a followed file: there is something for a worker to do.
+constexpr auto has_piece = [](const auto& file) noexcept {
+    return !file->busy && file->size() >= file->digest.place() + min_piece;
+};
 
 }  // namespace
 
@@ -42,13 +50,13 @@ digest_pool::~digest_pool() {
         stopping_ = true;
         wakeup_.notify_all();
     }
-    for (auto& each : workers_) each->join();
+    for (auto& each : workers_) each.join();
 }
 
 bool digest_pool::add(const std::shared_ptr<followed_file>& entry) noexcept try {
     const std::lock_guard lock{mutex_};
     if (workers_.size() < std::min(useful_workers(), files_.size() + 1)) {
-        if (!os::start_thread(workers_.emplace_back(), [this] { work(); })) workers_.pop_back();
+        if (!workers_.emplace_back().start([this] { work(); })) workers_.pop_back();
     }
     files_.push_back(entry);
     wakeup_.notify_one();
@@ -69,9 +77,7 @@ void digest_pool::drop(const followed_file& entry) noexcept {
 
 // Round robin: the file that is taken moves to the end.
 std::shared_ptr<digest_pool::followed_file> digest_pool::next() noexcept {
-    const auto found = std::ranges::find_if(files_, [](const auto& each) {
-        return !each->busy && each->size() >= each->digest.place() + min_piece;
-    });
+    const auto found = std::ranges::find_if(files_, has_piece);
     if (found == files_.end()) return nullptr;
     std::ranges::rotate(found, found + 1, files_.end());
     return files_.back();
@@ -92,9 +98,11 @@ void digest_pool::work() noexcept {
         const auto entry = next();
         if (!entry) {
             if (files_.empty()) {
-                wakeup_.wait(lock);
+                wakeup_.wait(lock, [this] { return stopping_ || !files_.empty(); });
             } else {
-                wakeup_.wait_for(lock, pause);
+                wakeup_.wait_for(lock, pause, [this] {
+                    return stopping_ || std::ranges::any_of(files_, has_piece);
+                });
                 pause = std::min(2 * pause, longest_pause);
             }
             continue;
@@ -132,7 +140,7 @@ void digest_follower::start() noexcept {
     // The owner may close its descriptor during a read; a duplicate would keep its lock.
     std::array<char, 32> path{};
     fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", file_);
-    state_->file.reset(::open(path.data(), O_RDONLY | O_CLOEXEC));
+    state_->file.reset(os::sys().openat(AT_FDCWD, path.data(), O_RDONLY | O_CLOEXEC));
     if (!state_->file) return;
     state_->base = base_;
     state_->written = &written_;

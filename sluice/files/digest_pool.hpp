@@ -2,19 +2,17 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <thread>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/files/digest.hpp"
 #include "sluice/http/digest_field.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mutex.hpp"
+#include "sluice/os/thread.hpp"
 #include "sluice/transfer/moved.hpp"
 
 namespace sluice::files {
@@ -51,11 +49,11 @@ class digest_pool {
     void work() noexcept;
     [[nodiscard]] std::shared_ptr<followed_file> next() noexcept;
 
-    std::mutex mutex_;
-    std::condition_variable wakeup_;
+    os::mutex mutex_;
+    os::condition wakeup_;
     std::deque<std::shared_ptr<followed_file>> files_;
     bool stopping_ = false;
-    std::deque<std::optional<std::thread>> workers_;
+    std::deque<os::thread> workers_;
 };
 
 /// The digest of one file while it is being written.

@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "sluice/http/text.hpp"
+#include "sluice/os/clock.hpp"
 
 namespace sluice::http {
 namespace {
@@ -111,7 +112,7 @@ parts read_rfc850(reader& from, std::size_t weekday_length) noexcept {
     from.expect("-");
     const int short_year = static_cast<int>(from.number(2));
     const int now =
-        static_cast<int>(year_month_day{floor<std::chrono::days>(system_clock::now())}.year());
+        static_cast<int>(year_month_day{floor<std::chrono::days>(os::wall_clock_now())}.year());
     p.year = now - (now % century) + short_year;
     if (p.year > now + furthest) p.year -= century;
     from.expect(" ");

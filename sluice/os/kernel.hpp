@@ -151,12 +151,15 @@ class kernel {
     virtual pid_t fork() noexcept = 0;
     virtual pid_t getpid() noexcept = 0;
     virtual pid_t getppid() noexcept = 0;
+    virtual pid_t getpgrp() noexcept = 0;
     /// posix_spawnp(3): the new process, or -errno.
     virtual pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
                         const posix_spawnattr_t* attributes, char* const* arguments,
                         char* const* environment) noexcept = 0;
     virtual pid_t waitpid(pid_t which, int* status, int options) noexcept = 0;
     virtual int kill(pid_t which, int signal) noexcept = 0;
+    /// Sends a signal to the calling thread (raise(3)).
+    virtual int raise(int signal) noexcept = 0;
     virtual int pidfd_open(pid_t which) noexcept = 0;
     virtual int uname(utsname& into) noexcept = 0;
     virtual int prctl(int option, unsigned long argument) noexcept = 0;

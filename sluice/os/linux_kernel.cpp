@@ -382,6 +382,10 @@ pid_t linux_kernel::getppid() noexcept {
     return ::getppid();
 }
 
+pid_t linux_kernel::getpgrp() noexcept {
+    return ::getpgrp();
+}
+
 pid_t linux_kernel::spawn(const char* file, const posix_spawn_file_actions_t* actions,
                           const posix_spawnattr_t* attributes, char* const* arguments,
                           char* const* environment) noexcept {
@@ -396,6 +400,10 @@ pid_t linux_kernel::waitpid(pid_t which, int* status, int options) noexcept {
 
 int linux_kernel::kill(pid_t which, int signal) noexcept {
     return checked(::kill(which, signal));
+}
+
+int linux_kernel::raise(int signal) noexcept {
+    return checked(::raise(signal));
 }
 
 int linux_kernel::pidfd_open(pid_t which) noexcept {

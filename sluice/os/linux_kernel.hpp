@@ -103,11 +103,13 @@ class linux_kernel : public kernel {
     pid_t fork() noexcept override;
     pid_t getpid() noexcept override;
     pid_t getppid() noexcept override;
+    pid_t getpgrp() noexcept override;
     pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
                 const posix_spawnattr_t* attributes, char* const* arguments,
                 char* const* environment) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
     int kill(pid_t which, int signal) noexcept override;
+    int raise(int signal) noexcept override;
     int pidfd_open(pid_t which) noexcept override;
     int uname(utsname& into) noexcept override;
     int prctl(int option, unsigned long argument) noexcept override;

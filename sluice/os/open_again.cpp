@@ -4,10 +4,11 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <termios.h>
 
 #include <array>
 #include <cstdio>
+
+#include "sluice/os/terminal.hpp"
 
 namespace sluice {
 namespace {
@@ -18,9 +19,7 @@ bool can_be_opened_again(int fd) noexcept {
     if (S_ISFIFO(found.st_mode)) return true;
     // The master side of a pseudoterminal would open as a new one (pts(4)).
     unsigned number = 0;
-    termios settings{};
-    return os::sys().ioctl(fd, TCGETS, &settings) == 0 &&
-           os::sys().ioctl(fd, TIOCGPTN, &number) != 0;
+    return os::isatty(fd) && os::sys().ioctl(fd, TIOCGPTN, &number) != 0;
 }
 
 }  // namespace

@@ -1,17 +1,17 @@
 // Implements is_terminal() and may_colour() with isatty(3), TERM and NO_COLOR.
 #include "sluice/term/colour.hpp"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <string_view>
+
+#include "sluice/os/terminal.hpp"
 
 namespace sluice::term {
 
 bool is_terminal(int fd) noexcept {
     const char* kind = std::getenv("TERM");
     const bool dumb = kind != nullptr && std::string_view{kind} == "dumb";
-    return !dumb && ::isatty(fd) == 1;
+    return !dumb && os::isatty(fd);
 }
 
 bool may_colour(std::FILE* stream) noexcept {

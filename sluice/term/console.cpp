@@ -2,21 +2,21 @@
 #include "sluice/term/console.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
+#include "sluice/os/kernel.hpp"
 #include "sluice/os/open_again.hpp"
+#include "sluice/os/terminal.hpp"
 
 namespace sluice::term {
 
 result<std::unique_ptr<console>> console::open(io::engine& engine, int fd) {
-    if (::fcntl(fd, F_GETFL) < 0) return failure_of(errno);
+    if (const int flags = os::sys().fcntl(fd, F_GETFL); flags < 0) return failure_of(-flags);
     // A blocking write(2) to a terminal takes a part and then waits for a reader; a pipe with space
     // takes the whole piece.
     unique_fd opened;
-    if (::isatty(fd) == 1) opened = open_again_nonblocking(fd);
+    if (os::isatty(fd)) opened = open_again_nonblocking(fd);
     if (opened) fd = opened.get();
     if (auto attached = engine.attach(fd, true); !attached) return failure(attached.error());
     return std::unique_ptr<console>{new console{engine, fd, std::move(opened)}};

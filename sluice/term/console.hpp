@@ -7,11 +7,11 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/ops/shared_file.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::term {
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sluice/os/kernel.hpp"
 #include "sluice/term/colour.hpp"
 
 namespace sluice::term {
@@ -27,7 +28,7 @@ progress_line::progress_line(sink write)
 std::size_t progress_line::width() noexcept {
     constexpr std::size_t usual = 80;
     winsize size{};
-    const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    const bool known = os::sys().ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
     return (known ? size.ws_col : usual) - 1;
 }
 

@@ -1,15 +1,16 @@
-// Implements raw_terminal with termios(3) and handlers of fatal signals that restore the terminal.
+// Implements raw_terminal with ioctl_tty(2) and handlers of fatal signals that restore the
+// terminal.
 #include "sluice/term/raw_terminal.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <string_view>
 #include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/io/ops/poll.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::term {
 namespace {
@@ -26,16 +27,17 @@ constexpr std::string_view paste_off = "\x1b[?2004l";
 // Does not wait for a terminal that is stopped (Ctrl-S).
 void write_to_terminal(std::string_view text) noexcept {
     if (io::poll::look(STDOUT_FILENO, io::interest::out) != 0) return;
-    static_cast<void>(::write(STDOUT_FILENO, text.data(), text.size()));
+    os::sys().write(STDOUT_FILENO, as_bytes(text));
 }
 
 }  // namespace
 
 result<std::unique_ptr<raw_terminal>> raw_terminal::enter(io::engine& engine, listener callbacks) {
     termios original{};
-    if (::tcgetattr(STDIN_FILENO, &original) != 0) return failure_of(errno);
+    const int failed = os::sys().ioctl(STDIN_FILENO, TCGETS, &original);
+    if (failed < 0) return failure_of(-failed);
     std::unique_ptr<raw_terminal> made{new raw_terminal{engine, std::move(callbacks), original}};
-    if (!made->make_raw()) return failure_of(errno);
+    if (auto raw = made->make_raw(); !raw) return failure(raw.error());
     made->measure();
     return made;
 }
@@ -53,10 +55,10 @@ raw_terminal::raw_terminal(io::engine& engine, listener callbacks, const termios
     action.sa_flags = SA_RESTART;
     action.sa_handler = &on_fatal_signal;
     for (std::size_t i = 0; i < fatal_signals.size(); ++i) {
-        ::sigaction(fatal_signals[i], &action, &fatal_original_[i]);
+        os::sys().sigaction(fatal_signals[i], &action, &fatal_original_[i]);
         // A signal that is ignored at the start, as nohup(1) does, stays ignored.
         if (fatal_original_[i].sa_handler == SIG_IGN) {
-            ::sigaction(fatal_signals[i], &fatal_original_[i], nullptr);
+            os::sys().sigaction(fatal_signals[i], &fatal_original_[i], nullptr);
         }
     }
 }
@@ -64,7 +66,7 @@ raw_terminal::raw_terminal(io::engine& engine, listener callbacks, const termios
 raw_terminal::~raw_terminal() {
     restore();
     for (std::size_t i = 0; i < fatal_signals.size(); ++i) {
-        ::sigaction(fatal_signals[i], &fatal_original_[i], nullptr);
+        os::sys().sigaction(fatal_signals[i], &fatal_original_[i], nullptr);
     }
     raw_terminal_of_process = nullptr;
 }
@@ -74,10 +76,11 @@ void raw_terminal::on_fatal_signal(int number) noexcept {
     if (self == nullptr) return;
     self->restore();
     for (std::size_t i = 0; i < fatal_signals.size(); ++i) {
-        if (fatal_signals[i] == number) ::sigaction(number, &self->fatal_original_[i], nullptr);
+        if (fatal_signals[i] == number)
+            os::sys().sigaction(number, &self->fatal_original_[i], nullptr);
     }
     // Delivered when this returns, to the action that was set before.
-    ::raise(number);
+    os::sys().raise(number);
 }
 
 /// Stops the process with the default action of SIGTSTP; returns when it is continued.
@@ -87,29 +90,31 @@ void raw_terminal::suspend() noexcept {
     struct sigaction ours{};
     struct sigaction usual{};
     usual.sa_handler = SIG_DFL;
-    ::sigaction(SIGTSTP, &usual, &ours);
-    ::raise(SIGTSTP);
-    ::sigaction(SIGTSTP, &ours, nullptr);
+    os::sys().sigaction(SIGTSTP, &usual, &ours);
+    os::sys().raise(SIGTSTP);
+    os::sys().sigaction(SIGTSTP, &ours, nullptr);
     // The SIGCONT that ended this stop needs no second resume().
     own_stop_ = true;
     resume();
 }
 
 void raw_terminal::resume() noexcept {
-    // In the background, tcsetattr(3) would stop the process (SIGTTOU).
-    if (::tcgetpgrp(STDIN_FILENO) != ::getpgrp()) return;
-    make_raw();
+    // In the background, TCSETS would stop the process (SIGTTOU).
+    pid_t foreground = 0;
+    if (os::sys().ioctl(STDIN_FILENO, TIOCGPGRP, &foreground) < 0) return;
+    if (foreground != os::sys().getpgrp()) return;
+    static_cast<void>(make_raw());
     measure();
     callbacks_.resumed();
 }
 
 void raw_terminal::measure() const {
     winsize size{};
-    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) size = {};
+    if (os::sys().ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) size = {};
     callbacks_.resized(size.ws_col, size.ws_row);
 }
 
-bool raw_terminal::make_raw() const noexcept {
+result<void> raw_terminal::make_raw() const noexcept {
     termios raw = original_;
     // Output processing stays on, so that lines of other writers begin at the left, and so do the
     // keys that send signals.
@@ -118,15 +123,17 @@ bool raw_terminal::make_raw() const noexcept {
     raw.c_cflag |= CS8;
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
-    if (::tcsetattr(STDIN_FILENO, TCSANOW, &raw) != 0) return false;
+    const int failed = os::sys().ioctl(STDIN_FILENO, TCSETS, &raw);
+    if (failed < 0) return failure_of(-failed);
     write_to_terminal(paste_on);
-    return true;
+    return {};
 }
 
 void raw_terminal::restore() const noexcept {
     write_to_terminal(paste_off);
-    // Not TCSADRAIN: it would wait for a terminal that is stopped.
-    ::tcsetattr(STDIN_FILENO, TCSANOW, &original_);
+    // Not TCSETSW: it would wait for a terminal that is stopped.
+    termios original = original_;
+    os::sys().ioctl(STDIN_FILENO, TCSETS, &original);
 }
 
 }  // namespace sluice::term

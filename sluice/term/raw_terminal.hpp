@@ -35,7 +35,7 @@ class raw_terminal {
         std::function<void()> resumed;
     };
 
-    /// The errno of tcgetattr(3) or tcsetattr(3).
+    /// The errno of ioctl_tty(2): ENOTTY if stdin is no terminal.
     [[nodiscard]] static result<std::unique_ptr<raw_terminal>> enter(io::engine& engine,
                                                                      listener callbacks);
     raw_terminal(const raw_terminal&) = delete;
@@ -51,7 +51,7 @@ class raw_terminal {
     void suspend() noexcept;
     void resume() noexcept;
     void measure() const;
-    bool make_raw() const noexcept;
+    [[nodiscard]] result<void> make_raw() const noexcept;
     void restore() const noexcept;
 
     listener callbacks_;

@@ -14,7 +14,7 @@ MAY_INCLUDE = {
     "coro": {"base"},
     "os": {"base"},
     "wire": {"base"},
-    "http": {"base", "wire"},
+    "http": {"base", "os", "wire"},
     "io": {"base", "coro", "os", "io/ops", "io/engines"},
     "io/ops": {"base", "coro", "os", "io"},  # an op knows no engine
     "io/engines": {"base", "coro", "os", "io"},  # an engine knows no op kind

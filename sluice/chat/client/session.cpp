@@ -11,6 +11,7 @@
 #include "sluice/chat/client/chat_client.hpp"
 #include "sluice/chat/client/commands.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::chat {
@@ -42,7 +43,7 @@ bool grants(std::string_view line, std::string_view before, std::string_view wha
 /// Detects a server that vanishes without a FIN or a reset within a minute (tcp(7)).
 void set_keepalive(int fd) noexcept {
     const auto set = [fd](int level, int name, int value) {
-        ::setsockopt(fd, level, name, &value, sizeof value);
+        os::sys().setsockopt(fd, level, name, &value, sizeof value);
     };
     set(SOL_SOCKET, SO_KEEPALIVE, 1);
     set(IPPROTO_TCP, TCP_KEEPIDLE, 30);

@@ -5,7 +5,6 @@
 #include <functional>
 #include <list>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "sluice/chat/server/log.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::chat {
 
@@ -76,7 +76,7 @@ class directory {
     void leave_room(entry& e) noexcept;
     void shrink_names() noexcept;
 
-    mutable std::mutex mutex_;
+    mutable os::mutex mutex_;
     member_id last_id_ = 0;
     std::unordered_map<std::string, entry*> by_skeleton_;
     std::map<std::string, std::list<entry*>> rooms_;  // each with its members in order of entry

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sluice/chat/server/room.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/wire/framing.hpp"
 
 namespace sluice::chat {
@@ -200,7 +201,7 @@ void member::give_up() noexcept {
 
 void member::hang_up() noexcept {
     broken_ = true;
-    ::shutdown(fd(), SHUT_RDWR);
+    os::sys().shutdown(fd(), SHUT_RDWR);
 }
 
 bool member::made_progress() noexcept {

@@ -14,6 +14,7 @@
 #include "sluice/coro/context.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/lingering_close.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::compute {
 namespace {
@@ -39,7 +40,8 @@ enum class connection_state : std::uint8_t {
 
 connection_state connection_state_of(int fd) noexcept {
     pollfd p{.fd = fd, .events = POLLRDHUP, .revents = 0};
-    if (::poll(&p, 1, 0) != 1) return connection_state::open;
+    constexpr timespec at_once{};
+    if (os::sys().ppoll({&p, 1}, &at_once) != 1) return connection_state::open;
     if ((p.revents & (POLLERR | POLLHUP)) != 0) return connection_state::gone;
     return (p.revents & POLLRDHUP) != 0 ? connection_state::ended : connection_state::open;
 }

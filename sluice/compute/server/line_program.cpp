@@ -2,13 +2,15 @@
 #include "sluice/compute/server/line_program.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 
+#include "sluice/base/bytes.hpp"
 #include "sluice/base/check.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/wire/framing.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -59,15 +61,16 @@ line_program::event line_program::on_output(io::time_point now) {
     std::array<char, read_size> buffer{};
     bool drained = false;
     for (int reads = 0; reads < max_reads && !drained; ++reads) {
-        const auto n = ::read(child_.output.get(), buffer.data(), buffer.size());
-        if (n < 0 && errno == EINTR) continue;
+        const auto n =
+            os::sys().read(child_.output.get(), std::as_writable_bytes(std::span{buffer}));
+        if (n == -EINTR) continue;
         if (n > 0) {
             output_at_ = now;
             parser_.feed({buffer.data(), static_cast<std::size_t>(n)});
             if (parser_.too_long()) return event::too_long;
         } else {
             drained = true;
-            if (n == 0 || errno != EAGAIN) mark_closed(now);
+            if (n != -EAGAIN) mark_closed(now);
         }
     }
     if (parser_.answered()) return event::answered;
@@ -85,7 +88,8 @@ std::string line_program::take_answer() {
 void line_program::on_errors(std::vector<std::string>& lines, bool all, io::time_point now) {
     std::array<char, 4096> buffer{};
     for (int reads = 0; child_.errors && reads < (all ? max_reads : 1); ++reads) {
-        const auto n = ::read(child_.errors.get(), buffer.data(), buffer.size());
+        const auto n =
+            os::sys().read(child_.errors.get(), std::as_writable_bytes(std::span{buffer}));
         // The program has closed its stderr.
         if (n == 0) child_.errors.reset();
         if (n <= 0) return;
@@ -115,10 +119,10 @@ void line_program::leave(int signal) noexcept {
 }
 
 void line_program::write_some(std::string_view bytes, io::time_point now) noexcept {
-    const auto n = ::write(child_.input.get(), bytes.data(), bytes.size());
+    const auto n = os::sys().write(child_.input.get(), as_bytes(bytes));
     if (n > 0) {
         written_ += static_cast<std::size_t>(n);
-    } else if (errno != EAGAIN && errno != EINTR) {
+    } else if (n != -EAGAIN && n != -EINTR) {
         mark_closed(now);
     }
 }

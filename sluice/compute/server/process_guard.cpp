@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,10 +11,14 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 #include <vector>
+
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::compute {
 namespace {
@@ -27,18 +30,19 @@ struct record {
     bool watched;
 };
 
-constexpr int term_pause_ms = 10;
+constexpr timespec term_pause{.tv_sec = 0, .tv_nsec = 10'000'000};
 constexpr int term_pauses = 30;
 
 void terminate_groups(const std::set<pid_t>& groups) noexcept {
-    for (const pid_t each : groups) ::kill(-each, SIGTERM);
+    os::kernel& sys = os::sys();
+    for (const pid_t each : groups) sys.kill(-each, SIGTERM);
     for (int i = 0; i < term_pauses; ++i) {
         bool left = false;
-        for (const pid_t each : groups) left = ::kill(-each, 0) == 0 || left;
+        for (const pid_t each : groups) left = sys.kill(-each, 0) == 0 || left;
         if (!left) return;
-        ::poll(nullptr, 0, term_pause_ms);
+        sys.ppoll({}, &term_pause);
     }
-    for (const pid_t each : groups) ::kill(-each, SIGKILL);
+    for (const pid_t each : groups) sys.kill(-each, SIGKILL);
 }
 
 /// The main loop of the guard process.
@@ -54,7 +58,7 @@ class guard {
                 watched.push_back({.fd = each.pidfd.get(), .events = POLLIN, .revents = 0});
                 pids.push_back(pid);
             }
-            if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+            if (os::sys().ppoll(watched, nullptr) < 0) continue;
             // An owner's records come before its end.
             const bool ended = watched[0].revents != 0 && !read_records();
             for (std::size_t i = 1; i < watched.size(); ++i) {
@@ -76,7 +80,7 @@ class guard {
     bool read_records() {
         for (;;) {
             std::array<record, 64> records{};
-            const auto n = ::read(records_, records.data(), sizeof records);
+            const auto n = os::sys().read(records_, std::as_writable_bytes(std::span{records}));
             if (n < 0) return true;
             if (n == 0) return false;
             for (std::size_t i = 0; i < static_cast<std::size_t>(n) / sizeof(record); ++i) {
@@ -95,8 +99,8 @@ class guard {
         auto& from = owners_[r.owner];
         from.groups.insert(r.group);
         if (from.pidfd) return;
-        from.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, r.owner, 0)));
-        if (!from.pidfd && errno == ESRCH) end_owner(r.owner);
+        from.pidfd.reset(os::sys().pidfd_open(r.owner));
+        if (from.pidfd.get() == -ESRCH) end_owner(r.owner);
     }
     void end_owner(pid_t pid) {
         const auto found = owners_.find(pid);
@@ -112,50 +116,54 @@ class guard {
 [[noreturn]] void run_guard(int from) noexcept {
     // Leaves the terminal's process group and ignores the signals meant for the server, because the
     // guard must outlive it.
-    ::setsid();
+    os::kernel& sys = os::sys();
+    sys.setsid();
+    struct sigaction ignored{};
+    ignored.sa_handler = SIG_IGN;
     for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) {
-        std::signal(each, SIG_IGN);
+        sys.sigaction(each, &ignored, nullptr);
     }
-    ::prctl(PR_SET_NAME, "sluice-guard");
-    ::dup2(from, STDIN_FILENO);
-    const int null = ::open("/dev/null", O_RDWR);
-    ::dup2(null, STDOUT_FILENO);
-    ::dup2(null, STDERR_FILENO);
-    ::close_range(STDERR_FILENO + 1, ~0U, 0);
-    ::fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    sys.prctl(PR_SET_NAME, reinterpret_cast<unsigned long>("sluice-guard"));
+    sys.dup2(from, STDIN_FILENO);
+    const int null = sys.openat(AT_FDCWD, "/dev/null", O_RDWR);
+    sys.dup2(null, STDOUT_FILENO);
+    sys.dup2(null, STDERR_FILENO);
+    sys.close_range(STDERR_FILENO + 1, ~0U);
+    sys.fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
     guard{STDIN_FILENO}.run();
 }
 
 }  // namespace
 
 result<std::unique_ptr<process_guard>> process_guard::start() {
+    os::kernel& sys = os::sys();
     std::array<int, 2> fds{};
-    if (::pipe2(fds.data(), O_CLOEXEC) != 0) return failure_of(errno);
+    if (const int failed = sys.pipe2(fds, O_CLOEXEC); failed < 0) return failure_of(-failed);
     const unique_fd from{fds[0]};
     unique_fd to{fds[1]};
-    const pid_t pid = ::fork();
-    if (pid < 0) return failure_of(errno);
+    const pid_t pid = sys.fork();
+    if (pid < 0) return failure_of(-pid);
     if (pid == 0) {
         to.reset();
         run_guard(from.get());
     }
-    ::fcntl(to.get(), F_SETFL, O_NONBLOCK);
-    return std::unique_ptr<process_guard>{new process_guard{std::move(to), pid, ::getpid()}};
+    sys.fcntl(to.get(), F_SETFL, O_NONBLOCK);
+    return std::unique_ptr<process_guard>{new process_guard{std::move(to), pid, sys.getpid()}};
 }
 
 process_guard::~process_guard() {
     to_.reset();
-    if (owner_ == ::getpid()) ::waitpid(guard_, nullptr, 0);
+    if (owner_ == os::sys().getpid()) os::sys().waitpid(guard_, nullptr, 0);
 }
 
 void process_guard::watch(pid_t group) const noexcept {
-    const record r{.owner = ::getpid(), .group = group, .watched = true};
-    static_cast<void>(::write(to_.get(), &r, sizeof r));
+    const record r{.owner = os::sys().getpid(), .group = group, .watched = true};
+    os::sys().write(to_.get(), std::as_bytes(std::span{&r, 1}));
 }
 
 void process_guard::forget(pid_t group) const noexcept {
-    const record r{.owner = ::getpid(), .group = group, .watched = false};
-    static_cast<void>(::write(to_.get(), &r, sizeof r));
+    const record r{.owner = os::sys().getpid(), .group = group, .watched = false};
+    os::sys().write(to_.get(), std::as_bytes(std::span{&r, 1}));
 }
 
 }  // namespace sluice::compute

@@ -5,8 +5,8 @@
 
 #include <memory>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::compute {
 

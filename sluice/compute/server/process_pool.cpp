@@ -4,27 +4,26 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <new>
-#include <thread>
+#include <span>
 #include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/compute/server/pool_member.hpp"
 #include "sluice/io/mailbox.hpp"
-#include "sluice/os/thread.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::compute {
 namespace {
 
 // Before the supervisor retries after running out of memory.
-constexpr auto memory_pause = std::chrono::milliseconds{50};
+constexpr timespec memory_pause{.tv_sec = 0, .tv_nsec = 50'000'000};
 
 }  // namespace
 
@@ -98,10 +97,10 @@ process_pool::~process_pool() {
 void process_pool::start() {
     const std::lock_guard lock{mutex_};
     if (started_ || stop_at_ <= io::clock::now()) return;
-    if (!wakeup_) wakeup_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wakeup_) wakeup_.reset(os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wakeup_) return;
     // Without a thread, the next question tries again.
-    started_ = os::start_thread(supervisor_, [this] { supervise(); });
+    started_ = supervisor_.start([this] { supervise(); }).has_value();
 }
 
 coro::task<result<std::string>> process_pool::ask(io::engine& engine, std::string question,
@@ -143,7 +142,7 @@ void process_pool::stop(io::time_point when, io::time_point kill) noexcept {
 }
 
 void process_pool::join() noexcept {
-    if (supervisor_ && supervisor_->joinable()) supervisor_->join();
+    supervisor_.join();
 }
 
 unsigned process_pool::running() const {
@@ -153,7 +152,7 @@ unsigned process_pool::running() const {
 
 void process_pool::wake() const noexcept {
     const std::uint64_t one = 1;
-    if (wakeup_) static_cast<void>(::write(wakeup_.get(), &one, sizeof one));
+    if (wakeup_) os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1}));
 }
 
 void process_pool::supervise() {
@@ -162,7 +161,7 @@ void process_pool::supervise() {
             over = supervise_once();
         } catch (const std::bad_alloc&) {
             // A log line may be lost; the pass is repeated.
-            std::this_thread::sleep_for(memory_pause);
+            os::sys().ppoll({}, &memory_pause);
         }
     }
 }
@@ -196,10 +195,9 @@ void process_pool::wait(io::time_point until) {
         watched.push_back({.fd = m.program.child().pidfd(), .events = POLLIN, .revents = 0});
     }
     const timespec left = io::time_left(until);
-    if (::ppoll(watched.data(), watched.size(), until == io::never ? nullptr : &left, nullptr) < 0)
-        return;
+    if (os::sys().ppoll(watched, until == io::never ? nullptr : &left) < 0) return;
     std::uint64_t wakeups = 0;
-    static_cast<void>(::read(wakeup_.get(), &wakeups, sizeof wakeups));
+    os::sys().read(wakeup_.get(), std::as_writable_bytes(std::span{&wakeups, 1}));
     const std::lock_guard lock{mutex_};
     const auto now = io::clock::now();
     std::size_t i = 1;

@@ -10,22 +10,22 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
-#include "sluice/os/shared_object.hpp"
 #include "sluice/compute/server/handler.hpp"
 #include "sluice/compute/server/line_program.hpp"
 #include "sluice/compute/server/process_guard.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mutex.hpp"
+#include "sluice/os/shared_object.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::compute {
 
@@ -147,7 +147,7 @@ class process_pool {
     process_pool_options options_;
     std::vector<std::string> environment_;
     shared_object<process_counters> counters_;
-    mutable std::mutex mutex_;
+    mutable os::mutex mutex_;
     std::list<request*> queue_;
     programs programs_;
     unsigned failures_ = 0;    // exits of programs that were asked nothing, in a row
@@ -164,7 +164,7 @@ class process_pool {
     };
     std::vector<log_line> log_lines_;  // written without the mutex held
     unique_fd wakeup_;
-    std::optional<std::thread> supervisor_;
+    os::thread supervisor_;
 };
 
 }  // namespace sluice::compute

@@ -2,19 +2,18 @@
 #include "sluice/files/client/download_digest.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "sluice/io/deadline.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/os/thread.hpp"
 
 namespace sluice::files {
 namespace {
 
 result<void> write_out(int file) noexcept {
-    if (::fdatasync(file) < 0) return failure_of(errno);
+    if (const int failed = os::sys().fdatasync(file); failed < 0) return failure_of(-failed);
     return {};
 }
 

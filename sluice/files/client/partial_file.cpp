@@ -1,24 +1,20 @@
 // Implements partial downloads: hidden names, flock(2) locks, and the final rename.
 #include "sluice/files/client/partial_file.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <climits>
-#include <cstdlib>
 #include <ctime>
-#include <functional>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "sluice/files/sha256.hpp"
 #include "sluice/http/percent.hpp"
+#include "sluice/os/directory_reader.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::files {
@@ -36,15 +32,11 @@ std::string short_digest(std::string_view text) {
 /// The names in the directory with this prefix and the suffix of partial files.
 std::vector<std::string> names_with(int directory, const std::string& prefix) {
     std::vector<std::string> found;
-    const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const std::unique_ptr<DIR, int (*)(DIR*)> list{copy < 0 ? nullptr : ::fdopendir(copy),
-                                                   &::closedir};
-    if (!list) {
-        if (copy >= 0) ::close(copy);
-        return found;
-    }
-    while (const auto* entry = ::readdir(list.get())) {
-        const std::string_view name{entry->d_name};
+    unique_fd copy{os::sys().openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!copy) return found;
+    os::directory_reader list{std::move(copy)};
+    for (auto entry = list.next(); entry && *entry != nullptr; entry = list.next()) {
+        const std::string_view name{(*entry)->d_name};
         if (name.starts_with(prefix) && name.ends_with(suffix)) found.emplace_back(name);
     }
     return found;
@@ -60,19 +52,22 @@ std::pair<std::string, std::string> folder_and_name(const std::string& path) {
 }  // namespace
 
 result<partial_file> partial_file::beside(const std::string& target) {
+    os::kernel& sys = os::sys();
     std::string path = target;
     struct stat found{};
-    if (::lstat(path.c_str(), &found) == 0 && S_ISLNK(found.st_mode)) {
-        const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
-                                                               &std::free};
-        if (!real) return failure_of(errno);
-        path = real.get();
+    if (sys.fstatat(AT_FDCWD, path.c_str(), found, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(found.st_mode)) {
+        if (const int failed = sys.realpath(target.c_str(), path); failed < 0) {
+            return failure_of(-failed);
+        }
     }
     auto [folder, name] = folder_and_name(path);
     if (name.empty() || name == "." || name == "..") return failure_of(EISDIR);
-    if (::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) return failure_of(EISDIR);
-    unique_fd directory{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!directory) return failure_of(errno);
+    if (sys.fstatat(AT_FDCWD, path.c_str(), found, 0) == 0 && S_ISDIR(found.st_mode)) {
+        return failure_of(EISDIR);
+    }
+    unique_fd directory{sys.openat(AT_FDCWD, folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!directory) return failure_of(-directory.get());
     return partial_file{std::move(directory), std::move(name)};
 }
 
@@ -96,7 +91,7 @@ partial_file::~partial_file() {
 }
 
 void partial_file::remove() noexcept {
-    if (!hidden_.empty()) ::unlinkat(directory_.get(), hidden_.c_str(), 0);
+    if (!hidden_.empty()) os::sys().unlinkat(directory_.get(), hidden_.c_str(), 0);
     hidden_.clear();
     file_.reset();
 }
@@ -108,15 +103,16 @@ std::string partial_file::hidden_name(std::string_view tag) const {
 /// False if another process has the file locked, or has removed or replaced it meanwhile.
 result<bool> partial_file::open_locked(const std::string& name, int flags) {
     constexpr mode_t mode = 0666;
+    os::kernel& sys = os::sys();
     unique_fd file{
-        ::openat(directory_.get(), name.c_str(), flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode)};
-    if (!file) return failure_of(errno);
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) < 0) return false;
+        sys.openat(directory_.get(), name.c_str(), flags | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode)};
+    if (!file) return failure_of(-file.get());
+    if (sys.flock(file.get(), LOCK_EX | LOCK_NB) < 0) return false;
     struct stat opened{};
     struct stat named{};
-    if (::fstat(file.get(), &opened) < 0) return failure_of(errno);
+    if (const int failed = sys.fstat(file.get(), opened); failed < 0) return failure_of(-failed);
     if (!S_ISREG(opened.st_mode)) return false;
-    if (::fstatat(directory_.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) < 0) return false;
+    if (sys.fstatat(directory_.get(), name.c_str(), named, AT_SYMLINK_NOFOLLOW) < 0) return false;
     if (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) return false;
     file_ = std::move(file);
     hidden_ = name;
@@ -124,6 +120,7 @@ result<bool> partial_file::open_locked(const std::string& name, int flags) {
 }
 
 result<std::optional<partial_file::left_over>> partial_file::take_up() {
+    os::kernel& sys = os::sys();
     std::optional<left_over> best;
     timespec newest{};
     std::string best_name;
@@ -133,7 +130,7 @@ result<std::optional<partial_file::left_over>> partial_file::take_up() {
         const auto tag = http::percent_decode(encoded);
         struct stat found{};
         if (!tag || !tag->starts_with('"')) continue;
-        if (::fstatat(directory_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) < 0) continue;
+        if (sys.fstatat(directory_.get(), name.c_str(), found, AT_SYMLINK_NOFOLLOW) < 0) continue;
         const bool newer = std::pair{found.st_mtim.tv_sec, found.st_mtim.tv_nsec} >
                            std::pair{newest.tv_sec, newest.tv_nsec};
         if (best && !newer) continue;
@@ -146,7 +143,7 @@ result<std::optional<partial_file::left_over>> partial_file::take_up() {
     if (!locked) return failure(locked.error());
     if (!*locked) return std::optional<left_over>{};
     struct stat found{};
-    if (::fstat(file_.get(), &found) < 0) return failure_of(errno);
+    if (const int failed = sys.fstat(file_.get(), found); failed < 0) return failure_of(-failed);
     best->size = static_cast<std::uint64_t>(found.st_size);
     tag_ = best->tag;
     return best;
@@ -160,13 +157,14 @@ result<void> partial_file::begin(std::string_view tag) {
     if (!tag_.empty()) {
         auto locked = open_locked(wanted, O_CREAT);
         if (!locked) return failure(locked.error());
-        if (*locked && ::ftruncate(file_.get(), 0) < 0) return failure_of(errno);
+        const int failed = *locked ? os::sys().ftruncate(file_.get(), 0) : 0;
+        if (failed < 0) return failure_of(-failed);
         // Another process downloads the same: each writes its own file, the last rename wins.
         if (!*locked) tag_.clear();
     }
     for (unsigned attempt = 0; !file_; ++attempt) {
-        auto locked =
-            open_locked(hidden_name(fmt::format("{}-{}", ::getpid(), attempt)), O_CREAT | O_EXCL);
+        auto locked = open_locked(hidden_name(fmt::format("{}-{}", os::sys().getpid(), attempt)),
+                                  O_CREAT | O_EXCL);
         if (!locked && !locked.error().is(EEXIST)) return failure(locked.error());
     }
     remove_others();
@@ -174,22 +172,24 @@ result<void> partial_file::begin(std::string_view tag) {
 }
 
 void partial_file::remove_others() const {
+    os::kernel& sys = os::sys();
     for (const auto& name : names_with(directory_.get(), prefix_)) {
         if (name == hidden_) continue;
-        const unique_fd file{::openat(directory_.get(), name.c_str(),
-                                      O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
-        if (!file || ::flock(file.get(), LOCK_EX | LOCK_NB) < 0) continue;
-        ::unlinkat(directory_.get(), name.c_str(), 0);
+        const unique_fd file{sys.openat(directory_.get(), name.c_str(),
+                                        O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)};
+        if (!file || sys.flock(file.get(), LOCK_EX | LOCK_NB) < 0) continue;
+        sys.unlinkat(directory_.get(), name.c_str(), 0);
     }
 }
 
 result<void> partial_file::finish(bool sync) {
-    if (sync && ::fsync(file_.get()) < 0) return failure_of(errno);
-    if (::renameat(directory_.get(), hidden_.c_str(), directory_.get(), target_.c_str()) < 0) {
-        return failure_of(errno);
-    }
+    os::kernel& sys = os::sys();
+    int failed = sync ? sys.fsync(file_.get()) : 0;
+    if (failed < 0) return failure_of(-failed);
+    failed = sys.renameat2(directory_.get(), hidden_.c_str(), directory_.get(), target_.c_str(), 0);
+    if (failed < 0) return failure_of(-failed);
     hidden_.clear();
-    if (sync) ::fsync(directory_.get());
+    if (sync) sys.fsync(directory_.get());
     return {};
 }
 

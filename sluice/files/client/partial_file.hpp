@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::files {
 
