@@ -107,6 +107,7 @@ class kernel {
     virtual int fsync(int fd) noexcept = 0;
     virtual int fdatasync(int fd) noexcept = 0;
     virtual int syncfs(int fd) noexcept = 0;
+    virtual void sync() noexcept = 0;
     virtual int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                                 unsigned flags) noexcept = 0;
     virtual int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size,
@@ -128,8 +129,9 @@ class kernel {
     virtual int openat2(int directory, const char* path, int flags, mode_t mode,
                         std::uint64_t resolve) noexcept = 0;
     virtual int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept = 0;
-    /// The number of the mount that `fd` lies on (statx(2), STATX_MNT_ID_UNIQUE or STATX_MNT_ID).
-    virtual int mount_of(int fd, std::uint64_t& into) noexcept = 0;
+    /// The mount that `fd` lies on: its number (statx(2), STATX_MNT_ID_UNIQUE or STATX_MNT_ID; 0
+    /// from a kernel that tells none) and its device.
+    virtual int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept = 0;
     virtual int faccessat(int directory, const char* path, int mode, int flags) noexcept = 0;
     /// The target is cut to the size of `into`, and no '\0' follows it.
     virtual ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept = 0;

@@ -13,6 +13,7 @@
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -249,6 +250,10 @@ int linux_kernel::syncfs(int fd) noexcept {
     return checked(::syncfs(fd));
 }
 
+void linux_kernel::sync() noexcept {
+    ::sync();
+}
+
 int linux_kernel::sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                                   unsigned flags) noexcept {
     return checked(
@@ -316,14 +321,16 @@ int linux_kernel::fstatat(int directory, const char* path, struct stat& into, in
     return checked(::fstatat(directory, path, &into, flags));
 }
 
-int linux_kernel::mount_of(int fd, std::uint64_t& into) noexcept {
+int linux_kernel::mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept {
     // Since Linux 6.8 a mount has a number that is never used again; glibc 2.36 does not know it.
     constexpr unsigned unique_mount_id = 0x4000;
     struct statx found{};
     const int failed =
         checked(::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID | unique_mount_id, &found));
     if (failed < 0) return failed;
-    into = found.stx_mnt_id;
+    const bool known = (found.stx_mask & (STATX_MNT_ID | unique_mount_id)) != 0;
+    number = known ? found.stx_mnt_id : 0;
+    device = makedev(found.stx_dev_major, found.stx_dev_minor);
     return 0;
 }
 

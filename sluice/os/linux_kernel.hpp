@@ -67,6 +67,7 @@ class linux_kernel : public kernel {
     int fsync(int fd) noexcept override;
     int fdatasync(int fd) noexcept override;
     int syncfs(int fd) noexcept override;
+    void sync() noexcept override;
     int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                         unsigned flags) noexcept override;
     int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size, int advice) noexcept override;
@@ -84,7 +85,7 @@ class linux_kernel : public kernel {
     int openat2(int directory, const char* path, int flags, mode_t mode,
                 std::uint64_t resolve) noexcept override;
     int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept override;
-    int mount_of(int fd, std::uint64_t& into) noexcept override;
+    int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept override;
     int faccessat(int directory, const char* path, int mode, int flags) noexcept override;
     ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept override;
     int mkdirat(int directory, const char* path, mode_t mode) noexcept override;

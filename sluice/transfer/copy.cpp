@@ -4,20 +4,19 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 
-#include "sluice/os/fd.hpp"
-#include "sluice/os/mapping.hpp"
-#include "sluice/os/pipe.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/ops/copy_range.hpp"
 #include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/sendfile.hpp"
 #include "sluice/io/ops/splice.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
+#include "sluice/os/pipe.hpp"
 #include "sluice/transfer/at_most.hpp"
 #include "sluice/transfer/mapped_part.hpp"
 
@@ -96,9 +95,8 @@ coro::task<outcome> by_mmap_write(io::engine& engine, rest left) {
 /// One copy by the CPU: the kernel's own pipe takes references to the source's pages, 64 KiB at a
 /// time, and the write copies them.
 coro::task<outcome> by_sendfile(io::engine& engine, rest left) {
-    if (::lseek(left.what.to, static_cast<off_t>(left.what.offset), SEEK_SET) < 0) {
-        co_return failure_of(errno);
-    }
+    const auto at = os::sys().lseek(left.what.to, static_cast<off_t>(left.what.offset), SEEK_SET);
+    if (at < 0) co_return failure_of(static_cast<int>(-at));
     while (!left.empty()) {
         auto sent = co_await io::sendfile{
             engine,           left.what.to,           left.what.from,
@@ -169,8 +167,8 @@ coro::task<outcome> automatically(io::engine& engine, rest left) {
 /// Opens the same file with O_DIRECT and with a position of its own.
 result<unique_fd> open_directly(int file, int access) noexcept {
     const auto path = fmt::format("/proc/self/fd/{}", file);
-    unique_fd opened{::open(path.c_str(), access | O_DIRECT | O_CLOEXEC)};
-    if (!opened) return failure_of(errno);
+    unique_fd opened{os::sys().openat(AT_FDCWD, path.c_str(), access | O_DIRECT | O_CLOEXEC)};
+    if (!opened) return failure_of(-opened.get());
     return opened;
 }
 

@@ -13,6 +13,7 @@
 
 #include "sluice/base/bytes.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::transfer {
 
@@ -24,10 +25,12 @@ class mapped_part {
         const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
         const std::uint64_t start = offset / page * page;
         const auto lead = static_cast<std::size_t>(offset - start);
-        void* address =
-            ::mmap(nullptr, lead + length, PROT_READ, MAP_SHARED, file, static_cast<off_t>(start));
-        if (address == MAP_FAILED) return failure_of(errno);
-        ::madvise(address, lead + length, MADV_SEQUENTIAL);
+        os::kernel& sys = os::sys();
+        void* address = nullptr;
+        const int failed =
+            sys.mmap(address, nullptr, lead + length, PROT_READ, MAP_SHARED, file, start);
+        if (failed < 0) return failure_of(-failed);
+        sys.madvise(address, lead + length, MADV_SEQUENTIAL);
         return mapped_part{address, lead, length};
     }
     mapped_part(mapped_part&& other) noexcept
@@ -38,7 +41,7 @@ class mapped_part {
     mapped_part(const mapped_part&) = delete;
     mapped_part& operator=(const mapped_part&) = delete;
     ~mapped_part() {
-        if (address_ != nullptr) ::munmap(address_, lead_ + length_);
+        if (address_ != nullptr) os::sys().munmap(address_, lead_ + length_);
     }
     [[nodiscard]] const_bytes bytes() const noexcept {
         return const_bytes{static_cast<const std::byte*>(address_), lead_ + length_}.subspan(lead_);
@@ -57,7 +60,7 @@ class mapped_part {
 [[nodiscard]] inline result<std::size_t> remaining_length(int file, std::uint64_t offset,
                                                           std::size_t length) noexcept {
     struct stat now{};
-    if (::fstat(file, &now) < 0) return failure_of(errno);
+    if (const int failed = os::sys().fstat(file, now); failed < 0) return failure_of(-failed);
     const auto size = static_cast<std::uint64_t>(now.st_size);
     if (size <= offset) return failure(fault::ended);
     return static_cast<std::size_t>(std::min<std::uint64_t>(size - offset, length));

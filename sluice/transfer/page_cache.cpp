@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,24 +11,11 @@
 #include <cerrno>
 #include <vector>
 
+#include "sluice/base/bytes.hpp"
 #include "sluice/os/fd.hpp"
 
 namespace sluice::transfer {
 namespace {
-
-// As in linux/mman.h since Linux 6.5.
-struct cachestat_range {
-    std::uint64_t offset;
-    std::uint64_t length;
-};
-struct cachestat {
-    std::uint64_t cached;
-    std::uint64_t dirty;
-    std::uint64_t written;
-    std::uint64_t evicted;
-    std::uint64_t lately_evicted;
-};
-constexpr long cachestat_call = 451;
 
 std::uint64_t page_size() noexcept {
     return static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -37,24 +23,25 @@ std::uint64_t page_size() noexcept {
 
 result<std::uint64_t> size_of(int file) noexcept {
     struct stat about{};
-    if (::fstat(file, &about) != 0) return failure_of(errno);
+    if (const int failed = os::sys().fstat(file, about); failed < 0) return failure_of(-failed);
     return static_cast<std::uint64_t>(about.st_size);
 }
 
 result<std::uint64_t> count_mapped(int file, std::uint64_t size) {
     constexpr std::uint64_t piece = std::uint64_t{1} << 30;
+    os::kernel& sys = os::sys();
     const auto page = page_size();
     std::vector<unsigned char> present;
     std::uint64_t pages = 0;
     for (std::uint64_t at = 0; at < size; at += piece) {
         const auto length = std::min(piece, size - at);
-        void* where = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, file, static_cast<off_t>(at));
-        if (where == MAP_FAILED) return failure_of(errno);
+        void* where = nullptr;
+        int failed = sys.mmap(where, nullptr, length, PROT_READ, MAP_SHARED, file, at);
+        if (failed < 0) return failure_of(-failed);
         present.assign((length + page - 1) / page, 0);
-        const int status = ::mincore(where, length, present.data());
-        const int code = errno;
-        ::munmap(where, length);
-        if (status != 0) return failure_of(code);
+        failed = sys.mincore(where, length, present.data());
+        sys.munmap(where, length);
+        if (failed < 0) return failure_of(-failed);
         pages += static_cast<std::uint64_t>(
             std::ranges::count_if(present, [](unsigned char p) { return (p & 1U) != 0; }));
     }
@@ -66,35 +53,38 @@ result<std::uint64_t> count_mapped(int file, std::uint64_t size) {
 result<std::uint64_t> cached_bytes(int file) noexcept {
     const auto size = size_of(file);
     if (!size || *size == 0) return size;
-    const cachestat_range all{.offset = 0, .length = *size};
-    cachestat found{};
-    if (::syscall(cachestat_call, file, &all, &found, 0U) == 0) return found.cached * page_size();
+    const auto cached = os::sys().cached_bytes(file, 0, *size);
+    if (cached >= 0) return static_cast<std::uint64_t>(cached);
     return count_mapped(file, *size);
 }
 
 result<void> make_cold(int file) noexcept {
-    if (::fdatasync(file) != 0 && errno != EINVAL) return failure_of(errno);
-    if (const int code = ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED); code != 0) {
-        return failure_of(code);
-    }
+    os::kernel& sys = os::sys();
+    int failed = sys.fdatasync(file);
+    if (failed < 0 && failed != -EINVAL) return failure_of(-failed);
+    failed = sys.posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    if (failed < 0) return failure_of(-failed);
     return {};
 }
 
 result<void> make_warm(int file) noexcept {
-    std::array<char, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    off_t at = 0;
+    std::array<std::byte, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::uint64_t at = 0;
     for (;;) {
-        const ssize_t got = ::pread(file, buffer.data(), buffer.size(), at);
-        if (got < 0) return failure_of(errno);
+        const ssize_t got = os::sys().pread(file, buffer, at);
+        if (got < 0) return failure_of(static_cast<int>(-got));
         if (got == 0) return {};
-        at += got;
+        at += static_cast<std::uint64_t>(got);
     }
 }
 
 result<void> drop_caches() noexcept {
-    ::sync();
-    const unique_fd file{::open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC)};
-    if (!file || ::write(file.get(), "3", 1) != 1) return failure_of(errno);
+    os::kernel& sys = os::sys();
+    sys.sync();
+    const unique_fd file{sys.openat(AT_FDCWD, "/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC)};
+    if (!file) return failure_of(-file.get());
+    const auto written = sys.write(file.get(), as_bytes("3"));
+    if (written < 0) return failure_of(static_cast<int>(-written));
     return {};
 }
 

@@ -3,10 +3,11 @@
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::transfer {
 
@@ -14,7 +15,7 @@ std::uint64_t reservation::target_for(std::uint64_t end) const noexcept {
     const std::uint64_t left = limits_.most - std::min(limits_.most, end);
     std::uint64_t ahead = std::min({step, left, end - std::min(end, limits_.begin)});
     struct statvfs disk{};
-    if (on_ && ahead > 0 && ::fstatvfs(file_, &disk) == 0) {
+    if (on_ && ahead > 0 && os::sys().fstatvfs(file_, disk) == 0) {
         ahead = std::min(ahead, std::uint64_t{disk.f_bavail} * disk.f_frsize / share);
     }
     return end + ahead;
@@ -26,13 +27,10 @@ result<void> reservation::reserve_to(std::uint64_t end) noexcept {
     }
     int done = 0;
     while (on_) {
-        done = ::fallocate(file_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(covered_),
-                           static_cast<off_t>(end - covered_));
-        if (done == 0 || errno != EINTR) break;
+        done = os::sys().fallocate(file_, FALLOC_FL_KEEP_SIZE, covered_, end - covered_);
+        if (done != -EINTR) break;
     }
-    if (done < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
-        return failure_of(errno);
-    }
+    if (done == -ENOSPC || done == -EDQUOT || done == -EFBIG) return failure_of(-done);
     if (done < 0) on_ = false;
     covered_ = end;
     return {};
@@ -50,7 +48,7 @@ result<void> reservation::cover(std::uint64_t end, bool more) noexcept {
 
 result<void> reservation::finish(std::uint64_t end) noexcept {
     if (covered_ <= end) return {};
-    if (::ftruncate(file_, static_cast<off_t>(end)) < 0) return failure_of(errno);
+    if (const int failed = os::sys().ftruncate(file_, end); failed < 0) return failure_of(-failed);
     return {};
 }
 

@@ -3,9 +3,9 @@
 
 #include <array>
 #include <chrono>
-#include <ctime>
 
 #include "sluice/base/relaxed.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/os/shared_object.hpp"
 
 namespace sluice::transfer {
@@ -23,13 +23,6 @@ constexpr std::uint64_t most_measured = std::uint64_t{2} << 30;
 constexpr std::uint32_t turns_between_looks = 48;
 // A candidate replaces the best one if it costs less than this part of it.
 constexpr double clearly = 0.985;
-
-std::uint64_t thread_cpu_ns() noexcept {
-    timespec now{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
-           static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 }  // namespace
 
@@ -98,7 +91,7 @@ to_socket send_turn::now() noexcept {
         index_ = costs_.next_turn();
         bytes_ = 0;
         begun_ = io::clock::now();
-        cpu_at_begin_ = thread_cpu_ns();
+        cpu_at_begin_ = os::sys().thread_cpu_ns();
         has_turn_ = true;
     }
     return send_candidates[index_];
@@ -110,7 +103,8 @@ void send_turn::add(std::uint64_t bytes) noexcept {
     has_turn_ = false;
     // In a slow turn, other work of the thread would count as the transfers'.
     if (io::clock::now() - begun_ > longest_turn) return;
-    costs_.add(index_, bytes_, thread_cpu_ns() - cpu_at_begin_);
+    const auto cpu_ns = os::sys().thread_cpu_ns() - cpu_at_begin_;
+    costs_.add(index_, bytes_, static_cast<std::uint64_t>(cpu_ns));
 }
 
 }  // namespace sluice::transfer

@@ -72,7 +72,7 @@ class send_turn {
     std::size_t index_ = 0;
     bool has_turn_ = false;
     std::uint64_t bytes_ = 0;
-    std::uint64_t cpu_at_begin_ = 0;
+    std::int64_t cpu_at_begin_ = 0;
     io::time_point begun_{};
 };
 [[nodiscard]] send_turn& send_turn_of_thread(peer_kind kind) noexcept;

@@ -12,8 +12,6 @@
 #include <optional>
 #include <utility>
 
-#include "sluice/os/mapping.hpp"
-#include "sluice/os/pipe.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
@@ -23,6 +21,9 @@
 #include "sluice/io/ops/sendfile.hpp"
 #include "sluice/io/ops/splice.hpp"
 #include "sluice/net/congestion.hpp"
+#include "sluice/os/kernel.hpp"
+#include "sluice/os/mapping.hpp"
+#include "sluice/os/pipe.hpp"
 #include "sluice/transfer/at_most.hpp"
 #include "sluice/transfer/mapped_part.hpp"
 #include "sluice/transfer/non_blocking.hpp"
@@ -57,7 +58,9 @@ class cork {
     ~cork() { set(0); }
 
  private:
-    void set(int on) noexcept { ::setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &on, sizeof on); }
+    void set(int on) noexcept {
+        os::sys().setsockopt(socket_, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+    }
     int socket_;
 };
 
@@ -178,9 +181,8 @@ coro::task<outcome> wait_for_notifications(net::connection& to, std::uint32_t& p
 /// acknowledged them. On loopback the kernel copies after all, so nothing is gained there.
 coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& counter) {
     const int on = 1;
-    if (::setsockopt(to.fd(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) < 0) {
-        co_return failure_of(errno);
-    }
+    const int failed = os::sys().setsockopt(to.fd(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on);
+    if (failed < 0) co_return failure_of(-failed);
     while (part.length > 0) {
         const std::size_t length = at_most(part.length, send_window);
         auto mapped = mapped_part::create(part.file, part.offset, length);

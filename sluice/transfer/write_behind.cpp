@@ -5,16 +5,17 @@
 
 #include <cerrno>
 
+#include "sluice/os/kernel.hpp"
+
 namespace sluice::transfer {
 namespace {
 
 result<void> sync_range(int file, std::uint64_t from, std::uint64_t to, unsigned how) noexcept {
     int done = 0;
     do {
-        done =
-            ::sync_file_range(file, static_cast<off_t>(from), static_cast<off_t>(to - from), how);
-    } while (done < 0 && errno == EINTR);
-    if (done < 0) return failure_of(errno);
+        done = os::sys().sync_file_range(file, from, to - from, how);
+    } while (done == -EINTR);
+    if (done < 0) return failure_of(-done);
     return {};
 }
 

@@ -3,27 +3,23 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 
 namespace sluice::files {
 
-result<unique_fd> open_beneath(int directory, const char* path, std::uint64_t flags) noexcept {
-    open_how how{};
-    how.flags = flags | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+result<unique_fd> open_beneath(int directory, const char* path, int flags) noexcept {
+    constexpr auto resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     // EAGAIN: a directory of the path was renamed, and the kernel cannot tell whether the path
     // stays below.
     constexpr int tries = 100;
+    int fd = -1;
     for (int i = 0; i < tries; ++i) {
-        const auto fd = ::syscall(SYS_openat2, directory, path, &how, sizeof how);
-        if (fd >= 0) return unique_fd{static_cast<int>(fd)};
-        if (errno != EAGAIN && errno != EINTR) break;
+        fd = os::sys().openat2(directory, path, flags | O_CLOEXEC, 0, resolve);
+        if (fd >= 0) return unique_fd{fd};
+        if (fd != -EAGAIN && fd != -EINTR) break;
     }
-    return failure_of(errno);
+    return failure_of(-fd);
 }
 
 result<unique_fd> open_folder(int directory, const char* path) noexcept {
@@ -32,12 +28,13 @@ result<unique_fd> open_folder(int directory, const char* path) noexcept {
 
 result<struct stat> look_at(int folder, const char* name) noexcept {
     struct stat found{};
-    if (::fstatat(folder, name, &found, AT_SYMLINK_NOFOLLOW) < 0) return failure_of(errno);
+    const int failed = os::sys().fstatat(folder, name, found, AT_SYMLINK_NOFOLLOW);
+    if (failed < 0) return failure_of(-failed);
     return found;
 }
 
 result<void> sync_file(int file) noexcept {
-    if (::fsync(file) < 0) return failure_of(errno);
+    if (const int failed = os::sys().fsync(file); failed < 0) return failure_of(-failed);
     return {};
 }
 
@@ -45,15 +42,9 @@ result<void> lock_file(int file) noexcept {
     struct flock whole{};
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
-    if (::fcntl(file, F_OFD_SETLK, &whole) == 0) return {};
-    return failure_of(errno == EAGAIN || errno == EACCES ? EBUSY : errno);
-}
-
-result<directory_reader> read_directory(unique_fd directory) {
-    directory_reader reader{::fdopendir(directory.get())};
-    if (!reader) return failure_of(errno);
-    static_cast<void>(directory.release());
-    return reader;
+    const int failed = os::sys().fcntl_lock(file, F_OFD_SETLK, whole);
+    if (failed == 0) return {};
+    return failure_of(failed == -EAGAIN || failed == -EACCES ? EBUSY : -failed);
 }
 
 result<void> may_be_replaced(const struct stat& there) noexcept {

@@ -1,21 +1,18 @@
 // Opens files below a directory without following symbolic links, and related calls.
 #pragma once
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include <cstdint>
-#include <memory>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::files {
 
 /// Opens `path` below `directory` (openat2(2): RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS); `flags` as of
 /// open(2). Crosses mount points. Errno of openat2(2).
-[[nodiscard]] result<unique_fd> open_beneath(int directory, const char* path,
-                                             std::uint64_t flags) noexcept;
+[[nodiscard]] result<unique_fd> open_beneath(int directory, const char* path, int flags) noexcept;
 /// The same, for reading a directory.
 [[nodiscard]] result<unique_fd> open_folder(int directory, const char* path) noexcept;
 
@@ -28,14 +25,6 @@ namespace sluice::files {
 /// Locks a whole file for writing, against other processes and other open file descriptions of this
 /// one (fcntl(2), F_OFD_SETLK). EBUSY where it is locked.
 [[nodiscard]] result<void> lock_file(int file) noexcept;
-
-struct directory_closer {
-    void operator()(DIR* d) const noexcept { ::closedir(d); }
-};
-using directory_reader = std::unique_ptr<DIR, directory_closer>;
-
-/// Opens a reader of the entries of `directory`, which it takes. Errno of fdopendir(3).
-[[nodiscard]] result<directory_reader> read_directory(unique_fd directory);
 
 /// Whether a file may replace `there`: EISDIR for a directory, EINVAL for anything else that is no
 /// regular file.

@@ -3,16 +3,15 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <new>
 #include <utility>
 
 #include "sluice/files/digest.hpp"
-#include "sluice/os/thread.hpp"
 
 namespace sluice::files {
 namespace {
@@ -29,15 +28,15 @@ digest_queue::~digest_queue() {
         const std::lock_guard lock{mutex_};
         wakeup_.notify_all();
     }
-    if (worker_) worker_->join();
+    worker_.join();
 }
 
 void digest_queue::add(int file) noexcept try {
-    unique_fd copy{::fcntl(file, F_DUPFD_CLOEXEC, 0)};
+    unique_fd copy{os::sys().fcntl(file, F_DUPFD_CLOEXEC, 0)};
     if (!copy) return;
     const std::lock_guard lock{mutex_};
     if (files_.size() >= max_queued) return;
-    if (!worker_ && !os::start_thread(worker_, [this] { work(); })) return;
+    if (!worker_.started() && !worker_.start([this]() noexcept { work(); })) return;
     files_.push_back(std::move(copy));
     wakeup_.notify_one();
 } catch (const std::bad_alloc&) {
@@ -60,7 +59,7 @@ void digest_queue::work() noexcept {
 
 void digest_queue::keep_digest_of(int file) const noexcept try {
     struct stat before{};
-    if (::fstat(file, &before) < 0) return;
+    if (os::sys().fstat(file, before) < 0) return;
     running_digest digest;
     for (const auto size = static_cast<std::uint64_t>(before.st_size); digest.place() < size;) {
         const auto at = digest.place();

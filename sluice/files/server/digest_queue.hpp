@@ -2,13 +2,11 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
-#include <optional>
-#include <thread>
 
 #include "sluice/os/fd.hpp"
+#include "sluice/os/mutex.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::files {
 
@@ -29,11 +27,11 @@ class digest_queue {
     /// Does nothing without memory.
     void keep_digest_of(int file) const noexcept;
 
-    std::mutex mutex_;
-    std::condition_variable wakeup_;
+    os::mutex mutex_;
+    os::condition wakeup_;
     std::deque<unique_fd> files_;
     std::atomic<bool> stopping_ = false;
-    std::optional<std::thread> worker_;  // started by the first add(), never by fork(2)
+    os::thread worker_;  // started by the first add(), never by fork(2)
 };
 
 }  // namespace sluice::files

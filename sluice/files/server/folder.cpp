@@ -2,12 +2,12 @@
 #include "sluice/files/server/folder.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <string_view>
 #include <utility>
 
 #include "sluice/files/server/beneath.hpp"
 #include "sluice/files/server/path.hpp"
+#include "sluice/os/directory_reader.hpp"
 
 namespace sluice::files {
 namespace {
@@ -67,15 +67,13 @@ void put_in_order(folder_contents& what) {
 }
 
 result<folder_contents> read_folder(unique_fd folder, std::size_t most) {
-    const auto reader = read_directory(std::move(folder));
-    if (!reader) return failure(reader.error());
+    os::directory_reader reader{std::move(folder)};
     folder_contents found;
     for (;;) {
-        errno = 0;
-        const dirent* entry = ::readdir(reader->get());
-        if (entry == nullptr && errno != 0) return failure_of(errno);
-        if (entry == nullptr) break;
-        const std::string_view name{entry->d_name};
+        const auto entry = reader.next();
+        if (!entry) return failure(entry.error());
+        if (*entry == nullptr) break;
+        const std::string_view name{(*entry)->d_name};
         if (name.starts_with('.')) continue;
         if (!why_no_file_name(name).empty()) {
             ++found.unlisted;
@@ -85,7 +83,7 @@ result<folder_contents> read_folder(unique_fd folder, std::size_t most) {
             ++found.omitted;
             continue;
         }
-        const auto there = look_at(::dirfd(reader->get()), entry->d_name);
+        const auto there = look_at(reader.fd(), (*entry)->d_name);
         if (!there) continue;
         const bool is_folder = S_ISDIR(there->st_mode);
         if (!is_folder && !S_ISREG(there->st_mode)) continue;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::files {
 
@@ -47,7 +47,7 @@ struct folder_contents {
 };
 
 /// Reads up to `most` entries of the directory. Blocks: milliseconds per thousand entries. Errno of
-/// readdir(3).
+/// getdents64(2).
 [[nodiscard]] result<folder_contents> read_folder(unique_fd folder, std::size_t most);
 /// Sorts the entries, and counts and hashes them.
 void put_in_order(folder_contents& what);

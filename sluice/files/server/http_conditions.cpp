@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 
 #include "sluice/http/date.hpp"
 #include "sluice/http/entity_tag.hpp"
+#include "sluice/os/clock.hpp"
 
 namespace sluice::files {
 namespace {
@@ -90,9 +90,7 @@ std::chrono::sys_seconds last_modified(const struct stat& file) noexcept {
 }
 
 std::chrono::sys_seconds wall_clock() noexcept {
-    timespec t{};
-    ::clock_gettime(CLOCK_REALTIME_COARSE, &t);
-    return std::chrono::sys_seconds{std::chrono::seconds{t.tv_sec}};
+    return std::chrono::floor<std::chrono::seconds>(os::wall_clock_now());
 }
 
 }  // namespace sluice::files

@@ -38,7 +38,7 @@ void add_entity_tag(reply_text& to, const struct stat& file) noexcept;
 /// section 8.8.2.1).
 [[nodiscard]] std::chrono::sys_seconds last_modified(const struct stat& file) noexcept;
 
-/// The wall clock, at most one kernel tick old (clock_gettime(2), CLOCK_REALTIME_COARSE).
+/// The wall clock.
 [[nodiscard]] std::chrono::sys_seconds wall_clock() noexcept;
 
 }  // namespace sluice::files

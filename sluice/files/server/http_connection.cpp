@@ -15,6 +15,7 @@
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/ops/recv_now.hpp"
 #include "sluice/net/lingering_close.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::files {
 namespace {
@@ -148,9 +149,9 @@ coro::task<result<void>> http_connection::await_bytes(io::time_point until) {
 }
 
 bool http_connection::has_ended() noexcept {
-    char byte = 0;
-    const auto n = ::recv(client_.peer().fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    std::byte byte{};
+    const auto n = os::sys().recv(client_.peer().fd(), {&byte, 1}, MSG_PEEK | MSG_DONTWAIT);
+    return n <= 0 && n != -EAGAIN && n != -EINTR;
 }
 
 coro::task<bool> http_connection::flush(bool more) {

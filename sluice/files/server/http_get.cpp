@@ -1,7 +1,6 @@
 // Implements GET and HEAD of files, byte ranges of files, and directories.
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -229,12 +228,12 @@ class file_answer {
 
     void copy(http::byte_part part) {
         while (part.length > 0) {
-            const auto n = ::pread(found_.file.get(), x_.out().space().data(), part.length,
-                                   static_cast<off_t>(part.offset));
-            if (n < 0 && errno == EINTR) continue;
+            const auto memory = std::as_writable_bytes(x_.out().space()).first(part.length);
+            const auto n = os::sys().pread(found_.file.get(), memory, part.offset);
+            if (n == -EINTR) continue;
             if (n <= 0) {
                 if (n < 0) {
-                    report_read_error(0, error::system(errno));
+                    report_read_error(0, error::system(static_cast<int>(-n)));
                 } else {
                     x_.service().counting().cut_files.fetch_add(1, relaxed);
                 }

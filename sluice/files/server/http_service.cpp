@@ -7,8 +7,9 @@
 #include <memory>
 #include <utility>
 
-#include "sluice/os/shared_object.hpp"
 #include "sluice/files/server/http_exchange.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/send_choice.hpp"
 
 namespace sluice::files {
@@ -34,7 +35,7 @@ model::service http_service::service() {
     auto last = std::make_shared<shared_object<std::atomic<std::int64_t>>>();
     return [this, last](model::session& client) {
         if (client.engine().blocks()) {
-            const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+            const auto now = std::chrono::system_clock::to_time_t(os::wall_clock_now());
             if ((*last)->exchange(now) != now) store_.partials().expire();
         }
         const auto number = counters_->clients.fetch_add(1, std::memory_order_relaxed) + 1;

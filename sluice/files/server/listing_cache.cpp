@@ -5,13 +5,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <mutex>
 #include <utility>
 
 namespace sluice::files {
 namespace {
 
 using namespace std::chrono_literals;
-using std::chrono::steady_clock;
 
 constexpr auto longest_age = 2s;
 // The kernel's clock for files goes in steps of up to 10 ms (CONFIG_HZ): the times of a directory
@@ -19,7 +20,7 @@ constexpr auto longest_age = 2s;
 constexpr auto clock_step = 20ms;
 
 bool is_settled(const folder_version& v) noexcept {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto now = os::wall_clock_now().time_since_epoch();
     const std::chrono::nanoseconds last{std::max(v.modified, v.changed)};
     return now - last > clock_step;
 }
@@ -75,13 +76,14 @@ result<std::shared_ptr<const folder_contents>> listing_cache::get(std::string_vi
     const auto mine = slot_for(path);
     const std::lock_guard lock{mine->reading};
     struct stat now{};
-    if (::fstat(folder->get(), &now) < 0) return failure_of(errno);
+    const int failed = os::sys().fstat(folder->get(), now);
+    if (failed < 0) return failure_of(-failed);
     const auto version = folder_version::of(now);
-    const bool fresh = mine->holds && version == mine->version &&
-                       steady_clock::now() - mine->read_at < longest_age;
+    const bool fresh =
+        mine->holds && version == mine->version && os::clock::now() - mine->read_at < longest_age;
     if (fresh) return mine->holds;
     const auto before = std::exchange(mine->holds, {});
-    const auto began = steady_clock::now();
+    const auto began = os::clock::now();
     const bool settled = is_settled(version);
     auto found = read_folder(std::move(*folder), limits_.entries);
     if (!found) return failure(found.error());

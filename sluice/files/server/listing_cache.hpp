@@ -2,18 +2,18 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "sluice/base/result.hpp"
 #include "sluice/files/server/folder.hpp"
 #include "sluice/files/server/store.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::files {
 
@@ -40,9 +40,9 @@ class listing_cache {
     using contents = std::shared_ptr<const folder_contents>;
     struct slot {
         std::string path;
-        std::mutex reading;
+        os::mutex reading;
         folder_version version;
-        std::chrono::steady_clock::time_point read_at;
+        os::clock::time_point read_at;
         contents holds;
     };
     static constexpr std::size_t most_slots = 64;
@@ -55,7 +55,7 @@ class listing_cache {
     limits limits_;
     std::shared_ptr<std::atomic<std::size_t>> memory_ =
         std::make_shared<std::atomic<std::size_t>>(0);
-    std::mutex mutex_;
+    os::mutex mutex_;
     std::list<std::shared_ptr<slot>> slots_;  // most recently used first
 };
 

@@ -1,14 +1,12 @@
 // Implements media types in an extended attribute, with a cache of files that have none.
 #include "sluice/files/server/media_type.hpp"
 
-#include <sys/xattr.h>
-
-#include <cerrno>
 #include <cstddef>
 
-#include "sluice/os/mapping.hpp"
 #include "sluice/http/content_type.hpp"
 #include "sluice/http/text.hpp"
+#include "sluice/os/kernel.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::files {
 namespace {
@@ -41,8 +39,8 @@ bool matches(const untyped_file& known, const struct stat& now) noexcept {
 }  // namespace
 
 result<void> keep_media_type(int file, std::string_view type) noexcept {
-    if (::fsetxattr(file, type_attribute, type.data(), type.size(), 0) < 0)
-        return failure_of(errno);
+    const int failed = os::sys().fsetxattr(file, type_attribute, type.data(), type.size());
+    if (failed < 0) return failure_of(-failed);
     return {};
 }
 
@@ -51,7 +49,7 @@ std::string_view media_type_of(int file, const struct stat& now, std::string_vie
     untyped_file* const entry = untyped_slot_for(now);
     if (entry == nullptr || !matches(*entry, now)) {
         buffer.resize(http::longest_media_type);
-        const auto length = ::fgetxattr(file, type_attribute, buffer.data(), buffer.size());
+        const auto length = os::sys().fgetxattr(file, type_attribute, buffer.data(), buffer.size());
         buffer.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
         // Other programs write it, too: only a valid type goes into a response.
         if (http::is_media_type(buffer)) return buffer;

@@ -5,11 +5,12 @@
 
 #include <cerrno>
 #include <chrono>
-#include <shared_mutex>
-#include <thread>
+#include <ctime>
 #include <utility>
 
 #include "sluice/base/result.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/shared_mutex.hpp"
 
 namespace sluice::files {
 
@@ -18,7 +19,7 @@ namespace sluice::files {
 /// no such locks.
 class name_lock {
  public:
-    name_lock(std::shared_mutex& names, bool exclusive) noexcept
+    name_lock(os::shared_mutex& names, bool exclusive) noexcept
         : names_{names}, exclusive_{exclusive} {}
     name_lock(const name_lock&) = delete;
     name_lock& operator=(const name_lock&) = delete;
@@ -27,13 +28,15 @@ class name_lock {
     /// `folder` is an open file description of the caller's own, and stays open. EAGAIN where the
     /// lock is held, EBUSY where it is held for 5 s although the caller `may_wait`.
     [[nodiscard]] result<void> take(int folder, bool may_wait) noexcept {
-        const auto until = std::chrono::steady_clock::now() + longest_wait;
-        while (::flock(folder, (exclusive_ ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
-            if (errno == EINTR) continue;
-            if (errno != EWOULDBLOCK) break;
+        os::kernel& sys = os::sys();
+        const auto until = os::clock::now() + longest_wait;
+        for (;;) {
+            const int failed = sys.flock(folder, (exclusive_ ? LOCK_EX : LOCK_SH) | LOCK_NB);
+            if (failed == -EINTR) continue;
+            if (failed != -EWOULDBLOCK) break;
             if (!may_wait) return failure_of(EAGAIN);
-            if (std::chrono::steady_clock::now() >= until) return failure_of(EBUSY);
-            std::this_thread::sleep_for(pause);
+            if (os::clock::now() >= until) return failure_of(EBUSY);
+            sys.ppoll({}, &pause);
         }
         folder_ = folder;
         // Its holders make a few system calls that do not wait.
@@ -51,14 +54,14 @@ class name_lock {
         } else {
             names_.unlock_shared();
         }
-        ::flock(std::exchange(folder_, -1), LOCK_UN);
+        os::sys().flock(std::exchange(folder_, -1), LOCK_UN);
     }
 
  private:
     static constexpr auto longest_wait = std::chrono::seconds{5};
-    static constexpr auto pause = std::chrono::milliseconds{1};
+    static constexpr timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
 
-    std::shared_mutex& names_;
+    os::shared_mutex& names_;
     bool exclusive_;
     int folder_ = -1;
 };

@@ -9,9 +9,9 @@
 #include <chrono>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/net/lingering_close.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/transfer/send_choice.hpp"
 
 namespace sluice::files {
@@ -23,10 +23,12 @@ struct opened {
 };
 
 result<opened> open_file(const std::string& path) {
-    unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-    if (!file) return failure_of(errno);
+    unique_fd file{
+        os::sys().openat(AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+    if (!file) return failure_of(-file.get());
     struct stat found{};
-    if (::fstat(file.get(), &found) < 0) return failure_of(errno);
+    const int failed = os::sys().fstat(file.get(), found);
+    if (failed < 0) return failure_of(-failed);
     if (S_ISDIR(found.st_mode)) return failure_of(EISDIR);
     if (!S_ISREG(found.st_mode)) return failure_of(EINVAL);
     return opened{.file = std::move(file), .size = static_cast<std::uint64_t>(found.st_size)};

@@ -6,19 +6,20 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
+#include <ctime>
+#include <span>
 #include <utility>
 
 #include "sluice/base/relaxed.hpp"
 #include "sluice/files/server/beneath.hpp"
-#include "sluice/os/thread.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/directory_reader.hpp"
 
 namespace sluice::files {
 namespace {
@@ -28,26 +29,26 @@ constexpr const char* part_attribute = "user.sluice.part";
 constexpr mode_t mode_of_parts = 0666;
 
 std::int64_t now() noexcept {
-    return std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    return std::chrono::system_clock::to_time_t(os::wall_clock_now());
 }
 
 unique_fd open_part(int top, const char* name, int flags) noexcept {
-    return unique_fd{
-        ::openat(top, name, flags | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode_of_parts)};
+    return unique_fd{os::sys().openat(
+        top, name, flags | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode_of_parts)};
 }
 
 bool is_locked(int file) noexcept {
     struct flock whole{};
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
-    return ::fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    return os::sys().fcntl_lock(file, F_OFD_GETLK, whole) == 0 && whole.l_type != F_UNLCK;
 }
 
 /// The attribute is `TOTAL PATH`.
 void read_description(int file, part_info& into) {
     constexpr std::size_t longest = 4200;
     std::string text(longest, '\0');
-    const auto length = ::fgetxattr(file, part_attribute, text.data(), text.size());
+    const auto length = os::sys().fgetxattr(file, part_attribute, text.data(), text.size());
     if (length <= 0) return;
     text.resize(static_cast<std::size_t>(length));
     const auto blank = text.find(' ');
@@ -79,16 +80,17 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
     const std::string name = name_of(id);
     for (;;) {
         unique_fd file = open_part(top, name.c_str(), 0);
-        if (!file && errno == ENOENT) {
+        if (file.get() == -ENOENT) {
             if (is_full()) evict_oldest(top);
             file = open_part(top, name.c_str(), O_CREAT | O_EXCL);
-            if (!file && errno == EEXIST) continue;
+            if (file.get() == -EEXIST) continue;
             if (file) counters_->waiting.fetch_add(1, relaxed);
         }
-        if (!file) return failure_of(errno);
+        if (!file) return failure_of(-file.get());
         if (auto locked = lock_file(file.get()); !locked) return failure(locked.error());
         struct stat ours{};
-        if (::fstat(file.get(), &ours) < 0) return failure_of(errno);
+        const int failed = os::sys().fstat(file.get(), ours);
+        if (failed < 0) return failure_of(-failed);
         // The last holder of the lock may have finished the part: then the name is of another file.
         const auto there = look_at(top, name.c_str());
         if (there && there->st_ino == ours.st_ino) return file;
@@ -103,11 +105,11 @@ void parts::make_room(const volume& on, std::string_view id) {
 void parts::describe(int file, std::string_view path, std::uint64_t total) noexcept {
     const std::string text = fmt::format("{} {}", total, path);
     // A failure is ignored: without it the part is listed by its id alone.
-    static_cast<void>(::fsetxattr(file, part_attribute, text.data(), text.size(), 0));
+    static_cast<void>(os::sys().fsetxattr(file, part_attribute, text.data(), text.size()));
 }
 
 void parts::forget_description(int file) noexcept {
-    static_cast<void>(::fremovexattr(file, part_attribute));
+    static_cast<void>(os::sys().fremovexattr(file, part_attribute));
 }
 
 void parts::ended() noexcept {
@@ -121,9 +123,8 @@ std::vector<parts::waiting_part> parts::list_waiting(int top) {
     std::vector<waiting_part> found;
     auto copy = open_folder(top, ".");
     if (!copy) return found;
-    const auto reader = read_directory(std::move(*copy));
-    if (!reader) return found;
-    while (const dirent* entry = ::readdir(reader->get())) {
+    os::directory_reader reader{std::move(*copy)};
+    while (const dirent64* entry = reader.next().value_or(nullptr)) {
         if (!std::string_view{entry->d_name}.starts_with(prefix)) continue;
         const auto there = look_at(top, entry->d_name);
         if (!there || !S_ISREG(there->st_mode)) continue;
@@ -134,18 +135,19 @@ std::vector<parts::waiting_part> parts::list_waiting(int top) {
 
 bool parts::try_remove(int top, const std::string& name, std::optional<std::chrono::seconds> age) {
     const unique_fd file = open_part(top, name.c_str(), 0);
-    if (!file) return errno == ENOENT;
+    if (!file) return file.get() == -ENOENT;
     if (!lock_file(file.get())) return false;
+    os::kernel& sys = os::sys();
     struct stat ours{};
     const auto there = look_at(top, name.c_str());
-    if (::fstat(file.get(), &ours) < 0 || !there || there->st_ino != ours.st_ino) return true;
+    if (sys.fstat(file.get(), ours) < 0 || !there || there->st_ino != ours.st_ino) return true;
     // The part may have been resumed since it was found.
     if (age && now() - ours.st_mtim.tv_sec < age->count()) return false;
     // Frees the space at once, also where a process forked now has the file open for long.
-    static_cast<void>(::ftruncate(file.get(), 0));
+    static_cast<void>(sys.ftruncate(file.get(), 0));
     quota_.remove(size_of(ours));
     ended();
-    return ::unlinkat(top, name.c_str(), 0) == 0;
+    return sys.unlinkat(top, name.c_str(), 0) == 0;
 }
 
 void parts::evict_oldest(int top) {
@@ -181,13 +183,14 @@ void parts::expire() {
 }
 
 std::vector<part_info> parts::list() const {
+    os::kernel& sys = os::sys();
     std::vector<part_info> found;
     for (const auto& top : volumes_.tops(path_)) {
         for (const auto& each : list_waiting(top.get())) {
-            const unique_fd file{::openat(top.get(), each.name.c_str(),
-                                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+            const unique_fd file{sys.openat(top.get(), each.name.c_str(),
+                                            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
             struct stat there{};
-            if (!file || ::fstat(file.get(), &there) < 0) continue;
+            if (!file || sys.fstat(file.get(), there) < 0) continue;
             part_info info{
                 .id = each.name.substr(prefix.size()),
                 .path = {},
@@ -216,20 +219,23 @@ result<void> parts::remove(std::string_view id) {
 }
 
 part_sweeper::part_sweeper(parts& of, std::chrono::milliseconds every) noexcept
-    : stop_{::eventfd(0, EFD_CLOEXEC)} {
+    : stop_{os::sys().eventfd(0, EFD_CLOEXEC)} {
     if (!stop_) return;
-    static_cast<void>(os::start_thread(thread_, [&of, every, stop = stop_.get()] {
+    static_cast<void>(thread_.start([&of, every, stop = stop_.get()]() noexcept {
         os::set_idle_priority();
         pollfd stop_event{.fd = stop, .events = POLLIN, .revents = 0};
-        while (::poll(&stop_event, 1, static_cast<int>(every.count())) == 0) of.expire();
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(every);
+        const timespec pause{.tv_sec = seconds.count(),
+                             .tv_nsec = std::chrono::nanoseconds{every - seconds}.count()};
+        while (os::sys().ppoll({&stop_event, 1}, &pause) == 0) of.expire();
     }));
 }
 
 part_sweeper::~part_sweeper() {
-    if (!thread_) return;
+    if (!thread_.started()) return;
     const std::uint64_t increment = 1;
-    static_cast<void>(::write(stop_.get(), &increment, sizeof increment) == sizeof increment);
-    thread_->join();
+    static_cast<void>(os::sys().write(stop_.get(), std::as_bytes(std::span{&increment, 1})));
+    thread_.join();
 }
 
 }  // namespace sluice::files

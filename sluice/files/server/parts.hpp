@@ -9,14 +9,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
-#include "sluice/os/shared_object.hpp"
 #include "sluice/files/server/quota.hpp"
 #include "sluice/files/server/volume.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/shared_object.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::files {
 
@@ -103,7 +103,7 @@ class part_sweeper {
 
  private:
     unique_fd stop_;  // eventfd(2)
-    std::optional<std::thread> thread_;
+    os::thread thread_;
 };
 
 }  // namespace sluice::files

@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +20,7 @@
 #include "sluice/files/server/name_lock.hpp"
 #include "sluice/files/server/path.hpp"
 #include "sluice/files/server/store.hpp"
+#include "sluice/os/clock.hpp"
 
 namespace sluice::files {
 
@@ -55,8 +55,8 @@ void pending_file::stop() noexcept {
     } else if (!committed_) {
         // Frees the space on the disk at once: a thread that computes the digest may have the file
         // open for a moment yet.
-        static_cast<void>(::ftruncate(file_.get(), 0));
-        if (!hidden_.empty()) ::unlinkat(hidden_in(), hidden_.c_str(), 0);
+        static_cast<void>(os::sys().ftruncate(file_.get(), 0));
+        if (!hidden_.empty()) os::sys().unlinkat(hidden_in(), hidden_.c_str(), 0);
         if (is_part_) owner_->parts_->ended();
         owner_->quota_->remove(counted_);
     }
@@ -68,20 +68,21 @@ void pending_file::stop() noexcept {
 /// Gives back reserved space that was not written; written bytes stay counted. The file keeps the
 /// time of its last byte, by which it expires: ftruncate(2) sets it also where the size stays.
 void pending_file::close_partial() noexcept {
+    os::kernel& sys = os::sys();
     struct stat held{};
-    const bool known = ::fstat(file_.get(), &held) == 0;
+    const bool known = sys.fstat(file_.get(), held) == 0;
     const std::uint64_t now = known ? size_of(held) : 0;
-    if (known && ::ftruncate(file_.get(), held.st_size) == 0) {
+    if (known && sys.ftruncate(file_.get(), now) == 0) {
         const std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
                                             held.st_mtim};
-        static_cast<void>(::futimens(file_.get(), times.data()));
+        static_cast<void>(sys.futimens(file_.get(), times));
     }
     claimed_.settle(now > counted_ ? now - counted_ : 0);
 }
 
 std::uint64_t pending_file::size() const noexcept {
     struct stat now{};
-    return ::fstat(file_.get(), &now) < 0 ? 0 : size_of(now);
+    return os::sys().fstat(file_.get(), now) < 0 ? 0 : size_of(now);
 }
 
 result<void> pending_file::can_hold(std::uint64_t bytes) const noexcept {
@@ -90,8 +91,9 @@ result<void> pending_file::can_hold(std::uint64_t bytes) const noexcept {
     if (quota.is_limited() && new_bytes > quota.limit() - std::min(quota.limit(), quota.taken())) {
         return failure_of(EDQUOT);
     }
+    os::kernel& sys = os::sys();
     rlimit largest{};
-    if (::getrlimit(RLIMIT_FSIZE, &largest) == 0 && bytes > largest.rlim_cur) {
+    if (sys.getrlimit(RLIMIT_FSIZE, largest) == 0 && bytes > largest.rlim_cur) {
         return failure_of(EFBIG);
     }
     if (bytes > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
@@ -100,8 +102,8 @@ result<void> pending_file::can_hold(std::uint64_t bytes) const noexcept {
     struct statvfs disk{};
     struct stat now{};
     // Some file systems do not report their size.
-    if (::fstatvfs(file_.get(), &disk) < 0 || disk.f_blocks == 0) return {};
-    if (::fstat(file_.get(), &now) < 0) return {};
+    if (sys.fstatvfs(file_.get(), disk) < 0 || disk.f_blocks == 0) return {};
+    if (sys.fstat(file_.get(), now) < 0) return {};
     const std::uint64_t held = size_of(now);
     // Blocks reserved for root count, for the process may be root.
     const std::uint64_t free = std::uint64_t{disk.f_bfree} * disk.f_frsize;
@@ -125,7 +127,9 @@ transfer::reservation pending_file::room_from(std::uint64_t begin,
 }
 
 result<void> pending_file::write_out() noexcept {
-    if (owner_->options_.sync && ::fdatasync(file_.get()) < 0) return failure_of(errno);
+    if (!owner_->options_.sync) return {};
+    const int failed = os::sys().fdatasync(file_.get());
+    if (failed < 0) return failure_of(-failed);
     return {};
 }
 
@@ -133,7 +137,7 @@ result<void> pending_file::finish_file(const std::optional<http::sha256_value>& 
     if (is_part_) parts::forget_description(file_.get());
     if (digest) {
         struct stat now{};
-        if (::fstat(file_.get(), &now) == 0) keep_digest(file_.get(), now, *digest);
+        if (os::sys().fstat(file_.get(), now) == 0) keep_digest(file_.get(), now, *digest);
     }
     if (owner_->options_.sync) return sync_file(file_.get());
     return {};
@@ -179,8 +183,8 @@ result<void> pending_file::give_hidden_name(int folder) {
     const auto how = volume_->can.links_unnamed;
     auto linked = link_unnamed(how, file_.get(), volume_->top.get(), name.c_str());
     if (!linked && linked.error().is(EACCES)) {
-        hidden_folder_.reset(::fcntl(folder, F_DUPFD_CLOEXEC, 0));
-        if (!hidden_folder_) return failure_of(errno);
+        hidden_folder_.reset(os::sys().fcntl(folder, F_DUPFD_CLOEXEC));
+        if (!hidden_folder_) return failure_of(-hidden_folder_.get());
         linked = link_unnamed(how, file_.get(), folder, name.c_str());
     }
     if (linked) hidden_ = std::move(name);
@@ -195,8 +199,9 @@ result<void> pending_file::replace(int folder, const char* name, bool only_free)
     if (only_free) {
         auto named = rename_if_free(volume_->can, hidden_in(), hidden_.c_str(), folder, name);
         if (!named) return named;
-    } else if (::renameat(hidden_in(), hidden_.c_str(), folder, name) < 0) {
-        return failure_of(errno);
+    } else {
+        const int failed = os::sys().renameat2(hidden_in(), hidden_.c_str(), folder, name, 0);
+        if (failed < 0) return failure_of(-failed);
     }
     hidden_.clear();
     return {};
@@ -220,7 +225,7 @@ result<bool> pending_file::keep(std::string_view path, const commit_rule& rule) 
 }
 
 result<std::string> pending_file::keep_under_new_name() {
-    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    const auto now = std::chrono::system_clock::to_time_t(os::wall_clock_now());
     for (unsigned number = 1;; ++number) {
         std::string name = fmt::format("upload-{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(now), number);
         auto kept = keep(name, {.only_new = true});

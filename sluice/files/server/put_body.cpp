@@ -2,15 +2,14 @@
 #include "sluice/files/server/put_body.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "sluice/base/bytes.hpp"
 #include "sluice/files/server/pace.hpp"
 #include "sluice/io/ops/file.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/wire/size.hpp"
 
 namespace sluice::files {
@@ -119,9 +118,8 @@ coro::task<result<bool>> put_body::move_chunk() {
 
 result<void> put_body::end_chunks() {
     // Gives back the space that was reserved beyond the end.
-    if (::ftruncate(file_.fd(), static_cast<off_t>(chunks_->given())) < 0) {
-        return failure_of(errno);
-    }
+    const int failed = os::sys().ftruncate(file_.fd(), chunks_->given());
+    if (failed < 0) return failure_of(-failed);
     auto& fields = of_.mutable_fields();
     for (const auto& [value, into] : {std::pair{&chunks_->repr_digest(), &fields.promised},
                                       std::pair{&chunks_->content_digest(), &fields.content}}) {

@@ -16,6 +16,7 @@
 #include "sluice/files/server/put_upload.hpp"
 #include "sluice/http/content_type.hpp"
 #include "sluice/http/percent.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::files {
 namespace {
@@ -61,7 +62,8 @@ result<commit_result> commit_file(put_upload& put, put_body& body, bool wanted) 
     const auto replaced = file.keep(put.path(), rule);
     if (!replaced) return failure(replaced.error());
     commit_result k{.replaced = *replaced, .now = {}, .digest = rule.digest};
-    if (::fstat(file.fd(), &k.now) < 0) return failure_of(errno);
+    const int failed = os::sys().fstat(file.fd(), k.now);
+    if (failed < 0) return failure_of(-failed);
     return k;
 }
 

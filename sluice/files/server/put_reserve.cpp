@@ -13,6 +13,7 @@
 #include "sluice/files/server/put_body.hpp"
 #include "sluice/files/server/put_upload.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::files {
 namespace {
@@ -78,7 +79,7 @@ coro::task<std::optional<pending_file>> put_upload::open_file() {
     }
     if (range()) {
         struct stat now{};
-        const auto there = ::fstat(opened->fd(), &now) == 0 ? size_of(now) : 0;
+        const auto there = os::sys().fstat(opened->fd(), now) == 0 ? size_of(now) : 0;
         if (base() > there) {
             reply_arrived(409, there);
             x_.response().end_with("what lies before this part has not arrived");

@@ -1,6 +1,4 @@
 // Implements the fourth step of an upload: the digests of a part, and of the whole file.
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdint>
 
@@ -46,7 +44,7 @@ coro::task<bool> put_upload::verify(put_body& body) {
     }
     if (*made == *content()) co_return true;
     counting().wrong_digests.fetch_add(1, relaxed);
-    if (::ftruncate(body.file().fd(), static_cast<off_t>(base())) < 0) body.file().forget();
+    if (os::sys().ftruncate(body.file().fd(), base()) < 0) body.file().forget();
     co_return refuse(422, "the part that arrived has another SHA-256 than Content-Digest tells");
 }
 

@@ -5,22 +5,22 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <span>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
-#include "sluice/os/mapping.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/files/digest.hpp"
 #include "sluice/files/server/lasting_transfer.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/os/thread.hpp"
 #include "sluice/wire/size.hpp"
 
@@ -61,14 +61,14 @@ result<void> without_exception(F& f) noexcept {
 /// for `f` also after a cancellation. False where there is no thread, or no memory for `f`.
 template <class F>
 coro::task<bool> run_on_thread(io::engine& engine, F f) {
-    const unique_fd wakeup{::eventfd(0, EFD_CLOEXEC)};
+    const unique_fd wakeup{os::sys().eventfd(0, EFD_CLOEXEC)};
     if (!wakeup || !engine.attach(wakeup.get())) co_return false;
     os::background_job job;
     job.start([&]() noexcept -> result<void> {
         os::lower_priority();
         const auto done = without_exception(f);
         const std::uint64_t increment = 1;
-        static_cast<void>(::write(wakeup.get(), &increment, sizeof increment));
+        static_cast<void>(os::sys().write(wakeup.get(), std::as_bytes(std::span{&increment, 1})));
         return done;
     });
     const bool started = job.started();
@@ -250,7 +250,8 @@ coro::task<std::string> raw_service::digest(io::engine& engine, pending_file& fi
     const cancel_flag cancel{co_await coro::this_context()};
     const auto work = [&file, &cancel, size]() -> result<std::string> {
         struct stat now{};
-        if (::fstat(file.fd(), &now) < 0) return failure_of(errno);
+        const int failed = os::sys().fstat(file.fd(), now);
+        if (failed < 0) return failure_of(-failed);
         running_digest value;
         while (value.place() < size) {
             if (cancel.set) return failure(fault::cancelled);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <mutex>
 #include <new>
 
 namespace sluice::files {
@@ -46,7 +47,7 @@ digest_request::~digest_request() {
 
 result<http::sha256_value> digest_request::finish() {
     struct stat after{};
-    if (::fstat(file_, &after) < 0) return failure_of(errno);
+    if (const int failed = os::sys().fstat(file_, after); failed < 0) return failure_of(-failed);
     if (shared_digests::identity{after} != computation_->of ||
         computation_->digest.place() != computation_->of.size) {
         return failure_of(ESTALE);
@@ -64,7 +65,7 @@ result<std::optional<http::sha256_value>> digest_request::go_on(std::uint64_t mo
         return **c.made;
     };
     std::unique_lock lock{all_.mutex_};
-    if (!c.made && c.busy) all_.progressed_.wait_for(lock, wait_step);
+    if (!c.made) all_.progressed_.wait_for(lock, wait_step, [&c] { return c.made || !c.busy; });
     if (c.made || c.busy) return outcome();
     c.busy = true;
     lock.unlock();

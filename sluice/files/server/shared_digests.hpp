@@ -3,12 +3,10 @@
 
 #include <sys/stat.h>
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/files/digest.hpp"
 #include "sluice/http/digest_field.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::files {
 
@@ -51,8 +50,8 @@ class shared_digests {
     };
     static constexpr std::size_t max_cached = 256;
 
-    std::mutex mutex_;
-    std::condition_variable progressed_;
+    os::mutex mutex_;
+    os::condition progressed_;
     std::vector<std::shared_ptr<computation>> running_;
     std::deque<std::pair<identity, http::sha256_value>> made_;
 };

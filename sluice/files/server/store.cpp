@@ -3,17 +3,16 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "sluice/files/server/beneath.hpp"
 #include "sluice/files/server/name_lock.hpp"
+#include "sluice/os/directory_reader.hpp"
 
 namespace sluice::files {
 namespace {
@@ -27,37 +26,36 @@ constexpr mode_t mode_of_folders = 0777;
 void remove_leftovers(int top) {
     auto copy = open_folder(top, ".");
     if (!copy) return;
-    const auto reader = read_directory(std::move(*copy));
-    if (!reader) return;
-    while (const dirent* entry = ::readdir(reader->get())) {
+    os::kernel& sys = os::sys();
+    os::directory_reader reader{std::move(*copy)};
+    while (const dirent64* entry = reader.next().value_or(nullptr)) {
         const std::string_view name{entry->d_name};
         if (!name.starts_with(hidden_prefix) || name.starts_with(parts::name_of(""))) continue;
         const auto found = look_at(top, entry->d_name);
         if (!found || !S_ISREG(found->st_mode)) continue;
         const unique_fd file{
-            ::openat(top, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+            sys.openat(top, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
         if (file) {
             const auto locked = lock_file(file.get());
             if (!locked && locked.error().is(EBUSY)) continue;
         }
-        ::unlinkat(top, entry->d_name, 0);
+        sys.unlinkat(top, entry->d_name, 0);
     }
 }
 
 /// The bytes of all files in `folder` and below.
 std::uint64_t bytes_below(unique_fd folder) {
     std::uint64_t bytes = 0;
-    const auto reader = read_directory(std::move(folder));
-    if (!reader) return 0;
-    const int fd = ::dirfd(reader->get());
-    while (const dirent* entry = ::readdir(reader->get())) {
+    os::directory_reader reader{std::move(folder)};
+    while (const dirent64* entry = reader.next().value_or(nullptr)) {
         const std::string_view name{entry->d_name};
         if (name == "." || name == "..") continue;
-        const auto found = look_at(fd, entry->d_name);
+        const auto found = look_at(reader.fd(), entry->d_name);
         if (!found) continue;
         if (S_ISREG(found->st_mode)) bytes += size_of(*found);
         if (!S_ISDIR(found->st_mode)) continue;
-        if (auto below = open_folder(fd, entry->d_name)) bytes += bytes_below(std::move(*below));
+        auto below = open_folder(reader.fd(), entry->d_name);
+        if (below) bytes += bytes_below(std::move(*below));
     }
     return bytes;
 }
@@ -77,12 +75,14 @@ store::store(std::unique_ptr<volumes> on, options o)
     : options_{o},
       volumes_{std::move(on)},
       quota_{std::make_unique<quota>(o.quota)},
-      names_{std::make_unique<std::shared_mutex>()} {}
+      names_{std::make_unique<os::shared_mutex>()} {}
 
 result<store> store::open(const std::string& path, options o) {
-    if (::mkdir(path.c_str(), mode_of_folders) < 0 && errno != EEXIST) return failure_of(errno);
-    unique_fd directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!directory) return failure_of(errno);
+    os::kernel& sys = os::sys();
+    const int failed = sys.mkdirat(AT_FDCWD, path.c_str(), mode_of_folders);
+    if (failed < 0 && failed != -EEXIST) return failure_of(-failed);
+    unique_fd directory{sys.openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!directory) return failure_of(-directory.get());
     auto on = volumes::open(std::move(directory));
     if (!on) return failure(on.error());
     store made{std::move(*on), o};
@@ -95,10 +95,9 @@ result<store> store::open(const std::string& path, options o) {
         }
     }
     if (made.quota_->is_limited()) made.count_files();
-    const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
-                                                           &std::free};
-    made.parts_ =
-        std::make_unique<parts>(real ? real.get() : path, *made.volumes_, *made.quota_, o.partial);
+    std::string real;
+    if (sys.realpath(path.c_str(), real) < 0) real = path;
+    made.parts_ = std::make_unique<parts>(std::move(real), *made.volumes_, *made.quota_, o.partial);
     made.parts_->expire();
     return made;
 }
@@ -132,9 +131,9 @@ result<unique_fd> store::folder_of(std::string_view path, bool make) const {
         const auto slash = left.find('/');
         const std::string name{left.substr(0, slash)};
         left = slash == std::string_view::npos ? std::string_view{} : left.substr(slash + 1);
-        const bool made = ::mkdirat(found->get(), name.c_str(), mode_of_folders) == 0;
-        if (!made && errno != EEXIST) return failure_of(errno);
-        if (made && options_.sync) {
+        const int failed = os::sys().mkdirat(found->get(), name.c_str(), mode_of_folders);
+        if (failed < 0 && failed != -EEXIST) return failure_of(-failed);
+        if (failed == 0 && options_.sync) {
             if (auto synced = sync_file(found->get()); !synced) return failure(synced.error());
         }
         found = open_folder(found->get(), name.c_str());
@@ -145,19 +144,20 @@ result<unique_fd> store::folder_of(std::string_view path, bool make) const {
 result<pending_file> store::receive(std::string_view path) {
     auto where = place_for(path);
     if (!where) return failure(where.error());
+    os::kernel& sys = os::sys();
     const auto& on = where->on;
     if (on->can.links_unnamed != abilities::unnamed::impossible) {
         unique_fd file{
-            ::openat(where->folder.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode_of_files)};
-        if (!file) return failure_of(errno);
+            sys.openat(where->folder.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode_of_files)};
+        if (!file) return failure_of(-file.get());
         return pending_file{*this, on, std::move(file), {}};
     }
     for (;;) {
         std::string hidden = next_hidden_name();
-        unique_fd file{::openat(on->top.get(), hidden.c_str(),
-                                O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode_of_files)};
-        if (!file && errno == EEXIST) continue;
-        if (!file) return failure_of(errno);
+        unique_fd file{sys.openat(on->top.get(), hidden.c_str(),
+                                  O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode_of_files)};
+        if (file.get() == -EEXIST) continue;
+        if (!file) return failure_of(-file.get());
         // The lock keeps another server of this directory, which starts now, from removing it.
         static_cast<void>(lock_file(file.get()));
         return pending_file{*this, on, std::move(file), std::move(hidden)};
@@ -198,7 +198,8 @@ result<found_file> store::read(std::string_view path) const {
     auto file = open_beneath(directory(), text.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file) return failure(file.error());
     found_file found{.file = std::move(*file)};
-    if (::fstat(found.file.get(), &found.now) < 0) return failure_of(errno);
+    const int failed = os::sys().fstat(found.file.get(), found.now);
+    if (failed < 0) return failure_of(-failed);
     if (S_ISDIR(found.now.st_mode)) return failure_of(EISDIR);
     if (!S_ISREG(found.now.st_mode)) return failure_of(ENXIO);
     return found;
@@ -227,7 +228,8 @@ result<void> store::remove(std::string_view path, const std::optional<file_state
     if (!there) return failure(there.error());
     if (auto may = may_be_replaced(*there); !may) return may;
     if (only && *only != file_state::of(*there)) return failure_of(EEXIST);
-    if (::unlinkat(folder->get(), name.c_str(), 0) < 0) return failure_of(errno);
+    const int failed = os::sys().unlinkat(folder->get(), name.c_str(), 0);
+    if (failed < 0) return failure_of(-failed);
     quota_->remove(size_of(*there));
     names.release();
     if (options_.sync) return sync_file(folder->get());

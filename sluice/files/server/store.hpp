@@ -7,18 +7,18 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/files/server/parts.hpp"
 #include "sluice/files/server/path.hpp"
 #include "sluice/files/server/pending_file.hpp"
 #include "sluice/files/server/quota.hpp"
 #include "sluice/files/server/volume.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/shared_mutex.hpp"
 
 namespace sluice::files {
 
@@ -116,7 +116,7 @@ class store {
     std::vector<std::string> notices_;
     std::unique_ptr<quota> quota_;
     std::unique_ptr<parts> parts_;
-    std::unique_ptr<std::shared_mutex> names_;  // for name_lock, over all directories
+    std::unique_ptr<os::shared_mutex> names_;  // for name_lock, over all directories
 };
 
 }  // namespace sluice::files

@@ -3,42 +3,36 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <mutex>
 #include <sstream>
 #include <utility>
 
 #include "sluice/files/server/beneath.hpp"
+#include "sluice/os/cgroup.hpp"
 
 namespace sluice::files {
 namespace {
 
-// Linux 6.8; unlike STATX_MNT_ID, this id is not given to another mount later.
-#ifdef STATX_MNT_ID_UNIQUE
-constexpr unsigned unique_mount_id = STATX_MNT_ID_UNIQUE;
-#else
-constexpr unsigned unique_mount_id = 0x4000;
-#endif
+/// Of a call that returned 0 or -errno.
+result<void> outcome_of(int returned) noexcept {
+    if (returned < 0) return failure_of(-returned);
+    return {};
+}
 
 result<void> link_by_descriptor(int file, int folder, const char* name) noexcept {
-    if (::linkat(file, "", folder, name, AT_EMPTY_PATH) < 0) return failure_of(errno);
-    return {};
+    return outcome_of(os::sys().linkat(file, "", folder, name, AT_EMPTY_PATH));
 }
 
 result<void> link_by_proc(int file, int folder, const char* name) noexcept {
     std::array<char, 32> path{};
     std::snprintf(path.data(), path.size(), "/proc/self/fd/%d", file);
-    if (::linkat(AT_FDCWD, path.data(), folder, name, AT_SYMLINK_FOLLOW) < 0) {
-        return failure_of(errno);
-    }
-    return {};
+    return outcome_of(os::sys().linkat(AT_FDCWD, path.data(), folder, name, AT_SYMLINK_FOLLOW));
 }
 
 /// Errnos of a file system that lacks the call or the flag.
@@ -48,13 +42,13 @@ bool is_unknown(const error& why) noexcept {
 }
 
 result<void> rename_no_replace(int from, const char* old_name, int to, const char* name) noexcept {
-    if (::renameat2(from, old_name, to, name, RENAME_NOREPLACE) < 0) return failure_of(errno);
-    return {};
+    return outcome_of(os::sys().renameat2(from, old_name, to, name, RENAME_NOREPLACE));
 }
 
 result<void> link_and_unlink(int from, const char* old_name, int to, const char* name) noexcept {
-    if (::linkat(from, old_name, to, name, 0) < 0) return failure_of(errno);
-    ::unlinkat(from, old_name, 0);
+    os::kernel& sys = os::sys();
+    if (auto linked = outcome_of(sys.linkat(from, old_name, to, name, 0)); !linked) return linked;
+    sys.unlinkat(from, old_name, 0);
     return {};
 }
 
@@ -62,8 +56,7 @@ result<void> check_and_rename(int from, const char* old_name, int to, const char
     const auto there = look_at(to, name);
     if (there) return failure_of(EEXIST);
     if (!there.error().is(ENOENT)) return failure(there.error());
-    if (::renameat(from, old_name, to, name) < 0) return failure_of(errno);
-    return {};
+    return outcome_of(os::sys().renameat2(from, old_name, to, name, 0));
 }
 
 /// Decodes a path of mountinfo, which has blanks and the like as three octal digits (proc(5)).
@@ -86,11 +79,10 @@ std::string unescape_octal(std::string_view text) {
 /// The mount points below `path`, as paths from there.
 std::vector<std::string> mounted_below(const std::string& path) {
     std::vector<std::string> found;
-    const std::unique_ptr<char, decltype(&std::free)> real{::realpath(path.c_str(), nullptr),
-                                                           &std::free};
-    if (!real) return found;
-    const std::string below = std::string{real.get()} + (real.get()[1] == '\0' ? "" : "/");
-    std::ifstream all{"/proc/self/mountinfo"};
+    std::string below;
+    if (os::sys().realpath(path.c_str(), below) < 0) return found;
+    if (below != "/") below += '/';
+    std::istringstream all{read_small_file("/proc/self/mountinfo").value_or("")};
     for (std::string line; std::getline(all, line);) {
         std::istringstream fields{line};
         std::string skipped;
@@ -108,9 +100,10 @@ std::vector<std::string> mounted_below(const std::string& path) {
 
 abilities abilities::of(int folder, const std::string& hidden) noexcept {
     constexpr mode_t mode = 0600;
+    os::kernel& sys = os::sys();
     abilities can;
     std::string name = hidden;
-    unique_fd file{::openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode)};
+    unique_fd file{sys.openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode)};
     can.has_unnamed = static_cast<bool>(file);
     for (const auto how : {unnamed::by_descriptor, unnamed::by_proc}) {
         if (!file || !link_unnamed(how, file.get(), folder, name.c_str())) continue;
@@ -118,16 +111,16 @@ abilities abilities::of(int folder, const std::string& hidden) noexcept {
         break;
     }
     if (can.links_unnamed == unnamed::impossible) {
-        file.reset(::openat(folder, name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode));
+        file.reset(sys.openat(folder, name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode));
         if (!file) return {};
     }
     const std::string other = hidden + "-2";
     can.renames_if_free =
         rename_no_replace(folder, name.c_str(), folder, other.c_str()).has_value();
     if (can.renames_if_free) name = other;
-    can.links = ::linkat(folder, name.c_str(), folder, (hidden + "-3").c_str(), 0) == 0;
-    if (can.links) ::unlinkat(folder, (hidden + "-3").c_str(), 0);
-    ::unlinkat(folder, name.c_str(), 0);
+    can.links = sys.linkat(folder, name.c_str(), folder, (hidden + "-3").c_str(), 0) == 0;
+    if (can.links) sys.unlinkat(folder, (hidden + "-3").c_str(), 0);
+    sys.unlinkat(folder, name.c_str(), 0);
     return can;
 }
 
@@ -178,13 +171,10 @@ result<void> rename_if_free(const abilities& can, int from, const char* old_name
 }
 
 result<mount_id> mount_id::of(int file) noexcept {
-    struct statx found{};
-    if (::statx(file, "", AT_EMPTY_PATH, STATX_MNT_ID | unique_mount_id, &found) < 0) {
-        return failure_of(errno);
-    }
-    const bool known = (found.stx_mask & (STATX_MNT_ID | unique_mount_id)) != 0;
-    return mount_id{.mount = known ? found.stx_mnt_id : 0,
-                    .device = makedev(found.stx_dev_major, found.stx_dev_minor)};
+    mount_id found;
+    const int failed = os::sys().mount_of(file, found.mount, found.device);
+    if (failed < 0) return failure_of(-failed);
+    return found;
 }
 
 volumes::volumes(unique_fd top, mount_id id) noexcept : id_{id} {
@@ -229,7 +219,7 @@ result<std::shared_ptr<const volume>> volumes::of(int folder, std::string_view p
     if (auto used = entry.used.lock()) return used;
     if (!entry.can) {
         const auto is_writable = [](int place) {
-            return ::faccessat(place, ".", W_OK, AT_EACCESS) == 0;
+            return os::sys().faccessat(place, ".", W_OK, AT_EACCESS) == 0;
         };
         // Without a writable directory nothing is probed: another one may be writable later.
         if (is_writable(top->get())) {
@@ -267,7 +257,7 @@ std::vector<unique_fd> volumes::tops(const std::string& path) const {
 
 std::string next_hidden_name() {
     static std::atomic<std::uint64_t> last = 0;
-    return fmt::format("{}{}-{}", hidden_prefix, ::getpid(),
+    return fmt::format("{}{}-{}", hidden_prefix, os::sys().getpid(),
                        last.fetch_add(1, std::memory_order_relaxed));
 }
 

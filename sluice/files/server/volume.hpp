@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mutex.hpp"
 
 namespace sluice::files {
 
@@ -93,7 +93,7 @@ class volumes {
 
     mount_id id_;
     std::shared_ptr<const volume> root_;
-    std::mutex mutex_;
+    os::mutex mutex_;
     std::map<mount_id, known> known_;
 };
 
