@@ -11,10 +11,30 @@ namespace sluice {
 /// Where a service does wrong on purpose. One at a time, and only in builds with tests.
 enum class bug : std::uint8_t {
     none,
+    chat_copy_never_ends,
+    chat_cursor_off_by_one,
+    chat_half_line,
+    chat_leave_untold,
+    chat_lookalike_allowed,
+    chat_lost_wakeup,
+    chat_missed_too_few,
+    chat_own_lines_come_back,
+    chat_whisper_to_another,
 };
 
 /// Their names on a command line, in the order of `bug`.
-inline constexpr std::array<std::string_view, 1> bug_names{"none"};
+inline constexpr auto bug_names = std::to_array<std::string_view>({
+    "none",
+    "chat/copy_never_ends",
+    "chat/cursor_off_by_one",
+    "chat/half_line",
+    "chat/leave_untold",
+    "chat/lookalike_allowed",
+    "chat/lost_wakeup",
+    "chat/missed_too_few",
+    "chat/own_lines_come_back",
+    "chat/whisper_to_another",
+});
 
 namespace detail {
 inline constinit bug planted = bug::none;
@@ -28,7 +48,9 @@ inline void plant(bug b) noexcept {
 /// True if `b` is planted: the caller then does wrong. False in builds without tests, at no cost.
 [[nodiscard]] constexpr bool planted(bug b) noexcept {
 #ifdef SLUICE_TEST_BUILD
-    if !consteval { return detail::planted == b; }
+    if !consteval {
+        return detail::planted == b;
+    }
 #endif
     static_cast<void>(b);
     return false;

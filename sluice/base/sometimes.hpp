@@ -12,10 +12,34 @@ namespace sluice {
 /// A path of a service that is seldom taken, and that a simulation must have taken.
 enum class rare_path : std::uint8_t {
     none,
+    chat_batch_after_its_copy,
+    chat_batch_before_history,
+    chat_command_waits,
+    chat_farewell_after_lines,
+    chat_name_asked_again,
+    chat_private_dropped,
+    chat_rest_of_line,
+    chat_silent_hung_up,
+    chat_slow_dismissed,
+    chat_slow_skipped,
+    chat_unsent_to_ended_copy,
 };
 
 /// Their names in reports, in the order of `rare_path`.
-inline constexpr std::array<std::string_view, 1> rare_path_names{"none"};
+inline constexpr auto rare_path_names = std::to_array<std::string_view>({
+    "none",
+    "chat/batch_after_its_copy",
+    "chat/batch_before_history",
+    "chat/command_waits",
+    "chat/farewell_after_lines",
+    "chat/name_asked_again",
+    "chat/private_dropped",
+    "chat/rest_of_line",
+    "chat/silent_hung_up",
+    "chat/slow_dismissed",
+    "chat/slow_skipped",
+    "chat/unsent_to_ended_copy",
+});
 
 /// How often each was taken; by all threads.
 using rare_path_counts = std::array<std::atomic<std::uint64_t>, rare_path_names.size()>;

@@ -13,6 +13,8 @@
 
 namespace sluice::worlds {
 
+class chat_attendee;
+
 /// The place, and the phase that the world is in.
 struct chat_scene {
     stage& s;
@@ -22,6 +24,8 @@ struct chat_scene {
     std::size_t longest = 0;         ///< line, in bytes
     std::uint16_t port = 0;
     sim::virtual_time healed_at = sim::never;  ///< from then on members stay, and speak evenly
+    bool quiet = false;                        ///< nobody says anything,
+    const chat_attendee* spokesman = nullptr;  ///< but this one, a single line
     bool leaving = false;                      ///< all leave, and do not come back
     bool stopping = false;                     ///< the server was told to end
 
@@ -49,6 +53,12 @@ class chat_attendee {
     [[nodiscard]] const speaker* who() const noexcept { return me_; }
 
  protected:
+    /// In a quiet scene: true once, if it is to say its line.
+    [[nodiscard]] bool is_asked_to_speak() noexcept {
+        if (scene_.spokesman != this) return false;
+        scene_.spokesman = nullptr;
+        return true;
+    }
     /// `scene` outlives it.
     explicit chat_attendee(chat_scene& scene) noexcept
         : scene_{scene}, witness_{scene.s, scene.record, scene.rules} {}

@@ -28,8 +28,10 @@ class chat_joiner::ui final : public chat::chat_ui {
         auto& scene = owner_.scene_;
         const auto pause =
             std::chrono::milliseconds{scene.healed() ? 200 : scene.s.chance().between(20, 600)};
-        const auto slept = co_await io::sleep_for(engine_, pause);
-        if (!slept) co_return failure(slept.error());
+        do {
+            const auto slept = co_await io::sleep_for(engine_, pause);
+            if (!slept) co_return failure(slept.error());
+        } while (scene.quiet && !scene.leaving && !owner_.is_asked_to_speak());
         if (scene.leaving) co_return std::nullopt;
         co_return std::optional{scene.record.say(*owner_.me_, owner_.room_, scene.longest)};
     }

@@ -55,6 +55,10 @@ void chat_member::sit() {
         read_until(scene_.record.now() + pause * sim::a_millisecond);
         if (socket_ && waited_too_long()) hang_up();
         if (!socket_) break;
+        if (scene_.quiet) {
+            if (is_asked_to_speak()) say_some(1);
+            continue;
+        }
         if (scene_.record.now() >= next_question_) ask_who_it_is();
         if (socket_) act();
     }
@@ -260,7 +264,8 @@ void flood_chat(chat_scene& scene, std::size_t number, bool reads) {
         bool connected = socket && socket->send(fmt::format("/join f{}\n", chance.below(3)));
         while (connected && !scene.leaving) {
             std::string text;
-            for (auto left = chance.below(scene.healed() ? 5 : 60); left > 0; --left) {
+            for (auto left = scene.quiet ? 0 : chance.below(scene.healed() ? 5 : 60); left > 0;
+                 --left) {
                 const auto which = chance.below(commands.size() + 2);
                 if (which < commands.size()) {
                     text += commands[which];

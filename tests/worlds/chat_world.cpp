@@ -81,6 +81,8 @@ class crowd {
     [[nodiscard]] std::string unannounced() const;
     /// Members that are in a room and read.
     [[nodiscard]] std::vector<const chat_attendee*> listeners() const;
+    /// When nobody else says anything, a line comes as soon.
+    void hear_a_pin_drop();
 
  private:
     struct seat {
@@ -183,6 +185,35 @@ std::string crowd::unannounced() const {
         }
     }
     return all;
+}
+
+void crowd::hear_a_pin_drop() {
+    stage& s = scene_.s;
+    const auto all = listeners();
+    if (all.empty()) return;
+    scene_.quiet = true;
+    // What was said before has come.
+    s.pass(3s);
+    const chat_attendee* who = all[s.chance().below(all.size())];
+    if (!who->sits()) return;
+    const std::size_t number = who->who()->number;
+    const auto from = scene_.record.now();
+    scene_.spokesman = who;
+    const auto pending = [&] {
+        std::string missing;
+        for (const seat& each : seats_) {
+            // A client of ours is a line behind: the last one may be cut.
+            if (each.is_joiner || each.process->over() || !each.who->sits()) continue;
+            if (each.who.get() == who || !each.who->reads_promptly()) continue;
+            if (each.who->witness().room() != who->witness().room()) continue;
+            if (each.who->witness().last_from(number) >= from) continue;
+            missing += fmt::format("speaker {}; ", each.who->who()->number);
+        }
+        return missing;
+    };
+    s.within(
+        2s, "a line comes although nothing follows it", [&] { return pending().empty(); }, pending);
+    scene_.quiet = false;
 }
 
 /// One client comes and goes; what is open then is what an idle server has open.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "sluice/base/sometimes.hpp"
 #include "sluice/chat/server/commands.hpp"
 #include "sluice/net/pause.hpp"
 #include "sluice/wire/size.hpp"
@@ -150,6 +151,7 @@ bool member_input::may_carry_out(std::string_view line) noexcept {
     if (!line.starts_with('/') || text_of(line)) return true;
     if (std::exchange(granted_, false) || hub_.may_command()) return true;
     ++hub_.counted().put_off;
+    sometimes(rare_path::chat_command_waits);
     held_ = hold::turn;
     return false;
 }
