@@ -54,7 +54,7 @@ inline void count_rare_paths(rare_path_counts& counts) noexcept {
     detail::counted_paths = &counts;
 }
 
-/// Counts one more time for `path` if `condition` holds and somebody counts. Nothing in builds
+/// Counts one more time for `path` if `condition` holds and a test counts. Nothing in builds
 /// without tests.
 constexpr void sometimes(rare_path path, bool condition = true) noexcept {
 #ifdef SLUICE_TEST_BUILD

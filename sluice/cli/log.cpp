@@ -4,7 +4,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/base_sink-inl.h>  // for a mutex that the library is not built for
 #include <spdlog/spdlog.h>
 
 #include <array>
@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -20,6 +19,8 @@
 
 #include "sluice/cli/output_queue.hpp"
 #include "sluice/cli/text.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/mutex.hpp"
 #include "sluice/term/colour.hpp"
 
 namespace sluice::cli {
@@ -44,7 +45,7 @@ constexpr std::string_view name_of(log_level level) {
 }
 
 /// A spdlog sink that writes to the output queue.
-class queue_sink final : public spdlog::sinks::base_sink<std::mutex> {
+class queue_sink final : public spdlog::sinks::base_sink<os::mutex> {
  public:
     explicit queue_sink(bool colour) noexcept : colour_{colour} {}
 
@@ -96,8 +97,7 @@ state& current() {
 /// A log line in JSON; the fields of `more` follow the message.
 std::string json_line(log_level level, std::string_view message,
                       const nlohmann::ordered_json& more = nlohmann::ordered_json::object()) {
-    const auto now =
-        std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(os::wall_clock_now());
     nlohmann::ordered_json line;
     line["time"] =
         fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
@@ -130,7 +130,7 @@ void set_log_level(log_level least) noexcept {
 
 void log(log_level level, std::string_view message) {
     if (current().format == log_format::text) {
-        return current().logger->log(of(level),
+        return current().logger->log(os::wall_clock_now(), spdlog::source_loc{}, of(level),
                                      spdlog::string_view_t{message.data(), message.size()});
     }
     if (level >= current().least) output().add(stream::err, json_line(level, message));

@@ -8,6 +8,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/subcommands.hpp"
+#include "sluice/os/signal_action.hpp"
 
 namespace {
 
@@ -42,7 +43,7 @@ exit_status check_output(exit_status status) {
 
 int main(int count, char** words) {
     // A peer or a pager that goes away must fail the write, not end the process.
-    std::signal(SIGPIPE, SIG_IGN);
+    sluice::os::set_signal_action(SIGPIPE, SIG_IGN);
     try {
         const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
         return static_cast<int>(check_output(run(arguments)));

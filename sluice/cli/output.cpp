@@ -5,14 +5,17 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <string>
 
+#include "sluice/base/bytes.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/output_queue.hpp"
 #include "sluice/cli/stop_signals.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -25,15 +28,14 @@ int first_error = 0;
 /// Writes pieces that a pipe takes without blocking once it is writable (pipe(7)). Between them it
 /// checks for a stop: with a handler that restarts write(2) a blocked write would wait on.
 int write_results(std::string_view text) {
-    constexpr int tick_ms = 100;
+    constexpr timespec tick = os::timespec_of(std::chrono::milliseconds{100});
     while (!text.empty()) {
         pollfd request{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
-        const int ready = ::poll(&request, 1, tick_ms);
+        const int ready = os::sys().ppoll({&request, 1}, &tick);
         if (stop_was_asked() && ready <= 0) return EINTR;
         if (ready <= 0) continue;
-        const auto n =
-            ::write(STDOUT_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
-        if (n < 0 && errno != EINTR && errno != EAGAIN) return errno;
+        const auto n = os::sys().write(STDOUT_FILENO, as_bytes(text.substr(0, PIPE_BUF)));
+        if (n < 0 && n != -EINTR && n != -EAGAIN) return static_cast<int>(-n);
         if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
     }
     return 0;

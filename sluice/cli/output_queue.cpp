@@ -11,12 +11,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <condition_variable>
-#include <csignal>
-#include <exception>
+#include <mutex>
 #include <new>
+#include <span>
 #include <utility>
 
+#include "sluice/io/timer.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/os/open_again.hpp"
 
 namespace sluice::cli {
@@ -39,18 +41,19 @@ std::uint64_t count_lines(std::string_view text) noexcept {
 bool same_reader(int a, int b) noexcept {
     struct stat first{};
     struct stat second{};
-    if (::fstat(a, &first) != 0 || ::fstat(b, &second) != 0 || S_ISREG(first.st_mode)) return false;
+    os::kernel& sys = os::sys();
+    if (sys.fstat(a, first) < 0 || sys.fstat(b, second) < 0 || S_ISREG(first.st_mode)) return false;
     return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 bool is_socket(int fd) noexcept {
     struct stat found{};
-    return ::fstat(fd, &found) == 0 && S_ISSOCK(found.st_mode);
+    return os::sys().fstat(fd, found) == 0 && S_ISSOCK(found.st_mode);
 }
 
 void notify(int wakeup_fd) noexcept {
     const std::uint64_t one = 1;
-    static_cast<void>(::write(wakeup_fd, &one, sizeof one));
+    static_cast<void>(os::sys().write(wakeup_fd, std::as_bytes(std::span{&one, 1})));
 }
 
 constexpr std::size_t index_of(stream where) noexcept {
@@ -94,8 +97,8 @@ struct output_queue::state {
         }
     };
 
-    std::mutex mutex;
-    std::condition_variable changed;  // wakes flush() and finish()
+    os::mutex mutex;
+    os::condition changed;  // wakes flush() and finish()
     std::array<lane, 2> lanes;
     unique_fd wakeup_fd;
     bool ending = false;
@@ -118,12 +121,12 @@ struct output_queue::state {
     void write_some(lane& l) {
         const auto rest = std::string_view{l.writing}.substr(l.written);
         // A blocking pipe that poll(2) reports as writable takes this much (pipe(7)).
-        const auto n = ::write(l.fd, rest.data(), std::min<std::size_t>(rest.size(), PIPE_BUF));
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+        const auto n = os::sys().write(l.fd, as_bytes(rest.substr(0, PIPE_BUF)));
+        if (n == -EINTR || n == -EAGAIN) return;
         const std::lock_guard lock{mutex};
         ++l.progress;
         if (n >= 0) l.written += static_cast<std::size_t>(n);
-        if (n < 0 && errno == EPIPE) l.broken = true;
+        if (n == -EPIPE) l.broken = true;
         // Other errors may pass: a full disk may have space later.
         if (n < 0 && !l.broken) l.dropped += count_lines(rest);
         if (l.broken) l.waiting.clear();
@@ -132,7 +135,7 @@ struct output_queue::state {
 };
 
 output_queue::output_queue(std::array<int, 2> descriptors, std::size_t most)
-    : descriptors_{descriptors}, most_{most}, first_process_{::getpid()} {}
+    : descriptors_{descriptors}, most_{most}, first_process_{os::sys().getpid()} {}
 
 output_queue::~output_queue() {
     finish();
@@ -177,19 +180,8 @@ bool output_queue::start() noexcept {
         // The next line tries again.
         return false;
     }
-    s->wakeup_fd.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    // The thread blocks all signals: other threads handle them.
-    sigset_t all{};
-    sigset_t before{};
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-        if (s->wakeup_fd) thread_ = std::thread{[s] { run_thread(*s); }};
-    } catch (const std::exception&) {  // std::system_error or std::bad_alloc
-        s->wakeup_fd.reset();
-    }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (s->wakeup_fd) state_ = std::move(s);
+    s->wakeup_fd.reset(os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (s->wakeup_fd && thread_.start([s] { run_thread(*s); })) state_ = std::move(s);
     started_ = state_ != nullptr;
     direct_ = !started_;
     return started_;
@@ -236,10 +228,11 @@ void output_queue::run_thread(state& s) noexcept {
                 return;
             }
         }
-        if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+        if (os::sys().ppoll(watched, nullptr) < 0) continue;
         if (watched[0].revents != 0) {
             std::uint64_t count = 0;
-            static_cast<void>(::read(s.wakeup_fd.get(), &count, sizeof count));
+            static_cast<void>(
+                os::sys().read(s.wakeup_fd.get(), std::as_writable_bytes(std::span{&count, 1})));
         }
         for (std::size_t i = 0; i < s.lanes.size(); ++i) {
             if (watched[i + 1].revents != 0) s.write_some(s.lanes[i]);
@@ -252,18 +245,19 @@ bool output_queue::write_piece(std::size_t lane, std::string_view& text, int wai
     const int fd = blocks ? descriptors_[lane] : own_[lane].get();
     const auto poll_writable = [fd, wait_ms] {
         pollfd request{.fd = fd, .events = POLLOUT, .revents = 0};
-        return ::poll(&request, 1, wait_ms);
+        const timespec timeout = os::timespec_of(milliseconds{wait_ms});
+        return os::sys().ppoll({&request, 1}, &timeout);
     };
     if (blocks) {
         if (const int ready = poll_writable(); ready <= 0) return ready < 0;
     }
-    const auto size = std::min<std::size_t>(text.size(), PIPE_BUF);
-    const auto n = is_socket(fd) ? ::send(fd, text.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL)
-                                 : ::write(fd, text.data(), size);
-    if (n < 0 && errno == EINTR) return true;
+    const auto piece = as_bytes(text.substr(0, PIPE_BUF));
+    const auto n = is_socket(fd) ? os::sys().send(fd, piece, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                 : os::sys().write(fd, piece);
+    if (n == -EINTR) return true;
     // write(2) comes first: it fills the last page too, where poll(2) wants a free one.
-    if (n < 0 && errno == EAGAIN && !blocks && wait_ms > 0) return poll_writable() != 0;
-    if (n < 0 && errno == EAGAIN) return false;
+    if (n == -EAGAIN && !blocks && wait_ms > 0) return poll_writable() != 0;
+    if (n == -EAGAIN) return false;
     // Any other error drops the rest: its reader is gone.
     text.remove_prefix(n < 0 ? text.size() : static_cast<std::size_t>(n));
     return true;
@@ -289,7 +283,7 @@ void output_queue::write_now(stream where, std::string_view text) noexcept {
         all.torn[lane] = false;
         text = with_notice;
     }
-    const bool waits = ::getpid() != first_process_ && !all.stuck[lane];
+    const bool waits = os::sys().getpid() != first_process_ && !all.stuck[lane];
     const std::size_t size = text.size();
     while (!text.empty()) {
         if (write_piece(lane, text, waits ? child_timeout : 0)) continue;
@@ -306,13 +300,13 @@ bool output_queue::flush(milliseconds timeout) noexcept {
     state& s = *state_;
     std::unique_lock lock{s.mutex};
     const auto progress = [&s] { return s.lanes[0].progress + s.lanes[1].progress; };
-    const auto last = std::chrono::steady_clock::now() + 3 * timeout;
+    const auto last = io::clock::now() + 3 * timeout;
     while (!s.is_empty()) {
         const auto before = progress();
-        const auto until = std::min(last, std::chrono::steady_clock::now() + timeout);
+        const auto until = std::min(last, io::clock::now() + timeout);
         const bool progressed =
             s.changed.wait_until(lock, until, [&] { return s.is_empty() || progress() != before; });
-        if (!progressed || std::chrono::steady_clock::now() >= last) return s.is_empty();
+        if (!progressed || io::clock::now() >= last) return s.is_empty();
     }
     return true;
 }
@@ -320,7 +314,7 @@ bool output_queue::flush(milliseconds timeout) noexcept {
 std::uint64_t output_queue::finish() noexcept {
     constexpr auto out = index_of(stream::out);
     if (!started_) return shared_->dropped[out].exchange(0);
-    if (!thread_.joinable()) return 0;
+    if (!thread_.started()) return 0;
     direct_ = true;
     const bool all = flush(timeout_at_end);
     std::uint64_t unread = 0;

@@ -10,14 +10,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "sluice/os/fd.hpp"
+#include "sluice/os/mutex.hpp"
 #include "sluice/os/shared_object.hpp"
+#include "sluice/os/thread.hpp"
 
 namespace sluice::cli {
 
@@ -96,8 +96,8 @@ class output_queue {
     std::array<drop_notice, 2> notices_;
     shared_object<shared_counts> shared_;
     std::shared_ptr<state> state_;
-    std::thread thread_;
-    std::mutex starting_;
+    os::thread thread_;
+    os::mutex starting_;
     std::atomic<bool> started_ = false;
     std::atomic<bool> direct_ = false;
     pid_t first_process_;

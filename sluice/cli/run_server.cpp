@@ -2,8 +2,6 @@
 #include "sluice/cli/run_server.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,7 +12,6 @@
 #include <iterator>
 #include <optional>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 #include "sluice/cli/commands.hpp"
@@ -26,6 +23,8 @@
 #include "sluice/io/engines/uring_probe.hpp"
 #include "sluice/io/make_engine.hpp"
 #include "sluice/model/make.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -48,7 +47,7 @@ result<unique_fd> listen_with_retry(const net::address& where, const net::listen
     for (;;) {
         auto socket = net::listen(where, o);
         if (socket || !socket.error().is(EADDRINUSE) || io::clock::now() > until) return socket;
-        std::this_thread::sleep_for(pause);
+        os::sleep_for(pause);
     }
 }
 
@@ -222,7 +221,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     unsigned stop_requests = 0;
     const stop_signals stops{**engine, [&server, &stop_requests] {
                                  // CPU-bound work cannot be cancelled: it ends with the process.
-                                 if (++stop_requests > 2) ::_exit(EXIT_FAILURE);
+                                 if (++stop_requests > 2) os::exit_at_once(EXIT_FAILURE);
                                  (*server)->stop();
                              }};
     const server_signals signals{**engine, [&server] { (*server)->stop(); },
@@ -241,9 +240,9 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
 
 void raise_open_files() noexcept {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (os::sys().getrlimit(RLIMIT_NOFILE, limit) < 0) return;
     limit.rlim_cur = limit.rlim_max;
-    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+    static_cast<void>(os::sys().setrlimit(RLIMIT_NOFILE, limit));
 }
 
 std::expected<unique_fd, std::string> open_first_listener(const std::string& where,

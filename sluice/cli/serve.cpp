@@ -24,6 +24,7 @@
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/raw_service.hpp"
 #include "sluice/files/server/store.hpp"
+#include "sluice/os/signal_action.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -49,7 +50,7 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     }
     set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
-    std::signal(SIGXFSZ, SIG_IGN);
+    os::set_signal_action(SIGXFSZ, SIG_IGN);
     auto store = files::store::open(s.directory, {});
     if (!store) {
         return log_failure(

@@ -9,24 +9,25 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::cli {
 namespace {
 
 bool is_ignored(int number) noexcept {
     struct sigaction now{};
-    return ::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+    return os::sys().sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 /// When a terminal hangs up, the kernel takes it away from all processes of its session: they have
 /// no /dev/tty then (tty(4)).
 bool has_controlling_terminal() noexcept {
-    return static_cast<bool>(
-        unique_fd{::open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)});
+    return static_cast<bool>(unique_fd{
+        os::sys().openat(AT_FDCWD, "/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)});
 }
 
 void reload_configuration() {

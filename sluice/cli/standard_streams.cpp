@@ -4,13 +4,15 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "sluice/os/kernel.hpp"
+
 namespace sluice::cli {
 namespace {
 
 bool ensure_open(int fd) noexcept {
-    if (::fcntl(fd, F_GETFD) >= 0) return true;
+    if (os::sys().fcntl(fd, F_GETFD) >= 0) return true;
     // open(2) returns the lowest free descriptor: `fd`, as those below it are open.
-    static_cast<void>(::open("/dev/null", O_RDWR));
+    static_cast<void>(os::sys().openat(AT_FDCWD, "/dev/null", O_RDWR));
     return false;
 }
 

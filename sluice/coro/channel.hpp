@@ -25,7 +25,8 @@ class channel {
     }
     channel(const channel&) = delete;
     channel& operator=(const channel&) = delete;
-    ~channel() = default;
+    /// Closes it: waiters get fault::closed.
+    ~channel() { close(); }
 
     /// `co_await c.send(v)`: waits for space. On fault::closed and fault::cancelled the value is
     /// dropped.
@@ -64,6 +65,9 @@ class channel {
      public:
         waiter(channel& c, std::optional<T> value) noexcept
             : cancel_hook{&on_cancel}, channel_{c}, value_{std::move(value)} {}
+        waiter(const waiter&) = delete;
+        waiter& operator=(const waiter&) = delete;
+        ~waiter() { resumable::unlink(); }
 
         void finish(result<void> outcome) noexcept {
             resumable::unlink();

@@ -19,6 +19,9 @@ class cancel_hook : public list_hook<cancel_tag> {
     /// has left the context's list.
     explicit cancel_hook(void (*on_cancel)(cancel_hook&) noexcept) noexcept
         : on_cancel_{on_cancel} {}
+    cancel_hook(const cancel_hook&) = delete;
+    cancel_hook& operator=(const cancel_hook&) = delete;
+    ~cancel_hook() { unlink(); }
     /// True while the hook watches `c`.
     [[nodiscard]] bool watches(const context& c) const noexcept {
         return linked() && watched_ == &c;
@@ -52,7 +55,6 @@ class context {
     context& operator=(const context&) = delete;
     /// Unlinks the hooks that still watch it, without a call.
     ~context() {
-        outer_.unlink();
         while (!hooks_.empty()) hooks_.pop_front();
     }
 

@@ -75,6 +75,9 @@ class scope final : public child_owner {
  private:
     struct joiner : resumable {
         explicit joiner(scope& s) noexcept : owner{s} {}
+        joiner(const joiner&) = delete;
+        joiner& operator=(const joiner&) = delete;
+        ~joiner() { unlink(); }
         [[nodiscard]] bool await_ready() const noexcept { return owner.children_ == 0; }
         void await_suspend(std::coroutine_handle<> h) noexcept {
             check(owner.joiner_ == nullptr, "a scope has one joiner at a time");

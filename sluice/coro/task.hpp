@@ -135,8 +135,8 @@ class promise<void> final : public promise_base {
 /// If there is no memory for the frame, or std::bad_alloc leaves the body, awaiting a task of a
 /// result gives ENOMEM; awaiting any other task throws std::bad_alloc, as a call would, so that a
 /// caller does not take half-done work for done. outcome() returns the failure without an
-/// exception. No other exception may leave a coroutine. A coroutine that owns a connection or a
-/// scope awaits by outcome(), since both have to be closed or joined before they are destroyed.
+/// exception. No other exception may leave a coroutine. A coroutine that owns a scope awaits by
+/// outcome(), since it has to be joined before it is destroyed.
 template <class T = void>
 class [[nodiscard]] task {
  public:

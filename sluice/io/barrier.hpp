@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "sluice/base/check.hpp"
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
@@ -42,6 +43,13 @@ class barrier {
               }},
               owner{b},
               waiter_engine{e} {}
+        arrival(const arrival&) = delete;
+        arrival& operator=(const arrival&) = delete;
+        ~arrival() {
+            check(!has_waiter() || resumable::linked(),
+                  "a coroutine is destroyed while it waits at a barrier");
+            resumable::unlink();
+        }
         [[nodiscard]] static bool await_ready() noexcept { return false; }
         bool await_suspend(std::coroutine_handle<> h) noexcept {
             const std::lock_guard lock{owner.mutex_};

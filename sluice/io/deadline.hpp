@@ -121,7 +121,10 @@ class [[nodiscard]] sleep_until : timer, coro::cancel_hook, coro::resumable {
         : timer{&on_fire}, cancel_hook{&on_cancel}, engine_{e}, when_{when} {}
     sleep_until(const sleep_until&) = delete;
     sleep_until& operator=(const sleep_until&) = delete;
-    ~sleep_until() { engine_.timers().disarm(*this); }
+    ~sleep_until() {
+        engine_.timers().disarm(*this);
+        resumable::unlink();
+    }
 
     [[nodiscard]] static bool await_ready() noexcept { return false; }
     template <class Promise>
@@ -138,9 +141,13 @@ class [[nodiscard]] sleep_until : timer, coro::cancel_hook, coro::resumable {
         engine_.block_until(done_);
         return false;
     }
+    /// Ends the sleep: fault::cancelled.
+    void cancel() noexcept {
+        cancelled_ = !done_;
+        finish();
+    }
     // A caller that only lets time pass may ignore it.
     result<void> await_resume() noexcept {
-        cancel_hook::unlink();
         if (cancelled_) return failure(fault::cancelled);
         return {};
     }
@@ -153,11 +160,7 @@ class [[nodiscard]] sleep_until : timer, coro::cancel_hook, coro::resumable {
         if (!engine_.blocks()) engine_.ready().push(*this);
     }
     static void on_fire(timer& t) noexcept { static_cast<sleep_until&>(t).finish(); }
-    static void on_cancel(cancel_hook& hook) noexcept {
-        auto& self = static_cast<sleep_until&>(hook);
-        self.cancelled_ = !self.done_;
-        self.finish();
-    }
+    static void on_cancel(cancel_hook& hook) noexcept { static_cast<sleep_until&>(hook).cancel(); }
 
     engine& engine_;
     time_point when_;

@@ -5,13 +5,18 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <coroutine>
 #include <cstdint>
+#include <cstdio>
+#include <source_location>
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
@@ -25,6 +30,13 @@ constexpr auto trim_interval = 2s;
 // Engines that share a table use one slot in turn for descriptors of the same number. close(2) and
 // accept(2) order these uses; this counter says so in the terms of the memory model.
 std::atomic<std::uint32_t> slot_releases;
+
+// Processes a completion of an operation of which only the op is left.
+verdict discard(op& o, const completion& c) noexcept {
+    if (c.buffer >= 0) o.owner().buffers().give_back(c.buffer);
+    if (o.kind().gives_descriptor && c.result >= 0) const unique_fd unwanted{c.result};
+    return verdict::done;
+}
 
 }  // namespace
 
@@ -50,8 +62,28 @@ engine::engine(const engine_options& o, slot_table& shared)
 
 engine::~engine() {
     timers_.disarm(trim_timer_);
-    check(in_flight_ == 0, "an engine is destroyed with operations in flight");
+    if (in_flight_ > 0) [[unlikely]]
+        refuse_to_die();
     check(inbox_.empty(), "an engine is destroyed with messages in its mailbox");
+}
+
+void engine::refuse_to_die() const noexcept {
+    const op* one = nullptr;
+    // A shared table has operations of other engines, too.
+    for (int fd = 0; own_slots_ && one == nullptr && fd < descriptors_seen_; ++fd) {
+        const fd_slot& s = slots()[fd];
+        one = s.in != nullptr ? s.in : s.out;
+    }
+    constexpr auto begin = "an engine is destroyed with operations in flight";
+    std::array<char, 160> text{};
+    if (one == nullptr) {
+        std::snprintf(text.data(), text.size(), "%s: %zu", begin, in_flight_);
+    } else {
+        std::snprintf(text.data(), text.size(), "%s: %zu, one of which waits to %s descriptor %d",
+                      begin, in_flight_,
+                      one->kind().want == interest::in ? "read from" : "write to", one->fd());
+    }
+    broken_contract(text.data(), std::source_location::current());
 }
 
 void engine::wait_for_senders() const noexcept {
@@ -85,8 +117,8 @@ result<void> engine::attach(int fd, bool keep_flags) noexcept {
 void engine::detach(int fd) noexcept {
     check(known(fd) && slot(fd).attached, "a descriptor is detached that was not attached");
     fd_slot& s = slot(fd);
-    check(s.in == nullptr && s.out == nullptr,
-          "a descriptor is detached with operations in flight");
+    if (s.in != nullptr || s.out != nullptr) [[unlikely]]
+        end_all(s);
     on_detach(fd, s);
     const auto next_generation = static_cast<std::uint16_t>(s.generation + 1);
     s = fd_slot{};
@@ -98,6 +130,45 @@ void engine::cancel_all(int fd) noexcept {
     fd_slot& s = slot(fd);
     if (s.in != nullptr) cancel(*s.in);
     if (s.out != nullptr) cancel(*s.out);
+}
+
+void engine::end_all(const fd_slot& s) noexcept {
+    check(!s.idle_awaited, "a descriptor is detached while a coroutine waits for it to be idle");
+    if (s.in != nullptr) end_now(*s.in);
+    if (s.out != nullptr) end_now(*s.out);
+}
+
+void engine::end_now(op& o) noexcept {
+    check(!blocks(),
+          "an operation is destroyed, or its descriptor detached, by a timer or a "
+          "message inside its wait on the blocking engine");
+    if (o.state_ == op::state::queued) {
+        o.resumable::unlink();
+        static_cast<void>(completed(o, {.result = -ECANCELED}));
+        settle(o);
+        return;
+    }
+    cancel(o);
+    while (o.in_flight()) {
+        // There was no entry in io_uring's queue for the cancel.
+        if (std::exchange(o.cancel_unsent_, false)) withdraw(o);
+        wait(o.cancel_unsent_ ? time_point::min() : never);
+    }
+}
+
+void engine::abandon(op& o) noexcept {
+    const std::coroutine_handle<> waiter = o.take_waiter();
+    o.resumable::unlink();
+    if (o.in_flight()) {
+        const op_kind* const kind = o.kind_;
+        // The object that its kind would tell of completions is destroyed already.
+        op_kind rest = *kind;
+        rest.complete = &discard;
+        o.kind_ = &rest;
+        end_now(o);
+        o.kind_ = kind;
+    }
+    if (waiter && o.kind().resume_without != nullptr) o.kind().resume_without(o, waiter);
 }
 
 bool engine::idle(int fd) const noexcept {

@@ -55,6 +55,11 @@ struct engine_counters {
 
 /// A waiter until no operation is in flight on `fd`.
 struct idle_waiter : coro::resumable {
+    idle_waiter() noexcept = default;
+    idle_waiter(const idle_waiter&) = delete;
+    idle_waiter& operator=(const idle_waiter&) = delete;
+    ~idle_waiter() { unlink(); }
+
     int fd = -1;  ///< the descriptor; not owned
 };
 
@@ -107,12 +112,19 @@ class engine {
     /// Resumes the waiter of a multishot operation, which stays in flight in the kernel. No effect
     /// without a waiter, or if the waiter is ready already.
     void give_up_wait(op& o) noexcept;
+    /// For an operation that dies in flight, or before its waiter has resumed: cancels it, and
+    /// returns when nothing refers to it any more. On io_uring this waits in the kernel until the
+    /// operation is over; completions of others are processed meanwhile, and no coroutine is
+    /// resumed. On the blocking engine, where only a timer or a message can destroy what its own
+    /// thread waits for, an operation in flight breaks a contract.
+    void abandon(op& o) noexcept;
 
     /// Registers `fd` for operations. Engines that attempt set O_NONBLOCK on it unless
     /// `keep_flags`: a descriptor that other processes share (stdin) keeps its flags, and its
     /// operations call poll(2) first. EMFILE if the number is beyond this engine's table.
     [[nodiscard]] result<void> attach(int fd, bool keep_flags = false) noexcept;
-    /// Unregisters `fd`, before close(2). No operation may be in flight on it.
+    /// Unregisters `fd`, before close(2). Operations in flight on it are cancelled, and over when
+    /// this returns, as in abandon(); their waiters are ready. No idle_waiter may wait for it.
     void detach(int fd) noexcept;
     /// Cancels the operations in flight on `fd`.
     void cancel_all(int fd) noexcept;
@@ -236,6 +248,9 @@ class engine {
         bool is_armed = false;
         bool is_due = false;
     };
+    void end_now(op& o) noexcept;
+    void end_all(const fd_slot& s) noexcept;
+    [[noreturn]] void refuse_to_die() const noexcept;
     void release_slot(op& o) noexcept;
     void notify_idle(int fd) noexcept;
     void run_queued() noexcept;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/check.hpp"
 #include "sluice/base/intrusive_list.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
@@ -62,7 +63,8 @@ class offload_pool {
     /// fault::queue_full if the queue is full; EAGAIN if not one thread can be started;
     /// fault::cancelled if the wait is cancelled before a worker begins; ENOMEM if `f` throws
     /// std::bad_alloc, the one exception that it may throw. A job that has begun runs to its end.
-    /// On an engine that works in place, `f` runs on the calling thread.
+    /// On an engine that works in place, `f` runs on the calling thread. Destroying the coroutine
+    /// takes back a job that has not begun, and aborts if a worker has it.
     template <class Function>
     [[nodiscard]] auto run(engine& e, Function f) noexcept {
         return offloaded<Function>{*this, e, std::move(f)};
@@ -104,6 +106,12 @@ class [[nodiscard]] offload_pool::offloaded : job, message, coro::cancel_hook, c
           pool_{pool},
           engine_{e},
           function_{std::move(f)} {}
+    offloaded(const offloaded&) = delete;
+    offloaded& operator=(const offloaded&) = delete;
+    ~offloaded() {
+        if (has_waiter()) [[unlikely]]
+            abandon();
+    }
 
     [[nodiscard]] static bool await_ready() noexcept { return false; }
     template <class Promise>
@@ -120,6 +128,7 @@ class [[nodiscard]] offload_pool::offloaded : job, message, coro::cancel_hook, c
         set_waiter(h);
         if (auto pushed = pool_.push(*this); !pushed) {
             outcome_ = failure(pushed.error());
+            static_cast<void>(take_waiter());
             return false;
         }
         current.watch(*this);
@@ -131,6 +140,14 @@ class [[nodiscard]] offload_pool::offloaded : job, message, coro::cancel_hook, c
     }
 
  private:
+    // For a coroutine that is destroyed while it waits.
+    void abandon() noexcept {
+        if (!resumable::linked()) {
+            check(pool_.withdraw(*this),
+                  "a coroutine is destroyed while a worker of an offload pool runs its job");
+        }
+        resumable::unlink();
+    }
     void call_function() noexcept {
         try {
             if constexpr (std::is_void_v<returned>) {

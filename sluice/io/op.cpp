@@ -9,8 +9,8 @@
 namespace sluice::io {
 
 op::~op() {
-    check(!in_flight() && !resumable::linked(), "an operation is destroyed in flight");
-    cancel_hook::unlink();
+    if (in_flight() || resumable::linked()) [[unlikely]]
+        engine_->abandon(*this);
 }
 
 bool op::begin(std::coroutine_handle<> h, coro::context& current) noexcept {

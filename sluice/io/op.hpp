@@ -54,6 +54,8 @@ struct op_kind {
     std::uint8_t cost = 1;
     /// May complete many times per submission, on engines that support it.
     bool multishot = false;
+    /// Its results are descriptors: one that comes after the operation has died is closed.
+    bool gives_descriptor = false;
     /// One system call that does not block: n, or -errno; -EAGAIN means "not ready".
     int (*attempt)(op&) noexcept = nullptr;
     /// Fills an entry of io_uring's queue, all but its user data. Null if io_uring has no such
@@ -61,11 +63,16 @@ struct op_kind {
     void (*prepare)(op&, io_uring_sqe&) noexcept = nullptr;
     /// Processes each completion, attempts' included. Null: the result is kept as it came.
     verdict (*complete)(op&, const completion&) noexcept = nullptr;
+    /// Handles the waiter of an operation that dies before it: makes it ready, to be resumed with
+    /// fault::cancelled. All of the operation but its op is destroyed already. Null if operations
+    /// of this kind live in the frames of their waiters, and die with them.
+    void (*resume_without)(op&, std::coroutine_handle<> waiter) noexcept = nullptr;
 };
 
 /// An operation is its own awaitable: it lives in the frame of the coroutine that awaits it,
-/// allocates nothing, cannot be moved, and must not be in flight when it dies. One thread, that of
-/// its engine. Per descriptor, at most one operation waits for in and one for out at a time.
+/// allocates nothing, and cannot be moved. If it dies in flight, its destructor cancels it, and
+/// returns when the kernel uses its memory no more (engine::abandon). One thread, that of its
+/// engine. Per descriptor, at most one operation waits for in and one for out at a time.
 class op : public coro::resumable, public coro::cancel_hook {
  public:
     op(const op&) = delete;

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "sluice/base/bytes.hpp"
-#include "sluice/os/mapping.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/ready_queue.hpp"
+#include "sluice/os/mapping.hpp"
 
 struct io_uring;
 
@@ -106,7 +106,10 @@ class [[nodiscard]] idle_wait : coro::cancel_hook, coro::resumable {
         : cancel_hook{&on_cancel}, pool_{pool}, id_{id} {}
     idle_wait(const idle_wait&) = delete;
     idle_wait& operator=(const idle_wait&) = delete;
-    ~idle_wait() = default;
+    ~idle_wait() {
+        if (has_waiter() && pool_.at(id_).idle == this) pool_.at(id_).idle = nullptr;
+        resumable::unlink();
+    }
 
     [[nodiscard]] bool await_ready() const noexcept { return pool_.idle(id_); }
     template <class Promise>

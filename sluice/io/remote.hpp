@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/base/check.hpp"
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
@@ -21,7 +22,11 @@ class [[nodiscard]] remote_call : message, coro::resumable {
         : message{&arrive}, owner_{owner}, target_{target}, function_{std::move(f)} {}
     remote_call(const remote_call&) = delete;
     remote_call& operator=(const remote_call&) = delete;
-    ~remote_call() = default;
+    ~remote_call() {
+        check(!has_waiter() || returned_,
+              "a coroutine is destroyed while its call is on another engine's thread");
+        resumable::unlink();
+    }
 
     [[nodiscard]] static bool await_ready() noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> h) noexcept {

@@ -3,6 +3,7 @@
 
 #include <ctime>
 
+#include "sluice/base/check.hpp"
 #include "sluice/base/intrusive_heap.hpp"
 #include "sluice/os/clock.hpp"
 
@@ -25,11 +26,15 @@ inline constexpr time_point never = time_point::max();
     return os::timespec_of(until - clock::now());
 }
 
-/// A function that is called once, at a point in time. Lives in its owner, allocates nothing.
+/// A function that is called once, at a point in time. Lives in its owner, which disarms it before
+/// it dies; allocates nothing.
 class timer : public heap_hook<timer> {
  public:
     /// `fire` is called on the thread of the heap, after the timer has left the heap.
     explicit timer(void (*fire)(timer&) noexcept) noexcept : fire_{fire} {}
+    timer(const timer&) = delete;
+    timer& operator=(const timer&) = delete;
+    ~timer() { check(!in_heap(), "a timer is destroyed while it is armed"); }
 
     friend bool operator<(const timer& a, const timer& b) noexcept { return a.when_ < b.when_; }
 

@@ -1,13 +1,13 @@
 // Defines case_run: the rounds of one case while the lab measures it.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "sluice/io/timer.hpp"
 #include "sluice/lab/noise.hpp"
 #include "sluice/lab/plan.hpp"
 #include "sluice/lab/progress.hpp"
@@ -21,7 +21,7 @@ namespace sluice::lab {
 /// its end. The arguments of the constructor outlive it.
 class case_run {
  public:
-    using clock = std::chrono::steady_clock;
+    using clock = io::clock;
 
     case_run(planned_case& planned, const settings& config, progress& display, noise& monitor,
              results& into, const time_source& now);

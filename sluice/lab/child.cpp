@@ -13,17 +13,22 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
-#include "sluice/os/pipe.hpp"
+#include "sluice/base/bytes.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/kernel.hpp"
+#include "sluice/os/pipe.hpp"
+#include "sluice/os/signal_action.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::lab {
 namespace {
 
-using clock = std::chrono::steady_clock;
+using io::clock;
 constexpr auto address_prefix = "listening on ";
 
 constexpr std::size_t pipe_size = 65536;
@@ -32,29 +37,30 @@ constexpr std::size_t pipe_size = 65536;
 [[noreturn]] void exec_child(const child_options& o, pid_t parent, char* const* words, int go,
                              int out, int err) {
     constexpr int exec_failed = 127;
-    ::setsid();
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(exec_failed);
+    os::kernel& sys = os::sys();
+    sys.setsid();
+    sys.prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (sys.getppid() != parent) os::exit_at_once(exec_failed);
     if (!o.cores.empty()) {
         cpu_set_t cores;
         CPU_ZERO(&cores);
         for (const int core : o.cores) CPU_SET(static_cast<std::size_t>(core), &cores);
-        ::sched_setaffinity(0, sizeof cores, &cores);
+        sys.sched_setaffinity(cores);
     }
-    for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(each, SIG_DFL);
-    const int null_device = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    ::dup2(null_device, STDIN_FILENO);
-    ::dup2(out, STDOUT_FILENO);
-    ::dup2(err, STDERR_FILENO);
+    for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) os::set_signal_action(each, SIG_DFL);
+    const int null_device = sys.openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
+    sys.dup2(null_device, STDIN_FILENO);
+    sys.dup2(out, STDOUT_FILENO);
+    sys.dup2(err, STDERR_FILENO);
     for (const int each : {o.inherited, o.also_inherited}) {
-        if (each >= 0) ::fcntl(each, F_SETFD, 0);
+        if (each >= 0) sys.fcntl(each, F_SETFD, 0);
     }
     // Waits until the parent has attached the counters, so that they count from the first
     // instruction.
-    char byte = 0;
-    if (::read(go, &byte, 1) < 0) ::_exit(exec_failed);
-    ::execv("/proc/self/exe", words);
-    ::_exit(exec_failed);
+    std::byte byte{};
+    if (sys.read(go, {&byte, 1}) < 0) os::exit_at_once(exec_failed);
+    sys.execve("/proc/self/exe", words, environ);
+    os::exit_at_once(exec_failed);
 }
 
 bool is_plain(std::string_view word) {
@@ -89,10 +95,11 @@ std::expected<child, std::string> child::start(const child_options& o) {
     for (auto& each : words) pointers.push_back(each.data());
     pointers.push_back(nullptr);
 
-    const pid_t parent = ::getpid();
-    const pid_t process = ::fork();
+    os::kernel& sys = os::sys();
+    const pid_t parent = sys.getpid();
+    const pid_t process = sys.fork();
     if (process < 0) {
-        return std::unexpected{"cannot start a process: " + error::system(errno).message()};
+        return std::unexpected{"cannot start a process: " + error::system(-process).message()};
     }
     if (process == 0) {
         exec_child(o, parent, pointers.data(), go->out.get(), out->in.get(), err->in.get());
@@ -110,9 +117,10 @@ std::expected<child, std::string> child::start(const child_options& o) {
         made.switches_ = count_switches(process);
         made.calls_ = count_calls(process);
     }
-    const char byte = 1;
-    if (::write(go->in.get(), &byte, sizeof byte) < 0) {
-        return std::unexpected{"cannot speak to a process: " + error::system(errno).message()};
+    const auto failed = sys.write(go->in.get(), as_bytes("1"));
+    if (failed < 0) {
+        return std::unexpected{"cannot speak to a process: " +
+                               error::system(static_cast<int>(-failed)).message()};
     }
     return made;
 }
@@ -126,20 +134,20 @@ watched child::watch() const noexcept {
 }
 
 bool child::read_pipes(int stop, clock::time_point until) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
-    if (left <= 0) return false;
+    const auto left = until - clock::now();
+    if (left <= clock::duration::zero()) return false;
+    const timespec timeout = os::timespec_of(left);
     std::array<pollfd, 3> all{pollfd{.fd = process_.output.get(), .events = POLLIN, .revents = 0},
                               pollfd{.fd = process_.errors.get(), .events = POLLIN, .revents = 0},
                               pollfd{.fd = stop, .events = POLLIN, .revents = 0}};
-    if (::poll(all.data(), all.size(), static_cast<int>(left)) < 0 && errno != EINTR) return false;
+    if (const int n = os::sys().ppoll(all, &timeout); n < 0 && n != -EINTR) return false;
     if (all[2].revents != 0) return false;
     const auto read_from = [](unique_fd& from, const pollfd& state, std::string& into) {
         if (state.revents == 0) return;
-        std::array<char, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-        const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
+        std::array<std::byte, 65536> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+        const ssize_t got = os::sys().read(from.get(), buffer);
         if (got > 0) {
-            into.append(buffer.data(), static_cast<std::size_t>(got));
+            into += as_text(const_bytes{buffer}.first(static_cast<std::size_t>(got)));
         } else {
             from.reset();
         }

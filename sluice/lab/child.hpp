@@ -7,9 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
+#include "sluice/io/timer.hpp"
 #include "sluice/lab/usage.hpp"
 #include "sluice/os/child_process.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::lab {
 
@@ -55,7 +56,7 @@ class child {
     explicit child(os::child_process started) noexcept : process_{std::move(started)} {}
     /// Reads once from the pipes that are readable. False when both have ended, at `until`, or when
     /// `stop` is readable.
-    [[nodiscard]] bool read_pipes(int stop, std::chrono::steady_clock::time_point until);
+    [[nodiscard]] bool read_pipes(int stop, io::time_point until);
     [[nodiscard]] std::string describe_failure(const std::string& what) const;
 
     os::child_process process_;

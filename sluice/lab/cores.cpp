@@ -2,12 +2,13 @@
 #include "sluice/lab/cores.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>
+
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::lab {
 namespace {
@@ -33,7 +34,7 @@ core_layout lay_out_cores() {
     core_layout found;
     cpu_set_t mask;
     CPU_ZERO(&mask);
-    ::sched_getaffinity(0, sizeof mask, &mask);
+    os::sys().sched_getaffinity(mask);
     for (int core = 0; core < CPU_SETSIZE; ++core) {
         if (CPU_ISSET(static_cast<std::size_t>(core), &mask)) found.all.push_back(core);
     }

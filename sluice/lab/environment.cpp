@@ -1,12 +1,9 @@
 // Implements read_environment(): facts from /proc, /sys, uname(2), getrlimit(2) and the compiler.
 #include "sluice/lab/environment.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -20,6 +17,7 @@
 #include "sluice/base/sanitizer.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/make_engine.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::lab {
 namespace {
@@ -64,7 +62,7 @@ std::string limit_as_text(rlim_t value) {
 
 void add_kernel(facts& f) {
     utsname about{};
-    if (::uname(&about) == 0) {
+    if (os::sys().uname(about) == 0) {
         f.add("kernel", "release", about.release, true);
         f.add("kernel", "architecture", about.machine, true);
     }
@@ -122,7 +120,7 @@ void add_memory(facts& f) {
 
 void add_storage(facts& f, const std::string& directory) {
     struct stat about{};
-    if (::stat(directory.c_str(), &about) != 0) return;
+    if (os::sys().fstatat(AT_FDCWD, directory.c_str(), about, 0) < 0) return;
     const auto device = fmt::format("{}:{}", major(about.st_dev), minor(about.st_dev));
     std::ifstream mounts{"/proc/self/mountinfo"};
     for (std::string line; std::getline(mounts, line);) {
@@ -167,14 +165,14 @@ void add_network(facts& f) {
 
 void add_limits(facts& f) {
     rlimit found{};
-    if (::getrlimit(RLIMIT_NOFILE, &found) == 0) {
+    if (os::sys().getrlimit(RLIMIT_NOFILE, found) == 0) {
         f.add("limits", "open files", limit_as_text(found.rlim_max));
     }
-    if (::getrlimit(RLIMIT_MEMLOCK, &found) == 0) {
+    if (os::sys().getrlimit(RLIMIT_MEMLOCK, found) == 0) {
         f.add("limits", "locked memory", limit_as_text(found.rlim_max));
     }
     f.add("limits", "largest pipe", first_line("/proc/sys/fs/pipe-max-size"));
-    f.add("limits", "user", ::getuid() == 0 ? "root" : "not root");
+    f.add("limits", "user", os::sys().getuid() == 0 ? "root" : "not root");
 }
 
 void add_program(facts& f, std::string_view version) {

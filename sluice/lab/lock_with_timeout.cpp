@@ -4,18 +4,22 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <thread>
+
+#include "sluice/io/timer.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::lab {
 
 bool lock_with_timeout(int file, std::chrono::milliseconds timeout) {
     constexpr std::chrono::milliseconds pause{10};
-    const auto end = std::chrono::steady_clock::now() + timeout;
-    while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() >= end) return false;
-        std::this_thread::sleep_for(pause);
+    const auto end = io::clock::now() + timeout;
+    for (;;) {
+        const int failed = os::sys().flock(file, LOCK_EX | LOCK_NB);
+        if (failed == 0) return true;
+        if (failed != -EWOULDBLOCK || io::clock::now() >= end) return false;
+        os::sleep_for(pause);
     }
-    return true;
 }
 
 }  // namespace sluice::lab

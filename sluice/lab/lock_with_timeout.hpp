@@ -7,7 +7,7 @@ namespace sluice::lab {
 
 /// Takes flock(2) LOCK_EX. A killed process may leave a child between fork(2) and execve(2) that
 /// holds its locks until the child dies, too; so a held lock is retried until `timeout` is over.
-/// False after that, or on another error (errno).
+/// False after that, or on another error.
 [[nodiscard]] bool lock_with_timeout(int file, std::chrono::milliseconds timeout);
 
 /// The lab's timeout: long enough for a killed process to die.

@@ -2,7 +2,6 @@
 #include "sluice/lab/noise.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +9,11 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
-#include <thread>
 #include <utility>
+
+#include "sluice/io/timer.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::lab {
 namespace {
@@ -24,9 +26,9 @@ double in_seconds(const timeval& t) noexcept {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
 }
 
-double used_by(decltype(RUSAGE_SELF) who) noexcept {
+double used_by(int who) noexcept {
     rusage used{};
-    ::getrusage(who, &used);
+    os::sys().getrusage(who, used);
     return in_seconds(used.ru_utime) + in_seconds(used.ru_stime);
 }
 
@@ -48,8 +50,7 @@ noise::clocks read_clocks() {
     found.busy = (user + nice + system) / ticks;
     found.stolen = stolen / ticks;
     found.ours = used_by(RUSAGE_SELF) + used_by(RUSAGE_CHILDREN);
-    found.now =
-        std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    found.now = std::chrono::duration<double>(io::clock::now().time_since_epoch()).count();
     return found;
 }
 
@@ -97,7 +98,7 @@ disturbance noise::end_sample(double run_queue_wait) {
 
 std::string noise::look_around(std::chrono::milliseconds time) {
     const auto before = read_();
-    std::this_thread::sleep_for(time);
+    os::sleep_for(time);
     const auto now = read_();
     if (now.now <= before.now) return {};
     const auto found = between(before, now, 0);

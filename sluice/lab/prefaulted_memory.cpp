@@ -10,6 +10,8 @@
 #include <fstream>
 #include <span>
 
+#include "sluice/io/timer.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/os/mapping.hpp"
 
 namespace sluice::lab {
@@ -38,14 +40,14 @@ std::uint64_t prefaulted_memory::touch(std::uint64_t bytes) {
     if (!memory) return 0;
     // Huge pages only: small pages come from remainders of large blocks, and the host would keep
     // its large blocks.
-    ::madvise(memory->data(), bytes, MADV_HUGEPAGE);
-    const auto begun = std::chrono::steady_clock::now();
+    os::kernel& sys = os::sys();
+    sys.madvise(memory->data(), bytes, MADV_HUGEPAGE);
+    const auto begun = io::clock::now();
     const std::span all{static_cast<std::byte*>(memory->data()), bytes};
-    if (::madvise(memory->data(), bytes, MADV_POPULATE_WRITE) != 0) {
+    if (sys.madvise(memory->data(), bytes, MADV_POPULATE_WRITE) < 0) {
         for (std::size_t at = 0; at < bytes; at += page_size) all[at] = std::byte{1};
     }
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    const double seconds = std::chrono::duration<double>(io::clock::now() - begun).count();
     if (seconds > 0) rates_.push_back(static_cast<double>(bytes) / seconds);
     return bytes;
 }

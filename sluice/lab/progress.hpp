@@ -1,10 +1,10 @@
 // Shows the progress of a lab run: current sample, round, remaining time.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <string>
 
+#include "sluice/io/timer.hpp"
 #include "sluice/term/progress_line.hpp"
 
 namespace sluice::lab {
@@ -12,7 +12,7 @@ namespace sluice::lab {
 /// Draws a bar if stderr is a terminal; else writes a line per round over all cases. One thread.
 class progress {
  public:
-    using clock = std::chrono::steady_clock;
+    using clock = io::clock;
     /// Writes text to stderr: whole lines, or parts of the bar. Must not block on a slow reader.
     using sink = term::progress_line::sink;
 

@@ -12,11 +12,12 @@
 #include "sluice/lab/case_run.hpp"
 #include "sluice/lab/interruption.hpp"
 #include "sluice/lab/statistics.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::lab {
 namespace {
 
-using clock = std::chrono::steady_clock;
+using io::clock;
 
 clock::duration in_ticks(std::chrono::duration<double> d) {
     return std::chrono::duration_cast<clock::duration>(d);
@@ -140,7 +141,7 @@ std::expected<void, std::string> measure(std::vector<planned_case>& cases, const
     const auto begun = now();
     const auto usual = begun + in_ticks(within.usual);
     const auto deadline = begun + in_ticks(within.longest);
-    std::mt19937 random{std::random_device{}()};
+    std::mt19937 random{static_cast<std::mt19937::result_type>(os::sys().random())};
     // A case_run cannot move.
     std::deque<case_run> runs;
     for (auto& each : cases) runs.emplace_back(each, config, display, monitor, into, now);

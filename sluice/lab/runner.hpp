@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sluice/io/timer.hpp"
 #include "sluice/lab/noise.hpp"
 #include "sluice/lab/plan.hpp"
 #include "sluice/lab/progress.hpp"
@@ -27,7 +28,7 @@ struct limits {
 [[nodiscard]] limits limits_of(const settings& config, std::size_t cases);
 
 /// A clock; tests replace it.
-using time_source = std::function<std::chrono::steady_clock::time_point()>;
+using time_source = std::function<io::time_point()>;
 
 /// A round measures every variant of a case once, in random order. The cases take turns until each
 /// is precise or time is up. Before its first round a case runs one variant without counting it, to
@@ -35,9 +36,10 @@ using time_source = std::function<std::chrono::steady_clock::time_point()>;
 /// too few undisturbed rounds follow, the least disturbed ones count after all. Fills in the cases,
 /// warnings and `interrupted` of `into`; an `interruption` must exist to stop it. The error, a
 /// sentence without its full stop, says why nothing could be measured.
-[[nodiscard]] std::expected<void, std::string> measure(
-    std::vector<planned_case>& cases, const limits& within, const settings& config,
-    progress& display, noise& monitor, results& into,
-    const time_source& now = std::chrono::steady_clock::now);
+[[nodiscard]] std::expected<void, std::string> measure(std::vector<planned_case>& cases,
+                                                       const limits& within, const settings& config,
+                                                       progress& display, noise& monitor,
+                                                       results& into,
+                                                       const time_source& now = io::clock::now);
 
 }  // namespace sluice::lab

@@ -2,33 +2,28 @@
 #include "sluice/lab/usage.hpp"
 
 #include <linux/perf_event.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdint>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
+#include "sluice/os/kernel.hpp"
+
 namespace sluice::lab {
 namespace {
 
-double in_seconds(const timespec& t) noexcept {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
-}
-
-/// CPU time of all threads of a process, in seconds (clock_getcpuclockid(3)).
+/// CPU time of all threads of a process, in seconds; 0 once it has ended.
 double cpu_of(pid_t process) noexcept {
-    clockid_t id{};
-    timespec spent{};
-    if (::clock_getcpuclockid(process, &id) != 0 || ::clock_gettime(id, &spent) != 0) return 0;
-    return in_seconds(spent);
+    const auto spent = os::sys().process_cpu_ns(process);
+    return spent < 0 ? 0 : static_cast<double>(spent) * 1e-9;
 }
 
 std::string proc_folder(pid_t process) {
@@ -69,7 +64,9 @@ double waited_by(pid_t process) {
 
 std::optional<double> read_counter(int fd) noexcept {
     std::uint64_t value = 0;
-    if (fd < 0 || ::read(fd, &value, sizeof value) != sizeof value) return std::nullopt;
+    if (fd < 0) return std::nullopt;
+    const auto got = os::sys().read(fd, std::as_writable_bytes(std::span{&value, 1}));
+    if (got != sizeof value) return std::nullopt;
     return static_cast<double>(value);
 }
 
@@ -96,6 +93,7 @@ unique_fd open_counter(pid_t process, std::uint32_t type, std::uint64_t config) 
     attributes.type = type;
     attributes.config = config;
     attributes.inherit = 1;
+    // Not through os::kernel: a counter of the hardware is of no use but on the machine itself.
     const long fd = ::syscall(SYS_perf_event_open, &attributes, process, -1, -1,
                               static_cast<unsigned long>(PERF_FLAG_FD_CLOEXEC));
     return unique_fd{static_cast<int>(fd)};
@@ -130,11 +128,10 @@ usage used_by(const watched& w) {
 usage used_by_us() {
     usage sum;
     rusage used{};
-    ::getrusage(RUSAGE_SELF, &used);
-    timespec spent{};
-    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
-    sum.cpu = in_seconds(spent);
-    sum.waited = waited_by(::getpid());
+    os::kernel& sys = os::sys();
+    sys.getrusage(RUSAGE_SELF, used);
+    sum.cpu = cpu_of(sys.getpid());
+    sum.waited = waited_by(sys.getpid());
     sum.switches = static_cast<double>(used.ru_nvcsw + used.ru_nivcsw);
     return sum;
 }

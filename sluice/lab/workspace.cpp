@@ -3,21 +3,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "sluice/base/result.hpp"
 #include "sluice/lab/lock_with_timeout.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::lab {
@@ -27,7 +24,8 @@ constexpr auto name_prefix = ".sluice-lab-";
 
 /// Locks the directory of a lab; empty if a live lab holds the lock.
 unique_fd lock_of(const std::string& path) {
-    unique_fd lock{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
+    unique_fd lock{
+        os::sys().openat(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
     if (!lock || !lock_with_timeout(lock.get(), usual_timeout)) return {};
     return lock;
 }
@@ -38,7 +36,9 @@ void remove_stale_directories(const std::string& below) {
         const auto name = each.path().filename().string();
         if (!name.starts_with(name_prefix)) continue;
         struct stat about{};
-        if (::lstat(each.path().c_str(), &about) != 0 || about.st_uid != ::getuid()) continue;
+        const int failed =
+            os::sys().fstatat(AT_FDCWD, each.path().c_str(), about, AT_SYMLINK_NOFOLLOW);
+        if (failed < 0 || about.st_uid != os::sys().getuid()) continue;
         if (lock_of(each.path().string())) std::filesystem::remove_all(each.path(), ec);
     }
 }
@@ -54,11 +54,11 @@ std::expected<void, int> fill(int file, std::uint64_t size) {
     for (std::uint64_t done = 0; done < size;) {
         std::ranges::generate(buffer, random);
         const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(piece, size - done));
-        const ssize_t written = ::write(file, buffer.data(), n);
-        if (written < 0) return std::unexpected{errno};
+        const ssize_t written = os::sys().write(file, std::as_bytes(std::span{buffer}).first(n));
+        if (written < 0) return std::unexpected{static_cast<int>(-written)};
         done += static_cast<std::uint64_t>(written);
     }
-    if (::fsync(file) != 0) return std::unexpected{errno};
+    if (const int failed = os::sys().fsync(file); failed < 0) return std::unexpected{-failed};
     return {};
 }
 
@@ -74,25 +74,26 @@ workspace::~workspace() {
 
 std::expected<workspace, std::string> workspace::make(const std::string& below) {
     remove_stale_directories(below);
-    std::string path = below + '/' + name_prefix + "XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr) {
-        return std::unexpected{explain("cannot make files in", below, errno) +
+    os::kernel& sys = os::sys();
+    const auto path = fmt::format("{}/{}{:016x}", below, name_prefix, sys.random());
+    if (const int failed = sys.mkdirat(AT_FDCWD, path.c_str(), 0700); failed < 0) {
+        return std::unexpected{explain("cannot make files in", below, -failed) +
                                "; choose a directory that can be written with --directory"};
     }
-    std::error_code ec;
-    auto absolute = std::filesystem::canonical(path, ec);
+    std::string absolute;
+    const int failed = sys.realpath(path.c_str(), absolute);
     auto lock = lock_of(path);
-    if (ec || !lock) {
-        ::rmdir(path.c_str());
+    if (failed < 0 || !lock) {
+        sys.unlinkat(AT_FDCWD, path.c_str(), AT_REMOVEDIR);
         return std::unexpected{"cannot lock " + wire::printable(path) +
                                "; choose another directory with --directory"};
     }
-    return workspace{absolute.string(), std::move(lock)};
+    return workspace{std::move(absolute), std::move(lock)};
 }
 
 std::uint64_t workspace::room() const noexcept {
     struct statvfs about{};
-    if (::statvfs(path_.c_str(), &about) != 0) return 0;
+    if (os::sys().fstatvfs(lock_.get(), about) < 0) return 0;
     return std::uint64_t{about.f_bavail} * about.f_frsize;
 }
 
@@ -100,11 +101,11 @@ std::expected<std::string, std::string> workspace::file_of(std::uint64_t size) c
     auto path = path_of(fmt::format("file-{}", size));
     std::error_code ec;
     if (std::filesystem::file_size(path, ec) == size && !ec) return path;
-    const unique_fd file{
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
-    if (!file) return std::unexpected{explain("cannot make", path, errno)};
+    const unique_fd file{os::sys().openat(
+        AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    if (!file) return std::unexpected{explain("cannot make", path, -file.get())};
     if (auto filled = fill(file.get(), size); !filled) {
-        ::unlink(path.c_str());
+        os::sys().unlinkat(AT_FDCWD, path.c_str(), 0);
         return std::unexpected{
             fmt::format("cannot write a file of {} bytes in {}: {}; give it less with --size, or "
                         "another place with --directory",

@@ -195,7 +195,7 @@ void fork::run_child(arrival client, pid_t parent) noexcept {
     // The parent's handlers are not for the child, and neither is the default action.
     for (const int number : {SIGHUP, SIGUSR1, SIGUSR2}) set_signal(number, [](int) {});
     auto engine = make_small_engine();
-    if (!engine) ::_exit(EXIT_FAILURE);
+    if (!engine) os::exit_at_once(EXIT_FAILURE);
     coro::context root{(*engine)->ready()};
     coro::context draining{root};
     {
@@ -222,7 +222,7 @@ void fork::run_child(arrival client, pid_t parent) noexcept {
         if (!served) report_shortage(log(), served.error());
     }
     std::fflush(nullptr);
-    ::_exit(EXIT_SUCCESS);
+    os::exit_at_once(EXIT_SUCCESS);
 }
 
 void fork::close_other_descriptors(int socket) const noexcept {

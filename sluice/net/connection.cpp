@@ -20,10 +20,7 @@ connection::connection(io::engine& engine, unique_fd socket) noexcept
 }
 
 connection::~connection() {
-    if (!socket_) return;
-    check(engine().idle(socket_.get()),
-          "a connection is destroyed with operations in flight: close() it first");
-    close_now();
+    if (socket_) close_now();
 }
 
 void connection::shutdown_send() noexcept {

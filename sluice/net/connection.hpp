@@ -4,19 +4,20 @@
 #include <coroutine>
 
 #include "sluice/base/bytes.hpp"
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/ops/recv.hpp"
 #include "sluice/io/ops/send.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::net {
 
-/// Owns a stream socket. One coroutine may read while another writes. Not movable. `co_await
-/// close()` before it dies, unless it has never received: on io_uring the kernel may be receiving
-/// ahead. Thread of its engine.
+/// Owns a stream socket. One coroutine may read while another writes. Not movable. Its destructor
+/// closes it, if close() has not: coroutines that wait on it then get fault::cancelled, and must
+/// use it no more. On io_uring, where the kernel may be receiving ahead, the thread waits there
+/// until that is cancelled; while close() waits, it runs other coroutines. Thread of its engine.
 class connection {
  public:
     /// The bytes of one recv(), in a buffer of the engine until it is destroyed.

@@ -21,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // Long enough not to spin, short enough to be unnoticed once there are descriptors again.
-constexpr auto shortage_pause = 50ms;
+constexpr auto pause_length = 50ms;
 
 unique_fd open_reserve() noexcept {
     return unique_fd{os::sys().openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC)};
@@ -86,11 +86,26 @@ listener::listener(io::engine& engine, unique_fd socket, io::accepting how)
           "the descriptor of a listener is beyond the table of the engine");
 }
 
+// A pause that lives in the frame of accept(), and that the end of the listener ends.
+struct listener::shortage_pause : io::sleep_until {
+    explicit shortage_pause(listener& l) noexcept
+        : sleep_until{l.engine(), io::after(io::clock::now(), pause_length)}, owner{&l} {
+        l.pause_ = this;
+    }
+    shortage_pause(const shortage_pause&) = delete;
+    shortage_pause& operator=(const shortage_pause&) = delete;
+    ~shortage_pause() {
+        if (owner != nullptr) owner->pause_ = nullptr;
+    }
+    listener* owner;
+};
+
 listener::~listener() {
-    if (!socket_) return;
-    check(engine().idle(socket_.get()),
-          "a listener is destroyed with operations in flight: close() it first");
-    close_now();
+    if (pause_ != nullptr) {
+        pause_->owner = nullptr;
+        pause_->cancel();
+    }
+    if (socket_) close_now();
 }
 
 coro::task<result<unique_fd>> listener::accept() noexcept {
@@ -107,7 +122,9 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
                 shed_one();
                 ++counters_.pauses;
                 if (on_shortage_) on_shortage_(accepted.error());
-                auto slept = co_await io::sleep_for(engine(), shortage_pause);
+                shortage_pause pause{*this};
+                auto slept = co_await pause;
+                // Cancelled: the listener may be gone.
                 if (!slept) co_return failure(slept.error());
                 break;
             }

@@ -6,13 +6,13 @@
 #include <functional>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/ops/accept.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::net {
 
@@ -29,7 +29,8 @@ struct listen_options {
 /// EACCES, EADDRNOTAVAIL ...
 [[nodiscard]] result<unique_fd> listen(const address& where, const listen_options& o = {}) noexcept;
 
-/// Accepts connections. Thread of its engine.
+/// Accepts connections. Its destructor closes it, if close() has not: an accept() that waits then
+/// gives fault::cancelled, and on io_uring the thread waits for the kernel. Thread of its engine.
 class listener {
  public:
     /// Counters since the listener was made.
@@ -71,6 +72,7 @@ class listener {
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
 
  private:
+    struct shortage_pause;
     struct closer : io::idle_waiter {
         explicit closer(listener& l) noexcept : owner{l} {}
         [[nodiscard]] bool await_ready() const noexcept { return !owner.socket_; }
@@ -84,6 +86,7 @@ class listener {
     unique_fd socket_;
     unique_fd reserve_;  // a descriptor to release when there is no other
     io::accept_stream incoming_;
+    shortage_pause* pause_ = nullptr;  // of a waiting accept()
     counters counters_;
     std::function<void(error)> on_shortage_;
 };

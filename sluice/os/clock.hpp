@@ -29,7 +29,7 @@ struct clock {
 }
 
 /// A time for system calls. Negative ones become zero.
-[[nodiscard]] inline timespec timespec_of(clock::duration time) noexcept {
+[[nodiscard]] constexpr timespec timespec_of(clock::duration time) noexcept {
     time = std::max(time, clock::duration::zero());
     const auto whole = std::chrono::floor<std::chrono::seconds>(time);
     return {.tv_sec = whole.count(), .tv_nsec = (time - whole).count()};

@@ -21,6 +21,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <ctime>
 #include <mutex>
 #include <span>
@@ -159,6 +160,13 @@ class kernel {
                         const posix_spawnattr_t* attributes, char* const* arguments,
                         char* const* environment) noexcept = 0;
     virtual pid_t waitpid(pid_t which, int* status, int options) noexcept = 0;
+    /// Returns on an error only.
+    virtual int execve(const char* path, char* const* arguments,
+                       char* const* environment) noexcept = 0;
+    /// Ends the process at once: no destructor runs, no buffer is written.
+    [[noreturn]] virtual void exit_group(int status) noexcept = 0;
+    virtual uid_t getuid() noexcept = 0;
+    virtual uid_t geteuid() noexcept = 0;
     virtual int kill(pid_t which, int signal) noexcept = 0;
     /// Sends a signal to the calling thread (raise(3)).
     virtual int raise(int signal) noexcept = 0;
@@ -172,7 +180,9 @@ class kernel {
     virtual int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept = 0;
     virtual int getrlimit(int resource, rlimit& into) noexcept = 0;
     virtual int setrlimit(int resource, const rlimit& limit) noexcept = 0;
-    virtual int sched_getaffinity(cpu_set_t& into) noexcept = 0;
+    /// `size` in bytes is larger where the set is from CPU_ALLOC(3).
+    virtual int sched_getaffinity(cpu_set_t& into,
+                                  std::size_t size = sizeof(cpu_set_t)) noexcept = 0;
     virtual int sched_setaffinity(const cpu_set_t& set) noexcept = 0;
     /// The calling thread's nice value (setpriority(2), "C library/kernel differences"); 20 stands
     /// for SCHED_IDLE (sched(7)). It is never made better than it was.
@@ -188,6 +198,14 @@ class kernel {
     virtual int madvise(void* where, std::size_t size, int advice) noexcept = 0;
     virtual int mincore(void* where, std::size_t size, unsigned char* into) noexcept = 0;
     virtual int memfd_create(const char* name, unsigned flags) noexcept = 0;
+    /// @}
+
+    /// @name Measuring
+    /// @{
+    virtual int getrusage(int who, rusage& into) noexcept = 0;
+    /// Nanoseconds of CPU that a process has used, or -errno (clock_getcpuclockid(3)); 0 is the
+    /// calling process.
+    virtual std::int64_t process_cpu_ns(pid_t which) noexcept = 0;
     /// @}
 
     /// @name Clocks and random numbers
@@ -210,6 +228,8 @@ class kernel {
                              std::size_t stack) noexcept = 0;
     /// Waits for the thread's end. Once for each thread that was started.
     virtual void join_thread(pthread_t thread) noexcept = 0;
+    /// Lets the thread run on without a join. Once, in place of join_thread().
+    virtual void detach_thread(pthread_t thread) noexcept = 0;
     /// Gives the core to others (sched_yield(2)).
     virtual void yield() noexcept = 0;
     /// Locks a mutex that another thread holds.
@@ -230,6 +250,13 @@ extern kernel* current;
 /// The kernel of this process: Linux, unless a test has put another one in its place.
 [[nodiscard]] inline kernel& sys() noexcept {
     return *detail::current;
+}
+
+/// Ends the process at once: no destructor runs, no buffer is written (_exit(2)).
+[[noreturn]] inline void exit_at_once(int status) noexcept {
+    sys().exit_group(status);
+    // g++ 12 forgets that a virtual function does not return.
+    std::abort();
 }
 
 /// Makes `k` the kernel of this process until it dies; one at a time, while the process has one

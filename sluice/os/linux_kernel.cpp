@@ -311,7 +311,7 @@ int linux_kernel::openat(int directory, const char* path, int flags, mode_t mode
 int linux_kernel::openat2(int directory, const char* path, int flags, mode_t mode,
                           std::uint64_t resolve) noexcept {
     open_how how{};
-    how.flags = static_cast<std::uint64_t>(flags);
+    how.flags = static_cast<unsigned>(flags);
     how.mode = mode;
     how.resolve = resolve;
     return static_cast<int>(checked(::syscall(SYS_openat2, directory, path, &how, sizeof how)));
@@ -405,6 +405,23 @@ pid_t linux_kernel::waitpid(pid_t which, int* status, int options) noexcept {
     return checked(::waitpid(which, status, options));
 }
 
+int linux_kernel::execve(const char* path, char* const* arguments,
+                         char* const* environment) noexcept {
+    return checked(::execve(path, arguments, environment));
+}
+
+void linux_kernel::exit_group(int status) noexcept {
+    ::_exit(status);
+}
+
+uid_t linux_kernel::getuid() noexcept {
+    return ::getuid();
+}
+
+uid_t linux_kernel::geteuid() noexcept {
+    return ::geteuid();
+}
+
 int linux_kernel::kill(pid_t which, int signal) noexcept {
     return checked(::kill(which, signal));
 }
@@ -446,8 +463,8 @@ int linux_kernel::setrlimit(int resource, const rlimit& limit) noexcept {
     return checked(::setrlimit(static_cast<__rlimit_resource_t>(resource), &limit));
 }
 
-int linux_kernel::sched_getaffinity(cpu_set_t& into) noexcept {
-    return checked(::sched_getaffinity(0, sizeof into, &into));
+int linux_kernel::sched_getaffinity(cpu_set_t& into, std::size_t size) noexcept {
+    return checked(::sched_getaffinity(0, size, &into));
 }
 
 int linux_kernel::sched_setaffinity(const cpu_set_t& set) noexcept {
@@ -484,6 +501,16 @@ int linux_kernel::mincore(void* where, std::size_t size, unsigned char* into) no
 
 int linux_kernel::memfd_create(const char* name, unsigned flags) noexcept {
     return checked(::memfd_create(name, flags));
+}
+
+int linux_kernel::getrusage(int who, rusage& into) noexcept {
+    return checked(::getrusage(static_cast<__rusage_who_t>(who), &into));
+}
+
+std::int64_t linux_kernel::process_cpu_ns(pid_t which) noexcept {
+    clockid_t clock{};
+    if (const int failed = ::clock_getcpuclockid(which, &clock); failed != 0) return -failed;
+    return nanoseconds_of(clock);
 }
 
 std::int64_t linux_kernel::monotonic_ns() noexcept {
@@ -526,6 +553,10 @@ int linux_kernel::start_thread(pthread_t& into, void (*run)(void*), void* argume
 
 void linux_kernel::join_thread(pthread_t thread) noexcept {
     pthread_join(thread, nullptr);
+}
+
+void linux_kernel::detach_thread(pthread_t thread) noexcept {
+    pthread_detach(thread);
 }
 
 void linux_kernel::yield() noexcept {

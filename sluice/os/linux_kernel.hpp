@@ -109,6 +109,11 @@ class linux_kernel : public kernel {
                 const posix_spawnattr_t* attributes, char* const* arguments,
                 char* const* environment) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
+    int execve(const char* path, char* const* arguments,
+               char* const* environment) noexcept override;
+    [[noreturn]] void exit_group(int status) noexcept override;
+    uid_t getuid() noexcept override;
+    uid_t geteuid() noexcept override;
     int kill(pid_t which, int signal) noexcept override;
     int raise(int signal) noexcept override;
     int pidfd_open(pid_t which) noexcept override;
@@ -120,7 +125,7 @@ class linux_kernel : public kernel {
     int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept override;
     int getrlimit(int resource, rlimit& into) noexcept override;
     int setrlimit(int resource, const rlimit& limit) noexcept override;
-    int sched_getaffinity(cpu_set_t& into) noexcept override;
+    int sched_getaffinity(cpu_set_t& into, std::size_t size) noexcept override;
     int sched_setaffinity(const cpu_set_t& set) noexcept override;
     int lower_priority(int nice) noexcept override;
     /// @}
@@ -133,6 +138,12 @@ class linux_kernel : public kernel {
     int madvise(void* where, std::size_t size, int advice) noexcept override;
     int mincore(void* where, std::size_t size, unsigned char* into) noexcept override;
     int memfd_create(const char* name, unsigned flags) noexcept override;
+    /// @}
+
+    /// @name Measuring
+    /// @{
+    int getrusage(int who, rusage& into) noexcept override;
+    std::int64_t process_cpu_ns(pid_t which) noexcept override;
     /// @}
 
     /// @name Clocks and random numbers
@@ -148,6 +159,7 @@ class linux_kernel : public kernel {
     int start_thread(pthread_t& into, void (*run)(void*), void* argument,
                      std::size_t stack) noexcept override;
     void join_thread(pthread_t thread) noexcept override;
+    void detach_thread(pthread_t thread) noexcept override;
     void yield() noexcept override;
     void lock_contended(std::mutex& mutex) noexcept override;
     int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,

@@ -19,7 +19,7 @@ bool can_be_opened_again(int fd) noexcept {
     if (S_ISFIFO(found.st_mode)) return true;
     // The master side of a pseudoterminal would open as a new one (pts(4)).
     unsigned number = 0;
-    return os::isatty(fd) && os::sys().ioctl(fd, TIOCGPTN, &number) != 0;
+    return os::is_terminal(fd) && os::sys().ioctl(fd, TIOCGPTN, &number) != 0;
 }
 
 }  // namespace

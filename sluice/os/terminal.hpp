@@ -1,17 +1,17 @@
 // Tests whether a descriptor is a terminal.
 #pragma once
 
-#include <sys/ioctl.h>
+#include <asm/ioctls.h>
 #include <termios.h>
 
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::os {
 
-/// True if `fd` is a terminal (isatty(3)). Safe in a signal handler.
-[[nodiscard]] inline bool isatty(int fd) noexcept {
-    termios settings{};
-    return sys().ioctl(fd, TCGETS, &settings) == 0;
+/// True if `fd` is a terminal (ioctl_tty(2), TCGETS), as isatty(3) says it. Any thread.
+[[nodiscard]] inline bool is_terminal(int fd) noexcept {
+    termios ignored{};  // larger than the kernel's own
+    return sys().ioctl(fd, TCGETS, &ignored) == 0;
 }
 
 }  // namespace sluice::os

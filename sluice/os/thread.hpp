@@ -16,7 +16,7 @@
 namespace sluice::os {
 
 /// A thread that runs with all signals blocked: they belong to the threads that handle them. It is
-/// joined before it dies.
+/// joined or detached before it dies.
 class thread {
  public:
     thread() noexcept = default;
@@ -44,6 +44,10 @@ class thread {
     /// Waits for its end; no effect on one that was not started. Blocks.
     void join() noexcept {
         if (std::exchange(started_, false)) sys().join_thread(id_);
+    }
+    /// Lets it run on, in place of join(); it ends with the process at the latest.
+    void detach() noexcept {
+        if (std::exchange(started_, false)) sys().detach_thread(id_);
     }
 
  private:

@@ -147,6 +147,11 @@ int simulated_kernel::realpath(const char* /*path*/, std::string& /*into*/) noex
     return -ENOSYS;
 }
 
+ssize_t simulated_kernel::readlinkat(int /*directory*/, const char* /*path*/,
+                                     std::span<char> /*into*/) noexcept {
+    return -ENOSYS;
+}
+
 mode_t simulated_kernel::umask(mode_t /*mask*/) noexcept {
     return 022;
 }

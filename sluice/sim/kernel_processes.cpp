@@ -1,6 +1,7 @@
 // Implements the calls of the simulated kernel for processes and signals.
 #include <cerrno>
 #include <csignal>
+#include <string_view>
 
 #include "sluice/sim/simulated_kernel.hpp"
 
@@ -123,6 +124,15 @@ int simulated_kernel::sched_setaffinity(const cpu_set_t& /*set*/) noexcept {
 
 int simulated_kernel::lower_priority(int nice) noexcept {
     return call("lower_priority", {nice}, [] { return 0; });
+}
+
+int simulated_kernel::uname(utsname& into) noexcept {
+    return call("uname", {}, [&] {
+        into = {};
+        std::string_view{"Linux"}.copy(into.sysname, sizeof into.sysname);
+        std::string_view{"6.1.0-simulated"}.copy(into.release, sizeof into.release);
+        return 0;
+    });
 }
 
 }  // namespace sluice::sim

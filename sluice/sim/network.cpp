@@ -78,7 +78,7 @@ tcp_socket::~tcp_socket() {
 void tcp_socket::stop_listening() noexcept {
     if (bound_) network_.remove_bound(*this);
     bound_ = false;
-    // Connections that nobody accepted are reset.
+    // Connections that were not accepted are reset.
     for (const auto& each : waiting_) each->lingers_zero_ = true;
     waiting_.clear();
     if (state_ == state::listening) state_ = state::fresh;

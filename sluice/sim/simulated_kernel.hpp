@@ -169,6 +169,7 @@ class simulated_kernel final : public os::kernel {
                   unsigned flags) noexcept override;
     ssize_t getdents64(int fd, mutable_bytes memory) noexcept override;
     int realpath(const char* path, std::string& into) noexcept override;
+    ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept override;
     mode_t umask(mode_t mask) noexcept override;
     /// @}
 
@@ -193,6 +194,7 @@ class simulated_kernel final : public os::kernel {
     int sched_getaffinity(cpu_set_t& into) noexcept override;
     int sched_setaffinity(const cpu_set_t& set) noexcept override;
     int lower_priority(int nice) noexcept override;
+    int uname(utsname& into) noexcept override;
     /// @}
 
     /// @name Memory

@@ -1,4 +1,4 @@
-// Implements world.
+// Implements world: a kernel from a seed, in place while its processes run.
 #include "sluice/sim/world.hpp"
 
 #include "sluice/sim/fail.hpp"

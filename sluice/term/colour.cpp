@@ -11,7 +11,7 @@ namespace sluice::term {
 bool is_terminal(int fd) noexcept {
     const char* kind = std::getenv("TERM");
     const bool dumb = kind != nullptr && std::string_view{kind} == "dumb";
-    return !dumb && os::isatty(fd);
+    return !dumb && os::is_terminal(fd);
 }
 
 bool may_colour(std::FILE* stream) noexcept {

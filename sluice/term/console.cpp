@@ -16,7 +16,7 @@ result<std::unique_ptr<console>> console::open(io::engine& engine, int fd) {
     // A blocking write(2) to a terminal takes a part and then waits for a reader; a pipe with space
     // takes the whole piece.
     unique_fd opened;
-    if (os::isatty(fd)) opened = open_again_nonblocking(fd);
+    if (os::is_terminal(fd)) opened = open_again_nonblocking(fd);
     if (opened) fd = opened.get();
     if (auto attached = engine.attach(fd, true); !attached) return failure(attached.error());
     return std::unique_ptr<console>{new console{engine, fd, std::move(opened)}};

@@ -185,5 +185,30 @@ TEST_P(offload_queue_contract, what_has_begun_runs_to_its_end) {
     });
 }
 
+TEST_P(offload_queue_contract, a_job_that_has_not_begun_ends_with_the_frame_that_awaits_it) {
+    coro::context root{engine().ready()};
+    run([&]() -> coro::task<> {
+        coro::scope others{co_await coro::this_context()};
+        others.spawn(keep_busy());
+        busy.wait_until_it_began();
+        std::string seen;
+        int ran = 0;
+        for (const bool was_cancelled : {false, true}) {
+            auto queued = work(seen, ran);
+            queued.set_context(root);
+            auto handle = queued.release();
+            handle.resume();
+            EXPECT_EQ(pool.queued(), 1U);
+            if (was_cancelled) root.cancel();
+            handle.destroy();
+            EXPECT_EQ(pool.queued(), 0U);
+        }
+        busy.release();
+        co_await others.join();
+        EXPECT_EQ(ran, 0);
+        EXPECT_EQ(seen, "");
+    });
+}
+
 }  // namespace
 }  // namespace sluice::test

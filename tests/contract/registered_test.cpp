@@ -269,5 +269,29 @@ TEST_P(registered_contract, an_engine_may_end_while_a_peer_has_not_read) {
     EXPECT_TRUE(read_to_end(theirs.get()) == text);
 }
 
+TEST_P(registered_contract, a_send_ends_with_the_frame_that_awaits_it_and_the_buffer_later) {
+    auto [ours, theirs] = tcp_pair();
+    fill(ours.get());
+    run([&]() -> coro::task<> {
+        net::connection to{engine(), std::move(ours)};
+        coro::context root{engine().ready()};
+        auto send = [](io::engine& e, int fd, registered_buffer b) -> coro::task<> {
+            auto sent = co_await send_registered{e, fd, b, 0, size};
+            ADD_FAILURE() << shown(sent);
+        };
+        auto sending = send(engine(), to.fd(), holding("x"));
+        sending.set_context(root);
+        auto handle = sending.release();
+        handle.resume();
+        for (int i = 0; i < 3; ++i) co_await io::sleep_for(engine(), 0ms);
+        EXPECT_EQ(engine().in_flight(), 1U);
+        handle.destroy();
+        EXPECT_EQ(engine().in_flight(), 0U);
+        to.set_linger_reset();
+        co_await to.close();
+        co_await until_home();
+    });
+}
+
 }  // namespace
 }  // namespace sluice::test

@@ -247,5 +247,39 @@ TEST(channel_death_test, needs_capacity) {
     EXPECT_DEATH(coro::channel<int>{0}, "a channel needs room for one value");
 }
 
+TEST(channel, its_end_closes_it) {
+    loop l;
+    strings log;
+    {
+        coro::channel<int> empty{1};
+        l.spawn(receive(empty, log));
+        l.settle();
+    }
+    l.settle();
+    EXPECT_THAT(log, ::testing::ElementsAre("got (closed)"));
+}
+
+TEST(channel, a_waiter_leaves_it_with_its_frame) {
+    loop l;
+    coro::channel<int> c{1};
+    strings log;
+    for (const bool is_ready : {false, true}) {
+        auto waiting = receive(c, log);
+        waiting.set_context(l.root);
+        auto handle = waiting.release();
+        handle.resume();
+        if (is_ready) {
+            EXPECT_TRUE(c.try_send(1));
+        }
+        handle.destroy();
+    }
+    l.settle();
+    l.root.cancel();
+    EXPECT_EQ(c.size(), 0U);
+    EXPECT_TRUE(c.try_send(2));
+    EXPECT_EQ(c.size(), 1U);
+    EXPECT_THAT(log, ::testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace sluice::test

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/io/timer.hpp"
 #include "sluice/lab/interruption.hpp"
 
 namespace {
@@ -68,7 +69,7 @@ class runner : public testing::Test {
     results run(const limits& within, double precision = 0.02) {
         settings asked;
         asked.precision = precision;
-        progress shown{cases_.size(), std::chrono::steady_clock::now() + 1s,
+        progress shown{cases_.size(), sluice::io::clock::now() + 1s,
                        [this](std::string_view text) { said_ += text; }, within.fewest,
                        within.most};
         results found;
@@ -85,8 +86,8 @@ class runner : public testing::Test {
     std::vector<planned_case> cases_;
     std::vector<std::string> taken_;
     std::map<std::string, std::size_t> count_;
-    std::string said_;                           // of the progress
-    std::chrono::steady_clock::time_point now_;  // moved by the samples alone
+    std::string said_;            // of the progress
+    sluice::io::time_point now_;  // moved by the samples alone
     std::string why_;
     noise around_{[] { return noise::clocks{}; }};
 

@@ -227,6 +227,28 @@ struct relief : io::timer {
     std::unique_ptr<no_descriptors>& shortage;
 };
 
+TEST_P(listener_on_a_loop, one_that_dies_in_such_a_pause_ends_its_accept) {
+    auto listener = open();
+    const auto peer = connect_to(port_of(*listener));
+    run([&]() -> coro::task<> {
+        auto slept = co_await io::sleep_for(engine(), 1ms);
+        EXPECT_TRUE(slept);
+        auto shortage = std::make_unique<no_descriptors>();
+        coro::scope one{co_await coro::this_context()};
+        auto accept = [](net::listener& l, std::string& into) -> coro::task<> {
+            auto got = co_await l.accept();
+            into = got ? "accepted" : got.error().message();
+        };
+        std::string seen;
+        one.spawn(accept(*listener, seen));
+        while (listener->counted().pauses == 0) co_await io::sleep_for(engine(), 0ms);
+        listener.reset();
+        shortage.reset();
+        co_await one.join();
+        EXPECT_EQ(seen, "cancelled");
+    });
+}
+
 TEST_P(listener_contract, out_of_descriptors_it_sheds_pauses_and_recovers) {
     auto listener = open();
     std::vector<unique_fd> peers;

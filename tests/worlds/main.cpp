@@ -1,8 +1,7 @@
-// simulate: runs seeds of simulated worlds, makes a failing one shorter, and looks for planted bugs.
+// simulate: runs seeds of simulated worlds, shortens a failing one, and looks for planted bugs.
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -14,6 +13,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <CLI/CLI.hpp>
 
 #include "tests/worlds/runner.hpp"
 #include "tests/worlds/setting.hpp"
@@ -53,9 +54,10 @@ setting shorten(runner& runs, const world& w, setting how) {
 void report(runner& runs, const world& w, const setting& how, const verdict& v) {
     fmt::print("{} failed with {}\n{}", w.name, how.options(), v.said);
     const setting shorter = shorten(runs, w, how);
-    fmt::print("\nto repeat it:        script/simulate {} {}\n"
-               "shorter, also fails: script/simulate {} {} --trace\n",
-               w.name, how.options(), w.name, shorter.options());
+    fmt::print(
+        "\nto repeat it:        script/simulate {} {}\n"
+        "shorter, also fails: script/simulate {} {} --trace\n",
+        w.name, how.options(), w.name, shorter.options());
 }
 
 /// True if every seed passed.

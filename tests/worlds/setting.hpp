@@ -47,8 +47,8 @@ static_assert(fault_classes.size() <= 32);
 /// One run. The same setting gives the same trace, on every machine.
 struct setting {
     std::uint64_t seed = 1;
-    unsigned most_clients = 1000;     ///< a world has no more than this, however many it draws
-    std::uint32_t faults = ~0U;       ///< a bit for each class that may happen
+    unsigned most_clients = 1000;  ///< a world has no more than this, however many it draws
+    std::uint32_t faults = ~0U;    ///< a bit for each class that may happen
     bug planted = bug::none;
     bool keep_trace = false;
 

@@ -59,8 +59,8 @@ class stage {
 /// A world: a service with clients, and what must hold.
 struct world {
     std::string_view name;
-    std::string_view about;         ///< a line for --help
-    void (*direct)(stage&);         ///< runs on the director's fiber
+    std::string_view about;  ///< a line for --help
+    void (*direct)(stage&);  ///< runs on the director's fiber
 };
 
 /// Runs one world in this process, and returns its trace's hash. A failure ends the process with

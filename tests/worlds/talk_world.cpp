@@ -25,8 +25,7 @@ constexpr auto idle_time = 2s;
 
 coro::task<void> echo_to(model::session& client) {
     term::terminal_ui ui{[](std::string_view) {}, {}};
-    talk::conversation talk{client.peer(), "client", ui,
-                            {.echo = true, .idle_time = idle_time}};
+    talk::conversation talk{client.peer(), "client", ui, {.echo = true, .idle_time = idle_time}};
     static_cast<void>(co_await talk.run(talk::beginner::they, client.drain_context()));
 }
 
@@ -63,9 +62,8 @@ bool converse(stage& s, const talker& who, unsigned which) {
         if (!send_in_pieces(s, *socket, text + "\n")) return false;
         const auto answer = socket->line();
         if (!answer) return false;
-        s.require(*answer == text,
-                  fmt::format("client {} sent '{}' and was answered '{}'", who.number, text,
-                              *answer));
+        s.require(*answer == text, fmt::format("client {} sent '{}' and was answered '{}'",
+                                               who.number, text, *answer));
         if (s.chance().chance(0.02)) {
             socket->reset();
             return false;
@@ -74,7 +72,8 @@ bool converse(stage& s, const talker& who, unsigned which) {
     if (!send_in_pieces(s, *socket, "exit\n")) return false;
     const auto rest = socket->some();
     if (!rest) return false;
-    s.require(rest->empty(), fmt::format("client {} was told '{}' after its exit", who.number, *rest));
+    s.require(rest->empty(),
+              fmt::format("client {} was told '{}' after its exit", who.number, *rest));
     return true;
 }
 
@@ -104,13 +103,15 @@ void talk(stage& s) {
         std::string names;
         for (const auto& each : clients) {
             if (each->had < each->wanted) {
-                names += fmt::format("client {} ({} of {}) ", each->number, each->had, each->wanted);
+                names +=
+                    fmt::format("client {} ({} of {}) ", each->number, each->had, each->wanted);
             }
         }
         return names;
     };
-    s.within(30s, "every client ends its conversations", [&] { return unfinished().empty(); },
-             unfinished);
+    s.within(
+        30s, "every client ends its conversations", [&] { return unfinished().empty(); },
+        unfinished);
     stop_and_check(s, server, shape);
 }
 

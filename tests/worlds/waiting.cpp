@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <span>
 #include <utility>
 
@@ -16,25 +15,8 @@
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::worlds {
-namespace {
-
-timespec to_timespec(std::chrono::nanoseconds time) noexcept {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-    return {.tv_sec = seconds.count(), .tv_nsec = (time - seconds).count()};
-}
-
-}  // namespace
-
-void wait_for(std::chrono::nanoseconds time) {
-    const auto until = os::clock::now() + time;
-    for (auto left = time; left.count() > 0; left = until - os::clock::now()) {
-        const timespec timeout = to_timespec(left);
-        static_cast<void>(os::sys().ppoll({}, &timeout));
-    }
-}
-
 void wait_a_while() {
-    wait_for(std::chrono::milliseconds{50});
+    os::sleep_for(std::chrono::milliseconds{50});
 }
 
 std::optional<plain_client> plain_client::connect(std::uint16_t port,
@@ -59,7 +41,7 @@ bool plain_client::wait(short events) const noexcept {
     for (;;) {
         const auto left = until - os::clock::now();
         if (left.count() <= 0) return false;
-        const timespec timeout = to_timespec(left);
+        const timespec timeout = os::timespec_of(left);
         const int n = os::sys().ppoll(watched, &timeout);
         if (n > 0) return true;
         if (n == 0) return false;
@@ -122,8 +104,7 @@ void plain_client::shut() noexcept {
 
 void plain_client::reset() noexcept {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
-    static_cast<void>(
-        os::sys().setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
+    static_cast<void>(os::sys().setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once));
     socket_.reset();
 }
 

@@ -11,9 +11,7 @@
 
 namespace sluice::worlds {
 
-/// Lets virtual time pass for the calling fiber.
-void wait_for(std::chrono::nanoseconds time);
-/// 50 ms, before another try.
+/// Lets 50 ms of virtual time pass for the calling fiber, before another try.
 void wait_a_while();
 
 /// A client's socket: blocking, spoken to by plain calls, as by a program in Python. Each call

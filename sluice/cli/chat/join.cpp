@@ -11,7 +11,6 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/chat/client/chat_client.hpp"
 #include "sluice/chat/client/line_editing_ui.hpp"
 #include "sluice/chat/client/plain_ui.hpp"
@@ -26,6 +25,9 @@
 #include "sluice/cli/text.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/kernel.hpp"
+#include "sluice/os/terminal.hpp"
 #include "sluice/term/colour.hpp"
 #include "sluice/term/console.hpp"
 #include "sluice/term/raw_terminal.hpp"
@@ -77,7 +79,8 @@ exit_status run_chat(io::engine& engine, std::vector<net::address> where,
 /// Opens the terminal on stdout again with O_NONBLOCK, so that a write never waits. The flag
 /// belongs to the new open file description alone (open(2)); the shell shares the old one.
 unique_fd reopen_stdout() noexcept {
-    return unique_fd{::open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)};
+    return unique_fd{os::sys().openat(AT_FDCWD, "/proc/self/fd/1",
+                                      O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)};
 }
 
 exit_status fail_to_use_streams(error why) {
@@ -92,7 +95,7 @@ exit_status chat_on_terminal(io::engine& engine, std::vector<net::address> where
     term::console& screen = **opened;
     chat::line_editing_ui::options o{
         .max_line = s.chat.max_line, .colour = term::may_colour(stdout), .beside = {}};
-    if (::isatty(STDERR_FILENO) != 1) o.beside = announce;
+    if (!os::is_terminal(STDERR_FILENO)) o.beside = announce;
     chat::line_editing_ui terminal_ui{keyboard, screen, std::move(o)};
     const auto raw = term::raw_terminal::enter(
         engine, {.resized = [&terminal_ui](std::size_t columns,
@@ -133,7 +136,7 @@ exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
         **screen,
         {.note = announce, .complaint = announce_error, .prompt = {}, .answered = {}},
         s.chat.max_line,
-        ::isatty(STDIN_FILENO) == 1};
+        os::is_terminal(STDIN_FILENO)};
     return run_chat(**engine, std::move(*where), terminal_ui, s);
 }
 

@@ -140,9 +140,6 @@ coro::task<void> serve_with_program(model::session& client, const model::service
               }},
               pool{p},
               grace{g} {}
-        on_drain(const on_drain&) = delete;
-        on_drain& operator=(const on_drain&) = delete;
-        ~on_drain() { unlink(); }
         compute::process_pool& pool;
         io::duration grace;
     } drain{pool, grace};

@@ -2,8 +2,6 @@
 #include "sluice/cli/doctor/host_facts.hpp"
 
 #include <sched.h>
-#include <sys/resource.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,8 +13,9 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/os/cgroup.hpp"
 #include "sluice/cli/text_file.hpp"
+#include "sluice/os/cgroup.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -113,10 +112,9 @@ amount least_in(const file_tree& files, std::string_view controller,
     return least;
 }
 
-/// `which` is an enumeration where the C library knows C++, and an int elsewhere.
-std::optional<limit_pair> read_limit(auto which) {
+std::optional<limit_pair> read_limit(int which) {
     rlimit found{};
-    if (::getrlimit(which, &found) != 0) return std::nullopt;
+    if (os::sys().getrlimit(which, found) < 0) return std::nullopt;
     const auto to = [](rlim_t value) {
         return value == RLIM_INFINITY ? amount{0, true} : amount{value, false};
     };
@@ -129,7 +127,7 @@ std::optional<std::uint64_t> usable_cores() {
         const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> mask{
             CPU_ALLOC(cores), [](cpu_set_t* set) { CPU_FREE(set); }};
         const auto bytes = CPU_ALLOC_SIZE(cores);
-        if (mask != nullptr && ::sched_getaffinity(0, bytes, mask.get()) == 0) {
+        if (mask != nullptr && os::sys().sched_getaffinity(*mask, bytes) == 0) {
             return static_cast<std::uint64_t>(CPU_COUNT_S(bytes, mask.get()));
         }
     }
@@ -166,7 +164,7 @@ machine read_machine(const std::filesystem::path& root) {
     machine found;
     file_tree files{root, found.unreadable};
     utsname system{};
-    if (::uname(&system) == 0) {
+    if (os::sys().uname(system) == 0) {
         found.release = system.release;
         found.architecture = system.machine;
     }

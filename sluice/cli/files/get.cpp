@@ -1,7 +1,6 @@
 // Downloads a file under its own name, under another, or to stdout.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -12,7 +11,6 @@
 #include <string_view>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/cli/files/client.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
@@ -22,6 +20,8 @@
 #include "sluice/cli/text.hpp"
 #include "sluice/files/client/download.hpp"
 #include "sluice/http/url.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/term/console.hpp"
 
 namespace sluice::cli {
@@ -50,9 +50,9 @@ std::expected<destination, std::string> choose_destination(const get_settings& s
     const auto url_name = tcp ? std::string{} : http::last_name(from.path);
     std::string name = s.output;
     struct stat found{};
+    const auto exists = [&] { return os::sys().fstatat(AT_FDCWD, name.c_str(), found, 0) == 0; };
     const bool into_directory =
-        !name.empty() &&
-        (name.ends_with('/') || (::stat(name.c_str(), &found) == 0 && S_ISDIR(found.st_mode)));
+        !name.empty() && (name.ends_with('/') || (exists() && S_ISDIR(found.st_mode)));
     if (name.empty() || into_directory) {
         if (url_name.empty()) {
             return mistake{tcp ? "a bare stream has no name; say where it goes with -o FILE"
@@ -62,8 +62,8 @@ std::expected<destination, std::string> choose_destination(const get_settings& s
         if (into_directory && !name.ends_with('/')) name += '/';
         name += url_name;
     }
-    const bool exists = ::stat(name.c_str(), &found) == 0;
-    return destination{.name = name, .is_stream = exists && !S_ISREG(found.st_mode)};
+    const bool is_stream = exists() && !S_ISREG(found.st_mode);
+    return destination{.name = name, .is_stream = is_stream};
 }
 
 /// Downloads a file and reports the outcome.
@@ -98,9 +98,11 @@ class receiver {
                                                             files::progress& progress) {
         unique_fd opened;
         if (to_.name != "-") {
-            opened.reset(::open(to_.name.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+            opened.reset(
+                os::sys().openat(AT_FDCWD, to_.name.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
             if (!opened)
-                co_return files::of_disk("opening " + in_quotes(to_.name), error::system(errno));
+                co_return files::of_disk("opening " + in_quotes(to_.name),
+                                         error::system(-opened.get()));
         }
         auto into = term::console::open(link.engine(), opened ? opened.get() : STDOUT_FILENO);
         if (!into) co_return files::of_disk("writing to " + in_quotes(to_.name), into.error());

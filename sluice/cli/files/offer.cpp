@@ -2,7 +2,6 @@
 #include "sluice/files/server/offer.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -19,6 +18,7 @@
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -39,14 +39,14 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     if (!pair) return complain(command, pair.error());
     set_up_output(s.common, pair->model);
     // --count stops the first process, whichever process serves the last client.
-    const auto server_pid = ::getpid();
+    const auto server_pid = os::sys().getpid();
     files::offer offer{s.file,
                        {.how = s.how,
                         .count = s.count,
                         .pace = {.window = s.body_time, .bytes_a_second = s.min_rate},
                         .idle_time = s.idle_time,
                         .report = lines_to_stdout(s.common.quiet),
-                        .done = [server_pid] { ::kill(server_pid, SIGTERM); }}};
+                        .done = [server_pid] { os::sys().kill(server_pid, SIGTERM); }}};
     if (const auto size = offer.look(); !size) {
         log(log_level::error, fmt::format("cannot offer {}: {}; give a file that can be read",
                                           in_quotes(s.file), size.error().message()));

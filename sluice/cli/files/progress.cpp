@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <mutex>
 
 #include <nlohmann/json.hpp>
 
@@ -153,7 +154,9 @@ void progress_display::begin(std::string file, const progress& p) {
     watched_ = &p;
     pace_ = {};
     moves_ = false;
-    if (style_ != progress_style::none) drawer_ = std::thread{[this] { draw_loop(); }};
+    if (style_ == progress_style::none) return;
+    // Without a thread the file moves unseen.
+    static_cast<void>(drawer_.start([this] { draw_loop(); }));
 }
 
 void progress_display::end() {
@@ -164,7 +167,7 @@ void progress_display::end() {
         watched_ = nullptr;
         ended_.notify_one();
     }
-    if (drawer_.joinable()) drawer_.join();
+    drawer_.join();
     line_.clear();
 }
 

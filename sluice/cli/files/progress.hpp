@@ -2,17 +2,16 @@
 #pragma once
 
 #include <array>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 #include "sluice/files/client/progress.hpp"
 #include "sluice/files/client/transfer_error.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/os/mutex.hpp"
+#include "sluice/os/thread.hpp"
 #include "sluice/term/progress_line.hpp"
 
 namespace sluice::cli {
@@ -90,9 +89,9 @@ class progress_display {
     term::progress_line line_;
     progress_style style_;
     bool colour_;
-    std::mutex mutex_;
-    std::condition_variable ended_;
-    std::thread drawer_;
+    os::mutex mutex_;
+    os::condition ended_;
+    os::thread drawer_;
     const files::progress* watched_ = nullptr;
     std::string file_;
     pace pace_;

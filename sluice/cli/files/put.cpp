@@ -1,11 +1,9 @@
 // Uploads files, directories, or stdin.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <expected>
 #include <filesystem>
@@ -16,7 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/cli/files/client.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
@@ -27,6 +24,8 @@
 #include "sluice/files/client/upload.hpp"
 #include "sluice/http/percent.hpp"
 #include "sluice/http/url.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/term/console.hpp"
 
 namespace sluice::cli {
@@ -107,7 +106,7 @@ std::expected<plan, std::string> make_plan(const put_settings& s, const http::ur
     }
     for (const auto& file : names) {
         struct stat found{};
-        const bool exists = file != "-" && ::stat(file.c_str(), &found) == 0;
+        const bool exists = file != "-" && os::sys().fstatat(AT_FDCWD, file.c_str(), found, 0) == 0;
         if (exists && S_ISDIR(found.st_mode)) {
             if (!s.recursive) {
                 return mistake{in_quotes(file) +
@@ -156,11 +155,13 @@ class sender {
         files::upload_source source;
         bool stream = what.file == "-";
         if (!stream) {
-            file.reset(::open(what.file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+            os::kernel& sys = os::sys();
+            file.reset(sys.openat(AT_FDCWD, what.file.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
             struct stat found{};
-            if (!file || ::fstat(file.get(), &found) < 0) {
+            const int failed = file ? sys.fstat(file.get(), found) : file.get();
+            if (failed < 0) {
                 co_return report_failure(display_, what.file,
-                                         "it cannot be read: " + error::system(errno).message());
+                                         "it cannot be read: " + error::system(-failed).message());
             }
             stream = !S_ISREG(found.st_mode);
             source = {.file = file.get(), .size = static_cast<std::uint64_t>(found.st_size)};

@@ -1,16 +1,15 @@
 // Implements `sluice files serve`: opens the store, and serves it over HTTP and plain streams.
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "sluice/cli/log.hpp"
@@ -25,6 +24,8 @@
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/raw_service.hpp"
 #include "sluice/files/server/store.hpp"
+#include "sluice/os/kernel.hpp"
+#include "sluice/os/signal_action.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -67,13 +68,14 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     if (!pair) return complain(command, pair.error());
     set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
-    std::signal(SIGXFSZ, SIG_IGN);
+    os::set_signal_action(SIGXFSZ, SIG_IGN);
     if (s.http.empty() && s.raw.empty()) {
         s.http = default_http;
         s.raw = default_raw;
     }
     const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
-    if (std::error_code unseen; !s.create && !std::filesystem::exists(s.directory, unseen)) {
+    struct stat found{};
+    if (!s.create && os::sys().fstatat(AT_FDCWD, s.directory.c_str(), found, 0) < 0) {
         return log_failure(
             fmt::format("there is no directory {}; name one that exists, or make it with "
                         "--create",

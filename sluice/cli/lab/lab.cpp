@@ -1,17 +1,16 @@
 // Implements `sluice lab`: measures plans, writes reports and the best strategies.
+#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <ctime>
 #include <expected>
-#include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +26,8 @@
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
+#include "sluice/cli/text_file.hpp"
+#include "sluice/io/timer.hpp"
 #include "sluice/lab/best_variant.hpp"
 #include "sluice/lab/child.hpp"
 #include "sluice/lab/environment.hpp"
@@ -41,6 +42,8 @@
 #include "sluice/lab/single_instance_lock.hpp"
 #include "sluice/lab/testbed.hpp"
 #include "sluice/lab/workspace.hpp"
+#include "sluice/os/clock.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -56,11 +59,8 @@ struct lab_settings {
 };
 
 std::string now_in_utc() {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    ::gmtime_r(&now, &parts);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900,
-                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+    const auto now = std::chrono::system_clock::to_time_t(os::wall_clock_now());
+    return fmt::format("{:%FT%TZ}", fmt::gmtime(now));
 }
 
 using cases = std::vector<lab::planned_case>;
@@ -79,7 +79,7 @@ std::expected<cases, std::string> cases_of(std::string_view name, lab::testbed& 
 
 /// The command line of this program, quoted for a shell.
 std::string command_line() {
-    std::ifstream file{"/proc/self/cmdline", std::ios::binary};
+    std::istringstream file{read_text("/proc/self/cmdline").value_or("")};
     std::vector<std::string> words;
     for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
     if (!words.empty()) words.front() = "sluice";
@@ -141,7 +141,7 @@ exit_status report(CLI::App& root, const lab::results& found, const lab_settings
 /// An error in the flags: flags that exclude each other, or --drop-caches without root.
 std::optional<std::string> flag_conflict(const lab_settings& s) {
     if (s.quick && s.full) return "--quick and --full exclude each other";
-    if (s.what.drop_caches && ::geteuid() != 0) {
+    if (s.what.drop_caches && os::sys().geteuid() != 0) {
         return "--drop-caches is for root; without it, files are taken out of the cache one by one";
     }
     return std::nullopt;
@@ -158,7 +158,7 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
                           : lab::run_length::normal;
     const auto instance_lock = lab::single_instance_lock::claim();
     if (!instance_lock) return announce_failure(instance_lock.error());
-    const auto begun = std::chrono::steady_clock::now();
+    const auto begun = io::clock::now();
     const lab::interruption stop;
     const auto files = lab::workspace::make(s.what.directory);
     if (!files) return announce_failure(files.error());
@@ -184,9 +184,7 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
             }
         }
         lab::progress progress{
-            all->size(),
-            std::chrono::steady_clock::now() +
-                std::chrono::duration_cast<std::chrono::steady_clock::duration>(within.usual),
+            all->size(), io::clock::now() + std::chrono::duration_cast<io::duration>(within.usual),
             s.quiet ? lab::progress::sink{} : lab::progress::sink{show_on_stderr}, within.fewest,
             within.most};
         const auto done = lab::measure(*all, within, s.what, progress, noise, found);
@@ -195,7 +193,7 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
     if (const auto warning = bed.memory.verdict(); !warning.empty()) {
         found.warnings.push_back(warning);
     }
-    found.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    found.seconds = std::chrono::duration<double>(io::clock::now() - begun).count();
     return report(root, found, s, lab::interruption::signal());
 }
 

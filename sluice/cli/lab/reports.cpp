@@ -11,12 +11,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/text.hpp"
@@ -24,6 +21,9 @@
 #include "sluice/lab/report/csv.hpp"
 #include "sluice/lab/report/html.hpp"
 #include "sluice/lab/report/json.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/kernel.hpp"
+#include "sluice/os/terminal.hpp"
 #include "sluice/term/colour.hpp"
 
 namespace sluice::cli {
@@ -36,11 +36,16 @@ std::unexpected<std::string> report_write_error(const std::string& path, int cod
                                        error::system(code).message())};
 }
 
+/// The type of `path` (inode(7), S_IFMT); 0 if it cannot be examined.
+mode_t type_of(const std::string& path) {
+    struct stat about{};
+    return os::sys().fstatat(AT_FDCWD, path.c_str(), about, 0) == 0 ? about.st_mode & S_IFMT : 0;
+}
+
 /// Whether `path` is no regular file, such as /dev/stdout: then it is written in place.
 bool is_special(const std::string& path) {
-    std::error_code ec;
-    const auto about = std::filesystem::status(path, ec);
-    return !ec && std::filesystem::exists(about) && !std::filesystem::is_regular_file(about);
+    const auto type = type_of(path);
+    return type != 0 && type != S_IFREG;
 }
 
 std::string temporary_path(const std::string& path) {
@@ -48,7 +53,8 @@ std::string temporary_path(const std::string& path) {
 }
 
 unique_fd open_for(const std::string& path) {
-    return unique_fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+    return unique_fd{
+        os::sys().openat(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
 }
 
 // The path that means stdout.
@@ -56,12 +62,11 @@ constexpr std::string_view stdout_path = "-";
 
 attempt try_path(const std::string& path) {
     if (path.empty() || path == stdout_path) return {};
-    std::error_code ignored;  // open(2) reports a path that cannot be examined
-    if (std::filesystem::is_directory(path, ignored)) return report_write_error(path, EISDIR);
+    if (type_of(path) == S_IFDIR) return report_write_error(path, EISDIR);
     const auto temporary = temporary_path(path);
     const auto file = open_for(temporary);
-    if (!file) return report_write_error(path, errno);
-    if (temporary != path) ::unlink(temporary.c_str());
+    if (!file) return report_write_error(path, -file.get());
+    if (temporary != path) os::sys().unlinkat(AT_FDCWD, temporary.c_str(), 0);
     return {};
 }
 
@@ -77,7 +82,7 @@ attempt write(const std::string& path, std::string_view text) {
     } else if (const auto file = open_for(path)) {
         done = write_text(file.get(), text);
     } else {
-        done = failure_of(errno);
+        done = failure_of(-file.get());
     }
     if (!done) return report_write_error(path, done.error().code());
     return {};
@@ -135,10 +140,10 @@ std::expected<void, std::string> write_reports(const lab::results& found, const 
 lab::text_form form_of_stdout(lab::baseline base) {
     lab::text_form form{
         .unicode = locale_is_utf8(), .colour = term::may_colour(stdout), .base = base};
-    form.answers_last = ::isatty(STDOUT_FILENO) == 1;
+    form.answers_last = os::is_terminal(STDOUT_FILENO);
     winsize size{};
     constexpr unsigned short least = 40;
-    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= least) {
+    if (os::sys().ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= least) {
         form.columns = size.ws_col;
     }
     return form;

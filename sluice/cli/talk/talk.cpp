@@ -29,6 +29,7 @@
 #include "sluice/io/run.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/os/terminal.hpp"
 #include "sluice/talk/conversation.hpp"
 #include "sluice/term/console.hpp"
 #include "sluice/term/terminal_ui.hpp"
@@ -58,7 +59,7 @@ class status_output {
     status_output(log_format format, bool quiet) noexcept
         : format_{format},
           quiet_{quiet},
-          prompts_{::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1} {}
+          prompts_{os::is_terminal(STDIN_FILENO) && os::is_terminal(STDERR_FILENO)} {}
 
     void info(std::string_view what) {
         if (quiet_) return;

@@ -66,7 +66,7 @@ class guard {
             }
             if (!ended) continue;
             while (!owners_.empty()) end_owner(owners_.begin()->first);
-            ::_exit(EXIT_SUCCESS);
+            os::exit_at_once(EXIT_SUCCESS);
         }
     }
 

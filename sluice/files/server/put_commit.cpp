@@ -30,9 +30,6 @@ struct cancel_watch : coro::cancel_hook {
           digest{d} {
         if (!within.cancelled()) within.watch(*this);
     }
-    cancel_watch(const cancel_watch&) = delete;
-    cancel_watch& operator=(const cancel_watch&) = delete;
-    ~cancel_watch() { unlink(); }
 
     digest_follower& digest;
 };

@@ -40,9 +40,6 @@ struct cancel_flag : coro::cancel_hook {
           set{within.cancelled()} {
         if (!set) within.watch(*this);
     }
-    cancel_flag(const cancel_flag&) = delete;
-    cancel_flag& operator=(const cancel_flag&) = delete;
-    ~cancel_flag() { unlink(); }
 
     std::atomic<bool> set;
 };

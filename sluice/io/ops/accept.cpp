@@ -23,12 +23,18 @@ constexpr std::size_t ahead = 256;
 
 const op_kind accept_stream::kind_{.want = interest::in,
                                    .multishot = true,
+                                   .gives_descriptor = true,
                                    .attempt = &attempt,
                                    .prepare = &prepare,
-                                   .complete = &complete};
+                                   .complete = &complete,
+                                   .resume_without = &resume_without};
 
-const op_kind accept_stream::one_by_one_{
-    .want = interest::in, .multishot = true, .attempt = &attempt, .complete = &complete};
+const op_kind accept_stream::one_by_one_{.want = interest::in,
+                                         .multishot = true,
+                                         .gives_descriptor = true,
+                                         .attempt = &attempt,
+                                         .complete = &complete,
+                                         .resume_without = &resume_without};
 
 accept_stream::accept_stream(engine& owner, int fd, accepting how)
     : stream{how == accepting::ahead ? kind_ : one_by_one_, owner, fd} {

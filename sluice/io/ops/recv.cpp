@@ -15,7 +15,8 @@ const op_kind recv_stream::kind_{.want = interest::in,
                                  .multishot = true,
                                  .attempt = &attempt,
                                  .prepare = &prepare,
-                                 .complete = &complete};
+                                 .complete = &complete,
+                                 .resume_without = &resume_without};
 
 int recv_stream::attempt(op& o) noexcept {
     auto& self = static_cast<recv_stream&>(o);

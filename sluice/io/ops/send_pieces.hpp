@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sluice/base/bytes.hpp"
+#include "sluice/base/check.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/op.hpp"
@@ -20,6 +21,7 @@ namespace sluice::io {
 /// Base class of a source of output. The operation is over when the source has nothing more, and is
 /// begun again by send_pending(), which needs no coroutine, or by a coroutine that awaits its end.
 /// Without a counterpart in io_uring, whose kernel would read a piece while the source goes on.
+/// It outlives a coroutine that awaits its end.
 ///
 /// `Source` derives from it. Its functions may be private, with this class as a friend:
 ///
@@ -62,6 +64,9 @@ class send_pieces : public op {
     static Source& source_of(op& o) noexcept { return static_cast<Source&>(o); }
     static int attempt(op& o) noexcept;
     static verdict complete(op& o, const completion& c) noexcept;
+    static void resume_without(op& /*dying*/, std::coroutine_handle<> /*waiter*/) noexcept {
+        check(false, "a source of output is destroyed while a coroutine waits for its rest");
+    }
     static const op_kind kind_;
 
     // Says that the last send was short: a flag would not fit into the padding of op.
@@ -71,8 +76,10 @@ class send_pieces : public op {
 };
 
 template <class Source>
-const op_kind send_pieces<Source>::kind_{
-    .want = interest::out, .attempt = &attempt, .complete = &complete};
+const op_kind send_pieces<Source>::kind_{.want = interest::out,
+                                         .attempt = &attempt,
+                                         .complete = &complete,
+                                         .resume_without = &resume_without};
 
 template <class Source>
 int send_pieces<Source>::attempt(op& o) noexcept {

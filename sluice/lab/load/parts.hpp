@@ -1,4 +1,6 @@
-// Defines the parts of every load: client sockets, readiness, the measured window, errors.
+// Defines the parts of every load: client sockets, readiness, the measured window, errors. The
+// loads make their system calls and read their clock directly, not through os::kernel: what they
+// measure must not pay for it.
 #pragma once
 
 #include <sys/epoll.h>
@@ -11,10 +13,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/lab/load/outcome.hpp"
 #include "sluice/lab/usage.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::lab {
 

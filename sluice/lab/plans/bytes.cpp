@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/transfer/page_cache.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -85,14 +85,14 @@ std::string why_no_room(const testbed& bed, std::uint64_t bytes) {
 }
 
 std::expected<void, std::string> warm(const std::string& path) {
-    const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    const unique_fd file{os::sys().openat(AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!file) {
         return std::unexpected{
-            fmt::format("cannot read {}: {}", path, error::system(errno).message())};
+            fmt::format("cannot read {}: {}", path, error::system(-file.get()).message())};
     }
     // If memory is short, the kernel drops pages while it reads others.
     constexpr int attempts = 3;
-    const auto size = static_cast<std::uint64_t>(::lseek(file.get(), 0, SEEK_END));
+    const auto size = static_cast<std::uint64_t>(os::sys().lseek(file.get(), 0, SEEK_END));
     std::uint64_t cached = 0;
     for (int i = 0; i < attempts; ++i) {
         const auto found = transfer::cached_bytes(file.get());

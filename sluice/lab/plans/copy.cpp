@@ -5,20 +5,18 @@
 #include <fmt/format.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/lab/plans/bytes.hpp"
 #include "sluice/lab/plans/cpu_copies.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/transfer/page_cache.hpp"
 
 namespace sluice::lab {
@@ -44,19 +42,19 @@ static_assert(offsetof(first_extent, extent) == sizeof(fiemap));
 /// Whether another file shares the first extent of `path` (the kernel's fiemap.rst): then no byte
 /// was copied. A file system without fiemap cannot share extents either.
 bool shares_blocks(const std::string& path) {
-    const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    const unique_fd file{os::sys().openat(AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC)};
     first_extent found;
-    return file && ::ioctl(file.get(), FS_IOC_FIEMAP, &found) == 0 && found.mapped > 0 &&
+    return file && os::sys().ioctl(file.get(), FS_IOC_FIEMAP, &found) == 0 && found.mapped > 0 &&
            (found.extent.fe_flags & FIEMAP_EXTENT_SHARED) != 0;
 }
 
 /// Evicts `path` from the page cache. Pages that remain are an error, so that a warm source is
 /// never measured as cold.
 std::expected<void, std::string> evict(const testbed& bed, const std::string& path) {
-    const unique_fd file{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
+    const unique_fd file{os::sys().openat(AT_FDCWD, path.c_str(), O_RDWR | O_CLOEXEC)};
     if (!file) {
         return std::unexpected{
-            fmt::format("cannot open {}: {}", path, error::system(errno).message())};
+            fmt::format("cannot open {}: {}", path, error::system(-file.get()).message())};
     }
     if (const auto cold = transfer::make_cold(file.get()); !cold) {
         return std::unexpected{fmt::format("the source cannot be taken out of the page cache: {}",
@@ -93,16 +91,18 @@ struct copy_job {
 std::expected<sample, std::string> take(testbed& bed, std::string_view strategy, double copies,
                                         const copy_job& job) {
     const auto to = bed.files.path_of(std::string{copied_name});
-    ::unlink(to.c_str());
-    const unique_fd directory{::open(bed.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (directory) ::syncfs(directory.get());
+    os::kernel& sys = os::sys();
+    sys.unlinkat(AT_FDCWD, to.c_str(), 0);
+    const unique_fd directory{
+        sys.openat(AT_FDCWD, bed.files.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (directory) sys.syncfs(directory.get());
     bed.memory.touch(job.cold ? 2 * job.size : job.size);
     auto ready = job.cold ? evict(bed, job.from) : warm(job.from);
     if (!ready) return std::unexpected{std::move(ready.error())};
     auto run = bed.alone({"lab", "load", "copy", job.from, to, "--strategy", std::string{strategy}},
                          {bed.cores.server});
     const bool shared = shares_blocks(to);
-    ::unlink(to.c_str());
+    sys.unlinkat(AT_FDCWD, to.c_str(), 0);
     if (!run) return std::unexpected{std::move(run.error())};
     return sample_of_bytes(std::move(*run), shared ? 0 : copies);
 }

@@ -1,16 +1,16 @@
 // The upload plan: every strategy from a socket into a new file.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/lab/plans/bytes.hpp"
 #include "sluice/lab/plans/cpu_copies.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/transfer/to_file.hpp"
 
 namespace sluice::lab {
@@ -24,8 +24,9 @@ using transfer::to_file;
 std::expected<std::string, std::string> prepare_directory(testbed& bed, std::uint64_t bytes) {
     auto directory = bed.files.empty_directory("received");
     if (!directory) return directory;
-    const unique_fd file_system{::open(directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (file_system) ::syncfs(file_system.get());
+    const unique_fd file_system{
+        os::sys().openat(AT_FDCWD, directory->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (file_system) os::sys().syncfs(file_system.get());
     bed.memory.touch(bytes);
     return directory;
 }
