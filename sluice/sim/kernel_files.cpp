@@ -112,7 +112,9 @@ int simulated_kernel::fstatat(int /*directory*/, const char* /*path*/, struct st
     return -ENOSYS;
 }
 
-int simulated_kernel::mount_of(int /*fd*/, std::uint64_t& /*into*/) noexcept {
+void simulated_kernel::sync() noexcept {}
+
+int simulated_kernel::mount_of(int /*fd*/, std::uint64_t& /*number*/, dev_t& /*device*/) noexcept {
     return -ENOSYS;
 }
 

@@ -92,6 +92,11 @@ void simulated_kernel::join_thread(pthread_t thread) noexcept {
     }));
 }
 
+// The end of a fiber needs nobody.
+void simulated_kernel::detach_thread(pthread_t thread) noexcept {
+    static_cast<void>(call("detach_thread", {static_cast<std::int64_t>(thread)}, [] { return 0; }));
+}
+
 void simulated_kernel::yield() noexcept {
     static_cast<void>(call("yield", {}, [&] {
         scheduler_.yield();

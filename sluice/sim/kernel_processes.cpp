@@ -1,6 +1,8 @@
 // Implements the calls of the simulated kernel for processes and signals.
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include "sluice/sim/simulated_kernel.hpp"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr int cores = 4;
 constexpr pid_t first_pid = 1000;
+constexpr uid_t user = 1000;
 
 }  // namespace
 
@@ -38,6 +41,44 @@ pid_t simulated_kernel::getpid() noexcept {
 
 pid_t simulated_kernel::getppid() noexcept {
     return call("getppid", {}, [] { return first_pid; });
+}
+
+pid_t simulated_kernel::getpgrp() noexcept {
+    return getpid();
+}
+
+int simulated_kernel::execve(const char* path, char* const* /*arguments*/,
+                             char* const* /*environment*/) noexcept {
+    return call("execve", {}, [] { return -ENOSYS; }, path);
+}
+
+void simulated_kernel::exit_group(int status) noexcept {
+    call("exit_group", {status}, [] { return 0; });
+    if (fiber* f = scheduler_.current()) f->owner->crash();
+    std::abort();
+}
+
+// Not root, which no limit stops.
+uid_t simulated_kernel::getuid() noexcept {
+    return user;
+}
+
+uid_t simulated_kernel::geteuid() noexcept {
+    return user;
+}
+
+int simulated_kernel::raise(int signal) noexcept {
+    return kill(getpid(), signal);
+}
+
+// Time is not what a simulated process is measured by.
+int simulated_kernel::getrusage(int /*who*/, rusage& into) noexcept {
+    into = {};
+    return 0;
+}
+
+std::int64_t simulated_kernel::process_cpu_ns(pid_t /*which*/) noexcept {
+    return scheduler_.now();
 }
 
 int simulated_kernel::kill(pid_t which, int signal) noexcept {
@@ -110,7 +151,7 @@ int simulated_kernel::setrlimit(int resource, const rlimit& limit) noexcept {
     });
 }
 
-int simulated_kernel::sched_getaffinity(cpu_set_t& into) noexcept {
+int simulated_kernel::sched_getaffinity(cpu_set_t& into, std::size_t /*size*/) noexcept {
     return call("sched_getaffinity", {}, [&] {
         CPU_ZERO(&into);
         for (std::size_t core = 0; core < cores; ++core) CPU_SET(core, &into);

@@ -12,6 +12,9 @@ namespace sluice::sim {
 /// xoshiro256** (Blackman, Vigna: Scrambled linear pseudorandom number generators, 2018), seeded by
 /// splitmix64. The distributions of <random> differ between libraries, so these are its own.
 class random {
+    // Outside of ISO C++, and in every compiler for 64 bits.
+    __extension__ using wide = unsigned __int128;
+
  public:
     explicit random(std::uint64_t seed) noexcept {
         for (std::uint64_t& word : state_) word = splitmix(seed);
@@ -32,7 +35,7 @@ class random {
     /// 0 to `n` - 1; `n` is at least 1.
     [[nodiscard]] std::uint64_t below(std::uint64_t n) noexcept {
         // The high word of a product: its bias is below 2^-32 for every `n` that is used.
-        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits()) * n) >> 64);
+        return static_cast<std::uint64_t>((static_cast<wide>(bits()) * n) >> 64);
     }
     /// `low` to `high`, both included.
     [[nodiscard]] std::int64_t between(std::int64_t low, std::int64_t high) noexcept {

@@ -142,6 +142,7 @@ class simulated_kernel final : public os::kernel {
     int fsync(int fd) noexcept override;
     int fdatasync(int fd) noexcept override;
     int syncfs(int fd) noexcept override;
+    void sync() noexcept override;
     int sync_file_range(int fd, std::uint64_t at, std::uint64_t size,
                         unsigned flags) noexcept override;
     int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size, int advice) noexcept override;
@@ -159,7 +160,7 @@ class simulated_kernel final : public os::kernel {
     int openat2(int directory, const char* path, int flags, mode_t mode,
                 std::uint64_t resolve) noexcept override;
     int fstatat(int directory, const char* path, struct stat& into, int flags) noexcept override;
-    int mount_of(int fd, std::uint64_t& into) noexcept override;
+    int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept override;
     int faccessat(int directory, const char* path, int mode, int flags) noexcept override;
     int mkdirat(int directory, const char* path, mode_t mode) noexcept override;
     int unlinkat(int directory, const char* path, int flags) noexcept override;
@@ -178,11 +179,18 @@ class simulated_kernel final : public os::kernel {
     pid_t fork() noexcept override;
     pid_t getpid() noexcept override;
     pid_t getppid() noexcept override;
+    pid_t getpgrp() noexcept override;
     pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
                 const posix_spawnattr_t* attributes, char* const* arguments,
                 char* const* environment) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
+    int execve(const char* path, char* const* arguments,
+               char* const* environment) noexcept override;
+    [[noreturn]] void exit_group(int status) noexcept override;
+    uid_t getuid() noexcept override;
+    uid_t geteuid() noexcept override;
     int kill(pid_t which, int signal) noexcept override;
+    int raise(int signal) noexcept override;
     int pidfd_open(pid_t which) noexcept override;
     int prctl(int option, unsigned long argument) noexcept override;
     int setsid() noexcept override;
@@ -191,7 +199,7 @@ class simulated_kernel final : public os::kernel {
     int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept override;
     int getrlimit(int resource, rlimit& into) noexcept override;
     int setrlimit(int resource, const rlimit& limit) noexcept override;
-    int sched_getaffinity(cpu_set_t& into) noexcept override;
+    int sched_getaffinity(cpu_set_t& into, std::size_t size) noexcept override;
     int sched_setaffinity(const cpu_set_t& set) noexcept override;
     int lower_priority(int nice) noexcept override;
     int uname(utsname& into) noexcept override;
@@ -207,6 +215,12 @@ class simulated_kernel final : public os::kernel {
     int memfd_create(const char* name, unsigned flags) noexcept override;
     /// @}
 
+    /// @name Measuring
+    /// @{
+    int getrusage(int who, rusage& into) noexcept override;
+    std::int64_t process_cpu_ns(pid_t which) noexcept override;
+    /// @}
+
     /// @name Clocks and random numbers
     /// @{
     std::int64_t monotonic_ns() noexcept override;
@@ -220,6 +234,7 @@ class simulated_kernel final : public os::kernel {
     int start_thread(pthread_t& into, void (*run)(void*), void* argument,
                      std::size_t stack) noexcept override;
     void join_thread(pthread_t thread) noexcept override;
+    void detach_thread(pthread_t thread) noexcept override;
     void yield() noexcept override;
     void lock_contended(std::mutex& mutex) noexcept override;
     int futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected,
