@@ -31,6 +31,8 @@ class chat_joiner::ui final : public chat::chat_ui {
         do {
             const auto slept = co_await io::sleep_for(engine_, pause);
             if (!slept) co_return failure(slept.error());
+            // Nothing is cut any more.
+            if (scene.healed()) hear_kept();
         } while (scene.quiet && !scene.leaving && !owner_.is_asked_to_speak());
         if (scene.leaving) co_return std::nullopt;
         co_return std::optional{scene.record.say(*owner_.me_, owner_.room_, scene.longest)};
@@ -38,20 +40,19 @@ class chat_joiner::ui final : public chat::chat_ui {
     coro::task<result<void>> show(std::string_view line) override {
         constexpr std::string_view farewell = "* the server is going down";
         if (line.starts_with("* welcome, ")) {
-            // The last line of the connection before may be cut, as that was.
-            owner_.witness_.begin(*owner_.me_);
-            owner_.witness_.asks_name(owner_.me_->own_name);
-            owner_.witness_.asks_room(owner_.room_);
-        } else if (kept_) {
-            owner_.witness_.hear(*kept_);
+            owner_.begin();
+        } else {
+            hear_kept();
         }
         kept_ = line;
-        if (line == farewell) owner_.witness_.hear(*std::exchange(kept_, std::nullopt));
+        if (line == farewell) hear_kept();
         co_return result<void>{};
     }
     void note(std::string_view what) override {
-        // Lines may have been lost on their way.
-        if (what.contains(" again")) owner_.me_->complete = false;
+        if (!what.contains(" again")) return;
+        // Lines may have been lost on their way, and the last one that came may be cut.
+        owner_.me_->complete = false;
+        kept_.reset();
     }
     void complain(std::string_view) override {}
     coro::task<void> run() override { co_return; }
@@ -59,17 +60,27 @@ class chat_joiner::ui final : public chat::chat_ui {
     [[nodiscard]] bool is_typed() const noexcept override { return false; }
 
  private:
+    void hear_kept() {
+        if (kept_) owner_.witness_.hear(*std::exchange(kept_, std::nullopt));
+    }
+
     io::engine& engine_;
     chat_joiner& owner_;
     std::optional<std::string> kept_;  // it may be cut, if nothing follows
 };
+
+void chat_joiner::begin() {
+    witness_.begin(*me_);
+    witness_.asks_name(me_->own_name);
+    witness_.asks_room(room_);
+}
 
 void chat_joiner::live() {
     for (; !scene_.leaving; wait_a_while()) {
         auto engine = io::make_engine(io::engine_kind::epoll);
         if (!engine) continue;
         me_ = &scene_.record.add('j');
-        witness_.begin(*me_);
+        begin();
         ui user{**engine, *this};
         chat::chat_client client{**engine,
                                  {net::address::loopback(scene_.port)},

@@ -24,6 +24,8 @@ class chat_joiner final : public chat_attendee {
  private:
     class ui;
 
+    void begin();
+
     std::string room_;
 };
 

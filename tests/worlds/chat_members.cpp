@@ -8,11 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
+#include <chrono>
 #include <span>
 #include <utility>
 
 #include "sluice/base/bytes.hpp"
+#include "sluice/os/clock.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::worlds {
@@ -44,7 +45,7 @@ void chat_member::sit() {
     received_.clear();
     asked_room_.clear();
     next_question_ = scene_.record.now() + question_interval;
-    if (chance.chance(0.3)) wait_for(std::chrono::milliseconds{chance.between(1, 120)});
+    if (chance.chance(0.3)) os::sleep_for(std::chrono::milliseconds{chance.between(1, 120)});
     introduce();
     while (socket_) {
         if (scene_.leaving || (!scene_.healed() && chance.chance(manner_.restless))) {
@@ -174,7 +175,7 @@ void chat_member::send(std::string_view text) {
         if (!socket_->send(text.substr(0, n))) return hang_up();
         text.remove_prefix(n);
         if (!text.empty() && chance.chance(0.3)) {
-            wait_for(std::chrono::milliseconds{chance.between(1, 60)});
+            os::sleep_for(std::chrono::milliseconds{chance.between(1, 60)});
         }
     }
 }
@@ -188,7 +189,7 @@ void chat_member::read_until(sim::virtual_time until) {
     constexpr std::size_t all = 16'384;
     constexpr std::size_t a_bite = 200;
     if (manner_.reads != reading::promptly) {
-        wait_for(std::chrono::nanoseconds{until - scene_.record.now()});
+        os::sleep_for(std::chrono::nanoseconds{until - scene_.record.now()});
         if (manner_.reads == reading::slowly) static_cast<void>(read_some(a_bite));
         return;
     }
@@ -197,7 +198,7 @@ void chat_member::read_until(sim::virtual_time until) {
         if (!socket_) return;
         const auto left = until - scene_.record.now();
         if (left <= 0) return;
-        const timespec timeout{.tv_sec = left / sim::a_second, .tv_nsec = left % sim::a_second};
+        const timespec timeout = os::timespec_of(std::chrono::nanoseconds{left});
         std::array<pollfd, 1> watched{{{.fd = socket_->fd(), .events = POLLIN, .revents = 0}}};
         static_cast<void>(os::sys().ppoll(watched, &timeout));
     }
@@ -277,7 +278,7 @@ void flood_chat(chat_scene& scene, std::size_t number, bool reads) {
                 text += '\n';
             }
             connected = text.empty() || socket->send(text);
-            wait_for(std::chrono::milliseconds{chance.between(1, 300)});
+            os::sleep_for(std::chrono::milliseconds{chance.between(1, 300)});
             std::array<std::byte, 16'384> piece;
             while (connected && reads) {
                 const auto n = os::sys().recv(socket->fd(), piece, MSG_DONTWAIT);

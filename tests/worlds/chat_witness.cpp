@@ -54,7 +54,7 @@ void chat_witness::begin(speaker& me) {
     line_ = {};
     name_.clear();
     room_.clear();
-    room_before_.clear();
+    forget_room_before();
     asked_name_.clear();
     asked_room_.clear();
     asked_who_.clear();
@@ -63,7 +63,7 @@ void chat_witness::begin(speaker& me) {
     last_.clear();
     present_.clear();
     gaps_ = told_missed_ = 0;
-    in_history_ = history_is_whole_ = said_too_much_ = told_to_go_ = heard_farewell_ = false;
+    in_history_ = history_is_of_before_ = history_is_whole_ = said_too_much_ = told_to_go_ = heard_farewell_ = false;
 }
 
 void chat_witness::asks_name(const std::string& name) {
@@ -128,13 +128,13 @@ void chat_witness::message(std::string_view name, std::string_view text) {
             "its speaker was never called that");
     const bool is_before = said.room == room_before_ && said.room != room_;
     require(said.room == room_ || is_before, fmt::format("that was said in {}", said.room));
+    if (!is_before) forget_room_before();
     require(&by != me_ || in_history_, "it is this member's own");
     if (in_history_) {
         require(history_left_ > 0 || !history_is_whole_, "the history was said to be shorter");
         if (history_left_ > 0) --history_left_;
     }
     if (is_before) return keep_order(by, *number, before_, false);
-    room_before_.clear();
     keep_order(by, *number, here_, !in_history_);
     if (!in_history_ && name == by.own_name) present_.insert(by.number);
 }
@@ -224,8 +224,14 @@ void chat_witness::entered(std::string_view text) {
     room_before_ = std::exchange(room_, std::string{name});
     before_ = std::exchange(here_, {});
     present_.clear();
-    in_history_ = false;
+    history_is_of_before_ = in_history_;
     entered_at_ = record_.now();
+}
+
+/// No more lines of it can come.
+void chat_witness::forget_room_before() noexcept {
+    room_before_.clear();
+    if (std::exchange(history_is_of_before_, false)) in_history_ = false;
 }
 
 void chat_witness::is_called(std::string_view name) {
@@ -241,7 +247,7 @@ void chat_witness::is_called(std::string_view name) {
     if (!asked_who_.empty()) return;
     asked_name_.clear();
     asked_room_.clear();
-    room_before_.clear();
+    forget_room_before();
 }
 
 /// "kitchen (3): alice, bob, Client 7"
@@ -266,7 +272,7 @@ void chat_witness::refused(std::string_view text) {
     if (back == std::string_view::npos) return;
     require(room_ == asked_room_, "it asked for no room");
     room_ = text.substr(text.rfind(' ') + 1);
-    room_before_.clear();
+    forget_room_before();
     here_ = std::exchange(before_, {});
 }
 
@@ -278,6 +284,7 @@ void chat_witness::name_taken(std::string_view text) {
 
 /// "line", "7 lines"
 void chat_witness::history_begins(std::string_view text) {
+    forget_room_before();
     require(!in_history_, "a history has begun already");
     const auto lines = text == "line" ? std::optional<std::size_t>{1} : take_number(text);
     require(lines && *lines > 0, "that is no number of lines");
@@ -289,7 +296,7 @@ void chat_witness::history_ends(std::string_view text) {
     require(text.empty() && in_history_, "no history has begun");
     require(history_left_ == 0 || !history_is_whole_,
             fmt::format("{} lines of the history are missing", history_left_));
-    in_history_ = false;
+    in_history_ = history_is_of_before_ = false;
 }
 
 void chat_witness::missed(std::string_view text) {

@@ -93,6 +93,7 @@ class chat_witness {
     void has_joined(std::string_view name);
     void has_left(std::string_view name);
     void ignored(std::string_view) noexcept {}
+    void forget_room_before() noexcept;
 
     [[noreturn]] void fail(std::string_view why) const;
     void require(bool holds, std::string_view why) const {
@@ -120,6 +121,7 @@ class chat_witness {
     std::size_t told_missed_ = 0;
     std::size_t history_left_ = 0;  // lines until its end
     bool in_history_ = false;
+    bool history_is_of_before_ = false;  // of the room before
     bool history_is_whole_ = false;
     bool said_too_much_ = false;
     bool told_to_go_ = false;

@@ -202,8 +202,7 @@ void crowd::hear_a_pin_drop() {
     const auto pending = [&] {
         std::string missing;
         for (const seat& each : seats_) {
-            // A client of ours is a line behind: the last one may be cut.
-            if (each.is_joiner || each.process->over() || !each.who->sits()) continue;
+            if (each.process->over() || !each.who->sits()) continue;
             if (each.who.get() == who || !each.who->reads_promptly()) continue;
             if (each.who->witness().room() != who->witness().room()) continue;
             if (each.who->witness().last_from(number) >= from) continue;
