@@ -192,8 +192,8 @@ void crowd::hear_a_pin_drop() {
     const auto all = listeners();
     if (all.empty()) return;
     scene_.quiet = true;
-    // What was said before has come.
-    s.pass(3s);
+    // What was said before has come: nothing is clogged for longer than 5 s.
+    s.pass(6s);
     const chat_attendee* who = all[s.chance().below(all.size())];
     if (!who->sits()) return;
     const std::size_t number = who->who()->number;
@@ -294,17 +294,21 @@ void chat(stage& s) {
     s.within(
         until_noticed, "every leave is announced", [&] { return all.unannounced().empty(); },
         [&] { return all.unannounced(); });
+    all.hear_a_pin_drop();
     most.check(s, service->counted());
 
     if (chance.chance(0.4)) {
         const auto listeners = all.listeners();
         scene.stopping = true;
         stop_and_check(s, server, shape);
-        const auto told = [&] {
-            return std::ranges::all_of(
-                listeners, [](const auto* each) { return each->witness().heard_farewell(); });
+        const auto untold = [&] {
+            return std::ranges::count_if(
+                listeners, [](const auto* each) { return !each->witness().heard_farewell(); });
         };
-        s.within(soon, "every member that reads is told that the server goes down", told);
+        s.within(
+            soon, "every member that reads is told that the server goes down",
+            [&] { return untold() == 0; },
+            [&] { return fmt::format("{} of {}", untold(), listeners.size()); });
     } else {
         scene.leaving = true;
         s.within(30s, "every client has left", [&] { return all.all_over(); });
