@@ -49,7 +49,7 @@ class chat_joiner::ui final : public chat::chat_ui {
         co_return result<void>{};
     }
     void note(std::string_view what) override {
-        if (!what.contains(" again")) return;
+        if (!what.starts_with("calling again ")) return;
         // Lines may have been lost on their way, and the last one that came may be cut.
         owner_.me_->complete = false;
         kept_.reset();
