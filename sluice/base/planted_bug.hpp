@@ -46,6 +46,7 @@ inline void plant(bug b) noexcept {
 }
 
 /// True if `b` is planted: the caller then does wrong. False in builds without tests, at no cost.
+/// Not as the initializer of a const variable: the compiler may evaluate that, which gives false.
 [[nodiscard]] constexpr bool planted(bug b) noexcept {
 #ifdef SLUICE_TEST_BUILD
     if !consteval {

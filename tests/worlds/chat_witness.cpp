@@ -63,7 +63,8 @@ void chat_witness::begin(speaker& me) {
     last_.clear();
     present_.clear();
     gaps_ = told_missed_ = 0;
-    in_history_ = history_is_of_before_ = history_is_whole_ = said_too_much_ = told_to_go_ = heard_farewell_ = false;
+    in_history_ = history_is_of_before_ = history_is_whole_ = said_too_much_ = told_to_go_ =
+        heard_farewell_ = false;
 }
 
 void chat_witness::asks_name(const std::string& name) {

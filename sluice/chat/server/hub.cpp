@@ -154,8 +154,7 @@ bool hub::may_command() noexcept {
 void hub::leave(member& m) noexcept {
     room* r = m.where();
     if (r == nullptr) return;
-    const bool untold = planted(bug::chat_leave_untold) && m.broken();
-    if (m.has_arrived() && !untold) announce_leaving(m);
+    if (m.has_arrived() && !planted(bug::chat_leave_untold)) announce_leaving(m);
     r->leave(m);
     close_if_unused(r->name());
 }
