@@ -11,6 +11,15 @@ namespace sluice {
 /// Where a service does wrong on purpose. One at a time, and only in builds with tests.
 enum class bug : std::uint8_t {
     none,
+    chat_copy_never_ends,
+    chat_cursor_off_by_one,
+    chat_half_line,
+    chat_leave_untold,
+    chat_lookalike_allowed,
+    chat_lost_wakeup,
+    chat_missed_too_few,
+    chat_own_lines_come_back,
+    chat_whisper_to_another,
     compute_answer_lost_at_end,
     compute_answer_of_another,
     compute_answer_twice,
@@ -30,6 +39,15 @@ enum class bug : std::uint8_t {
 /// Their names on a command line, in the order of `bug`.
 inline constexpr auto bug_names = std::to_array<std::string_view>({
     "none",
+    "chat/copy_never_ends",
+    "chat/cursor_off_by_one",
+    "chat/half_line",
+    "chat/leave_untold",
+    "chat/lookalike_allowed",
+    "chat/lost_wakeup",
+    "chat/missed_too_few",
+    "chat/own_lines_come_back",
+    "chat/whisper_to_another",
     "compute/answer_lost_at_end",
     "compute/answer_of_another",
     "compute/answer_twice",
@@ -56,6 +74,7 @@ inline void plant(bug b) noexcept {
 }
 
 /// True if `b` is planted: the caller then does wrong. False in builds without tests, at no cost.
+/// Not as the initializer of a const variable: the compiler may evaluate that, which gives false.
 [[nodiscard]] constexpr bool planted(bug b) noexcept {
 #ifdef SLUICE_TEST_BUILD
     if !consteval {

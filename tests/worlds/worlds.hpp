@@ -10,12 +10,16 @@ namespace sluice::worlds {
 /// talk: turns are kept, messages come whole and in order, and a conversation ends at both sides.
 void talk(stage& s);
 
+/// chat: messages come whole, once and in order, or as missed; names are unique; leaves are told.
+void chat(stage& s);
+
 /// compute: every question is answered once, in order, and to the client that asked it.
 void compute(stage& s);
 
 /// All of them.
 inline constexpr std::array all_worlds{
     world{.name = "talk", .about = "two parties in turn", .direct = &talk},
+    world{.name = "chat", .about = "members in rooms, on several shards", .direct = &chat},
     world{.name = "compute", .about = "questions, jobs, refusals", .direct = &compute},
 };
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "sluice/base/sometimes.hpp"
 #include "sluice/chat/client/chat_client.hpp"
 #include "sluice/chat/client/commands.hpp"
 #include "sluice/io/deadline.hpp"
@@ -160,6 +161,7 @@ coro::task<void> chat_client::retry_name(session& s) {
         if (!slept || !s.retrying_name || asked_nick_ != nick_) co_return;
         pause = std::min(2 * pause, options_.longest_pause);
         s.name_due = true;
+        sometimes(rare_path::chat_name_asked_again);
         wake();
     }
 }

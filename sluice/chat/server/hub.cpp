@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 
 namespace sluice::chat {
 namespace {
@@ -109,7 +111,9 @@ void hub::close_if_unused(const std::string& name) noexcept {
     if (r.size() > 0 || !r.links.copies.empty()) return;
     const std::size_t home_shard = r.links.home_shard;
     if (home_shard == index_ && name == lobby) return;
-    if (home_shard != index_) post(std::move(r.links.unsubscribe_message));
+    if (home_shard != index_ && !planted(bug::chat_copy_never_ends)) {
+        post(std::move(r.links.unsubscribe_message));
+    }
     rooms_.erase(at);
     --counted().rooms;
     shrink(rooms_);
@@ -150,7 +154,7 @@ bool hub::may_command() noexcept {
 void hub::leave(member& m) noexcept {
     room* r = m.where();
     if (r == nullptr) return;
-    if (m.has_arrived()) announce_leaving(m);
+    if (m.has_arrived() && !planted(bug::chat_leave_untold)) announce_leaving(m);
     r->leave(m);
     close_if_unused(r->name());
 }
@@ -183,7 +187,8 @@ void hub::say(member& m, author from, std::initializer_list<std::string_view> pi
 void hub::append(room& r, author from, member* speaker,
                  std::initializer_list<std::string_view> pieces, std::size_t count) {
     r.append(from, speaker, pieces, count);
-    if (!r.list_hook<changed_rooms_tag>::linked()) changed_.push_back(r);
+    if (!planted(bug::chat_lost_wakeup) && !r.list_hook<changed_rooms_tag>::linked())
+        changed_.push_back(r);
     engine_.at_turn_end(*this);
     for (const std::size_t shard : r.links.copies) {
         try {
@@ -228,7 +233,8 @@ batch& hub::outgoing(std::size_t shard, const std::string& name) {
 void hub::whisper(const directory::location& to, std::string_view line) {
     ++counted().whispers;
     if (to.shard == index_) {
-        if (member* m = find(to.id)) m->send_private(line);
+        const member_id id = planted(bug::chat_whisper_to_another) ? to.id - 1 : to.id;
+        if (member* m = find(id)) m->send_private(line);
         return;
     }
     auto message =
@@ -264,11 +270,15 @@ void hub::dispatch(batch& b) {
 void hub::append_batch(batch& b) {
     const auto at = rooms_.find(b.room);
     // The copy has ended meanwhile.
+    sometimes(rare_path::chat_batch_after_its_copy, at == rooms_.end());
     if (at == rooms_.end()) return;
     room& r = *at->second;
     // Batches before the history of this subscription belong to an earlier one.
     const bool is_awaited_history = b.kind == batch::purpose::history && b.ticket == r.links.ticket;
-    if (r.links.ticket != 0 && !is_awaited_history) return;
+    if (r.links.ticket != 0 && !is_awaited_history) {
+        sometimes(rare_path::chat_batch_before_history);
+        return;
+    }
     if (b.kind == batch::purpose::history && !is_awaited_history) return;
     std::size_t end = 0;
     for (const auto& [by, length] : b.stretches) {
@@ -301,7 +311,8 @@ void hub::unsubscribe(std::size_t shard, const std::string& name) noexcept {
     if (at == rooms_.end()) return;
     std::erase(at->second->links.copies, shard);
     // If the shard subscribes again, the history holds these lines.
-    outgoing_[shard].erase(name);
+    const bool erased = outgoing_[shard].erase(name) > 0;
+    sometimes(rare_path::chat_unsent_to_ended_copy, erased);
     close_if_unused(name);
 }
 
@@ -324,6 +335,7 @@ void hub::sweep() noexcept {
         if (m->made_progress()) m->progress_at = engine_.now();
         if (m->broken() || engine_.now() - m->progress_at < allowed().write_deadline) continue;
         ++counted().too_silent;
+        sometimes(rare_path::chat_silent_hung_up);
         m->hang_up();
     }
 }

@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/chat/server/room.hpp"
 #include "sluice/os/kernel.hpp"
 #include "sluice/wire/framing.hpp"
@@ -50,6 +52,7 @@ void member::send_private(std::string_view bytes, std::string_view end) noexcept
         const std::size_t whole = text.size() + bytes.size() + end.size();
         if (whole > host_.allowed().max_private) {
             ++host_.counted().private_lost;
+            sometimes(rare_path::chat_private_dropped);
             return;
         }
         if (whole > text.capacity()) text.reserve(std::max(whole, 2 * text.capacity()));
@@ -81,6 +84,7 @@ bool member::between_lines() const noexcept {
 // Moves the rest of a partly sent line to the private lines.
 void member::keep_rest_of_line() noexcept {
     if (between_lines()) return;
+    sometimes(rare_path::chat_rest_of_line);
     const log& lines = room_->lines();
     const position end = lines.line_start_from(cursor_);
     or_give_up([&] { outbox().text.insert(0, lines.view(cursor_, end)); });
@@ -158,11 +162,11 @@ position member::skip_hidden() noexcept {
 }
 
 std::size_t member::skip_to(position target) noexcept {
-    keep_rest_of_line();
+    if (!planted(bug::chat_half_line)) keep_rest_of_line();
     const std::size_t missed = room_->lines().lines_by_others(id(), cursor_, target);
     cursor_ = std::max(cursor_, target);
     if (history_end_ != 0 && history_end_ <= cursor_) history_end_ = 0;
-    missed_ += missed;
+    missed_ += planted(bug::chat_missed_too_few) ? missed / 2 : missed;
     return missed;
 }
 
@@ -189,6 +193,7 @@ void member::flush_and_close() noexcept {
     if (std::exchange(dismissed_, true)) return;
     flushing_ = true;
     flush_end_ = room_->lines().end();
+    sometimes(rare_path::chat_farewell_after_lines, cursor_ < flush_end_);
     host_.deliver_later(*this);
     peer_.recv().cancel();
 }
@@ -214,6 +219,7 @@ void member::on_sent(std::size_t n, bool whole) noexcept {
     unterminated_ = whole && sending_unterminated_;
     if (!sending_own_) {
         cursor_ = whole ? sending_to_ : cursor_ + n;
+        if (planted(bug::chat_cursor_off_by_one) && !whole) ++cursor_;
     } else if (whole) {
         outbox_.reset();
     } else {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "sluice/base/sometimes.hpp"
 #include "sluice/chat/server/commands.hpp"
 #include "sluice/net/pause.hpp"
 #include "sluice/wire/size.hpp"
@@ -91,6 +92,7 @@ bool member_input::resume() {
             rest.remove_prefix(end);
             if (!handle_line(line)) return leave();
         }
+        if (member_.broken() && waits_for_commands()) return false;
         if (!may_read_message()) return !member_.dismissed();
         const auto found = reader_.next();
         if (reader_.take_timing_mark()) member_.send_private(wire::timing_mark(), {});
@@ -105,6 +107,11 @@ bool member_input::resume() {
         rest = (*found)->text;
         if (rest.empty()) ++hub_.counted().empty_lines;
     }
+}
+
+bool member_input::waits_for_commands() const noexcept {
+    return !reader_.drained() &&
+           command_throttle_.wait(hub_.pace_of_commands(), now()) > io::duration{};
 }
 
 bool member_input::may_read_message() {
@@ -150,6 +157,7 @@ bool member_input::may_carry_out(std::string_view line) noexcept {
     if (!line.starts_with('/') || text_of(line)) return true;
     if (std::exchange(granted_, false) || hub_.may_command()) return true;
     ++hub_.counted().put_off;
+    sometimes(rare_path::chat_command_waits);
     held_ = hold::turn;
     return false;
 }

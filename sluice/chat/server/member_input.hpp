@@ -67,6 +67,9 @@ class member_input {
     void charge_line() noexcept { line_throttle_.charge(hub_.pace_of_lines(), now()); }
     void charge_command() noexcept { command_throttle_.charge(hub_.pace_of_commands(), now()); }
 
+    /// True if the next message has to wait because of the commands before it. A member whose
+    /// connection has failed does not: a flood of commands would keep its name for minutes.
+    [[nodiscard]] bool waits_for_commands() const noexcept;
     /// False if the next message has to wait for held_for().
     [[nodiscard]] bool may_read_message();
     void report_held_back(std::string_view pace);

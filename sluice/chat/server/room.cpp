@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <new>
 
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/chat/server/relay.hpp"
 #include "sluice/wire/size.hpp"
 
@@ -36,7 +38,9 @@ void room::append(author from, member* speaker, std::initializer_list<std::strin
     log_.append(from, pieces);
     counted.log_bytes += length - passed;
     counted.deliveries += count * (size_ - (speaker != nullptr ? 1 : 0));
-    if (speaker != nullptr) speaker->set_own_end(log_.end());
+    if (speaker != nullptr && !planted(bug::chat_own_lines_come_back)) {
+        speaker->set_own_end(log_.end());
+    }
     if (!from.is_arrival()) return;
     members_.for_each([&](member& m) {
         if (m.id() <= from.who()) return;
@@ -61,6 +65,7 @@ void room::skip_slow_members(position begin) noexcept {
         min_cursor_ = std::min(min_cursor_, m.cursor());
         host_.counted().skipped += missed;
         host_.counted().deliveries -= missed;
+        sometimes(rare_path::chat_slow_skipped, missed > 0);
         if (allowed.slow == slow_policy::skip || missed == 0 || m.dismissed()) return;
         ++host_.counted().too_slow;
         dismiss_slow(m);
@@ -68,6 +73,7 @@ void room::skip_slow_members(position begin) noexcept {
 }
 
 void room::dismiss_slow(member& m) const noexcept {
+    sometimes(rare_path::chat_slow_dismissed);
     try {
         m.dismiss(
             fmt::format("* you have to go: you are more than {} behind, and this server "
