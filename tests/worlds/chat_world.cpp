@@ -24,7 +24,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint16_t port = 5000;
 // A peer that is gone without a word is noticed by keepalive or by retransmission in two minutes.
 constexpr auto until_gone_is_noticed = 130s;
 // A client of ours hangs up after a minute of silence, and then calls again.
@@ -63,7 +62,7 @@ class crowd {
                            .announces_leaves = allowed.presence > 100},
                  .rooms = {"lobby", "kitchen", "hall", "\u00e9tage"},
                  .longest = allowed.max_line,
-                 .port = port} {
+                 .port = usual_port} {
         scene_.rooms.resize(static_cast<std::size_t>(s.chance().between(1, 4)));
     }
 
@@ -218,7 +217,7 @@ void crowd::hear_a_pin_drop() {
 /// One client comes and goes; what is open then is what an idle server has open.
 int descriptors_when_idle(stage& s, const sim::process& server) {
     s.within(soon, "the server serves", [] {
-        auto first = plain_client::connect(port, 1s);
+        auto first = plain_client::connect(usual_port, 1s);
         return first && first->line() && first->send("/quit\n") && first->line() && first->ended();
     });
     s.pass(5s);
@@ -262,7 +261,7 @@ void chat(stage& s) {
         serve(s, shape, [&] {
             service = std::make_unique<chat::chat_service>(chat::chat_service::options{
                 .allowed = allowed, .shards = shape.workers, .seen = nullptr});
-            return std::vector<door>{{.port = port, .state = service->state()}};
+            return std::vector<door>{{.port = usual_port, .state = service->state()}};
         });
     });
     const caps most{allowed, shape.workers};

@@ -22,8 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr std::uint16_t port = 5000;
-
 compute::compute_options draw_options(sim::random& chance) {
     return {
         // The other framings depend on when bytes come.
@@ -91,7 +89,7 @@ void compute(stage& s) {
     question_account account{s, options.deadline};
     compute_scene scene{.s = s,
                         .account = account,
-                        .port = port,
+                        .port = usual_port,
                         .max_line = options.max_line,
                         .refuses = has_threads,
                         .hurries = has_threads && options.deadline != io::duration::max()};
@@ -99,7 +97,7 @@ void compute(stage& s) {
     sim::process& server = s.start("server", [&] {
         compute::compute_service service{make_world_handler(account), options};
         serve(s, shape,
-              [&] { return std::vector<door>{{.port = port, .serve = service.service()}}; });
+              [&] { return std::vector<door>{{.port = usual_port, .serve = service.service()}}; });
         counted = counts{service.counted()};
     });
 
@@ -147,7 +145,7 @@ void compute(stage& s) {
         bool answered = false;
         s.start("last client", [&] {
             const auto q = job_question(5ms, "<last>");
-            auto socket = plain_client::connect(port, soon);
+            auto socket = plain_client::connect(usual_port, soon);
             if (!socket || !socket->send(q.text + "\n")) s.fail("the last client cannot ask");
             ++scene.asked;
             const auto answer = socket->line();

@@ -26,6 +26,9 @@ struct server_shape {
 /// its own, which no fiber has.)
 [[nodiscard]] server_shape draw_shape(stage& s);
 
+/// The port of worlds with one door.
+inline constexpr std::uint16_t usual_port = 5000;
+
 /// A port, and what is served there: a service, or a state per shard.
 struct door {
     std::uint16_t port = 0;

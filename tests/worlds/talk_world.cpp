@@ -20,7 +20,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint16_t port = 5000;
 // A message that does not come, or an answer that is not read, ends a conversation after this long.
 constexpr auto idle_time = 2s;
 
@@ -56,7 +55,7 @@ bool send_in_pieces(stage& s, plain_client& to, std::string_view text) {
 /// whatever breaks, fails the world.
 bool converse(stage& s, const talker& who, unsigned which) {
     // Longer than the server waits for a client that fell silent.
-    auto socket = plain_client::connect(port, 2 * idle_time);
+    auto socket = plain_client::connect(usual_port, 2 * idle_time);
     if (!socket) return false;
     const auto messages = s.chance().between(0, 5);
     for (std::int64_t i = 0; i < messages; ++i) {
@@ -95,7 +94,7 @@ void be_client(stage& s, talker& who) {
 void talk(stage& s) {
     const server_shape shape = draw_shape(s);
     sim::process& server = s.start("server", [&] {
-        serve(s, shape, [] { return std::vector<door>{{.port = port, .serve = &echo_to}}; });
+        serve(s, shape, [] { return std::vector<door>{{.port = usual_port, .serve = &echo_to}}; });
     });
     std::vector<std::unique_ptr<talker>> clients;
     for (std::size_t i = 0, all = s.draw_clients(1, 4); i < all; ++i) {
