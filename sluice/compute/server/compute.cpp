@@ -150,8 +150,7 @@ model::service compute_service::service() {
 }
 
 coro::task<void> compute_service::serve(model::session& client) {
-    const std::size_t most = options_.max_line - (planted(bug::compute_limit_off_by_one) ? 1 : 0);
-    messages questions{client, options_.framing, most, wire::sender::client};
+    messages questions{client, options_.framing, options_.max_line, wire::sender::client};
     pending p;
     for (;;) {
         const auto question = questions.buffered();
@@ -170,13 +169,9 @@ coro::task<void> compute_service::serve(model::session& client) {
             p.end_answer(questions.answers_terminated());
             if (p.out.size() < max_batch) continue;
         }
-        if (planted(bug::compute_answer_lost_at_end) && questions.ended()) co_return;
         if (!p.out.empty()) {
-            const auto until = planted(bug::compute_send_without_deadline)
-                                   ? io::never
-                                   : deadline_after(client, options_.stall_time);
-            auto sent =
-                co_await io::with_deadline(client.engine(), client.peer().send_all(p.out), until);
+            auto sent = co_await io::with_deadline(client.engine(), client.peer().send_all(p.out),
+                                                   deadline_after(client, options_.stall_time));
             if (!sent) co_return give_up_sending(client, sent.error());
             clear_reply(p.out);
         }
