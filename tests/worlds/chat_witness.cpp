@@ -145,6 +145,8 @@ void chat_witness::message(std::string_view name, std::string_view text) {
 
 void chat_witness::keep_order(const speaker& by, std::size_t number, stay& here, bool counts) {
     heard_before& heard = here[by.number];
+    // What a client said on its former connection may come after what it says on the next.
+    if (!by.complete && number < heard.next) return;
     require(number >= heard.next, "that came before, or its speaker said it earlier");
     const auto& room = by.lines[number].room;
     const auto from = entered_at_ + rules_.settles_after;
