@@ -132,7 +132,7 @@ void chat_witness::message(std::string_view name, std::string_view text) {
     if (!is_before) forget_room_before();
     // A client that has come back may hear what its former connection, whose end the server has
     // not noticed yet, had said.
-    const bool is_former = name != name_;
+    const bool is_former = name != name_ || !me_->complete;
     require(&by != me_ || in_history_ || is_former, "it is this member's own");
     if (in_history_) {
         require(history_left_ > 0 || !history_is_whole_, "the history was said to be shorter");
