@@ -31,7 +31,8 @@ put_body::put_body(put_upload& of, pending_file&& into)
               x.service().remark(fmt::format("[Client {}] goes on sending {}: {} so far",
                                              x.number(), of_.path(), wire::format_size(bytes())));
           }},
-      clock_{going_, of.exchange().engine()} {
+      clock_{going_, of.exchange().engine()},
+      pipes_{of.exchange().service().pipes()} {
     if (of.request().chunked) chunks_ = std::make_unique<http::chunk_decoder>();
 }
 
@@ -83,6 +84,7 @@ coro::task<result<bool>> put_body::stream() {
                                        .most = most,
                                        .room = &reserved_,
                                        .behind = background_ ? &background_->behind : nullptr,
+                                       .pipes = &x.service().pipes(),
                                        .dried = &dried},
                                       counter_);
     });
