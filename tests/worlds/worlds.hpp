@@ -10,9 +10,14 @@ namespace sluice::worlds {
 /// talk: turns are kept, messages come whole and in order, and a conversation ends at both sides.
 void talk(stage& s);
 
+/// files: what was acknowledged lasts, and nothing has a name before it is complete, through
+/// crashes, power losses and a failing disk.
+void files(stage& s);
+
 /// All of them.
 inline constexpr std::array all_worlds{
     world{.name = "talk", .about = "two parties in turn", .direct = &talk},
+    world{.name = "files", .about = "a store, uploads and downloads", .direct = &files},
 };
 
 }  // namespace sluice::worlds
