@@ -11,10 +11,18 @@ namespace sluice {
 /// Where a service does wrong on purpose. One at a time, and only in builds with tests.
 enum class bug : std::uint8_t {
     none,
+    talk_closed_twice,
+    talk_lost_wakeup,
+    talk_short_send,
 };
 
 /// Their names on a command line, in the order of `bug`.
-inline constexpr std::array<std::string_view, 1> bug_names{"none"};
+inline constexpr auto bug_names = std::to_array<std::string_view>({
+    "none",
+    "talk/closed_twice",
+    "talk/lost_wakeup",
+    "talk/short_send",
+});
 
 namespace detail {
 inline constinit bug planted = bug::none;
@@ -28,7 +36,9 @@ inline void plant(bug b) noexcept {
 /// True if `b` is planted: the caller then does wrong. False in builds without tests, at no cost.
 [[nodiscard]] constexpr bool planted(bug b) noexcept {
 #ifdef SLUICE_TEST_BUILD
-    if !consteval { return detail::planted == b; }
+    if !consteval {
+        return detail::planted == b;
+    }
 #endif
     static_cast<void>(b);
     return false;

@@ -12,10 +12,16 @@ namespace sluice {
 /// A path of a service that is seldom taken, and that a simulation must have taken.
 enum class rare_path : std::uint8_t {
     none,
+    talk_broken_stream,
+    talk_idle,
 };
 
 /// Their names in reports, in the order of `rare_path`.
-inline constexpr std::array<std::string_view, 1> rare_path_names{"none"};
+inline constexpr auto rare_path_names = std::to_array<std::string_view>({
+    "none",
+    "talk/broken_stream",
+    "talk/idle",
+});
 
 /// How often each was taken; by all threads.
 using rare_path_counts = std::array<std::atomic<std::uint64_t>, rare_path_names.size()>;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/base/planted_bug.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::net {
@@ -41,6 +42,7 @@ void connection::close_now() noexcept {
     input_.drop();
     input_.shut();
     engine().detach(socket_.get());
+    if (planted(bug::talk_closed_twice)) os::sys().close(socket_.get());
     socket_.reset();
 }
 

@@ -160,13 +160,13 @@ int simulated_kernel::posix_fadvise(int fd, std::uint64_t at, std::uint64_t size
 std::int64_t simulated_kernel::cached_bytes(int fd, std::uint64_t at, std::uint64_t size) noexcept {
     return call("cached_bytes", {fd, traced(at), traced(size)}, [&]() -> std::int64_t {
         return with_file(find(fd), -EBADF, [&](file_description& f) -> std::int64_t {
-            std::int64_t bytes = 0;
+            std::uint64_t bytes = 0;
             f.node()->data.for_each_page([&](std::uint64_t page) {
                 const auto begin = page * content::page_size;
                 const bool within = begin + content::page_size > at && begin < at + size;
                 if (within) bytes += content::page_size;
             });
-            return bytes;
+            return static_cast<std::int64_t>(bytes);
         });
     });
 }

@@ -103,7 +103,7 @@ void simulated_kernel::join_thread(pthread_t thread) noexcept {
     }));
 }
 
-// The end of a fiber needs nobody.
+// The end of a fiber needs no one who waits for it.
 void simulated_kernel::detach_thread(pthread_t thread) noexcept {
     static_cast<void>(call("detach_thread", {static_cast<std::int64_t>(thread)}, [] { return 0; }));
 }

@@ -104,9 +104,16 @@ void scheduler::hold(process& owner, virtual_time until) {
     held_.push_back(std::move(h));
     at(until, [this, who = &owner] {
         const auto found = std::ranges::find(held_, who, &holding::who);
+        if (found == held_.end()) return;
         ready_.insert(ready_.end(), found->fibers.begin(), found->fibers.end());
         held_.erase(found);
     });
+}
+
+void scheduler::release_held() {
+    for (const holding& each : std::exchange(held_, {})) {
+        ready_.insert(ready_.end(), each.fibers.begin(), each.fibers.end());
+    }
 }
 
 void scheduler::run() {

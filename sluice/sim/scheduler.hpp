@@ -99,6 +99,8 @@ class scheduler {
     void kill(fiber& f) noexcept;
     /// Keeps the fibers of `owner` from running until `until`.
     void hold(process& owner, virtual_time until);
+    /// Ends all that hold() has begun.
+    void release_held();
 
     /// `happens` runs at `when`, outside of fibers; it may not wait.
     void at(virtual_time when, std::function<void()> happens);

@@ -156,4 +156,11 @@ int simulated_kernel::wait_in_epoll(int fd, std::span<epoll_event> events,
     }
 }
 
+void simulated_kernel::heal() {
+    faults_ = {};
+    disk_->faults() = {};
+    network_.heal();
+    scheduler_.release_held();
+}
+
 }  // namespace sluice::sim

@@ -46,6 +46,9 @@ class simulated_kernel final : public os::kernel {
     [[nodiscard]] sim::network& network() noexcept { return network_; }
     /// That of the machine: all processes share it.
     [[nodiscard]] sim::disk& disk() noexcept { return *disk_; }
+    /// From now on no fault happens, and what stands still goes on; what is broken or gone stays
+    /// so.
+    void heal();
     /// The disk becomes what a power loss leaves of it. All processes have crashed before.
     void power_loss();
     /// Runs `hook` at the beginning of each call, in the fiber that makes it; none if it is empty.

@@ -26,10 +26,4 @@ void world::run() {
     kernel_.scheduler().run();
 }
 
-void world::heal() {
-    kernel_.faults() = {};
-    kernel_.disk().faults() = {};
-    kernel_.network().heal();
-}
-
 }  // namespace sluice::sim

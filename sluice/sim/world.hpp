@@ -37,7 +37,7 @@ class world {
     void run();
     /// From now on no fault happens, and what stands still goes on; what is broken or gone stays
     /// so.
-    void heal();
+    void heal() { kernel_.heal(); }
     /// `happens` runs at `in` from now, outside of fibers.
     void after(virtual_time in, std::function<void()> happens) {
         kernel_.scheduler().after(in, std::move(happens));

@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "sluice/base/sometimes.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -77,6 +78,7 @@ coro::task<conversation::outcome> conversation::their_turn() {
         const auto received =
             co_await receive_next(io::after(io::clock::now(), options_.idle_time));
         if (!received) {
+            sometimes(rare_path::talk_idle, received.error() == fault::timed_out);
             co_return received.error() == fault::timed_out ? parting::they_keep_silent
                                                            : parting::interrupted;
         }
@@ -176,6 +178,7 @@ coro::task<result<void>> conversation::receive_next(io::time_point until) {
             unread_bytes_ += unread_.back().size();
         } else {
             ended_ = found ? result<void>{} : failure(found.error());
+            sometimes(rare_path::talk_broken_stream, !found);
         }
         co_return result<void>{};
     }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sluice/os/kernel.hpp"
+#include "sluice/sim/fail.hpp"
 
 namespace sluice::worlds {
 
@@ -34,8 +35,7 @@ void stage::pass(std::chrono::nanoseconds time) {
 }
 
 void stage::heal() {
-    kernel_.faults() = {};
-    kernel_.network().heal();
+    kernel_.heal();
     kernel_.disk().faults() = {};
 }
 
@@ -66,6 +66,7 @@ std::uint64_t run(const world& w, const setting& how) {
     plant(how.planted);
     sim::simulated_kernel kernel{how.seed, how.rates(), how.keep_trace};
     const os::kernel_in_place in_place{kernel};
+    const sim::reported in_reports{kernel};
     stage s{kernel, how};
     kernel.start_process("director", [&] {
         w.direct(s);

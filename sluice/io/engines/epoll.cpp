@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/base/planted_bug.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
@@ -43,6 +44,7 @@ epoll_engine::~epoll_engine() {
 }
 
 void epoll_engine::wake() noexcept {
+    if (planted(bug::talk_lost_wakeup)) return;
     const std::uint64_t one = 1;
     // It fails only when the counter is full, and then a wakeup is pending.
     static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
