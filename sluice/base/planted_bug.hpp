@@ -14,6 +14,15 @@ enum class bug : std::uint8_t {
     talk_closed_twice,
     talk_lost_wakeup,
     talk_short_send,
+    files_acknowledged_before_sync,
+    files_name_not_synced,
+    files_part_after_power_loss,
+    files_condition_not_rechecked,
+    files_digest_not_compared,
+    files_pipe_with_bytes,
+    files_quota_twice,
+    files_claim_lost,
+    files_last_byte_missing,
 };
 
 /// Their names on a command line, in the order of `bug`.
@@ -22,6 +31,15 @@ inline constexpr auto bug_names = std::to_array<std::string_view>({
     "talk/closed_twice",
     "talk/lost_wakeup",
     "talk/short_send",
+    "files/acknowledged_before_sync",
+    "files/name_not_synced",
+    "files/part_after_power_loss",
+    "files/condition_not_rechecked",
+    "files/digest_not_compared",
+    "files/pipe_with_bytes",
+    "files/quota_twice",
+    "files/claim_lost",
+    "files/last_byte_missing",
 });
 
 namespace detail {

@@ -14,6 +14,18 @@ enum class rare_path : std::uint8_t {
     none,
     talk_broken_stream,
     talk_idle,
+    files_resumed,
+    files_part_cut,
+    files_part_locked,
+    files_condition_lost,
+    files_full,
+    files_replaced,
+    files_leftover_removed,
+    files_crowded_out,
+    files_expired,
+    files_sync_failed,
+    files_pipe_shared,
+    files_name_locked,
 };
 
 /// Their names in reports, in the order of `rare_path`.
@@ -21,6 +33,18 @@ inline constexpr auto rare_path_names = std::to_array<std::string_view>({
     "none",
     "talk/broken_stream",
     "talk/idle",
+    "files/resumed",
+    "files/part_cut",
+    "files/part_locked",
+    "files/condition_lost",
+    "files/full",
+    "files/replaced",
+    "files/leftover_removed",
+    "files/crowded_out",
+    "files/expired",
+    "files/sync_failed",
+    "files/pipe_shared",
+    "files/name_locked",
 });
 
 /// How often each was taken; by all threads.

@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/poll.hpp"
@@ -122,7 +124,9 @@ class pipe_lease {
     pipe_lease(const pipe_lease&) = delete;
     pipe_lease& operator=(const pipe_lease&) = delete;
     /// Closes the pipe, which may hold bytes.
-    ~pipe_lease() = default;
+    ~pipe_lease() {
+        if (planted(bug::files_pipe_with_bytes)) give_back();
+    }
 
     /// Does nothing if it has a pipe. Errno of pipe2(2).
     [[nodiscard]] result<void> take() noexcept {
@@ -279,6 +283,7 @@ shared_pipes::user::~user() {
 result<pipe_ends> shared_pipes::take() noexcept {
     {
         const std::lock_guard lock{mutex_};
+        sometimes(rare_path::files_pipe_shared, count_ > 0);
         if (count_ > 0) {
             pipe_ends taken = std::move(*free_[--count_]);
             free_[count_].reset();

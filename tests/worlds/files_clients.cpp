@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <charconv>
 #include <span>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/os/kernel.hpp"
+#include "sluice/os/signal_action.hpp"
 
 namespace sluice::worlds {
 namespace {
@@ -180,6 +182,8 @@ std::size_t files_client::draw_size() {
 }
 
 void files_client::run() {
+    // As the program does.
+    os::set_signal_action(SIGPIPE, SIG_IGN);
     while (left_ > 0) {
         do_one();
         --left_;
@@ -316,7 +320,7 @@ void files_client::put_conditionally(const std::string& path) {
 void files_client::put_parts(const std::string& path) {
     auto& chance = scene_.s.chance();
     auto& ledger = scene_.ledger;
-    const auto text = ledger.new_text(1 + draw_size());
+    const auto text = ledger.new_text(ledger.own_size(1 + draw_size()));
     const auto number = ledger.begin(path, text);
     const auto digest = chance.chance(0.3) ? repr_digest(text) : std::string{};
     bool unsure = false;

@@ -31,6 +31,12 @@ class file_ledger {
 
     /// A text that no other write has.
     [[nodiscard]] std::string new_text(std::size_t size) { return file_text(++texts_, size); }
+    /// The next size from `size` on that no other call has returned: without a digest, the size is
+    /// what tells one upload in parts from another.
+    [[nodiscard]] std::size_t own_size(std::size_t size) {
+        while (!sizes_.insert(size).second) ++size;
+        return size;
+    }
     /// A client begins to write `text` at `path`, in one attempt or several. Its number.
     std::size_t begin(const std::string& path, content text);
     /// 201 or 204: it has happened, and lasts.
@@ -97,6 +103,7 @@ class file_ledger {
     std::map<std::string, std::vector<write>> writes_;
     std::vector<stream> streams_;
     std::set<std::pair<std::string, std::string>> replaced_;
+    std::set<std::size_t> sizes_;
     std::uint64_t texts_ = 0;
 };
 
