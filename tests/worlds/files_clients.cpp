@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <charconv>
+#include <csignal>
 #include <span>
 #include <utility>
 
@@ -411,7 +411,7 @@ void files_client::get(const std::string& path) {
         return;
     }
     if (status == 416) return;
-    if (status >= 500 && !scene_.is_healthy(since)) return;
+    if ((status >= 500 || status == 408) && !scene_.is_healthy(since)) return;
     std::string_view range = a->head.field("Content-Range").value_or("");
     scene_.s.require(status == (range.empty() ? 200 : 206),
                      fmt::format("GET /{}: {} {}", path, status, a->body));
@@ -456,12 +456,12 @@ void files_client::stream() {
                                    : left.size();
                 sent = peer->send(left.substr(0, n));
                 left.remove_prefix(n);
-                if (chance.chance(0.03)) {
-                    peer->reset();
-                    sent = false;
-                }
+                if (chance.chance(0.03)) sent = false;
             }
-            if (sent) {
+            if (!sent) {
+                // Closed in order, it would be the whole stream.
+                peer->reset();
+            } else {
                 ledger.end_stream(number);
                 peer->shut();
                 if (peer->ended()) {
@@ -487,10 +487,12 @@ void files_client::put_by_the_program(const std::string& path) {
         auto engine = io::make_engine(chance.chance(0.5) ? io::engine_kind::epoll
                                                          : io::engine_kind::blocking);
         if (source && engine) {
-            const files::client_options options{.where = {net::address::loopback(scene_.http_port)},
-                                                .authority = "store",
-                                                .timeout = scene_.patience,
-                                                .retries = 3};
+            const files::client_options options{
+                .where = {net::address::loopback(scene_.http_port)},
+                .authority = "store",
+                // It waits ten times as long for the answer to a whole file.
+                .timeout = scene_.patience / 3,
+                .retries = 3};
             io::offload_pool readers{{.workers = 1}};
             files::link link{**engine, readers, options};
             files::progress state;
@@ -521,10 +523,12 @@ void files_client::get_by_the_program(const std::string& path) {
     auto engine = io::make_engine(io::engine_kind::epoll);
     if (!into || !engine) return;
     const auto since = ledger.now();
-    const files::client_options options{.where = {net::address::loopback(scene_.http_port)},
-                                        .authority = "store",
-                                        .timeout = scene_.patience,
-                                        .retries = 3};
+    const files::client_options options{
+        .where = {net::address::loopback(scene_.http_port)},
+        .authority = "store",
+        // It waits ten times as long for the answer to a whole file.
+        .timeout = scene_.patience / 3,
+        .retries = 3};
     io::offload_pool readers{{.workers = 1}};
     files::link link{**engine, readers, options};
     files::progress state;
