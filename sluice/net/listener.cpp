@@ -137,7 +137,12 @@ void listener::shed_one() noexcept {
     // The socket may be blocking, and the waiting client may be gone.
     if (io::poll::look(fd(), io::interest::in) == 0) {
         const unique_fd refused{os::sys().accept4(fd(), SOCK_CLOEXEC)};
-        if (refused) ++counters_.shed;
+        if (refused) {
+            ++counters_.shed;
+            // The end of the stream would tell some clients that theirs was taken.
+            const linger at_once{.l_onoff = 1, .l_linger = 0};
+            os::sys().setsockopt(refused.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        }
     }
     reserve_ = open_reserve();
 }

@@ -37,7 +37,7 @@ class listener {
     struct counters {
         std::uint64_t accepted = 0;  ///< given to a caller
         std::uint64_t aborted = 0;   ///< ended in the backlog
-        std::uint64_t shed = 0;      ///< accepted and closed at once: no descriptor left for them
+        std::uint64_t shed = 0;      ///< accepted and reset at once: no descriptor left for them
         std::uint64_t pauses = 0;    ///< waits for descriptors or memory
     };
 

@@ -79,8 +79,8 @@ short epoll_set::poll() noexcept {
 }
 
 void epoll_set::list(entry& e) noexcept {
-    if (std::exchange(e.listed, true)) return;
-    ready_.push_back(&e);
+    if (!std::exchange(e.listed, true)) ready_.push_back(&e);
+    // Also where it was on the list: a level-triggered entry stays there when it is not ready.
     watchers().notify(POLLIN);
 }
 

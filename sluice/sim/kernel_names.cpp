@@ -38,6 +38,13 @@ std::string mount_table(const disk& of) {
 
 }  // namespace
 
+/// Another one after each power loss.
+std::string simulated_kernel::boot_id() const {
+    constexpr std::size_t digits = 12;
+    const auto number = std::to_string(lost_disks_.size() + 1);
+    return "00000000-0000-4000-8000-" + std::string(digits - number.size(), '0') + number + "\n";
+}
+
 /// The inode that a path begins at: 0, -EBADF or -ENOTDIR.
 int simulated_kernel::start_of(int directory, std::string_view path, inode_ref& into) noexcept {
     into = disk_->root();
@@ -53,9 +60,15 @@ int simulated_kernel::open_path(int directory, std::string_view path, int flags,
                                 std::uint64_t resolve) noexcept {
     const bool close_on_exec = (flags & O_CLOEXEC) != 0;
     const int kept = flags & ~O_CLOEXEC;
-    if (path == "/dev/null") return make(std::make_shared<null_device>(kept), close_on_exec);
+    // Before a file is made: Linux has the number and the description first.
+    if (const int failed = shortage(); failed < 0) return failed;
+    if (path == "/dev/null") return install(std::make_shared<null_device>(kept), close_on_exec);
     if (path == "/proc/self/mountinfo") {
-        return make(std::make_shared<text_description>(mount_table(*disk_), kept), close_on_exec);
+        return install(std::make_shared<text_description>(mount_table(*disk_), kept),
+                       close_on_exec);
+    }
+    if (path == "/proc/sys/kernel/random/boot_id") {
+        return install(std::make_shared<text_description>(boot_id(), kept), close_on_exec);
     }
     opened_inode file;
     if (const int again = descriptor_in(path); again >= 0) {
@@ -71,8 +84,9 @@ int simulated_kernel::open_path(int directory, std::string_view path, int flags,
         const int failed = disk_->open(from, path, flags, mode & ~umask_, resolve, file);
         if (failed < 0) return failed;
     }
-    return make(std::make_shared<file_description>(*disk_, std::move(file), kept, ++last_opened_),
-                close_on_exec);
+    return install(
+        std::make_shared<file_description>(*disk_, std::move(file), kept, ++last_opened_),
+        close_on_exec);
 }
 
 int simulated_kernel::openat(int directory, const char* path, int flags, mode_t mode) noexcept {

@@ -263,6 +263,7 @@ class simulated_kernel final : public os::kernel {
     int shortage() noexcept;
     int sync_file(int fd, const char* name, bool data_only) noexcept;
     int start_of(int directory, std::string_view path, inode_ref& into) noexcept;
+    [[nodiscard]] std::string boot_id() const;
     int open_path(int directory, std::string_view path, int flags, mode_t mode,
                   std::uint64_t resolve) noexcept;
     /// The socket of `fd`: nullptr and `error`.

@@ -5,15 +5,17 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <mutex>
 #include <optional>
 #include <utility>
 
-#include "sluice/os/mapping.hpp"
-#include "sluice/os/pipe.hpp"
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/ops/splice.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/transfer/at_most.hpp"
 #include "sluice/transfer/non_blocking.hpp"
 #include "sluice/transfer/reservation.hpp"
@@ -115,47 +117,35 @@ coro::task<byte_count> by_recv_write(net::connection& from, file_space into, std
     co_return so_far.finish();
 }
 
-/// Free list of a thread's pipes.
-struct pipe_free_list {
-    std::array<std::optional<pipe_ends>, 4> pipes;
-    std::size_t idle = 0;
-    std::size_t users = 0;
-};
-thread_local pipe_free_list free_pipes;
-
-/// A pipe that a transfer holds while bytes go through it. In between, another transfer on this
-/// thread may have it, so that a silent peer holds no pipe; the last transfer on the thread closes
-/// all.
-class shared_pipe {
+/// The pipe of a transfer: of shared pipes between take() and give_back(), or its own.
+class pipe_lease {
  public:
-    shared_pipe() noexcept = default;
-    shared_pipe(const shared_pipe&) = delete;
-    shared_pipe& operator=(const shared_pipe&) = delete;
+    explicit pipe_lease(shared_pipes* from) noexcept : from_{from} {}
+    pipe_lease(const pipe_lease&) = delete;
+    pipe_lease& operator=(const pipe_lease&) = delete;
     /// Closes the pipe, which may hold bytes.
-    ~shared_pipe() = default;
+    ~pipe_lease() {
+        if (planted(bug::files_pipe_with_bytes)) give_back();
+    }
 
     /// Does nothing if it has a pipe. Errno of pipe2(2).
     [[nodiscard]] result<void> take() noexcept {
         if (pipe_) return {};
-        if (free_pipes.idle > 0) {
-            pipe_ = std::exchange(free_pipes.pipes[--free_pipes.idle], std::nullopt);
-            return {};
-        }
-        auto made = pipe_ends::create(large_step);
-        if (!made) return failure(made.error());
-        pipe_ = std::move(*made);
+        auto taken = from_ != nullptr ? from_->take() : pipe_ends::create(large_step);
+        if (!taken) return failure(taken.error());
+        pipe_ = std::move(*taken);
         return {};
     }
     /// The pipe must be empty.
     void give_back() noexcept {
-        if (pipe_ && free_pipes.idle < free_pipes.pipes.size())
-            free_pipes.pipes[free_pipes.idle++] = std::move(pipe_);
+        if (from_ == nullptr || !pipe_) return;
+        from_->give_back(std::move(*pipe_));
         pipe_.reset();
     }
     [[nodiscard]] const pipe_ends* operator->() const noexcept { return &*pipe_; }
 
  private:
-    shared_pipes sharing_;
+    shared_pipes* from_;
     std::optional<pipe_ends> pipe_;
 };
 
@@ -167,7 +157,7 @@ io::splice::waits_for writer_of(bool in_kernel) noexcept {
 /// references. Three calls per megabyte.
 coro::task<byte_count> by_splice(net::connection& from, file_space into, bool in_kernel,
                                  moved& counter) {
-    shared_pipe pipe;
+    pipe_lease pipe{into.pipes};
     const auto to_file = writer_of(in_kernel);
     progress so_far{into, counter};
     if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
@@ -276,13 +266,36 @@ coro::task<byte_count> by_uring_recv_write(net::connection& from, file_space int
 
 }  // namespace
 
-shared_pipes::shared_pipes() noexcept {
-    ++free_pipes.users;
+shared_pipes::user::user(shared_pipes& of) noexcept : of_{of} {
+    const std::lock_guard lock{of_.mutex_};
+    ++of_.users_;
 }
 
-shared_pipes::~shared_pipes() {
-    if (--free_pipes.users > 0) return;
-    while (free_pipes.idle > 0) free_pipes.pipes[--free_pipes.idle].reset();
+shared_pipes::user::~user() {
+    // Closed without the lock.
+    decltype(of_.free_) closed;
+    const std::lock_guard lock{of_.mutex_};
+    if (--of_.users_ > 0) return;
+    std::swap(closed, of_.free_);
+    of_.count_ = 0;
+}
+
+result<pipe_ends> shared_pipes::take() noexcept {
+    {
+        const std::lock_guard lock{mutex_};
+        sometimes(rare_path::files_pipe_shared, count_ > 0);
+        if (count_ > 0) {
+            pipe_ends taken = std::move(*free_[--count_]);
+            free_[count_].reset();
+            return taken;
+        }
+    }
+    return pipe_ends::create(large_step);
+}
+
+void shared_pipes::give_back(pipe_ends pipe) noexcept {
+    const std::lock_guard lock{mutex_};
+    if (count_ < free_.size()) free_[count_++] = std::move(pipe);
 }
 
 std::string_view to_text(to_file how) noexcept {

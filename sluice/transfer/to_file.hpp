@@ -2,14 +2,18 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/os/mutex.hpp"
+#include "sluice/os/pipe.hpp"
 #include "sluice/transfer/moved.hpp"
 #include "sluice/transfer/reservation.hpp"
 #include "sluice/transfer/write_behind.hpp"
@@ -41,6 +45,40 @@ inline constexpr std::array<std::pair<std::string_view, to_file>, 7> to_file_nam
 /// The name of a strategy on the command line.
 [[nodiscard]] std::string_view to_text(to_file how) noexcept;
 
+/// Free pipes of a server's transfers: a transfer has one while bytes go through it, so that a
+/// silent peer holds none. Any thread. It has no pipe while it has no user, and outlives its users.
+class shared_pipes {
+ public:
+    /// A transfer, or several of one file: the last one that ends closes the free pipes.
+    class user {
+     public:
+        explicit user(shared_pipes& of) noexcept;
+        user(const user&) = delete;
+        user& operator=(const user&) = delete;
+        ~user();
+
+     private:
+        shared_pipes& of_;
+    };
+
+    shared_pipes() noexcept = default;
+    shared_pipes(const shared_pipes&) = delete;
+    shared_pipes& operator=(const shared_pipes&) = delete;
+    ~shared_pipes() = default;
+
+    /// A free pipe, or a new one. Errno of pipe2(2).
+    [[nodiscard]] result<pipe_ends> take() noexcept;
+    /// `pipe` must be empty. Closes it where enough are free.
+    void give_back(pipe_ends pipe) noexcept;
+
+ private:
+    static constexpr std::size_t most_free = 16;
+    os::mutex mutex_;
+    std::array<std::optional<pipe_ends>, most_free> free_;
+    std::size_t count_ = 0;  // of free_
+    std::size_t users_ = 0;
+};
+
 /// The target of a transfer, and its limits.
 struct file_space {
     int file = -1;             ///< a descriptor open for writing; not owned
@@ -53,19 +91,12 @@ struct file_space {
     /// Owned and finished by the caller: for a file that is received in several calls.
     reservation* room = nullptr;
     write_behind* behind = nullptr;  ///< the caller's; writes the file to the disk meanwhile
+    /// The caller's, for strategies that need a pipe; without it, a transfer keeps one to its end.
+    shared_pipes* pipes = nullptr;
     /// If given, the transfer does not wait: when the socket is empty, it sets this and ends, so
     /// that it holds no memory while the caller waits. Strategies that fill a buffer before they
     /// write it wait all the same.
     bool* dried = nullptr;
-};
-
-/// While an instance lives, the transfers on its thread reuse each other's pipes.
-class shared_pipes {
- public:
-    shared_pipes() noexcept;
-    shared_pipes(const shared_pipes&) = delete;
-    shared_pipes& operator=(const shared_pipes&) = delete;
-    ~shared_pipes();
 };
 
 /// Receives until the end of the stream, or until `most` bytes have come; returns their number.

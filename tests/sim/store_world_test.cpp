@@ -109,14 +109,13 @@ class store_world {
     }
 
     void put(store& files, const std::string& path) {
+        if (choices_.below(3) == 0) return put_in_parts(files, path);
         const bool large = choices_.below(10) == 0;
         const auto size = static_cast<std::size_t>(choices_.below(large ? 400'000 : 10'000));
         const auto text = text_of(choices_.bits(), size);
-        // A part of before the power loss is another upload.
-        const auto key = fmt::format("{:x}", powered_ * 1'000 + size);
-        auto file = choices_.below(3) == 0 ? files.resume(path, key, size) : files.receive(path);
+        auto file = files.receive(path);
         if (!file) return;
-        if (!fill(*file, text)) {
+        if (!fill(*file, text, 0, size)) {
             file->forget();
             return;
         }
@@ -125,18 +124,41 @@ class store_world {
         if (file->keep(path)) may_be_[path] = {text};
     }
 
-    bool fill(pending_file& file, const std::string& text) {
+    /// One of a few uploads, which is resumed where it broke off, before or after a power loss.
+    void put_in_parts(store& files, const std::string& path) {
+        const auto size = static_cast<std::size_t>(7'777 * (1 + choices_.below(3)));
+        const auto text = text_of(size, size);
+        auto file = files.resume(path, fmt::format("{:x}", size), size);
+        if (!file) return;
+        struct stat held{};
+        if (os::sys().fstat(file->fd(), held) < 0) return;
+        const auto from = static_cast<std::size_t>(held.st_size);
+        const auto end = choices_.below(3) == 0 ? from + choices_.below(size - from + 1) : size;
+        if (!fill(*file, text, from, end)) {
+            file->forget();
+            return;
+        }
+        if (end < size) {
+            if (choices_.below(2) == 0) static_cast<void>(file->secure());
+            return;
+        }
+        may_be_[path].insert(text);
+        if (file->keep(path)) may_be_[path] = {text};
+    }
+
+    /// Writes the bytes of `text` from `from` to `end`, the size of the whole file in some cases.
+    bool fill(pending_file& file, const std::string& text, std::size_t from, std::size_t end) {
         constexpr std::size_t step = 100'000;
-        auto room = file.room_from(0, text.size());
-        for (std::size_t done = 0; done < text.size();) {
-            const auto piece = std::string_view{text}.substr(done, step);
+        auto room = file.room_from(from, text.size());
+        for (std::size_t done = from; done < end;) {
+            const auto piece = std::string_view{text}.substr(done, std::min(step, end - done));
             if (!room.cover(done + piece.size(), true)) return false;
             const auto n = os::sys().pwrite(file.fd(), as_bytes(piece), done);
             if (n < 0) return false;
             done += static_cast<std::size_t>(n);
             if (choices_.below(5) == 0 && !file.write_out()) return false;
         }
-        return room.finish(text.size()).has_value();
+        return end < text.size() || room.finish(end).has_value();
     }
 
     void remove(store& files, const std::string& path) {
@@ -194,7 +216,7 @@ class store_world {
             check_left_overs();
             auto file = files->receive("a");
             const auto text = text_of(choices_.bits(), 1000);
-            if (!file || !fill(*file, text) || !file->keep("a")) {
+            if (!file || !fill(*file, text, 0, text.size()) || !file->keep("a")) {
                 wrong_ += "the store takes no file\n";
                 return;
             }

@@ -36,6 +36,7 @@ void stage::pass(std::chrono::nanoseconds time) {
 
 void stage::heal() {
     kernel_.heal();
+    kernel_.disk().faults() = {};
 }
 
 void stage::within(std::chrono::nanoseconds time, std::string_view what,

@@ -16,11 +16,16 @@ void chat(stage& s);
 /// compute: every question is answered once, in order, and to the client that asked it.
 void compute(stage& s);
 
+/// files: what was acknowledged lasts, and nothing has a name before it is complete, through
+/// crashes, power losses and a failing disk.
+void files(stage& s);
+
 /// All of them.
 inline constexpr std::array all_worlds{
     world{.name = "talk", .about = "two parties in turn", .direct = &talk},
     world{.name = "chat", .about = "members in rooms, on several shards", .direct = &chat},
     world{.name = "compute", .about = "questions, jobs, refusals", .direct = &compute},
+    world{.name = "files", .about = "a store, uploads and downloads", .direct = &files},
 };
 
 }  // namespace sluice::worlds

@@ -7,6 +7,7 @@
 
 #include "sluice/base/bytes.hpp"
 #include "sluice/base/relaxed.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/files/server/http_conditions.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/http/request.hpp"
@@ -74,6 +75,7 @@ void response_writer::refuse_for(error why) {
     if (why.is(ENAMETOOLONG)) return refuse(414, "the path is too long");
     if (why.is(ENOSPC) || why.is(EDQUOT)) {
         counters.no_room.fetch_add(1, relaxed);
+        sometimes(rare_path::files_full);
         return refuse(507, "there is no room for this file");
     }
     if (why.is(EFBIG)) {

@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/os/shared_object.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/digest_pool.hpp"
 #include "sluice/files/server/digest_queue.hpp"
@@ -21,6 +20,7 @@
 #include "sluice/io/offload.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/to_file.hpp"
 #include "sluice/transfer/to_socket.hpp"
 
@@ -108,6 +108,8 @@ class http_service {
     /// For writing behind an upload that arrives faster than the disk takes it; other requests do
     /// not wait behind that.
     [[nodiscard]] io::offload_pool& writers() noexcept { return writers_; }
+    /// For the bodies of uploads.
+    [[nodiscard]] transfer::shared_pipes& pipes() noexcept { return pipes_; }
     /// For reading directories and formatting their listings.
     [[nodiscard]] io::offload_pool& listers() noexcept { return listers_; }
     [[nodiscard]] listing_cache& listings() noexcept { return listings_; }
@@ -121,6 +123,7 @@ class http_service {
     store& store_;
     http_options options_;
     shared_object<http_counters> counters_;
+    transfer::shared_pipes pipes_;
     digest_queue digest_queue_;
     digest_pool follower_pool_;
     io::offload_pool disk_{{.workers = disk_workers, .queue = most_waiting_jobs}};

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sluice/base/result.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/os/shared_mutex.hpp"
 
@@ -34,6 +35,7 @@ class name_lock {
             const int failed = sys.flock(folder, (exclusive_ ? LOCK_EX : LOCK_SH) | LOCK_NB);
             if (failed == -EINTR) continue;
             if (failed != -EWOULDBLOCK) break;
+            sometimes(rare_path::files_name_locked);
             if (!may_wait) return failure_of(EAGAIN);
             if (os::clock::now() >= until) return failure_of(EBUSY);
             sys.ppoll({}, &pause);

@@ -16,7 +16,9 @@
 #include <span>
 #include <utility>
 
+#include "sluice/base/planted_bug.hpp"
 #include "sluice/base/relaxed.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/files/server/beneath.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/os/directory_reader.hpp"
@@ -44,17 +46,26 @@ bool is_locked(int file) noexcept {
     return os::sys().fcntl_lock(file, F_OFD_GETLK, whole) == 0 && whole.l_type != F_UNLCK;
 }
 
-/// The attribute is `TOTAL PATH`.
-void read_description(int file, part_info& into) {
-    constexpr std::size_t longest = 4200;
+/// The attribute's text; an errno of fgetxattr(2).
+result<std::string> read_attribute(int file) {
+    constexpr std::size_t longest = 4300;
     std::string text(longest, '\0');
     const auto length = os::sys().fgetxattr(file, part_attribute, text.data(), text.size());
-    if (length <= 0) return;
+    if (length < 0) return failure_of(static_cast<int>(-length));
     text.resize(static_cast<std::size_t>(length));
-    const auto blank = text.find(' ');
-    if (blank == std::string::npos) return;
-    std::from_chars(text.data(), text.data() + blank, into.total);
-    into.path = text.substr(blank + 1);
+    return text;
+}
+
+/// The attribute is `TOTAL PATH`, a newline, `BOOT DURABLE`; earlier versions wrote only the first
+/// line, which is all where there are no names of boots. No path has a newline.
+void read_description(int file, part_info& into) {
+    const auto text = read_attribute(file);
+    if (!text) return;
+    const auto line = std::string_view{*text}.substr(0, text->find('\n'));
+    const auto blank = line.find(' ');
+    if (blank == std::string_view::npos) return;
+    std::from_chars(line.data(), line.data() + blank, into.total);
+    into.path = line.substr(blank + 1);
 }
 
 }  // namespace
@@ -64,8 +75,8 @@ struct parts::waiting_part {
     std::int64_t modified = 0;
 };
 
-parts::parts(std::string path, const volumes& on, quota& budget, limits l)
-    : path_{std::move(path)}, volumes_{on}, quota_{budget}, limits_{l} {
+parts::parts(std::string path, std::string boot, const volumes& on, quota& budget, limits l)
+    : path_{std::move(path)}, boot_{std::move(boot)}, volumes_{on}, quota_{budget}, limits_{l} {
     for (const auto& top : volumes_.tops(path_)) {
         counters_->waiting.fetch_add(list_waiting(top.get()).size(), relaxed);
     }
@@ -102,10 +113,34 @@ void parts::make_room(const volume& on, std::string_view id) {
     if (is_full() && !look_at(top, name_of(id).c_str())) evict_oldest(top);
 }
 
-void parts::describe(int file, std::string_view path, std::uint64_t total) noexcept {
-    const std::string text = fmt::format("{} {}", total, path);
-    // A failure is ignored: without it the part is listed by its id alone.
-    static_cast<void>(os::sys().fsetxattr(file, part_attribute, text.data(), text.size()));
+bool parts::describe(int file, std::string_view path, std::uint64_t total,
+                     std::uint64_t durable) const noexcept {
+    const auto last = boot_.empty() ? std::string{} : fmt::format("\n{} {}", boot_, durable);
+    // Some file systems have no space for a long path: then the part is listed by its id alone.
+    for (const auto name : {path, std::string_view{}}) {
+        const auto text = fmt::format("{} {}{}", total, name, last);
+        const int failed = os::sys().fsetxattr(file, part_attribute, text.data(), text.size());
+        if (failed == 0 || failed == -EOPNOTSUPP) return failed == 0;
+    }
+    return false;
+}
+
+parts::record parts::look_up(int file, std::uint64_t size) const {
+    const auto text = read_attribute(file);
+    // Without attributes, nothing tells what a power loss has left.
+    if (!text && text.error().is(EOPNOTSUPP)) return {.good = size};
+    // It was not on the disk, and then the bytes need not be.
+    if (!text) return {};
+    const auto end = text->find('\n');
+    if (end == std::string::npos) return {.good = size};
+    const auto line = std::string_view{*text}.substr(end + 1);
+    const auto blank = std::min(line.find(' '), line.size());
+    record r{.is_current = line.substr(0, blank) == boot_};
+    std::from_chars(line.data() + std::min(blank + 1, line.size()), line.data() + line.size(),
+                    r.durable);
+    r.durable = std::min(r.durable, size);
+    r.good = r.is_current || planted(bug::files_part_after_power_loss) ? size : r.durable;
+    return r;
 }
 
 void parts::forget_description(int file) noexcept {
@@ -163,6 +198,7 @@ void parts::evict_oldest(int top) {
         if (try_remove(top, each.name, {})) ++removed;
     }
     counters_->crowded_out.fetch_add(removed, relaxed);
+    sometimes(rare_path::files_crowded_out, removed > 0);
     if (removed == 0) all_active_at_ = now();
 }
 
@@ -173,6 +209,7 @@ void parts::expire() {
             const bool old = now() - each.modified >= limits_.age.count();
             if (old && try_remove(top.get(), each.name, limits_.age)) {
                 counters_->expired.fetch_add(1, relaxed);
+                sometimes(rare_path::files_expired);
             } else {
                 ++left;
             }

@@ -45,8 +45,18 @@ class parts {
         std::atomic<std::uint64_t> crowded_out = 0;  ///< removed for newer ones
     };
 
-    /// `path` is that of the directory of the store. `on` and `budget` outlive this.
-    parts(std::string path, const volumes& on, quota& budget, limits l);
+    /// What is known of the bytes in a part.
+    struct record {
+        /// Bytes from the beginning that are as they arrived: all where no power loss has come
+        /// between, or where that cannot be known.
+        std::uint64_t good = 0;
+        std::uint64_t durable = 0;  ///< of them, those that the next power loss leaves
+        bool is_current = false;    ///< the description is of this boot
+    };
+
+    /// `path` is that of the directory of the store, `boot` of os::boot_id(). `on` and `budget`
+    /// outlive this.
+    parts(std::string path, std::string boot, const volumes& on, quota& budget, limits l);
 
     /// Opens and locks the part `id`, an empty one if there is none: EBUSY where another process or
     /// thread receives it. Evicts old parts for a new one, if make_room() has not. EACCES where the
@@ -59,8 +69,12 @@ class parts {
     /// Evicts old parts if is_full() and the part `id` is new. Blocks for as long as it takes to
     /// read the topmost directory of `on`.
     void make_room(const volume& on, std::string_view id);
-    /// Stores path and size of the whole file beside the part (xattr(7)).
-    static void describe(int file, std::string_view path, std::uint64_t total) noexcept;
+    /// Stores path and size of the whole file beside the part (xattr(7)), and that its first
+    /// `durable` bytes are on the disk. False if that failed.
+    bool describe(int file, std::string_view path, std::uint64_t total,
+                  std::uint64_t durable) const noexcept;
+    /// Reads what describe() has stored beside a part of `size` bytes.
+    [[nodiscard]] record look_up(int file, std::uint64_t size) const;
     /// Removes that description, before the file gets its name.
     static void forget_description(int file) noexcept;
     /// Counts off a part whose hidden name is gone.
@@ -84,6 +98,7 @@ class parts {
     void evict_oldest(int top);
 
     std::string path_;
+    std::string boot_;
     const volumes& volumes_;
     quota& quota_;
     limits limits_;

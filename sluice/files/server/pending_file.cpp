@@ -15,6 +15,8 @@
 #include <limits>
 #include <utility>
 
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/files/digest.hpp"
 #include "sluice/files/server/beneath.hpp"
 #include "sluice/files/server/name_lock.hpp"
@@ -42,6 +44,9 @@ pending_file::pending_file(pending_file&& other) noexcept
       resumable_{std::exchange(other.resumable_, false)},
       committed_{other.committed_},
       counted_{other.counted_},
+      path_{std::move(other.path_)},
+      total_{other.total_},
+      durable_{other.durable_},
       claimed_{std::move(other.claimed_)} {}
 
 pending_file::~pending_file() {
@@ -70,6 +75,7 @@ void pending_file::stop() noexcept {
 void pending_file::close_partial() noexcept {
     os::kernel& sys = os::sys();
     struct stat held{};
+    static_cast<void>(describe());
     const bool known = sys.fstat(file_.get(), held) == 0;
     const std::uint64_t now = known ? size_of(held) : 0;
     if (known && sys.ftruncate(file_.get(), now) == 0) {
@@ -133,13 +139,38 @@ result<void> pending_file::write_out() noexcept {
     return {};
 }
 
+bool pending_file::describe() const noexcept {
+    return owner_->parts_->describe(file_.get(), path_, total_, durable_);
+}
+
+result<void> pending_file::secure() noexcept {
+    if (!owner_->options_.sync || !resumable_) return {};
+    const auto written = write_out();
+    // The pages that failed are gone, and the next call would report success.
+    if (!written) {
+        sometimes(rare_path::files_sync_failed);
+        forget();
+        return written;
+    }
+    durable_ = size();
+    return {};
+}
+
+result<void> pending_file::write_again_from(std::uint64_t begin) noexcept {
+    durable_ = std::min(durable_, begin);
+    if (!describe()) return failure_of(EIO);
+    return sync_file(file_.get());
+}
+
 result<void> pending_file::finish_file(const std::optional<http::sha256_value>& digest) {
     if (is_part_) parts::forget_description(file_.get());
     if (digest) {
         struct stat now{};
         if (os::sys().fstat(file_.get(), now) == 0) keep_digest(file_.get(), now, *digest);
     }
-    if (owner_->options_.sync) return sync_file(file_.get());
+    if (!owner_->options_.sync || planted(bug::files_acknowledged_before_sync)) return {};
+    if (auto synced = sync_file(file_.get()); !synced) return synced;
+    if (is_part_) durable_ = size();
     return {};
 }
 
@@ -158,13 +189,18 @@ result<bool> pending_file::give_name(int folder, const char* name, const commit_
         } else if (!there.error().is(ENOENT)) {
             return failure(there.error());
         }
-        if (rule.holds && !rule.holds(there ? &*there : nullptr)) return failure_of(EEXIST);
+        if (rule.holds && !rule.holds(there ? &*there : nullptr)) {
+            sometimes(rare_path::files_condition_lost);
+            return failure_of(EEXIST);
+        }
         const auto named =
             there || !hidden_.empty()
                 ? replace(folder, name, rule.only_new || (rule.holds && !there))
                 : link_unnamed(volume_->can.links_unnamed, file_.get(), folder, name);
         if (named) {
             if (there) owner_->quota_->remove(size_of(*there));
+            if (there && planted(bug::files_quota_twice)) owner_->quota_->remove(size_of(*there));
+            sometimes(rare_path::files_replaced, there.has_value());
             return there.has_value();
         }
         // Another holder of the shared lock, or a program that takes no lock, was faster.
@@ -218,7 +254,7 @@ result<bool> pending_file::keep(std::string_view path, const commit_rule& rule) 
     if (is_part_) owner_->parts_->ended();
     const auto now = size();
     claimed_.settle(now > counted_ ? now - counted_ : 0);
-    if (owner_->options_.sync) {
+    if (owner_->options_.sync && !planted(bug::files_name_not_synced)) {
         if (auto synced = sync_file(folder->get()); !synced) return failure(synced.error());
     }
     return replaced;

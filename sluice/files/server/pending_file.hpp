@@ -10,11 +10,11 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/files/server/quota.hpp"
 #include "sluice/files/server/volume.hpp"
 #include "sluice/http/digest_field.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/transfer/reservation.hpp"
 
 namespace sluice::files {
@@ -56,6 +56,17 @@ class pending_file {
     /// Where the store syncs, writes the bytes so far to the disk (fdatasync(2)), so that keep() is
     /// fast. Any thread, while no other thread writes. Errno of fdatasync(2).
     [[nodiscard]] result<void> write_out() noexcept;
+    /// For a part that ends before the file does: where the store syncs, makes the bytes so far
+    /// durable (fdatasync(2)), so that they may be resumed after a power loss, too. A part that
+    /// cannot be written is forgotten. As write_out().
+    [[nodiscard]] result<void> secure() noexcept;
+    /// Before bytes of a part from `begin` on are written again: those are then no longer durable
+    /// (fsync(2)). Blocks. Errno of fsetxattr(2) or fsync(2).
+    [[nodiscard]] result<void> write_again_from(std::uint64_t begin) noexcept;
+    /// Whether write_again_from() has something to do.
+    [[nodiscard]] bool is_durable_beyond(std::uint64_t begin) const noexcept {
+        return durable_ > begin;
+    }
     /// Writes the file to the disk, then gives it the name at `path`, then writes the directory, in
     /// this order (fsync(2), if the store syncs). Replaces a file of this name in one step; makes
     /// missing directories. Blocks for as long as the disk takes: offload it from a loop. True if
@@ -84,6 +95,7 @@ class pending_file {
     [[nodiscard]] int hidden_in() const noexcept;
     [[nodiscard]] result<void> give_hidden_name(int folder);
     void close_partial() noexcept;
+    bool describe() const noexcept;
     [[nodiscard]] std::uint64_t size() const noexcept;
 
     store* owner_;
@@ -95,6 +107,10 @@ class pending_file {
     bool resumable_ = false;   // it stays when it is incomplete
     bool committed_ = false;
     std::uint64_t counted_ = 0;  // bytes that the quota counted at the opening
+    // Of a part: the path and the size of the whole file, and bytes that a power loss leaves.
+    std::string path_;
+    std::uint64_t total_ = 0;
+    std::uint64_t durable_ = 0;
     room_claim claimed_;
 };
 

@@ -75,7 +75,7 @@ class put_body {
     lasting_transfer::watch clock_;
     std::unique_ptr<background_work> background_;
     std::unique_ptr<http::chunk_decoder> chunks_;
-    [[no_unique_address]] transfer::shared_pipes pipes_;
+    transfer::shared_pipes::user pipes_;
     bool streams_ = false;     // transfer::receive_file() receives the rest
     bool chunks_end_ = false;  // the last one is in the file
 };

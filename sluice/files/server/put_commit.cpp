@@ -119,6 +119,11 @@ void answer_commit(put_upload& put, const commit_result& k, std::uint64_t size) 
 coro::task<void> put_upload::commit(put_body& body) {
     const auto size = body.end();
     if (!ends_here()) {
+        const auto secured = co_await secure(body);
+        if (!secured && secured.error() != fault::cancelled) {
+            x_.response().refuse_for(secured.error());
+            co_return;
+        }
         reply_arrived(308, size);
         x_.response().end_head(0);
         co_return;

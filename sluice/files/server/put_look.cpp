@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 
+#include "sluice/base/planted_bug.hpp"
 #include "sluice/files/server/http_conditions.hpp"
 #include "sluice/files/server/put_upload.hpp"
 #include "sluice/http/content_type.hpp"
@@ -119,6 +120,7 @@ void put_upload::recheck_on_commit(const struct stat* found) {
         known = file_state::of(*found);
     }
     mutable_fields().rule.holds = [this, known](const struct stat* there) {
+        if (planted(bug::files_condition_not_rechecked)) return true;
         if (known && (there == nullptr || file_state::of(*there) != *known)) return false;
         return judge_conditions(request(), there, false) == condition::holds;
     };

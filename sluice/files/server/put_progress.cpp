@@ -34,6 +34,12 @@ coro::task<void> answer_progress(http_exchange& x) {
                 if (x.lost()) co_return;
             }
             if (digest == put.promised()) {
+                const auto synced = co_await on_disk(
+                    x.service(), x.engine(), [&] { return x.files().sync_name(put.path()); });
+                if (!synced) {
+                    x.response().refuse_for(synced.error());
+                    co_return;
+                }
                 add_entity_tag(x.response().reply(204).add("ETag: "), found->now);
                 x.out().add("\r\n").field("Repr-Digest", http::format_repr_digest(*digest));
                 x.response().end_head();

@@ -47,6 +47,11 @@ void stop_upload(put_upload& put, put_body& body, error why) {
 
 }  // namespace
 
+coro::task<result<void>> put_upload::secure(put_body& body) {
+    auto& file = body.file();
+    co_return co_await on_disk(x_.service(), x_.engine(), [&file] { return file.secure(); });
+}
+
 // One coroutine for all long waits: many uploads may have only begun, and each holds the memory of
 // its frames.
 coro::task<bool> put_upload::receive(put_body& body) {
@@ -78,6 +83,7 @@ coro::task<bool> put_upload::receive(put_body& body) {
         co_return true;
     }
     body.stop_digest();
+    if (is_resumable()) static_cast<void>(co_await secure(body));
     stop_upload(*this, body, arrived.error());
     co_return false;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sluice/base/relaxed.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/files/server/beneath.hpp"
 #include "sluice/files/server/put_body.hpp"
 #include "sluice/files/server/put_upload.hpp"
@@ -52,6 +53,7 @@ coro::task<std::optional<pending_file>> put_upload::open_file() {
     };
     open();
     const auto until = io::after(io::clock::now(), lock_time);
+    sometimes(rare_path::files_part_locked, !*tried && tried->error().is(EBUSY));
     while (!*tried && tried->error().is(EBUSY) && io::clock::now() < until) {
         auto slept = co_await io::sleep_for(x_.engine(), lock_pause);
         if (!slept) break;
@@ -84,6 +86,15 @@ coro::task<std::optional<pending_file>> put_upload::open_file() {
             reply_arrived(409, there);
             x_.response().end_with("what lies before this part has not arrived");
             co_return std::nullopt;
+        }
+        if (opened->is_durable_beyond(base())) {
+            auto& file = *opened;
+            const auto ready = co_await on_disk(
+                x_.service(), x_.engine(), [this, &file] { return file.write_again_from(base()); });
+            if (!ready) {
+                x_.response().refuse_for(ready.error());
+                co_return std::nullopt;
+            }
         }
     }
     co_return std::move(*opened);

@@ -61,6 +61,10 @@ class put_upload {
 
     // Beside the steps.
 
+    /// Makes the bytes of a part durable that ends here; others stay as they are. Errors of the
+    /// file, which is then forgotten; fault::cancelled.
+    coro::task<result<void>> secure(put_body& body);
+
     /// Reserves, and gives back at once: tested before the client sends the body, during whose wait
     /// no file is held.
     coro::task<bool> can_reserve();

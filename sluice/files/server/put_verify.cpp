@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "sluice/base/planted_bug.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/files/digest.hpp"
 #include "sluice/files/digest_pool.hpp"
@@ -58,7 +59,8 @@ result<void> put_upload::verify_whole(put_body& body) {
         if (value.error() == fault::cancelled) return {};
         return failure(value.error());
     }
-    if (promised() && *promised() != *value) return failure_of(EBADMSG);
+    const bool compares = promised() && !planted(bug::files_digest_not_compared);
+    if (compares && *promised() != *value) return failure_of(EBADMSG);
     if (content() && !range() && *content() != *value) return failure_of(EBADMSG);
     rule.digest = *value;
     return {};

@@ -226,11 +226,16 @@ coro::task<result<std::uint64_t>> raw_service::take(model::session& client, pend
     transfer::write_behind behind{file.fd(), 0, synced,
                                   synced && !client.engine().works_in_place() ? &disk_ : nullptr};
     auto reserved = file.room_from(0);
+    const transfer::shared_pipes::user piping{pipes_};
     const lasting_transfer::watch clock{going, client.engine()};
-    auto got = co_await transfer::receive_file(
-        options_.how, client.peer(),
-        {.file = file.fd(), .offset = 0, .most = most, .room = &reserved, .behind = &behind},
-        counter);
+    auto got = co_await transfer::receive_file(options_.how, client.peer(),
+                                               {.file = file.fd(),
+                                                .offset = 0,
+                                                .most = most,
+                                                .room = &reserved,
+                                                .behind = &behind,
+                                                .pipes = &pipes_},
+                                               counter);
     if (!got) co_return failure(got.error());
     if (auto finished = reserved.finish(*got); !finished) co_return failure(finished.error());
     co_return *got;

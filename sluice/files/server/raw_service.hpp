@@ -9,13 +9,13 @@
 #include <string_view>
 
 #include "sluice/base/result.hpp"
-#include "sluice/os/shared_object.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/server/pace.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/files/server/workers.hpp"
 #include "sluice/io/offload.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/to_file.hpp"
 
 namespace sluice::files {
@@ -82,6 +82,7 @@ class raw_service {
     store* store_;
     raw_options options_;
     shared_object<raw_counters> counters_;
+    transfer::shared_pipes pipes_;
     io::offload_pool disk_{{.workers = disk_workers, .queue = most_waiting_jobs}};
     // Digests of large files take seconds each; more threads would only share the cores.
     io::offload_pool digests_{{.workers = cpu_workers, .queue = most_waiting_jobs}};

@@ -10,8 +10,10 @@
 #include <string>
 #include <utility>
 
+#include "sluice/base/sometimes.hpp"
 #include "sluice/files/server/beneath.hpp"
 #include "sluice/files/server/name_lock.hpp"
+#include "sluice/os/boot_id.hpp"
 #include "sluice/os/directory_reader.hpp"
 
 namespace sluice::files {
@@ -39,6 +41,7 @@ void remove_leftovers(int top) {
             const auto locked = lock_file(file.get());
             if (!locked && locked.error().is(EBUSY)) continue;
         }
+        sometimes(rare_path::files_leftover_removed);
         sys.unlinkat(top, entry->d_name, 0);
     }
 }
@@ -92,6 +95,8 @@ result<store> store::open(const std::string& path, options o) {
             if (auto synced = sync_file(above.get()); !synced) return failure(synced.error());
         }
     }
+    auto boot = os::boot_id();
+    if (!boot) return failure(boot.error());
     auto on = volumes::open(std::move(directory));
     if (!on) return failure(on.error());
     store made{std::move(*on), o};
@@ -106,7 +111,8 @@ result<store> store::open(const std::string& path, options o) {
     if (made.quota_->is_limited()) made.count_files();
     std::string real;
     if (sys.realpath(path.c_str(), real) < 0) real = path;
-    made.parts_ = std::make_unique<parts>(std::move(real), *made.volumes_, *made.quota_, o.partial);
+    made.parts_ = std::make_unique<parts>(std::move(real), std::move(*boot), *made.volumes_,
+                                          *made.quota_, o.partial);
     made.parts_->expire();
     return made;
 }
@@ -185,8 +191,20 @@ result<pending_file> store::resume(std::string_view path, std::string_view key,
     if (!file) return failure(file.error());
     pending_file found{*this, where->on, std::move(*file), parts::name_of(key)};
     found.is_part_ = found.resumable_ = true;
+    found.path_ = path;
+    found.total_ = total;
     found.counted_ = found.size();
-    if (found.counted_ == 0) parts::describe(found.fd(), path, total);
+    const auto known = parts_->look_up(found.fd(), found.counted_);
+    sometimes(rare_path::files_resumed, known.good > 0);
+    if (known.good < found.counted_) {
+        sometimes(rare_path::files_part_cut);
+        const int failed = os::sys().ftruncate(found.fd(), known.good);
+        if (failed < 0) return failure_of(-failed);
+        quota_->remove(found.counted_ - known.good);
+        found.counted_ = known.good;
+    }
+    found.durable_ = known.durable;
+    if (!known.is_current) static_cast<void>(found.describe());
     return found;
 }
 
@@ -200,8 +218,11 @@ result<void> store::make_room_for_part(std::string_view path, std::string_view k
 std::uint64_t store::arrived(std::string_view path, std::string_view key) const {
     const auto where = place_for(path);
     if (!where) return 0;
-    const auto found = look_at(where->on->top.get(), parts::name_of(key).c_str());
-    return found ? size_of(*found) : 0;
+    const unique_fd file{os::sys().openat(where->on->top.get(), parts::name_of(key).c_str(),
+                                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    struct stat found{};
+    if (!file || os::sys().fstat(file.get(), found) < 0) return 0;
+    return parts_->look_up(file.get(), size_of(found)).good;
 }
 
 result<found_file> store::read(std::string_view path) const {
@@ -223,6 +244,13 @@ result<struct stat> store::look(std::string_view path) const {
     auto folder = folder_of(path, false);
     if (!folder) return failure(folder.error());
     return look_at(folder->get(), std::string{split(path).name}.c_str());
+}
+
+result<void> store::sync_name(std::string_view path) const {
+    if (!options_.sync) return {};
+    const auto folder = folder_of(path, false);
+    if (!folder) return failure(folder.error());
+    return sync_file(folder->get());
 }
 
 result<unique_fd> store::folder(std::string_view path) const {

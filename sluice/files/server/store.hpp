@@ -65,9 +65,9 @@ class store {
     /// a file is in the way of one.
     [[nodiscard]] result<pending_file> receive(std::string_view path = {});
 
-    /// The part of the file for `path` that has arrived under `key`; empty if there is none; the
-    /// whole file has `total` bytes. Locked: EBUSY where another thread or process receives it.
-    /// Errors as of receive().
+    /// The part of the file for `path` that has arrived under `key`, without what a power loss may
+    /// have changed since; empty if there is none; the whole file has `total` bytes. Locked: EBUSY
+    /// where another thread or process receives it. Errors as of receive().
     [[nodiscard]] result<pending_file> resume(std::string_view path, std::string_view key,
                                               std::uint64_t total);
     /// Evicts old parts for resume() where partials().is_full(), which takes long in a large
@@ -81,6 +81,9 @@ class store {
     [[nodiscard]] result<found_file> read(std::string_view path) const;
     /// The state of the file at `path`, without following a symbolic link. ENOENT, ENOTDIR ...
     [[nodiscard]] result<struct stat> look(std::string_view path) const;
+    /// Makes the name of the file at `path` durable, if the store syncs: the server that gave it may
+    /// have ended before it could. Blocks. Errno of fsync(2).
+    [[nodiscard]] result<void> sync_name(std::string_view path) const;
     /// Opens a directory for reading; the store itself for an empty path. ENOENT, ENOTDIR ...
     [[nodiscard]] result<unique_fd> folder(std::string_view path) const;
     /// Removes a regular file, durably if the store syncs. ENOENT, EISDIR; EEXIST where `only` is
