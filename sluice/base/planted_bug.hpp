@@ -22,7 +22,7 @@ enum class bug : std::uint8_t {
     files_pipe_with_bytes,
     files_quota_twice,
     files_claim_lost,
-    files_last_byte_missing,
+    files_half_body_kept,
 };
 
 /// Their names on a command line, in the order of `bug`.
@@ -39,7 +39,7 @@ inline constexpr auto bug_names = std::to_array<std::string_view>({
     "files/pipe_with_bytes",
     "files/quota_twice",
     "files/claim_lost",
-    "files/last_byte_missing",
+    "files/half_body_kept",
 });
 
 namespace detail {
