@@ -1,4 +1,4 @@
-// Implements boot_id().
+// Implements boot_id(): reads the name of this boot from /proc.
 #include "sluice/os/boot_id.hpp"
 
 #include <fcntl.h>

@@ -9,7 +9,6 @@
 #include <optional>
 #include <utility>
 
-#include "sluice/base/planted_bug.hpp"
 #include "sluice/base/sometimes.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/ops/file.hpp"
@@ -124,9 +123,7 @@ class pipe_lease {
     pipe_lease(const pipe_lease&) = delete;
     pipe_lease& operator=(const pipe_lease&) = delete;
     /// Closes the pipe, which may hold bytes.
-    ~pipe_lease() {
-        if (planted(bug::files_pipe_with_bytes)) give_back();
-    }
+    ~pipe_lease() = default;
 
     /// Does nothing if it has a pipe. Errno of pipe2(2).
     [[nodiscard]] result<void> take() noexcept {

@@ -320,7 +320,8 @@ void files_client::put_conditionally(const std::string& path) {
 void files_client::put_parts(const std::string& path) {
     auto& chance = scene_.s.chance();
     auto& ledger = scene_.ledger;
-    const auto text = ledger.new_text(ledger.own_size(1 + draw_size()));
+    const auto text =
+        ledger.new_text(ledger.own_size(static_cast<std::size_t>(chance.log_uniform(10, 300'000))));
     const auto number = ledger.begin(path, text);
     const auto digest = chance.chance(0.3) ? repr_digest(text) : std::string{};
     bool unsure = false;
@@ -468,8 +469,9 @@ void files_client::stream() {
                     ledger.acknowledge_stream(number);
                     return;
                 }
-                if (scene_.may_be_full && scene_.is_healthy(since)) return;
             }
+            // Refused by a reset, in the middle or at the end.
+            if (scene_.may_be_full && scene_.is_healthy(since)) return;
         }
         wait_a_while();
     }

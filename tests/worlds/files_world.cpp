@@ -47,9 +47,9 @@ class files_machine {
         options_.body_time = milliseconds{chance.between(1000, 3000)};
         options_.min_rate = chance.chance(0.5) ? 0 : 16;
         options_.receive = transfer::to_file_names[chance.below(5)].second;
-        constexpr std::uint64_t megabyte = 1 << 20;
-        if (chance.chance(0.4)) {
-            store_options_.quota = megabyte * static_cast<std::uint64_t>(chance.between(1, 4));
+        if (chance.chance(0.5)) {
+            store_options_.quota =
+                static_cast<std::uint64_t>(chance.log_uniform(20'000, 3'000'000));
             scene_.may_be_full = true;
         }
         store_options_.partial.age = std::chrono::seconds{chance.between(1, 100)};

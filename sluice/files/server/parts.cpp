@@ -16,7 +16,6 @@
 #include <span>
 #include <utility>
 
-#include "sluice/base/planted_bug.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/base/sometimes.hpp"
 #include "sluice/files/server/beneath.hpp"
@@ -139,7 +138,7 @@ parts::record parts::look_up(int file, std::uint64_t size) const {
     std::from_chars(line.data() + std::min(blank + 1, line.size()), line.data() + line.size(),
                     r.durable);
     r.durable = std::min(r.durable, size);
-    r.good = r.is_current || planted(bug::files_part_after_power_loss) ? size : r.durable;
+    r.good = r.is_current ? size : r.durable;
     return r;
 }
 

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "sluice/base/bytes.hpp"
-#include "sluice/base/planted_bug.hpp"
 #include "sluice/files/server/pace.hpp"
 #include "sluice/io/ops/file.hpp"
 #include "sluice/os/kernel.hpp"
@@ -38,8 +37,7 @@ put_body::put_body(put_upload& of, pending_file&& into)
 }
 
 bool put_body::is_complete() const noexcept {
-    const std::uint64_t early = planted(bug::files_last_byte_missing) ? 1 : 0;
-    return chunks_ ? chunks_end_ : bytes() + early >= *of_.request().length;
+    return chunks_ ? chunks_end_ : bytes() >= *of_.request().length;
 }
 
 coro::task<result<bool>> put_body::move_piece() {
