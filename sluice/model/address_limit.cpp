@@ -36,6 +36,8 @@ std::optional<address_limit::permit> address_limit::admit(const net::address& pe
         }
     } catch (const std::bad_alloc&) {
         // Refused, like a connection over the limit.
+        ++refused_;
+        return std::nullopt;
     }
     ++refused_;
     return std::nullopt;

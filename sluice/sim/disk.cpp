@@ -300,6 +300,7 @@ int disk::link(const inode_ref& node, const inode_ref& to, std::string_view path
     return create(where, node);
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the cases of the man page, in turn
 int disk::rename(const inode_ref& from, std::string_view old_path, const inode_ref& to,
                  std::string_view path, unsigned flags) {
     if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE)) != 0) return -EINVAL;

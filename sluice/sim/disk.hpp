@@ -191,7 +191,7 @@ class disk {
     void leave(inode& folder, const std::string& name);
     void free_if_gone(inode& node);
     int space_fault();
-    int charge(inode& file, std::uint64_t begin, std::uint64_t end);
+    static int charge(inode& file, std::uint64_t begin, std::uint64_t end);
     [[nodiscard]] std::int64_t now() const;
     void touch(inode& node);
     void make_durable(const std::function<bool(const change&)>& wanted);

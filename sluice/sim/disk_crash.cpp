@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <ranges>
 
 #include "sluice/sim/disk.hpp"
 
@@ -143,15 +144,15 @@ void disk::make_durable(const std::function<bool(const change&)>& wanted) {
     dependencies found;
     std::vector<change> left;
     std::vector<change> done;
-    for (auto at = changes_.rbegin(); at != changes_.rend(); ++at) {
-        if (wanted(*at) || found.need(*at)) {
-            found.add(*at);
-            done.push_back(std::move(*at));
+    for (change& each : std::views::reverse(changes_)) {
+        if (wanted(each) || found.need(each)) {
+            found.add(each);
+            done.push_back(std::move(each));
         } else {
-            left.push_back(std::move(*at));
+            left.push_back(std::move(each));
         }
     }
-    for (auto at = done.rbegin(); at != done.rend(); ++at) apply(*at);
+    for (const change& each : std::views::reverse(done)) apply(each);
     std::ranges::reverse(left);
     changes_ = std::move(left);
 }

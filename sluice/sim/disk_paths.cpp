@@ -17,6 +17,8 @@ constexpr int most_links = 40;  // followed for one path (path_resolution(7))
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the cases of path_resolution(7), in
+// turn
 int disk::walk(const inode_ref& from, std::string_view path, last_link last, std::uint64_t resolve,
                place& out) const {
     if (path.empty()) return -ENOENT;
@@ -43,7 +45,7 @@ int disk::walk(const inode_ref& from, std::string_view path, last_link last, std
             const bool slash = end < rest.size();
             rest.erase(0, end);
             const bool is_last = rest.find_first_not_of('/') == std::string::npos;
-            if (name.size() > NAME_MAX && !(is_last && last == last_link::keep_always)) {
+            if (name.size() > NAME_MAX && (!is_last || last != last_link::keep_always)) {
                 return -ENAMETOOLONG;
             }
             inode_ref next;

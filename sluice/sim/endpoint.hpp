@@ -62,7 +62,7 @@ struct endpoint {
     }
     /// True for 0.0.0.0 and ::.
     [[nodiscard]] bool is_any() const noexcept {
-        const auto first = host.begin() + (is_v4() ? 12 : 0);
+        const auto* const first = host.begin() + (is_v4() ? 12 : 0);
         return std::all_of(first, host.end(), [](auto b) { return b == 0; });
     }
     /// True if a socket bound to this one gets what is sent to `to`.

@@ -10,6 +10,7 @@
 #include "sluice/base/sanitizer.hpp"
 
 // Of sanitizer/common_interface_defs.h and asan_interface.h: absent without the sanitizer.
+// NOLINTBEGIN(readability-identifier-naming): they are called so
 extern "C" {
 [[gnu::weak]] void __sanitizer_start_switch_fiber(void** fake_stack, const void* bottom,
                                                   std::size_t size);
@@ -17,6 +18,7 @@ extern "C" {
                                                    std::size_t* size);
 [[gnu::weak]] void __asan_unpoison_memory_region(const void* start, std::size_t size);
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace sluice::sim {
 namespace {

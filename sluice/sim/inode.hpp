@@ -52,8 +52,8 @@ class inode : public std::enable_shared_from_this<inode> {
     /// Of the first name after `.` and `..`, at least.
     static constexpr std::uint64_t first_cookie = 2;
 
-    inode(std::shared_ptr<mounted> on, std::uint64_t number_, mode_t mode)
-        : mount{std::move(on)}, number{number_} {
+    inode(std::shared_ptr<mounted> on, std::uint64_t id, mode_t mode)
+        : mount{std::move(on)}, number{id} {
         now.mode = durable.mode = mode;
     }
     inode(const inode&) = delete;

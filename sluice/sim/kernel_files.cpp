@@ -126,6 +126,7 @@ void simulated_kernel::sync() noexcept {
 int simulated_kernel::syncfs(int fd) noexcept {
     return call("syncfs", {fd}, [&] {
         return with_file(find(fd), -ENOSYS, [&](file_description& f) {
+            // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the file may be closed
             const auto node = f.node();
             take_time(disk_->sync_time(), "syncfs");
             return disk_->sync_all(*node);

@@ -66,6 +66,7 @@ ssize_t simulated_kernel::sendfile(int to, int from, off_t* at, std::size_t coun
                 });
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): the cases of the man page, in turn
 ssize_t simulated_kernel::splice(int from, off_t* from_at, int to, off_t* to_at, std::size_t count,
                                  unsigned flags) noexcept {
     return call("splice", {from, to, static_cast<std::int64_t>(count), flags}, [&] {

@@ -334,7 +334,7 @@ int tcp_socket::get_option(int level, int name, void* value, socklen_t& size) no
             case SO_SNDBUF: return give(static_cast<int>(send_buffer_), value, size);
             case SO_RCVBUF: return give(static_cast<int>(receive_buffer_), value, size);
             case SO_LINGER:
-                return give(linger{.l_onoff = lingers_zero_, .l_linger = 0}, value, size);
+                return give(linger{.l_onoff = lingers_zero_ ? 1 : 0, .l_linger = 0}, value, size);
             default: return give(0, value, size);
         }
     }
@@ -355,6 +355,7 @@ int tcp_socket::get_option(int level, int name, void* value, socklen_t& size) no
     return give(0, value, size);
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): a case for each option
 int tcp_socket::set_option(int level, int name, const void* value, socklen_t size) noexcept {
     if (level == SOL_SOCKET && name == SO_LINGER) {
         linger how{};
