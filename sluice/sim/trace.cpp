@@ -71,7 +71,7 @@ std::string trace::last(std::size_t n) const {
         return all_.substr(at);
     }
     std::string out;
-    const std::uint64_t shown = std::min<std::uint64_t>({n, kept, count_});
+    const auto shown = std::min<std::uint64_t>({n, kept, count_});
     for (std::uint64_t i = count_ - shown; i < count_; ++i) out += show(ring_[i % kept]);
     return out;
 }

@@ -52,6 +52,7 @@ class shared_pipes {
     /// A transfer, or several of one file: the last one that ends closes the free pipes.
     class user {
      public:
+        /// `of` outlives it.
         explicit user(shared_pipes& of) noexcept;
         user(const user&) = delete;
         user& operator=(const user&) = delete;

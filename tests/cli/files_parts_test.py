@@ -69,8 +69,12 @@ class Parts(HttpTest):
                 # Its space is free again.
                 self.assertEqual(server.put("/b", DATA)[0] // 100, 2)
                 (self.folder / "b").unlink()
-                counted = server.counters()
-                self.assertEqual((counted["parts_expired"], counted["parts_waiting"]), (1, 0))
+
+                def counted():
+                    now = server.counters()
+                    return (now["parts_expired"], now["parts_waiting"]) == (1, 0)
+
+                wait_until(counted, "it is counted")
 
     def test_there_are_no_more_parts_than_there_may_be(self):
         for flags in (("--engine", "epoll"), ("--model", "fork")):

@@ -57,7 +57,8 @@ coro::task<> echo(io::engine& e, io::offload_pool& pool, unique_fd socket) {
 }
 
 coro::task<> serve(io::engine& e, io::offload_pool& pool) {
-    auto socket = net::listen(net::address::loopback(echo_port), {.backlog = 8, .share_port = true});
+    auto socket =
+        net::listen(net::address::loopback(echo_port), {.backlog = 8, .share_port = true});
     while (!socket) {
         auto slept = co_await io::sleep_for(e, 10ms);
         if (!slept) co_return;

@@ -28,6 +28,8 @@ namespace {
 constexpr std::string_view prefix = ".sluice-part-";
 constexpr const char* part_attribute = "user.sluice.part";
 constexpr mode_t mode_of_parts = 0666;
+// A path, two numbers and the name of a boot.
+constexpr std::size_t longest_attribute = 4300;
 
 std::int64_t now() noexcept {
     return std::chrono::system_clock::to_time_t(os::wall_clock_now());
@@ -47,8 +49,7 @@ bool is_locked(int file) noexcept {
 
 /// The attribute's text; an errno of fgetxattr(2).
 result<std::string> read_attribute(int file) {
-    constexpr std::size_t longest = 4300;
-    std::string text(longest, '\0');
+    std::string text(longest_attribute, '\0');
     const auto length = os::sys().fgetxattr(file, part_attribute, text.data(), text.size());
     if (length < 0) return failure_of(static_cast<int>(-length));
     text.resize(static_cast<std::size_t>(length));
@@ -114,11 +115,14 @@ void parts::make_room(const volume& on, std::string_view id) {
 
 bool parts::describe(int file, std::string_view path, std::uint64_t total,
                      std::uint64_t durable) const noexcept {
-    const auto last = boot_.empty() ? std::string{} : fmt::format("\n{} {}", boot_, durable);
     // Some file systems have no space for a long path: then the part is listed by its id alone.
     for (const auto name : {path, std::string_view{}}) {
-        const auto text = fmt::format("{} {}{}", total, name, last);
-        const int failed = os::sys().fsetxattr(file, part_attribute, text.data(), text.size());
+        std::array<char, longest_attribute> text{};
+        auto* end = fmt::format_to_n(text.data(), text.size(), "{} {}", total, name).out;
+        const auto left = static_cast<std::size_t>(text.data() + text.size() - end);
+        if (!boot_.empty()) end = fmt::format_to_n(end, left, "\n{} {}", boot_, durable).out;
+        const auto size = static_cast<std::size_t>(end - text.data());
+        const int failed = os::sys().fsetxattr(file, part_attribute, text.data(), size);
         if (failed == 0 || failed == -EOPNOTSUPP) return failed == 0;
     }
     return false;
