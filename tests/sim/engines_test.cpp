@@ -247,7 +247,7 @@ TEST(simulated_engines, echo_on_epoll_under_every_fault) {
         ASSERT_FALSE(HasFailure());
     }
     // Some of them met a stream that broke.
-    EXPECT_GT(attempts, clients * seeds * 5 / 4);
+    EXPECT_GT(attempts, clients * seeds * 6 / 5);
 }
 
 TEST(simulated_engines, echo_on_blocking_under_every_fault) {
@@ -259,7 +259,7 @@ TEST(simulated_engines, echo_on_blocking_under_every_fault) {
         ASSERT_FALSE(HasFailure());
     }
     // Some of them met a stream that broke.
-    EXPECT_GT(attempts, clients * seeds * 5 / 4);
+    EXPECT_GT(attempts, clients * seeds * 6 / 5);
 }
 
 TEST(simulated_engines, do_the_same_for_the_same_seed) {
