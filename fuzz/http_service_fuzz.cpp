@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "sluice/base/check.hpp"
-#include "sluice/os/fd.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/store.hpp"
@@ -28,6 +27,7 @@
 #include "sluice/model/event_log.hpp"
 #include "sluice/model/serve_connection.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace {
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "sluice/base/bytes.hpp"          // IWYU pragma: export
-#include "sluice/os/fd.hpp"             // IWYU pragma: export
 #include "sluice/base/result.hpp"         // IWYU pragma: export
 #include "sluice/coro/channel.hpp"        // IWYU pragma: export
 #include "sluice/coro/context.hpp"        // IWYU pragma: export
@@ -22,6 +21,7 @@
 #include "sluice/net/dial.hpp"            // IWYU pragma: export
 #include "sluice/net/framed.hpp"          // IWYU pragma: export
 #include "sluice/net/listener.hpp"        // IWYU pragma: export
+#include "sluice/os/fd.hpp"               // IWYU pragma: export
 #include "sluice/transfer/copy.hpp"       // IWYU pragma: export
 #include "sluice/transfer/moved.hpp"      // IWYU pragma: export
 #include "sluice/transfer/to_file.hpp"    // IWYU pragma: export

@@ -12,13 +12,13 @@
 
 #include <CLI/CLI.hpp>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/cli/exit_status.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::cli {
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "sluice/base/bytes.hpp"
-#include "sluice/os/mapping.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/ready_queue.hpp"
+#include "sluice/os/mapping.hpp"
 
 struct io_uring_buf_ring;
 

@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <span>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/base/sanitizer.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::io {
 

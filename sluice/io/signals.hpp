@@ -4,10 +4,10 @@
 #include <csignal>
 #include <initializer_list>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/op.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::io {
 

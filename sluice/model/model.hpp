@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
@@ -22,6 +21,7 @@
 #include "sluice/model/memory_trimmer.hpp"
 #include "sluice/model/service.hpp"
 #include "sluice/model/session.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::model {
 

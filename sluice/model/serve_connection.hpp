@@ -3,12 +3,12 @@
 
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/model/session.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::model {
 

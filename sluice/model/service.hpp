@@ -6,12 +6,12 @@
 #include <memory>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/model/address_limit.hpp"
 #include "sluice/model/session.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::model {
 

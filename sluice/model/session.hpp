@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <utility>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::model {
 

@@ -4,12 +4,12 @@
 #include <span>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::net {
 

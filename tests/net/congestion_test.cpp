@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::net {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/io/buffer_pool.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::test {
 

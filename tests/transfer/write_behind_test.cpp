@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <string>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/io/offload.hpp"
 #include "sluice/io/run.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/transfer/page_cache.hpp"
 #include "tests/support/engine_test.hpp"
 

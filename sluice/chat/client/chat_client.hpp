@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/chat/client/chat_ui.hpp"
 #include "sluice/coro/channel.hpp"
@@ -21,6 +20,7 @@
 #include "sluice/net/address.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/framed.hpp"
+#include "sluice/os/fd.hpp"
 #include "sluice/wire/framing.hpp"
 
 namespace sluice::chat {

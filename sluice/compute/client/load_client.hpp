@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/base/histogram.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
@@ -18,6 +17,7 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::compute {
 

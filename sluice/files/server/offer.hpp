@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "sluice/base/result.hpp"
-#include "sluice/os/shared_object.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/server/pace.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/to_socket.hpp"
 
 namespace sluice::files {

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::io {
 

@@ -6,9 +6,9 @@
 #include <array>
 #include <memory>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/epoll.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::io {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "sluice/os/fd.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/os/fd.hpp"
 
 namespace sluice::io {
 

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "sluice/os/mapping.hpp"
 #include "sluice/lab/load/parts.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::lab {
 namespace {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "sluice/os/fd.hpp"
-#include "sluice/os/mapping.hpp"
 #include "sluice/lab/load/exchange.hpp"
 #include "sluice/lab/load/parts.hpp"
+#include "sluice/os/fd.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::lab {
 
