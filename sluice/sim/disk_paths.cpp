@@ -17,8 +17,7 @@ constexpr int most_links = 40;  // followed for one path (path_resolution(7))
 
 }  // namespace
 
-// NOLINTNEXTLINE(readability-function-cognitive-complexity): the cases of path_resolution(7), in
-// turn
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): path_resolution(7), in turn
 int disk::walk(const inode_ref& from, std::string_view path, last_link last, std::uint64_t resolve,
                place& out) const {
     if (path.empty()) return -ENOENT;
