@@ -104,17 +104,14 @@ inline void count_rare_paths(rare_path_counts& counts) noexcept {
 
 /// Counts one more time for `path` if `condition` holds and a test counts. Nothing in builds
 /// without tests.
-constexpr void sometimes(rare_path path, bool condition = true) noexcept {
 #ifdef SLUICE_TEST_BUILD
-    if !consteval {
-        if (condition && detail::counted_paths != nullptr) {
-            (*detail::counted_paths)[static_cast<std::size_t>(path)].fetch_add(
-                1, std::memory_order_relaxed);
-        }
-    }
-#endif
-    static_cast<void>(path);
-    static_cast<void>(condition);
+inline void sometimes(rare_path path, bool condition = true) noexcept {
+    if (!condition || detail::counted_paths == nullptr) return;
+    (*detail::counted_paths)[static_cast<std::size_t>(path)].fetch_add(1,
+                                                                       std::memory_order_relaxed);
 }
+#else
+constexpr void sometimes(rare_path /*path*/, bool /*condition*/ = true) noexcept {}
+#endif
 
 }  // namespace sluice

@@ -17,6 +17,7 @@
 #include "sluice/model/serve_connection.hpp"
 #include "sluice/model/stop_relay.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/net/linger_reset.hpp"
 #include "sluice/net/listener.hpp"
 
 namespace sluice::model {
@@ -134,8 +135,11 @@ class event::share : io::message {
             if (each) begin(each->run());
         }
         co_await acceptors.join();
-        // Clients on their way are closed, as those in the backlog are.
-        for (const auto& each : from_others_.close()) owner_.limits_[each.listener].release();
+        // Clients on their way are reset, as those in the backlog are.
+        for (const auto& each : from_others_.close()) {
+            net::set_linger_reset(each.socket.get());
+            owner_.limits_[each.listener].release();
+        }
         // The turn's end comes first, at which states post what they have for other shards: all
         // that was done before the stop arrives before any state drains.
         static_cast<void>(co_await io::sleep_until{engine, io::clock::now()});

@@ -25,6 +25,7 @@
 #include "sluice/model/serve_connection.hpp"
 #include "sluice/model/small_engine.hpp"
 #include "sluice/os/directory_reader.hpp"
+#include "sluice/os/signal_action.hpp"
 
 namespace sluice::model {
 namespace {
@@ -59,14 +60,6 @@ bool has_ring() noexcept {
                       std::string_view{target.data(), static_cast<std::size_t>(size)}.contains(
                           "[io_uring]");
            }) > 0;
-}
-
-/// Calls that a signal interrupts go on (signal(2), "BSD").
-void set_signal(int number, void (*handler)(int)) noexcept {
-    struct sigaction action{};
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESTART;
-    static_cast<void>(os::sys().sigaction(number, &action, nullptr));
 }
 
 /// Blocks all signals while it lives: a handler would use state that is not the child's yet.
@@ -189,11 +182,11 @@ coro::task<result<void>> fork::receive(arrival client) {
 void fork::run_child(arrival client, pid_t parent) noexcept {
     os::sys().prctl(PR_SET_PDEATHSIG, SIGTERM);
     close_other_descriptors(client.socket.get());
-    set_signal(SIGCHLD, SIG_DFL);
+    os::set_signal_action(SIGCHLD, SIG_DFL);
     // Ctrl-C goes to all processes of the terminal; the parent passes it on.
-    set_signal(SIGINT, SIG_IGN);
+    os::set_signal_action(SIGINT, SIG_IGN);
     // The parent's handlers are not for the child, and neither is the default action.
-    for (const int number : {SIGHUP, SIGUSR1, SIGUSR2}) set_signal(number, [](int) {});
+    for (const int number : {SIGHUP, SIGUSR1, SIGUSR2}) os::set_signal_action(number, [](int) {});
     auto engine = make_small_engine();
     if (!engine) os::exit_at_once(EXIT_FAILURE);
     coro::context root{(*engine)->ready()};

@@ -19,6 +19,7 @@
 #include "sluice/io/epoll.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/run.hpp"
+#include "sluice/net/linger_reset.hpp"
 #include "sluice/net/listener.hpp"
 #include "sluice/os/cgroup.hpp"
 #include "sluice/os/kernel.hpp"
@@ -262,6 +263,7 @@ std::optional<address_limit::permit> server::admit(std::size_t endpoint, int soc
     auto permit = by_address_[endpoint]->admit(socket);
     if (permit) return permit;
     ++counters_.refused;
+    net::set_linger_reset(socket);
     report_refused(event_log_, socket);
     return permit;
 }

@@ -67,8 +67,8 @@ struct counters {
     std::atomic<std::uint64_t> accepted = 0;  ///< clients
     std::atomic<std::uint64_t> ended = 0;     ///< clients that are gone
     std::atomic<std::uint64_t> most = 0;      ///< most clients at a time
-    std::atomic<std::uint64_t> shed = 0;      ///< closed at once: no descriptor was left
-    std::atomic<std::uint64_t> refused = 0;   ///< closed at once: too many from their address
+    std::atomic<std::uint64_t> shed = 0;      ///< reset at once: no descriptor was left
+    std::atomic<std::uint64_t> refused = 0;   ///< reset at once: too many from their address
     std::atomic<std::uint64_t> crashed = 0;   ///< children that ended by a signal or an error
     std::atomic<std::uint64_t> retries = 0;   ///< pauses for lack of a thread, process or memory
 };

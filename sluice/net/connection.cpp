@@ -9,6 +9,7 @@
 
 #include "sluice/base/check.hpp"
 #include "sluice/base/planted_bug.hpp"
+#include "sluice/net/linger_reset.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::net {
@@ -34,8 +35,7 @@ void connection::set_nodelay() noexcept {
 }
 
 void connection::set_linger_reset(bool on) noexcept {
-    const linger at_once{.l_onoff = on ? 1 : 0, .l_linger = 0};
-    os::sys().setsockopt(fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    net::set_linger_reset(fd(), on);
 }
 
 void connection::close_now() noexcept {

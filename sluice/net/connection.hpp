@@ -56,8 +56,7 @@ class connection {
     void shutdown_send() noexcept;
     /// Sends small messages at once (tcp(7), TCP_NODELAY). No effect on other sockets.
     void set_nodelay() noexcept;
-    /// Makes a close, or the end of this process, discard unsent data and reset the peer
-    /// (socket(7), SO_LINGER of zero), or no longer so.
+    /// As net::set_linger_reset() for its socket.
     void set_linger_reset(bool on = true) noexcept;
 
     /// `co_await c.close()`: cancels the operations in flight, then closes. A coroutine that waits

@@ -13,6 +13,7 @@
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/net/congestion.hpp"
 #include "sluice/net/keep_alive.hpp"
+#include "sluice/net/linger_reset.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::net {
@@ -139,9 +140,7 @@ void listener::shed_one() noexcept {
         const unique_fd refused{os::sys().accept4(fd(), SOCK_CLOEXEC)};
         if (refused) {
             ++counters_.shed;
-            // The end of the stream would tell some clients that theirs was taken.
-            const linger at_once{.l_onoff = 1, .l_linger = 0};
-            os::sys().setsockopt(refused.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+            set_linger_reset(refused.get());
         }
     }
     reserve_ = open_reserve();

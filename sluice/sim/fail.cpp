@@ -20,7 +20,8 @@ void on_abort(int /*number*/) {
     if (in_place == nullptr) return;
     simulated_kernel& k = *std::exchange(in_place, nullptr);
     constexpr std::size_t shown = 200;
-    const std::string text = fmt::format("{}{}seed {}, virtual time {} ns\n", k.trace().last(shown),
+    const std::string calls = k.trace().keeps_all() ? k.trace().text() : k.trace().last(shown);
+    const std::string text = fmt::format("{}{}seed {}, virtual time {} ns\n", calls,
                                          k.scheduler().who_waits(), k.seed(), k.scheduler().now());
     std::fwrite(text.data(), 1, text.size(), stderr);
 }

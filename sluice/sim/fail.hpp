@@ -8,7 +8,7 @@ namespace sluice::sim {
 class simulated_kernel;
 
 /// Prints `what`, then the seed, the virtual time, who waits for what and the last 200 lines of the
-/// trace of the kernel in place, to standard error, and aborts.
+/// trace of the kernel in place, or all that are kept, to standard error, and aborts.
 [[noreturn]] void fail(std::string_view what) noexcept;
 
 /// Fails with `what` unless `holds`.

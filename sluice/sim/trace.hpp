@@ -34,6 +34,7 @@ class trace {
         hash_ ^= hash_ >> 32;
     }
 
+    [[nodiscard]] bool keeps_all() const noexcept { return keep_all_; }
     [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
     [[nodiscard]] std::uint64_t lines() const noexcept { return count_; }
     /// The last `n` lines, oldest first; at most 256 unless all are kept.

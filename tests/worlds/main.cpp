@@ -163,15 +163,23 @@ int main_of(int argc, char** argv) {
     for (const world& each : all_worlds) names += fmt::format(", {}", each.name);
     app.add_option("SERVICE", of, fmt::format("Which world: {}", names))->capture_default_str();
     app.add_option("--seed", wanted.how.seed, "The first seed")->capture_default_str();
-    app.add_option("--seeds", wanted.seeds, "How many seeds from there on")->capture_default_str();
-    app.add_option("--clients", wanted.how.most_clients, "At most so many clients");
+    app.add_option("--seeds", wanted.seeds, "How many seeds from there on")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    app.add_option("--clients", wanted.how.most_clients, "At most so many clients")
+        ->check(CLI::PositiveNumber);
     app.add_option("--faults", faults, "Only these classes of faults, with commas; or none");
     app.add_option("--plant", planted, "Plants a bug, which should be found; all: each in turn");
     app.add_option("--jobs", jobs, "Runs at a time")->capture_default_str();
     app.add_flag("--trace", wanted.how.keep_trace, "Print every call that was made");
     app.add_flag("--twice", wanted.twice, "See that each seed has the same trace twice");
     app.add_flag("--paths", wanted.all_paths, "Fail unless every marked path was taken");
-    CLI11_PARSE(app, argc, argv);
+    constexpr int wrong_usage = 2;
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        return app.exit(e) == 0 ? 0 : wrong_usage;
+    }
     if (!faults.empty()) wanted.how.faults = faults_of(faults);
     if (!planted.empty() && planted != "all") wanted.how.planted = bug_of(planted);
     for (const world& each : all_worlds) {
@@ -179,7 +187,7 @@ int main_of(int argc, char** argv) {
     }
     if (wanted.of.empty()) {
         fmt::print(stderr, "there is no world '{}'; there are: {}\n", of, names);
-        return 2;
+        return wrong_usage;
     }
     runner runs{jobs};
     if (planted == "all") return find_all_bugs(runs, wanted) ? 0 : 1;

@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <utility>
 
-#include "sluice/os/kernel.hpp"
-#include "sluice/sim/fail.hpp"
+#include "sluice/sim/world.hpp"
 
 namespace sluice::worlds {
 
@@ -36,7 +34,6 @@ void stage::pass(std::chrono::nanoseconds time) {
 
 void stage::heal() {
     kernel_.heal();
-    kernel_.disk().faults() = {};
 }
 
 void stage::within(std::chrono::nanoseconds time, std::string_view what,
@@ -53,30 +50,19 @@ void stage::within(std::chrono::nanoseconds time, std::string_view what,
     }
 }
 
-void stage::fail(std::string_view what) const {
-    constexpr std::size_t last_calls = 200;
-    fmt::print(stderr, "{}\nat {} ms of virtual time\nwho waits:\n{}\nthe last calls:\n{}\n", what,
-               kernel_.scheduler().now() / sim::a_millisecond, kernel_.scheduler().who_waits(),
-               how_.keep_trace ? kernel_.trace().text() : kernel_.trace().last(last_calls));
-    std::fflush(nullptr);
-    std::_Exit(failed_status);
-}
-
 std::uint64_t run(const world& w, const setting& how) {
     plant(how.planted);
-    sim::simulated_kernel kernel{how.seed, how.rates(), how.keep_trace};
-    const os::kernel_in_place in_place{kernel};
-    const sim::reported in_reports{kernel};
-    stage s{kernel, how};
-    kernel.start_process("director", [&] {
+    sim::world made{{.seed = how.seed, .faults = how.rates(), .keep_trace = how.keep_trace}};
+    stage s{made.kernel(), how};
+    made.start_process("director", [&] {
         w.direct(s);
         // What is left of the world is of no interest.
-        kernel.scheduler().stop();
+        made.kernel().scheduler().stop();
     });
-    kernel.scheduler().run();
-    if (how.keep_trace) fmt::print("{}\n", kernel.trace().text());
+    made.run();
+    if (how.keep_trace) fmt::print("{}\n", made.kernel().trace().text());
     std::fflush(nullptr);
-    return kernel.trace().hash();
+    return made.trace_hash();
 }
 
 }  // namespace sluice::worlds

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/sim/fail.hpp"
 #include "sluice/sim/process.hpp"
 #include "sluice/sim/random.hpp"
 #include "sluice/sim/simulated_kernel.hpp"
@@ -44,11 +45,11 @@ class stage {
                 const std::function<bool()>& holds,
                 const std::function<std::string()>& pending = {});
     /// Fails unless `holds`. Any fiber.
-    void require(bool holds, std::string_view what) const {
+    static void require(bool holds, std::string_view what) {
         if (!holds) fail(what);
     }
-    /// Prints `what`, the virtual time, who waits and the last calls, and ends the run. Any fiber.
-    [[noreturn]] void fail(std::string_view what) const;
+    /// Ends the run with a report (sim::fail). Any fiber.
+    [[noreturn]] static void fail(std::string_view what) { sim::fail(what); }
 
  private:
     sim::simulated_kernel& kernel_;
@@ -63,9 +64,7 @@ struct world {
     void (*direct)(stage&);  ///< runs on the director's fiber
 };
 
-/// Runs one world in this process, and returns its trace's hash. A failure ends the process with
-/// failed_status.
+/// Runs one world in this process, and returns its trace's hash. A failure aborts with a report.
 [[nodiscard]] std::uint64_t run(const world& w, const setting& how);
-inline constexpr int failed_status = 3;
 
 }  // namespace sluice::worlds

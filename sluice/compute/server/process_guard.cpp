@@ -9,15 +9,16 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <map>
 #include <set>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "sluice/os/clock.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::compute {
@@ -30,7 +31,7 @@ struct record {
     bool watched;
 };
 
-constexpr timespec term_pause{.tv_sec = 0, .tv_nsec = 10'000'000};
+constexpr std::chrono::milliseconds term_pause{10};
 constexpr int term_pauses = 30;
 
 void terminate_groups(const std::set<pid_t>& groups) noexcept {
@@ -40,7 +41,7 @@ void terminate_groups(const std::set<pid_t>& groups) noexcept {
         bool left = false;
         for (const pid_t each : groups) left = sys.kill(-each, 0) == 0 || left;
         if (!left) return;
-        sys.ppoll({}, &term_pause);
+        os::sleep_for(term_pause);
     }
     for (const pid_t each : groups) sys.kill(-each, SIGKILL);
 }

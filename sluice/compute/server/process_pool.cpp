@@ -23,7 +23,7 @@ namespace sluice::compute {
 namespace {
 
 // Before the supervisor retries after running out of memory.
-constexpr timespec memory_pause{.tv_sec = 0, .tv_nsec = 50'000'000};
+constexpr std::chrono::milliseconds memory_pause{50};
 
 }  // namespace
 
@@ -161,7 +161,7 @@ void process_pool::supervise() {
             over = supervise_once();
         } catch (const std::bad_alloc&) {
             // A log line may be lost; the pass is repeated.
-            os::sys().ppoll({}, &memory_pause);
+            os::sleep_for(memory_pause);
         }
     }
 }

@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <utility>
 
 #include "sluice/base/result.hpp"
@@ -38,7 +37,7 @@ class name_lock {
             sometimes(rare_path::files_name_locked);
             if (!may_wait) return failure_of(EAGAIN);
             if (os::clock::now() >= until) return failure_of(EBUSY);
-            sys.ppoll({}, &pause);
+            os::sleep_for(pause);
         }
         folder_ = folder;
         // Its holders make a few system calls that do not wait.
@@ -61,7 +60,7 @@ class name_lock {
 
  private:
     static constexpr auto longest_wait = std::chrono::seconds{5};
-    static constexpr timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
+    static constexpr auto pause = std::chrono::milliseconds{1};
 
     os::shared_mutex& names_;
     bool exclusive_;

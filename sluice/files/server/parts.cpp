@@ -264,9 +264,7 @@ part_sweeper::part_sweeper(parts& of, std::chrono::milliseconds every) noexcept
     static_cast<void>(thread_.start([&of, every, stop = stop_.get()]() noexcept {
         os::set_idle_priority();
         pollfd stop_event{.fd = stop, .events = POLLIN, .revents = 0};
-        const auto seconds = std::chrono::floor<std::chrono::seconds>(every);
-        const timespec pause{.tv_sec = seconds.count(),
-                             .tv_nsec = std::chrono::nanoseconds{every - seconds}.count()};
+        const timespec pause = os::timespec_of(every);
         while (os::sys().ppoll({&stop_event, 1}, &pause) == 0) of.expire();
     }));
 }

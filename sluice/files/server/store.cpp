@@ -92,7 +92,10 @@ result<store> store::open(const std::string& path, options o) {
         const unique_fd above{
             sys.openat(directory.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
         if (above) {
-            if (auto synced = sync_file(above.get()); !synced) return failure(synced.error());
+            const auto synced = sync_file(above.get());
+            // Above a mount point there may be a file system that is read only, or cannot sync.
+            const bool cannot = !synced && (synced.error().is(EROFS) || synced.error().is(EINVAL));
+            if (!synced && !cannot) return failure(synced.error());
         }
     }
     auto boot = os::boot_id();
