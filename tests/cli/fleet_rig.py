@@ -37,15 +37,15 @@ class Server(Program):
         self.service, self.variant, self.host = service, variant, host
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=folder))
         at = f"{host}:0"
+        long = ("--idle-time", "1h")
         words = {
-            "compute": ("compute", "serve", "--listen", at),
-            "talk": ("talk", "serve", "--listen", at, "--echo", "--keep"),
+            "compute": ("compute", "serve", "--listen", at, *long),
+            "talk": ("talk", "serve", "--listen", at, "--echo", "--keep", *long),
             "chat": ("chat", "serve", "--listen", at),
-            "files": ("files", "serve", self.folder, "--http", at, "--raw", at),
+            "files": ("files", "serve", self.folder, "--http", at, "--raw", at, *long),
         }[service]
         super().__init__(
-            *within, SLUICE, *words, *variant, "--workers", "4", "--idle-time", "1h", "--quiet",
-            stdin=subprocess.DEVNULL,
+            *within, SLUICE, *words, *variant, "--workers", "4", "--quiet", stdin=subprocess.DEVNULL
         )
         count = 2 if service == "files" else 1
         listening = rf"^listening on {re.escape(host)}:(\d+)"
@@ -201,6 +201,8 @@ class FilesClient(Client):
         data = self.chance.randbytes(self.chance.choice((0, 1000, 60_000, 200_000)))
         self.files += 1
         if self.files % 3 == 0:
+            # A server that serves one client at a time has none of this one's connections then.
+            self.leave()
             with self.dial(1) as peer:
                 self.connected.remove(peer)
                 peer.sendall(data)

@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 import signal
-import socket
+import struct
 import subprocess
 import tempfile
 
@@ -29,15 +29,22 @@ REFUSED = {408, 413, 500, 503, 507}
 HONEST = {0, 1, 3}
 
 
+# As in faulty_linux.hpp, in its order.
+CLASSES = (
+    "interrupted short not_ready broken_disk no_space no_descriptor no_process no_memory aborted "
+    "wall_jump"
+).split()
+
+
 class FaultyServer(Program):
-    """A server whose kernel fails while the switch is on."""
+    """A server whose kernel fails while its board says so (fault_board)."""
 
     def __init__(self, seed, folder, *words, endpoints=1):
-        self.switch = folder / "switch"
-        self.turn(0)
+        self.board = folder / "board"
+        self.board.write_bytes(bytes(8 * (1 + len(CLASSES))))
         super().__init__(
             SLUICE, *words, "--grace", "1s", stdin=subprocess.DEVNULL,
-            variables={"SLUICE_FAULTS": f"{seed}@{self.switch}"},
+            variables={"SLUICE_FAULTS": f"{seed}@{self.board}"},
         )
         listening = r"^listening on 127\.0\.0\.1:(\d+)"
         try:
@@ -46,9 +53,14 @@ class FaultyServer(Program):
             super().__exit__()
             raise
 
-    def turn(self, position):
-        with open(self.switch, "r+b" if self.switch.exists() else "wb") as file:
-            file.write(bytes([position]))
+    def turn(self, on):
+        """Whether its kernel fails from now on."""
+        with open(self.board, "r+b") as board:
+            board.write(bytes([on]))
+
+    def struck(self):
+        """How many faults of each class there were."""
+        return struct.unpack(f"{len(CLASSES)}Q", self.board.read_bytes()[8:])
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -93,8 +105,17 @@ def on_every_seed(variants):
 
 
 class Servers(TalkTest):
+    struck = [0] * len(CLASSES)
+
+    @classmethod
+    def tearDownClass(cls):
+        never = [name for name, times in zip(CLASSES, cls.struck) if times == 0]
+        if never and len(SEEDS) >= 3:
+            raise AssertionError(f"no seed has drawn {', '.join(never)}")
+
     def assert_well(self, server, descriptors):
         """It runs, has given back what it had, and ends when it is asked to."""
+        self.struck[:] = map(sum, zip(self.struck, server.struck()))
         self.assertIsNone(server.process.poll(), "it has ended")
         wait_until(lambda: server.descriptors() <= descriptors, "its descriptors are back")
         wait_until(lambda: not server.children(), "its children have ended")
@@ -327,6 +348,15 @@ class WallClock(TalkTest):
                     self.assertEqual((status, body), (200, b"hello"))
             server.signal(signal.SIGTERM)
             self.assert_ends(server, 0)
+
+
+class Specification(TalkTest):
+    def test_one_that_makes_no_sense_is_refused(self):
+        for text in ("", "x", "1:", "1:none", "1:short,", "1;", "1@/none/there", "1:short@/dev/null"):
+            with self.subTest(text), Program(
+                SLUICE, "--version", variables={"SLUICE_FAULTS": text}
+            ) as program:
+                self.assert_ends(program, 2, "", "SLUICE_FAULTS is SEED")
 
 
 class Starts(TalkTest):

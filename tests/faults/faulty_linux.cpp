@@ -47,7 +47,7 @@ std::optional<fault_plan> fault_plan::parse(std::string_view text) {
     fault_plan plan;
     const std::size_t file = text.find('@');
     if (file != std::string_view::npos) {
-        plan.switch_file = text.substr(file + 1);
+        plan.board = text.substr(file + 1);
         text = text.substr(0, file);
     }
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), plan.seed);
@@ -76,18 +76,25 @@ faulty_linux::faulty_linux(const fault_plan& plan) noexcept
     : plan_{plan}, watched_{std::make_unique<std::array<watched, 1 << 16>>()} {}
 
 int faulty_linux::begin() noexcept {
-    if (plan_.switch_file.empty()) {
-        on_ = &always_;
+    if (plan_.board.empty()) {
+        own_board_.on = 1;
+        board_ = &own_board_;
         return 0;
     }
-    const int fd = linux_kernel::openat(AT_FDCWD, plan_.switch_file.c_str(), O_RDWR | O_CLOEXEC, 0);
+    const int fd = linux_kernel::openat(AT_FDCWD, plan_.board.c_str(), O_RDWR | O_CLOEXEC, 0);
     if (fd < 0) return -fd;
+    struct stat found{};
+    int failed = linux_kernel::fstat(fd, found);
+    // A shorter one would end the process at the first look behind its end.
+    if (failed == 0 && found.st_size != sizeof(fault_board)) failed = -EINVAL;
     void* mapped = nullptr;
-    const int failed = linux_kernel::mmap(mapped, nullptr, 1, PROT_READ, MAP_SHARED, fd, 0);
+    if (failed == 0) {
+        failed = linux_kernel::mmap(mapped, nullptr, sizeof(fault_board), PROT_READ | PROT_WRITE,
+                                    MAP_SHARED, fd, 0);
+    }
     linux_kernel::close(fd);
-    if (failed < 0) return -failed;
-    on_ = static_cast<char*>(mapped);
-    return 0;
+    if (failed == 0) board_ = static_cast<fault_board*>(mapped);
+    return -failed;
 }
 
 // ----- whether, and how
@@ -99,11 +106,14 @@ sim::random faulty_linux::draw() noexcept {
 }
 
 std::optional<sim::random> faulty_linux::strikes(call_fault f) noexcept {
-    const double rate = plan_.rates[static_cast<std::size_t>(f)];
-    if (rate == 0 || on_ == nullptr) return std::nullopt;
-    if (std::atomic_ref{*on_}.load(std::memory_order_relaxed) == 0) return std::nullopt;
+    const auto which = static_cast<std::size_t>(f);
+    const double rate = plan_.rates[which];
+    if (rate == 0 || board_ == nullptr || board_->on.load(std::memory_order_relaxed) == 0) {
+        return std::nullopt;
+    }
     sim::random from = draw();
     if (!from.chance(rate)) return std::nullopt;
+    board_->struck[which].fetch_add(1, std::memory_order_relaxed);
     return from;
 }
 

@@ -48,12 +48,19 @@ struct fault_plan {
     std::uint64_t seed = 0;
     /// A probability per call, of each call_fault.
     std::array<double, call_fault_names.size()> rates{};
-    /// Faults happen while the first byte of this file is not 0; always, if it is empty.
-    std::string switch_file;
+    /// The file of a fault_board; none if empty.
+    std::string board;
 
     /// Reads `SEED[:CLASS,...][@FILE]`. Without classes each is on in half of the seeds. A rate is
     /// drawn log-uniformly between a hundredth of its bound and its bound.
     [[nodiscard]] static std::optional<fault_plan> parse(std::string_view text);
+};
+
+/// What a test and a program share by a file, mapped: whether faults happen, and how many have.
+/// Forked children count, too.
+struct fault_board {
+    std::atomic<std::uint64_t> on;  ///< not 0: faults happen
+    std::array<std::atomic<std::uint64_t>, call_fault_names.size()> struck;
 };
 
 /// Linux, and calls that fail by a plan. The draws come from the seed in the order of the calls,
@@ -63,7 +70,7 @@ class faulty_linux final : public os::linux_kernel {
  public:
     explicit faulty_linux(const fault_plan& plan) noexcept;
 
-    /// The errno of mapping the switch file; 0 if it is mapped, or there is none. Nothing fails
+    /// The errno of mapping the board, or 0; without one, faults happen from now on. None happens
     /// before.
     [[nodiscard]] int begin() noexcept;
 
@@ -160,9 +167,9 @@ class faulty_linux final : public os::linux_kernel {
 
     fault_plan plan_;
     std::atomic<std::uint64_t> drawn_{0};
-    /// The switch file's first byte, or one that is always 1; null before begin().
-    char* on_ = nullptr;
-    char always_ = 1;
+    /// That of the plan's file, or its own; null before begin().
+    fault_board* board_ = nullptr;
+    fault_board own_board_{};
     /// By descriptor, each used by the thread that has it.
     std::unique_ptr<std::array<watched, 1 << 16>> watched_;
 };
