@@ -34,9 +34,6 @@ constexpr std::array<double, call_fault_names.size()> bounds{
 };
 constexpr double lowest = 1e-2;  // of the bound
 
-// signalfd(2), eventfd(2) and timerfd_create(2) read that much whole or fail.
-constexpr std::size_t whole_read = 128;
-
 int one_of(sim::random& from, std::initializer_list<int> codes) noexcept {
     return -codes.begin()[from.below(codes.size())];
 }
@@ -154,8 +151,9 @@ void faulty_linux::report_again(int fd) noexcept {
 
 int faulty_linux::stream_failure(int fd, bool may_wait, std::size_t& size,
                                  std::size_t least) noexcept {
-    if (const int failed = interruption(); failed != 0) return failed;
-    if (!may_wait && strikes(call_fault::not_ready)) {
+    if (may_wait) {
+        if (const int failed = interruption(); failed != 0) return failed;
+    } else if (strikes(call_fault::not_ready)) {
         report_again(fd);
         return -EAGAIN;
     }
@@ -166,9 +164,11 @@ int faulty_linux::stream_failure(int fd, bool may_wait, std::size_t& size,
     return 0;
 }
 
-bool faulty_linux::is_file(int fd) noexcept {
+faulty_linux::kind faulty_linux::kind_of(int fd) noexcept {
     struct stat found{};
-    return linux_kernel::fstat(fd, found) == 0 && S_ISREG(found.st_mode);
+    if (linux_kernel::fstat(fd, found) != 0) return kind::other;
+    if (S_ISREG(found.st_mode)) return kind::file;
+    return S_ISFIFO(found.st_mode) || S_ISSOCK(found.st_mode) ? kind::stream : kind::other;
 }
 
 bool faulty_linux::blocks(int fd) noexcept {
@@ -277,25 +277,31 @@ int faulty_linux::ppoll(std::span<pollfd> watched, const timespec* timeout) noex
 
 ssize_t faulty_linux::read(int fd, mutable_bytes memory) noexcept {
     std::size_t size = memory.size();
-    if (is_file(fd)) {
-        if (const int failed = disk_failure(false); failed != 0) return failed;
-        size = part_of(size);
-    } else if (const int failed = stream_failure(fd, blocks(fd), size, whole_read); failed != 0) {
-        return failed;
+    int failed = 0;
+    switch (kind_of(fd)) {
+        case kind::file:
+            failed = disk_failure(false);
+            size = part_of(size);
+            break;
+        case kind::stream: failed = stream_failure(fd, blocks(fd), size); break;
+        case kind::other: break;
     }
-    return linux_kernel::read(fd, memory.first(size));
+    return failed != 0 ? failed : linux_kernel::read(fd, memory.first(size));
 }
 
 ssize_t faulty_linux::write(int fd, const_bytes data) noexcept {
     std::size_t size = data.size();
-    if (is_file(fd)) {
-        if (const int failed = disk_failure(true); failed != 0) return failed;
-        size = part_of(size);
-    } else if (const int failed = stream_failure(fd, blocks(fd), size, PIPE_BUF); failed != 0) {
+    int failed = 0;
+    switch (kind_of(fd)) {
+        case kind::file:
+            failed = disk_failure(true);
+            size = part_of(size);
+            break;
         // Fewer bytes a pipe takes whole (pipe(7)).
-        return failed;
+        case kind::stream: failed = stream_failure(fd, blocks(fd), size, PIPE_BUF); break;
+        case kind::other: break;
     }
-    return linux_kernel::write(fd, data.first(size));
+    return failed != 0 ? failed : linux_kernel::write(fd, data.first(size));
 }
 
 // ----- files
@@ -320,8 +326,8 @@ ssize_t faulty_linux::sendfile(int to, int from, off_t* at, std::size_t count) n
 
 ssize_t faulty_linux::splice(int from, off_t* from_at, int to, off_t* to_at, std::size_t count,
                              unsigned flags) noexcept {
-    const bool to_file = is_file(to);
-    if (to_file || is_file(from)) {
+    const bool to_file = kind_of(to) == kind::file;
+    if (to_file || kind_of(from) == kind::file) {
         if (const int failed = disk_failure(to_file); failed != 0) return failed;
     }
     const bool waits = (flags & SPLICE_F_NONBLOCK) == 0;

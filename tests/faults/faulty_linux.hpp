@@ -17,7 +17,7 @@ namespace sluice::faults {
 
 /// What a faulty_linux does. Each fault is one that the man page of its call allows.
 enum class call_fault : std::uint8_t {
-    interrupted,    ///< EINTR of waits, of sockets and pipes, and of calls on files
+    interrupted,    ///< EINTR of calls that wait, and on files, as on those of a network
     short_call,     ///< reads, writes, splices and copies of 1..n bytes
     not_ready,      ///< EAGAIN where there is something, which is told again (epoll(7), edges)
     broken_disk,    ///< EIO of files and names
@@ -162,7 +162,9 @@ class faulty_linux final : public os::linux_kernel {
     /// 0; else `size` becomes what is to be done of it.
     [[nodiscard]] int stream_failure(int fd, bool may_wait, std::size_t& size,
                                      std::size_t least = 1) noexcept;
-    [[nodiscard]] bool is_file(int fd) noexcept;
+    /// Others are eventfd(2) and its kin, which do all or nothing, and terminals.
+    enum class kind : std::uint8_t { file, stream, other };
+    [[nodiscard]] kind kind_of(int fd) noexcept;
     [[nodiscard]] bool blocks(int fd) noexcept;
 
     fault_plan plan_;
