@@ -55,6 +55,7 @@ class server::acceptor {
             if (!ready) co_return failure(ready.error());
             std::array<epoll_event, 1> wakeup{};
             const auto ready_count = ready_set_->wait(wakeup, io::clock::now());
+            if (!ready_count && ready_count.error().is(EINTR)) continue;
             if (!ready_count) co_return failure(ready_count.error());
             if (*ready_count == 1) co_return std::size_t{wakeup[0].data.u64};
         }

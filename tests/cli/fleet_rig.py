@@ -77,7 +77,7 @@ class Client:
         self.server = server
         self.chance = random.Random(f"{server} {seed}")
         self.timeout = TIMEOUT
-        self.connected = []
+        self.connected, self.reader = [], None
         self.answered = self.broken = 0
         self.problem = None
 
@@ -87,6 +87,10 @@ class Client:
         return made
 
     def leave(self):
+        if self.reader:
+            # It would keep its connection open.
+            self.reader.close()
+            self.reader = None
         while self.connected:
             self.connected.pop().close()
 

@@ -19,7 +19,8 @@ import files_http_rig
 from chat_rig import Member
 from talk_rig import SLUICE, TIMEOUT, Ended, Program, TalkTest, call, engines, side_by_side, wait_until
 
-FIRST = int(os.environ.get("SLUICE_FAULT_SEED", "1"))
+# These three draw every class.
+FIRST = int(os.environ.get("SLUICE_FAULT_SEED", "58"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("SLUICE_FAULT_SEEDS", "3")))
 STORM = 0.7  # seconds for which the kernel fails
 LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
@@ -82,6 +83,17 @@ class FaultyServer(Program):
                 each.result()
 
 
+@contextlib.contextmanager
+def broken_off():
+    """What a connection raises that was reset or ended is passed over; one that stands still is not."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (OSError, http.client.HTTPException):
+        pass
+
+
 def on_every_seed(variants):
     """Runs a test once a variant and a seed, with both and a folder of its own."""
 
@@ -139,7 +151,7 @@ class Servers(TalkTest):
 
         def client(port):
             for _ in range(8):
-                with contextlib.suppress(ConnectionError):
+                with broken_off():
                     ask(port)
 
         words = ("compute", "serve", "--listen", "127.0.0.1:0", "--workers", "2", *variant)
@@ -169,7 +181,7 @@ class Servers(TalkTest):
         def client(port, number):
             for time in range(4):
                 words = [f"{number} says {time} {i} {'x' * 50 * i}\n".encode() for i in range(5)]
-                with contextlib.suppress(ConnectionError):
+                with broken_off():
                     converse(port, words)
 
         words = ("talk", "serve", "--listen", "127.0.0.1:0", "--echo", "--keep", *variant)
@@ -189,7 +201,7 @@ class Servers(TalkTest):
 
         def member(port, name):
             heard[name] = []
-            with contextlib.suppress(ConnectionError), Member(port) as client:
+            with broken_off(), Member(port) as client:
                 client.say(f"/nick {name}")
                 for number in range(30):
                     client.say(str(number))
@@ -224,7 +236,7 @@ class Servers(TalkTest):
             with Member(port) as one, Member(port) as other:
                 one.greeted(), other.greeted()
                 one.say("/me is here")
-                other.until("is here$")
+                other.until(r"is here\*$")
             self.assert_well(server, before)
 
     @on_every_seed(MODELS)
@@ -242,7 +254,7 @@ class Servers(TalkTest):
             for number, size in enumerate((0, 100, 70_000, 400_000, 100)):
                 path, body = f"{writer}/{number % 4}", os.urandom(size)
                 sent.setdefault(path, set()).add(body)
-                with contextlib.suppress(ConnectionError, http.client.HTTPException):
+                with broken_off():
                     status = web.put(f"/{path}", body)[0]
                     self.assertIn(status, {201, 204} | REFUSED)
                     if status in (201, 204):
@@ -255,7 +267,7 @@ class Servers(TalkTest):
             for size in (1, 50_000, 300_000):
                 body = os.urandom(size)
                 streamed.add(body)
-                with contextlib.suppress(ConnectionError), call(port) as client:
+                with broken_off(), call(port) as client:
                     client.send(body)
                     client.finish()
                     self.assertEqual(client.socket.recv(1), b"")
@@ -263,7 +275,7 @@ class Servers(TalkTest):
 
         def read(web):
             for _ in range(10):
-                with contextlib.suppress(ConnectionError, http.client.HTTPException):
+                with broken_off():
                     status, _, body = web.get("/there")
                     self.assertIn(status, {200} | REFUSED)
                     if status == 200:

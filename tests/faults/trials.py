@@ -2,21 +2,21 @@
 
 import concurrent.futures
 import contextlib
+import http.client
+import multiprocessing
 import os
 import pathlib
 import random
-import resource
 import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 
 import files_power_rig
-from fleet_rig import LOOPS, MODELS, WHICH, Client, Fleet, Server, Wrong
+from fleet_rig import MODELS, WHICH, Fleet, Server, Wrong
 from network_rig import HERE, Namespace, Network, NotTried, Relay, need, pause
-from talk_rig import ENVIRONMENT, SLUICE
+from talk_rig import ENVIRONMENT, SLUICE, Ended
 
 TRIALS = {}
 
@@ -111,8 +111,6 @@ def connect_for(seconds, rate, server, places):
 
 def in_processes(count, call, *arguments):
     """Runs it in so many processes at once, and gives what each returned."""
-    import multiprocessing
-
     with concurrent.futures.ProcessPoolExecutor(
         count, mp_context=multiprocessing.get_context("fork")
     ) as pool:
@@ -254,7 +252,7 @@ def out_of_memory():
             for variant in MODELS:
                 try:
                     server = Server("files", variant, folder, "127.0.0.1", join)
-                except Exception:
+                except Ended:
                     killed += 1
                     continue
                 with server:
@@ -273,8 +271,6 @@ def out_of_memory():
 
 
 def send_and_fetch(server, mebibytes):
-    import http.client
-
     piece = os.urandom(1 << 20)
     web = http.client.HTTPConnection("127.0.0.1", server.ports[0], timeout=120)
     with contextlib.closing(web):
@@ -282,9 +278,10 @@ def send_and_fetch(server, mebibytes):
             "PUT", "/large", (piece for _ in range(mebibytes)),
             {"Content-Length": str(mebibytes << 20)},
         )
-        status = web.getresponse()
-        if (status.status, status.read())[0] != 201:
-            raise Wrong(f"{server}: PUT of {mebibytes} MiB was answered {status.status}")
+        answer = web.getresponse()
+        answer.read()
+        if answer.status != 201:
+            raise Wrong(f"{server}: PUT of {mebibytes} MiB was answered {answer.status}")
         web.request("GET", "/large")
         answer = web.getresponse()
         for _ in range(mebibytes):
@@ -300,9 +297,7 @@ class WholeFiles:
         self.server, self.stored = server, {}
 
     def send_until_killed(self):
-        import http.client
-
-        for number in range(40):
+            for number in range(40):
             data = random.Random(number).randbytes(2_000_000)
             web = http.client.HTTPConnection("127.0.0.1", self.server.ports[0], timeout=60)
             with contextlib.closing(web), contextlib.suppress(OSError, http.client.HTTPException):
