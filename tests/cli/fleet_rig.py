@@ -26,6 +26,15 @@ PATIENT = 2 * TIMEOUT  # seconds until a server has answered when a fault is ove
 NOTICED = 150
 
 
+def settled(count):
+    """What `count()` gives when it has not changed for a while."""
+    counts = [count()]
+    while counts.count(counts[-1]) < 20:
+        counts = [*counts[-19:], count()]
+        time.sleep(0.01)
+    return counts[-1]
+
+
 class Wrong(Exception):
     """Something that must never be was seen."""
 
@@ -60,14 +69,6 @@ class Server(Program):
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
-
-    def settled(self):
-        """Its descriptors when their number has not changed for a while."""
-        counts = [0]
-        while counts.count(counts[-1]) < 20:
-            counts = [*counts[-19:], self.descriptors()]
-            time.sleep(0.01)
-        return counts[-1]
 
 
 class Client:
@@ -287,7 +288,8 @@ class Fleet:
         """Every server answers, and has no more open than it needs."""
         self.each(Client.ask_in_the_end)
         self.each(Client.leave)
-        self.idle = {server: server.settled() for server in self.servers}
+        settled(lambda: sum(server.descriptors() for server in self.servers))
+        self.idle = {server: server.descriptors() for server in self.servers}
 
     @contextlib.contextmanager
     def at_work(self, *clients):

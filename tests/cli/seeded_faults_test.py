@@ -17,6 +17,7 @@ import tempfile
 
 import files_http_rig
 from chat_rig import Member
+from fleet_rig import settled
 from talk_rig import SLUICE, TIMEOUT, Ended, Program, TalkTest, call, engines, side_by_side, wait_until
 
 # These three draw every class.
@@ -159,7 +160,7 @@ class Servers(TalkTest):
             port = server.ports[0]
             ask(port, healthy=True)
             wait_until(lambda: not server.children(), "its children have ended")
-            before = server.descriptors()
+            before = settled(server.descriptors)
             server.endure(*[functools.partial(client, port)] * 4)
             ask(port, healthy=True)
             self.assert_well(server, before)
@@ -189,7 +190,7 @@ class Servers(TalkTest):
             port = server.ports[0]
             converse(port, [b"hello\n"], healthy=True)
             wait_until(lambda: not server.children(), "its children have ended")
-            before = server.descriptors()
+            before = settled(server.descriptors)
             server.endure(*(functools.partial(client, port, number) for number in range(3)))
             converse(port, [b"hello\n", b"again\n"], healthy=True)
             self.assert_well(server, before)
@@ -213,10 +214,10 @@ class Servers(TalkTest):
         words = ("chat", "serve", "--listen", "127.0.0.1:0", "--workers", "2", *variant)
         with FaultyServer(seed, folder, *words) as server:
             port = server.ports[0]
-            with Member(port) as first:
-                first.greeted()
-            server.read_line(), server.read_line()
-            before = server.descriptors()
+            with Member(port) as one, Member(port) as other:
+                # One on each shard, which has begun then.
+                one.greeted(), other.greeted()
+            before = settled(server.descriptors)
             with contextlib.ExitStack() as last:
 
                 def end():
@@ -313,7 +314,7 @@ class Servers(TalkTest):
                 self.assertEqual(client.receive_to_end(), b"")
             streamed.add(b"streamed")
             wait_until(lambda: not server.children(), "its children have ended")
-            before = server.descriptors()
+            before = settled(server.descriptors)
             server.endure(
                 functools.partial(write, web, "one"),
                 functools.partial(write, web, "two"),
@@ -406,7 +407,7 @@ class Clients(TalkTest):
             status, out, errors = program.end()
         self.assertIn(status, HONEST, errors)
         if status != 0:
-            self.assertNotEqual(errors, "")
+            self.assertNotEqual(out + errors, "", "it does not say why")
         return status, out
 
     @contextlib.contextmanager
@@ -425,8 +426,9 @@ class Clients(TalkTest):
         where = ("--listen", "127.0.0.1:0")
         with self.server("compute", "serve", *where) as (port,):
             words = ("compute", "ask", f"127.0.0.1:{port}", "10", "--requests", "5", *variant)
-            if self.check(seed, *words)[0] == 0:
-                pass
+            status, out = self.check(seed, *words)
+            if status == 0:
+                self.assertIn("function(10): 89\n5 answers", out)
         with self.server("talk", "serve", *where, "--echo", "--keep") as (port,):
             said = b"hello\nexit\n"
             status, out = self.check(seed, "talk", "join", port, *variant, said=said)

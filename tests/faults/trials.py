@@ -216,7 +216,7 @@ def no_ports_left():
                         [SLUICE, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True,
                         text=True, timeout=60, env=ENVIRONMENT,
                     )
-                    if done.returncode not in (1, 3) or "ip_local_port_range" not in done.stderr:
+                    if done.returncode not in (1, 3) or "assign requested address" not in done.stderr:
                         raise Wrong(f"{words} ended with {done.returncode}: {done.stderr!r}")
                     said.append(done.returncode)
                 if server.process.poll() is not None:
@@ -297,7 +297,7 @@ class WholeFiles:
         self.server, self.stored = server, {}
 
     def send_until_killed(self):
-            for number in range(40):
+        for number in range(40):
             data = random.Random(number).randbytes(2_000_000)
             web = http.client.HTTPConnection("127.0.0.1", self.server.ports[0], timeout=60)
             with contextlib.closing(web), contextlib.suppress(OSError, http.client.HTTPException):
