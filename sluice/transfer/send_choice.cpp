@@ -3,7 +3,6 @@
 
 #include <array>
 #include <chrono>
-#include <new>
 
 #include "sluice/base/relaxed.hpp"
 #include "sluice/os/kernel.hpp"
@@ -77,18 +76,8 @@ std::array<send_costs::row, send_candidates.size()> send_costs::rows() const noe
 }
 
 send_costs& send_costs_of(peer_kind kind) noexcept {
-    using both = std::array<send_costs, 2>;
-    static both& all = []() noexcept -> both& {
-        static both own;
-        try {
-            static const shared_object<both> shared;
-            return *shared;
-        } catch (const std::bad_alloc&) {
-            // Each forked child then measures for itself.
-            return own;
-        }
-    }();
-    return all[static_cast<std::size_t>(kind)];
+    static const shared_if_possible<std::array<send_costs, 2>> all;
+    return (*all)[static_cast<std::size_t>(kind)];
 }
 
 send_turn& send_turn_of_thread(peer_kind kind) noexcept {

@@ -164,11 +164,22 @@ int faulty_linux::stream_failure(int fd, bool may_wait, std::size_t& size,
     return 0;
 }
 
+int faulty_linux::pipe_failure(int fd, std::size_t& size, std::size_t least) noexcept {
+    // Without EAGAIN: a pipe that has bytes, or space for PIPE_BUF, never gives it.
+    if (blocks(fd)) return stream_failure(fd, true, size, least);
+    if (const std::size_t part = part_of(size, least); part < size) {
+        size = part;
+        report_again(fd);
+    }
+    return 0;
+}
+
 faulty_linux::kind faulty_linux::kind_of(int fd) noexcept {
     struct stat found{};
     if (linux_kernel::fstat(fd, found) != 0) return kind::other;
     if (S_ISREG(found.st_mode)) return kind::file;
-    return S_ISFIFO(found.st_mode) || S_ISSOCK(found.st_mode) ? kind::stream : kind::other;
+    if (S_ISFIFO(found.st_mode)) return kind::pipe;
+    return S_ISSOCK(found.st_mode) ? kind::socket : kind::other;
 }
 
 bool faulty_linux::blocks(int fd) noexcept {
@@ -283,7 +294,8 @@ ssize_t faulty_linux::read(int fd, mutable_bytes memory) noexcept {
             failed = disk_failure(false);
             size = part_of(size);
             break;
-        case kind::stream: failed = stream_failure(fd, blocks(fd), size); break;
+        case kind::pipe: failed = pipe_failure(fd, size); break;
+        case kind::socket: failed = stream_failure(fd, blocks(fd), size); break;
         case kind::other: break;
     }
     return failed != 0 ? failed : linux_kernel::read(fd, memory.first(size));
@@ -298,7 +310,8 @@ ssize_t faulty_linux::write(int fd, const_bytes data) noexcept {
             size = part_of(size);
             break;
         // Fewer bytes a pipe takes whole (pipe(7)).
-        case kind::stream: failed = stream_failure(fd, blocks(fd), size, PIPE_BUF); break;
+        case kind::pipe: failed = pipe_failure(fd, size, PIPE_BUF); break;
+        case kind::socket: failed = stream_failure(fd, blocks(fd), size); break;
         case kind::other: break;
     }
     return failed != 0 ? failed : linux_kernel::write(fd, data.first(size));

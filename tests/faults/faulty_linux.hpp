@@ -158,12 +158,14 @@ class faulty_linux final : public os::linux_kernel {
     /// Has the epoll set that watches `fd` look at it again, so that what a fault left there is
     /// reported by another edge, as if it had come later.
     void report_again(int fd) noexcept;
-    /// What a call of `size` bytes on a socket or a pipe, which may `wait` or not, fails with, or
+    /// What a call of `size` bytes on a socket, which may `wait` or not, fails with, or
     /// 0; else `size` becomes what is to be done of it.
     [[nodiscard]] int stream_failure(int fd, bool may_wait, std::size_t& size,
                                      std::size_t least = 1) noexcept;
+    /// The same of a pipe.
+    [[nodiscard]] int pipe_failure(int fd, std::size_t& size, std::size_t least = 1) noexcept;
     /// Others are eventfd(2) and its kin, which do all or nothing, and terminals.
-    enum class kind : std::uint8_t { file, stream, other };
+    enum class kind : std::uint8_t { file, pipe, socket, other };
     [[nodiscard]] kind kind_of(int fd) noexcept;
     [[nodiscard]] bool blocks(int fd) noexcept;
 
