@@ -164,7 +164,8 @@ def churn():
         grown = max(resident(server) - memory[server] for server in fleet.servers)
         if grown > 4096:
             raise Wrong(f"a server has grown by {grown} KiB")
-        return f"{fleet.end()}; {CYCLES} connections, {grown} KiB more at most"
+        fleet.end()
+        return f"{len(shares)} servers, {CYCLES} connections, {grown} KiB more at most"
 
 
 def churn_one(port, cycles, number):

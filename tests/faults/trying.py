@@ -67,4 +67,5 @@ def attempt(row):
             return worst, "; ".join(found)
     trials = [why for reference, (_, why) in zip(row.references, outcomes) if reference.startswith("script/")]
     tests = len(outcomes) - len(trials)
-    return "survived", "; ".join([*trials, f"{tests} tests"] if tests else trials)
+    by_tests = [f"{tests} test{'s' * (tests > 1)}"] if tests else []
+    return "survived", "; ".join([*trials, *by_tests])
