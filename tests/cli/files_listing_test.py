@@ -100,9 +100,12 @@ class Listings(HttpTest):
         self.fill()
         with contextlib.ExitStack() as kept:
             peers = {}
-            for flags in (("--engine", "epoll"), ("--engine", "uring"), ("--model", "thread")):
-                server = HttpServer(self.folder, "--body-time", "3s", *flags)
-                kept.enter_context(server)
+            servers = [
+                kept.enter_context(HttpServer(self.folder, "--body-time", "3s", *flags))
+                for flags in (("--engine", "epoll"), ("--engine", "uring"), ("--model", "thread"))
+            ]
+            # Not before all of them run: on a busy machine that takes seconds.
+            for server in servers:
                 peer = kept.enter_context(socket.socket())
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 peer.settimeout(TIMEOUT)
