@@ -66,17 +66,21 @@ class Shortage(HttpTest):
             with contextlib.ExitStack() as kept:
                 answers = []
                 for _ in range(20):
-                    peer = kept.enter_context(server.dial())
+                    # One that is turned away is reset, and may see that before it has connected.
                     with contextlib.suppress(OSError):
+                        peer = kept.enter_context(server.dial())
                         peer.sendall(get)
                         answers += statuses(peer.recv(4096))
                 self.assertIn(200, answers)
                 self.assertTrue(set(answers) <= {200, 503}, answers)
             # It learns of their end one by one.
             deadline = time.monotonic() + TIMEOUT
-            while (answer := server.get("/a"))[0] == 503:
+            body = None
+            while body != SMALL:
                 self.assertLess(time.monotonic(), deadline)
-            self.assertEqual(answer[2], SMALL)
+                with contextlib.suppress(ConnectionError):
+                    status, _, body = server.get("/a")
+                    self.assertIn(status, (200, 503))
 
     def test_no_descriptor_is_left_behind(self):
         with HttpServer(self.folder, "--engine", "epoll") as server:
