@@ -1,18 +1,17 @@
 // Heads of requests as read here and by the parser of Boost.Beast: the same request, and where only
 // one of them refuses it, for a reason that is listed.
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <expected>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
+#include "fuzz/head_refusals.hpp"
 #include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/http/request.hpp"
@@ -24,29 +23,6 @@ using namespace sluice::http;
 using sluice::check;
 namespace beast_http = boost::beast::http;
 using beast_parser = beast_http::request_parser<beast_http::empty_body>;
-
-/// A sentence of a refusal, and why this server refuses what Beast takes.
-struct stricter {
-    std::string_view why;
-    std::string_view reason;
-};
-constexpr std::array on_purpose{
-    stricter{"a line of the head begins with a blank", "obs-fold: RFC 9112, section 5.2"},
-    stricter{"a field that may be said once is said twice", "RFC 9110, section 5.3"},
-    stricter{"Host is one host and, behind a colon, a port, and nothing else",
-             "RFC 9112, section 3.2"},
-    stricter{"HTTP/1.1 has a Host field", "RFC 9112, section 3.2"},
-    stricter{"HTTP/1.0 has no Transfer-Encoding", "RFC 9112, section 6.1"},
-    stricter{"of transfer codings, only chunked is known here", "RFC 9112, section 6.1"},
-    stricter{"of transfer codings, chunked is the last and is said once", "RFC 9112, section 6.1"},
-    // Beast sees both only if the length comes first, or the coding is chunked.
-    stricter{"a length and chunks at once: which of them counts is not known",
-             "RFC 9112, section 6.3"},
-    stricter{"Content-Length is one number", "a list of equal lengths: RFC 9110, section 8.6"},
-    stricter{"Content-Length is more than any file can have, 2^63 - 1 bytes",
-             "RFC 9110, section 15.5.14"},
-    stricter{"only 100-continue can be expected here", "RFC 9110, section 10.1.1"},
-};
 
 /// Where Beast refuses what this server takes: empty lines before a request (RFC 9112, section 2.2)
 /// and later versions of HTTP/1 (RFC 9110, section 2.5) are taken away.
@@ -91,31 +67,9 @@ http_method method_of(beast_http::verb which) {
     }
 }
 
-/// Fields that this server reads, by their names in Beast's message.
-constexpr std::array names{
-    std::pair{http_field::accept, "accept"},
-    std::pair{http_field::connection, "connection"},
-    std::pair{http_field::content_digest, "content-digest"},
-    std::pair{http_field::content_encoding, "content-encoding"},
-    std::pair{http_field::content_length, "content-length"},
-    std::pair{http_field::content_range, "content-range"},
-    std::pair{http_field::content_type, "content-type"},
-    std::pair{http_field::expect, "expect"},
-    std::pair{http_field::host, "host"},
-    std::pair{http_field::if_match, "if-match"},
-    std::pair{http_field::if_modified_since, "if-modified-since"},
-    std::pair{http_field::if_none_match, "if-none-match"},
-    std::pair{http_field::if_range, "if-range"},
-    std::pair{http_field::if_unmodified_since, "if-unmodified-since"},
-    std::pair{http_field::range, "range"},
-    std::pair{http_field::repr_digest, "repr-digest"},
-    std::pair{http_field::transfer_encoding, "transfer-encoding"},
-    std::pair{http_field::want_repr_digest, "want-repr-digest"},
-};
-
 void check_fields(const http_request& ours, const beast_parser& theirs) {
     std::size_t known = 0;
-    for (const auto& [which, name] : names) {
+    for (const auto& [which, name] : sluice::fuzz::field_names) {
         std::vector<std::string_view> values;
         for (const auto& each : theirs.get()) {
             if (same_word(view_of(each.name_string()), name)) {
@@ -181,7 +135,6 @@ void sluice::fuzz::examine(std::string_view bytes) {
         check_same(ours, theirs.parser);
         return;
     }
-    const bool listed =
-        std::ranges::find(on_purpose, parsed.error().why, &stricter::why) != on_purpose.end();
-    check(!theirs.good || listed, "refused for a reason that is not listed");
+    check(!theirs.good || is_listed(parsed.error().why, head_refusals),
+          "refused for a reason that is not listed");
 }

@@ -1,12 +1,18 @@
-// Heads of HTTP under any bytes and any split: the same verdict, and views of the head alone.
+// Heads of HTTP under any bytes and any split: the same verdict, views of the head alone, and what
+// the plainest reader of the grammar finds.
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "fuzz/head_refusals.hpp"
 #include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/http/request.hpp"
+#include "sluice/http/text.hpp"
+#include "tests/http/plain_head.hpp"
 
 namespace {
 
@@ -47,6 +53,19 @@ void check_query(std::string_view query) {
     check(!value || value->find('&') == std::string_view::npos, "a value of two parameters");
 }
 
+/// The same target, and the same values of the fields that are read.
+void check_same(const http_request& request, const plain_head& plain) {
+    check(request.target == plain.target, "another target");
+    check(request.is_old == (plain.version == "1.0"), "another version");
+    std::vector<std::pair<http_field, std::string_view>> fields;
+    for (const auto& [name, value] : plain.fields) {
+        for (const auto& [which, known] : sluice::fuzz::field_names) {
+            if (same_word(name, known)) fields.emplace_back(which, value);
+        }
+    }
+    check(request.fields == fields, "other fields");
+}
+
 }  // namespace
 
 void sluice::fuzz::examine(std::string_view input) {
@@ -60,10 +79,16 @@ void sluice::fuzz::examine(std::string_view input) {
     const auto head = sent.bytes.substr(0, *whole.length);
     http_request request;
     const auto parsed = parse_request(head, request);
+    const auto plain = plain_parse_head(head);
     if (!parsed) {
-        check(parsed.error().status >= 400 && !parsed.error().why.empty(), "a refusal says why");
+        const auto why = parsed.error().why;
+        check(parsed.error().status >= 400 && !why.empty(), "a refusal says why");
+        check(!plain || is_listed(why, head_refusals) || is_listed(why, refusals_of_meaning),
+              "what the grammar allows is refused for a reason that is not listed");
         return;
     }
+    check(plain.has_value(), "what the grammar does not allow is taken");
+    check_same(request, *plain);
     check(!(request.chunked && request.length), "two ways to tell a body's end");
     check(within(request.target, head), "a target from elsewhere");
     for (const auto& [name, value] : request.fields) {
