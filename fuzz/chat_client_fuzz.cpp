@@ -13,7 +13,6 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
-#include "sluice/net/lingering_close.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace {
@@ -50,14 +49,20 @@ class user final : public chat::chat_ui {
     bool has_spoken_ = false;
 };
 
-coro::task<void> say(model::session& client, fuzz::pieces& says) {
+/// Says all, and closes once the client has ended its side: earlier, what it had to say might come
+/// too late or not.
+coro::task<void> say(model::session& client, const fuzz::stream& said) {
+    fuzz::pieces says{said, fuzz::most_pieces};
     for (auto piece = says.next(); !piece.empty(); piece = says.next()) {
         auto sent = co_await client.peer().send_all(piece);
         if (!sent) co_return;
         auto slept = co_await io::sleep_for(client.engine(), 200us);
         if (!slept) co_return;
     }
-    co_await net::lingering_close(client.peer(), client.drain_context());
+    for (;;) {
+        auto got = co_await client.recv();
+        if (!got || got->empty()) co_return;
+    }
 }
 
 struct outcome {
@@ -66,11 +71,11 @@ struct outcome {
     friend bool operator==(const outcome&, const outcome&) = default;
 };
 
-outcome attend(wire::framing mode, fuzz::pieces says) {
+outcome attend(wire::framing mode, const fuzz::stream& said) {
     outcome o;
     fuzz::play([&](worlds::stage& s) {
         sim::process& server = s.start("server", [&] {
-            fuzz::serve(s, {.serve = [&](auto& client) { return say(client, says); }});
+            fuzz::serve(s, {.serve = [&](auto& client) { return say(client, said); }});
         });
         // A client does not wait for a server that is not there yet.
         fuzz::connect().reset();
@@ -98,6 +103,5 @@ void sluice::fuzz::examine(std::string_view input) {
     const bool lines = !input.empty() && (static_cast<unsigned char>(input.front()) & 8U) != 0;
     const auto mode = lines ? wire::framing::line : wire::framing::automatic;
     static_cast<void>(same_for_any_split(
-        stream::of(input), [mode](pieces says) { return attend(mode, std::move(says)); },
-        most_pieces));
+        stream::of(input), [mode](const stream& said) { return attend(mode, said); }));
 }

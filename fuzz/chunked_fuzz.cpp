@@ -22,7 +22,8 @@ struct decoded {
     friend bool operator==(const decoded&, const decoded&) = default;
 };
 
-decoded decode(sluice::fuzz::pieces shown) {
+decoded decode(const sluice::fuzz::stream& sent) {
+    sluice::fuzz::pieces shown{sent};
     chunk_decoder decoder;
     decoded out;
     for (auto piece = shown.next(); !piece.empty(); piece = shown.next()) {

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "fuzz/door.hpp"
 #include "sluice/base/check.hpp"
@@ -24,14 +23,14 @@ std::unique_ptr<compute::handler> made_handler(unsigned which) {
     return compute::make_echo();
 }
 
-std::string answers(unsigned handler, wire::framing mode, fuzz::pieces questions) {
+std::string answers(unsigned handler, wire::framing mode, const fuzz::stream& questions) {
     return fuzz::ask(
         [&](worlds::stage& s) {
             compute::compute_service service{made_handler(handler),
                                              {.framing = mode, .max_line = max_line, .workers = 1}};
             fuzz::serve(s, {.serve = service.service()});
         },
-        std::move(questions));
+        questions);
 }
 
 }  // namespace
@@ -44,8 +43,7 @@ void sluice::fuzz::examine(std::string_view input) {
     const auto mode = (first & 32U) != 0 ? wire::framing::line : wire::framing::automatic;
     const auto said = stream::of(input);
     const auto heard = same_for_any_split(
-        said, [&](pieces questions) { return answers(handler, mode, std::move(questions)); },
-        most_pieces);
+        said, [&](const stream& questions) { return answers(handler, mode, questions); });
     const auto lines = [](std::string_view text) { return std::ranges::count(text, '\n'); };
     check(lines(heard) <= lines(said.bytes) + 1, "more answers than questions");
 }

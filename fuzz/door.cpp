@@ -38,7 +38,7 @@ worlds::plain_client connect() {
     }
 }
 
-std::string converse(worlds::stage& s, worlds::plain_client& client, pieces says) {
+std::string converse(worlds::stage& s, worlds::plain_client& client, const stream& says) {
     std::string heard;
     // A server need not read on while nobody reads what it says.
     os::thread reader;
@@ -50,7 +50,8 @@ std::string converse(worlds::stage& s, worlds::plain_client& client, pieces says
         }
     });
     worlds::stage::require(started.has_value(), "no thread");
-    for (auto piece = says.next(); !piece.empty(); piece = says.next()) {
+    pieces sent{says, most_pieces};
+    for (auto piece = sent.next(); !piece.empty(); piece = sent.next()) {
         if (!client.send(piece)) break;
         s.pass(200us);
     }
@@ -64,12 +65,12 @@ void serve(worlds::stage& s, worlds::door door) {
     worlds::serve(s, {}, [&] { return std::vector{door}; });
 }
 
-std::string ask(const std::function<void(worlds::stage&)>& server, pieces says) {
+std::string ask(const std::function<void(worlds::stage&)>& server, const stream& says) {
     std::string heard;
     play([&](worlds::stage& s) {
         sim::process& serving = s.start("server", [&] { server(s); });
         auto client = connect();
-        heard = converse(s, client, std::move(says));
+        heard = converse(s, client, says);
         worlds::stop_and_check(s, serving, {});
     });
     return heard;

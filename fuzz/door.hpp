@@ -22,15 +22,17 @@ void play(const std::function<void(worlds::stage&)>& direct);
 /// A connection to worlds::usual_port; waits until a server listens there.
 [[nodiscard]] worlds::plain_client connect();
 
-/// Sends the pieces one by one and ends its side. Returns all that the server has sent until it
-/// ended, too. A server that does not end fails.
-[[nodiscard]] std::string converse(worlds::stage& s, worlds::plain_client& client, pieces says);
+/// Sends the pieces of `says` one by one and ends its side. Returns all that the server has sent
+/// until it ended, too. A server that does not end fails.
+[[nodiscard]] std::string converse(worlds::stage& s, worlds::plain_client& client,
+                                   const stream& says);
 
 /// Serves `door` at worlds::usual_port until SIGTERM: the main function of a server process.
 void serve(worlds::stage& s, worlds::door door);
 
 /// What a client that says `says` hears from a server process that runs `server`. It stops after
 /// that, and leaves nothing open.
-[[nodiscard]] std::string ask(const std::function<void(worlds::stage&)>& server, pieces says);
+[[nodiscard]] std::string ask(const std::function<void(worlds::stage&)>& server,
+                              const stream& says);
 
 }  // namespace sluice::fuzz

@@ -28,7 +28,8 @@ struct verdict {
     friend bool operator==(const verdict&, const verdict&) = default;
 };
 
-verdict scan(sluice::fuzz::pieces shown) {
+verdict scan(const sluice::fuzz::stream& sent) {
+    sluice::fuzz::pieces shown{sent};
     http_head_scanner scanner{limits};
     std::string so_far;
     for (auto piece = shown.next(); !piece.empty(); piece = shown.next()) {

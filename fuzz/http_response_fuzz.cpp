@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
@@ -28,7 +27,8 @@ struct outcome {
     }
 };
 
-outcome read(sluice::fuzz::pieces arriving, bool no_body) {
+outcome read(const sluice::fuzz::stream& sent, bool no_body) {
+    sluice::fuzz::pieces arriving{sent};
     http_response_reader reader{no_body};
     outcome o;
     for (auto piece = arriving.next(); o.good && !piece.empty(); piece = arriving.next()) {
@@ -70,8 +70,8 @@ void check_framing(const http_response& head) {
 /// The fourth bit of the first byte: it answers a HEAD.
 void sluice::fuzz::examine(std::string_view input) {
     const bool no_body = !input.empty() && (static_cast<unsigned char>(input.front()) & 8U) != 0;
-    const auto whole = same_for_any_split(
-        stream::of(input), [no_body](pieces p) { return read(std::move(p), no_body); });
+    const auto whole = same_for_any_split(stream::of(input),
+                                          [no_body](const stream& s) { return read(s, no_body); });
     if (!whole.good) return;
     check_framing(whole.head);
     check(!no_body || whole.body.empty(), "a body where there is none");

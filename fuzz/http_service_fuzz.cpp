@@ -152,7 +152,8 @@ void sluice::fuzz::examine(std::string_view input) {
     const auto sent = stream::of(input);
     std::optional<std::string> first;
     for (const auto& engine : all.engines) {
-        const auto found = same_for_any_split(sent, [&engine](pieces says) {
+        const auto found = same_for_any_split(sent, [&engine](const stream& said) {
+            pieces says{said};
             all.files.tidy();
             std::string answers;
             io::run(*engine, converse(all, *engine, says, answers));

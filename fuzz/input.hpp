@@ -70,12 +70,11 @@ class pieces {
     std::unique_ptr<char[]> memory_;
 };
 
-/// What `read`, called with `pieces`, makes of the stream: the same for its bytes at once and split
-/// as the input says, with at most `most` pieces.
+/// What `read` makes of a stream: the same of its bytes at once and split as the input says.
 template <class Read>
-[[nodiscard]] auto same_for_any_split(const stream& s, Read read, std::size_t most = SIZE_MAX) {
-    const auto whole = read(pieces{{.bytes = s.bytes}});
-    check(read(pieces{s, most}) == whole, "a split of the same bytes changes what is read");
+[[nodiscard]] auto same_for_any_split(const stream& s, Read read) {
+    const auto whole = read(stream{.bytes = s.bytes});
+    check(read(s) == whole, "a split of the same bytes changes what is read");
     return whole;
 }
 

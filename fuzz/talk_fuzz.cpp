@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "fuzz/door.hpp"
 #include "sluice/base/check.hpp"
@@ -30,13 +29,10 @@ void sluice::fuzz::examine(std::string_view input) {
     const bool lines = !input.empty() && (static_cast<unsigned char>(input.front()) & 8U) != 0;
     const auto mode = lines ? wire::framing::line : wire::framing::automatic;
     const auto said = stream::of(input);
-    const auto heard = same_for_any_split(
-        said,
-        [mode](pieces says) {
-            const auto echo = [mode](model::session& client) { return echo_to(client, mode); };
-            return ask([&](worlds::stage& s) { serve(s, {.serve = echo}); }, std::move(says));
-        },
-        most_pieces);
+    const auto heard = same_for_any_split(said, [mode](const stream& says) {
+        const auto echo = [mode](model::session& client) { return echo_to(client, mode); };
+        return ask([&](worlds::stage& s) { serve(s, {.serve = echo}); }, says);
+    });
     check(heard.size() <= said.bytes.size() + std::string_view{"exit\n"}.size(),
           "more came back than was said");
 }
