@@ -26,8 +26,9 @@ namespace beast_http = boost::beast::http;
 /// Beast's parser, all bytes at once: of an empty chunked body in two pieces it aborts.
 struct read_by_beast {
     beast_http::response_parser<beast_http::string_body> parser;
-    bool good = false;    ///< the answer has come to its end, or the stream's end is its end
-    bool extras = false;  ///< a chunk has an extension, or trailers follow the last one
+    bool good = false;  ///< the answer has come to its end, or the stream's end is its end
+    boost::beast::error_code why;  ///< it is not good
+    bool extras = false;           ///< a chunk has an extension, or trailers follow the last one
 
     explicit read_by_beast(std::string_view bytes) {
         parser.header_limit(http_response_reader::head_limit);
