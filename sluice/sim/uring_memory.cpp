@@ -8,7 +8,7 @@
 namespace sluice::sim {
 namespace {
 
-constexpr std::size_t page = 4096;
+constexpr std::size_t memory_page = 4096;
 constexpr std::size_t completions_at = 64;
 
 }  // namespace
@@ -20,7 +20,8 @@ uring_memory::uring_memory(os::kernel& real, int fd, unsigned submissions,
       submissions_{submissions},
       completions_{completions},
       order_at_{completions_at + completions * sizeof(io_uring_cqe)},
-      entries_at_{(order_at_ + submissions * sizeof(unsigned) + page - 1) / page * page},
+      entries_at_{(order_at_ + submissions * sizeof(unsigned) + memory_page - 1) / memory_page *
+                  memory_page},
       size_{entries_at_ + submissions * sizeof(io_uring_sqe)} {
     static_assert(sizeof(queues) <= completions_at);
 }

@@ -24,6 +24,7 @@
 #include "sluice/net/address.hpp"
 #include "sluice/os/kernel.hpp"
 #include "sluice/os/signal_action.hpp"
+#include "tests/worlds/server.hpp"
 
 namespace sluice::worlds {
 namespace {
@@ -522,7 +523,7 @@ void files_client::get_by_the_program(const std::string& path) {
     doing_ = fmt::format("get {} by get_file()", path);
     const auto name = fmt::format("/client/get-{}-{}", number_, left_);
     auto into = files::partial_file::beside(name);
-    auto engine = io::make_engine(io::engine_kind::epoll);
+    auto engine = make_client_engine(scene_.s);
     if (!into || !engine) return;
     const auto since = ledger.now();
     const files::client_options options{

@@ -19,12 +19,16 @@
 namespace sluice::worlds {
 namespace {
 
-/// The engine of the shards: epoll where the kernel has no io_uring, as `--engine auto` does.
+/// True if the kernel has no io_uring: then epoll is used, as by `--engine auto`.
+bool is_refusal(error e) {
+    return e.is(ENOSYS) || e.is(EPERM);
+}
+
+/// The engine of the shards.
 io::engine_kind usable_engine(const server_shape& shape) {
     if (shape.engine != io::engine_kind::uring) return io::engine_kind::epoll;
     const auto tried = io::make_engine(io::engine_kind::uring);
-    const bool refused = !tried && (tried.error().is(ENOSYS) || tried.error().is(EPERM));
-    return refused ? io::engine_kind::epoll : io::engine_kind::uring;
+    return !tried && is_refusal(tried.error()) ? io::engine_kind::epoll : io::engine_kind::uring;
 }
 
 /// True if a server under `m` waits by `engine`. The sessions of the pool model share an epoll.
@@ -67,6 +71,15 @@ result<std::unique_ptr<model::server>> open(io::engine& engine, const server_sha
 io::engine_kind draw_engine(const stage& s) {
     if (s.how().engine && *s.how().engine != io::engine_kind::blocking) return *s.how().engine;
     return engine_chance(s).chance(0.5) ? io::engine_kind::uring : io::engine_kind::epoll;
+}
+
+result<std::unique_ptr<io::engine>> make_client_engine(const stage& s) {
+    auto chance = engine_chance(s);
+    static_cast<void>(chance.bits());
+    auto made =
+        io::make_engine(chance.chance(0.5) ? io::engine_kind::uring : io::engine_kind::epoll);
+    if (!made && is_refusal(made.error())) made = io::make_engine(io::engine_kind::epoll);
+    return made;
 }
 
 server_shape draw_shape(stage& s) {

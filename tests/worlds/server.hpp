@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct server_shape {
 
 /// epoll or uring, for shards, if the setting does not say which.
 [[nodiscard]] io::engine_kind draw_engine(const stage& s);
+
+/// For a client that is a program of ours: on io_uring in half of the seeds.
+[[nodiscard]] result<std::unique_ptr<io::engine>> make_client_engine(const stage& s);
 
 /// One of sync, thread, pool and event, with one to three workers. (A forked process has memory of
 /// its own, which no fiber has.) If the setting says which engine, a model that has it.
