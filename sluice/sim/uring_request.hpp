@@ -33,7 +33,7 @@ struct uring_request final : watcher {
     };
 
     uring_request(uring& ring, std::uint64_t its_number, const io_uring_sqe& what)
-        : home{ring}, number{its_number}, entry{what} {}
+        : home{ring}, number{its_number}, copy{std::make_unique<const io_uring_sqe>(what)} {}
     uring_request(const uring_request&) = delete;
     uring_request& operator=(const uring_request&) = delete;
     ~uring_request() { stop_waiting(); }
@@ -67,7 +67,9 @@ struct uring_request final : watcher {
 
     uring& home;
     std::uint64_t number;  ///< in the order of submission
-    io_uring_sqe entry;
+    // A copy on its own: its last member is an array without a size.
+    std::unique_ptr<const io_uring_sqe> copy;
+    const io_uring_sqe& entry = *copy;
     std::shared_ptr<description> on;      ///< its descriptor's
     std::shared_ptr<description> source;  ///< of a splice
     std::optional<endpoint> address;      ///< of a connect

@@ -77,7 +77,7 @@ void ring::point_into(const io_uring_params& parameters) noexcept {
 bool ring::register_descriptor() noexcept {
     io_uring_rsrc_update slot{};
     slot.offset = ~0U;  // any
-    slot.data = static_cast<std::uint64_t>(fd_.get());
+    slot.data = static_cast<__u64>(fd_.get());
     if (register_with(IORING_REGISTER_RING_FDS, &slot, 1) != 1) return false;
     entered_ = static_cast<int>(slot.offset);
     enter_flags_ = IORING_ENTER_REGISTERED_RING;
