@@ -13,6 +13,10 @@ namespace {
 constexpr virtual_time longest_notification = a_millisecond;
 constexpr virtual_time longest_late_notification = 3 * a_second;
 
+std::int64_t number_of(std::uint64_t request) noexcept {
+    return static_cast<std::int64_t>(request);
+}
+
 }  // namespace
 
 void uring_request::on_change(short events) noexcept {
@@ -44,7 +48,7 @@ int uring::get_events(bool awaited, virtual_time until) {
 void uring::start(const io_uring_sqe& entry) {
     const std::uint64_t number = ++last_number_;
     uring_request& r = requests_.try_emplace(number, *this, number, entry).first->second;
-    note("submitted", number, entry.opcode, entry.fd);
+    note("submitted", {number_of(number), entry.opcode, entry.fd}, 0);
     if (entry.opcode == IORING_OP_ASYNC_CANCEL) {
         finish(r, {.result = cancel(r)});
         return;
@@ -112,7 +116,7 @@ void uring::run_due() {
         const auto freed = notifications_.find(number);
         if (freed == notifications_.end()) continue;
         freed->second.lent.check("memory was changed before the notification of its send");
-        note("notified", number, 0, 0);
+        note("notified", {number_of(number)}, 0);
         done_.push_back({.request = number,
                          .user_data = freed->second.user_data,
                          .what = {.flags = IORING_CQE_F_NOTIF}});
@@ -121,7 +125,7 @@ void uring::run_due() {
 }
 
 void uring::complete(const uring_request& r, outcome o) {
-    note("completed", r.number, o.flags, o.result);
+    note("completed", {number_of(r.number), o.flags}, o.result);
     done_.push_back({.request = r.number, .user_data = r.entry.user_data, .what = o});
 }
 
@@ -225,10 +229,11 @@ void uring::hang_up() noexcept {
     while (!requests_.empty()) requests_.erase(requests_.begin());
 }
 
-void uring::note(const char* what, std::uint64_t request, std::int64_t about, int result) const {
+void uring::note(const char* what, std::initializer_list<std::int64_t> arguments,
+                 int result) const {
     kernel_.trace().add(
         {.time = kernel_.scheduler().now(), .process = owner_.owner->id(), .fiber = owner_.id},
-        what, {static_cast<std::int64_t>(request), about}, result);
+        what, arguments, result);
 }
 
 }  // namespace sluice::sim

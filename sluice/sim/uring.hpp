@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -79,7 +80,7 @@ class uring final : public description, public std::enable_shared_from_this<urin
     void post_completions(bool flushes);
     void shuffle_completions();
     [[nodiscard]] bool is_crowded() const noexcept;
-    void note(const char* what, std::uint64_t request, std::int64_t about, int result) const;
+    void note(const char* what, std::initializer_list<std::int64_t> arguments, int result) const;
     /// @}
 
     /// @name Cancels (uring_cancel.cpp)

@@ -313,7 +313,7 @@ TEST(simulated_ring, cancels_what_waits_and_nothing_else) {
 /// Seeds in which a recv that is cancelled just as bytes come has the result `wanted`.
 int cancels_with_result(double sim::fault_rates::* rate, int wanted) {
     int found = 0;
-    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         in_world(with(rate, 1, seed), [&](sim::world&) {
             const auto [ours, theirs] = connected(80);
             std::array<char, 8> memory{};
@@ -352,27 +352,30 @@ TEST(simulated_ring, may_have_small_queues) {
 }
 
 TEST(simulated_ring, may_refuse_entries_for_the_moment) {
-    in_world(with(&sim::fault_rates::ring_busy, 0.7), [](sim::world&) {
-        tested_ring ring{16, 32};
-        for (std::uint64_t i = 0; i < 16; ++i) {
-            ring.add(i, [](io_uring_sqe& e) { io_uring_prep_nop(&e); });
-        }
-        int refused = 0;
-        int in_part = 0;
-        for (std::size_t left = 16; left > 0;) {
-            const int taken = ring.submit();
-            if (taken < 0) {
-                EXPECT_TRUE(taken == -EINTR || taken == -EAGAIN || taken == -EBUSY);
-                ++refused;
-                continue;
+    int refused = 0;
+    int in_part = 0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        in_world(with(&sim::fault_rates::ring_busy, 0.5, seed), [&](sim::world&) {
+            constexpr std::size_t count = 16;
+            tested_ring ring{count, 2 * count};
+            for (std::uint64_t i = 0; i < count; ++i) {
+                ring.add(i, [](io_uring_sqe& e) { io_uring_prep_nop(&e); });
             }
-            left -= static_cast<std::size_t>(taken);
-            if (left > 0) ++in_part;
-        }
-        EXPECT_EQ(ring.wait_for(16).size(), 16U);
-        EXPECT_GT(refused, 0);
-        EXPECT_GT(in_part, 0);
-    });
+            for (std::size_t left = count; left > 0;) {
+                const int taken = ring.submit();
+                if (taken < 0) {
+                    EXPECT_TRUE(taken == -EINTR || taken == -EAGAIN || taken == -EBUSY);
+                    ++refused;
+                    continue;
+                }
+                left -= static_cast<std::size_t>(taken);
+                if (left > 0) ++in_part;
+            }
+            EXPECT_EQ(ring.wait_for(count).size(), count);
+        });
+    }
+    EXPECT_GT(refused, 0);
+    EXPECT_GT(in_part, 0);
 }
 
 TEST(simulated_ring, may_not_be_there) {

@@ -173,9 +173,10 @@ unique_fd try_multishot_accept(scratch_ring& ring, const unique_fd& listener,
         found.multishot_accept = true;
         found.cancel_fd = cancel_by_fd(ring, listener.get());
     }
-    // An op that never completed may still take the client, and a second accept would wait for
-    // ever.
+    // An op that never completed may still take the client.
     if (!accepted && done.result != -ETIME) {
+        // One that failed may have taken it, too, and a second accept would wait for ever.
+        os::sys().fcntl(listener.get(), F_SETFL, O_NONBLOCK);
         accepted.reset(os::sys().accept4(listener.get(), SOCK_CLOEXEC));
     }
     return accepted;
@@ -209,12 +210,18 @@ void try_buffer_ring(scratch_ring& ring, const unique_fd& reader, const unique_f
     if (ring.register_with(IORING_REGISTER_PBUF_RING, &registration, 1) != 0) return;
     found.provided_buffer_ring = true;
 
-    std::array<char, 16> buffer{};
+    // Linux 6.1 looks for the next buffer at once, and ends the operation if there is none.
+    constexpr unsigned size = 16;
+    std::array<std::array<char, size>, 2> memory_of_two{};
     auto* buffers = static_cast<io_uring_buf_ring*>(memory->data());
     io_uring_buf_ring_init(buffers);
-    io_uring_buf_ring_add(buffers, buffer.data(), buffer.size(), 0, io_uring_buf_ring_mask(2), 0);
-    io_uring_buf_ring_advance(buffers, 1);
-    try_multishot_recv(ring, reader, writer, buffer, found);
+    for (int i = 0; i < 2; ++i) {
+        auto& buffer = memory_of_two.at(static_cast<std::size_t>(i));
+        io_uring_buf_ring_add(buffers, buffer.data(), size, static_cast<unsigned short>(i),
+                              io_uring_buf_ring_mask(2), i);
+    }
+    io_uring_buf_ring_advance(buffers, 2);
+    try_multishot_recv(ring, reader, writer, memory_of_two.front(), found);
     ring.register_with(IORING_UNREGISTER_PBUF_RING, &registration, 1);
 }
 
