@@ -104,7 +104,7 @@ int simulated_kernel::io_uring_setup(unsigned entries, io_uring_params& paramete
         const int failed = choose_sizes(entries, parameters, submissions, completions);
         if (failed < 0) return failed;
         if ((flags & IORING_SETUP_CLAMP) != 0 && random_.chance(faults_.ring_small)) {
-            constexpr unsigned most_doublings = 4;
+            constexpr unsigned most_doublings = 3;
             submissions = std::min(submissions, 1U << random_.below(most_doublings + 1));
             completions = std::min(completions, submissions << random_.below(3));
         }

@@ -10,7 +10,7 @@
 namespace sluice::sim {
 namespace {
 
-constexpr virtual_time longest_notification = a_millisecond;
+constexpr virtual_time longest_notification = 10 * a_millisecond;
 constexpr virtual_time longest_late_notification = 3 * a_second;
 
 std::int64_t number_of(std::uint64_t request) noexcept {

@@ -289,6 +289,26 @@ TEST(simulated_engines, echo_on_uring_under_every_fault) {
     EXPECT_GT(attempts, clients * seeds * 6 / 5);
 }
 
+// A queue that is full while its entries are refused has no place for the watch on the wakeup.
+TEST(simulated_engines, hear_every_wakeup_although_a_ring_is_full) {
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+        sim::fault_rates faults;
+        faults.ring_small = 1;
+        faults.ring_busy = faults.ring_ended = 0.5;
+        in_world({.seed = seed, .faults = faults}, [](sim::world&) {
+            io::offload_pool pool{{.workers = 1}};
+            auto started =
+                io::shard::start({.kind = io::engine_kind::uring, .engine = {}, .cpu = 1},
+                                 [&](io::engine& own) { return serve(own, pool); });
+            ASSERT_TRUE(started);
+            os::sleep_for(1ms);
+            (*started)->stop();
+            (*started)->join();
+        });
+        ASSERT_FALSE(HasFailure());
+    }
+}
+
 TEST(simulated_engines, do_the_same_for_the_same_seed) {
     for (const auto kind : {io::engine_kind::epoll, io::engine_kind::uring}) {
         for (std::uint64_t seed = 1; seed <= 10; ++seed) {

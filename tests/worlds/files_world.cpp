@@ -32,9 +32,11 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 constexpr const char* directory = "/srv/store";
+// Most of what only io_uring has. (MSG_ZEROCOPY is not simulated.)
 constexpr std::array uring_strategies{
-    transfer::to_socket::automatic, transfer::to_socket::read_send, transfer::to_socket::splice,
-    transfer::to_socket::uring_splice, transfer::to_socket::uring_read_send_zc};
+    transfer::to_socket::uring_read_send_zc, transfer::to_socket::automatic,
+    transfer::to_socket::uring_read_send_zc, transfer::to_socket::uring_splice,
+    transfer::to_socket::uring_read_send_zc, transfer::to_socket::read_send};
 
 /// The machine of a server: its disk, its process, and what both go through.
 class files_machine {
@@ -53,7 +55,6 @@ class files_machine {
         const bool on_uring =
             shape_.model == model::kind::event && shape_.engine == io::engine_kind::uring;
         options_.receive = transfer::to_file_names[chance.below(on_uring ? 7 : 5)].second;
-        // The others are tried on the other engines; MSG_ZEROCOPY is not simulated.
         if (on_uring) options_.send = uring_strategies[s.how().seed % uring_strategies.size()];
         if (chance.chance(0.5)) {
             store_options_.quota =

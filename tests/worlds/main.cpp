@@ -122,8 +122,8 @@ bool find_bug(runner& runs, const world& w, const request& wanted) {
     return found.has_value();
 }
 
-/// Every planted bug is looked for in the world that its name begins with.
-bool find_all_bugs(runner& runs, request wanted) {
+/// Every planted bug is looked for in the world that its name begins with; one of io_uring on it.
+bool find_all_bugs(runner& runs, const request& wanted) {
     bool all = true;
     for (std::size_t i = 1; i < bug_names.size(); ++i) {
         const std::string_view name = bug_names[i];
@@ -133,8 +133,10 @@ bool find_all_bugs(runner& runs, request wanted) {
             all = false;
             continue;
         }
-        wanted.how.planted = static_cast<bug>(i);
-        all = find_bug(runs, *w, wanted) && all;
+        request one = wanted;
+        one.how.planted = static_cast<bug>(i);
+        if (name.contains("/uring_")) one.how.engine = io::engine_kind::uring;
+        all = find_bug(runs, *w, one) && all;
     }
     return all;
 }

@@ -216,7 +216,9 @@ void uring_engine::flush_waiting() noexcept {
 
 void uring_engine::wait(time_point until) noexcept {
     flush_waiting();
-    if (until == time_point::min() || !waiting_.empty() || unsent_cancels_ > 0) {
+    // The queue is full: what found no place in it is due in the next turn.
+    const bool is_behind = !wakeup_watched_ || unsent_cancels_ > 0 || !waiting_.empty();
+    if (until == time_point::min() || is_behind) {
         ring_.submit_and_get_events();
     } else if (until == never) {
         ring_.submit_and_wait(nullptr);
