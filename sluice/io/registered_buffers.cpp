@@ -88,6 +88,7 @@ void registered_pool::notification_came(int id) noexcept {
 
 void registered_pool::give_back(int id) noexcept {
     at(id).held = false;
+    sometimes(rare_path::uring_late_notification, !idle(id));
     notify_if_idle(id);
 }
 
@@ -120,7 +121,6 @@ bool idle_wait::begin(std::coroutine_handle<> h, coro::context& current) noexcep
     current.watch(*this);
     p.queue = &current.queue();
     p.idle = this;
-    sometimes(rare_path::uring_late_notification);
     return true;
 }
 

@@ -125,16 +125,14 @@ int simulated_kernel::io_uring_enter(int fd, unsigned submitted, unsigned awaite
         int error = 0;
         const auto ring = ring_of(fd, (flags & IORING_ENTER_REGISTERED_RING) != 0, error);
         if (ring == nullptr) return error;
+        const bool asks = (flags & IORING_ENTER_GETEVENTS) != 0;
         int taken = 0;
         if (submitted > 0) {
-            if (random_.chance(faults_.ring_busy)) {
-                constexpr std::array refusals{-EINTR, -EAGAIN, -EBUSY};
-                return refusals[random_.below(refusals.size())];
-            }
+            if (const int refusal = ring->refusal(asks); refusal < 0) return refusal;
             taken = ring->submit(submitted);
             if (static_cast<unsigned>(taken) < submitted) return taken;
         }
-        if ((flags & IORING_ENTER_GETEVENTS) == 0) return taken;
+        if (!asks) return taken;
         timespec timeout{};
         const bool has_timeout = argument != nullptr && argument->ts != 0;
         if (has_timeout) {

@@ -2,6 +2,7 @@
 #include "sluice/sim/uring.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "sluice/sim/fail.hpp"
@@ -21,6 +22,16 @@ std::int64_t number_of(std::uint64_t request) noexcept {
 
 void uring_request::on_change(short events) noexcept {
     if (now == state::waits && (events & waits_for) != 0) home.make_due(*this);
+}
+
+int uring::refusal(bool asks) {
+    if (asks) busy_ = false;
+    if (busy_) return -EBUSY;
+    random& chance = kernel_.chance();
+    if (!chance.chance(kernel_.faults().ring_busy)) return 0;
+    busy_ = !asks && chance.chance(0.5);
+    constexpr std::array refusals{-EINTR, -EAGAIN, -EBUSY};
+    return refusals[chance.below(refusals.size())];
 }
 
 int uring::submit(unsigned count) {

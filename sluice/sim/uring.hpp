@@ -37,6 +37,9 @@ class uring final : public description, public std::enable_shared_from_this<urin
 
     /// @name io_uring_enter(2), in a call of the thread that made it
     /// @{
+    /// Why no entry is taken now; 0. One that was refused for that is followed by others until the
+    /// program `asks` for completions.
+    [[nodiscard]] int refusal(bool asks);
     /// Starts `count` entries at most; how many there were.
     int submit(unsigned count);
     /// Posts the completions that are due. With `awaited`, waits until one is posted: 0, -EINTR, or
@@ -124,6 +127,7 @@ class uring final : public description, public std::enable_shared_from_this<urin
     std::map<std::uint64_t, uring_request> requests_;      // by number
     std::map<std::uint64_t, notification> notifications_;  // by the number of their requests
     std::uint64_t last_number_ = 0;
+    bool busy_ = false;               // takes no entries before it has posted completions
     std::vector<std::uint64_t> due_;  // requests, and notifications of those that are over
     std::vector<posting> done_;
     std::deque<posting> overflow_;  // found the queue full
