@@ -47,7 +47,9 @@ void process::exit(ending how) {
     }
     for (int fd = 0; fd < table_.end(); ++fd) {
         const auto d = table_.take(fd);
-        if (d != nullptr && how == ending::crashed) d->hang_up();
+        if (d == nullptr) continue;
+        // A thread that waited in a ring still refers to it.
+        if (how == ending::crashed || d->what() == description::kind::ring) d->hang_up();
     }
     // If it has returned, its first fiber ends by itself.
     if (how != ending::returned && running != nullptr && running->owner == this) s.kill(*running);

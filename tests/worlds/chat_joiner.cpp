@@ -9,9 +9,9 @@
 
 #include "sluice/chat/client/chat_client.hpp"
 #include "sluice/io/deadline.hpp"
-#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
+#include "tests/worlds/server.hpp"
 #include "tests/worlds/waiting.hpp"
 
 namespace sluice::worlds {
@@ -77,7 +77,7 @@ void chat_joiner::begin() {
 
 void chat_joiner::live() {
     for (; !scene_.leaving; wait_a_while()) {
-        auto engine = io::make_engine(io::engine_kind::epoll);
+        auto engine = make_client_engine(scene_.s);
         if (!engine) continue;
         me_ = &scene_.record.add('j');
         begin();

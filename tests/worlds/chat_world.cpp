@@ -254,6 +254,7 @@ void chat(stage& s) {
     auto& chance = s.chance();
     const chat::limits allowed = draw_limits(chance);
     const server_shape shape{.model = model::kind::event,
+                             .engine = draw_engine(s),
                              .workers = static_cast<unsigned>(chance.between(1, 3)),
                              .grace = std::chrono::milliseconds{chance.between(1000, 3000)}};
     std::unique_ptr<chat::chat_service> service;

@@ -24,6 +24,7 @@
 #include "sluice/net/address.hpp"
 #include "sluice/os/kernel.hpp"
 #include "sluice/os/signal_action.hpp"
+#include "tests/worlds/server.hpp"
 
 namespace sluice::worlds {
 namespace {
@@ -177,7 +178,7 @@ std::string files_client::pick_path() {
 std::size_t files_client::draw_size() {
     auto& chance = scene_.s.chance();
     if (chance.chance(0.05)) return 0;
-    const double largest = chance.chance(0.1) ? 1'500'000 : 20'000;
+    const double largest = chance.chance(scene_.large_files ? 0.5 : 0.1) ? 1'500'000 : 20'000;
     return static_cast<std::size_t>(chance.log_uniform(1, largest));
 }
 
@@ -522,7 +523,7 @@ void files_client::get_by_the_program(const std::string& path) {
     doing_ = fmt::format("get {} by get_file()", path);
     const auto name = fmt::format("/client/get-{}-{}", number_, left_);
     auto into = files::partial_file::beside(name);
-    auto engine = io::make_engine(io::engine_kind::epoll);
+    auto engine = make_client_engine(scene_.s);
     if (!into || !engine) return;
     const auto since = ledger.now();
     const files::client_options options{

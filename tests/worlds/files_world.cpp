@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -31,6 +32,11 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 constexpr const char* directory = "/srv/store";
+// Most of what only io_uring has. (MSG_ZEROCOPY is not simulated.)
+constexpr std::array uring_strategies{
+    transfer::to_socket::uring_read_send_zc, transfer::to_socket::automatic,
+    transfer::to_socket::uring_read_send_zc, transfer::to_socket::uring_splice,
+    transfer::to_socket::uring_read_send_zc, transfer::to_socket::read_send};
 
 /// The machine of a server: its disk, its process, and what both go through.
 class files_machine {
@@ -46,7 +52,11 @@ class files_machine {
         options_.idle_time = milliseconds{chance.between(500, 2000)};
         options_.body_time = milliseconds{chance.between(1000, 3000)};
         options_.min_rate = chance.chance(0.5) ? 0 : 16;
-        options_.receive = transfer::to_file_names[chance.below(5)].second;
+        const bool on_uring =
+            shape_.model == model::kind::event && shape_.engine == io::engine_kind::uring;
+        options_.receive = transfer::to_file_names[chance.below(on_uring ? 7 : 5)].second;
+        if (on_uring) options_.send = uring_strategies[s.how().seed % uring_strategies.size()];
+        scene_.large_files = options_.send == transfer::to_socket::uring_read_send_zc;
         if (chance.chance(0.5)) {
             store_options_.quota =
                 static_cast<std::uint64_t>(chance.log_uniform(20'000, 3'000'000));

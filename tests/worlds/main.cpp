@@ -122,8 +122,8 @@ bool find_bug(runner& runs, const world& w, const request& wanted) {
     return found.has_value();
 }
 
-/// Every planted bug is looked for in the world that its name begins with.
-bool find_all_bugs(runner& runs, request wanted) {
+/// Every planted bug is looked for in the world that its name begins with; one of io_uring on it.
+bool find_all_bugs(runner& runs, const request& wanted) {
     bool all = true;
     for (std::size_t i = 1; i < bug_names.size(); ++i) {
         const std::string_view name = bug_names[i];
@@ -133,8 +133,10 @@ bool find_all_bugs(runner& runs, request wanted) {
             all = false;
             continue;
         }
-        wanted.how.planted = static_cast<bug>(i);
-        all = find_bug(runs, *w, wanted) && all;
+        request one = wanted;
+        one.how.planted = static_cast<bug>(i);
+        if (name.contains("/uring_")) one.how.engine = io::engine_kind::uring;
+        all = find_bug(runs, *w, one) && all;
     }
     return all;
 }
@@ -158,6 +160,7 @@ int main_of(int argc, char** argv) {
     std::string of = "all";
     std::string faults;
     std::string planted;
+    std::string engine;
     unsigned jobs = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
     std::string names = "all";
     for (const world& each : all_worlds) names += fmt::format(", {}", each.name);
@@ -169,6 +172,9 @@ int main_of(int argc, char** argv) {
     app.add_option("--clients", wanted.how.most_clients, "At most so many clients")
         ->check(CLI::PositiveNumber);
     app.add_option("--faults", faults, "Only these classes of faults, with commas; or none");
+    app.add_option("--engine", engine,
+                   "Only servers on this engine: blocking, epoll or uring; a chat has no blocking "
+                   "one");
     app.add_option("--plant", planted, "Plants a bug, which should be found; all: each in turn");
     app.add_option("--jobs", jobs, "Runs at a time")->capture_default_str();
     app.add_flag("--trace", wanted.how.keep_trace, "Print every call that was made");
@@ -181,6 +187,7 @@ int main_of(int argc, char** argv) {
         return app.exit(e) == 0 ? 0 : wrong_usage;
     }
     if (!faults.empty()) wanted.how.faults = faults_of(faults);
+    if (!engine.empty()) wanted.how.engine = engine_of(engine);
     if (!planted.empty() && planted != "all") wanted.how.planted = bug_of(planted);
     for (const world& each : all_worlds) {
         if (of == "all" || of == each.name) wanted.of.push_back(&each);

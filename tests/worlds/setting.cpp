@@ -34,6 +34,7 @@ std::string setting::options() const {
         }
         text += fmt::format(" --faults {}", names.empty() ? "none" : names);
     }
+    if (engine) text += fmt::format(" --engine {}", io::to_text(*engine));
     if (planted != bug::none) {
         text += fmt::format(" --plant {}", bug_names[static_cast<std::size_t>(planted)]);
     }
@@ -54,6 +55,16 @@ std::uint32_t faults_of(std::string_view names) {
         names.remove_prefix(std::min(end + 1, names.size()));
     }
     return bits;
+}
+
+io::engine_kind engine_of(std::string_view name) {
+    constexpr std::array all{io::engine_kind::blocking, io::engine_kind::epoll,
+                             io::engine_kind::uring};
+    const auto* found = std::ranges::find(all, name, &io::to_text);
+    if (found == all.end()) {
+        throw std::invalid_argument{fmt::format("there is no engine '{}'", name)};
+    }
+    return *found;
 }
 
 bug bug_of(std::string_view name) {

@@ -4,10 +4,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "sluice/base/planted_bug.hpp"
+#include "sluice/io/engine.hpp"
 #include "sluice/sim/fault_rates.hpp"
 
 namespace sluice::worlds {
@@ -41,6 +43,14 @@ inline constexpr std::array fault_classes{
     fault_class{"short_splice", &sim::fault_rates::short_splice},
     fault_class{"wall_jump", &sim::fault_rates::wall_jump},
     fault_class{"process_stall", &sim::fault_rates::process_stall},
+    fault_class{"ring_small", &sim::fault_rates::ring_small},
+    fault_class{"ring_refused", &sim::fault_rates::ring_refused},
+    fault_class{"ring_busy", &sim::fault_rates::ring_busy},
+    fault_class{"ring_ended", &sim::fault_rates::ring_ended},
+    fault_class{"ring_late", &sim::fault_rates::ring_late},
+    fault_class{"ring_cancel", &sim::fault_rates::ring_cancel},
+    fault_class{"ring_again", &sim::fault_rates::ring_again},
+    fault_class{"ring_no_buffer", &sim::fault_rates::ring_no_buffer},
 };
 static_assert(fault_classes.size() <= 32);
 
@@ -50,6 +60,7 @@ struct setting {
     unsigned most_clients = 1000;  ///< a world has no more than this, however many it draws
     std::uint32_t faults = ~0U;    ///< a bit for each class that may happen
     bug planted = bug::none;
+    std::optional<io::engine_kind> engine{};  ///< of the server; none: drawn from the seed
     bool keep_trace = false;
 
     /// The rates that the seed draws, without those that are not in `faults`.
@@ -60,6 +71,8 @@ struct setting {
 
 /// The bits of the classes that `names` lists with commas; throws std::invalid_argument.
 [[nodiscard]] std::uint32_t faults_of(std::string_view names);
+/// The engine of that name; throws std::invalid_argument.
+[[nodiscard]] io::engine_kind engine_of(std::string_view name);
 /// The bug of that name; throws std::invalid_argument.
 [[nodiscard]] bug bug_of(std::string_view name);
 

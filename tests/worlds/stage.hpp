@@ -26,6 +26,8 @@ class stage {
     ~stage() = default;
 
     [[nodiscard]] sim::simulated_kernel& kernel() noexcept { return kernel_; }
+    /// What it is made from.
+    [[nodiscard]] const setting& how() const noexcept { return how_; }
     /// For the world's own choices; the kernel's do not move them.
     [[nodiscard]] sim::random& chance() noexcept { return chance_; }
     /// `low` to `high` clients, but at most as many as the setting allows.
