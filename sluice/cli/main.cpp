@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <csignal>
 #include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ int main(int count, char** words) {
     try {
         const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
         return static_cast<int>(check_output(run(arguments)));
+    } catch (const std::bad_alloc&) {
+        sluice::cli::show_on_stderr("sluice: cannot go on: there is no memory left\n");
+        return static_cast<int>(exit_status::failed);
     } catch (const std::exception& problem) {
         sluice::cli::show_on_stderr(std::string{"sluice: "} + problem.what() + '\n');
         return static_cast<int>(exit_status::failed);

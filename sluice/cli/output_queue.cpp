@@ -327,7 +327,7 @@ std::uint64_t output_queue::finish() noexcept {
     return unread;
 }
 
-output_queue& output() {
+output_queue& output() noexcept {
     static output_queue only{{STDOUT_FILENO, STDERR_FILENO}};
     return only;
 }

@@ -94,7 +94,7 @@ class output_queue {
     std::array<unique_fd, 2> own_;
     std::size_t most_;
     std::array<drop_notice, 2> notices_;
-    shared_object<shared_counts> shared_;
+    shared_if_possible<shared_counts> shared_;
     std::shared_ptr<state> state_;
     os::thread thread_;
     os::mutex starting_;
@@ -104,6 +104,6 @@ class output_queue {
 };
 
 /// The queue of this process.
-[[nodiscard]] output_queue& output();
+[[nodiscard]] output_queue& output() noexcept;
 
 }  // namespace sluice::cli

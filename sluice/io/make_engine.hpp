@@ -20,8 +20,8 @@ struct engine_choice {
 [[nodiscard]] const engine_choice& automatic_engine();
 
 /// Makes an engine for the calling thread. Errno of the kernel, such as EPERM for io_uring in many
-/// containers.
+/// containers; ENOMEM.
 [[nodiscard]] result<std::unique_ptr<engine>> make_engine(engine_kind kind,
-                                                          const engine_options& o = {});
+                                                          const engine_options& o = {}) noexcept;
 
 }  // namespace sluice::io

@@ -55,12 +55,16 @@ class server::acceptor {
             if (!ready) co_return failure(ready.error());
             std::array<epoll_event, 1> wakeup{};
             const auto ready_count = ready_set_->wait(wakeup, io::clock::now());
+            if (!ready_count && ready_count.error().is(EINTR)) continue;
             if (!ready_count) co_return failure(ready_count.error());
             if (*ready_count == 1) co_return std::size_t{wakeup[0].data.u64};
         }
     }
-    [[nodiscard]] net::listener& listener(std::size_t number) {
-        return *std::next(listeners_.begin(), static_cast<std::ptrdiff_t>(number));
+    /// A connection that came there. No descriptor if it is gone, and others wait elsewhere: after
+    /// a shortage, or because its client left the backlog.
+    [[nodiscard]] coro::task<result<unique_fd>> accept(std::size_t number) {
+        if (listeners_.size() == 1) return listener(number).accept();
+        return listener(number).accept_waiting();
     }
     /// Leaves connections at that endpoint in its backlog, or accepts them again.
     void set_paused(std::size_t number, bool paused) {
@@ -79,6 +83,9 @@ class server::acceptor {
     }
 
  private:
+    [[nodiscard]] net::listener& listener(std::size_t number) {
+        return *std::next(listeners_.begin(), static_cast<std::ptrdiff_t>(number));
+    }
     result<void> watch() {
         if (ready_set_) return {};
         auto made = io::epoll::create();
@@ -239,10 +246,11 @@ coro::task<result<server::arrival>> server::next_client() {
         readiness.set_context(drain_context_);
         const auto number = co_await readiness;
         if (!number) co_return failure(number.error());
-        auto accepting = acceptor_->listener(*number).accept();
+        auto accepting = acceptor_->accept(*number);
         accepting.set_context(drain_context_);
         auto socket = co_await accepting;
         if (!socket) co_return failure(socket.error());
+        if (!*socket) continue;
         auto permit = admit(*number, socket->get());
         if (!permit) continue;
         co_return arrival{.socket = std::move(*socket),

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <new>
 
 #include "sluice/base/result.hpp"
 #include "sluice/io/engine.hpp"
@@ -17,11 +16,7 @@ inline constexpr io::buffer_pool::options small_buffers{.count = 8, .at_first = 
 [[nodiscard]] inline result<std::unique_ptr<io::engine>> make_small_engine() noexcept {
     io::engine_options small;
     small.buffers = small_buffers;
-    try {
-        return io::make_engine(io::engine_kind::blocking, small);
-    } catch (const std::bad_alloc&) {
-        return failure_of(ENOMEM);
-    }
+    return io::make_engine(io::engine_kind::blocking, small);
 }
 
 }  // namespace sluice::model

@@ -87,7 +87,7 @@ listener::listener(io::engine& engine, unique_fd socket, io::accepting how)
           "the descriptor of a listener is beyond the table of the engine");
 }
 
-// A pause that lives in the frame of accept(), and that the end of the listener ends.
+// A pause that lives in the frame of recover(), and that the end of the listener ends.
 struct listener::shortage_pause : io::sleep_until {
     explicit shortage_pause(listener& l) noexcept
         : sleep_until{l.engine(), io::after(io::clock::now(), pause_length)}, owner{&l} {
@@ -116,21 +116,40 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
             ++counters_.accepted;
             co_return std::move(*accepted);
         }
-        switch (judge(accepted.error())) {
-            case accept_failure::passing: ++counters_.aborted; break;
-            case accept_failure::fatal: co_return failure(accepted.error());
-            case accept_failure::shortage: {
-                shed_one();
-                ++counters_.pauses;
-                if (on_shortage_) on_shortage_(accepted.error());
-                shortage_pause pause{*this};
-                auto slept = co_await pause;
-                // Cancelled: the listener may be gone.
-                if (!slept) co_return failure(slept.error());
-                break;
-            }
+        auto recovered = co_await recover(accepted.error());
+        // The listener may be gone.
+        if (!recovered) co_return failure(recovered.error());
+    }
+}
+
+coro::task<result<unique_fd>> listener::accept_waiting() noexcept {
+    // Otherwise the next connection would be waited for.
+    if (io::poll::look(fd(), io::interest::in) != 0) co_return unique_fd{};
+    auto accepted = co_await incoming_.next();
+    if (accepted) {
+        ++counters_.accepted;
+        co_return std::move(*accepted);
+    }
+    auto recovered = co_await recover(accepted.error());
+    if (!recovered) co_return failure(recovered.error());
+    co_return unique_fd{};
+}
+
+coro::task<result<void>> listener::recover(error why) noexcept {
+    switch (judge(why)) {
+        case accept_failure::passing: ++counters_.aborted; break;
+        case accept_failure::fatal: co_return failure(why);
+        case accept_failure::shortage: {
+            shed_one();
+            ++counters_.pauses;
+            if (on_shortage_) on_shortage_(why);
+            shortage_pause pause{*this};
+            auto slept = co_await pause;
+            if (!slept) co_return failure(slept.error());
+            break;
         }
     }
+    co_return result<void>{};
 }
 
 void listener::shed_one() noexcept {

@@ -52,6 +52,9 @@ class listener {
     /// the peer does not wait in vain, and pauses before it tries again: it never spins and never
     /// fails for that. fault::cancelled; any other errno is the listener's end.
     [[nodiscard]] coro::task<result<unique_fd>> accept() noexcept;
+    /// The first of the connections that wait, as accept() gives it; no descriptor if there is
+    /// none, or none any more after a shortage. For a caller that waits for other listeners, too.
+    [[nodiscard]] coro::task<result<unique_fd>> accept_waiting() noexcept;
 
     /// `co_await l.close()`: stops listening; the kernel resets connections in the backlog. A
     /// pending accept() gives fault::cancelled, before this returns unless it is in such a pause.
@@ -82,11 +85,13 @@ class listener {
     };
     void close_now() noexcept;
     void shed_one() noexcept;
+    /// After an accept that failed: pauses if there is a shortage. An error is accept()'s.
+    [[nodiscard]] coro::task<result<void>> recover(error why) noexcept;
 
     unique_fd socket_;
     unique_fd reserve_;  // a descriptor to release when there is no other
     io::accept_stream incoming_;
-    shortage_pause* pause_ = nullptr;  // of a waiting accept()
+    shortage_pause* pause_ = nullptr;  // of a waiting recover()
     counters counters_;
     std::function<void(error)> on_shortage_;
 };

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <new>
+#include <optional>
 #include <type_traits>
 
 #include "sluice/os/kernel.hpp"
@@ -37,6 +38,27 @@ class shared_object {
     }
 
     T* object_;
+};
+
+/// The same where there is memory to share, else a T of each process: for counts that a process can
+/// do without.
+template <class T>
+class shared_if_possible {
+ public:
+    shared_if_possible() noexcept {
+        try {
+            shared_.emplace();
+        } catch (const std::bad_alloc&) {
+            shared_.reset();
+        }
+    }
+
+    [[nodiscard]] T& operator*() const noexcept { return shared_ ? **shared_ : own_; }
+    [[nodiscard]] T* operator->() const noexcept { return &**this; }
+
+ private:
+    std::optional<shared_object<T>> shared_;
+    mutable T own_{};
 };
 
 }  // namespace sluice

@@ -76,7 +76,7 @@ std::array<send_costs::row, send_candidates.size()> send_costs::rows() const noe
 }
 
 send_costs& send_costs_of(peer_kind kind) noexcept {
-    static const shared_object<std::array<send_costs, 2>> all;
+    static const shared_if_possible<std::array<send_costs, 2>> all;
     return (*all)[static_cast<std::size_t>(kind)];
 }
 

@@ -53,7 +53,7 @@ class send_costs {
     std::atomic<std::uint32_t> best_ = 0;
 };
 
-/// Shared with the processes that are forked after the first call.
+/// Shared with the processes that are forked after the first call, if there is memory for that.
 [[nodiscard]] send_costs& send_costs_of(peer_kind kind) noexcept;
 
 /// The turns of a thread: all its transfers use the same strategy at a time, so that its CPU time

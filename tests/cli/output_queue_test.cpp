@@ -13,6 +13,7 @@
 #include <string>
 
 #include "sluice/os/pipe.hpp"
+#include "tests/support/no_memory.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -58,6 +59,16 @@ TEST(output_queue, writes_each_stream_in_order) {
     EXPECT_EQ(queue.finish(), 0U);
     EXPECT_EQ(read_some(s.out), "one\ntwo\n");
     EXPECT_EQ(read_some(s.err), "uno\n");
+}
+
+TEST(output_queue, without_memory_to_share_it_writes_all_the_same) {
+    const streams s{16 * page};
+    test::no_memory linux;
+    const os::kernel_in_place in_place{linux};
+    output_queue queue{s.ends()};
+    queue.add(stream::out, "one\n");
+    EXPECT_EQ(queue.finish(), 0U);
+    EXPECT_EQ(read_some(s.out), "one\n");
 }
 
 TEST(output_queue, keeps_the_order_of_both_where_they_are_one) {

@@ -111,16 +111,19 @@ def states_of(pid):
 
 
 class Program:
-    """A program that runs, and is killed if a test leaves it behind."""
+    """A program that runs, and is killed if a test leaves it behind. `variables` are added to its
+    environment."""
 
-    def __init__(self, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options):
+    def __init__(
+        self, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, variables=(), **options
+    ):
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | dict(variables),
             **options,
         )
         self.out = Stream(self.process.stdout) if stdout == subprocess.PIPE else None

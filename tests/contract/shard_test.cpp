@@ -14,6 +14,7 @@
 #include "sluice/io/remote.hpp"
 #include "sluice/net/connection.hpp"
 #include "tests/support/engine_test.hpp"
+#include "tests/support/no_memory.hpp"
 #include "tests/support/sockets.hpp"
 
 namespace sluice::test {
@@ -166,6 +167,15 @@ TEST_P(ring_shard_contract, says_why_it_could_not_start) {
         io::shard::start({.kind = kind(), .engine = impossible, .cpu = {}}, &wait_for_the_end);
     ASSERT_FALSE(made);
     EXPECT_TRUE(made.error().is(EINVAL)) << made.error().message();
+}
+
+TEST_P(shard_contract, without_memory_for_its_buffers_it_does_not_start) {
+    no_memory linux;
+    const os::kernel_in_place in_place{linux};
+    auto made =
+        io::shard::start({.kind = kind(), .engine = flavoured(), .cpu = {}}, &wait_for_the_end);
+    ASSERT_FALSE(made);
+    EXPECT_TRUE(made.error().is(ENOMEM)) << made.error().message();
 }
 
 // Two threads that call each other need engines that wait for both.

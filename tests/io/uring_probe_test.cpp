@@ -14,6 +14,8 @@
 #include <string_view>
 #include <thread>
 
+#include "tests/support/no_memory.hpp"
+
 namespace sluice::io {
 namespace {
 
@@ -88,6 +90,16 @@ TEST(uring_probe, a_lack_of_descriptors_is_not_taken_for_an_old_kernel) {
             EXPECT_TRUE(found.usable) << found.why_not << ", with " << spare << " descriptors";
         }
     }
+}
+
+TEST(uring_probe, a_lack_of_memory_is_not_taken_for_an_old_kernel) {
+    if (!probe_uring().usable) GTEST_SKIP() << "io_uring is off here for another reason";
+    test::no_memory linux;
+    const os::kernel_in_place in_place{linux};
+    const auto found = probe_uring();
+    ASSERT_TRUE(found.refusal) << found.why_not;
+    EXPECT_TRUE(found.refusal->is(ENOMEM)) << found.why_not;
+    EXPECT_THAT(found.why_not, Not(HasSubstr("lacks")));
 }
 
 TEST(uring_probe, finds_the_same_on_two_threads_at_once) {

@@ -1,8 +1,11 @@
 // Several endpoints under one model: a client of one is served by its service.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <future>
 #include <memory>
@@ -18,6 +21,7 @@
 #include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/os/linux_kernel.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
 
@@ -83,6 +87,49 @@ TEST_P(listeners, each_has_its_own_service) {
     clients.join();
     EXPECT_EQ(received, "abcabcabc");
     EXPECT_EQ((*made)->counted().accepted, 9U);
+}
+
+/// Linux that has no descriptor for the first connection.
+class one_shortage final : public os::linux_kernel {
+ public:
+    int accept4(int fd, int flags) noexcept override {
+        return had_.exchange(true) ? linux_kernel::accept4(fd, flags) : -EMFILE;
+    }
+
+ private:
+    std::atomic<bool> had_ = false;
+};
+
+TEST_P(listeners, a_shortage_at_one_leaves_the_others_open) {
+    one_shortage linux;
+    const os::kernel_in_place in_place{linux};
+    auto control = io::make_engine(io::engine_kind::blocking);
+    ASSERT_TRUE(control);
+    std::vector<endpoint> endpoints;
+    std::vector<net::address> places;
+    for (const char message : {'a', 'b'}) {
+        auto one = open_one(GetParam() == kind::event);
+        places.push_back(one.where);
+        endpoints.push_back({.listener = std::move(one.listener), .serve = saying(message)});
+    }
+    auto made = make(GetParam(), **control, std::move(endpoints),
+                     {.engine = io::engine_kind::epoll, .workers = 2});
+    ASSERT_TRUE(made);
+    stop_message stop{**made};
+    std::string received;
+    std::thread clients{[&] {
+        // This one is turned away, and no other comes to its endpoint.
+        received += test::read_to_end(test::connect_to(places[1].port()).get());
+        const auto peer = test::connect_to(places[0].port());
+        constexpr timeval long_enough{.tv_sec = 20, .tv_usec = 0};
+        ::setsockopt(peer.get(), SOL_SOCKET, SO_RCVTIMEO, &long_enough, sizeof long_enough);
+        received += test::read_to_end(peer.get());
+        (*control)->post(stop);
+    }};
+    EXPECT_TRUE((*made)->run());
+    clients.join();
+    // A shard asks before there is a client, and turns none away.
+    EXPECT_EQ(received, GetParam() == kind::event ? "ba" : "a");
 }
 
 /// Sends a byte and keeps the connection until the client goes.

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tests/support/no_memory.hpp"
+
 namespace sluice::transfer {
 namespace {
 
@@ -31,6 +33,12 @@ std::size_t chosen(const send_costs& costs) {
         if (rows.at(i).chosen) return i;
     }
     return ways;
+}
+
+TEST(send_choice, is_made_without_memory_to_share_too) {
+    test::no_memory linux;
+    const os::kernel_in_place in_place{linux};
+    EXPECT_LT(chosen(send_costs_of(peer_kind::network)), ways);
 }
 
 TEST(send_choice, each_way_is_measured_first) {

@@ -184,7 +184,12 @@ unique_fd try_multishot_accept(scratch_ring& ring, const unique_fd& listener,
 
 void try_multishot_recv(scratch_ring& ring, const unique_fd& reader, const unique_fd& writer,
                         const std::array<char, 16>& buffer, uring_support& found) {
-    if (os::sys().send(writer.get(), as_bytes("s"), MSG_NOSIGNAL) != 1) return;
+    ssize_t sent = -EINTR;
+    while (sent == -EINTR) sent = os::sys().send(writer.get(), as_bytes("s"), MSG_NOSIGNAL);
+    if (sent < 0) {
+        found.refusal = error::system(static_cast<int>(-sent));
+        return;
+    }
     io_uring_sqe* sqe = ring.next_entry();
     io_uring_prep_recv_multishot(sqe, reader.get(), nullptr, 0, 0);
     io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
@@ -202,7 +207,10 @@ void try_buffer_ring(scratch_ring& ring, const unique_fd& reader, const unique_f
                      uring_support& found) {
     constexpr std::size_t page = 4096;
     const auto memory = mapping::create(page);
-    if (!memory) return;
+    if (!memory) {
+        found.refusal = memory.error();
+        return;
+    }
     io_uring_buf_reg registration{};
     registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory->data());
     registration.ring_entries = 2;
