@@ -61,9 +61,10 @@ tcp_socket* network::listener_of(const endpoint& to) noexcept {
     return candidates[kernel_.chance().below(candidates.size())];
 }
 
-void network::heal() {
+void network::heal(const std::function<bool(const process&)>& stays) {
     for (const auto& weak : std::exchange(stuck_, {})) {
-        if (const auto s = weak.lock()) s->unstick();
+        const auto s = weak.lock();
+        if (s != nullptr) s->unstick(s->client() != nullptr && stays(*s->client()));
     }
 }
 
@@ -154,6 +155,7 @@ int tcp_socket::connect(const endpoint& to) {
     if (!bound_ || local_.is_any()) local_.host = peer_.host;
     local_.port = port;
     state_ = state::connecting;
+    if (const fiber* f = k.scheduler().current()) client_ = f->owner;
     k.scheduler().after(k.chance().between(0, longest_handshake), [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->send_syn(a_second);
     });

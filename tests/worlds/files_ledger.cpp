@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <span>
@@ -55,9 +56,13 @@ std::string describe(const file_ledger::content& found) {
 }  // namespace
 
 std::string file_text(std::uint64_t number, std::size_t size) {
+    constexpr std::string_view filler = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ;";
     std::string text;
-    text.reserve(size + 16);
-    while (text.size() < size) text += fmt::format("{}:{};", number, text.size());
+    text.reserve(size + 2 * filler.size());
+    while (text.size() < size) {
+        fmt::format_to(std::back_inserter(text), "{}:{};", number, text.size());
+        text += filler;
+    }
     text.resize(size);
     return text;
 }

@@ -47,13 +47,12 @@ server_shape draw_shape(stage& s) {
             .grace = std::chrono::milliseconds{s.chance().between(0, 2000)}};
 }
 
-void serve(stage& s, const server_shape& shape, const std::function<std::vector<door>()>& doors) {
-    const std::vector<door> all = doors();
+void serve(stage& s, const server_shape& shape, const std::vector<door>& doors) {
     bool stopped = false;
     while (!stopped) {
         auto engine = io::make_engine(io::engine_kind::blocking);
         if (engine) {
-            auto server = open(**engine, shape, all);
+            auto server = open(**engine, shape, doors);
             if (server) {
                 const io::signal_handler stop{**engine, SIGTERM, [&](unsigned) {
                                                   stopped = true;
