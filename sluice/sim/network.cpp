@@ -386,6 +386,7 @@ int tcp_socket::set_option(int level, int name, const void* value, socklen_t siz
         if (name == TCP_KEEPCNT) keep_probes_ = number;
         if (name == TCP_USER_TIMEOUT) user_timeout_ = number;
     }
+    if (stream_ != nullptr) stream_->change_silence_limit(end_);
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) v6_only_ = number != 0;
     return 0;
 }

@@ -261,6 +261,12 @@ void stream::lose_peer() {
     for (const std::size_t e : {0U, 1U}) time_out(e);
 }
 
+void stream::change_silence_limit(std::size_t e) {
+    if (!gone_) return;
+    times_out_[e] = false;
+    time_out(e);
+}
+
 void stream::time_out(std::size_t e) {
     if (ends_[e] == nullptr || times_out_[e]) return;
     const virtual_time sent = ways_[e].on_the_way() > 0 ? retransmissions_end : never;

@@ -59,6 +59,8 @@ class stream : public std::enable_shared_from_this<stream> {
     /// Sets the sizes of the buffers (SO_SNDBUF, SO_RCVBUF) in bytes; 0 leaves one.
     void set_buffers(std::size_t e, std::size_t sending, std::size_t receiving) noexcept;
 
+    /// The socket at end `e` has another silence_limit().
+    void change_silence_limit(std::size_t e);
     /// Both ends get ECONNRESET, now.
     void reset();
     /// Lets a direction that stands still go on; with `but_to_client` not that to end 0.

@@ -102,7 +102,7 @@ void chat_member::act() {
     auto& chance = scene_.s.chance();
     if (scene_.healed() || manner_.reads == reading::never) return say_some(1);
     const auto what = chance.below(100);
-    if (what < 60) return say_some(chance.between(1, 5));
+    if (what < 60) return say_some(chance.between(1, manner_.most_lines));
     if (what < 68) return move();
     if (what < 78) {
         const auto& names = alike[chance.below(alike.size())];

@@ -116,7 +116,8 @@ chat_member::manner crowd::draw_manner() {
                                   : reading::never,
             .ends = static_cast<chat_member::ending>(chance.below(5)),
             .restless = one_of(chance, {0.0, 0.01, 0.1}),
-            .crlf = chance.chance(0.3)};
+            .crlf = chance.chance(0.3),
+            .most_lines = one_of<std::int64_t>(chance, {5, 5, 5, 50})};
 }
 
 void crowd::come(std::size_t clients) {

@@ -139,7 +139,6 @@ void compute_workload::heal() {
     for (const sim::process* each : processes_) {
         if (!s_.is_in_core(*each)) ++scene_.broken;
     }
-    if (load_client_ != nullptr && !s_.is_in_core(*load_client_)) load_done_ = true;
     // A server that stood still at the healing goes on, and finds its timers due.
     if (s_.could_stand_still()) s_.pass(1s);
     scene_.healed = true;
@@ -148,7 +147,8 @@ void compute_workload::heal() {
 }
 
 std::string compute_workload::unfinished() const {
-    std::string names = load_done_ ? "" : "the load client ";
+    std::string names;
+    if (!load_done_ && s_.is_in_core(*load_client_)) names = "the load client ";
     for (const auto& each : steady_) {
         if (!each->done() && s_.is_in_core(*processes_[each->number()])) {
             names += fmt::format("client {} ", each->number());

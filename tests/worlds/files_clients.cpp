@@ -306,7 +306,7 @@ void files_client::put_conditionally(const std::string& path) {
     }
     request_manner how;
     auto since = ledger.now();
-    if (chance.chance(0.3)) {
+    if (!text.empty() && chance.chance(0.3)) {
         how.halfway = [&] {
             put_beside(path);
             // The condition must hold when all has arrived.
@@ -357,7 +357,8 @@ void files_client::put_parts(const std::string& path) {
     const auto text =
         ledger.new_text(ledger.own_size(static_cast<std::size_t>(chance.log_uniform(10, 300'000))));
     const auto number = ledger.begin(path, text);
-    const auto digest = chance.chance(0.3) ? repr_digest(text) : std::string{};
+    const bool tells_digest = chance.chance(0.3) || scene_.needs_digests;
+    const auto digest = tells_digest ? repr_digest(text) : std::string{};
     bool unsure = false;
     while (!send_part(path, number, text, digest, unsure)) {
         if (!chance.chance(0.1)) continue;

@@ -67,6 +67,8 @@ void serve(stage& s, const server_shape& shape, const std::vector<door>& doors) 
 
 void stop_and_check(stage& s, sim::process& server, const server_shape& shape) {
     constexpr std::chrono::seconds after_the_grace{2};
+    constexpr std::chrono::seconds to_start{10};
+    s.within(to_start, "the server serves", [&] { return !server.would_end_by(SIGTERM); });
     server.signal(SIGTERM);
     s.within(shape.grace + after_the_grace, "the server ends after SIGTERM",
              [&] { return server.over(); });

@@ -99,7 +99,7 @@ void talk(stage& s) {
     std::vector<sim::process*> processes;
     for (std::size_t i = 0, all = s.draw_clients(1, 4); i < all; ++i) {
         clients.push_back(std::make_unique<talker>(
-            talker{.number = i, .wanted = static_cast<unsigned>(s.chance().between(1, 4))}));
+            talker{.number = i, .wanted = static_cast<unsigned>(s.chance().log_uniform(1, 20))}));
         processes.push_back(&s.start(fmt::format("client {}", i),
                                      [&s, &who = *clients.back()] { be_client(s, who); }));
     }
