@@ -91,6 +91,12 @@ void file_ledger::give_up(const std::string& path, std::size_t number) {
     writes_[path][number].given_up = true;
 }
 
+bool file_ledger::replace_once(const std::string& path, const std::string& text) {
+    // Short texts of several writes are the same.
+    constexpr std::size_t unique_from = 10;
+    return text.size() < unique_from || replaced_.emplace(path, text).second;
+}
+
 void file_ledger::server_died() {
     for (auto& [path, all] : writes_) {
         for (auto& w : all) {
@@ -198,7 +204,9 @@ std::vector<std::string> file_ledger::visible_and_parts(std::string_view folder)
 std::string file_ledger::names_on_disk(std::string_view folder) const {
     std::string names;
     for_each_file(stage_.kernel().disk(), folder,
-                  [&](const std::string& path, const sim::inode&) { names += path + " "; });
+                  [&](const std::string& path, const sim::inode& file) {
+                      names += fmt::format("{} ({} bytes) ", path, file.data.size());
+                  });
     return names;
 }
 

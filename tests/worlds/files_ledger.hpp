@@ -29,7 +29,7 @@ class file_ledger {
 
     explicit file_ledger(stage& s) noexcept : stage_{s} {}
 
-    /// A text that no other write has.
+    /// A text that no other write has, from 10 bytes on.
     [[nodiscard]] std::string new_text(std::size_t size) { return file_text(++texts_, size); }
     /// The next size from `size` on that no other call has returned: without a digest, the size is
     /// what tells one upload in parts from another.
@@ -60,9 +60,7 @@ class file_ledger {
                        std::string_view who) const;
 
     /// A writer was told that it has replaced the very file with this text. False the second time.
-    bool replace_once(const std::string& path, const std::string& text) {
-        return replaced_.emplace(path, text).second;
-    }
+    bool replace_once(const std::string& path, const std::string& text);
 
     /// A stream to the raw listener: its number.
     std::size_t begin_stream(std::string text);
@@ -78,7 +76,7 @@ class file_ledger {
     [[nodiscard]] std::uint64_t bytes_on_disk(std::string_view folder) const;
     /// The paths of the visible files and of the parts there.
     [[nodiscard]] std::vector<std::string> visible_and_parts(std::string_view folder) const;
-    /// The names of all files there, hidden ones included.
+    /// The names and sizes of all files there, hidden ones included.
     [[nodiscard]] std::string names_on_disk(std::string_view folder) const;
 
  private:

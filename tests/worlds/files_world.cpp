@@ -117,8 +117,9 @@ class files_workload final : public workload {
         const auto bytes = ledger_.bytes_on_disk(directory);
         // A removal that was not acknowledged may be undone by a power loss.
         allowed_ = std::max(store_options_.quota, std::min(allowed_, bytes));
-        s_.require(bytes <= allowed_, fmt::format("{}: {} bytes are stored, of a quota of {}", when,
-                                                  bytes, store_options_.quota));
+        if (bytes <= allowed_) return;
+        s_.fail(fmt::format("{}: {} bytes are stored, of a quota of {}: {}", when, bytes,
+                            store_options_.quota, ledger_.names_on_disk(directory)));
     }
 
     /// Removes every file and part, and finds that nothing is left, on the disk and of the quota.

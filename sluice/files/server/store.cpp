@@ -65,11 +65,15 @@ void remove_leftovers(int top) {
     }
 }
 
-/// The bytes of all files in `folder` and below.
-std::uint64_t bytes_below(unique_fd folder) {
+/// The bytes of all files in `folder` and below, but for directories that may not be read.
+result<std::uint64_t> bytes_below(unique_fd folder) {
     std::uint64_t bytes = 0;
     os::directory_reader reader{std::move(folder)};
-    while (const dirent64* entry = reader.next().value_or(nullptr)) {
+    for (;;) {
+        const auto next = reader.next();
+        if (!next) return failure(next.error());
+        const dirent64* entry = *next;
+        if (entry == nullptr) return bytes;
         const std::string_view name{entry->d_name};
         if (name == "." || name == "..") continue;
         const auto found = look_at(reader.fd(), entry->d_name);
@@ -77,9 +81,12 @@ std::uint64_t bytes_below(unique_fd folder) {
         if (S_ISREG(found->st_mode)) bytes += size_of(*found);
         if (!S_ISDIR(found->st_mode)) continue;
         auto below = open_folder(reader.fd(), entry->d_name);
-        if (below) bytes += bytes_below(std::move(*below));
+        if (!below && (below.error().is(EACCES) || below.error().is(ENOENT))) continue;
+        if (!below) return failure(below.error());
+        const auto more = bytes_below(std::move(*below));
+        if (!more) return more;
+        bytes += *more;
     }
-    return bytes;
 }
 
 }  // namespace
@@ -129,7 +136,9 @@ result<store> store::open(const std::string& path, options o) {
             }
         }
     }
-    if (made.quota_->is_limited()) made.count_files();
+    if (made.quota_->is_limited()) {
+        if (auto counted = made.count_files(); !counted) return failure(counted.error());
+    }
     std::string real;
     if (sys.realpath(path.c_str(), real) < 0) real = path;
     made.parts_ = std::make_unique<parts>(std::move(real), std::move(*boot), *made.volumes_,
@@ -138,8 +147,13 @@ result<store> store::open(const std::string& path, options o) {
     return made;
 }
 
-void store::count_files() {
-    if (auto all = open_folder(directory(), ".")) quota_->add(bytes_below(std::move(*all)));
+result<void> store::count_files() {
+    auto all = open_folder(directory(), ".");
+    if (!all) return failure(all.error());
+    const auto bytes = bytes_below(std::move(*all));
+    if (!bytes) return failure(bytes.error());
+    quota_->add(*bytes);
+    return {};
 }
 
 result<store::place> store::place_for(std::string_view path) const {

@@ -110,7 +110,8 @@ class store {
         unique_fd folder;  ///< the deepest directory of the path that exists
     };
     store(std::unique_ptr<volumes> on, options o);
-    void count_files();
+    /// Fails where it cannot count all: a quota of which a part is not counted is none.
+    [[nodiscard]] result<void> count_files();
     /// The directory of `path`.
     [[nodiscard]] result<unique_fd> folder_of(std::string_view path) const;
     /// The same; missing ones are made, and the names of all are on the disk.
