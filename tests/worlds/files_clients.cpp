@@ -298,11 +298,13 @@ void files_client::put_conditionally(const std::string& path) {
     doing_ = fmt::format("put at {} on a condition", path);
     std::string condition = "If-None-Match: *\r\n";
     std::optional<std::string> known;
+    std::string tag;
     if (chance.chance(0.5)) {
         const auto there = speaker_.ask(fmt::format("GET /{} HTTP/1.1\r\n", path));
         if (!there || !there->is_whole || there->head.status != 200) return;
         known = there->body;
-        condition = fmt::format("If-Match: {}\r\n", there->head.field("ETag").value_or("?"));
+        tag = there->head.field("ETag").value_or("?");
+        condition = fmt::format("If-Match: {}\r\n", tag);
     }
     request_manner how;
     auto since = ledger.now();
@@ -331,7 +333,7 @@ void files_client::put_conditionally(const std::string& path) {
     scene_.s.require(ledger.may_find(path, known, since),
                      fmt::format("/{} was written on a condition that did not hold", path));
     if (known) {
-        scene_.s.require(ledger.replace_once(path, *known),
+        scene_.s.require(ledger.replace_once(path, tag),
                          fmt::format("/{}: two writers have replaced the same state", path));
     }
     ledger.acknowledge(path, number);

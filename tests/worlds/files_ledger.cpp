@@ -91,12 +91,6 @@ void file_ledger::give_up(const std::string& path, std::size_t number) {
     writes_[path][number].given_up = true;
 }
 
-bool file_ledger::replace_once(const std::string& path, const std::string& text) {
-    // Short texts of several writes are the same.
-    constexpr std::size_t unique_from = 10;
-    return text.size() < unique_from || replaced_.emplace(path, text).second;
-}
-
 void file_ledger::server_died() {
     for (auto& [path, all] : writes_) {
         for (auto& w : all) {

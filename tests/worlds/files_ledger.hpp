@@ -29,7 +29,7 @@ class file_ledger {
 
     explicit file_ledger(stage& s) noexcept : stage_{s} {}
 
-    /// A text that no other write has, from 10 bytes on.
+    /// A text that no other write has.
     [[nodiscard]] std::string new_text(std::size_t size) { return file_text(++texts_, size); }
     /// The next size from `size` on that no other call has returned: without a digest, the size is
     /// what tells one upload in parts from another.
@@ -59,8 +59,10 @@ class file_ledger {
     void require_found(const std::string& path, const content& found, sim::virtual_time since,
                        std::string_view who) const;
 
-    /// A writer was told that it has replaced the very file with this text. False the second time.
-    bool replace_once(const std::string& path, const std::string& text);
+    /// A writer was told that it has replaced the very file with this ETag. False the second time.
+    bool replace_once(const std::string& path, const std::string& tag) {
+        return replaced_.emplace(path, tag).second;
+    }
 
     /// A stream to the raw listener: its number.
     std::size_t begin_stream(std::string text);
