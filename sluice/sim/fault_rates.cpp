@@ -30,7 +30,7 @@ fault_rates fault_rates::draw(random& from) noexcept {
         .no_memory = one(0.1),
         .interrupted = one(0.3),
         .spurious = one(0.2),
-        .no_thread = one(0.1),
+        .no_thread = one(0.3),
         .short_splice = one(0.5),
         .wall_jump = one(0.01),
         .process_stall = one(0.0005),

@@ -52,8 +52,11 @@ class simulated_kernel final : public os::kernel {
     /// That of the machine: all processes share it.
     [[nodiscard]] sim::disk& disk() noexcept { return *disk_; }
     /// From now on no fault happens, and what stands still goes on; what is broken or gone stays
-    /// so.
-    void heal();
+    /// so. Processes of which `stays` is true stand still for good if they do now, and so does what
+    /// is on its way to them: their windows are closed.
+    void heal(const std::function<bool(const process&)>& stays = [](const process&) {
+        return false;
+    });
     /// The disk becomes what a power loss leaves of it. All processes have crashed before.
     void power_loss();
     /// Runs `hook` at the beginning of each call, in the fiber that makes it; none if it is empty.

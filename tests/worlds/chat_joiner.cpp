@@ -26,9 +26,10 @@ class chat_joiner::ui final : public chat::chat_ui {
 
     coro::task<result<std::optional<std::string>>> next_line() override {
         auto& scene = owner_.scene_;
-        const auto pause =
-            std::chrono::milliseconds{scene.healed() ? 200 : scene.s.chance().between(20, 600)};
         do {
+            const auto pause = scene.healed()
+                                   ? scene.pause_after_healing()
+                                   : std::chrono::milliseconds{scene.s.chance().between(20, 600)};
             const auto slept = co_await io::sleep_for(engine_, pause);
             if (!slept) co_return failure(slept.error());
             // Nothing is cut any more.

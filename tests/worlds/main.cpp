@@ -10,12 +10,14 @@
 #include <cstdlib>
 #include <exception>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "sluice/chat/server/names.hpp"
 #include "tests/worlds/runner.hpp"
 #include "tests/worlds/setting.hpp"
 #include "tests/worlds/worlds.hpp"
@@ -41,12 +43,12 @@ setting shorten(runner& runs, const world& w, setting how) {
         how = tried;
         break;
     }
-    const auto drawn = how.rates();
+    auto drawn = how.rates();
     for (std::size_t i = 0; i < fault_classes.size(); ++i) {
         setting tried = how;
-        tried.faults &= ~(1U << i);
+        tried.faults &= ~(std::uint64_t{1} << i);
         // One that the seed has not drawn is not missed.
-        if (drawn.*fault_classes[i].rate == 0 || still_fails(tried)) how = tried;
+        if (fault_classes[i].in(drawn) == 0 || still_fails(tried)) how = tried;
     }
     return how;
 }
@@ -141,10 +143,12 @@ bool find_all_bugs(runner& runs, const request& wanted) {
     return all;
 }
 
-/// True if every mark was reached.
-bool show_paths(const runner& runs) {
+/// True if every mark was reached of the services whose own worlds were run.
+bool show_paths(const runner& runs, const request& ran) {
     bool all = true;
     for (std::size_t i = 1; i < rare_path_names.size(); ++i) {
+        const auto service = rare_path_names[i].substr(0, rare_path_names[i].find('/'));
+        if (std::ranges::find(ran.of, service, &world::name) == ran.of.end()) continue;
         const auto times = runs.taken()[i].load();
         fmt::print("  {:<48} {}\n", rare_path_names[i],
                    times > 0 ? fmt::format("{} times", times) : "NEVER");
@@ -153,11 +157,31 @@ bool show_paths(const runner& runs) {
     return all;
 }
 
+/// A number, or "random": then it is drawn and printed.
+std::uint64_t first_seed(const std::string& text) {
+    if (text != "random") return std::stoull(text);
+    const std::uint64_t drawn = std::random_device{}();
+    fmt::print("the first seed is {}\n", drawn);
+    return drawn;
+}
+
+/// As many seeds as the environment asks of every world.
+void take_share(request& wanted) {
+    constexpr std::uint64_t for_people = 1000;
+    constexpr std::uint64_t enough_for_every_path = 10'000;
+    const char* asked = std::getenv("SLUICE_SEEDS");
+    const std::uint64_t all = asked == nullptr ? for_people : std::stoull(asked);
+    wanted.seeds = std::max<std::uint64_t>(1, all / all_worlds.size());
+    wanted.all_paths = all >= enough_for_every_path;
+}
+
 int main_of(int argc, char** argv) {
     CLI::App app{"Runs services, with clients and faults, on a simulated kernel with virtual time.",
                  "script/simulate"};
     request wanted;
     std::string of = "all";
+    std::string seed = "1";
+    bool share = false;
     std::string faults;
     std::string planted;
     std::string engine;
@@ -165,7 +189,7 @@ int main_of(int argc, char** argv) {
     std::string names = "all";
     for (const world& each : all_worlds) names += fmt::format(", {}", each.name);
     app.add_option("SERVICE", of, fmt::format("Which world: {}", names))->capture_default_str();
-    app.add_option("--seed", wanted.how.seed, "The first seed")->capture_default_str();
+    app.add_option("--seed", seed, "The first seed, or random")->capture_default_str();
     app.add_option("--seeds", wanted.seeds, "How many seeds from there on")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
@@ -180,12 +204,16 @@ int main_of(int argc, char** argv) {
     app.add_flag("--trace", wanted.how.keep_trace, "Print every call that was made");
     app.add_flag("--twice", wanted.twice, "See that each seed has the same trace twice");
     app.add_flag("--paths", wanted.all_paths, "Fail unless every marked path was taken");
+    app.add_flag("--share", share,
+                 "The world's share of SLUICE_SEEDS (1000) seeds, and from 10000 on --paths");
     constexpr int wrong_usage = 2;
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : wrong_usage;
     }
+    wanted.how.seed = first_seed(seed);
+    if (share) take_share(wanted);
     if (!faults.empty()) wanted.how.faults = faults_of(faults);
     if (!engine.empty()) wanted.how.engine = engine_of(engine);
     if (!planted.empty() && planted != "all") wanted.how.planted = bug_of(planted);
@@ -196,6 +224,8 @@ int main_of(int argc, char** argv) {
         fmt::print(stderr, "there is no world '{}'; there are: {}\n", of, names);
         return wrong_usage;
     }
+    // Else every child would.
+    chat::load_name_tables();
     runner runs{jobs};
     if (planted == "all") return find_all_bugs(runs, wanted) ? 0 : 1;
     bool good = true;
@@ -207,7 +237,7 @@ int main_of(int argc, char** argv) {
         }
         std::fflush(stdout);
     }
-    if (wanted.all_paths) good = show_paths(runs) && good;
+    if (wanted.all_paths) good = show_paths(runs, wanted) && good;
     return good ? 0 : 1;
 }
 

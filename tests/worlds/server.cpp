@@ -96,13 +96,12 @@ server_shape draw_shape(stage& s) {
             .grace = std::chrono::milliseconds{s.chance().between(0, 2000)}};
 }
 
-void serve(stage& s, const server_shape& shape, const std::function<std::vector<door>()>& doors) {
-    const std::vector<door> all = doors();
+void serve(stage& s, const server_shape& shape, const std::vector<door>& doors) {
     bool stopped = false;
     while (!stopped) {
         auto engine = io::make_engine(io::engine_kind::blocking);
         if (engine) {
-            auto server = open(**engine, shape, all);
+            auto server = open(**engine, shape, doors);
             if (server) {
                 const io::signal_handler stop{**engine, SIGTERM, [&](unsigned) {
                                                   stopped = true;
@@ -117,6 +116,8 @@ void serve(stage& s, const server_shape& shape, const std::function<std::vector<
 
 void stop_and_check(stage& s, sim::process& server, const server_shape& shape) {
     constexpr std::chrono::seconds after_the_grace{2};
+    constexpr std::chrono::seconds to_start{10};
+    s.within(to_start, "the server serves", [&] { return !server.would_end_by(SIGTERM); });
     server.signal(SIGTERM);
     s.within(shape.grace + after_the_grace, "the server ends after SIGTERM",
              [&] { return server.over(); });

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,8 +44,8 @@ struct door {
 };
 
 /// The main function of a server process: serves until SIGTERM, then drains. What cannot be opened
-/// or started for a fault is tried again, as systemd would. `doors` is called once, in the process.
-void serve(stage& s, const server_shape& shape, const std::function<std::vector<door>()>& doors);
+/// or started for a fault is tried again, as systemd would.
+void serve(stage& s, const server_shape& shape, const std::vector<door>& doors);
 
 /// The end of a world: the server is told to stop, has ended soon after its grace, and has closed
 /// every descriptor.

@@ -12,12 +12,14 @@
 
 namespace sluice::worlds {
 
-sim::fault_rates setting::rates() const {
-    // A generator of its own, so that a class that is taken away moves no other choice.
+drawn_rates setting::rates() const {
+    // Generators of their own, so that a class that is taken away moves no other choice.
     sim::random draws{seed ^ 0x6661'756c'7473U};
-    auto drawn = sim::fault_rates::draw(draws);
+    sim::random draws_of_disk{seed ^ 0x6469'736bU};
+    drawn_rates drawn{.kernel = sim::fault_rates::draw(draws),
+                      .disk = sim::disk_faults::draw(draws_of_disk)};
     for (std::size_t i = 0; i < fault_classes.size(); ++i) {
-        if ((faults >> i & 1U) == 0) drawn.*fault_classes[i].rate = 0;
+        if ((faults >> i & 1U) == 0) fault_classes[i].in(drawn) = 0;
     }
     return drawn;
 }
@@ -41,8 +43,8 @@ std::string setting::options() const {
     return text;
 }
 
-std::uint32_t faults_of(std::string_view names) {
-    std::uint32_t bits = 0;
+std::uint64_t faults_of(std::string_view names) {
+    std::uint64_t bits = 0;
     if (names == "none") return bits;
     while (!names.empty()) {
         const auto end = std::min(names.find(','), names.size());
@@ -51,7 +53,7 @@ std::uint32_t faults_of(std::string_view names) {
         if (found == fault_classes.end()) {
             throw std::invalid_argument{fmt::format("there is no fault '{}'", name)};
         }
-        bits |= 1U << std::distance(fault_classes.begin(), found);
+        bits |= std::uint64_t{1} << std::distance(fault_classes.begin(), found);
         names.remove_prefix(std::min(end + 1, names.size()));
     }
     return bits;
