@@ -33,6 +33,7 @@ void host_all(stage& s, const server_shape& shape,
 void serve_together(stage& s) {
     auto& chance = s.chance();
     const server_shape shape{.model = model::kind::event,
+                             .engine = draw_engine(s),
                              .workers = static_cast<unsigned>(chance.between(1, 3)),
                              .grace = std::chrono::milliseconds{chance.between(1000, 3000)}};
     constexpr std::uint16_t chat_port = 5000;
