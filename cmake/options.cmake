@@ -8,7 +8,7 @@ target_compile_options(sluice_options INTERFACE
 # named like another source's constant, and a frame of a coroutine with a type that only its source
 # knows.
 target_compile_options(sluice_options INTERFACE
-  $<$<AND:$<BOOL:${SLUICE_UNITY}>,$<COMPILE_LANGUAGE:CXX>>:-Wno-subobject-linkage>)
+  $<$<AND:$<BOOL:${SLUICE_UNITY}>,$<COMPILE_LANG_AND_ID:CXX,GNU>>:-Wno-subobject-linkage>)
 # g++ 12 sees these in sound code once it inlines: the first two in its own library (GCC bugs 105651
 # and 105562), the third where a local leaves an intrusive list in its destructor.
 target_compile_options(sluice_options INTERFACE

@@ -12,11 +12,7 @@ endif()
 # precompiled headers. What is hidden by that, a source that lacks an include, shows in lint, which
 # reads each alone. Who changes a source every minute has the shorter way without it:
 # cmake --preset dev -DSLUICE_UNITY=OFF
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  option(SLUICE_UNITY "Compile several sources at once, behind precompiled headers" ON)
-else()
-  set(SLUICE_UNITY OFF)
-endif()
+option(SLUICE_UNITY "Compile several sources at once, behind precompiled headers" ON)
 if(SLUICE_UNITY)
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)

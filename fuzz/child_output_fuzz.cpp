@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/compute/server/reply_parser.hpp"
 
@@ -22,21 +23,19 @@ struct outcome {
     std::vector<std::string> answers;
     std::uint64_t unasked = 0;
     bool too_long = false;
-    friend bool operator==(const outcome&, const outcome&) = default;
 };
 
 /// Each step is bytes up to a NUL. They are printed, in turn, before a question, while its text is
 /// read, and after its newline. The question's text is the step's first bytes.
-outcome run(const std::vector<std::string_view>& steps, std::size_t split) {
+outcome run(const std::vector<std::string_view>& steps, std::string_view lengths) {
     reply_parser p{max_line};
     outcome all;
     for (std::size_t i = 0; i < steps.size() && !all.too_long; ++i) {
         if (i % 3 == 1) p.begin(steps[i].substr(0, 4));
         if (i % 3 == 2) p.ask();
-        for (auto rest = steps[i]; !rest.empty();) {
-            const auto n = std::min(split, rest.size());
-            p.feed(rest.substr(0, n));
-            rest.remove_prefix(n);
+        sluice::fuzz::pieces printed{{.bytes = steps[i], .lengths = lengths}};
+        for (auto piece = printed.next(); !piece.empty(); piece = printed.next()) {
+            p.feed(piece);
             check(!p.answered() || i % 3 == 2, "an answer to nothing");
             if (p.too_long()) break;
         }
@@ -57,22 +56,19 @@ outcome run(const std::vector<std::string_view>& steps, std::size_t split) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    std::string_view rest{reinterpret_cast<const char*>(data), size};
+void sluice::fuzz::examine(std::string_view input) {
+    const auto printed = stream::of(input);
+    std::string_view rest = printed.bytes;
     std::vector<std::string_view> steps;
     while (!rest.empty()) {
         const auto end = std::min(rest.find('\0'), rest.size());
         steps.push_back(rest.substr(0, end));
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
-    const auto whole = run(steps, std::max<std::size_t>(size, 1));
-    for (const std::size_t split : {1UZ, 2UZ, 3UZ, 7UZ}) {
-        const auto cut = run(steps, split);
-        // Where a line is too long, what was fed before that depends on the split.
-        check(cut.answers == whole.answers && cut.too_long == whole.too_long,
-              "a split changes an answer");
-        check(whole.too_long || cut.unasked == whole.unasked, "a split changes what was unasked");
-    }
-    return 0;
+    const auto whole = run(steps, {});
+    const auto cut = run(steps, printed.lengths);
+    // Where a line is too long, what was fed before that depends on the split.
+    check(cut.answers == whole.answers && cut.too_long == whole.too_long,
+          "a split changes an answer");
+    check(whole.too_long || cut.unasked == whole.unasked, "a split changes what was unasked");
 }

@@ -1,10 +1,9 @@
 // Chunked bodies under any bytes and any split: the same body, and nothing that was not sent.
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/http/chunked.hpp"
 
@@ -15,30 +14,30 @@ using sluice::http::chunk_decoder;
 
 struct decoded {
     std::string body;
-    std::string trailer;
+    std::string repr_digest;
+    std::string content_digest;
     std::size_t taken = 0;
     bool ended = false;
     bool wrong = false;
     friend bool operator==(const decoded&, const decoded&) = default;
 };
 
-decoded decode(std::string_view bytes, std::string_view steps) {
+decoded decode(const sluice::fuzz::stream& sent) {
+    sluice::fuzz::pieces shown{sent};
     chunk_decoder decoder;
     decoded out;
-    for (std::size_t i = 0; out.taken < bytes.size(); ++i) {
-        const std::size_t step =
-            steps.empty() ? bytes.size()
-                          : 1 + (static_cast<std::uint8_t>(steps[i % steps.size()]) & 31U);
-        auto shown = bytes.substr(out.taken, step);
-        for (;;) {
-            const auto found = decoder.next(shown);
-            check(found.taken <= shown.size(), "more was taken than there was");
+    for (auto piece = shown.next(); !piece.empty(); piece = shown.next()) {
+        while (!piece.empty()) {
+            const auto found = decoder.next(piece);
+            check(found.taken <= piece.size(), "more was taken than there was");
             out.body += found.data;
             out.taken += found.taken;
-            shown.remove_prefix(found.taken);
+            piece.remove_prefix(found.taken);
             if (found.what == chunk_decoder::found::end) {
                 out.ended = true;
-                out.trailer = decoder.repr_digest();
+                out.repr_digest = decoder.repr_digest();
+                out.content_digest = decoder.content_digest();
+                check(decoder.given() == out.body.size(), "miscounted");
                 return out;
             }
             if (found.what == chunk_decoder::found::mistake) {
@@ -47,26 +46,19 @@ decoded decode(std::string_view bytes, std::string_view steps) {
                 out.taken = 0;
                 return out;
             }
-            if (found.what == chunk_decoder::found::nothing) break;
+            check(found.what != chunk_decoder::found::nothing || piece.empty(),
+                  "something was left that is neither more nor the end");
         }
-        check(shown.empty(), "something was left that is neither more nor the end");
     }
     return out;
 }
 
 }  // namespace
 
-/// The first byte says how many of those behind it are the steps; the rest is the body.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size == 0) return 0;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    std::string_view bytes{reinterpret_cast<const char*>(data), size};
-    const std::size_t count = std::min<std::size_t>(bytes.front() & 7, size - 1);
-    const auto steps = bytes.substr(1, count);
-    bytes.remove_prefix(1 + count);
-
-    const auto whole = decode(bytes, {});
-    check(decode(bytes, steps) == whole, "a split changes what a body is");
-    check(whole.body.size() + whole.trailer.size() <= bytes.size(), "more came out than went in");
-    return 0;
+void sluice::fuzz::examine(std::string_view input) {
+    const auto sent = stream::of(input);
+    const auto whole = same_for_any_split(sent, decode);
+    check(whole.body.size() + whole.repr_digest.size() + whole.content_digest.size() <=
+              sent.bytes.size(),
+          "more came out than went in");
 }

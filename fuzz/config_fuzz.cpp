@@ -1,12 +1,14 @@
-// A configuration of any bytes: each entry where it says, or a mistake with words.
+// A configuration of any bytes: each entry where it says, or a mistake with words; and a setting
+// that is written into it is found there.
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/cli/config.hpp"
+#include "sluice/cli/lab/config.hpp"
 
 namespace {
 
@@ -22,7 +24,31 @@ bool same(const config_entry& a, const config_entry& b) {
     return a.section == b.section && a.key == b.key && a.value == b.value && a.line == b.line;
 }
 
-void examine(std::string_view text) {
+/// A setting is written, and nothing else changes.
+void check_writing(std::string_view text, const std::vector<config_entry>& before) {
+    constexpr std::string_view command = "files serve";
+    constexpr std::string_view key = "send";
+    const auto written = sluice::cli::with_setting(text, command, key, "splice");
+    const auto after = parse_config(written);
+    check(after.has_value(), "a configuration with a setting is none");
+    std::size_t others = 0;
+    std::string_view last;
+    for (const auto& entry : *after) {
+        const bool is_it = entry.section == command && entry.key == key;
+        if (is_it) last = entry.value;
+        others += is_it ? 0 : 1;
+    }
+    check(last == "splice", "a setting that was written is not there");
+    const auto is_other = [&](const auto& e) { return e.section != command || e.key != key; };
+    check(others == static_cast<std::size_t>(std::ranges::count_if(before, is_other)),
+          "another setting is gone, or came");
+    check(sluice::cli::with_setting(written, command, key, "splice") == written,
+          "a setting that is there is written again");
+}
+
+}  // namespace
+
+void sluice::fuzz::examine(std::string_view text) {
     const auto once = parse_config(text);
     const auto again = parse_config(text);
     check(once.has_value() == again.has_value(), "one text is read in two ways");
@@ -48,12 +74,5 @@ void examine(std::string_view text) {
     const auto longer = std::string{whole} + "[\n";
     const auto spoilt = parse_config(longer);
     check(!spoilt && spoilt.error().line == lines_of(whole), "a mistake is found where it is");
-}
-
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what libFuzzer hands over
-    examine({reinterpret_cast<const char*>(data), size});
-    return 0;
+    check_writing(text, *once);
 }

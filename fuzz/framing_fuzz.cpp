@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/wire/framing.hpp"
 #include "tests/wire/plain_framing.hpp"
@@ -29,12 +30,7 @@ struct script {
 };
 
 script script_of(std::string_view input) {
-    const auto take = [&input]() -> std::uint8_t {
-        if (input.empty()) return 0;
-        const char byte = input.front();
-        input.remove_prefix(1);
-        return static_cast<std::uint8_t>(byte);
-    };
+    const auto take = [&input] { return sluice::fuzz::take_byte(input); };
     constexpr framing modes[] = {framing::automatic, framing::line, framing::raw};
     script out;
     constexpr sender senders[] = {sender::program, sender::client, sender::person};
@@ -131,7 +127,7 @@ transcript parse(const script& s, bool split) {
 }
 
 /// What `raw` must make of it: every piece that is not empty.
-transcript pieces(const script& s) {
+transcript chunks_of(const script& s) {
     transcript out;
     out.answers_terminated = false;
     const std::string_view bytes = s.sent.bytes;
@@ -165,17 +161,15 @@ void send_again(const std::vector<owned_message>& messages) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    const script s = script_of({reinterpret_cast<const char*>(data), size});
+void sluice::fuzz::examine(std::string_view input) {
+    const script s = script_of(input);
     const auto split = parse(s, true);
     if (s.mode == framing::raw) {
-        check(split == pieces(s), "raw is not what each chunk brought");
+        check(split == chunks_of(s), "raw is not what each chunk brought");
     } else {
         check(split == plain_parse(s.mode, s.limit, s.sent, s.from),
               "not what the plainest parser reads");
         check(split == parse(s, false), "the split changed the messages");
     }
     send_again(split.messages);
-    return 0;
 }

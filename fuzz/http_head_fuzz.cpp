@@ -1,13 +1,18 @@
-// Heads of HTTP under any bytes and any split: the same verdict, and views of the head alone.
-#include <algorithm>
+// Heads of HTTP under any bytes and any split: the same verdict, views of the head alone, and what
+// the plainest reader of the grammar finds.
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "fuzz/head_refusals.hpp"
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/http/request.hpp"
+#include "sluice/http/text.hpp"
+#include "tests/http/plain_head.hpp"
 
 namespace {
 
@@ -23,20 +28,17 @@ struct verdict {
     friend bool operator==(const verdict&, const verdict&) = default;
 };
 
-/// Shown in steps of which each is as long as the next byte of `steps` says.
-verdict scan(std::string_view bytes, std::string_view steps) {
+verdict scan(const sluice::fuzz::stream& sent) {
+    sluice::fuzz::pieces shown{sent};
     http_head_scanner scanner{limits};
-    std::size_t at = 0;
-    for (std::size_t i = 0;; ++i) {
-        const std::size_t step =
-            steps.empty() ? bytes.size()
-                          : 1 + (static_cast<std::uint8_t>(steps[i % steps.size()]) & 63U);
-        at = std::min(bytes.size(), at + step);
-        const auto found = scanner.scan(bytes.substr(0, at));
+    std::string so_far;
+    for (auto piece = shown.next(); !piece.empty(); piece = shown.next()) {
+        so_far += piece;
+        const auto found = scanner.scan(so_far);
         if (!found) return {.length = {}, .status = found.error().status};
         if (*found) return {.length = *found, .status = 0};
-        if (at == bytes.size()) return {};
     }
+    return {};
 }
 
 bool within(std::string_view part, std::string_view whole) {
@@ -44,30 +46,50 @@ bool within(std::string_view part, std::string_view whole) {
                             part.data() + part.size() <= whole.data() + whole.size());
 }
 
+void check_query(std::string_view query) {
+    const auto name = query.substr(0, query.find_first_of("=&"));
+    const auto value = query_value(query, name);
+    check(value.has_value() == query_has(query, name), "a parameter that is there, and is not");
+    check(!value || within(*value, query), "a value from elsewhere");
+    check(!value || value->find('&') == std::string_view::npos, "a value of two parameters");
+}
+
+/// The same target, and the same values of the fields that are read.
+void check_same(const http_request& request, const plain_head& plain) {
+    check(request.target == plain.target, "another target");
+    check(request.is_old == (plain.version == "1.0"), "another version");
+    std::vector<std::pair<http_field, std::string_view>> fields;
+    for (const auto& [name, value] : plain.fields) {
+        for (const auto& [which, known] : sluice::fuzz::field_names) {
+            if (same_word(name, known)) fields.emplace_back(which, value);
+        }
+    }
+    check(request.fields == fields, "other fields");
+}
+
 }  // namespace
 
-/// The first byte says how many of those behind it are the steps; the rest is what the peer sends.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size == 0) return 0;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    std::string_view bytes{reinterpret_cast<const char*>(data), size};
-    const std::size_t count = std::min<std::size_t>(bytes.front() & 7, size - 1);
-    const auto steps = bytes.substr(1, count);
-    bytes.remove_prefix(1 + count);
-
-    const auto whole = scan(bytes, {});
-    check(scan(bytes, steps) == whole, "a split changes what a head is");
-    check(whole.length || whole.status != 0 || bytes.size() < limits.head, "a head without an end");
-    if (!whole.length) return 0;
+void sluice::fuzz::examine(std::string_view input) {
+    const auto sent = stream::of(input);
+    const auto whole = same_for_any_split(sent, scan);
+    check(whole.length || whole.status != 0 || sent.bytes.size() < limits.head,
+          "a head without an end");
+    if (!whole.length) return;
     check(*whole.length <= limits.head, "a head beyond its limit");
 
-    const auto head = bytes.substr(0, *whole.length);
+    const auto head = sent.bytes.substr(0, *whole.length);
     http_request request;
     const auto parsed = parse_request(head, request);
+    const auto plain = plain_parse_head(head);
     if (!parsed) {
-        check(parsed.error().status >= 400 && !parsed.error().why.empty(), "a refusal says why");
-        return 0;
+        const auto why = parsed.error().why;
+        check(parsed.error().status >= 400 && !why.empty(), "a refusal says why");
+        check(!plain || is_listed(why, head_refusals) || is_listed(why, refusals_of_meaning),
+              "what the grammar allows is refused for a reason that is not listed");
+        return;
     }
+    check(plain.has_value(), "what the grammar does not allow is taken");
+    check_same(request, *plain);
     check(!(request.chunked && request.length), "two ways to tell a body's end");
     check(within(request.target, head), "a target from elsewhere");
     for (const auto& [name, value] : request.fields) {
@@ -76,6 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
               "a value of several lines");
     }
     const auto target = split_target(request.target);
-    check(!target || target->path == "*" || target->path.starts_with('/'), "a path begins with /");
-    return 0;
+    if (!target) return;
+    check(target->path == "*" || target->path.starts_with('/'), "a path begins with /");
+    check_query(target->query);
 }

@@ -1,9 +1,8 @@
 // Paths under any text: what is let through stays below the store, whatever it says.
-#include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/files/server/path.hpp"
 #include "sluice/http/content_disposition.hpp"
@@ -38,15 +37,12 @@ void check_path(std::string_view path) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    const std::string_view text{reinterpret_cast<const char*>(data), size};
+void sluice::fuzz::examine(std::string_view text) {
     check_path(text);
     check(percent_decode(percent_encode_path(text)) == text, "encoded and decoded, another text");
     check(percent_decode(percent_encode_name(text)) == text, "encoded and decoded, another name");
     const auto decoded = percent_decode(text);
-    if (!decoded) return 0;
+    if (!decoded) return;
     check(decoded->size() <= text.size(), "decoding makes it longer");
     check_path(*decoded);
-    return 0;
 }

@@ -1,10 +1,12 @@
 // Range, Content-Range and their like under any text: parts lie within the file and apart.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/http/accept.hpp"
 #include "sluice/http/authority.hpp"
@@ -40,12 +42,10 @@ void check_range(std::string_view text, std::uint64_t size) {
 }  // namespace
 
 /// The first byte chooses a size; the rest is the text of a field.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size == 0) return 0;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    const std::string_view text{reinterpret_cast<const char*>(data) + 1, size - 1};
+void sluice::fuzz::examine(std::string_view text) {
     constexpr std::uint64_t sizes[] = {0, 1, 10, 1000, 1ULL << 40U, ~0ULL >> 1U};
-    check_range(text, sizes[data[0] % std::size(sizes)]);
+    const std::size_t chosen = take_byte(text) % std::size(sizes);
+    check_range(text, sizes[chosen]);
 
     if (const auto range = parse_content_range(text)) {
         check(parse_content_range(format_content_range(*range)) == range, "another range");
@@ -64,10 +64,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(!lists_strongly(text, "\"tag\"") || lists_weakly(text, "\"tag\""),
           "strong, and not weak");
     static_cast<void>(wants_sha256(text));
+    check(!is_entity_tag(text) || lists_weakly(text, text.substr(text.find('"'))),
+          "a tag that is not its own");
     check(!is_authority(text) || text.find_first_of("@/\\?#, \r\n") == std::string_view::npos,
           "a host with something else in it");
     check(!is_media_type(text) || text.find_first_of("\r\n") == std::string_view::npos,
           "a type of several lines");
-    check(rank_of(text, "text/html").closeness <= 3, "closer than its name");
-    return 0;
+    constexpr std::array<std::string_view, 3> offers{"application/json", "text/html", "image/png"};
+    const auto best = best_of(text, offers);
+    for (std::size_t i = 0; i < offers.size(); ++i) {
+        const auto rank = rank_of(text, offers[i]);
+        check(rank.closeness <= 3, "closer than its name");
+        check(rank <= rank_of(text, offers[best]), "another offer is better than the best");
+    }
 }

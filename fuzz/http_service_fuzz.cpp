@@ -2,7 +2,6 @@
 // io_uring.
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstddef>
@@ -17,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/files/server/http_service.hpp"
@@ -98,15 +98,11 @@ struct house {
     }
 };
 
-/// Sends `bytes` in pieces, each as long as the next byte of `steps` says, then ends its side.
-coro::task<void> send(net::connection& peer, std::string_view bytes, std::string_view steps) {
-    for (std::size_t i = 0; !bytes.empty(); ++i) {
-        const std::size_t step =
-            steps.empty() ? bytes.size()
-                          : 1 + (static_cast<std::uint8_t>(steps[i % steps.size()]) & 127U);
-        const auto piece = bytes.substr(0, step);
-        if (auto sent = co_await peer.send_all(piece); !sent) break;
-        bytes.remove_prefix(piece.size());
+/// Sends all pieces, then ends its side.
+coro::task<void> send(net::connection& peer, fuzz::pieces& says) {
+    for (auto piece = says.next(); !piece.empty(); piece = says.next()) {
+        auto sent = co_await peer.send_all(piece);
+        if (!sent) break;
     }
     peer.shutdown_send();
 }
@@ -120,8 +116,7 @@ coro::task<void> receive(net::connection& peer, std::string& into) {
     }
 }
 
-coro::task<void> converse(house& all, io::engine& e, std::string_view bytes, std::string_view steps,
-                          std::string& answers) {
+coro::task<void> converse(house& all, io::engine& e, fuzz::pieces& says, std::string& answers) {
     std::array<int, 2> ends{};
     check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "no sockets");
     unique_fd served{ends[0]};
@@ -131,7 +126,7 @@ coro::task<void> converse(house& all, io::engine& e, std::string_view bytes, std
     check(talk.spawn(model::serve_connection(e, std::move(served), drain, all.serve, all.event_log))
               .has_value(),
           "no memory");
-    check(talk.spawn(send(peer, bytes, steps)).has_value(), "no memory");
+    check(talk.spawn(send(peer, says)).has_value(), "no memory");
     co_await receive(peer, answers);
     co_await peer.close();
     co_await talk.join();
@@ -152,27 +147,20 @@ std::string statuses(std::string_view answers) {
 
 }  // namespace
 
-/// The first byte says how many of those behind it are the steps; the rest is what a client sends.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void sluice::fuzz::examine(std::string_view input) {
     static house all;
-    if (size == 0) return 0;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    std::string_view bytes{reinterpret_cast<const char*>(data), size};
-    const std::size_t count = std::min<std::size_t>(bytes.front() & 7, size - 1);
-    const auto steps = bytes.substr(1, count);
-    bytes.remove_prefix(1 + count);
-
+    const auto sent = stream::of(input);
     std::optional<std::string> first;
     for (const auto& engine : all.engines) {
-        for (const auto pieces : {std::string_view{}, steps}) {
+        const auto found = same_for_any_split(sent, [&engine](const stream& said) {
+            pieces says{said};
             all.files.tidy();
             std::string answers;
-            io::run(*engine, converse(all, *engine, bytes, pieces, answers));
+            io::run(*engine, converse(all, *engine, says, answers));
             check(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is one of HTTP");
-            const auto found = statuses(answers);
-            check(first.value_or(found) == found, "a split changes what is answered");
-            first = found;
-        }
+            return statuses(answers);
+        });
+        check(first.value_or(found) == found, "another engine answers otherwise");
+        first = found;
     }
-    return 0;
 }

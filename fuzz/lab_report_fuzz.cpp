@@ -1,9 +1,8 @@
 // A report of any bytes: refused with words, or shown in every form without a number that is none.
-#include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/lab/compare.hpp"
 #include "sluice/lab/report/csv.hpp"
@@ -17,7 +16,9 @@ namespace {
 using sluice::check;
 namespace lab = sluice::lab;
 
-void examine(std::string_view text) {
+}  // namespace
+
+void sluice::fuzz::examine(std::string_view text) {
     const auto run = lab::read_json(text);
     if (!run) {
         check(!run.error().empty(), "a mistake without words");
@@ -34,12 +35,4 @@ void examine(std::string_view text) {
     check(!lab::as_csv(*run).empty(), "a table without a head");
     check(!lab::as_text(*run, {.columns = 60, .unicode = true}).empty(), "a report without words");
     check(lab::compare_runs(*run, *back).only_before.empty(), "a run differs from itself");
-}
-
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): what libFuzzer hands over
-    examine({reinterpret_cast<const char*>(data), size});
-    return 0;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/term/line_editor.hpp"
 #include "sluice/term/line_editor_view.hpp"
@@ -29,12 +30,7 @@ struct script {
 };
 
 script script_of(std::string_view input) {
-    const auto take = [&input]() -> std::uint8_t {
-        if (input.empty()) return 0;
-        const char byte = input.front();
-        input.remove_prefix(1);
-        return static_cast<std::uint8_t>(byte);
-    };
+    const auto take = [&input] { return sluice::fuzz::take_byte(input); };
     script out;
     out.columns = 4 + take() % 64U;
     out.rows = 2 + take() % 16U;
@@ -125,9 +121,8 @@ line_editor type_in_pieces(const script& s, std::vector<std::string>& lines) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    const script s = script_of({reinterpret_cast<const char*>(data), size});
+void sluice::fuzz::examine(std::string_view input) {
+    const script s = script_of(input);
     std::vector<std::string> lines;
     std::vector<std::string> lines_of_whole;
     const auto split = type_in_pieces(s, lines);
@@ -137,5 +132,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
               split.ended() == whole.ended() && split.searching() == whole.searching() &&
               split.wanted() == whole.wanted(),
           "the split changed the line");
-    return 0;
 }

@@ -1,18 +1,17 @@
 // Runs a fuzz target once over every file of the folders it is given.
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <string>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "fuzz/input.hpp"
 
 namespace {
 
-std::vector<std::uint8_t> contents(const std::filesystem::path& file) {
+// Not a string, whose memory may be larger than its text: a look beyond its end is to be seen.
+std::vector<char> contents(const std::filesystem::path& file) {
     std::ifstream in{file, std::ios::binary};
     return {std::istreambuf_iterator<char>{in}, std::istreambuf_iterator<char>{}};
 }
@@ -29,7 +28,7 @@ int main(int argc, char** argv) {
             std::printf("%s\n", entry.path().c_str());
             std::fflush(stdout);
             const auto input = contents(entry.path());
-            LLVMFuzzerTestOneInput(input.data(), input.size());
+            sluice::fuzz::examine({input.data(), input.size()});
             ++inputs;
         }
     }

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
+#include "sluice/wire/html.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace {
@@ -64,9 +66,7 @@ bool harmless(const std::vector<std::uint32_t>& points) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    const std::string_view text{reinterpret_cast<const char*>(data), size};
+void sluice::fuzz::examine(std::string_view text) {
     const auto points = decode(text);
     check(sluice::wire::is_valid_utf8(text) == points.has_value(), "the two decoders disagree");
     check(sluice::wire::is_printable(text) == (points && harmless(*points)),
@@ -81,6 +81,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string scratch;
     check(printable(text, scratch) == shown, "the two ways to escape disagree");
 
+    const auto escaped = escape_html(text);
+    check(decode(escaped).has_value(), "what is escaped is no text");
+    check(escaped.find_first_of("<>\"'") == std::string::npos, "text becomes markup");
+
     const auto replaced = replace_invalid_utf8(text);
     check(decode(replaced).has_value(), "replacing left what is not UTF-8");
     check(points.has_value() == (replaced == text), "replaced what is UTF-8, or not what is not");
@@ -92,5 +96,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check(replaced.starts_with(cut) && decode(cut), "cut within a character");
         check(truncate_utf8(text, max).size() <= max, "cut too little");
     }
-    return 0;
 }

@@ -19,6 +19,8 @@ enum class bug : std::uint8_t {
     chat_lost_wakeup,
     chat_missed_too_few,
     chat_own_lines_come_back,
+    chat_uring_overflow_dropped,
+    chat_uring_wakeup_not_watched,
     chat_whisper_to_another,
     compute_answer_of_another,
     compute_answer_twice,
@@ -27,6 +29,8 @@ enum class bug : std::uint8_t {
     compute_reset_on_refusal,
     compute_slot_lost,
     compute_timer_survives,
+    compute_uring_cancel_lost,
+    compute_uring_wrong_data,
     compute_wakeup_lost,
     files_acknowledged_before_sync,
     files_claim_lost,
@@ -35,9 +39,11 @@ enum class bug : std::uint8_t {
     files_half_body_kept,
     files_name_not_synced,
     files_quota_twice,
+    files_uring_buffer_reused,
     talk_closed_twice,
     talk_lost_wakeup,
     talk_short_send,
+    talk_uring_stream_not_repeated,
 };
 
 /// Their names on a command line, in the order of `bug`.
@@ -51,6 +57,8 @@ inline constexpr auto bug_names = std::to_array<std::string_view>({
     "chat/lost_wakeup",
     "chat/missed_too_few",
     "chat/own_lines_come_back",
+    "chat/uring_overflow_dropped",
+    "chat/uring_wakeup_not_watched",
     "chat/whisper_to_another",
     "compute/answer_of_another",
     "compute/answer_twice",
@@ -59,6 +67,8 @@ inline constexpr auto bug_names = std::to_array<std::string_view>({
     "compute/reset_on_refusal",
     "compute/slot_lost",
     "compute/timer_survives",
+    "compute/uring_cancel_lost",
+    "compute/uring_wrong_data",
     "compute/wakeup_lost",
     "files/acknowledged_before_sync",
     "files/claim_lost",
@@ -67,9 +77,11 @@ inline constexpr auto bug_names = std::to_array<std::string_view>({
     "files/half_body_kept",
     "files/name_not_synced",
     "files/quota_twice",
+    "files/uring_buffer_reused",
     "talk/closed_twice",
     "talk/lost_wakeup",
     "talk/short_send",
+    "talk/uring_stream_not_repeated",
 });
 
 namespace detail {

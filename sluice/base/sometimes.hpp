@@ -47,6 +47,15 @@ enum class rare_path : std::uint8_t {
     files_sync_failed,
     talk_broken_stream,
     talk_idle,
+    uring_again,
+    uring_cancel_unsent,
+    uring_ended_early,
+    uring_late_notification,
+    uring_no_buffer,
+    uring_overflow,
+    uring_queue_full,
+    uring_result_beat_cancel,
+    uring_wakeup_watched_again,
 };
 
 /// Their names in reports, in the order of `rare_path`.
@@ -87,6 +96,15 @@ inline constexpr auto rare_path_names = std::to_array<std::string_view>({
     "files/sync_failed",
     "talk/broken_stream",
     "talk/idle",
+    "uring/again",
+    "uring/cancel_unsent",
+    "uring/ended_early",
+    "uring/late_notification",
+    "uring/no_buffer",
+    "uring/overflow",
+    "uring/queue_full",
+    "uring/result_beat_cancel",
+    "uring/wakeup_watched_again",
 });
 
 /// How often each was taken; by all threads.

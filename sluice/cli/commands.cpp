@@ -96,27 +96,31 @@ void commands::on(CLI::App& command, action run) {
     entries_.push_back({&command, std::move(run)});
 }
 
-exit_status commands::run(std::vector<std::string> arguments) {
+std::expected<commands::action, exit_status> commands::choose(std::vector<std::string> arguments) {
     name_groups(root_);
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {
         root_.parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
         print(root_.help());
-        return exit_status::done;
+        return std::unexpected{exit_status::done};
     } catch (const CLI::CallForVersion& version) {
         print(std::string{version.what()} + '\n');
-        return exit_status::done;
+        return std::unexpected{exit_status::done};
     } catch (const CLI::ParseError& mistake) {
         auto& command = chosen(root_);
-        return complain(command, explain(root_, command, mistake));
+        return std::unexpected{complain(command, explain(root_, command, mistake))};
     }
     auto& command = chosen(root_);
     if (const auto filled = fill_in(root_, command); !filled) {
-        return complain(command, filled.error());
+        return std::unexpected{complain(command, filled.error())};
     }
-    const auto found = std::ranges::find(entries_, &command, &entry::command);
-    return found->run();
+    return std::ranges::find(entries_, &command, &entry::command)->run;
+}
+
+exit_status commands::run(std::vector<std::string> arguments) {
+    const auto found = choose(std::move(arguments));
+    return found ? (*found)() : found.error();
 }
 
 std::vector<CLI::App*> below(CLI::App& parent) {

@@ -1,6 +1,7 @@
 // The tree of commands: parses the command line, fills in options, runs the chosen command.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -34,8 +35,11 @@ class commands {
     /// Calls `run` if the user chose `command`, once all its options have their values.
     void on(CLI::App& command, action run);
 
-    /// Parses `arguments` (without the program's name) and runs the chosen command. Reports a
-    /// mistake in a line on stderr. May be called once.
+    /// Parses `arguments` (without the program's name) and fills in the options of the chosen
+    /// command. Its action; or, where there is nothing to run, the status: a mistake was reported
+    /// in a line on stderr, or what was asked for was printed. May be called once.
+    [[nodiscard]] std::expected<action, exit_status> choose(std::vector<std::string> arguments);
+    /// The same, and runs that action.
     [[nodiscard]] exit_status run(std::vector<std::string> arguments);
 
  private:

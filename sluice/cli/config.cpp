@@ -112,4 +112,11 @@ std::expected<std::vector<config_entry>, config_mistake> parse_config(std::strin
     return entries;
 }
 
+std::optional<std::string> section_opened_by(std::string_view line) {
+    line = trimmed(line);
+    auto name = line.starts_with('[') ? read_section(line) : std::unexpected{std::string{}};
+    if (!name) return std::nullopt;
+    return std::move(*name);
+}
+
 }  // namespace sluice::cli

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,5 +29,9 @@ struct config_mistake {
 /// are no escapes. A pure function.
 [[nodiscard]] std::expected<std::vector<config_entry>, config_mistake> parse_config(
     std::string_view text);
+
+/// The section that a line of a configuration opens, as in config_entry::section; none if it opens
+/// none.
+[[nodiscard]] std::optional<std::string> section_opened_by(std::string_view line);
 
 }  // namespace sluice::cli

@@ -17,14 +17,7 @@ using sluice::cli::exit_status;
 
 exit_status run(const std::vector<std::string>& arguments) {
     sluice::cli::commands all;
-    sluice::cli::add_talk(all);
-    sluice::cli::add_chat(all);
-    sluice::cli::add_compute(all);
-    sluice::cli::add_files(all);
-    sluice::cli::add_serve(all);
-    sluice::cli::add_doctor(all);
-    sluice::cli::add_lab(all);
-    sluice::cli::add_help(all);
+    sluice::cli::add_all(all);
     return all.run(arguments);
 }
 

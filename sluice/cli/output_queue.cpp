@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "sluice/os/clock.hpp"
 #include "sluice/os/kernel.hpp"
 #include "sluice/os/open_again.hpp"
+#include "sluice/os/wakeup.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -49,11 +49,6 @@ bool same_reader(int a, int b) noexcept {
 bool is_socket(int fd) noexcept {
     struct stat found{};
     return os::sys().fstat(fd, found) == 0 && S_ISSOCK(found.st_mode);
-}
-
-void notify(int wakeup_fd) noexcept {
-    const std::uint64_t one = 1;
-    static_cast<void>(os::sys().write(wakeup_fd, std::as_bytes(std::span{&one, 1})));
 }
 
 constexpr std::size_t index_of(stream where) noexcept {
@@ -100,7 +95,7 @@ struct output_queue::state {
     os::mutex mutex;
     os::condition changed;  // wakes flush() and finish()
     std::array<lane, 2> lanes;
-    unique_fd wakeup_fd;
+    os::wakeup wakeup;
     bool ending = false;
     bool ended = false;
 
@@ -180,8 +175,8 @@ bool output_queue::start() noexcept {
         // The next line tries again.
         return false;
     }
-    s->wakeup_fd.reset(os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (s->wakeup_fd && thread_.start([s] { run_thread(*s); })) state_ = std::move(s);
+    if (auto made = os::wakeup::create()) s->wakeup = std::move(*made);
+    if (s->wakeup && thread_.start([s] { run_thread(*s); })) state_ = std::move(s);
     started_ = state_ != nullptr;
     direct_ = !started_;
     return started_;
@@ -208,13 +203,13 @@ void output_queue::add(stream where, std::string_view text) noexcept {
             return;
         }
     }
-    if (wake) notify(s.wakeup_fd.get());
+    if (wake) s.wakeup.signal();
 }
 
 void output_queue::run_thread(state& s) noexcept {
     for (;;) {
         std::array<pollfd, 3> watched{
-            {{s.wakeup_fd.get(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLOUT, 0}}};
+            {{s.wakeup.fd(), POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLOUT, 0}}};
         {
             const std::lock_guard lock{s.mutex};
             for (std::size_t i = 0; i < s.lanes.size(); ++i) {
@@ -229,11 +224,7 @@ void output_queue::run_thread(state& s) noexcept {
             }
         }
         if (os::sys().ppoll(watched, nullptr) < 0) continue;
-        if (watched[0].revents != 0) {
-            std::uint64_t count = 0;
-            static_cast<void>(
-                os::sys().read(s.wakeup_fd.get(), std::as_writable_bytes(std::span{&count, 1})));
-        }
+        if (watched[0].revents != 0) s.wakeup.clear();
         for (std::size_t i = 0; i < s.lanes.size(); ++i) {
             if (watched[i + 1].revents != 0) s.write_some(s.lanes[i]);
         }
@@ -323,7 +314,7 @@ std::uint64_t output_queue::finish() noexcept {
         std::unique_lock lock{state_->mutex};
         unread = state_->lanes[out].unwritten_lines();
         state_->ending = true;
-        notify(state_->wakeup_fd.get());
+        state_->wakeup.signal();
         // Another thread may have added text since.
         ended =
             all && state_->changed.wait_for(lock, timeout_at_end, [this] { return state_->ended; });

@@ -16,6 +16,18 @@ void add_serve(commands& all);
 void add_lab(commands& all);
 void add_talk(commands& all);
 
+/// Adds them all, in the order of the help.
+inline void add_all(commands& all) {
+    add_talk(all);
+    add_chat(all);
+    add_compute(all);
+    add_files(all);
+    add_serve(all);
+    add_doctor(all);
+    add_lab(all);
+    add_help(all);
+}
+
 // Each adds a subcommand of the command in its name.
 
 void add_chat_join(commands& all, CLI::App& chat);

@@ -150,8 +150,7 @@ bool chunk_decoder::take_trailer_line() {
     }
     const auto colon = line_.find(':');
     const std::string_view line{line_};
-    if (colon == std::string::npos || colon == 0) return false;
-    if (line.substr(0, colon).find_first_of(" \t") != std::string_view::npos) return false;
+    if (colon == std::string::npos || !is_token(line.substr(0, colon))) return false;
     if (same_word(line.substr(0, colon), "repr-digest")) {
         repr_digest_ = trim_blanks(line.substr(colon + 1));
     } else if (same_word(line.substr(0, colon), "content-digest")) {

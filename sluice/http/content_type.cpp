@@ -31,9 +31,9 @@ constexpr std::array overrides{
 static_assert(std::ranges::is_sorted(overrides, {}, &known::extension));
 
 // Generated from /etc/mime.types (cmake/media_types.cmake).
-constexpr std::array debian_types{
+constexpr auto debian_types = std::to_array<known>({
 #include "media_types.inc"
-};
+});
 static_assert(std::ranges::is_sorted(debian_types, {}, &known::extension));
 
 template <std::size_t N>

@@ -1,6 +1,8 @@
 // Implements strong and weak comparison of entity tags.
 #include "sluice/http/entity_tag.hpp"
 
+#include <algorithm>
+
 #include "sluice/http/text.hpp"
 
 namespace sluice::http {
@@ -13,7 +15,8 @@ std::string_view without_lead(std::string_view tag) noexcept {
 }
 
 bool lists(std::string_view list, std::string_view tag, bool weakly) noexcept {
-    while (const auto element = next_element(list)) {
+    // A tag may hold a backslash, which is one character like any other (RFC 9110, section 8.8.3).
+    while (const auto element = next_element(list, false)) {
         if (*element == "*") return true;
         if ((weakly ? without_lead(*element) : *element) == tag) return true;
     }
@@ -32,7 +35,10 @@ bool lists_weakly(std::string_view list, std::string_view tag) noexcept {
 
 bool is_entity_tag(std::string_view text) noexcept {
     text = without_lead(text);
-    return text.size() >= 2 && text.front() == '"' && text.back() == '"';
+    if (text.size() < 2 || text.front() != '"' || text.back() != '"') return false;
+    return std::ranges::all_of(text.substr(1, text.size() - 2), [](char c) {
+        return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '\x7f';
+    });
 }
 
 }  // namespace sluice::http

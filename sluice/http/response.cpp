@@ -54,13 +54,21 @@ class http_response_reader::parser final : public beast_http::basic_parser<false
     void on_request_impl(beast_http::verb /*verb*/, boost::beast::string_view /*word*/,
                          boost::beast::string_view /*target*/, int /*version*/,
                          error_code& /*code*/) override {}
-    void on_response_impl(int status, boost::beast::string_view reason, int /*version*/,
+    void on_response_impl(int status, boost::beast::string_view reason, int version,
                           error_code& /*code*/) override {
         head.status = static_cast<unsigned>(status);
         head.reason = view_of(reason);
+        is_old_ = version < 11;
     }
-    void on_field_impl(beast_http::field /*known*/, boost::beast::string_view name,
-                       boost::beast::string_view value, error_code& /*code*/) override {
+    void on_field_impl(beast_http::field known, boost::beast::string_view name,
+                       boost::beast::string_view value, error_code& code) override {
+        // No other coding was asked for: its bytes are not those of the file. HTTP/1.0 has none
+        // (RFC 9112, section 6.1). Beast would read such a body by its length, or to the stream's
+        // end.
+        if (known == beast_http::field::transfer_encoding &&
+            (is_old_ || !same_word(view_of(value), "chunked"))) {
+            code = beast_http::error::bad_transfer_encoding;
+        }
         head.fields.emplace_back(view_of(name), view_of(value));
     }
     void on_header_impl(error_code& /*code*/) override {
@@ -81,6 +89,8 @@ class http_response_reader::parser final : public beast_http::basic_parser<false
         return 0;
     }
     void on_finish_impl(error_code& /*code*/) override { complete = true; }
+
+    bool is_old_ = false;  // HTTP/1.0
 };
 
 http_response_reader::http_response_reader(bool no_body)

@@ -23,6 +23,9 @@ enum class interest : std::uint8_t {
     none,  ///< none: it never reports EAGAIN
 };
 
+/// Bytes that one call moves at most (read(2), sendfile(2)); it fits an int.
+inline constexpr std::size_t max_per_call = 0x7fff'f000;
+
 /// A completion of an operation (io_uring_enter(2), "cqe->flags").
 struct completion {
     int result = 0;     ///< n or -errno

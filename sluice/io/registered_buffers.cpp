@@ -1,17 +1,20 @@
 // Implements registered_pool: free lists, the ring's buffer table, and pending notifications.
 #include "sluice/io/registered_buffers.hpp"
 
-#include <liburing.h>
+#include <sys/uio.h>
 
 #include <cerrno>
+#include <cstdint>
 
 #include "sluice/base/check.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/engines/ring.hpp"
 
 namespace sluice::io {
 
-registered_pool::registered_pool(io_uring& ring, options o, engine_counters& counters)
-    : ring_{ring}, options_{o}, counters_{counters}, entries_(o.most) {
+registered_pool::registered_pool(ring& of, options o, engine_counters& counters)
+    : ring_{of}, options_{o}, counters_{counters}, entries_(o.most) {
     // io_uring_register(2) takes tables of 16,384 at most, and buffers of a GiB.
     check(o.count <= o.most && o.most <= 16384, "registered buffers are 16,384 at most");
     check(o.size > 0 && o.size <= 1U << 30, "a registered buffer has a byte to a GiB");
@@ -43,7 +46,10 @@ result<registered_buffer> registered_pool::take() noexcept {
 
 void registered_pool::register_buffer(int id) noexcept {
     if (!table_made_) {
-        if (io_uring_register_buffers_sparse(&ring_, options_.count) < 0) {
+        io_uring_rsrc_register table{};
+        table.nr = options_.count;
+        table.flags = IORING_RSRC_REGISTER_SPARSE;
+        if (ring_.register_with(IORING_REGISTER_BUFFERS2, &table, sizeof table) < 0) {
             refused_ = true;
             return;
         }
@@ -51,9 +57,12 @@ void registered_pool::register_buffer(int id) noexcept {
     }
     entry& p = at(id);
     const iovec memory{.iov_base = p.memory.data(), .iov_len = p.memory.size()};
-    const __u64 tag = 0;
-    p.registered = io_uring_register_buffers_update_tag(&ring_, static_cast<unsigned>(id), &memory,
-                                                        &tag, 1) == 1;
+    io_uring_rsrc_update2 update{};
+    update.offset = static_cast<unsigned>(id);
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the kernel takes an address
+    update.data = reinterpret_cast<std::uintptr_t>(&memory);
+    update.nr = 1;
+    p.registered = ring_.register_with(IORING_REGISTER_BUFFERS_UPDATE, &update, sizeof update) == 1;
     // Usually RLIMIT_MEMLOCK, which the next registration would hit as well.
     refused_ = !p.registered;
 }
@@ -79,6 +88,7 @@ void registered_pool::notification_came(int id) noexcept {
 
 void registered_pool::give_back(int id) noexcept {
     at(id).held = false;
+    sometimes(rare_path::uring_late_notification, !idle(id));
     notify_if_idle(id);
 }
 

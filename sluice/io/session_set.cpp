@@ -2,7 +2,6 @@
 #include "sluice/io/session_set.hpp"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
 #include <algorithm>
@@ -38,21 +37,21 @@ session_set::entry::entry(session_set& owner)
 result<std::unique_ptr<session_set>> session_set::create() {
     auto events = epoll::create();
     if (!events) return failure(events.error());
-    unique_fd wakeup{os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!wakeup) return failure_of(-wakeup.get());
+    auto wakeup = os::wakeup::create();
+    if (!wakeup) return failure(wakeup.error());
     unique_fd timer{os::sys().timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
     if (!timer) return failure_of(-timer.get());
     if (auto added = events->add(timer.get(), EPOLLIN, timer_number); !added) {
         return failure(added.error());
     }
-    if (auto added = events->add(wakeup.get(), EPOLLIN, wakeup_number); !added) {
+    if (auto added = events->add(wakeup->fd(), EPOLLIN, wakeup_number); !added) {
         return failure(added.error());
     }
     return std::unique_ptr<session_set>{
-        new session_set{std::move(*events), std::move(wakeup), std::move(timer)}};
+        new session_set{std::move(*events), std::move(*wakeup), std::move(timer)}};
 }
 
-session_set::session_set(epoll events, unique_fd wakeup, unique_fd timer)
+session_set::session_set(epoll events, os::wakeup wakeup, unique_fd timer)
     : events_{std::move(events)}, wakeup_{std::move(wakeup)}, timer_fd_{std::move(timer)} {}
 
 result<void> session_set::add(entry& s, int socket) {
@@ -121,10 +120,7 @@ session_set::entry* session_set::claim_not_notified() noexcept {
         if (unpark(s)) return &s;
     }
     // Until it is read, it wakes every thread.
-    std::uint64_t count = 0;
-    if (!closed_)
-        static_cast<void>(
-            os::sys().read(wakeup_.get(), std::as_writable_bytes(std::span{&count, 1})));
+    if (!closed_) wakeup_.clear();
     return nullptr;
 }
 
@@ -194,8 +190,7 @@ void session_set::close_if_empty() noexcept {
 }
 
 void session_set::wake_threads() noexcept {
-    const std::uint64_t one = 1;
-    static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
+    wakeup_.signal();
 }
 
 }  // namespace sluice::io

@@ -15,6 +15,7 @@
 #include "sluice/io/timer.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/os/mutex.hpp"
+#include "sluice/os/wakeup.hpp"
 
 namespace sluice::io {
 
@@ -91,7 +92,7 @@ class session_set {
     [[nodiscard]] unsigned notice() const noexcept { return notice_; }
 
  private:
-    session_set(epoll events, unique_fd wakeup, unique_fd timer);
+    session_set(epoll events, os::wakeup wakeup, unique_fd timer);
 
     void wake(entry& s) noexcept;
     [[nodiscard]] entry* claim(std::uint64_t number) noexcept;
@@ -106,7 +107,7 @@ class session_set {
 
     slot_table slots_;
     epoll events_;
-    unique_fd wakeup_;
+    os::wakeup wakeup_;
     unique_fd timer_fd_;
     os::mutex mutex_;
     intrusive_heap<parked> deadlines_;   // parked sessions with a deadline

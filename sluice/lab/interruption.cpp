@@ -1,11 +1,7 @@
 // Implements lab::interruption: a signal handler that records the signal and writes an eventfd.
 #include "sluice/lab/interruption.hpp"
 
-#include <sys/eventfd.h>
-
 #include <atomic>
-#include <cstdint>
-#include <span>
 
 #include "sluice/base/check.hpp"
 #include "sluice/os/kernel.hpp"
@@ -16,7 +12,7 @@ namespace {
 
 constexpr std::array signals{SIGINT, SIGTERM, SIGHUP};
 std::atomic<int> first_signal = 0;
-std::atomic<int> wakeup_fd = -1;
+std::atomic<const os::wakeup*> waiting = nullptr;
 
 void on_signal(int number) {
     os::kernel& sys = os::sys();
@@ -27,16 +23,16 @@ void on_signal(int number) {
         sys.kill(sys.getpid(), number);
         return;
     }
-    const std::uint64_t one = 1;
-    static_cast<void>(sys.write(wakeup_fd.load(), std::as_bytes(std::span{&one, 1})));
+    waiting.load()->signal();
 }
 
 }  // namespace
 
-interruption::interruption() : wakeup_{os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-    check(wakeup_fd.load() < 0, "one interruption at a time");
+interruption::interruption() {
+    check(waiting.load() == nullptr, "one interruption at a time");
+    if (auto made = os::wakeup::create()) wakeup_ = std::move(*made);
     first_signal = 0;
-    wakeup_fd = wakeup_.get();
+    waiting = &wakeup_;
     struct sigaction action{};
     action.sa_handler = on_signal;
     for (std::size_t i = 0; i < signals.size(); ++i) {
@@ -48,7 +44,7 @@ interruption::~interruption() {
     for (std::size_t i = 0; i < signals.size(); ++i) {
         os::sys().sigaction(signals.at(i), &before_.at(i), nullptr);
     }
-    wakeup_fd = -1;
+    waiting = nullptr;
     first_signal = 0;
 }
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <csignal>
 
-#include "sluice/os/fd.hpp"
+#include "sluice/os/wakeup.hpp"
 
 namespace sluice::lab {
 
@@ -21,10 +21,10 @@ class interruption {
     /// The number of the first signal, or 0; 0 while no interruption exists.
     [[nodiscard]] static int signal() noexcept;
     /// An eventfd for poll(2): readable from the first signal on.
-    [[nodiscard]] int fd() const noexcept { return wakeup_.get(); }
+    [[nodiscard]] int fd() const noexcept { return wakeup_.fd(); }
 
  private:
-    unique_fd wakeup_;
+    os::wakeup wakeup_;
     std::array<struct sigaction, 3> before_{};
 };
 

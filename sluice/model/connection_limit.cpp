@@ -3,6 +3,8 @@
 
 #include <mutex>
 
+#include "sluice/base/check.hpp"
+
 namespace sluice::model {
 
 bool connection_limit::take_or_wait(acquiring& waiter) noexcept {
@@ -32,6 +34,17 @@ bool connection_limit::withdraw(acquiring& waiter) noexcept {
     if (!waiter.list_hook<waiting_tag>::linked()) return false;
     waiter.list_hook<waiting_tag>::unlink();
     return true;
+}
+
+// For a coroutine that is destroyed while it waits.
+void connection_limit::acquiring::abandon() noexcept {
+    if (resumable::linked()) {
+        resumable::unlink();
+        if (granted_) owner_.release();
+    } else {
+        check(owner_.withdraw(*this),
+              "a coroutine is destroyed while a permit is on its way to it");
+    }
 }
 
 void connection_limit::acquiring::arrive(message& m) noexcept {

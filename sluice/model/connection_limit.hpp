@@ -44,6 +44,12 @@ class connection_limit {
               owner_{owner},
               engine_{engine},
               takes_permit_{takes_permit} {}
+        acquiring(const acquiring&) = delete;
+        acquiring& operator=(const acquiring&) = delete;
+        ~acquiring() {
+            if (has_waiter()) [[unlikely]]
+                abandon();
+        }
 
         [[nodiscard]] static bool await_ready() noexcept { return false; }
         template <class Promise>
@@ -67,6 +73,7 @@ class connection_limit {
 
      private:
         friend class connection_limit;
+        void abandon() noexcept;
         static void arrive(message& m) noexcept;
         static void on_cancel(cancel_hook& hook) noexcept;
 

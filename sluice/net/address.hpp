@@ -56,7 +56,8 @@ class address {
     /// Bytes that a system call may write at data().
     [[nodiscard]] static constexpr socklen_t capacity() noexcept { return sizeof(storage); }
 
-    /// `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%2]:5000`; `-` for none. parse() reads it back.
+    /// `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%2]:5000`; `-` for none. parse() reads it back, an
+    /// IPv4-mapped IPv6 address as the IPv4 address that it is.
     [[nodiscard]] std::string to_string() const;
 
     /// True if host, port and family are the same, and for IPv6 the scope.

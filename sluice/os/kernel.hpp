@@ -29,6 +29,9 @@
 
 #include "sluice/base/bytes.hpp"
 
+struct io_uring_getevents_arg;
+struct io_uring_params;
+
 namespace sluice::os {
 
 /// A kernel. Each function is the system call of its name, with its arguments and its meaning (its
@@ -89,6 +92,17 @@ class kernel {
     virtual int ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept = 0;
     virtual ssize_t read(int fd, mutable_bytes memory) noexcept = 0;
     virtual ssize_t write(int fd, const_bytes data) noexcept = 0;
+    /// @}
+
+    /// @name Rings
+    /// @{
+    virtual int io_uring_setup(unsigned entries, io_uring_params& parameters) noexcept = 0;
+    /// `argument` is null without IORING_ENTER_EXT_ARG. Signals stay as they are masked.
+    virtual int io_uring_enter(int fd, unsigned submitted, unsigned awaited, unsigned flags,
+                               const io_uring_getevents_arg* argument) noexcept = 0;
+    /// `argument` and `count` are what the operation says.
+    virtual int io_uring_register(int fd, unsigned operation, void* argument,
+                                  unsigned count) noexcept = 0;
     /// @}
 
     /// @name Files

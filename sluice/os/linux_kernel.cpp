@@ -2,6 +2,7 @@
 #include "sluice/os/linux_kernel.hpp"
 
 #include <dirent.h>
+#include <liburing.h>
 #include <linux/futex.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
@@ -194,6 +195,24 @@ ssize_t linux_kernel::read(int fd, mutable_bytes memory) noexcept {
 
 ssize_t linux_kernel::write(int fd, const_bytes data) noexcept {
     return checked(::write(fd, data.data(), data.size()));
+}
+
+// libc has no wrappers of these.
+int linux_kernel::io_uring_setup(unsigned entries, io_uring_params& parameters) noexcept {
+    return static_cast<int>(checked(::syscall(SYS_io_uring_setup, entries, &parameters)));
+}
+
+int linux_kernel::io_uring_enter(int fd, unsigned submitted, unsigned awaited, unsigned flags,
+                                 const io_uring_getevents_arg* argument) noexcept {
+    // Without a mask of signals the kernel looks at the size only with IORING_ENTER_EXT_ARG.
+    return static_cast<int>(checked(
+        ::syscall(SYS_io_uring_enter, fd, submitted, awaited, flags, argument, sizeof *argument)));
+}
+
+int linux_kernel::io_uring_register(int fd, unsigned operation, void* argument,
+                                    unsigned count) noexcept {
+    return static_cast<int>(
+        checked(::syscall(SYS_io_uring_register, fd, operation, argument, count)));
 }
 
 ssize_t linux_kernel::pread(int fd, mutable_bytes memory, std::uint64_t at) noexcept {

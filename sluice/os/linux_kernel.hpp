@@ -50,6 +50,15 @@ class linux_kernel : public kernel {
     ssize_t write(int fd, const_bytes data) noexcept override;
     /// @}
 
+    /// @name Rings
+    /// @{
+    int io_uring_setup(unsigned entries, io_uring_params& parameters) noexcept override;
+    int io_uring_enter(int fd, unsigned submitted, unsigned awaited, unsigned flags,
+                       const io_uring_getevents_arg* argument) noexcept override;
+    int io_uring_register(int fd, unsigned operation, void* argument,
+                          unsigned count) noexcept override;
+    /// @}
+
     /// @name Files
     /// @{
     ssize_t pread(int fd, mutable_bytes memory, std::uint64_t at) noexcept override;

@@ -1,9 +1,11 @@
-// RAII anonymous memory mapping (mmap(2)): zeroed, page-aligned, backed only where touched.
+// RAII memory mapping (mmap(2)): anonymous, zeroed and backed only where touched, or of a
+// descriptor.
 #pragma once
 
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "sluice/base/result.hpp"
@@ -11,17 +13,19 @@
 
 namespace sluice {
 
-/// Owns one private anonymous mapping. Movable.
+/// Owns one mapping. Movable.
 class mapping {
  public:
     mapping() noexcept = default;
-    /// `size` in bytes; an errno of mmap(2) on failure.
+    /// A private anonymous one. `size` in bytes; an errno of mmap(2) on failure.
     [[nodiscard]] static result<mapping> create(std::size_t size) noexcept {
-        mapping made{nullptr, size};
-        const int failed = os::sys().mmap(made.start_, nullptr, size, PROT_READ | PROT_WRITE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (failed < 0) return failure_of(-failed);
-        return made;
+        return create(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    }
+    /// `size` bytes from `at` of what `fd` refers to, shared with all who map it, and backed at
+    /// once; an errno of mmap(2).
+    [[nodiscard]] static result<mapping> share(int fd, std::uint64_t at,
+                                               std::size_t size) noexcept {
+        return create(size, MAP_SHARED | MAP_POPULATE, fd, at);
     }
     mapping(mapping&& other) noexcept
         : start_{std::exchange(other.start_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
@@ -43,6 +47,13 @@ class mapping {
 
  private:
     mapping(void* start, std::size_t size) noexcept : start_{start}, size_{size} {}
+    static result<mapping> create(std::size_t size, int flags, int fd, std::uint64_t at) noexcept {
+        mapping made{nullptr, size};
+        const int failed =
+            os::sys().mmap(made.start_, nullptr, size, PROT_READ | PROT_WRITE, flags, fd, at);
+        if (failed < 0) return failure_of(-failed);
+        return made;
+    }
 
     void* start_ = nullptr;
     std::size_t size_ = 0;

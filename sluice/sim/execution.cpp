@@ -1,10 +1,11 @@
-// Implements execution over makecontext(3), with AddressSanitizer's annotations.
+// Implements execution over makecontext(3) and longjmp(3), with AddressSanitizer's annotations.
 #include "sluice/sim/execution.hpp"
 
 #include <cxxabi.h>
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/base/sanitizer.hpp"
@@ -30,6 +31,7 @@ execution* arriving = nullptr;
 void execution::prepare(mutable_bytes stack, void (*run)(void*), void* argument) noexcept {
     run_ = run;
     argument_ = argument;
+    is_new_ = true;
     stack_bottom_ = stack.data();
     stack_size_ = stack.size();
     // A fiber that was killed on this stack left marks of its frames.
@@ -60,8 +62,18 @@ void execution::save_and_switch(execution& next, bool last) noexcept {
         __sanitizer_start_switch_fiber(last ? nullptr : &fake_stack_, next.stack_bottom_,
                                        next.stack_size_);
     }
-    ::swapcontext(&registers_, &next.registers_);
+    if constexpr (address_sanitizer) {
+        // It takes the frames that longjmp(3) leaves for dead.
+        ::swapcontext(&registers_, &next.registers_);
+    } else if (_setjmp(goes_on_) == 0) {
+        next.resume();
+    }
     arrive();
+}
+
+void execution::resume() noexcept {
+    if (std::exchange(is_new_, false)) ::setcontext(&registers_);
+    std::longjmp(goes_on_, 1);
 }
 
 void execution::arrive() noexcept {

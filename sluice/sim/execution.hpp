@@ -4,14 +4,16 @@
 #include <ucontext.h>
 
 #include <array>
+#include <csetjmp>
 #include <cstddef>
 
 #include "sluice/base/bytes.hpp"
 
 namespace sluice::sim {
 
-/// One of several executions between which one OS thread switches (makecontext(3)). With it goes
-/// what the language keeps per thread: exceptions being handled, and a sanitizer's stack.
+/// One of several executions between which one OS thread switches: begun by makecontext(3), then
+/// resumed by longjmp(3), which makes no system call, as swapcontext(3) does. With it goes what the
+/// language keeps per thread: exceptions being handled, and a sanitizer's stack.
 class execution {
  public:
     /// The one that is running.
@@ -31,10 +33,13 @@ class execution {
 
  private:
     void save_and_switch(execution& next, bool last) noexcept;
+    [[noreturn]] void resume() noexcept;
     void arrive() noexcept;
     static void enter() noexcept;
 
-    ucontext_t registers_{};
+    ucontext_t registers_{};  // where it begins; of AddressSanitizer, where it goes on, too
+    std::jmp_buf goes_on_{};
+    bool is_new_ = false;
     std::array<std::byte, 2 * sizeof(void*)> exceptions_{};  // __cxa_eh_globals
     void (*run_)(void*) = nullptr;
     void* argument_ = nullptr;

@@ -30,10 +30,19 @@ fault_rates fault_rates::draw(random& from) noexcept {
         .no_memory = one(0.1),
         .interrupted = one(0.3),
         .spurious = one(0.2),
-        .no_thread = one(0.1),
+        .no_thread = one(0.3),
         .short_splice = one(0.5),
         .wall_jump = one(0.01),
         .process_stall = one(0.0005),
+        // Asked once a ring, and so mostly certain.
+        .ring_small = one(10.0),
+        .ring_refused = one(0.3),
+        .ring_busy = one(0.5),
+        .ring_ended = one(0.3),
+        .ring_late = one(0.3),
+        .ring_cancel = one(0.5),
+        .ring_again = one(0.2),
+        .ring_no_buffer = one(0.2),
     };
 }
 

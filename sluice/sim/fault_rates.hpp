@@ -29,6 +29,14 @@ struct fault_rates {
     double short_splice = 0;   ///< splice(2), sendfile(2) and copy_file_range(2) move a part
     double wall_jump = 0;      ///< the wall clock jumps by up to a day, per look at it
     double process_stall = 0;  ///< per call: the process stands still for up to 10 s (SIGSTOP)
+    double ring_small = 0;     ///< io_uring_setup: queues of a few entries, where it may clamp them
+    double ring_refused = 0;   ///< io_uring_setup: ENOSYS or EPERM, for good
+    double ring_busy = 0;      ///< io_uring_enter takes a part of the entries, or none
+    double ring_ended = 0;     ///< a multishot operation ends although more would come
+    double ring_late = 0;      ///< a kernel thread does it, or a notification comes seconds later
+    double ring_cancel = 0;    ///< a cancel comes too late: EALREADY, and the operation goes on
+    double ring_again = 0;     ///< EAGAIN or EINTR of an operation that would wait
+    double ring_no_buffer = 0;  ///< ENOBUFS although a buffer is provided
 
     /// Each class is on with probability 1/2, at a rate between a hundredth of its bound and its
     /// bound, drawn log-uniformly: many worlds have one loud fault instead of all faint ones.

@@ -7,6 +7,7 @@
 #include "sluice/sim/file_description.hpp"
 #include "sluice/sim/memory_file.hpp"
 #include "sluice/sim/simulated_kernel.hpp"
+#include "sluice/sim/uring.hpp"
 
 namespace sluice::sim {
 namespace {
@@ -32,6 +33,9 @@ int simulated_kernel::mmap(void*& into, void* where, std::size_t size, int prote
         const auto& file = static_cast<file_description&>(*d).node()->data;
         file.read(at, {static_cast<std::byte*>(into), size});
         return 0;
+    }
+    if (d->what() == description::kind::ring) {
+        return static_cast<uring&>(*d).memory().map(into, where, size, protection, flags, at);
     }
     if (d->what() != description::kind::memory) return -ENODEV;
     return real_.mmap(into, where, size, protection, flags,

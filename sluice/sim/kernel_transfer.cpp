@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "sluice/sim/simulated_kernel.hpp"
+#include "sluice/sim/transfer_step.hpp"
 
 namespace sluice::sim {
 namespace {
@@ -19,8 +20,8 @@ ssize_t peek(description& from, const off_t* at, mutable_bytes memory) noexcept 
     return from.peek(memory);
 }
 
-/// Moves at most `count` bytes in one step. -EAGAIN if the source has nothing, or the target no
-/// space.
+}  // namespace
+
 ssize_t move_once(description& from, off_t* from_at, description& to, off_t* to_at,
                   std::size_t count) noexcept {
     step memory;
@@ -41,8 +42,6 @@ ssize_t move_once(description& from, off_t* from_at, description& to, off_t* to_
     if (to_at != nullptr) *to_at += put;
     return put;
 }
-
-}  // namespace
 
 ssize_t simulated_kernel::sendfile(int to, int from, off_t* at, std::size_t count) noexcept {
     return call("sendfile", {to, from, at == nullptr ? -1 : *at, static_cast<std::int64_t>(count)},

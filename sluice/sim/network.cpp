@@ -61,9 +61,10 @@ tcp_socket* network::listener_of(const endpoint& to) noexcept {
     return candidates[kernel_.chance().below(candidates.size())];
 }
 
-void network::heal() {
+void network::heal(const std::function<bool(const process&)>& stays) {
     for (const auto& weak : std::exchange(stuck_, {})) {
-        if (const auto s = weak.lock()) s->unstick();
+        const auto s = weak.lock();
+        if (s != nullptr) s->unstick(s->client() != nullptr && stays(*s->client()));
     }
 }
 
@@ -154,6 +155,7 @@ int tcp_socket::connect(const endpoint& to) {
     if (!bound_ || local_.is_any()) local_.host = peer_.host;
     local_.port = port;
     state_ = state::connecting;
+    if (const fiber* f = k.scheduler().current()) client_ = f->owner;
     k.scheduler().after(k.chance().between(0, longest_handshake), [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->send_syn(a_second);
     });
@@ -384,6 +386,7 @@ int tcp_socket::set_option(int level, int name, const void* value, socklen_t siz
         if (name == TCP_KEEPCNT) keep_probes_ = number;
         if (name == TCP_USER_TIMEOUT) user_timeout_ = number;
     }
+    if (stream_ != nullptr) stream_->change_silence_limit(end_);
     if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) v6_only_ = number != 0;
     return 0;
 }

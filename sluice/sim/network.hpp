@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,6 +16,7 @@
 
 namespace sluice::sim {
 
+class process;
 class simulated_kernel;
 class tcp_socket;
 
@@ -37,8 +39,9 @@ class network {
     [[nodiscard]] tcp_socket* listener_of(const endpoint& to) noexcept;
     /// A direction of `s` stands still until heal().
     void add_stuck(std::weak_ptr<stream> s) { stuck_.push_back(std::move(s)); }
-    /// Lets all that stands still go on.
-    void heal();
+    /// Lets all that stands still go on, but for what is on its way to clients of which `stays` is
+    /// true.
+    void heal(const std::function<bool(const process&)>& stays);
 
  private:
     simulated_kernel& kernel_;
@@ -91,6 +94,8 @@ class tcp_socket final : public description, public std::enable_shared_from_this
     /// 120 s after its peer fell silent, or the options that say otherwise; `never` without any.
     [[nodiscard]] virtual_time silence_limit() const noexcept;
     [[nodiscard]] int family() const noexcept { return family_; }
+    /// The process that has called connect(2); nullptr for an accepted socket.
+    [[nodiscard]] const process* client() const noexcept { return client_; }
     /// The connection broke.
     void fail(int error) noexcept;
 
@@ -105,6 +110,7 @@ class tcp_socket final : public description, public std::enable_shared_from_this
 
     network& network_;
     std::shared_ptr<stream> stream_;
+    const process* client_ = nullptr;
     endpoint local_;
     endpoint peer_;
     std::deque<std::shared_ptr<tcp_socket>> waiting_;  // to be accepted

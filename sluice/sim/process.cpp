@@ -47,7 +47,9 @@ void process::exit(ending how) {
     }
     for (int fd = 0; fd < table_.end(); ++fd) {
         const auto d = table_.take(fd);
-        if (d != nullptr && how == ending::crashed) d->hang_up();
+        if (d == nullptr) continue;
+        // A thread that waited in a ring still refers to it.
+        if (how == ending::crashed || d->what() == description::kind::ring) d->hang_up();
     }
     // If it has returned, its first fiber ends by itself.
     if (how != ending::returned && running != nullptr && running->owner == this) s.kill(*running);
@@ -63,22 +65,31 @@ bool process::ends_by(int number) const noexcept {
     return actions_.at(static_cast<std::size_t>(number)).sa_handler == SIG_DFL && !ignores(number);
 }
 
-void process::signal(int number) {
-    if (over_) return;
+fiber* process::taker_of(int number) const noexcept {
     const auto takes = [number](const fiber* f) {
         return f->now != fiber::state::over && sigismember(&f->blocked_signals, number) == 0;
     };
-    const auto taker = std::ranges::find_if(fibers_, takes);
+    const auto found = std::ranges::find_if(fibers_, takes);
+    return found == fibers_.end() ? nullptr : *found;
+}
+
+bool process::would_end_by(int number) const noexcept {
+    return number == SIGKILL || (taker_of(number) != nullptr && ends_by(number));
+}
+
+void process::signal(int number) {
+    if (over_) return;
+    fiber* const taker = taker_of(number);
     kernel_.trace().add({.time = kernel_.scheduler().now(), .process = id_}, "signal", {number},
-                        taker != fibers_.end() ? (*taker)->id : 0);
-    if (number == SIGKILL || (taker != fibers_.end() && ends_by(number))) {
+                        taker != nullptr ? taker->id : 0);
+    if (would_end_by(number)) {
         exit(ending::killed);
         return;
     }
-    if (taker != fibers_.end() && ignores(number)) return;
+    if (taker != nullptr && ignores(number)) return;
     sigaddset(&pending_, number);
     signalled_.notify(POLLIN);
-    if (taker != fibers_.end()) kernel_.scheduler().wake(**taker);
+    if (taker != nullptr) kernel_.scheduler().wake(*taker);
 }
 
 int process::take_signal(const sigset_t& which) noexcept {

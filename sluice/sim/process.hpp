@@ -39,6 +39,8 @@ class process {
     /// Sends `number` to the process (kill(2)): to a signalfd that awaits it, to a handler, which a
     /// fiber runs at its next call, or it ends the process, as signal(7) says.
     void signal(int number);
+    /// True if signal() ends it: it neither awaits, handles, ignores nor blocks that one.
+    [[nodiscard]] bool would_end_by(int number) const noexcept;
     /// Who is told of a signal that is pending.
     [[nodiscard]] wait_queue& signalled() noexcept { return signalled_; }
     /// Takes a pending signal of `which` out; 0 if there is none.
@@ -62,6 +64,8 @@ class process {
     handled take_signals(fiber& f);
     [[nodiscard]] bool ignores(int number) const noexcept;
     [[nodiscard]] bool ends_by(int number) const noexcept;
+    /// The fiber that takes `number`; nullptr if all block it.
+    [[nodiscard]] fiber* taker_of(int number) const noexcept;
 
     simulated_kernel& kernel_;
     int id_;

@@ -41,6 +41,8 @@ mapping take_stack() {
 
 void scheduler::clear() noexcept {
     events_.clear();
+    happenings_.clear();
+    free_happenings_.clear();
     for (const auto& f : fibers_) f->body = nullptr;
 }
 
@@ -95,25 +97,33 @@ void scheduler::make_ready(fiber& f) {
 }
 
 void scheduler::hold(process& owner, virtual_time until) {
-    if (std::ranges::find(held_, &owner, &holding::who) != held_.end()) return;
-    holding h{.who = &owner, .fibers = {}};
+    const auto found = std::ranges::find(held_, &owner, &holding::who);
+    if (found != held_.end()) {
+        found->for_good = found->for_good || until == never;
+        return;
+    }
+    holding h{.who = &owner, .fibers = {}, .for_good = until == never};
     std::erase_if(ready_, [&](fiber* f) {
         if (f->owner == &owner) h.fibers.push_back(f);
         return f->owner == &owner;
     });
     held_.push_back(std::move(h));
+    if (until == never) return;
     at(until, [this, who = &owner] {
-        const auto found = std::ranges::find(held_, who, &holding::who);
-        if (found == held_.end()) return;
-        ready_.insert(ready_.end(), found->fibers.begin(), found->fibers.end());
-        held_.erase(found);
+        const auto over = std::ranges::find(held_, who, &holding::who);
+        if (over == held_.end() || over->for_good) return;
+        ready_.insert(ready_.end(), over->fibers.begin(), over->fibers.end());
+        held_.erase(over);
     });
 }
 
-void scheduler::release_held() {
-    for (const holding& each : std::exchange(held_, {})) {
+void scheduler::release_held(const std::function<bool(const process&)>& stays) {
+    std::erase_if(held_, [&](holding& each) {
+        each.for_good = each.for_good || stays(*each.who);
+        if (each.for_good) return false;
         ready_.insert(ready_.end(), each.fibers.begin(), each.fibers.end());
-    }
+        return true;
+    });
 }
 
 void scheduler::run() {
@@ -171,7 +181,7 @@ bool scheduler::wait(virtual_time until, const char* call, std::int64_t argument
     f.waits_for = argument;
     f.waits_until = until;
     ++f.wait_number;
-    if (until != never) add({.when = until, .sleeper = &f, .wait_number = f.wait_number});
+    if (until != never) add({.when = until, .sleeper = &f, .which = f.wait_number});
     suspend();
     return f.woken;
 }
@@ -201,18 +211,26 @@ void scheduler::wake(fiber& f) noexcept {
 }
 
 void scheduler::at(virtual_time when, std::function<void()> happens) {
-    add({.when = when, .happens = std::move(happens)});
+    std::size_t place = happenings_.size();
+    if (free_happenings_.empty()) {
+        happenings_.push_back(std::move(happens));
+    } else {
+        place = free_happenings_.back();
+        free_happenings_.pop_back();
+        happenings_[place] = std::move(happens);
+    }
+    add({.when = when, .which = place});
 }
 
 void scheduler::add(event e) {
     e.order = random_.bits();
-    events_.push_back(std::move(e));
+    events_.push_back(e);
     std::ranges::push_heap(events_, &later);
 }
 
 scheduler::event scheduler::take_event() {
     std::ranges::pop_heap(events_, &later);
-    event e = std::move(events_.back());
+    const event e = events_.back();
     events_.pop_back();
     return e;
 }
@@ -220,7 +238,7 @@ scheduler::event scheduler::take_event() {
 void scheduler::drop_stale_events() {
     const auto stale = [](const event& e) {
         return e.sleeper != nullptr &&
-               (e.sleeper->now != fiber::state::waiting || e.sleeper->wait_number != e.wait_number);
+               (e.sleeper->now != fiber::state::waiting || e.sleeper->wait_number != e.which);
     };
     while (!events_.empty() && stale(events_.front())) static_cast<void>(take_event());
 }
@@ -235,7 +253,8 @@ bool scheduler::let_events_happen() {
         if (e.sleeper != nullptr) {
             make_ready(*e.sleeper);
         } else {
-            e.happens();
+            free_happenings_.push_back(e.which);
+            std::exchange(happenings_[e.which], nullptr)();
         }
     }
 }

@@ -97,10 +97,10 @@ class scheduler {
     void wake(fiber& f) noexcept;
     /// Ends `f` where it is, without unwinding. If it runs, this does not return.
     void kill(fiber& f) noexcept;
-    /// Keeps the fibers of `owner` from running until `until`.
+    /// Keeps the fibers of `owner` from running until `until`; `never`: for good.
     void hold(process& owner, virtual_time until);
-    /// Ends all that hold() has begun.
-    void release_held();
+    /// Ends what hold() has begun, but for the processes of which `stays` is true: for good.
+    void release_held(const std::function<bool(const process&)>& stays);
 
     /// `happens` runs at `when`, outside of fibers; it may not wait.
     void at(virtual_time when, std::function<void()> happens);
@@ -115,17 +115,18 @@ class scheduler {
     [[nodiscard]] std::uint64_t switches() const noexcept { return switches_; }
 
  private:
+    // Small, as a heap moves it about.
     struct event {
         virtual_time when = 0;
         std::uint64_t order = 0;  // among those of the same time
-        std::function<void()> happens{};
-        // Or, instead: the deadline of a wait, stale if that is over.
+        // Whose wait has its deadline then; null: one of happenings_.
         fiber* sleeper = nullptr;
-        std::uint64_t wait_number = 0;
+        std::uint64_t which = 0;  // wait of the sleeper, stale if that is over; or happening
     };
     struct holding {
         process* who;
         std::vector<fiber*> fibers;  // that might run
+        bool for_good = false;
     };
     struct main_execution : execution {};
 
@@ -150,6 +151,8 @@ class scheduler {
     std::vector<fiber*> ready_;
     std::vector<fiber*> polling_;  // in wait_for_others()
     std::vector<event> events_;    // a heap, the next one first
+    std::vector<std::function<void()>> happenings_;
+    std::vector<std::size_t> free_happenings_;  // places in it
     std::vector<holding> held_;
     fiber* current_ = nullptr;
     virtual_time now_ = a_second;

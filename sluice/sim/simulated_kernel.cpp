@@ -156,11 +156,11 @@ int simulated_kernel::wait_in_epoll(int fd, std::span<epoll_event> events,
     }
 }
 
-void simulated_kernel::heal() {
+void simulated_kernel::heal(const std::function<bool(const process&)>& stays) {
     faults_ = {};
     disk_->faults() = {};
-    network_.heal();
-    scheduler_.release_held();
+    network_.heal(stays);
+    scheduler_.release_held(stays);
 }
 
 }  // namespace sluice::sim

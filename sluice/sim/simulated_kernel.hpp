@@ -6,6 +6,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,7 +24,11 @@
 #include "sluice/sim/scheduler.hpp"
 #include "sluice/sim/trace.hpp"
 
+struct io_uring_rsrc_update;
+
 namespace sluice::sim {
+
+class uring;
 
 /// A kernel below simulated processes, all on the OS thread that runs the scheduler. Every choice
 /// is drawn from the seed. A fiber gives up the core only inside a call: where it waits, and where
@@ -47,8 +52,11 @@ class simulated_kernel final : public os::kernel {
     /// That of the machine: all processes share it.
     [[nodiscard]] sim::disk& disk() noexcept { return *disk_; }
     /// From now on no fault happens, and what stands still goes on; what is broken or gone stays
-    /// so.
-    void heal();
+    /// so. Processes of which `stays` is true stand still for good if they do now, and so does what
+    /// is on its way to them: their windows are closed.
+    void heal(const std::function<bool(const process&)>& stays = [](const process&) {
+        return false;
+    });
     /// The disk becomes what a power loss leaves of it. All processes have crashed before.
     void power_loss();
     /// Runs `hook` at the beginning of each call, in the fiber that makes it; none if it is empty.
@@ -72,6 +80,8 @@ class simulated_kernel final : public os::kernel {
     int install(std::shared_ptr<description> d, bool close_on_exec) noexcept {
         return current().table().add(std::move(d), close_on_exec);
     }
+    /// 0, or the error of a call that makes a descriptor.
+    int shortage() noexcept;
     /// Lets the calling fiber wait for `time`, as for a disk.
     void take_time(virtual_time time, const char* name) noexcept;
     /// Waits until one of `events` of `d` may have come: 0; -EAGAIN at `until`; -EINTR; -ERESTART
@@ -133,6 +143,15 @@ class simulated_kernel final : public os::kernel {
     int ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept override;
     ssize_t read(int fd, mutable_bytes memory) noexcept override;
     ssize_t write(int fd, const_bytes data) noexcept override;
+    /// @}
+
+    /// @name Rings
+    /// @{
+    int io_uring_setup(unsigned entries, io_uring_params& parameters) noexcept override;
+    int io_uring_enter(int fd, unsigned submitted, unsigned awaited, unsigned flags,
+                       const io_uring_getevents_arg* argument) noexcept override;
+    int io_uring_register(int fd, unsigned operation, void* argument,
+                          unsigned count) noexcept override;
     /// @}
 
     /// @name Files
@@ -259,8 +278,6 @@ class simulated_kernel final : public os::kernel {
     bool enter() noexcept;
     /// Gives `d` a number, unless the seed says that there is none.
     int make(std::shared_ptr<description> d, bool close_on_exec) noexcept;
-    /// 0, or the error of a call that makes a descriptor.
-    int shortage() noexcept;
     int sync_file(int fd, const char* name, bool data_only) noexcept;
     int start_of(int directory, std::string_view path, inode_ref& into) noexcept;
     [[nodiscard]] std::string boot_id() const;
@@ -270,6 +287,10 @@ class simulated_kernel final : public os::kernel {
     std::shared_ptr<tcp_socket> socket_of(int fd, int& error) noexcept;
     ssize_t send_all(const std::shared_ptr<tcp_socket>& s, int fd, const_bytes data,
                      bool waits) noexcept;
+    /// The ring of the current thread that `fd` is, or that is registered as `fd`: nullptr and
+    /// `error`.
+    std::shared_ptr<uring> ring_of(int fd, bool registered, int& error) noexcept;
+    int register_ring(const std::shared_ptr<uring>& ring, io_uring_rsrc_update& slot) noexcept;
     int wait_in_epoll(int fd, std::span<epoll_event> events, virtual_time until) noexcept;
     int poll_all(std::span<pollfd> watched, virtual_time until) noexcept;
     bool look(pollfd& p) noexcept;
@@ -293,6 +314,8 @@ class simulated_kernel final : public os::kernel {
     double preemption_;
     std::int64_t wall_offset_;
     std::vector<sleeper*> sleepers_;
+    std::vector<std::weak_ptr<uring>> registered_rings_;  // by the numbers that threads know
+    std::optional<int> ring_refusal_;                     // 0 or -errno, from the first try on
 };
 
 template <class Body>

@@ -28,7 +28,7 @@ constexpr virtual_time retransmissions_end = 924 * a_second;
 }  // namespace
 
 stream::stream(network& n, tcp_socket& connecting, tcp_socket& accepted)
-    : network_{n}, ends_{&connecting, &accepted} {
+    : network_{n}, client_{connecting.client()}, ends_{&connecting, &accepted} {
     random& r = n.kernel().chance();
     const auto draw = [&r] {
         return static_cast<std::size_t>(r.log_uniform(smallest_buffer, largest_buffer));
@@ -153,8 +153,9 @@ void stream::reset() {
     break_end(1, ECONNRESET);
 }
 
-void stream::unstick() {
+void stream::unstick(bool but_to_client) {
     for (const std::size_t from : {0U, 1U}) {
+        if (from == 1 && but_to_client) continue;
         if (std::exchange(ways_[from].stuck, false)) flow_soon(from);
     }
 }
@@ -258,6 +259,12 @@ void stream::break_end(std::size_t e, int error) {
 void stream::lose_peer() {
     if (std::exchange(gone_, true)) return;
     for (const std::size_t e : {0U, 1U}) time_out(e);
+}
+
+void stream::change_silence_limit(std::size_t e) {
+    if (!gone_) return;
+    times_out_[e] = false;
+    time_out(e);
 }
 
 void stream::time_out(std::size_t e) {

@@ -13,6 +13,7 @@
 namespace sluice::sim {
 
 class network;
+class process;
 class tcp_socket;
 
 /// A connection between two sockets, the ends 0 (that connected) and 1. Within a direction bytes
@@ -52,14 +53,18 @@ class stream : public std::enable_shared_from_this<stream> {
         return ways_[1 - e].fin_arrived;
     }
     [[nodiscard]] bool broken() const noexcept { return broken_; }
+    /// The process that has connected; it may be over.
+    [[nodiscard]] const process* client() const noexcept { return client_; }
     [[nodiscard]] virtual_time round_trip() const noexcept { return 2 * latency_; }
     /// Sets the sizes of the buffers (SO_SNDBUF, SO_RCVBUF) in bytes; 0 leaves one.
     void set_buffers(std::size_t e, std::size_t sending, std::size_t receiving) noexcept;
 
+    /// The socket at end `e` has another silence_limit().
+    void change_silence_limit(std::size_t e);
     /// Both ends get ECONNRESET, now.
     void reset();
-    /// Lets a direction that stands still go on.
-    void unstick();
+    /// Lets a direction that stands still go on; with `but_to_client` not that to end 0.
+    void unstick(bool but_to_client);
 
  private:
     struct way {                  // from one end to the other
@@ -87,6 +92,7 @@ class stream : public std::enable_shared_from_this<stream> {
     void time_out(std::size_t e);
 
     network& network_;
+    const process* client_;
     std::array<way, 2> ways_;  // by the end that sends
     std::array<tcp_socket*, 2> ends_;
     virtual_time latency_ = 0;

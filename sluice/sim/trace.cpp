@@ -27,9 +27,20 @@ void trace::add(const place& where, const char* name, std::initializer_list<std:
     mix((static_cast<std::uint64_t>(where.process) << 32) |
         static_cast<std::uint32_t>(where.fiber));
     mix(static_cast<std::uint64_t>(result));
-    for (const char* c = name; *c != '\0'; ++c) mix(static_cast<unsigned char>(*c));
-    for (const char c : text) mix(static_cast<unsigned char>(c));
+    mix_text(name);
+    if (!text.empty()) mix_text(text);
     if (keep_all_) all_ += show(l);
+}
+
+/// Eight bytes at a time.
+void trace::mix_text(std::string_view text) noexcept {
+    while (!text.empty()) {
+        std::uint64_t word = text.size();
+        const std::size_t n = std::min(text.size(), sizeof word);
+        std::memcpy(&word, text.data(), n);
+        mix(word);
+        text.remove_prefix(n);
+    }
 }
 
 std::string trace::show(const line& l) {

@@ -52,6 +52,7 @@ class trace {
         std::array<char, 48> text{};
     };
     static constexpr std::size_t kept = 256;
+    void mix_text(std::string_view text) noexcept;
     static std::string show(const line& l);
 
     bool keep_all_;

@@ -25,8 +25,8 @@ constexpr std::size_t max_unread = 64;
 
 // For the last message to be sent to a peer that may not read.
 constexpr auto last_message_timeout = 500ms;
-// For the peer to close after the last message: input after our close(2) makes the kernel send a
-// reset, which can overtake that message.
+// For the peer to close after the last message, ours or its own: input after our close(2) makes the
+// kernel send a reset, which can overtake what we have said.
 constexpr auto short_drain = 250ms;
 // For a peer that is still sending a message over the limit.
 constexpr auto long_drain = 5s;
@@ -212,18 +212,19 @@ coro::task<conversation::outcome> conversation::send(std::string_view text, bool
 
 coro::task<void> conversation::send_last_message(parting how) {
     const bool message_too_long = how == parting::they_talk_long;
-    const bool gone = how == parting::they_said_exit || how == parting::they_went_away;
     // After a part of another message, the last message would not be recognised.
-    if (gone || mid_message_) co_return;
-    out_.assign(missing_end());
-    wire::append_framed(out_,
-                        message_too_long
-                            ? fmt::format("error: message longer than {} bytes", options_.max_line)
-                            : exit_word,
-                        messages_.answers_terminated());
-    const auto sent =
-        co_await io::with_timeout(peer_.engine(), peer_.send_all(out_), last_message_timeout);
-    if (!sent) co_return;
+    if (how == parting::they_went_away || mid_message_) co_return;
+    if (how != parting::they_said_exit) {
+        out_.assign(missing_end());
+        wire::append_framed(
+            out_,
+            message_too_long ? fmt::format("error: message longer than {} bytes", options_.max_line)
+                             : exit_word,
+            messages_.answers_terminated());
+        const auto sent =
+            co_await io::with_timeout(peer_.engine(), peer_.send_all(out_), last_message_timeout);
+        if (!sent) co_return;
+    }
     peer_.shutdown_send();
     co_await drain(message_too_long);
 }

@@ -59,9 +59,10 @@ class conversation {
     conversation(net::connection& peer, std::string name, term::terminal_ui& ui,
                  conversation_options options);
 
-    /// Takes turns in the context `turns`, sends the last message, and closes the connection. Once
-    /// `turns` is cancelled, it still sends `exit`, in the caller's context. Returns at most 1 s
-    /// (6 s if the peer was sending a message over the limit) after the last turn.
+    /// Takes turns in the context `turns`, sends the last message, unless the peer's `exit` was it,
+    /// waits a moment for the peer's end, and closes the connection. Once `turns` is cancelled, it
+    /// still sends `exit`, in the caller's context. Returns at most 1 s (6 s if the peer was sending
+    /// a message over the limit) after the last turn.
     [[nodiscard]] coro::task<parting> run(beginner first, coro::context& turns);
 
  private:

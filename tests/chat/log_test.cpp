@@ -70,8 +70,7 @@ TEST(chat_log, takes_memory_for_what_was_written) {
 TEST(chat_log, without_addresses_for_a_ring_it_stays_in_the_heap) {
     // More than x86-64 has addresses for.
     log l = make_log(std::size_t{1} << 46);
-    std::size_t lines = 0;
-    for (; l.end() < 200'000; ++lines) l.append(author::speaking(1), {"a line of some length\n"});
+    while (l.end() < 200'000) l.append(author::speaking(1), {"a line of some length\n"});
     EXPECT_EQ(l.begin(), 0U);
     EXPECT_TRUE(l.view(l.begin(), l.end()).ends_with("length\n"));
     EXPECT_EQ(l.lines_by_others(2, l.begin(), l.end()), (l.end() - l.begin()) / 22);

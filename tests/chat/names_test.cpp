@@ -72,6 +72,15 @@ TEST(chat_names, are_visible_text) {
     }
 }
 
+TEST(chat_names, look_like_something) {
+    // A shadda alone, which is a letter.
+    for (const std::string& name : {std::string{"\ufe7c"}, std::string{"\ufe7c\ufe7e"}}) {
+        EXPECT_THAT(why_no_nick(name), HasSubstr("looks like something")) << name;
+        EXPECT_THAT(why_no_room(name), HasSubstr("looks like something")) << name;
+        EXPECT_THAT(skeleton(name), IsEmpty()) << name;
+    }
+}
+
 TEST(chat_names, have_single_spaces_inside_only) {
     for (const std::string name : {" ", " a", "a ", "a  b"}) {
         EXPECT_THAT(why_no_nick(name), HasSubstr("spaces")) << name;

@@ -42,7 +42,7 @@ constexpr std::string_view the_end = "that was all";
 
 std::chrono::milliseconds how_long() {
     const char* wanted = std::getenv("SLUICE_STORM_SECONDS");
-    return std::chrono::seconds{wanted != nullptr ? std::atoi(wanted) : 15};
+    return std::chrono::seconds{wanted != nullptr ? std::atoi(wanted) : 3};
 }
 
 using member_id = std::uint64_t;

@@ -1,5 +1,6 @@
 """sluice chat serve as a program: its lines, its statuses, its signals, and where it must not stop."""
 
+import contextlib
 import json
 import os
 import re
@@ -240,8 +241,12 @@ class Limits(TalkTest):
         with ChatServer(engine, "--quiet", "--workers", "1", preexec_fn=few) as server:
             ann = Member(server.port).greeted()
             with ann:
-                crowd = [Member(server.port) for _ in range(120)]
-                # Those that found no descriptor are closed; the others are greeted.
+                # Those that find no descriptor are reset, perhaps while they connect; the others are
+                # greeted.
+                crowd = []
+                for _ in range(120):
+                    with contextlib.suppress(ConnectionResetError):
+                        crowd.append(Member(server.port))
                 greeted = []
                 for member in crowd:
                     try:

@@ -43,6 +43,11 @@ TEST(lab_config, settings_of_others_and_of_sections_further_out_stay) {
     EXPECT_EQ(entries->back().value, "splice");
 }
 
+TEST(lab_config, sections_are_those_that_the_parser_finds) {
+    EXPECT_EQ(set("[ files.serve ]\nquiet = true\n\r[talk] # x\nkeep = true\n"),
+              "[ files.serve ]\nquiet = true\nstrategy = splice\n\r[talk] # x\nkeep = true\n");
+}
+
 TEST(lab_config, setting_it_again_changes_nothing) {
     const auto once = set("[talk]\nkeep = true");
     EXPECT_EQ(set(once), once);

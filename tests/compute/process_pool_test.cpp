@@ -100,6 +100,26 @@ TEST_F(programs_run, a_question_has_its_answer) {
     }
 }
 
+TEST_F(programs_run, a_question_whose_coroutine_dies_is_taken_back) {
+    const auto pool =
+        make(R"(while read n; do [ $n = wait ] && sleep 100; echo $n; done)", 1, 30s, 1);
+    const auto made = io::make_engine(io::engine_kind::epoll);
+    ASSERT_TRUE(made);
+    io::engine& engine = **made;
+    coro::context root{engine.ready()};
+    const auto ask_and_die = [&](std::string question) {
+        question_context of;
+        auto waiting = pool->ask(engine, std::move(question), of);
+        waiting.set_context(root);
+        auto handle = waiting.release();
+        handle.resume();
+        handle.destroy();
+    };
+    // One whose question may run by now, and as many again as would fill the queue twice.
+    for (const char* question : {"wait", "a", "b", "c"}) ask_and_die(question);
+    EXPECT_EQ(shown(ask(*pool, "2")), "2");
+}
+
 TEST_F(programs_run, many_threads_share_few_programs) {
     const auto pool = make(doubling, 2, 30s, 100);
     std::atomic<int> right = 0;

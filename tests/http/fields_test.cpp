@@ -254,6 +254,12 @@ TEST(entity_tag, is_found_in_lists) {
     EXPECT_FALSE(lists_strongly("", R"("b")"));
     EXPECT_TRUE(is_entity_tag(R"(W/"")"));
     EXPECT_FALSE(is_entity_tag("Sun, 06 Nov 1994 08:49:37 GMT"));
+    EXPECT_FALSE(is_entity_tag(R"("a", "b")"));
+    EXPECT_FALSE(is_entity_tag("\"a\x7f\""));
+    // A backslash is no escape.
+    EXPECT_TRUE(is_entity_tag(R"("a\")"));
+    EXPECT_TRUE(lists_weakly(R"("a\", "b")", R"("b")"));
+    EXPECT_TRUE(lists_strongly(R"("a\")", R"("a\")"));
 }
 
 TEST(content_type, goes_by_the_extension) {

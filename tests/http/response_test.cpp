@@ -115,6 +115,27 @@ TEST(http_response, ends_with_the_stream_only_where_nothing_else_ends_it) {
     }
 }
 
+TEST(http_response, has_no_coding_but_chunked) {
+    const auto with = [](std::string_view version, std::string_view fields) {
+        constexpr std::string_view chunk = "5\r\nhello\r\n0\r\n\r\n";
+        return read(std::string{version} + " 200 OK\r\n" + std::string{fields} + "\r\n" +
+                        std::string{chunk},
+                    7)
+            .good;
+    };
+    EXPECT_TRUE(with("HTTP/1.1", "Transfer-Encoding: chunked\r\n"));
+    EXPECT_TRUE(with("HTTP/1.1", "transfer-encoding:  CHUNKED \r\n"));
+    EXPECT_FALSE(with("HTTP/1.0", "Transfer-Encoding: chunked\r\n"));
+    for (const std::string_view coding :
+         {"gzip", "", "identity", "gzip, chunked", "chunked, gzip", "chunked,", ", chunked"}) {
+        EXPECT_FALSE(with("HTTP/1.1", "Transfer-Encoding: " + std::string{coding} + "\r\n"))
+            << coding;
+    }
+    EXPECT_FALSE(with("HTTP/1.1", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"));
+    EXPECT_FALSE(with("HTTP/1.1", "Transfer-Encoding: gzip\r\nContent-Length: 5\r\n"));
+    EXPECT_FALSE(with("HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: gzip\r\n"));
+}
+
 TEST(http_response, refuses_what_is_none) {
     for (const std::string_view text :
          {"220 ftp.example ready\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n",

@@ -103,8 +103,6 @@ TEST(uring_probe, a_lack_of_memory_is_not_taken_for_an_old_kernel) {
 }
 
 TEST(uring_probe, finds_the_same_on_two_threads_at_once) {
-    // ThreadSanitizer does not see liburing unmap a ring, and takes the next one there for the
-    // same.
     if (const char* engines = std::getenv("SLUICE_TEST_ENGINES");
         engines != nullptr && std::string_view{engines}.find("uring") == std::string_view::npos) {
         GTEST_SKIP() << "SLUICE_TEST_ENGINES leaves io_uring out";

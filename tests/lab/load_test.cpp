@@ -281,6 +281,8 @@ TEST(outcome, what_is_torn_or_foreign_is_not_read) {
     EXPECT_FALSE(sluice::lab::read_outcome("seconds one\nend\n"));
     EXPECT_FALSE(sluice::lab::read_outcome("years 1\nend\n"));
     EXPECT_FALSE(sluice::lab::read_outcome("cell 5\nend\n"));
+    EXPECT_FALSE(sluice::lab::read_outcome("errors -1\nend\n"));
+    EXPECT_FALSE(sluice::lab::read_outcome("turns 1e30\nend\n"));
 }
 
 }  // namespace

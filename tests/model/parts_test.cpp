@@ -90,6 +90,35 @@ TEST(connection_limit, a_wait_that_is_cancelled_takes_no_permit) {
     EXPECT_EQ(order, (std::vector{1, -2, 3}));
 }
 
+TEST(connection_limit, a_waiter_that_dies_leaves_its_permit_to_the_others) {
+    // On this engine no coroutine resumes.
+    io::engine_options stuck;
+    stuck.turn_budget = 0;
+    const auto made = io::make_engine(io::engine_kind::epoll, stuck);
+    ASSERT_TRUE(made);
+    io::engine& engine = **made;
+    for (const bool has_permit : {false, true}) {
+        connection_limit one{1};
+        std::vector<int> order;
+        coro::context root{engine.ready()};
+        coro::scope holder{root};
+        ASSERT_TRUE(holder.spawn(acquire(one, engine, order, 1)));
+        auto waiting = acquire(one, engine, order, 2);
+        waiting.set_context(root);
+        auto handle = waiting.release();
+        handle.resume();
+        if (has_permit) {
+            one.release();
+            engine.run_once(io::time_point::min());
+        }
+        handle.destroy();
+        if (!has_permit) one.release();
+        coro::scope next{root};
+        ASSERT_TRUE(next.spawn(acquire(one, engine, order, 3)));
+        EXPECT_EQ(order, (std::vector{1, 3}));
+    }
+}
+
 TEST(connection_limit, a_permit_given_back_on_another_thread_wakes_the_waiter) {
     const auto engine = make(io::engine_kind::epoll);
     connection_limit one{1};

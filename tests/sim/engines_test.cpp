@@ -76,10 +76,13 @@ coro::task<> serve(io::engine& e, io::offload_pool& pool) {
     co_await listener.close();
 }
 
+/// Tries until there is a descriptor for it.
 std::unique_ptr<io::engine> made_engine(io::engine_kind kind) {
-    auto made = io::make_engine(kind);
-    EXPECT_TRUE(made);
-    return std::move(*made);
+    for (;;) {
+        auto made = io::make_engine(kind);
+        if (made) return std::move(*made);
+        os::sleep_for(1ms);
+    }
 }
 
 coro::task<> signal_comes(io::signals& signals) {
@@ -185,9 +188,9 @@ coro::task<> all_insist(io::engine& e, progress& so_far) {
     co_await all.join();
 }
 
-/// The clients on one epoll engine, or each on a blocking engine of its own thread.
+/// The clients on one engine, or each on a blocking engine of its own thread.
 void run_clients(io::engine_kind kind, progress& so_far) {
-    if (kind == io::engine_kind::epoll) {
+    if (kind != io::engine_kind::blocking) {
         const auto e = made_engine(kind);
         io::run(*e, all_insist(*e, so_far));
         return;
@@ -228,6 +231,14 @@ outcome play(const sim::world_options& o, io::engine_kind serving, std::size_t s
     return {.hash = w.trace_hash(), .time = w.now(), .attempts = so_far.attempts};
 }
 
+/// The faults of `seed`, on a kernel that has io_uring.
+sim::world_options with_rings(std::uint64_t seed) {
+    sim::random rates{~seed};
+    sim::fault_rates faults = sim::fault_rates::draw(rates);
+    faults.ring_refused = 0;
+    return {.seed = seed, .faults = faults};
+}
+
 constexpr std::uint64_t seeds = 100;
 
 TEST(simulated_engines, echo_on_epoll_when_nothing_goes_wrong) {
@@ -262,14 +273,50 @@ TEST(simulated_engines, echo_on_blocking_under_every_fault) {
     EXPECT_GT(attempts, clients * seeds * 6 / 5);
 }
 
+TEST(simulated_engines, echo_on_uring_when_nothing_goes_wrong) {
+    play(quiet(1), io::engine_kind::uring, 1, io::engine_kind::uring);
+}
+
+TEST(simulated_engines, echo_on_uring_under_every_fault) {
+    std::size_t attempts = 0;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        attempts += play(with_rings(seed), io::engine_kind::uring, 1 + seed % 3,
+                         seed % 2 == 0 ? io::engine_kind::uring : io::engine_kind::epoll)
+                        .attempts;
+        ASSERT_FALSE(HasFailure());
+    }
+    // Some of them met a stream that broke.
+    EXPECT_GT(attempts, clients * seeds * 6 / 5);
+}
+
+// A queue that is full while its entries are refused has no place for the watch on the wakeup.
+TEST(simulated_engines, hear_every_wakeup_although_a_ring_is_full) {
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+        sim::fault_rates faults;
+        faults.ring_small = 1;
+        faults.ring_busy = faults.ring_ended = 0.5;
+        in_world({.seed = seed, .faults = faults}, [](sim::world&) {
+            io::offload_pool pool{{.workers = 1}};
+            auto started =
+                io::shard::start({.kind = io::engine_kind::uring, .engine = {}, .cpu = 1},
+                                 [&](io::engine& own) { return serve(own, pool); });
+            ASSERT_TRUE(started);
+            os::sleep_for(1ms);
+            (*started)->stop();
+            (*started)->join();
+        });
+        ASSERT_FALSE(HasFailure());
+    }
+}
+
 TEST(simulated_engines, do_the_same_for_the_same_seed) {
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        const outcome first =
-            play({.seed = seed}, io::engine_kind::epoll, 2, io::engine_kind::epoll);
-        const outcome second =
-            play({.seed = seed}, io::engine_kind::epoll, 2, io::engine_kind::epoll);
-        EXPECT_EQ(first.hash, second.hash);
-        EXPECT_EQ(first.time, second.time);
+    for (const auto kind : {io::engine_kind::epoll, io::engine_kind::uring}) {
+        for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+            const outcome first = play(with_rings(seed), kind, 2, kind);
+            const outcome second = play(with_rings(seed), kind, 2, kind);
+            EXPECT_EQ(first.hash, second.hash);
+            EXPECT_EQ(first.time, second.time);
+        }
     }
 }
 

@@ -120,6 +120,34 @@ TEST(simulated_time, gives_events_of_one_time_in_any_order) {
     EXPECT_EQ(orders.size(), 6U);
 }
 
+TEST(simulated_world, heals_a_core_and_leaves_the_rest_as_it_is) {
+    constexpr int all_turns = 1000;
+    sim::world w{quiet(1)};
+    int in_core = 0;
+    int outside = 0;
+    const auto counts = [](int& turns) {
+        return [&turns] {
+            for (; turns < all_turns; ++turns) os::sleep_for(1ms);
+        };
+    };
+    sim::process& core = w.start_process("core", counts(in_core));
+    sim::process& rest = w.start_process("rest", counts(outside));
+    w.start_process("director", [&] {
+        auto& scheduler = w.kernel().scheduler();
+        os::sleep_for(10ms);
+        for (sim::process* each : {&core, &rest}) {
+            scheduler.hold(*each, scheduler.now() + 5 * sim::a_second);
+        }
+        const int so_far = outside;
+        w.kernel().heal([&](const sim::process& p) { return &p == &rest; });
+        os::sleep_for(20s);
+        EXPECT_EQ(in_core, all_turns);
+        EXPECT_EQ(outside, so_far);
+        scheduler.stop();
+    });
+    w.run();
+}
+
 TEST(simulated_world, reports_a_deadlock) {
     const auto deadlock = [] {
         sim::world w{quiet(42)};

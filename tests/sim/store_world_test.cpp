@@ -287,5 +287,62 @@ TEST(StoreWorld, AcknowledgedFilesAreWholeWhenTheDiskFailsToo) {
     expect_whole_files(true);
 }
 
+TEST(StoreWorld, AStoreThatOpensHasCountedAllOfItsQuota) {
+    constexpr std::uint64_t seeds = 30;
+    constexpr std::size_t size = 1000;
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+        SCOPED_TRACE(fmt::format("seed {}", seed));
+        world w{{.seed = seed, .faults = fault_rates{}}};
+        auto& kernel = w.kernel();
+        EXPECT_EQ(kernel.disk().make_folder(kernel.disk().root(), above, 0755), 0);
+        std::uint64_t counted = 0;
+        w.start_process("server", [&] {
+            const std::string text(size, 'x');
+            auto before = store::open(directory, {});
+            auto file = before->receive("d/a");
+            EXPECT_EQ(os::sys().pwrite(file->fd(), as_bytes(text), 0), ssize_t{size});
+            EXPECT_TRUE(file->keep("d/a"));
+            kernel.faults().no_descriptor = 0.2;
+            for (;;) {
+                const auto opened = store::open(directory, {.quota = 10 * size});
+                if (!opened) continue;
+                counted = opened->room().taken();
+                return;
+            }
+        });
+        w.run();
+        EXPECT_EQ(counted, size);
+    }
+}
+
+/// Another process has made it and was killed, or another thread has not come to its sync yet.
+TEST(StoreWorld, ADirectoryThatIsThereIsOnTheDiskWhenTheFirstFileInItIsAcknowledged) {
+    constexpr std::uint64_t seeds = 20;
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+        SCOPED_TRACE(fmt::format("seed {}", seed));
+        world w{{.seed = seed, .faults = fault_rates{}}};
+        auto& kernel = w.kernel();
+        const auto make = [&](const char* folder) {
+            EXPECT_EQ(kernel.disk().make_folder(kernel.disk().root(), folder, 0755), 0);
+        };
+        make(above);
+        make(directory);
+        EXPECT_EQ(kernel.disk().sync_all(*kernel.disk().root()), 0);
+        make("/srv/store/d");
+        make("/srv/store/d/e");
+        bool kept = false;
+        w.start_process("server", [&kept] {
+            auto files = store::open(directory, {});
+            auto file = files->receive("d/e/a");
+            kept = file && file->keep("d/e/a");
+        });
+        w.run();
+        EXPECT_TRUE(kept);
+        kernel.power_loss();
+        inode_ref found;
+        EXPECT_EQ(kernel.disk().find(kernel.disk().root(), "/srv/store/d/e/a", 0, found), 0);
+    }
+}
+
 }  // namespace
 }  // namespace sluice::sim

@@ -358,5 +358,35 @@ TEST(simulated_streams, end_with_a_process_that_crashes) {
     EXPECT_EQ(server.open_descriptors(), 2);
 }
 
+/// Two clients are sent a byte each, which stands still; then all is healed but for one of them.
+TEST(simulated_streams, to_clients_outside_of_a_core_stand_still_for_good) {
+    sim::world w{quiet(1)};
+    const auto reads_a_byte = [](bool& has_come) {
+        return [&has_come] {
+            const int fd = connected();
+            std::array<std::byte, 1> byte{};
+            has_come = os::sys().recv(fd, byte, 0) == 1;
+        };
+    };
+    bool core = false;
+    bool rest = false;
+    w.start_process("server", [&] {
+        const int listener = listening();
+        const std::array clients{accepted(listener), accepted(listener)};
+        w.kernel().faults().stuck = 1;
+        for (const int fd : clients) EXPECT_EQ(send_whole(fd, "x"), 0);
+        os::sleep_for(1s);
+        EXPECT_FALSE(core || rest);
+        w.kernel().heal([](const sim::process& p) { return p.name() == "rest"; });
+        os::sleep_for(20s);
+        EXPECT_TRUE(core);
+        EXPECT_FALSE(rest);
+        w.kernel().scheduler().stop();
+    });
+    w.start_process("core", reads_a_byte(core));
+    w.start_process("rest", reads_a_byte(rest));
+    w.run();
+}
+
 }  // namespace
 }  // namespace sluice::test

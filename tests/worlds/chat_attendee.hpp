@@ -1,6 +1,7 @@
 // What all clients of a simulated chat share, and how its director sees one of them.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -30,6 +31,13 @@ struct chat_scene {
     bool stopping = false;                     ///< the server was told to end
 
     [[nodiscard]] bool healed() const noexcept { return healed_at != sim::never; }
+    /// Between two lines of a member once the faults are over: many lines at first, then as many as
+    /// it takes for one who comes late to hear everybody.
+    [[nodiscard]] std::chrono::milliseconds pause_after_healing() noexcept {
+        constexpr auto lively = 5 * sim::a_second;
+        const bool is_lively = quiet || record.now() < healed_at + lively;
+        return std::chrono::milliseconds{is_lively ? 200 : 2000};
+    }
 };
 
 /// A client with a witness.

@@ -9,9 +9,9 @@
 
 #include "sluice/chat/client/chat_client.hpp"
 #include "sluice/io/deadline.hpp"
-#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
+#include "tests/worlds/server.hpp"
 #include "tests/worlds/waiting.hpp"
 
 namespace sluice::worlds {
@@ -26,9 +26,10 @@ class chat_joiner::ui final : public chat::chat_ui {
 
     coro::task<result<std::optional<std::string>>> next_line() override {
         auto& scene = owner_.scene_;
-        const auto pause =
-            std::chrono::milliseconds{scene.healed() ? 200 : scene.s.chance().between(20, 600)};
         do {
+            const auto pause = scene.healed()
+                                   ? scene.pause_after_healing()
+                                   : std::chrono::milliseconds{scene.s.chance().between(20, 600)};
             const auto slept = co_await io::sleep_for(engine_, pause);
             if (!slept) co_return failure(slept.error());
             // Nothing is cut any more.
@@ -77,7 +78,7 @@ void chat_joiner::begin() {
 
 void chat_joiner::live() {
     for (; !scene_.leaving; wait_a_while()) {
-        auto engine = io::make_engine(io::engine_kind::epoll);
+        auto engine = make_client_engine(scene_.s);
         if (!engine) continue;
         me_ = &scene_.record.add('j');
         begin();

@@ -52,7 +52,8 @@ void chat_member::sit() {
             leave_in_order();
             break;
         }
-        const auto pause = scene_.healed() ? 200 : chance.between(5, 400);
+        const auto pause =
+            scene_.healed() ? scene_.pause_after_healing().count() : chance.between(5, 400);
         read_until(scene_.record.now() + pause * sim::a_millisecond);
         if (socket_ && waited_too_long()) hang_up();
         if (!socket_) break;
@@ -101,7 +102,7 @@ void chat_member::act() {
     auto& chance = scene_.s.chance();
     if (scene_.healed() || manner_.reads == reading::never) return say_some(1);
     const auto what = chance.below(100);
-    if (what < 60) return say_some(chance.between(1, 5));
+    if (what < 60) return say_some(chance.between(1, manner_.most_lines));
     if (what < 68) return move();
     if (what < 78) {
         const auto& names = alike[chance.below(alike.size())];
@@ -216,6 +217,7 @@ bool chat_member::read_some(std::size_t most) {
     if (n == -EAGAIN || n == -EINTR) return false;
     const bool may_end = scene_.leaving || scene_.stopping || witness_.was_told_to_go() ||
                          !scene_.healed() || !reads_promptly() ||
+                         !scene_.s.is_in_core(scene_.s.kernel().current()) ||
                          scene_.record.now() < scene_.healed_at + aftermath;
     scene_.s.require(may_end, fmt::format("speaker {}, who reads, has lost its connection ({})",
                                           me_->number, n));

@@ -22,6 +22,7 @@ class chat_member final : public chat_attendee {
         ending ends = ending::quits;
         double restless = 0;  ///< how often it leaves, and comes back
         bool crlf = false;
+        std::int64_t most_lines = 5;  ///< that it says in one go
     };
 
     /// `scene` outlives it.

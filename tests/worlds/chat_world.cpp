@@ -1,4 +1,5 @@
-// The world of the chat: rooms, members of all manners, and what each of them is owed.
+// The workload of the chat, and its world: rooms, members of all manners, and what each of them is
+// owed.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,10 +7,12 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sluice/chat/server/chat_service.hpp"
@@ -17,6 +20,7 @@
 #include "tests/worlds/chat_members.hpp"
 #include "tests/worlds/server.hpp"
 #include "tests/worlds/waiting.hpp"
+#include "tests/worlds/workload.hpp"
 #include "tests/worlds/worlds.hpp"
 
 namespace sluice::worlds {
@@ -55,14 +59,14 @@ chat::limits draw_limits(sim::random& chance) {
 /// The chat, its clients, and what the director asks about them.
 class crowd {
  public:
-    crowd(stage& s, const chat::limits& allowed, std::size_t shards)
+    crowd(stage& s, const chat::limits& allowed, std::size_t shards, std::uint16_t port)
         : scene_{.s = s,
                  .record = chat_record{s},
                  .rules = {.settles_after = shards == 1 ? 0 : 11 * sim::a_second,
                            .announces_leaves = allowed.presence > 100},
                  .rooms = {"lobby", "kitchen", "hall", "\u00e9tage"},
                  .longest = allowed.max_line,
-                 .port = usual_port} {
+                 .port = port} {
         scene_.rooms.resize(static_cast<std::size_t>(s.chance().between(1, 4)));
     }
 
@@ -70,6 +74,9 @@ class crowd {
     void come(std::size_t clients);
     /// The process of one of them ends at once.
     void lose_one();
+    [[nodiscard]] const std::vector<sim::process*>& processes() const noexcept {
+        return processes_;
+    }
     [[nodiscard]] bool all_over() const {
         return std::ranges::all_of(processes_, [](const auto* each) { return each->over(); });
     }
@@ -78,7 +85,7 @@ class crowd {
     [[nodiscard]] std::string pending(bool joiners) const;
     /// A leave that somebody was not told; empty if there is none.
     [[nodiscard]] std::string unannounced() const;
-    /// Members that are in a room and read.
+    /// Members of the core that are in a room and read.
     [[nodiscard]] std::vector<const chat_attendee*> listeners() const;
     /// When nobody else says anything, a line comes as soon.
     void hear_a_pin_drop();
@@ -91,6 +98,9 @@ class crowd {
     };
 
     [[nodiscard]] chat_member::manner draw_manner();
+    [[nodiscard]] bool is_there(const seat& each) const {
+        return !each.process->over() && scene_.s.is_in_core(*each.process);
+    }
 
     chat_scene scene_;
     std::vector<seat> seats_;
@@ -106,7 +116,8 @@ chat_member::manner crowd::draw_manner() {
                                   : reading::never,
             .ends = static_cast<chat_member::ending>(chance.below(5)),
             .restless = one_of(chance, {0.0, 0.01, 0.1}),
-            .crlf = chance.chance(0.3)};
+            .crlf = chance.chance(0.3),
+            .most_lines = one_of<std::int64_t>(chance, {5, 5, 5, 50})};
 }
 
 void crowd::come(std::size_t clients) {
@@ -145,7 +156,7 @@ void crowd::lose_one() {
 std::vector<const chat_attendee*> crowd::listeners() const {
     std::vector<const chat_attendee*> all;
     for (const seat& each : seats_) {
-        if (!each.process->over() && each.who->reads_promptly() && each.who->sits()) {
+        if (is_there(each) && each.who->reads_promptly() && each.who->sits()) {
             all.push_back(each.who.get());
         }
     }
@@ -155,14 +166,14 @@ std::vector<const chat_attendee*> crowd::listeners() const {
 std::string crowd::pending(bool joiners) const {
     std::string all;
     for (const seat& each : seats_) {
-        if (each.process->over() || !each.who->reads_promptly()) continue;
+        if (!is_there(each) || !each.who->reads_promptly()) continue;
         if (each.is_joiner && !joiners) continue;
         if (!each.who->sits()) {
             all += fmt::format("{} is in no room; ", each.process->name());
             continue;
         }
         for (const seat& other : seats_) {
-            if (&other == &each || other.process->over() || !other.who->sits()) continue;
+            if (&other == &each || !is_there(other) || !other.who->sits()) continue;
             if (!other.who->reads_promptly() || (other.is_joiner && !joiners)) continue;
             if (other.who->witness().room() != each.who->witness().room()) continue;
             if (each.who->witness().last_from(other.who->who()->number) >= scene_.healed_at) {
@@ -201,7 +212,7 @@ void crowd::hear_a_pin_drop() {
     const auto pending = [&] {
         std::string missing;
         for (const seat& each : seats_) {
-            if (each.process->over() || !each.who->sits()) continue;
+            if (!is_there(each) || !each.who->sits()) continue;
             if (each.who.get() == who || !each.who->reads_promptly()) continue;
             if (each.who->witness().room() != who->witness().room()) continue;
             if (each.who->witness().last_from(number) >= from) continue;
@@ -248,90 +259,144 @@ class caps {
     std::size_t window_ = 0;
 };
 
+class chat_workload final : public workload {
+ public:
+    chat_workload(stage& s, const server_shape& shape, std::uint16_t port)
+        : s_{s},
+          shards_{shape.workers},
+          allowed_{draw_limits(s.chance())},
+          most_{allowed_, shards_},
+          // Rates end with the healing.
+          until_noticed_{s.kernel().faults().gone > 0 ? until_gone_is_noticed : soon},
+          crowd_{s, allowed_, shards_, port} {}
+
+    void host(const std::function<void(std::vector<door>)>& run) override {
+        service_ = std::make_unique<chat::chat_service>(
+            chat::chat_service::options{.allowed = allowed_, .shards = shards_, .seen = nullptr});
+        run({{.port = crowd_.scene().port, .state = service_->state()}});
+    }
+    void begin() override { crowd_.come(s_.draw_clients(2, 10)); }
+    void look() override {
+        if (service_ != nullptr) most_.check(s_, service_->counted());
+    }
+    /// One of the clients may end at once.
+    void perhaps_lose_one() {
+        if (s_.chance().chance(0.01)) crowd_.lose_one();
+    }
+    [[nodiscard]] std::vector<sim::process*> clients() const override { return crowd_.processes(); }
+    void heal() override { crowd_.scene().healed_at = crowd_.scene().record.now(); }
+    /// Every member that reads has the later lines of its room, and knows who has left it.
+    void settle() override;
+    /// All leave, and the server is as it was, with at most `idle_descriptors` open.
+    void leave(const sim::process& server, int idle_descriptors);
+    void before_stop() override {
+        listeners_ = crowd_.listeners();
+        crowd_.scene().stopping = true;
+    }
+    /// Every member that read is told, and nothing is left of anybody.
+    void after_stop() override;
+
+ private:
+    [[nodiscard]] bool may_be_gone() const noexcept { return until_noticed_ != soon; }
+
+    stage& s_;
+    std::size_t shards_;
+    chat::limits allowed_;
+    caps most_;
+    std::chrono::seconds until_noticed_;
+    crowd crowd_;
+    std::unique_ptr<chat::chat_service> service_;  // once the server's process has begun
+    std::vector<const chat_attendee*> listeners_;
+};
+
+void chat_workload::settle() {
+    for (const bool joiners : {false, true}) {
+        s_.within(
+            joiners ? until_a_joiner_is_back : soon,
+            "every member that reads has the later lines of its room",
+            [&] { return crowd_.pending(joiners).empty(); },
+            [&] { return crowd_.pending(joiners); });
+    }
+    s_.within(
+        until_noticed_, "every leave is announced", [&] { return crowd_.unannounced().empty(); },
+        [&] { return crowd_.unannounced(); });
+    crowd_.hear_a_pin_drop();
+    look();
+}
+
+void chat_workload::leave(const sim::process& server, int idle_descriptors) {
+    s_.lose_the_broken();
+    crowd_.scene().leaving = true;
+    s_.within(30s, "every client has left", [&] { return crowd_.all_over(); });
+    const auto state = [&] {
+        const auto now = service_->counted();
+        return fmt::format("{} members, {} rooms of {} bytes, {} descriptors", now.members.get(),
+                           now.rooms.get(), now.log_bytes.get(), server.open_descriptors());
+    };
+    const auto is_as_before = [&] {
+        const auto now = service_->counted();
+        // The lobby keeps its history.
+        return now.members == 0 && now.rooms <= 1 && now.log_bytes <= most_.window() &&
+               server.open_descriptors() <= idle_descriptors;
+    };
+    s_.within(until_noticed_, "the server is as it was before", is_as_before, state);
+}
+
+void chat_workload::after_stop() {
+    const auto after = service_->counted();
+    s_.require(after.members == 0 && after.log_bytes == 0,
+               fmt::format("{} members and {} bytes are left after the end", after.members.get(),
+                           after.log_bytes.get()));
+    // One whose connection is gone without a word may not know it yet.
+    if (may_be_gone()) return;
+    const auto untold = [&] {
+        return std::ranges::count_if(
+            listeners_, [](const auto* each) { return !each->witness().heard_farewell(); });
+    };
+    s_.within(
+        soon, "every member that reads is told that the server goes down",
+        [&] { return untold() == 0; },
+        [&] { return fmt::format("{} of {}", untold(), listeners_.size()); });
+}
+
 }  // namespace
+
+std::unique_ptr<workload> make_chat_workload(stage& s, const server_shape& shape,
+                                             std::uint16_t port) {
+    return std::make_unique<chat_workload>(s, shape, port);
+}
 
 void chat(stage& s) {
     auto& chance = s.chance();
-    const chat::limits allowed = draw_limits(chance);
     const server_shape shape{.model = model::kind::event,
+                             .engine = draw_engine(s),
                              .workers = static_cast<unsigned>(chance.between(1, 3)),
                              .grace = std::chrono::milliseconds{chance.between(1000, 3000)}};
-    std::unique_ptr<chat::chat_service> service;
-    sim::process& server = s.start("server", [&] {
-        serve(s, shape, [&] {
-            service = std::make_unique<chat::chat_service>(chat::chat_service::options{
-                .allowed = allowed, .shards = shape.workers, .seen = nullptr});
-            return std::vector<door>{{.port = usual_port, .state = service->state()}};
-        });
-    });
-    const caps most{allowed, shape.workers};
-    const sim::fault_rates faults = s.kernel().faults();
-    std::optional<int> idle_descriptors;
+    chat_workload load{s, shape, usual_port};
+    sim::process& server =
+        s.start("server", [&] { load.host([&](const auto& doors) { serve(s, shape, doors); }); });
+    int idle_descriptors = INT_MAX;
     if (chance.chance(0.5)) {
-        s.kernel().faults() = {};
+        const sim::fault_rates faults = std::exchange(s.kernel().faults(), {});
         idle_descriptors = descriptors_when_idle(s, server);
         s.kernel().faults() = faults;
     }
-    const std::chrono::seconds until_noticed = faults.gone > 0 ? until_gone_is_noticed : soon;
-
-    crowd all{s, allowed, shape.workers};
-    chat_scene& scene = all.scene();
-    all.come(s.draw_clients(2, 10));
-    for (auto left = chance.between(10, 80); left > 0; --left) {
+    load.begin();
+    for (auto left = s.draw_time(8s) / 100ms; left >= 0; --left) {
         s.pass(100ms);
-        if (service) most.check(s, service->counted());
-        if (chance.chance(0.01)) all.lose_one();
+        load.look();
+        load.perhaps_lose_one();
     }
-    s.heal();
-    scene.healed_at = scene.record.now();
-    for (const bool joiners : {false, true}) {
-        s.within(
-            joiners ? until_a_joiner_is_back : soon,
-            "every member that reads has the later lines of its room",
-            [&] { return all.pending(joiners).empty(); }, [&] { return all.pending(joiners); });
-    }
-    s.within(
-        until_noticed, "every leave is announced", [&] { return all.unannounced().empty(); },
-        [&] { return all.unannounced(); });
-    all.hear_a_pin_drop();
-    most.check(s, service->counted());
-
+    s.heal(load.clients());
+    load.heal();
+    load.settle();
     if (chance.chance(0.4)) {
-        const auto listeners = all.listeners();
-        scene.stopping = true;
-        stop_and_check(s, server, shape);
-        const auto untold = [&] {
-            return std::ranges::count_if(
-                listeners, [](const auto* each) { return !each->witness().heard_farewell(); });
-        };
-        // One whose connection is gone without a word may not know it yet.
-        if (faults.gone > 0) return;
-        s.within(
-            soon, "every member that reads is told that the server goes down",
-            [&] { return untold() == 0; },
-            [&] { return fmt::format("{} of {}", untold(), listeners.size()); });
+        load.before_stop();
     } else {
-        scene.leaving = true;
-        s.within(30s, "every client has left", [&] { return all.all_over(); });
-        const auto state = [&] {
-            const auto now = service->counted();
-            return fmt::format("{} members, {} rooms of {} bytes, {} descriptors",
-                               now.members.get(), now.rooms.get(), now.log_bytes.get(),
-                               server.open_descriptors());
-        };
-        const auto is_as_before = [&] {
-            const auto now = service->counted();
-            // The lobby keeps its history.
-            return now.members == 0 && now.rooms <= 1 && now.log_bytes <= most.window() &&
-                   server.open_descriptors() <= idle_descriptors.value_or(INT_MAX);
-        };
-        s.within(until_noticed, "the server is as it was before", is_as_before, state);
-        stop_and_check(s, server, shape);
+        load.leave(server, idle_descriptors);
     }
-    const auto after = service->counted();
-    s.require(after.members == 0 && after.log_bytes == 0,
-              fmt::format("{} members and {} bytes are left after the end", after.members.get(),
-                          after.log_bytes.get()));
+    stop_and_check(s, server, shape);
+    load.after_stop();
 }
 
 }  // namespace sluice::worlds

@@ -10,10 +10,10 @@
 
 #include "sluice/compute/client/load_client.hpp"
 #include "sluice/compute/refusals.hpp"
-#include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/os/clock.hpp"
+#include "tests/worlds/server.hpp"
 
 namespace sluice::worlds {
 namespace {
@@ -211,7 +211,7 @@ void run_load_client(compute_scene& scene, bool& done) {
     while (!done) {
         const bool may_break = !scene.healed;
         wait_a_while();
-        auto engine = io::make_engine(io::engine_kind::epoll);
+        auto engine = make_client_engine(scene.s);
         if (!engine) continue;
         const auto q = chance.chance(0.5) ? job_question(draw_time(chance, 20ms), "load")
                                           : compute_question{.text = "echo load", .answer = "load"};

@@ -1,12 +1,15 @@
-// The world of compute: questions with jobs, small queues and deadlines, and clients of all
-// manners.
+// The workload of compute, and its world: questions with jobs, small queues and deadlines, and
+// clients of all manners.
 #include <fmt/format.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sluice/compute/server/compute.hpp"
@@ -14,6 +17,7 @@
 #include "tests/worlds/compute_questions.hpp"
 #include "tests/worlds/server.hpp"
 #include "tests/worlds/waiting.hpp"
+#include "tests/worlds/workload.hpp"
 #include "tests/worlds/worlds.hpp"
 
 namespace sluice::worlds {
@@ -35,131 +39,200 @@ compute::compute_options draw_options(sim::random& chance) {
     };
 }
 
-/// The service's counters at its end.
-struct counts {
-    std::uint64_t answered = 0;
-    std::uint64_t busy = 0;
-    std::uint64_t late = 0;
-    std::uint64_t failed = 0;
-    std::uint64_t too_long = 0;
-    std::uint64_t abandoned = 0;
+/// How long clients may wait. Under the sync model one waits for those before it, until the
+/// server's limits end them.
+std::chrono::seconds patience_with(bool one_at_a_time) noexcept {
+    return one_at_a_time ? 60s : 10s;
+}
 
-    explicit counts(const compute::compute_counters& c) noexcept
-        : answered{c.at_once + c.worked_on},
-          busy{c.busy},
-          late{c.late},
-          failed{c.failed},
-          too_long{c.too_long},
-          abandoned{c.abandoned} {}
-    counts() = default;
+class compute_workload final : public workload {
+ public:
+    /// `shape` is that of the server; the stage outlives this.
+    compute_workload(stage& s, const server_shape& shape, std::uint16_t port);
+
+    void host(const std::function<void(std::vector<door>)>& run) override;
+    void begin() override;
+    [[nodiscard]] std::vector<sim::process*> clients() const override { return processes_; }
+    void heal() override;
+    /// Every client is answered, and a last one without any wait.
+    void settle() override;
+    void before_stop() override { scene_.stopping = true; }
+    /// The server is told to stop before every client is answered.
+    void expect_breaks() noexcept { ++scene_.broken; }
+    /// What clients were answered was counted.
+    void after_stop() override;
+
+ private:
+    /// The service's counters at its end.
+    struct counts {
+        std::uint64_t answered = 0;
+        std::uint64_t busy = 0;
+        std::uint64_t late = 0;
+        std::uint64_t failed = 0;
+        std::uint64_t too_long = 0;
+        std::uint64_t abandoned = 0;
+    };
+
+    void add_client(std::string name, std::function<void()> run);
+    [[nodiscard]] std::string unfinished() const;
+    void ask_last();
+
+    stage& s_;
+    bool one_at_a_time_;
+    compute::compute_options options_;
+    question_account account_;
+    compute_scene scene_;
+    std::vector<std::unique_ptr<steady_client>> steady_;
+    std::vector<sim::process*> processes_;  // those of the steady clients first
+    const sim::process* load_client_ = nullptr;
+    bool load_done_ = true;
+    counts counted_;
 };
+
+compute_workload::compute_workload(stage& s, const server_shape& shape, std::uint16_t port)
+    : s_{s},
+      one_at_a_time_{shape.model == model::kind::sync},
+      options_{draw_options(s.chance())},
+      account_{s, options_.deadline},
+      scene_{.s = s,
+             .account = account_,
+             .port = port,
+             .max_line = options_.max_line,
+             .refuses = shape.model == model::kind::event,
+             .hurries =
+                 shape.model == model::kind::event && options_.deadline != io::duration::max()} {}
+
+void compute_workload::host(const std::function<void(std::vector<door>)>& run) {
+    compute::compute_service service{make_world_handler(account_), options_};
+    run({{.port = scene_.port, .serve = service.service()}});
+    const auto& c = service.counted();
+    counted_ = {.answered = c.at_once + c.worked_on,
+                .busy = c.busy,
+                .late = c.late,
+                .failed = c.failed,
+                .too_long = c.too_long,
+                .abandoned = c.abandoned};
+}
+
+void compute_workload::add_client(std::string name, std::function<void()> run) {
+    processes_.push_back(&s_.start(std::move(name), std::move(run)));
+}
+
+void compute_workload::begin() {
+    auto& chance = s_.chance();
+    for (std::size_t i = 0, all = s_.draw_clients(1, 4); i < all; ++i) {
+        steady_.push_back(std::make_unique<steady_client>(scene_, i));
+        add_client(fmt::format("asker {}", i), [client = steady_.back().get()] { client->run(); });
+    }
+    constexpr std::size_t first_of_the_rude = 100;
+    for (std::size_t i = 0, all = s_.draw_clients(0, 3); i < all && chance.chance(0.5); ++i) {
+        add_client(fmt::format("rude asker {}", i),
+                   [this, i] { break_rules(scene_, first_of_the_rude + i); });
+    }
+    load_done_ = !chance.chance(0.4);
+    if (load_done_) return;
+    add_client("load client", [this] { run_load_client(scene_, load_done_); });
+    load_client_ = processes_.back();
+}
+
+void compute_workload::heal() {
+    for (const sim::process* each : processes_) {
+        if (!s_.is_in_core(*each)) ++scene_.broken;
+    }
+    // A server that stood still at the healing goes on, and finds its timers due.
+    if (s_.could_stand_still()) s_.pass(1s);
+    scene_.healed = true;
+    account_.expect_deadlines();
+    if (one_at_a_time_) scene_.quiet = true;
+}
+
+std::string compute_workload::unfinished() const {
+    std::string names;
+    if (!load_done_ && s_.is_in_core(*load_client_)) names = "the load client ";
+    for (const auto& each : steady_) {
+        if (!each->done() && s_.is_in_core(*processes_[each->number()])) {
+            names += fmt::format("client {} ", each->number());
+        }
+    }
+    return names;
+}
+
+void compute_workload::settle() {
+    s_.within(
+        patience_with(one_at_a_time_), "every client is answered",
+        [&] { return unfinished().empty(); }, [&] { return unfinished(); });
+    scene_.quiet = true;
+    // With nothing else to do, no question is refused.
+    s_.pass(5s);
+    ask_last();
+}
+
+void compute_workload::ask_last() {
+    bool answered = false;
+    s_.start("last client", [&] {
+        const auto q = job_question(5ms, "<last>");
+        auto socket = plain_client::connect(scene_.port, patience_with(one_at_a_time_));
+        if (!socket || !socket->send(q.text + "\n")) s_.fail("the last client cannot ask");
+        ++scene_.asked;
+        const auto answer = socket->line();
+        s_.require(answer == q.answer,
+                   fmt::format("the last question was answered '{}'", answer.value_or("(none)")));
+        ++scene_.answered;
+        answered = true;
+    });
+    s_.within(patience_with(one_at_a_time_), "the last question is answered",
+              [&] { return answered; });
+}
 
 /// What clients were answered was counted, and what was counted was asked; and where no connection
 /// broke, the numbers are equal.
-void check_counts(const compute_scene& scene, const counts& c) {
-    const auto& s = scene.s;
+void compute_workload::after_stop() {
     const auto check = [&](std::uint64_t received, std::uint64_t counted, std::string_view what) {
-        s.require(scene.broken == 0 ? received == counted : received <= counted,
-                  fmt::format("clients have received {} times {}, and {} are counted", received,
-                              what, counted));
+        s_.require(scene_.broken == 0 ? received == counted : received <= counted,
+                   fmt::format("clients have received {} times {}, and {} are counted", received,
+                               what, counted));
     };
-    check(scene.answered, c.answered, "an answer");
-    check(scene.busy, c.busy, "busy");
-    check(scene.late, c.late, "late");
-    check(scene.failed, c.failed, "failed");
-    check(scene.too_long, c.too_long, "too long");
+    const counts& c = counted_;
+    check(scene_.answered, c.answered, "an answer");
+    check(scene_.busy, c.busy, "busy");
+    check(scene_.late, c.late, "late");
+    check(scene_.failed, c.failed, "failed");
+    check(scene_.too_long, c.too_long, "too long");
     const auto begun = c.answered + c.busy + c.late + c.failed;
-    s.require(scene.broken == 0 ? begun == scene.account.all() && c.abandoned == 0
-                                : begun + c.abandoned <= scene.account.all(),
-              fmt::format("{} questions were begun; {} are counted, and {} as abandoned",
-                          scene.account.all(), begun, c.abandoned));
+    s_.require(scene_.broken == 0 ? begun == account_.all() && c.abandoned == 0
+                                  : begun + c.abandoned <= account_.all(),
+               fmt::format("{} questions were begun; {} are counted, and {} as abandoned",
+                           account_.all(), begun, c.abandoned));
     const auto ended = begun + c.too_long;
-    s.require(scene.broken == 0 ? ended == scene.asked : ended <= scene.asked,
-              fmt::format("{} questions were asked, and {} are counted", scene.asked, ended));
+    s_.require(scene_.broken == 0 ? ended == scene_.asked : ended <= scene_.asked,
+               fmt::format("{} questions were asked, and {} are counted", scene_.asked, ended));
 }
 
 }  // namespace
 
+std::unique_ptr<workload> make_compute_workload(stage& s, const server_shape& shape,
+                                                std::uint16_t port) {
+    return std::make_unique<compute_workload>(s, shape, port);
+}
+
 void compute(stage& s) {
-    auto& chance = s.chance();
     const server_shape shape = draw_shape(s);
-    const compute::compute_options options = draw_options(chance);
-    const bool one_at_a_time = shape.model == model::kind::sync;
-    const bool has_threads = shape.model == model::kind::event;
-    question_account account{s, options.deadline};
-    compute_scene scene{.s = s,
-                        .account = account,
-                        .port = usual_port,
-                        .max_line = options.max_line,
-                        .refuses = has_threads,
-                        .hurries = has_threads && options.deadline != io::duration::max()};
-    counts counted;
-    sim::process& server = s.start("server", [&] {
-        compute::compute_service service{make_world_handler(account), options};
-        serve(s, shape,
-              [&] { return std::vector<door>{{.port = usual_port, .serve = service.service()}}; });
-        counted = counts{service.counted()};
-    });
-
-    std::vector<std::unique_ptr<steady_client>> clients;
-    const auto add_client = [&] {
-        clients.push_back(std::make_unique<steady_client>(scene, clients.size()));
-        s.start(fmt::format("client {}", clients.size() - 1),
-                [client = clients.back().get()] { client->run(); });
-    };
-    for (auto left = s.draw_clients(1, 4); left > 0; --left) add_client();
-    constexpr std::size_t first_of_the_rude = 100;
-    for (std::size_t i = 0, all = s.draw_clients(0, 3); i < all && chance.chance(0.5); ++i) {
-        s.start(fmt::format("rude client {}", i),
-                [&scene, i] { break_rules(scene, first_of_the_rude + i); });
-    }
-    bool load_done = !chance.chance(0.4);
-    if (!load_done) s.start("load client", [&] { run_load_client(scene, load_done); });
-
-    s.pass(milliseconds{chance.between(10, 15'000)});
-    const bool stalls = s.kernel().faults().process_stall > 0;
-    s.heal();
-    // A process that stood still at the healing goes on, and finds its timers due.
-    if (stalls) s.pass(10s);
-    scene.healed = true;
-    account.expect_deadlines();
-    // Under the sync model a client waits for those before it, until the server's limits end them.
-    if (one_at_a_time) scene.quiet = true;
-    const auto soon = one_at_a_time ? 60s : 10s;
-    const bool stops_at_work = chance.chance(0.25);
-    if (stops_at_work) {
-        s.pass(milliseconds{chance.between(0, 1000)});
+    compute_workload load{s, shape, usual_port};
+    sim::process& server =
+        s.start("server", [&] { load.host([&](const auto& doors) { serve(s, shape, doors); }); });
+    load.begin();
+    s.pass(s.draw_time(15s));
+    s.heal(load.clients());
+    load.heal();
+    if (s.chance().chance(0.25)) {
+        s.pass(milliseconds{s.chance().between(0, 1000)});
+        load.expect_breaks();
     } else {
-        const auto unfinished = [&] {
-            std::string names = load_done ? "" : "the load client ";
-            for (const auto& each : clients) {
-                if (!each->done()) names += fmt::format("client {} ", each->number());
-            }
-            return names;
-        };
-        s.within(
-            soon, "every client is answered", [&] { return unfinished().empty(); }, unfinished);
-        scene.quiet = true;
-        // With nothing else to do, no question is refused.
-        s.pass(5s);
-        bool answered = false;
-        s.start("last client", [&] {
-            const auto q = job_question(5ms, "<last>");
-            auto socket = plain_client::connect(usual_port, soon);
-            if (!socket || !socket->send(q.text + "\n")) s.fail("the last client cannot ask");
-            ++scene.asked;
-            const auto answer = socket->line();
-            s.require(answer == q.answer, fmt::format("the last question was answered '{}'",
-                                                      answer.value_or("(none)")));
-            ++scene.answered;
-            answered = true;
-        });
-        s.within(soon, "the last question is answered", [&] { return answered; });
+        load.settle();
     }
-    scene.stopping = true;
-    if (stops_at_work) ++scene.broken;
+    load.before_stop();
     stop_and_check(s, server, shape);
-    check_counts(scene, counted);
+    load.after_stop();
 }
 
 }  // namespace sluice::worlds

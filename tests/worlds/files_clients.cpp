@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <array>
@@ -22,8 +23,10 @@
 #include "sluice/io/offload.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/clock.hpp"
 #include "sluice/os/kernel.hpp"
 #include "sluice/os/signal_action.hpp"
+#include "tests/worlds/server.hpp"
 
 namespace sluice::worlds {
 namespace {
@@ -127,17 +130,17 @@ std::optional<http_answer> http_speaker::answer(bool has_no_body, bool or_contin
 }
 
 std::optional<http_answer> http_speaker::ask(const std::string& head, std::string_view body,
-                                             bool asks_first, std::optional<std::size_t> most) {
+                                             const request_manner& how) {
     auto& chance = scene_.s.chance();
     if (connection_ && chance.chance(0.3)) connection_.reset();
     if (!connection_) connection_ = plain_client::connect(scene_.http_port, scene_.patience);
     if (!connection_) return std::nullopt;
     const bool has_no_body = head.starts_with("HEAD ");
     std::string first = head + "Host: store\r\n";
-    if (asks_first) first += "Expect: 100-continue\r\n";
+    if (how.asks_first) first += "Expect: 100-continue\r\n";
     first += "\r\n";
     std::optional<http_answer> a;
-    if (asks_first) {
+    if (how.asks_first) {
         const bool sent = send_in_pieces(first);
         if (sent) a = answer(has_no_body, true);
         if (!a) {
@@ -147,17 +150,27 @@ std::optional<http_answer> http_speaker::ask(const std::string& head, std::strin
         first.clear();
     }
     if (!a || a->head.status == 100) {
-        first += body.substr(0, most.value_or(body.size()));
+        body = body.substr(0, how.most.value_or(body.size()));
+        const auto half = how.halfway ? body.size() / 2 : body.size();
+        first += body.substr(0, half);
         // A refusal may be there before all was sent.
-        static_cast<void>(send_in_pieces(first));
-        if (most) {
-            connection_->reset();
+        const bool sent = send_in_pieces(first);
+        if (how.halfway) {
+            how.halfway();
+            if (sent) static_cast<void>(send_in_pieces(body.substr(half)));
+        }
+        if (how.most) {
+            if (how.falls_silent) {
+                silent_ = std::move(connection_);
+            } else {
+                connection_->reset();
+            }
             connection_.reset();
             return std::nullopt;
         }
         a = answer(has_no_body, false);
     }
-    if (!a || !a->is_whole || !a->head.keep_alive || (asks_first && a->head.status >= 300)) {
+    if (!a || !a->is_whole || !a->head.keep_alive || (how.asks_first && a->head.status >= 300)) {
         connection_.reset();
     }
     return a;
@@ -177,7 +190,7 @@ std::string files_client::pick_path() {
 std::size_t files_client::draw_size() {
     auto& chance = scene_.s.chance();
     if (chance.chance(0.05)) return 0;
-    const double largest = chance.chance(0.1) ? 1'500'000 : 20'000;
+    const double largest = chance.chance(scene_.large_files ? 0.5 : 0.1) ? 1'500'000 : 20'000;
     return static_cast<std::size_t>(chance.log_uniform(1, largest));
 }
 
@@ -258,10 +271,10 @@ void files_client::put_whole(const std::string& path) {
         head += chunked ? "Transfer-Encoding: chunked\r\n"
                         : fmt::format("Content-Length: {}\r\n", text.size());
         const auto body = chunked ? in_chunks(chance, text, at_end ? digest : "") : text;
-        std::optional<std::size_t> most;
-        if (chance.chance(0.05)) most = chance.below(body.size() + 1);
+        request_manner how{.asks_first = chance.chance(0.15)};
+        if (chance.chance(0.05)) how.most = chance.below(body.size() + 1);
         const auto since = ledger.now();
-        const auto a = speaker_.ask(head, body, chance.chance(0.15), most);
+        const auto a = speaker_.ask(head, body, how);
         if (lies && a && a->head.status == 422) {
             ledger.refuse(path, number);
             return;
@@ -286,17 +299,27 @@ void files_client::put_conditionally(const std::string& path) {
     doing_ = fmt::format("put at {} on a condition", path);
     std::string condition = "If-None-Match: *\r\n";
     std::optional<std::string> known;
+    std::string tag;
     if (chance.chance(0.5)) {
         const auto there = speaker_.ask(fmt::format("GET /{} HTTP/1.1\r\n", path));
         if (!there || !there->is_whole || there->head.status != 200) return;
         known = there->body;
-        condition = fmt::format("If-Match: {}\r\n", there->head.field("ETag").value_or("?"));
+        tag = there->head.field("ETag").value_or("?");
+        condition = fmt::format("If-Match: {}\r\n", tag);
     }
-    const auto since = ledger.now();
+    request_manner how;
+    auto since = ledger.now();
+    if (!text.empty() && chance.chance(0.3)) {
+        how.halfway = [&] {
+            put_beside(path);
+            // The condition must hold when all has arrived.
+            since = ledger.now();
+        };
+    }
     const auto number = ledger.begin(path, text);
     const auto a = speaker_.ask(
         fmt::format("PUT /{} HTTP/1.1\r\n{}Content-Length: {}\r\n", path, condition, text.size()),
-        text);
+        text, how);
     // Another attempt would meet its own file.
     if (!a || a->head.status >= 500 || a->head.status == 408) {
         ledger.give_up(path, number);
@@ -311,10 +334,24 @@ void files_client::put_conditionally(const std::string& path) {
     scene_.s.require(ledger.may_find(path, known, since),
                      fmt::format("/{} was written on a condition that did not hold", path));
     if (known) {
-        scene_.s.require(ledger.replace_once(path, *known),
+        scene_.s.require(ledger.replace_once(path, tag),
                          fmt::format("/{}: two writers have replaced the same state", path));
     }
     ledger.acknowledge(path, number);
+}
+
+/// A small file, on a connection of its own; one attempt.
+void files_client::put_beside(const std::string& path) {
+    auto& ledger = scene_.ledger;
+    constexpr std::size_t most = 200;
+    const auto text = ledger.new_text(scene_.s.chance().below(most));
+    const auto number = ledger.begin(path, text);
+    const auto since = ledger.now();
+    http_speaker other{scene_};
+    bool unsure = false;
+    const auto a = other.ask(
+        fmt::format("PUT /{} HTTP/1.1\r\nContent-Length: {}\r\n", path, text.size()), text);
+    if (!settle(path, number, a, since, unsure)) ledger.give_up(path, number);
 }
 
 void files_client::put_parts(const std::string& path) {
@@ -323,9 +360,14 @@ void files_client::put_parts(const std::string& path) {
     const auto text =
         ledger.new_text(ledger.own_size(static_cast<std::size_t>(chance.log_uniform(10, 300'000))));
     const auto number = ledger.begin(path, text);
-    const auto digest = chance.chance(0.3) ? repr_digest(text) : std::string{};
+    const bool tells_digest = chance.chance(0.3) || scene_.needs_digests;
+    const auto digest = tells_digest ? repr_digest(text) : std::string{};
     bool unsure = false;
     while (!send_part(path, number, text, digest, unsure)) {
+        if (!chance.chance(0.1)) continue;
+        // What has arrived stays on the server for a while.
+        ledger.give_up(path, number);
+        return;
     }
 }
 
@@ -359,10 +401,10 @@ bool files_client::send_part(const std::string& path, std::size_t number, const 
     if (chance.chance(0.2)) {
         head += fmt::format("Content-Digest: {}\r\n", repr_digest(text.substr(from, size)));
     }
-    std::optional<std::size_t> most;
-    if (chance.chance(0.2)) most = chance.below(size + 1);
+    request_manner how{.asks_first = chance.chance(0.1), .falls_silent = chance.chance(0.5)};
+    if (chance.chance(0.2)) how.most = chance.below(size + 1);
     since = ledger.now();
-    a = speaker_.ask(head, std::string_view{text}.substr(from, size), chance.chance(0.1), most);
+    a = speaker_.ask(head, std::string_view{text}.substr(from, size), how);
     if (a && (a->head.status == 308 || a->head.status == 409)) return false;
     if (a && a->head.status == 422) {
         // The digest of the whole says that what had arrived is not what was sent.
@@ -522,7 +564,7 @@ void files_client::get_by_the_program(const std::string& path) {
     doing_ = fmt::format("get {} by get_file()", path);
     const auto name = fmt::format("/client/get-{}-{}", number_, left_);
     auto into = files::partial_file::beside(name);
-    auto engine = io::make_engine(io::engine_kind::epoll);
+    auto engine = make_client_engine(scene_.s);
     if (!into || !engine) return;
     const auto since = ledger.now();
     const files::client_options options{
@@ -541,6 +583,18 @@ void files_client::get_by_the_program(const std::string& path) {
     // A power loss of the machine takes the client's disk, too.
     const auto text = read_file(name);
     if (text && scene_.power_losses == 0) ledger.require_found(path, *text, since, "get_file()");
+}
+
+void lock_names(const files_scene& scene, const char* directory) {
+    auto& chance = scene.s.chance();
+    while (scene.healed_at < 0) {
+        os::sleep_for(std::chrono::milliseconds{chance.between(1, 200)});
+        const unique_fd folder{
+            os::sys().openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)};
+        if (folder && os::sys().flock(folder.get(), LOCK_EX | LOCK_NB) == 0) {
+            os::sleep_for(std::chrono::milliseconds{chance.between(0, 20)});
+        }
+    }
 }
 
 }  // namespace sluice::worlds

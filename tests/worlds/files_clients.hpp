@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ struct files_scene {
     std::chrono::milliseconds patience{};
     /// 507 is an answer: the quota or the disk may be full.
     bool may_be_full = false;
+    bool large_files = false;          ///< half of them fill several buffers
+    /// Parts need a digest: without extended attributes nothing tells what a power loss has left.
+    bool needs_digests = false;
     sim::virtual_time healed_at = -1;  ///< -1 during the load
     unsigned power_losses = 0;         ///< so far
 
@@ -42,18 +46,28 @@ struct http_answer {
     bool is_whole = false;  ///< the body came to its end
 };
 
+/// How a request is sent.
+struct request_manner {
+    bool asks_first = false;            ///< the body waits for 100 (Continue)
+    std::optional<std::size_t> most{};  ///< only so many bytes of the body; then a reset,
+    bool falls_silent = false;          ///< or nothing more, on a connection that stays open
+    std::function<void()> halfway{};    ///< called when half of the body was sent
+};
+
 /// A client by HTTP, which keeps its connection when it can. Each function is one request.
 class http_speaker {
  public:
     explicit http_speaker(files_scene& scene) noexcept : scene_{scene} {}
 
-    /// `head` without its last empty line, then `body`, in pieces. With `asks_first`, the body
-    /// waits for 100 (Continue). With `most` bytes of the body, the connection is reset after them.
-    /// None if no head of an answer came.
+    /// `head` without its last empty line, then `body`, in pieces. None if no head of an answer
+    /// came.
     std::optional<http_answer> ask(const std::string& head, std::string_view body = {},
-                                   bool asks_first = false, std::optional<std::size_t> most = {});
-    /// Closes the connection.
-    void leave() noexcept { connection_.reset(); }
+                                   const request_manner& how = {});
+    /// Closes the connections.
+    void leave() noexcept {
+        connection_.reset();
+        silent_.reset();
+    }
 
  private:
     bool send_in_pieces(std::string_view text);
@@ -61,6 +75,7 @@ class http_speaker {
 
     files_scene& scene_;
     std::optional<plain_client> connection_;
+    std::optional<plain_client> silent_;  // with a request of which no more comes
 };
 
 /// A client that puts, gets and deletes files, each until it is answered.
@@ -80,6 +95,7 @@ class files_client {
     void do_one();
     void put_whole(const std::string& path);
     void put_conditionally(const std::string& path);
+    void put_beside(const std::string& path);
     void put_parts(const std::string& path);
     bool send_part(const std::string& path, std::size_t number, const std::string& text,
                    const std::string& digest, bool& unsure);
@@ -99,5 +115,9 @@ class files_client {
     unsigned left_;
     std::string doing_;
 };
+
+/// Another program of the machine, which locks the directory of the store for moments (flock(2)),
+/// as one that checks and then renames does, until the healing.
+void lock_names(const files_scene& scene, const char* directory);
 
 }  // namespace sluice::worlds

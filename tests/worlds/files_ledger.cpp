@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <span>
@@ -55,9 +56,13 @@ std::string describe(const file_ledger::content& found) {
 }  // namespace
 
 std::string file_text(std::uint64_t number, std::size_t size) {
+    constexpr std::string_view filler = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ;";
     std::string text;
-    text.reserve(size + 16);
-    while (text.size() < size) text += fmt::format("{}:{};", number, text.size());
+    text.reserve(size + 2 * filler.size());
+    while (text.size() < size) {
+        fmt::format_to(std::back_inserter(text), "{}:{};", number, text.size());
+        text += filler;
+    }
     text.resize(size);
     return text;
 }
@@ -193,7 +198,9 @@ std::vector<std::string> file_ledger::visible_and_parts(std::string_view folder)
 std::string file_ledger::names_on_disk(std::string_view folder) const {
     std::string names;
     for_each_file(stage_.kernel().disk(), folder,
-                  [&](const std::string& path, const sim::inode&) { names += path + " "; });
+                  [&](const std::string& path, const sim::inode& file) {
+                      names += fmt::format("{} ({} bytes) ", path, file.data.size());
+                  });
     return names;
 }
 

@@ -59,9 +59,9 @@ class file_ledger {
     void require_found(const std::string& path, const content& found, sim::virtual_time since,
                        std::string_view who) const;
 
-    /// A writer was told that it has replaced the very file with this text. False the second time.
-    bool replace_once(const std::string& path, const std::string& text) {
-        return replaced_.emplace(path, text).second;
+    /// A writer was told that it has replaced the very file with this ETag. False the second time.
+    bool replace_once(const std::string& path, const std::string& tag) {
+        return replaced_.emplace(path, tag).second;
     }
 
     /// A stream to the raw listener: its number.
@@ -78,7 +78,7 @@ class file_ledger {
     [[nodiscard]] std::uint64_t bytes_on_disk(std::string_view folder) const;
     /// The paths of the visible files and of the parts there.
     [[nodiscard]] std::vector<std::string> visible_and_parts(std::string_view folder) const;
-    /// The names of all files there, hidden ones included.
+    /// The names and sizes of all files there, hidden ones included.
     [[nodiscard]] std::string names_on_disk(std::string_view folder) const;
 
  private:

@@ -10,12 +10,14 @@
 #include <cstdlib>
 #include <exception>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "sluice/chat/server/names.hpp"
 #include "tests/worlds/runner.hpp"
 #include "tests/worlds/setting.hpp"
 #include "tests/worlds/worlds.hpp"
@@ -41,12 +43,12 @@ setting shorten(runner& runs, const world& w, setting how) {
         how = tried;
         break;
     }
-    const auto drawn = how.rates();
+    auto drawn = how.rates();
     for (std::size_t i = 0; i < fault_classes.size(); ++i) {
         setting tried = how;
-        tried.faults &= ~(1U << i);
+        tried.faults &= ~(std::uint64_t{1} << i);
         // One that the seed has not drawn is not missed.
-        if (drawn.*fault_classes[i].rate == 0 || still_fails(tried)) how = tried;
+        if (fault_classes[i].in(drawn) == 0 || still_fails(tried)) how = tried;
     }
     return how;
 }
@@ -122,8 +124,8 @@ bool find_bug(runner& runs, const world& w, const request& wanted) {
     return found.has_value();
 }
 
-/// Every planted bug is looked for in the world that its name begins with.
-bool find_all_bugs(runner& runs, request wanted) {
+/// Every planted bug is looked for in the world that its name begins with; one of io_uring on it.
+bool find_all_bugs(runner& runs, const request& wanted) {
     bool all = true;
     for (std::size_t i = 1; i < bug_names.size(); ++i) {
         const std::string_view name = bug_names[i];
@@ -133,16 +135,20 @@ bool find_all_bugs(runner& runs, request wanted) {
             all = false;
             continue;
         }
-        wanted.how.planted = static_cast<bug>(i);
-        all = find_bug(runs, *w, wanted) && all;
+        request one = wanted;
+        one.how.planted = static_cast<bug>(i);
+        if (name.contains("/uring_")) one.how.engine = io::engine_kind::uring;
+        all = find_bug(runs, *w, one) && all;
     }
     return all;
 }
 
-/// True if every mark was reached.
-bool show_paths(const runner& runs) {
+/// True if every mark was reached of the services whose own worlds were run.
+bool show_paths(const runner& runs, const request& ran) {
     bool all = true;
     for (std::size_t i = 1; i < rare_path_names.size(); ++i) {
+        const auto service = rare_path_names[i].substr(0, rare_path_names[i].find('/'));
+        if (std::ranges::find(ran.of, service, &world::name) == ran.of.end()) continue;
         const auto times = runs.taken()[i].load();
         fmt::print("  {:<48} {}\n", rare_path_names[i],
                    times > 0 ? fmt::format("{} times", times) : "NEVER");
@@ -151,36 +157,65 @@ bool show_paths(const runner& runs) {
     return all;
 }
 
+/// A number, or "random": then it is drawn and printed.
+std::uint64_t first_seed(const std::string& text) {
+    if (text != "random") return std::stoull(text);
+    const std::uint64_t drawn = std::random_device{}();
+    fmt::print("the first seed is {}\n", drawn);
+    return drawn;
+}
+
+/// As many seeds as the environment asks of every world.
+void take_share(request& wanted) {
+    constexpr std::uint64_t for_people = 1000;
+    constexpr std::uint64_t enough_for_every_path = 10'000;
+    const char* asked = std::getenv("SLUICE_SEEDS");
+    const std::uint64_t all = asked == nullptr ? for_people : std::stoull(asked);
+    wanted.seeds = std::max<std::uint64_t>(1, all / all_worlds.size());
+    wanted.all_paths = all >= enough_for_every_path;
+}
+
 int main_of(int argc, char** argv) {
     CLI::App app{"Runs services, with clients and faults, on a simulated kernel with virtual time.",
                  "script/simulate"};
     request wanted;
     std::string of = "all";
+    std::string seed = "1";
+    bool share = false;
     std::string faults;
     std::string planted;
+    std::string engine;
     unsigned jobs = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
     std::string names = "all";
     for (const world& each : all_worlds) names += fmt::format(", {}", each.name);
     app.add_option("SERVICE", of, fmt::format("Which world: {}", names))->capture_default_str();
-    app.add_option("--seed", wanted.how.seed, "The first seed")->capture_default_str();
+    app.add_option("--seed", seed, "The first seed, or random")->capture_default_str();
     app.add_option("--seeds", wanted.seeds, "How many seeds from there on")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     app.add_option("--clients", wanted.how.most_clients, "At most so many clients")
         ->check(CLI::PositiveNumber);
     app.add_option("--faults", faults, "Only these classes of faults, with commas; or none");
+    app.add_option("--engine", engine,
+                   "Only servers on this engine: blocking, epoll or uring; a chat has no blocking "
+                   "one");
     app.add_option("--plant", planted, "Plants a bug, which should be found; all: each in turn");
     app.add_option("--jobs", jobs, "Runs at a time")->capture_default_str();
     app.add_flag("--trace", wanted.how.keep_trace, "Print every call that was made");
     app.add_flag("--twice", wanted.twice, "See that each seed has the same trace twice");
     app.add_flag("--paths", wanted.all_paths, "Fail unless every marked path was taken");
+    app.add_flag("--share", share,
+                 "The world's share of SLUICE_SEEDS (1000) seeds, and from 10000 on --paths");
     constexpr int wrong_usage = 2;
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : wrong_usage;
     }
+    wanted.how.seed = first_seed(seed);
+    if (share) take_share(wanted);
     if (!faults.empty()) wanted.how.faults = faults_of(faults);
+    if (!engine.empty()) wanted.how.engine = engine_of(engine);
     if (!planted.empty() && planted != "all") wanted.how.planted = bug_of(planted);
     for (const world& each : all_worlds) {
         if (of == "all" || of == each.name) wanted.of.push_back(&each);
@@ -189,6 +224,8 @@ int main_of(int argc, char** argv) {
         fmt::print(stderr, "there is no world '{}'; there are: {}\n", of, names);
         return wrong_usage;
     }
+    // Else every child would.
+    chat::load_name_tables();
     runner runs{jobs};
     if (planted == "all") return find_all_bugs(runs, wanted) ? 0 : 1;
     bool good = true;
@@ -200,7 +237,7 @@ int main_of(int argc, char** argv) {
         }
         std::fflush(stdout);
     }
-    if (wanted.all_paths) good = show_paths(runs) && good;
+    if (wanted.all_paths) good = show_paths(runs, wanted) && good;
     return good ? 0 : 1;
 }
 

@@ -12,12 +12,14 @@
 
 namespace sluice::worlds {
 
-sim::fault_rates setting::rates() const {
-    // A generator of its own, so that a class that is taken away moves no other choice.
+drawn_rates setting::rates() const {
+    // Generators of their own, so that a class that is taken away moves no other choice.
     sim::random draws{seed ^ 0x6661'756c'7473U};
-    auto drawn = sim::fault_rates::draw(draws);
+    sim::random draws_of_disk{seed ^ 0x6469'736bU};
+    drawn_rates drawn{.kernel = sim::fault_rates::draw(draws),
+                      .disk = sim::disk_faults::draw(draws_of_disk)};
     for (std::size_t i = 0; i < fault_classes.size(); ++i) {
-        if ((faults >> i & 1U) == 0) drawn.*fault_classes[i].rate = 0;
+        if ((faults >> i & 1U) == 0) fault_classes[i].in(drawn) = 0;
     }
     return drawn;
 }
@@ -34,14 +36,15 @@ std::string setting::options() const {
         }
         text += fmt::format(" --faults {}", names.empty() ? "none" : names);
     }
+    if (engine) text += fmt::format(" --engine {}", io::to_text(*engine));
     if (planted != bug::none) {
         text += fmt::format(" --plant {}", bug_names[static_cast<std::size_t>(planted)]);
     }
     return text;
 }
 
-std::uint32_t faults_of(std::string_view names) {
-    std::uint32_t bits = 0;
+std::uint64_t faults_of(std::string_view names) {
+    std::uint64_t bits = 0;
     if (names == "none") return bits;
     while (!names.empty()) {
         const auto end = std::min(names.find(','), names.size());
@@ -50,10 +53,20 @@ std::uint32_t faults_of(std::string_view names) {
         if (found == fault_classes.end()) {
             throw std::invalid_argument{fmt::format("there is no fault '{}'", name)};
         }
-        bits |= 1U << std::distance(fault_classes.begin(), found);
+        bits |= std::uint64_t{1} << std::distance(fault_classes.begin(), found);
         names.remove_prefix(std::min(end + 1, names.size()));
     }
     return bits;
+}
+
+io::engine_kind engine_of(std::string_view name) {
+    constexpr std::array all{io::engine_kind::blocking, io::engine_kind::epoll,
+                             io::engine_kind::uring};
+    const auto* found = std::ranges::find(all, name, &io::to_text);
+    if (found == all.end()) {
+        throw std::invalid_argument{fmt::format("there is no engine '{}'", name)};
+    }
+    return *found;
 }
 
 bug bug_of(std::string_view name) {

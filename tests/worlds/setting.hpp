@@ -4,18 +4,32 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "sluice/base/planted_bug.hpp"
+#include "sluice/io/engine.hpp"
+#include "sluice/sim/disk_faults.hpp"
 #include "sluice/sim/fault_rates.hpp"
 
 namespace sluice::worlds {
 
-/// A class of faults by its name.
+/// The rates of one run, of the kernel and of its disk.
+struct drawn_rates {
+    sim::fault_rates kernel;
+    sim::disk_faults disk;
+};
+
+/// A class of faults by its name, and where its rate is: one of the two.
 struct fault_class {
     std::string_view name;
-    double sim::fault_rates::* rate;
+    double sim::fault_rates::* of_kernel = nullptr;
+    double sim::disk_faults::* of_disk = nullptr;
+
+    [[nodiscard]] constexpr double& in(drawn_rates& all) const noexcept {
+        return of_kernel != nullptr ? all.kernel.*of_kernel : all.disk.*of_disk;
+    }
 };
 
 /// All of them. One bit of setting::faults each, in this order.
@@ -41,25 +55,45 @@ inline constexpr std::array fault_classes{
     fault_class{"short_splice", &sim::fault_rates::short_splice},
     fault_class{"wall_jump", &sim::fault_rates::wall_jump},
     fault_class{"process_stall", &sim::fault_rates::process_stall},
+    fault_class{"ring_small", &sim::fault_rates::ring_small},
+    fault_class{"ring_refused", &sim::fault_rates::ring_refused},
+    fault_class{"ring_busy", &sim::fault_rates::ring_busy},
+    fault_class{"ring_ended", &sim::fault_rates::ring_ended},
+    fault_class{"ring_late", &sim::fault_rates::ring_late},
+    fault_class{"ring_cancel", &sim::fault_rates::ring_cancel},
+    fault_class{"ring_again", &sim::fault_rates::ring_again},
+    fault_class{"ring_no_buffer", &sim::fault_rates::ring_no_buffer},
+    fault_class{.name = "disk_short_write", .of_disk = &sim::disk_faults::short_write},
+    fault_class{.name = "disk_short_read", .of_disk = &sim::disk_faults::short_read},
+    fault_class{.name = "disk_no_space", .of_disk = &sim::disk_faults::no_space},
+    fault_class{.name = "disk_over_quota", .of_disk = &sim::disk_faults::over_quota},
+    fault_class{.name = "disk_failed_read", .of_disk = &sim::disk_faults::failed_read},
+    fault_class{.name = "disk_failed_write", .of_disk = &sim::disk_faults::failed_write},
+    fault_class{.name = "disk_failed_sync", .of_disk = &sim::disk_faults::failed_sync},
+    fault_class{.name = "disk_slow_sync", .of_disk = &sim::disk_faults::slow_sync},
+    fault_class{.name = "disk_false_free_space", .of_disk = &sim::disk_faults::false_free_space},
 };
-static_assert(fault_classes.size() <= 32);
+static_assert(fault_classes.size() <= 64);
 
 /// One run. The same setting gives the same trace, on every machine.
 struct setting {
     std::uint64_t seed = 1;
     unsigned most_clients = 1000;  ///< a world has no more than this, however many it draws
-    std::uint32_t faults = ~0U;    ///< a bit for each class that may happen
+    std::uint64_t faults = ~std::uint64_t{0};  ///< a bit for each class that may happen
     bug planted = bug::none;
+    std::optional<io::engine_kind> engine{};  ///< of the server; none: drawn from the seed
     bool keep_trace = false;
 
     /// The rates that the seed draws, without those that are not in `faults`.
-    [[nodiscard]] sim::fault_rates rates() const;
+    [[nodiscard]] drawn_rates rates() const;
     /// The options that repeat it: "--seed 17 --clients 2 --faults reset,delay".
     [[nodiscard]] std::string options() const;
 };
 
 /// The bits of the classes that `names` lists with commas; throws std::invalid_argument.
-[[nodiscard]] std::uint32_t faults_of(std::string_view names);
+[[nodiscard]] std::uint64_t faults_of(std::string_view names);
+/// The engine of that name; throws std::invalid_argument.
+[[nodiscard]] io::engine_kind engine_of(std::string_view name);
 /// The bug of that name; throws std::invalid_argument.
 [[nodiscard]] bug bug_of(std::string_view name);
 

@@ -20,6 +20,12 @@ std::size_t stage::draw_clients(std::size_t low, std::size_t high) {
     return std::min<std::size_t>(drawn, std::max(1U, how_.most_clients));
 }
 
+std::chrono::milliseconds stage::draw_time(std::chrono::milliseconds most) {
+    constexpr double least = 10;
+    return std::chrono::milliseconds{
+        static_cast<std::int64_t>(chance_.log_uniform(least, static_cast<double>(most.count())))};
+}
+
 sim::process& stage::start(std::string name, std::function<void()> run) {
     return kernel_.start_process(std::move(name), std::move(run));
 }
@@ -32,27 +38,46 @@ void stage::pass(std::chrono::nanoseconds time) {
     }
 }
 
-void stage::heal() {
-    kernel_.heal();
+void stage::heal(std::span<sim::process* const> clients) {
+    if (chance_.chance(0.5)) {
+        constexpr double share_of_the_broken = 0.3;
+        for (sim::process* each : clients) {
+            if (!each->over() && chance_.chance(share_of_the_broken)) broken_.push_back(each);
+        }
+    }
+    kernel_.heal([this](const sim::process& p) { return !is_in_core(p); });
+    for (sim::process* each : broken_) {
+        if (chance_.chance(0.5)) kernel_.scheduler().hold(*each, sim::never);
+    }
+}
+
+bool stage::is_in_core(const sim::process& client) const noexcept {
+    return std::ranges::find(broken_, &client) == broken_.end();
+}
+
+void stage::lose_the_broken() {
+    for (sim::process* each : broken_) each->crash();
 }
 
 void stage::within(std::chrono::nanoseconds time, std::string_view what,
                    const std::function<bool()>& holds,
                    const std::function<std::string()>& pending) {
-    constexpr std::chrono::milliseconds between_looks{10};
+    constexpr std::int64_t longest_pause = 100 * sim::a_millisecond;
     const auto until = kernel_.scheduler().now() + time.count();
-    while (!holds()) {
+    for (std::int64_t pause = sim::a_millisecond; !holds();
+         pause = std::min(2 * pause, longest_pause)) {
         if (kernel_.scheduler().now() >= until) {
             fail(fmt::format("not within {} ms: {}{}{}", time.count() / sim::a_millisecond, what,
                              pending ? "\nstill pending: " : "", pending ? pending() : ""));
         }
-        pass(between_looks);
+        const auto left = until - kernel_.scheduler().now();
+        pass(std::chrono::nanoseconds{std::min(pause, left)});
     }
 }
 
 std::uint64_t run(const world& w, const setting& how) {
     plant(how.planted);
-    sim::world made{{.seed = how.seed, .faults = how.rates(), .keep_trace = how.keep_trace}};
+    sim::world made{{.seed = how.seed, .faults = how.rates().kernel, .keep_trace = how.keep_trace}};
     stage s{made.kernel(), how};
     made.start_process("director", [&] {
         w.direct(s);

@@ -93,21 +93,22 @@ void be_client(stage& s, talker& who) {
 
 void talk(stage& s) {
     const server_shape shape = draw_shape(s);
-    sim::process& server = s.start("server", [&] {
-        serve(s, shape, [] { return std::vector<door>{{.port = usual_port, .serve = &echo_to}}; });
-    });
+    sim::process& server =
+        s.start("server", [&] { serve(s, shape, {{.port = usual_port, .serve = &echo_to}}); });
     std::vector<std::unique_ptr<talker>> clients;
+    std::vector<sim::process*> processes;
     for (std::size_t i = 0, all = s.draw_clients(1, 4); i < all; ++i) {
         clients.push_back(std::make_unique<talker>(
-            talker{.number = i, .wanted = static_cast<unsigned>(s.chance().between(1, 4))}));
-        s.start(fmt::format("client {}", i), [&s, &who = *clients.back()] { be_client(s, who); });
+            talker{.number = i, .wanted = static_cast<unsigned>(s.chance().log_uniform(1, 20))}));
+        processes.push_back(&s.start(fmt::format("client {}", i),
+                                     [&s, &who = *clients.back()] { be_client(s, who); }));
     }
-    s.pass(std::chrono::milliseconds{s.chance().between(10, 20'000)});
-    s.heal();
+    s.pass(s.draw_time(20s));
+    s.heal(processes);
     const auto unfinished = [&] {
         std::string names;
         for (const auto& each : clients) {
-            if (each->had < each->wanted) {
+            if (each->had < each->wanted && s.is_in_core(*processes[each->number])) {
                 names +=
                     fmt::format("client {} ({} of {}) ", each->number, each->had, each->wanted);
             }

@@ -1,4 +1,4 @@
-// The worlds that can be simulated, one per service.
+// The worlds that can be simulated: one per service, and one with all of them.
 #pragma once
 
 #include <array>
@@ -20,12 +20,16 @@ void compute(stage& s);
 /// crashes, power losses and a failing disk.
 void files(stage& s);
 
+/// All services but talk in one process, and what their own worlds promise.
+void serve_together(stage& s);
+
 /// All of them.
 inline constexpr std::array all_worlds{
     world{.name = "talk", .about = "two parties in turn", .direct = &talk},
     world{.name = "chat", .about = "members in rooms, on several shards", .direct = &chat},
     world{.name = "compute", .about = "questions, jobs, refusals", .direct = &compute},
     world{.name = "files", .about = "a store, uploads and downloads", .direct = &files},
+    world{.name = "serve", .about = "chat, files and compute in one", .direct = &serve_together},
 };
 
 }  // namespace sluice::worlds

@@ -86,6 +86,9 @@ class hub final : public member_host, io::turn_end {
  private:
     struct command_waiter : coro::resumable {
         explicit command_waiter(hub& h) noexcept : owner{h} {}
+        command_waiter(const command_waiter&) = delete;
+        command_waiter& operator=(const command_waiter&) = delete;
+        ~command_waiter() { unlink(); }
         [[nodiscard]] static bool await_ready() noexcept { return false; }
         void await_suspend(std::coroutine_handle<> h) noexcept {
             set_waiter(h);

@@ -16,6 +16,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "sluice/chat/server/utf16.hpp"
 #include "sluice/wire/text.hpp"
@@ -177,6 +178,15 @@ judged_name refuse(const char* why) {
     return std::unexpected{std::string{why}};
 }
 
+/// `name`, unless it is all accents (U+FE7C is a letter, and looks like one): such names would all
+/// look alike.
+judged_name distinct(std::string name, const tables& t) {
+    if (fold_alike(name, t).size == 0) {
+        return refuse("a name looks like something, so that it can be told from others");
+    }
+    return name;
+}
+
 judged_name validate(std::string_view given, const tables& t) {
     if (given.empty()) return refuse("a name has at least one character");
     if (!wire::is_valid_utf8(given)) return refuse("a name is UTF-8 text");
@@ -248,13 +258,15 @@ judged_name judge_nick(std::string_view given) {
     if (core == core_of("server", t) || core == core_of("exit", t)) {
         return refuse("that word means something else here, or looks like one that does");
     }
-    return name;
+    return distinct(std::move(*name), t);
 }
 
 judged_name judge_room(std::string_view given) {
-    auto name = validate(given, tables::loaded());
-    if (name && name->contains(' ')) return refuse("the name of a room has no spaces");
-    return name;
+    const auto& t = tables::loaded();
+    auto name = validate(given, t);
+    if (!name) return name;
+    if (name->contains(' ')) return refuse("the name of a room has no spaces");
+    return distinct(std::move(*name), t);
 }
 
 void load_name_tables() {

@@ -26,18 +26,6 @@ std::vector<std::string> lines_of(std::string_view text) {
     return lines;
 }
 
-/// The section that a line opens, in the form of config_entry::section.
-std::optional<std::string> section_opened_by(const std::string& line) {
-    const auto from = line.find_first_not_of(" \t");
-    const auto to = line.find(']');
-    if (from == std::string::npos || line[from] != '[' || to == std::string::npos) {
-        return std::nullopt;
-    }
-    auto name = line.substr(from + 1, to - from - 1);
-    std::ranges::replace(name, '.', ' ');
-    return name;
-}
-
 std::string joined(const std::vector<std::string>& lines) {
     std::string text;
     for (const auto& line : lines) text += line + '\n';

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <array>
@@ -44,25 +43,42 @@ struct process_pool::exchange : request, io::message, coro::cancel_hook, coro::r
           }},
           pool{p},
           engine{e} {}
+    exchange(const exchange&) = delete;
+    exchange& operator=(const exchange&) = delete;
+    ~exchange() {
+        if (has_waiter()) [[unlikely]]
+            abandon();
+    }
 
     [[nodiscard]] static bool await_ready() noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> h) noexcept {
         coro::context& context = h.promise().current_context();
         if (context.cancelled()) return false;
-        set_waiter(h);
         if (auto submitted = pool.submit(*this); !submitted) {
             outcome = failure(submitted.error());
             return false;
         }
         context.watch(*this);
-        if (!engine.blocks()) return true;
-        engine.block_until(done);
-        return false;
+        if (engine.blocks()) {
+            engine.block_until(done);
+            return false;
+        }
+        // Not too late: the answer is posted to this thread.
+        set_waiter(h);
+        return true;
     }
     [[nodiscard]] result<std::string> await_resume() noexcept {
         cancel_hook::unlink();
         return std::move(outcome);
+    }
+    // For a coroutine that is destroyed while it waits.
+    void abandon() noexcept {
+        if (!resumable::linked()) {
+            check(pool.withdraw(*this),
+                  "a coroutine is destroyed while the answer of a program is on its way to it");
+        }
+        resumable::unlink();
     }
     void complete() noexcept {
         done = true;
@@ -97,8 +113,11 @@ process_pool::~process_pool() {
 void process_pool::start() {
     const std::lock_guard lock{mutex_};
     if (started_ || stop_at_ <= io::clock::now()) return;
-    if (!wakeup_) wakeup_.reset(os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!wakeup_) return;
+    if (!wakeup_) {
+        auto made = os::wakeup::create();
+        if (!made) return;
+        wakeup_ = std::move(*made);
+    }
     // Without a thread, the next question tries again.
     started_ = supervisor_.start([this] { supervise(); }).has_value();
 }
@@ -151,8 +170,7 @@ unsigned process_pool::running() const {
 }
 
 void process_pool::wake() const noexcept {
-    const std::uint64_t one = 1;
-    if (wakeup_) os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1}));
+    if (wakeup_) wakeup_.signal();
 }
 
 void process_pool::supervise() {
@@ -186,7 +204,7 @@ bool process_pool::supervise_once() {
 
 void process_pool::wait(io::time_point until) {
     constexpr std::size_t fds_per_program = 4;
-    std::vector<pollfd> watched{{.fd = wakeup_.get(), .events = POLLIN, .revents = 0}};
+    std::vector<pollfd> watched{{.fd = wakeup_.fd(), .events = POLLIN, .revents = 0}};
     // Only this thread changes the list of programs.
     for (const auto& m : programs_) {
         watched.push_back({.fd = m.program.output_to_watch(), .events = POLLIN, .revents = 0});
@@ -196,8 +214,7 @@ void process_pool::wait(io::time_point until) {
     }
     const timespec left = io::time_left(until);
     if (os::sys().ppoll(watched, until == io::never ? nullptr : &left) < 0) return;
-    std::uint64_t wakeups = 0;
-    os::sys().read(wakeup_.get(), std::as_writable_bytes(std::span{&wakeups, 1}));
+    wakeup_.clear();
     const std::lock_guard lock{mutex_};
     const auto now = io::clock::now();
     std::size_t i = 1;

@@ -22,10 +22,10 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
-#include "sluice/os/fd.hpp"
 #include "sluice/os/mutex.hpp"
 #include "sluice/os/shared_object.hpp"
 #include "sluice/os/thread.hpp"
+#include "sluice/os/wakeup.hpp"
 
 namespace sluice::compute {
 
@@ -163,7 +163,7 @@ class process_pool {
         std::string what;
     };
     std::vector<log_line> log_lines_;  // written without the mutex held
-    unique_fd wakeup_;
+    os::wakeup wakeup_;
     os::thread supervisor_;
 };
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -258,10 +257,11 @@ result<void> parts::remove(std::string_view id) {
     return failure_of(ENOENT);
 }
 
-part_sweeper::part_sweeper(parts& of, std::chrono::milliseconds every) noexcept
-    : stop_{os::sys().eventfd(0, EFD_CLOEXEC)} {
-    if (!stop_) return;
-    static_cast<void>(thread_.start([&of, every, stop = stop_.get()]() noexcept {
+part_sweeper::part_sweeper(parts& of, std::chrono::milliseconds every) noexcept {
+    auto made = os::wakeup::create();
+    if (!made) return;
+    stop_ = std::move(*made);
+    static_cast<void>(thread_.start([&of, every, stop = stop_.fd()]() noexcept {
         os::set_idle_priority();
         pollfd stop_event{.fd = stop, .events = POLLIN, .revents = 0};
         const timespec pause = os::timespec_of(every);
@@ -271,8 +271,7 @@ part_sweeper::part_sweeper(parts& of, std::chrono::milliseconds every) noexcept
 
 part_sweeper::~part_sweeper() {
     if (!thread_.started()) return;
-    const std::uint64_t increment = 1;
-    static_cast<void>(os::sys().write(stop_.get(), std::as_bytes(std::span{&increment, 1})));
+    stop_.signal();
     thread_.join();
 }
 

@@ -17,6 +17,7 @@
 #include "sluice/os/fd.hpp"
 #include "sluice/os/shared_object.hpp"
 #include "sluice/os/thread.hpp"
+#include "sluice/os/wakeup.hpp"
 
 namespace sluice::files {
 
@@ -117,7 +118,7 @@ class part_sweeper {
     ~part_sweeper();
 
  private:
-    unique_fd stop_;  // eventfd(2)
+    os::wakeup stop_;
     os::thread thread_;
 };
 

@@ -246,7 +246,7 @@ result<void> pending_file::replace(int folder, const char* name, bool only_free)
 result<bool> pending_file::keep(std::string_view path, const commit_rule& rule) {
     if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
     if (auto done = finish_file(rule.digest); !done) return failure(done.error());
-    auto folder = owner_->folder_of(path, true);
+    auto folder = owner_->durable_folder_of(path);
     if (!folder) return failure(folder.error());
     const auto replaced = give_name(folder->get(), std::string{split(path).name}.c_str(), rule);
     if (!replaced) return replaced;

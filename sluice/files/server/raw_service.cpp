@@ -2,7 +2,6 @@
 #include "sluice/files/server/raw_service.hpp"
 
 #include <fmt/format.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -19,9 +18,9 @@
 #include "sluice/files/server/lasting_transfer.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/poll.hpp"
-#include "sluice/os/fd.hpp"
 #include "sluice/os/mapping.hpp"
 #include "sluice/os/thread.hpp"
+#include "sluice/os/wakeup.hpp"
 #include "sluice/wire/size.hpp"
 
 namespace sluice::files {
@@ -58,20 +57,19 @@ result<void> without_exception(F& f) noexcept {
 /// for `f` also after a cancellation. False where there is no thread, or no memory for `f`.
 template <class F>
 coro::task<bool> run_on_thread(io::engine& engine, F f) {
-    const unique_fd wakeup{os::sys().eventfd(0, EFD_CLOEXEC)};
-    if (!wakeup || !engine.attach(wakeup.get())) co_return false;
+    const auto wakeup = os::wakeup::create();
+    if (!wakeup || !engine.attach(wakeup->fd())) co_return false;
     os::background_job job;
     job.start([&]() noexcept -> result<void> {
         os::lower_priority();
         const auto done = without_exception(f);
-        const std::uint64_t increment = 1;
-        static_cast<void>(os::sys().write(wakeup.get(), std::as_bytes(std::span{&increment, 1})));
+        wakeup->signal();
         return done;
     });
     const bool started = job.started();
-    if (started) static_cast<void>(co_await io::poll{engine, wakeup.get(), io::interest::in});
+    if (started) static_cast<void>(co_await io::poll{engine, wakeup->fd(), io::interest::in});
     const auto done = job.wait();
-    engine.detach(wakeup.get());
+    engine.detach(wakeup->fd());
     co_return started&& done;
 }
 

@@ -23,6 +23,25 @@ namespace {
 constexpr mode_t mode_of_files = 0666;
 constexpr mode_t mode_of_folders = 0777;
 
+/// Above a mount point there may be a file system that is read only, or cannot sync.
+bool cannot_sync(const error& why) noexcept {
+    return why.is(EROFS) || why.is(EINVAL);
+}
+
+/// A directory in `folder`, and whether it was made now.
+result<std::pair<unique_fd, bool>> open_or_make_folder(int folder, const char* name) noexcept {
+    auto found = open_folder(folder, name);
+    bool is_new = false;
+    if (!found && found.error().is(ENOENT)) {
+        const int failed = os::sys().mkdirat(folder, name, mode_of_folders);
+        if (failed < 0 && failed != -EEXIST) return failure_of(-failed);
+        is_new = failed == 0;
+        found = open_folder(folder, name);
+    }
+    if (!found) return failure(found.error());
+    return std::pair{std::move(*found), is_new};
+}
+
 /// Removes incomplete files of an earlier process from `top`, except parts that can be resumed. A
 /// hidden file that a process still writes is locked.
 void remove_leftovers(int top) {
@@ -46,11 +65,15 @@ void remove_leftovers(int top) {
     }
 }
 
-/// The bytes of all files in `folder` and below.
-std::uint64_t bytes_below(unique_fd folder) {
+/// The bytes of all files in `folder` and below, but for directories that may not be read.
+result<std::uint64_t> bytes_below(unique_fd folder) {
     std::uint64_t bytes = 0;
     os::directory_reader reader{std::move(folder)};
-    while (const dirent64* entry = reader.next().value_or(nullptr)) {
+    for (;;) {
+        const auto next = reader.next();
+        if (!next) return failure(next.error());
+        const dirent64* entry = *next;
+        if (entry == nullptr) return bytes;
         const std::string_view name{entry->d_name};
         if (name == "." || name == "..") continue;
         const auto found = look_at(reader.fd(), entry->d_name);
@@ -58,9 +81,12 @@ std::uint64_t bytes_below(unique_fd folder) {
         if (S_ISREG(found->st_mode)) bytes += size_of(*found);
         if (!S_ISDIR(found->st_mode)) continue;
         auto below = open_folder(reader.fd(), entry->d_name);
-        if (below) bytes += bytes_below(std::move(*below));
+        if (!below && (below.error().is(EACCES) || below.error().is(ENOENT))) continue;
+        if (!below) return failure(below.error());
+        const auto more = bytes_below(std::move(*below));
+        if (!more) return more;
+        bytes += *more;
     }
-    return bytes;
 }
 
 }  // namespace
@@ -78,7 +104,8 @@ store::store(std::unique_ptr<volumes> on, options o)
     : options_{o},
       volumes_{std::move(on)},
       quota_{std::make_unique<quota>(o.quota)},
-      names_{std::make_unique<os::shared_mutex>()} {}
+      names_{std::make_unique<os::shared_mutex>()},
+      durable_{std::make_unique<durable_folders>()} {}
 
 result<store> store::open(const std::string& path, options o) {
     os::kernel& sys = os::sys();
@@ -93,9 +120,7 @@ result<store> store::open(const std::string& path, options o) {
             sys.openat(directory.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
         if (above) {
             const auto synced = sync_file(above.get());
-            // Above a mount point there may be a file system that is read only, or cannot sync.
-            const bool cannot = !synced && (synced.error().is(EROFS) || synced.error().is(EINVAL));
-            if (!synced && !cannot) return failure(synced.error());
+            if (!synced && !cannot_sync(synced.error())) return failure(synced.error());
         }
     }
     auto boot = os::boot_id();
@@ -111,7 +136,9 @@ result<store> store::open(const std::string& path, options o) {
             }
         }
     }
-    if (made.quota_->is_limited()) made.count_files();
+    if (made.quota_->is_limited()) {
+        if (auto counted = made.count_files(); !counted) return failure(counted.error());
+    }
     std::string real;
     if (sys.realpath(path.c_str(), real) < 0) real = path;
     made.parts_ = std::make_unique<parts>(std::move(real), std::move(*boot), *made.volumes_,
@@ -120,8 +147,13 @@ result<store> store::open(const std::string& path, options o) {
     return made;
 }
 
-void store::count_files() {
-    if (auto all = open_folder(directory(), ".")) quota_->add(bytes_below(std::move(*all)));
+result<void> store::count_files() {
+    auto all = open_folder(directory(), ".");
+    if (!all) return failure(all.error());
+    const auto bytes = bytes_below(std::move(*all));
+    if (!bytes) return failure(bytes.error());
+    quota_->add(*bytes);
+    return {};
 }
 
 result<store::place> store::place_for(std::string_view path) const {
@@ -139,26 +171,37 @@ result<store::place> store::place_for(std::string_view path) const {
     }
 }
 
-result<unique_fd> store::folder_of(std::string_view path, bool make) const {
+result<unique_fd> store::folder_of(std::string_view path) const {
     const std::string folder{split(path).folder};
-    auto found = open_folder(directory(), folder.empty() ? "." : folder.c_str());
-    if (found || !make || !found.error().is(ENOENT)) return found;
-    if (auto there = place_for(path); !there) return failure(there.error());
-    found = open_folder(directory(), ".");
-    for (std::string_view left = folder; found && !left.empty();) {
+    return open_folder(directory(), folder.empty() ? "." : folder.c_str());
+}
+
+result<unique_fd> store::durable_folder_of(std::string_view path) const {
+    std::string_view left = split(path).folder;
+    auto whole = folder_of(path);
+    if (!whole && !whole.error().is(ENOENT)) return whole;
+    if (whole && (left.empty() || !options_.sync || durable_->has(whole->get()))) return whole;
+    if (!whole) {
+        if (auto there = place_for(path); !there) return failure(there.error());
+    }
+    auto found = open_folder(directory(), ".");
+    while (found && !left.empty()) {
         const auto slash = left.find('/');
         const std::string name{left.substr(0, slash)};
         left = slash == std::string_view::npos ? std::string_view{} : left.substr(slash + 1);
-        const int failed = os::sys().mkdirat(found->get(), name.c_str(), mode_of_folders);
-        if (failed < 0 && failed != -EEXIST) return failure_of(-failed);
-        if (failed == 0 && options_.sync) {
-            if (auto synced = sync_file(found->get()); !synced) {
-                // The next upload finds no directory, and does not take its name for durable.
-                os::sys().unlinkat(found->get(), name.c_str(), AT_REMOVEDIR);
+        auto next = open_or_make_folder(found->get(), name.c_str());
+        if (!next) return failure(next.error());
+        auto& [folder, is_new] = *next;
+        if (options_.sync && !durable_->has(folder.get())) {
+            const auto synced = sync_file(found->get());
+            // The next upload finds no directory.
+            if (!synced && is_new) os::sys().unlinkat(found->get(), name.c_str(), AT_REMOVEDIR);
+            if (!synced && (is_new || !cannot_sync(synced.error()))) {
                 return failure(synced.error());
             }
+            durable_->add(folder.get());
         }
-        found = open_folder(found->get(), name.c_str());
+        found = std::move(folder);
     }
     return found;
 }
@@ -244,14 +287,14 @@ result<found_file> store::read(std::string_view path) const {
 
 result<struct stat> store::look(std::string_view path) const {
     if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
-    auto folder = folder_of(path, false);
+    auto folder = folder_of(path);
     if (!folder) return failure(folder.error());
     return look_at(folder->get(), std::string{split(path).name}.c_str());
 }
 
 result<void> store::sync_name(std::string_view path) const {
     if (!options_.sync) return {};
-    const auto folder = folder_of(path, false);
+    const auto folder = durable_folder_of(path);
     if (!folder) return failure(folder.error());
     return sync_file(folder->get());
 }
@@ -263,7 +306,7 @@ result<unique_fd> store::folder(std::string_view path) const {
 
 result<void> store::remove(std::string_view path, const std::optional<file_state>& only) {
     if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
-    auto folder = folder_of(path, false);
+    auto folder = folder_of(path);
     if (!folder) return failure(folder.error());
     const std::string name{split(path).name};
     name_lock names{*names_, only || quota_->is_limited()};

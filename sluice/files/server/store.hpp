@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sluice/base/result.hpp"
+#include "sluice/files/server/durable_folders.hpp"
 #include "sluice/files/server/parts.hpp"
 #include "sluice/files/server/path.hpp"
 #include "sluice/files/server/pending_file.hpp"
@@ -109,9 +110,12 @@ class store {
         unique_fd folder;  ///< the deepest directory of the path that exists
     };
     store(std::unique_ptr<volumes> on, options o);
-    void count_files();
-    /// The directory of `path`; missing ones are made if `make`.
-    [[nodiscard]] result<unique_fd> folder_of(std::string_view path, bool make) const;
+    /// Fails where it cannot count all: a quota of which a part is not counted is none.
+    [[nodiscard]] result<void> count_files();
+    /// The directory of `path`.
+    [[nodiscard]] result<unique_fd> folder_of(std::string_view path) const;
+    /// The same; missing ones are made, and the names of all are on the disk.
+    [[nodiscard]] result<unique_fd> durable_folder_of(std::string_view path) const;
     [[nodiscard]] result<place> place_for(std::string_view path) const;
 
     options options_;
@@ -120,6 +124,7 @@ class store {
     std::unique_ptr<quota> quota_;
     std::unique_ptr<parts> parts_;
     std::unique_ptr<os::shared_mutex> names_;  // for name_lock, over all directories
+    std::unique_ptr<durable_folders> durable_;
 };
 
 }  // namespace sluice::files

@@ -2,11 +2,9 @@
 #include "sluice/io/engines/blocking.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 
 #include <array>
 #include <cerrno>
-#include <span>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -15,17 +13,16 @@
 namespace sluice::io {
 
 result<std::unique_ptr<engine>> blocking_engine::create(const engine_options& o) {
-    unique_fd wakeup{os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!wakeup) return failure_of(-wakeup.get());
-    return std::unique_ptr<engine>{new blocking_engine{o, std::move(wakeup)}};
+    auto wakeup = os::wakeup::create();
+    if (!wakeup) return failure(wakeup.error());
+    return std::unique_ptr<engine>{new blocking_engine{o, std::move(*wakeup)}};
 }
 
-blocking_engine::blocking_engine(const engine_options& o, unique_fd wakeup)
+blocking_engine::blocking_engine(const engine_options& o, os::wakeup wakeup)
     : engine{o}, wakeup_{std::move(wakeup)} {}
 
 void blocking_engine::wake() noexcept {
-    const std::uint64_t one = 1;
-    static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
+    wakeup_.signal();
 }
 
 bool blocking_engine::start(op& o) noexcept {
@@ -63,7 +60,7 @@ void blocking_engine::wait(time_point until) noexcept {
 }
 
 bool blocking_engine::wait_for(int fd, short events, time_point until) noexcept {
-    std::array<pollfd, 2> watched{{{wakeup_.get(), POLLIN, 0}, {fd, events, 0}}};
+    std::array<pollfd, 2> watched{{{wakeup_.fd(), POLLIN, 0}, {fd, events, 0}}};
     const timespec left = until == time_point::min() ? timespec{} : time_left(until);
     const int n = os::sys().ppoll(watched, until == never ? nullptr : &left);
     update_clock();
@@ -71,11 +68,7 @@ bool blocking_engine::wait_for(int fd, short events, time_point until) noexcept 
         check(n == -EINTR, "ppoll failed");
         return false;
     }
-    if (watched[0].revents != 0) {
-        std::uint64_t count = 0;
-        static_cast<void>(
-            os::sys().read(wakeup_.get(), std::as_writable_bytes(std::span{&count, 1})));
-    }
+    if (watched[0].revents != 0) wakeup_.clear();
     return watched[1].revents != 0;
 }
 

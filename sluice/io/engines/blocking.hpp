@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "sluice/io/engine.hpp"
-#include "sluice/os/fd.hpp"
+#include "sluice/os/wakeup.hpp"
 
 namespace sluice::io {
 
@@ -20,7 +20,7 @@ class blocking_engine final : public engine {
     void wake() noexcept override;
 
  private:
-    blocking_engine(const engine_options& o, unique_fd wakeup);
+    blocking_engine(const engine_options& o, os::wakeup wakeup);
 
     bool start(op& o) noexcept override;
     bool start_queued(op& o) noexcept override { return start(o); }
@@ -31,7 +31,7 @@ class blocking_engine final : public engine {
     /// Waits for `fd` (-1: for the wakeup fd alone). True if it is ready.
     bool wait_for(int fd, short events, time_point until) noexcept;
 
-    unique_fd wakeup_;
+    os::wakeup wakeup_;
 };
 
 }  // namespace sluice::io

@@ -1,10 +1,7 @@
 // Implements epoll_engine: readiness in slots, one edge-triggered registration per descriptor.
 #include "sluice/io/engines/epoll.hpp"
 
-#include <sys/eventfd.h>
-
 #include <cerrno>
-#include <span>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -27,16 +24,16 @@ std::uint64_t data_of(int fd, std::uint16_t generation) noexcept {
 result<std::unique_ptr<engine>> epoll_engine::create(const engine_options& o) {
     auto poll = epoll::create();
     if (!poll) return failure(poll.error());
-    unique_fd wakeup{os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!wakeup) return failure_of(-wakeup.get());
+    auto wakeup = os::wakeup::create();
+    if (!wakeup) return failure(wakeup.error());
     // Edge-triggered: each write is a new event, so the counter need not be read.
-    if (auto added = poll->add(wakeup.get(), EPOLLIN | EPOLLET, wakeup_event); !added) {
+    if (auto added = poll->add(wakeup->fd(), EPOLLIN | EPOLLET, wakeup_event); !added) {
         return failure(added.error());
     }
-    return std::unique_ptr<engine>{new epoll_engine{o, std::move(*poll), std::move(wakeup)}};
+    return std::unique_ptr<engine>{new epoll_engine{o, std::move(*poll), std::move(*wakeup)}};
 }
 
-epoll_engine::epoll_engine(const engine_options& o, epoll poll, unique_fd wakeup)
+epoll_engine::epoll_engine(const engine_options& o, epoll poll, os::wakeup wakeup)
     : engine{o}, epoll_{std::move(poll)}, wakeup_{std::move(wakeup)} {}
 
 epoll_engine::~epoll_engine() {
@@ -45,9 +42,7 @@ epoll_engine::~epoll_engine() {
 
 void epoll_engine::wake() noexcept {
     if (planted(bug::talk_lost_wakeup)) return;
-    const std::uint64_t one = 1;
-    // It fails only when the counter is full, and then a wakeup is pending.
-    static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
+    wakeup_.signal();
 }
 
 bool epoll_engine::start(op& o) noexcept {

@@ -8,7 +8,7 @@
 
 #include "sluice/io/engine.hpp"
 #include "sluice/io/epoll.hpp"
-#include "sluice/os/fd.hpp"
+#include "sluice/os/wakeup.hpp"
 
 namespace sluice::io {
 
@@ -24,7 +24,7 @@ class epoll_engine final : public engine {
     void wake() noexcept override;
 
  private:
-    epoll_engine(const engine_options& o, epoll poll, unique_fd wakeup);
+    epoll_engine(const engine_options& o, epoll poll, os::wakeup wakeup);
 
     bool start(op& o) noexcept override;
     bool start_queued(op& o) noexcept override;
@@ -37,7 +37,7 @@ class epoll_engine final : public engine {
     void take_in(const epoll_event& event) noexcept;
 
     epoll epoll_;
-    unique_fd wakeup_;
+    os::wakeup wakeup_;
     std::array<epoll_event, 512> events_{};
 };
 

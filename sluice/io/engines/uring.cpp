@@ -9,6 +9,8 @@
 #include <span>
 
 #include "sluice/base/check.hpp"
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
@@ -57,7 +59,8 @@ uring_engine::uring_engine(const engine_options& o)
 
 uring_engine::~uring_engine() {
     wait_for_senders();
-    if (ring_made_) io_uring_queue_exit(&ring_);
+    // Before the memory that the kernel may still use.
+    ring_.close();
 }
 
 result<void> uring_engine::set_up(const engine_options& o) noexcept {
@@ -65,12 +68,8 @@ result<void> uring_engine::set_up(const engine_options& o) noexcept {
     params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
                    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP;
     params.cq_entries = o.completion_entries;
-    if (const int r = io_uring_queue_init_params(o.ring_entries, &ring_, &params); r < 0) {
-        return failure_of(-r);
-    }
-    ring_made_ = true;
-    // Saves a look-up of the ring's descriptor per call; not required.
-    static_cast<void>(io_uring_register_ring_fd(&ring_));
+    if (auto opened = ring_.open(o.ring_entries, params); !opened) return opened;
+    ring_.register_descriptor();
     wakeup_.reset(os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wakeup_) return failure_of(-wakeup_.get());
     return register_buffers();
@@ -86,7 +85,7 @@ result<void> uring_engine::register_buffers() noexcept {
     request.ring_addr = reinterpret_cast<std::uintptr_t>(buffer_ring_.data());
     request.ring_entries = count;
     request.bgid = buffer_group;
-    if (const int r = io_uring_register_buf_ring(&ring_, &request, 0); r < 0) {
+    if (const int r = ring_.register_with(IORING_REGISTER_PBUF_RING, &request, 1); r < 0) {
         return failure_of(-r);
     }
     auto* ring = static_cast<io_uring_buf_ring*>(buffer_ring_.data());
@@ -102,11 +101,10 @@ void uring_engine::wake() noexcept {
 }
 
 io_uring_sqe* uring_engine::free_entry() noexcept {
-    if (io_uring_sqe* entry = io_uring_get_sqe(&ring_)) return entry;
-    // Frees entries now rather than at the end of the turn. Entries that the kernel refuses for the
-    // moment (EINTR, EAGAIN, EBUSY) stay queued.
-    static_cast<void>(io_uring_submit(&ring_));
-    return io_uring_get_sqe(&ring_);
+    if (io_uring_sqe* entry = ring_.next_entry()) return entry;
+    // Frees entries now rather than at the end of the turn.
+    ring_.submit();
+    return ring_.next_entry();
 }
 
 bool uring_engine::start(op& o) noexcept {
@@ -132,6 +130,7 @@ void uring_engine::hand_over(op& o) noexcept {
     io_uring_sqe* entry = waiting_.empty() ? free_entry() : nullptr;
     if (entry != nullptr) return fill(o, *entry);
     ++counters_.overflows;
+    sometimes(rare_path::uring_queue_full);
     o.state_ = op::state::unsent;
     waiting_.push_back(o);
 }
@@ -167,7 +166,8 @@ void uring_engine::poll_for(op& o) noexcept {
 }
 
 void uring_engine::withdraw(op& o) noexcept {
-    if (send_cancel(o)) return;
+    if (send_cancel(o) || planted(bug::compute_uring_cancel_lost)) return;
+    sometimes(rare_path::uring_cancel_unsent);
     o.cancel_unsent_ = true;
     ++unsent_cancels_;
 }
@@ -175,8 +175,8 @@ void uring_engine::withdraw(op& o) noexcept {
 bool uring_engine::send_cancel(op& o) noexcept {
     io_uring_sqe* entry = free_entry();
     if (entry == nullptr) return false;
-    const std::uint64_t target =
-        o.state_ == op::state::parked ? data_of(o, tag::poll) : submitted_data(o);
+    const bool polls = o.state_ == op::state::parked && !planted(bug::compute_uring_wrong_data);
+    const std::uint64_t target = polls ? data_of(o, tag::poll) : submitted_data(o);
     io_uring_prep_cancel64(entry, target, 0);
     io_uring_sqe_set_data64(entry, data_of(o, tag::cancel));
     ++o.pending_completions_;
@@ -208,7 +208,7 @@ void uring_engine::flush_waiting() noexcept {
     if (!wakeup_watched_) watch_wakeup();
     if (unsent_cancels_ > 0) send_cancels();
     while (!waiting_.empty()) {
-        io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+        io_uring_sqe* entry = ring_.next_entry();
         if (entry == nullptr) return;
         fill(static_cast<op&>(waiting_.pop_front()), *entry);
     }
@@ -216,33 +216,26 @@ void uring_engine::flush_waiting() noexcept {
 
 void uring_engine::wait(time_point until) noexcept {
     flush_waiting();
-    if (until == time_point::min() || !waiting_.empty() || unsent_cancels_ > 0) {
-        static_cast<void>(io_uring_submit_and_get_events(&ring_));
+    // The queue is full: what found no place in it is due in the next turn.
+    const bool is_behind = !wakeup_watched_ || unsent_cancels_ > 0 || !waiting_.empty();
+    if (until == time_point::min() || is_behind) {
+        ring_.submit_and_get_events();
+    } else if (until == never) {
+        ring_.submit_and_wait(nullptr);
     } else {
-        io_uring_cqe* first = nullptr;
-        __kernel_timespec left{};
-        if (until != never) {
-            const timespec t = time_left(until);
-            left = {.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};
-        }
-        static_cast<void>(io_uring_submit_and_wait_timeout(
-            &ring_, &first, 1, until == never ? nullptr : &left, nullptr));
+        const timespec left = time_left(until);
+        ring_.submit_and_wait(&left);
     }
     update_clock();
-    unsigned head = 0;
-    unsigned seen = 0;
-    const io_uring_cqe* cqe = nullptr;
-    io_uring_for_each_cqe(&ring_, head, cqe) {
-        ++seen;
-        take_in(*cqe);
-    }
-    io_uring_cq_advance(&ring_, seen);
+    ring_.take_completions([this](const io_uring_cqe& cqe) { take_in(cqe); });
 }
 
 void uring_engine::take_in(const io_uring_cqe& cqe) noexcept {
     const std::uint64_t data = cqe.user_data;
     if (data == wakeup_data) {
-        if ((cqe.flags & IORING_CQE_F_MORE) == 0) wakeup_watched_ = false;
+        const bool ended = (cqe.flags & IORING_CQE_F_MORE) == 0;
+        sometimes(rare_path::uring_wakeup_watched_again, ended);
+        if (ended && !planted(bug::chat_uring_wakeup_not_watched)) wakeup_watched_ = false;
         return;
     }
     switch (static_cast<tag>(data & tag_bits)) {
@@ -260,7 +253,12 @@ void uring_engine::take_in(const io_uring_cqe& cqe) noexcept {
 
 void uring_engine::own_completion(op& o, int result, unsigned flags) noexcept {
     completion c{.result = result, .more = (flags & IORING_CQE_F_MORE) != 0};
-    if (!c.more) --o.pending_completions_;
+    const bool ended_early = o.kind().multishot && !c.more && result > 0;
+    sometimes(rare_path::uring_ended_early, ended_early);
+    if (!c.more && !(ended_early && planted(bug::talk_uring_stream_not_repeated))) {
+        --o.pending_completions_;
+    }
+    sometimes(rare_path::uring_result_beat_cancel, o.cancelled_ && result > 0);
     if ((flags & IORING_CQE_F_BUFFER) != 0) {
         c.buffer = static_cast<int>(flags >> IORING_CQE_BUFFER_SHIFT);
         buffers().taken_by_kernel();
@@ -296,6 +294,8 @@ op::step uring_engine::next_step(op& o, const completion& c) noexcept {
         static_cast<void>(completed(o, {.result = -ECANCELED}));
         return op::step::settle;
     }
+    sometimes(rare_path::uring_no_buffer, no_buffer);
+    sometimes(rare_path::uring_again, not_ready);
     // Grows at once: a pool that ran out will do so again, and each time costs a submission.
     const bool grown = no_buffer && buffers().grow();
     // A stream without a waiter is submitted again by its next wait.

@@ -1,12 +1,11 @@
 // io_uring engine: submits operations to the kernel and waits for their completions.
 #pragma once
 
-#include <liburing.h>
-
 #include <cstdint>
 #include <memory>
 
 #include "sluice/io/engine.hpp"
+#include "sluice/io/engines/ring.hpp"
 #include "sluice/os/fd.hpp"
 
 namespace sluice::io {
@@ -57,8 +56,7 @@ class uring_engine final : public engine {
     void notify_reader(op& o) noexcept;
     void finish_if_complete(op& o) noexcept;
 
-    io_uring ring_{};
-    bool ring_made_ = false;
+    ring ring_;
     unique_fd wakeup_;
     bool wakeup_watched_ = false;
     mapping buffer_ring_;

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <liburing.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -14,12 +13,15 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <sstream>
 #include <string_view>
 #include <vector>
 
 #include "sluice/base/bytes.hpp"
+#include "sluice/io/engines/ring.hpp"
 #include "sluice/os/cgroup.hpp"
+#include "sluice/os/clock.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/os/mapping.hpp"
 
@@ -53,28 +55,19 @@ constexpr std::array features{
                   "sends pieces without copying"},
 };
 
-/// RAII ring.
-class scratch_ring {
+/// A small ring for one entry at a time.
+class scratch_ring : public ring {
  public:
-    scratch_ring() = default;
-    scratch_ring(const scratch_ring&) = delete;
-    scratch_ring& operator=(const scratch_ring&) = delete;
-    ~scratch_ring() {
-        if (open_) io_uring_queue_exit(&ring_);
-    }
-
     /// 0 or -errno.
     int open(unsigned flags) {
-        params_ = {};
-        params_.flags = flags | IORING_SETUP_CQSIZE;
-        params_.cq_entries = 16;
-        const int answer = io_uring_queue_init_params(8, &ring_, &params_);
-        open_ = answer == 0;
-        return answer;
+        parameters_ = {};
+        parameters_.flags = flags | IORING_SETUP_CQSIZE;
+        parameters_.cq_entries = 16;
+        const auto opened = ring::open(8, parameters_);
+        return opened ? 0 : -opened.error().code();
     }
-    io_uring* get() noexcept { return &ring_; }
     [[nodiscard]] bool has(unsigned feature) const noexcept {
-        return (params_.features & feature) != 0;
+        return (parameters_.features & feature) != 0;
     }
 
     struct completion {
@@ -86,22 +79,24 @@ class scratch_ring {
     /// Submits the queued entries and takes one completion. The awaited event is pending already,
     /// so the deadline passes only on a broken kernel.
     completion submit_and_take() {
-        io_uring_cqe* cqe = nullptr;
-        __kernel_timespec timeout{.tv_sec = 1, .tv_nsec = 0};
-        int answer = -EINTR;
-        while (answer == -EINTR) {
-            answer = io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr);
-        }
-        if (cqe == nullptr) return {answer < 0 ? answer : -ETIME, 0, 0};
-        const completion taken{cqe->res, cqe->flags, cqe->user_data};
-        io_uring_cqe_seen(&ring_, cqe);
-        return taken;
+        constexpr timespec a_second{.tv_sec = 1, .tv_nsec = 0};
+        const auto until = os::clock::now() + std::chrono::seconds{a_second.tv_sec};
+        int entered = 0;
+        do {
+            entered = taken_.empty() ? submit_and_wait(&a_second) : submit();
+            take_completions(
+                [this](const io_uring_cqe& c) { taken_.push_back({c.res, c.flags, c.user_data}); });
+            if (entered == -EINTR) entered = 0;
+        } while (taken_.empty() && entered >= 0 && os::clock::now() < until);
+        if (taken_.empty()) return {entered < 0 ? entered : -ETIME, 0, 0};
+        const completion oldest = taken_.front();
+        taken_.erase(taken_.begin());
+        return oldest;
     }
 
  private:
-    io_uring ring_{};
-    io_uring_params params_{};
-    bool open_ = false;
+    io_uring_params parameters_{};
+    std::vector<completion> taken_;
 };
 
 constexpr std::uint64_t multishot_data = 1;
@@ -110,7 +105,7 @@ constexpr unsigned short probed_group = 7;
 
 /// Cancels the op in flight on `fd` and takes its completions. True if a cancel by fd did it.
 bool cancel_by_fd(scratch_ring& ring, int fd) {
-    io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+    io_uring_sqe* sqe = ring.next_entry();
     io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);
     io_uring_sqe_set_data64(sqe, cancel_data);
     bool confirmed = false;
@@ -169,7 +164,7 @@ int connect_pair(waiting_pair& into) {
 /// Accepts the waiting client, by multishot if that works.
 unique_fd try_multishot_accept(scratch_ring& ring, const unique_fd& listener,
                                uring_support& found) {
-    io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+    io_uring_sqe* sqe = ring.next_entry();
     io_uring_prep_multishot_accept(sqe, listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
     io_uring_sqe_set_data64(sqe, multishot_data);
     const auto done = ring.submit_and_take();
@@ -178,9 +173,10 @@ unique_fd try_multishot_accept(scratch_ring& ring, const unique_fd& listener,
         found.multishot_accept = true;
         found.cancel_fd = cancel_by_fd(ring, listener.get());
     }
-    // An op that never completed may still take the client, and a second accept would wait for
-    // ever.
+    // An op that never completed may still take the client.
     if (!accepted && done.result != -ETIME) {
+        // One that failed may have taken it, too, and a second accept would wait for ever.
+        os::sys().fcntl(listener.get(), F_SETFL, O_NONBLOCK);
         accepted.reset(os::sys().accept4(listener.get(), SOCK_CLOEXEC));
     }
     return accepted;
@@ -194,7 +190,7 @@ void try_multishot_recv(scratch_ring& ring, const unique_fd& reader, const uniqu
         found.refusal = error::system(static_cast<int>(-sent));
         return;
     }
-    io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+    io_uring_sqe* sqe = ring.next_entry();
     io_uring_prep_recv_multishot(sqe, reader.get(), nullptr, 0, 0);
     io_uring_sqe_set_flags(sqe, IOSQE_BUFFER_SELECT);
     sqe->buf_group = probed_group;
@@ -219,16 +215,22 @@ void try_buffer_ring(scratch_ring& ring, const unique_fd& reader, const unique_f
     registration.ring_addr = reinterpret_cast<std::uintptr_t>(memory->data());
     registration.ring_entries = 2;
     registration.bgid = probed_group;
-    if (io_uring_register_buf_ring(ring.get(), &registration, 0) != 0) return;
+    if (ring.register_with(IORING_REGISTER_PBUF_RING, &registration, 1) != 0) return;
     found.provided_buffer_ring = true;
 
-    std::array<char, 16> buffer{};
+    // Linux 6.1 looks for the next buffer at once, and ends the operation if there is none.
+    constexpr unsigned size = 16;
+    std::array<std::array<char, size>, 2> memory_of_two{};
     auto* buffers = static_cast<io_uring_buf_ring*>(memory->data());
     io_uring_buf_ring_init(buffers);
-    io_uring_buf_ring_add(buffers, buffer.data(), buffer.size(), 0, io_uring_buf_ring_mask(2), 0);
-    io_uring_buf_ring_advance(buffers, 1);
-    try_multishot_recv(ring, reader, writer, buffer, found);
-    io_uring_unregister_buf_ring(ring.get(), probed_group);
+    for (int i = 0; i < 2; ++i) {
+        auto& buffer = memory_of_two.at(static_cast<std::size_t>(i));
+        io_uring_buf_ring_add(buffers, buffer.data(), size, static_cast<unsigned short>(i),
+                              io_uring_buf_ring_mask(2), i);
+    }
+    io_uring_buf_ring_advance(buffers, 2);
+    try_multishot_recv(ring, reader, writer, memory_of_two.front(), found);
+    ring.register_with(IORING_UNREGISTER_PBUF_RING, &registration, 1);
 }
 
 void try_sockets(scratch_ring& ring, uring_support& found) {
@@ -251,7 +253,7 @@ void try_multishot_poll(scratch_ring& ring, uring_support& found) {
     const unique_fd reader{ends[0]};
     const unique_fd writer{ends[1]};
     if (os::sys().write(writer.get(), as_bytes("s")) != 1) return;
-    io_uring_sqe* sqe = io_uring_get_sqe(ring.get());
+    io_uring_sqe* sqe = ring.next_entry();
     io_uring_prep_poll_multishot(sqe, reader.get(), POLLIN);
     io_uring_sqe_set_data64(sqe, multishot_data);
     const auto done = ring.submit_and_take();
@@ -261,7 +263,7 @@ void try_multishot_poll(scratch_ring& ring, uring_support& found) {
 
 /// True if io_uring_enter(2) works, tried with an op that does nothing; else sets `refusal`.
 bool try_enter(scratch_ring& ring, uring_support& found) {
-    io_uring_prep_nop(io_uring_get_sqe(ring.get()));
+    io_uring_prep_nop(ring.next_entry());
     const auto done = ring.submit_and_take();
     if (done.result < 0) found.refusal = error::system(-done.result);
     return done.result >= 0;
@@ -273,7 +275,7 @@ bool ask_for_opcodes(scratch_ring& ring, uring_support& found) {
     const auto bytes = sizeof(io_uring_probe) + most * sizeof(io_uring_probe_op);
     std::vector<std::uint64_t> storage((bytes + 7) / 8);
     auto* probe = reinterpret_cast<io_uring_probe*>(storage.data());
-    const int answer = io_uring_register_probe(ring.get(), probe, most);
+    const int answer = ring.register_with(IORING_REGISTER_PROBE, probe, most);
     if (answer < 0) {
         found.refusal = error::system(-answer);
         return false;
@@ -453,7 +455,7 @@ uring_support probe_uring() {
         found.no_drop = ring.has(IORING_FEAT_NODROP);
         try_sockets(ring, found);
         try_multishot_poll(ring, found);
-        found.register_ring_fd = io_uring_register_ring_fd(ring.get()) == 1;
+        found.register_ring_fd = ring.register_descriptor();
     }
     judge(found, read_uring_surroundings());
     return found;

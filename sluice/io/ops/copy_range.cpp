@@ -10,8 +10,6 @@ namespace sluice::io {
 const op_kind copy_range::kind_{.attempt = &attempt};
 
 int copy_range::attempt(op& o) noexcept {
-    // A count has to fit an int, even if the kernel could copy more in one call.
-    constexpr std::size_t max_per_call = std::size_t{1} << 30;
     auto& self = static_cast<copy_range&>(o);
     auto source = static_cast<off_t>(self.offset_);
     auto target = source;

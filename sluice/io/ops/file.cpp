@@ -11,9 +11,6 @@
 namespace sluice::io {
 namespace {
 
-// The kernel's limit per call (read(2), write(2)); it fits an int.
-constexpr std::size_t max_per_call = 0x7fff'f000;
-
 unsigned length_of(std::size_t size) noexcept {
     return static_cast<unsigned>(std::min(size, max_per_call));
 }

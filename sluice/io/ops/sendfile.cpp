@@ -22,8 +22,6 @@ const op_kind sendfile::to_socket_{.want = interest::out, .cost = 16, .attempt =
 const op_kind sendfile::to_file_{.attempt = &attempt};
 
 int sendfile::attempt(op& o) noexcept {
-    // The limit of one sendfile(2); it fits an int.
-    constexpr std::size_t max_per_call = 0x7fff'f000;
     auto& self = static_cast<sendfile&>(o);
     auto at = static_cast<off_t>(self.offset_);
     const std::size_t requested = std::min(self.length_, max_per_call);

@@ -9,11 +9,6 @@
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
-namespace {
-
-constexpr std::size_t max_per_call = 0x7fff'f000;
-
-}  // namespace
 
 const op_kind& splice::kind_of(waits_for side) noexcept {
     static constexpr op_kind for_source{.want = interest::in, .cost = 32, .attempt = &attempt};

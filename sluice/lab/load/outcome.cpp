@@ -30,6 +30,14 @@ bool take(usage& u, std::string_view name, double value) {
     return true;
 }
 
+/// False if the number is no count.
+bool take(std::uint64_t& count, double value) {
+    constexpr double beyond = 0x1p64;
+    if (value < 0 || value >= beyond) return false;
+    count = static_cast<std::uint64_t>(value);
+    return true;
+}
+
 bool take(outcome& o, std::string_view name, double value) {
     constexpr std::string_view load = "load_";
     constexpr std::string_view server = "server_";
@@ -38,16 +46,14 @@ bool take(outcome& o, std::string_view name, double value) {
         if (!o.server) o.server.emplace();
         return take(*o.server, name.substr(server.size()), value);
     }
+    if (name == "errors") return take(o.errors, value);
+    if (name == "turns") return take(o.turns, value);
     if (name == "seconds") {
         o.seconds = value;
     } else if (name == "whole_seconds") {
         o.whole_seconds = value;
     } else if (name == "amount") {
         o.amount = value;
-    } else if (name == "errors") {
-        o.errors = static_cast<std::uint64_t>(value);
-    } else if (name == "turns") {
-        o.turns = static_cast<std::uint64_t>(value);
     } else if (name == "idle_seconds") {
         o.idle = value;
     } else {

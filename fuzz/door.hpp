@@ -1,0 +1,38 @@
+// A door: a service on a simulated kernel, and a client of it that says what a fuzz target gives.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "fuzz/input.hpp"
+#include "sluice/sim/process.hpp"
+#include "tests/worlds/server.hpp"
+#include "tests/worlds/stage.hpp"
+#include "tests/worlds/waiting.hpp"
+
+namespace sluice::fuzz {
+
+/// The most pieces that a client of a door sends. All of them arrive within 15 ms, so that no pause
+/// ends a message (wire::first_pause).
+inline constexpr std::size_t most_pieces = 64;
+
+/// Runs `direct` as the director of a world in which nothing goes wrong. The same each time.
+void play(const std::function<void(worlds::stage&)>& direct);
+
+/// A connection to worlds::usual_port; waits until a server listens there.
+[[nodiscard]] worlds::plain_client connect();
+
+/// Sends the pieces of `says` one by one and ends its side. Returns all that the server has sent
+/// until it ended, too. A server that does not end fails.
+[[nodiscard]] std::string converse(worlds::stage& s, worlds::plain_client& client,
+                                   const stream& says);
+
+/// Serves `door` at worlds::usual_port until SIGTERM: the main function of a server process.
+void serve(worlds::stage& s, worlds::door door);
+
+/// What a client that says `says` hears from a server process that runs `server`. It stops after
+/// that, and leaves nothing open.
+[[nodiscard]] std::string ask(const std::function<void(worlds::stage&)>& server,
+                              const stream& says);
+
+}  // namespace sluice::fuzz

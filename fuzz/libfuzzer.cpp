@@ -1,0 +1,11 @@
+// The entry of libFuzzer: hands each input to the target.
+#include <cstddef>
+#include <cstdint>
+
+#include "fuzz/input.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
+    sluice::fuzz::examine({reinterpret_cast<const char*>(data), size});
+    return 0;
+}
