@@ -62,7 +62,7 @@ std::string converse(worlds::stage& s, worlds::plain_client& client, const strea
 
 void serve(worlds::stage& s, worlds::door door) {
     door.port = worlds::usual_port;
-    worlds::serve(s, {}, [&] { return std::vector{door}; });
+    worlds::serve(s, {}, {door});
 }
 
 std::string ask(const std::function<void(worlds::stage&)>& server, const stream& says) {
