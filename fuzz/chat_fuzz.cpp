@@ -9,7 +9,6 @@
 #include "fuzz/door.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/chat/server/chat_service.hpp"
-#include "sluice/wire/telnet.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace {
@@ -48,16 +47,6 @@ void sort_out(std::string_view text, outcome& o) {
     }
 }
 
-/// `text` without the answers to a telnet that asks for timing marks: what it asks for twice in one
-/// read is answered once.
-std::string without_marks(std::string text) {
-    for (auto at = text.find(wire::timing_mark()); at != std::string::npos;
-         at = text.find(wire::timing_mark(), at)) {
-        text.erase(at, wire::timing_mark().size());
-    }
-    return text;
-}
-
 outcome attend(const chat::limits& allowed, const fuzz::stream& says) {
     outcome o;
     fuzz::play([&](worlds::stage& s) {
@@ -70,7 +59,7 @@ outcome attend(const chat::limits& allowed, const fuzz::stream& says) {
         // It is named before anybody else is there.
         s.pass(std::chrono::milliseconds{200});
         auto member = fuzz::connect();
-        o.answered = without_marks(fuzz::converse(s, member, says));
+        o.answered = fuzz::converse(s, member, says);
         sort_out(fuzz::converse(s, witness, {.bytes = "exit\n"}), o);
         worlds::stop_and_check(s, server, {});
     });
