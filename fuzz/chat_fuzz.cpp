@@ -9,7 +9,6 @@
 #include "fuzz/door.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/chat/server/chat_service.hpp"
-#include "sluice/wire/telnet.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace {
@@ -68,11 +67,6 @@ outcome attend(const chat::limits& allowed, const fuzz::stream& says) {
 }
 
 void check_lines(std::string text) {
-    // The answer to a telnet that asks for it.
-    for (auto at = text.find(wire::timing_mark()); at != std::string::npos;
-         at = text.find(wire::timing_mark(), at)) {
-        text.erase(at, wire::timing_mark().size());
-    }
     std::erase(text, '\n');
     check(wire::is_printable(text), "lines that a terminal obeys");
 }

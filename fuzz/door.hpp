@@ -23,7 +23,8 @@ void play(const std::function<void(worlds::stage&)>& direct);
 [[nodiscard]] worlds::plain_client connect();
 
 /// Sends the pieces of `says` one by one and ends its side. Returns all that the server has sent
-/// until it ended, too. A server that does not end fails.
+/// until it ended, too, without answers to a telnet's timing marks. A server that does not end
+/// fails.
 [[nodiscard]] std::string converse(worlds::stage& s, worlds::plain_client& client,
                                    const stream& says);
 
