@@ -350,7 +350,8 @@ std::unique_ptr<buffer_pool> engine::set_buffers(std::unique_ptr<buffer_pool> po
 void engine::trim_buffers() noexcept {
     if (std::exchange(trim_timer_.is_due, false)) {
         trim_timer_.is_armed = false;
-        buffers_->shrink();
+        // The kernel may have filled a buffer already: the next time will do.
+        if (has_all_completions()) buffers_->shrink();
     }
     if (trim_timer_.is_armed || !buffers_->has_grown()) return;
     trim_timer_.is_armed = true;

@@ -198,6 +198,8 @@ class engine {
     /// Waits for events until `until` (past: only polls) and processes them, resuming no coroutine.
     virtual void wait(time_point until) noexcept = 0;
     virtual void on_detach(int fd, fd_slot& slot) noexcept = 0;
+    /// False if the kernel may have filled a buffer of the pool that no completion has told of yet.
+    [[nodiscard]] virtual bool has_all_completions() const noexcept { return true; }
 
     enum class outcome : std::uint8_t {
         over,       ///< its result is known

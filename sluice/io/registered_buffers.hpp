@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "sluice/base/bytes.hpp"
-#include "sluice/base/planted_bug.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/ready_queue.hpp"
@@ -78,8 +77,7 @@ class registered_pool {
         return entries_[static_cast<std::size_t>(id)];
     }
     [[nodiscard]] bool idle(int id) const noexcept {
-        const bool is_read = at(id).notifications != 0 && !planted(bug::files_uring_buffer_reused);
-        return at(id).sender == nullptr && !is_read;
+        return at(id).sender == nullptr && at(id).notifications == 0;
     }
     [[nodiscard]] bool may_register(int id) const noexcept {
         return static_cast<std::uint32_t>(id) < options_.count;

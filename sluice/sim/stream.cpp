@@ -268,12 +268,15 @@ void stream::change_silence_limit(std::size_t e) {
 }
 
 void stream::time_out(std::size_t e) {
-    if (ends_[e] == nullptr || times_out_[e]) return;
+    if (ends_[e] == nullptr) return;
     const virtual_time sent = ways_[e].on_the_way() > 0 ? retransmissions_end : never;
     const virtual_time limit = std::min(sent, ends_[e]->silence_limit());
     if (limit == never) return;
-    times_out_[e] = true;
-    network_.kernel().scheduler().after(limit, [self = shared_from_this(), e] {
+    // A program may have set a shorter limit since the last packet was lost.
+    scheduler& time = network_.kernel().scheduler();
+    if (time.now() + limit >= times_out_[e]) return;
+    times_out_[e] = time.now() + limit;
+    time.after(limit, [self = shared_from_this(), e] {
         // The bytes that it sent are lost, those that it has not read are not.
         if (self->ends_[e] != nullptr) self->ends_[e]->fail(ETIMEDOUT);
     });

@@ -98,7 +98,7 @@ class stream : public std::enable_shared_from_this<stream> {
     virtual_time latency_ = 0;
     bool broken_ = false;
     bool gone_ = false;
-    std::array<bool, 2> times_out_{};
+    std::array<virtual_time, 2> times_out_{never, never};
 };
 
 }  // namespace sluice::sim

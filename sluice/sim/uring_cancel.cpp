@@ -44,7 +44,7 @@ int uring::cancel_one(uring_request& r) {
         // It ends soon, by itself or because it was interrupted.
         r.interrupted = true;
         if (on_thread || r.now == uring_request::state::due) return -EALREADY;
-        if (r.is_multishot()) {
+        if (r.is_multishot() || r.selects_buffer()) {
             make_due(r);
         } else {
             hand_to_thread(r, chance.between(1, longest_end));

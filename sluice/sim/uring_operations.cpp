@@ -95,6 +95,8 @@ std::optional<virtual_time> uring::thread_time(const uring_request& r) {
         case IORING_OP_POLL_ADD: return {};
         default: break;
     }
+    // Linux waits for a socket without a thread, so no buffer is filled between two calls.
+    if (r.selects_buffer()) return {};
     random& chance = kernel_.chance();
     if (r.is_multishot() || !chance.chance(kernel_.faults().ring_late)) return {};
     return chance.between(1, longest_thread);

@@ -190,7 +190,7 @@ std::string files_client::pick_path() {
 std::size_t files_client::draw_size() {
     auto& chance = scene_.s.chance();
     if (chance.chance(0.05)) return 0;
-    const double largest = chance.chance(scene_.large_files ? 0.5 : 0.1) ? 1'500'000 : 20'000;
+    const double largest = chance.chance(0.1) ? 1'500'000 : 20'000;
     return static_cast<std::size_t>(chance.log_uniform(1, largest));
 }
 

@@ -27,7 +27,6 @@ struct files_scene {
     std::chrono::milliseconds patience{};
     /// 507 is an answer: the quota or the disk may be full.
     bool may_be_full = false;
-    bool large_files = false;          ///< half of them fill several buffers
     /// Parts need a digest: without extended attributes nothing tells what a power loss has left.
     bool needs_digests = false;
     sim::virtual_time healed_at = -1;  ///< -1 during the load

@@ -58,7 +58,6 @@ class files_workload final : public workload {
             shape.model == model::kind::event && shape.engine == io::engine_kind::uring;
         options_.receive = transfer::to_file_names[chance.below(on_uring ? 7 : 5)].second;
         if (on_uring) options_.send = uring_strategies[s.how().seed % uring_strategies.size()];
-        scene_.large_files = options_.send == transfer::to_socket::uring_read_send_zc;
         if (chance.chance(0.5)) {
             store_options_.quota =
                 static_cast<std::uint64_t>(chance.log_uniform(20'000, 3'000'000));

@@ -106,6 +106,7 @@ int ring::enter(unsigned awaited, unsigned flags, const io_uring_getevents_arg* 
     const unsigned queued = sq.sqe_tail - IO_URING_READ_ONCE(*sq.khead);
     if (needs_flush()) flags |= IORING_ENTER_GETEVENTS;
     if (queued == 0 && flags == 0) return 0;
+    drained_ = false;
     return os::sys().io_uring_enter(entered_, queued, awaited, flags | enter_flags_, argument);
 }
 

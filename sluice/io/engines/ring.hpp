@@ -56,6 +56,9 @@ class ring {
     /// the queue after the last.
     template <class Take>
     void take_completions(Take take) noexcept;
+    /// True if all completions were taken that the kernel has made: there was no call since, and
+    /// none had found the queue full.
+    [[nodiscard]] bool is_drained() const noexcept { return drained_; }
 
  private:
     int enter(unsigned awaited, unsigned flags, const io_uring_getevents_arg* argument) noexcept;
@@ -72,6 +75,7 @@ class ring {
     io_uring queues_{};
     int entered_ = -1;  // the descriptor for io_uring_enter(2): fd_, or a registered one
     unsigned enter_flags_ = 0;
+    bool drained_ = true;
 };
 
 template <class Take>
@@ -86,6 +90,7 @@ void ring::take_completions(Take take) noexcept {
         take(*completion);
     }
     io_uring_cq_advance(&queues_, seen);
+    drained_ = !overflowed;
 }
 
 }  // namespace sluice::io

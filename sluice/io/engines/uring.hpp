@@ -37,6 +37,7 @@ class uring_engine final : public engine {
     void withdraw(op& o) noexcept override;
     void wait(time_point until) noexcept override;
     void on_detach(int fd, fd_slot& slot) noexcept override;
+    [[nodiscard]] bool has_all_completions() const noexcept override { return ring_.is_drained(); }
 
     io_uring_sqe* free_entry() noexcept;
     bool attempt_or_poll(op& o) noexcept;
