@@ -64,6 +64,18 @@ class EveryModel(HttpTest):
             self.assertTrue(said.endswith(b"\r\n\r\nhello"))
 
     @on_every_model
+    def test_chunks_of_every_size_make_one_file(self, flags, folder):
+        head = b"PUT /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        sizes = [1] * 20_000 + [70_000, 1, 4095, 2, 4096, 3, 4097] + [*range(1, 300)] + [1] * 5
+        body, first = b"", 0
+        for size in sizes:
+            body += b"%x\r\n" % size + DATA[first : first + size] + b"\r\n"
+            first += size
+        with HttpServer(folder, *flags) as server:
+            self.assertEqual(statuses(server.say(head + body + b"0\r\n\r\n")), [201])
+            self.assertTrue((folder / "a").read_bytes() == DATA[:first])
+
+    @on_every_model
     def test_eight_uploads_and_sixteen_downloads_at_once(self, flags, folder):
         with HttpServer(folder, *flags) as server, concurrent.futures.ThreadPoolExecutor(
             8

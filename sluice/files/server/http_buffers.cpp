@@ -9,8 +9,9 @@
 namespace sluice::files {
 namespace {
 
-// Enough for the requests that a thread answers at a time; a large transfer holds a lease, too.
-constexpr std::size_t max_free = 32;
+// One megabyte. A request holds a lease for the part of a turn that it takes, and longer only while it
+// waits for the disk or moves a large file.
+constexpr std::size_t max_free = 8;
 
 thread_local std::array<std::unique_ptr<http_room>, max_free> free_list;
 thread_local std::size_t free_count = 0;

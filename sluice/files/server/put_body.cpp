@@ -17,6 +17,8 @@ namespace {
 
 // Bytes. A rest up to here is copied through a buffer, for a pipe costs more than that.
 constexpr std::uint64_t copied_body = std::uint64_t{256} * 1024;
+// Bytes. Chunks are joined up to here, for a write each would cost hundreds of times their size.
+constexpr std::size_t least_write = std::size_t{4} * 1024;
 
 }  // namespace
 
@@ -93,12 +95,29 @@ coro::task<result<bool>> put_body::stream() {
     co_return !dried;
 }
 
+/// Decodes one chunk, or several small ones, whose data is in `joined` then.
+http::chunk_decoder::step put_body::decode(std::string_view input, std::string& joined) {
+    using enum http::chunk_decoder::found;
+    auto all = chunks_->next(input);
+    while (all.what == data && all.taken < input.size() && all.data.size() < least_write) {
+        const auto step = chunks_->next(input.substr(all.taken));
+        all.taken += step.taken;
+        if (step.what != nothing) all.what = step.what;
+        if (step.data.empty()) continue;
+        if (joined.empty()) joined = all.data;
+        joined += step.data;
+        all.data = joined;
+    }
+    return all;
+}
+
 coro::task<result<bool>> put_body::move_chunk() {
     auto& x = of_.exchange();
     const auto read = x.body().read_piece();
     if (!read) co_return failure(read.error());
     if (read->empty()) co_return false;
-    const auto step = chunks_->next(*read);
+    std::string joined;
+    const auto step = decode(*read, joined);
     const auto given = chunks_->given();
     if (step.what == http::chunk_decoder::found::mistake) {
         of_.mutable_fields().mistake = "the body is not in chunks, or what frames them is too long";

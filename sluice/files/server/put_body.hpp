@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
@@ -60,6 +62,7 @@ class put_body {
 
     coro::task<result<bool>> copy_piece();
     coro::task<result<bool>> stream();
+    http::chunk_decoder::step decode(std::string_view input, std::string& joined);
     coro::task<result<bool>> move_chunk();
     [[nodiscard]] result<void> end_chunks();
     [[nodiscard]] bool writes_behind() noexcept;
