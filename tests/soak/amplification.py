@@ -300,8 +300,8 @@ HTTP = (
         many=100, most=400 << 10, dear=True,
     ),
     Case(a_digest, "once a version of a file, on two idle threads", many=100, most=4096, dear=True),
-    Case(a_file_of_nothing, "--quota (no_room)", disk=True, most=4096, dear=True),
-    Case(a_file_of_a_byte, "--quota (no_room)", disk=True, most=4096, dear=True),
+    Case(a_file_of_nothing, "one file each, whatever its size: --max-size bounds no number", disk=True, most=4096, dear=True),
+    Case(a_file_of_a_byte, "one file each, whatever its size: --max-size bounds no number", disk=True, most=4096, dear=True),
     Case(
         directories, "32 of an upload, --quota (no_room)", disk=True, most=8192, many=50, dear=True
     ),
