@@ -30,8 +30,8 @@ constexpr const char* target = "/client/a";
 
 enum class errand : std::uint8_t { get, put, put_in_parts };
 
-/// What the client has in the end. Why it has nothing depends on the split: a head that is broken is
-/// refused where that is seen, or the stream ends before.
+/// What the client has in the end. Why it has nothing depends on the split: a head that is broken
+/// is refused where that is seen, or the stream ends before.
 struct outcome {
     std::optional<std::string> file;  ///< the content of what was downloaded
     bool done = false;

@@ -128,12 +128,13 @@ void content::sync() {
     disk_size_ = smallest_ = largest_ = size_;
 }
 
-void content::lose(random& choices) {
+void content::lose(random& choices, std::uint64_t end) {
     luck written{choices};
     for (const auto& [number, blocks] : dirty_) {
         unsigned kept = 0;
         for (std::size_t block = 0; block < page_size / block_size; ++block) {
-            if ((blocks >> block & 1U) != 0 && written.next()) kept |= 1U << block;
+            const bool is_left = number * page_size + (block + 1) * block_size <= end;
+            if (is_left && (blocks >> block & 1U) != 0 && written.next()) kept |= 1U << block;
         }
         settle(number, kept);
     }
@@ -164,13 +165,20 @@ void content::cut_pages(std::uint64_t size) {
 
 content content::after_crash(random& choices) const {
     content left = *this;
-    left.lose(choices);
-    const auto lowest = std::min(smallest_, disk_size_);
-    const auto highest = std::max(largest_, disk_size_);
-    switch (choices.below(3)) {
-        case 0: left.size_ = disk_size_; break;
-        case 1: left.size_ = size_; break;
-        default: left.size_ = lowest + choices.below(highest - lowest + 1); break;
+    // A file system writes a cut as a whole: no file is as long as it was without what was in it.
+    const bool was_cut = smallest_ < disk_size_;
+    if (was_cut && choices.below(2) == 0) {
+        left.lose(choices, smallest_);
+        left.size_ = disk_size_;
+    } else {
+        left.lose(choices);
+        const auto lowest = was_cut ? smallest_ : disk_size_;
+        const auto highest = was_cut ? std::max(smallest_, size_) : std::max(largest_, disk_size_);
+        switch (choices.below(3)) {
+            case 0: left.size_ = lowest; break;
+            case 1: left.size_ = size_; break;
+            default: left.size_ = lowest + choices.below(highest - lowest + 1); break;
+        }
     }
     left.drop_clean();
     left.disk_ = left.now_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 
@@ -30,8 +31,8 @@ class content {
     /// All of it is on the disk now (fdatasync(2)).
     void sync();
     /// A failed sync: each dirty block is on the disk or not, and all are clean (fsync(2), EIO). A
-    /// later sync() writes none of them.
-    void lose(random& choices);
+    /// later sync() writes none of them. None is that lies behind `end`.
+    void lose(random& choices, std::uint64_t end = std::numeric_limits<std::uint64_t>::max());
     /// Clean pages are read from the disk again: those that lose() lost are as they were.
     void drop_clean();
     /// What a power loss leaves: any subset of the dirty blocks, and any size that the file had

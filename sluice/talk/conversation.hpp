@@ -61,8 +61,8 @@ class conversation {
 
     /// Takes turns in the context `turns`, sends the last message, unless the peer's `exit` was it,
     /// waits a moment for the peer's end, and closes the connection. Once `turns` is cancelled, it
-    /// still sends `exit`, in the caller's context. Returns at most 1 s (6 s if the peer was sending
-    /// a message over the limit) after the last turn.
+    /// still sends `exit`, in the caller's context. Returns at most 1 s after the last turn (6
+    /// s if the peer was sending a message over the limit).
     [[nodiscard]] coro::task<parting> run(beginner first, coro::context& turns);
 
  private:

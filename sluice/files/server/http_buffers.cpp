@@ -9,8 +9,8 @@
 namespace sluice::files {
 namespace {
 
-// One megabyte. A request holds a lease for the part of a turn that it takes, and longer only while it
-// waits for the disk or moves a large file.
+// One megabyte. A request holds a lease for the part of a turn that it takes, and longer only while
+// it waits for the disk or moves a large file.
 constexpr std::size_t max_free = 8;
 
 thread_local std::array<std::unique_ptr<http_room>, max_free> free_list;
