@@ -62,8 +62,8 @@ namespace sluice::http {
 /// Removes the next element from a comma-separated `list` and returns it, trimmed; a comma within
 /// quotes does not end it. Empty elements count (RFC 9110, section 5.6.1). None at the end. With
 /// `escapes`, a backslash within quotes takes the meaning from what follows (section 5.6.4).
-[[nodiscard]] constexpr std::optional<std::string_view> next_element(
-    std::string_view& list, bool escapes = true) noexcept {
+[[nodiscard]] constexpr std::optional<std::string_view> next_element(std::string_view& list,
+                                                                     bool escapes = true) noexcept {
     if (list.data() == nullptr) return std::nullopt;
     bool quoted = false;
     std::size_t at = 0;
