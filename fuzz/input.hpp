@@ -73,7 +73,7 @@ class pieces {
 /// What `read` makes of a stream: the same of its bytes at once and split as the input says.
 template <class Read>
 [[nodiscard]] auto same_for_any_split(const stream& s, Read read) {
-    const auto whole = read(stream{.bytes = s.bytes});
+    auto whole = read(stream{.bytes = s.bytes});
     check(read(s) == whole, "a split of the same bytes changes what is read");
     return whole;
 }
