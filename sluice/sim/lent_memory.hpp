@@ -19,12 +19,9 @@ class lent_memory {
     /// The kernel reads it.
     explicit lent_memory(const_bytes data) noexcept : data_{data}, hash_{hash_of(data)} {}
     /// The kernel writes it.
-    explicit lent_memory(mutable_bytes memory) noexcept : data_{memory}, into_{memory} {
-        scribble(memory);
-        hash_ = hash_of(data_);
-    }
+    explicit lent_memory(mutable_bytes memory) noexcept
+        : data_{memory}, into_{memory}, hash_{hash_of(scribbled(memory))} {}
 
-    /// All of it; empty if the kernel writes it.
     /// All of it.
     [[nodiscard]] const_bytes data() const noexcept { return data_; }
     /// All of it; empty if the kernel only reads it.
@@ -40,6 +37,10 @@ class lent_memory {
     }
 
  private:
+    [[nodiscard]] static const_bytes scribbled(mutable_bytes memory) noexcept {
+        scribble(memory);
+        return memory;
+    }
     /// Of FNV-1a's kind, by words.
     [[nodiscard]] static std::uint64_t hash_of(const_bytes data) noexcept {
         constexpr std::uint64_t prime = 0x0000'0100'0000'01b3U;

@@ -262,9 +262,7 @@ void stream::lose_peer() {
 }
 
 void stream::change_silence_limit(std::size_t e) {
-    if (!gone_) return;
-    times_out_[e] = false;
-    time_out(e);
+    if (gone_) time_out(e);
 }
 
 void stream::time_out(std::size_t e) {

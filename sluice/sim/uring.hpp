@@ -108,7 +108,7 @@ class uring final : public description, public std::enable_shared_from_this<urin
     [[nodiscard]] std::optional<virtual_time> thread_time(const uring_request& r);
     [[nodiscard]] std::optional<outcome> attempt(uring_request& r);
     [[nodiscard]] std::optional<outcome> accept(uring_request& r);
-    [[nodiscard]] std::optional<outcome> connect(uring_request& r);
+    [[nodiscard]] static std::optional<outcome> connect(uring_request& r);
     [[nodiscard]] std::optional<outcome> receive(uring_request& r);
     [[nodiscard]] std::optional<outcome> receive_provided(uring_request& r);
     [[nodiscard]] std::optional<outcome> send(uring_request& r);

@@ -48,7 +48,7 @@ class provided_buffers {
 
  private:
     [[nodiscard]] const io_uring_buf* at(std::uint16_t index) const noexcept {
-        // The array has no size in C++.
+        // The array has no size in C++. NOLINTNEXTLINE(bugprone-casting-through-void)
         return static_cast<const io_uring_buf*>(static_cast<const void*>(ring_)) + (index & mask_);
     }
 

@@ -111,7 +111,7 @@ std::optional<uring::outcome> uring::attempt(uring_request& r) {
         case IORING_OP_SEND_ZC: return send(r);
         case IORING_OP_SPLICE: return splice(r);
         case IORING_OP_POLL_ADD: {
-            const short asked = static_cast<short>(r.entry.poll32_events | POLLERR | POLLHUP);
+            const auto asked = static_cast<short>(r.entry.poll32_events | POLLERR | POLLHUP);
             const int events = r.on->poll() & asked;
             if (events == 0) return {};
             return outcome{.result = events};
@@ -209,8 +209,8 @@ std::optional<uring::outcome> uring::read_or_write(uring_request& r) {
 
 std::optional<uring::outcome> uring::splice(uring_request& r) {
     random& chance = kernel_.chance();
-    off_t from_at = static_cast<off_t>(r.entry.splice_off_in);
-    off_t to_at = static_cast<off_t>(r.entry.off);
+    auto from_at = static_cast<off_t>(r.entry.splice_off_in);
+    auto to_at = static_cast<off_t>(r.entry.off);
     std::size_t count = r.entry.len;
     if (count > 1 && chance.chance(kernel_.faults().short_splice)) count = 1 + chance.below(count);
     const ssize_t n = move_once(*r.source, from_at < 0 ? nullptr : &from_at, *r.on,
