@@ -174,6 +174,11 @@ result<void> pending_file::finish_file(const std::optional<http::sha256_value>& 
     return {};
 }
 
+void pending_file::count_off(const struct stat& replaced) noexcept {
+    owner_->quota_->remove(size_of(replaced));
+    if (planted(bug::files_quota_twice)) owner_->quota_->remove(size_of(replaced));
+}
+
 result<bool> pending_file::give_name(int folder, const char* name, const commit_rule& rule) {
     // Exclusive where the quota counts bytes, so that no other thread replaces the file that is
     // found here and counted off; and where no system call keeps a name from being replaced.
@@ -198,8 +203,7 @@ result<bool> pending_file::give_name(int folder, const char* name, const commit_
                 ? replace(folder, name, rule.only_new || (rule.holds && !there))
                 : link_unnamed(volume_->can.links_unnamed, file_.get(), folder, name);
         if (named) {
-            if (there) owner_->quota_->remove(size_of(*there));
-            if (there && planted(bug::files_quota_twice)) owner_->quota_->remove(size_of(*there));
+            if (there) count_off(*there);
             sometimes(rare_path::files_replaced, there.has_value());
             return there.has_value();
         }

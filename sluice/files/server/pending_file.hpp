@@ -90,6 +90,8 @@ class pending_file {
     pending_file(store& owner, std::shared_ptr<const volume> on, unique_fd file,
                  std::string hidden) noexcept;
     [[nodiscard]] result<void> finish_file(const std::optional<http::sha256_value>& digest);
+    /// The file that was replaced no longer counts for the quota.
+    void count_off(const struct stat& replaced) noexcept;
     [[nodiscard]] result<bool> give_name(int folder, const char* name, const commit_rule& rule);
     [[nodiscard]] result<void> replace(int folder, const char* name, bool only_free);
     [[nodiscard]] int hidden_in() const noexcept;
