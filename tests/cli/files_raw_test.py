@@ -176,7 +176,7 @@ class Offer(TalkTest):
             with concurrent.futures.ThreadPoolExecutor(3) as pool:
                 got = list(pool.map(lambda _: download(server.port), range(3)))
             self.assertTrue(all(data == DATA for data in got))
-            self.assertEqual(server.process.wait(TIMEOUT), 0)
+            self.assert_ends(server, 0)
 
     def test_what_is_no_file_is_refused(self):
         for path, why in ((tempfile.gettempdir(), "is a directory"), ("/nowhere", "no such file")):
