@@ -344,5 +344,44 @@ TEST(StoreWorld, ADirectoryThatIsThereIsOnTheDiskWhenTheFirstFileInItIsAcknowled
     }
 }
 
+/// File systems give the number of a directory that is gone to the next one.
+TEST(StoreWorld, ADirectoryThatIsMadeAnewIsOnTheDiskWhenTheFirstFileInItIsAcknowledged) {
+    constexpr std::uint64_t seeds = 20;
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+        SCOPED_TRACE(fmt::format("seed {}", seed));
+        world w{{.seed = seed, .faults = fault_rates{}}};
+        auto& kernel = w.kernel();
+        for (const char* folder : {above, directory}) {
+            EXPECT_EQ(kernel.disk().make_folder(kernel.disk().root(), folder, 0755), 0);
+        }
+        EXPECT_EQ(kernel.disk().sync_all(*kernel.disk().root()), 0);
+        bool kept = false;
+        bool has_same_number = false;
+        w.start_process("server", [&] {
+            auto files = store::open(directory, {});
+            const auto keep = [&](const char* path) {
+                auto file = files->receive(path);
+                return file && file->keep(path);
+            };
+            os::kernel& sys = os::sys();
+            kept = keep("d/a");
+            struct stat before{};
+            struct stat after{};
+            EXPECT_EQ(sys.fstatat(AT_FDCWD, "/srv/store/d", before, 0), 0);
+            EXPECT_EQ(sys.unlinkat(AT_FDCWD, "/srv/store/d/a", 0), 0);
+            EXPECT_EQ(sys.unlinkat(AT_FDCWD, "/srv/store/d", AT_REMOVEDIR), 0);
+            kept = keep("d/b") && kept;
+            EXPECT_EQ(sys.fstatat(AT_FDCWD, "/srv/store/d", after, 0), 0);
+            has_same_number = before.st_ino == after.st_ino;
+        });
+        w.run();
+        EXPECT_TRUE(kept);
+        EXPECT_TRUE(has_same_number);
+        kernel.power_loss();
+        inode_ref found;
+        EXPECT_EQ(kernel.disk().find(kernel.disk().root(), "/srv/store/d/b", 0, found), 0);
+    }
+}
+
 }  // namespace
 }  // namespace sluice::sim

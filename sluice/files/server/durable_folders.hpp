@@ -32,6 +32,12 @@ class durable_folders {
         if (known_.size() >= most_known) known_.clear();
         if (id) known_.insert(*id);
     }
+    /// `folder` was made now, perhaps with the number of one that is gone.
+    void forget(int folder) {
+        const auto id = id_of(folder);
+        const std::lock_guard held{lock_};
+        if (id) known_.erase(*id);
+    }
 
  private:
     using identity = std::pair<dev_t, ino_t>;

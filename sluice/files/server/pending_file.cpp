@@ -169,7 +169,11 @@ result<void> pending_file::finish_file(const std::optional<http::sha256_value>& 
         if (os::sys().fstat(file_.get(), now) == 0) keep_digest(file_.get(), now, *digest);
     }
     if (!owner_->options_.sync || planted(bug::files_acknowledged_before_sync)) return {};
-    if (auto synced = sync_file(file_.get()); !synced) return synced;
+    // As in secure().
+    if (auto synced = sync_file(file_.get()); !synced) {
+        forget();
+        return synced;
+    }
     if (is_part_) durable_ = size();
     return {};
 }

@@ -192,6 +192,7 @@ result<unique_fd> store::durable_folder_of(std::string_view path) const {
         auto next = open_or_make_folder(found->get(), name.c_str());
         if (!next) return failure(next.error());
         auto& [folder, is_new] = *next;
+        if (is_new) durable_->forget(folder.get());
         if (options_.sync && !durable_->has(folder.get())) {
             const auto synced = sync_file(found->get());
             // The next upload finds no directory.
