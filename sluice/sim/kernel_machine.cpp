@@ -100,9 +100,9 @@ void simulated_kernel::join_thread(pthread_t thread) noexcept {
         const auto& fibers = current().fibers_;
         const auto found = std::ranges::find(fibers, static_cast<int>(thread), &fiber::id);
         if (found == fibers.end()) return -ESRCH;
-        while ((*found)->now != fiber::state::over) {
-            scheduler_.wait_for_end(**found);
-        }
+        // Its process may start others meanwhile.
+        fiber& joined = **found;
+        while (joined.now != fiber::state::over) scheduler_.wait_for_end(joined);
         return 0;
     }));
 }

@@ -83,6 +83,26 @@ TEST(simulated_threads, have_a_trace_that_can_be_read) {
     EXPECT_THAT(w.kernel().trace().text(), ::testing::HasSubstr("exit(0, 'one') = 0\n"));
 }
 
+TEST(simulated_threads, are_waited_for_while_others_start) {
+    sim::world w{quiet(1)};
+    bool joined = false;
+    w.start_process("starts", [&] {
+        os::thread first;
+        ASSERT_TRUE(first.start([]() noexcept {
+            // More than the list of threads has room for.
+            for (int i = 0; i < 100; ++i) {
+                os::thread one;
+                if (!one.start([]() noexcept {})) return;
+                one.join();
+            }
+        }));
+        first.join();
+        joined = true;
+    });
+    w.run();
+    EXPECT_TRUE(joined);
+}
+
 TEST(simulated_time, passes_only_while_all_wait) {
     sim::world w{quiet(1)};
     w.start_process("sleeper", [] {

@@ -95,10 +95,9 @@ bool http_speaker::send_in_pieces(std::string_view text) {
 }
 
 std::optional<http_answer> http_speaker::answer(bool has_no_body, bool or_continue) {
-    std::string left;
     for (;;) {
         http::http_response_reader reader{has_no_body};
-        if (!reader.feed(left)) scene_.s.fail("an answer is no HTTP");
+        if (!reader.feed(std::exchange(arrived_, {}))) scene_.s.fail("an answer is no HTTP");
         while (!reader.has_head()) {
             const auto more = connection_->some();
             if (!more || more->empty()) return std::nullopt;
@@ -108,8 +107,8 @@ std::optional<http_answer> http_speaker::answer(bool has_no_body, bool or_contin
         }
         http_answer a{.head = reader.head(), .body = {}};
         if (a.head.status < 200) {
+            arrived_ = reader.take_rest();
             if (or_continue) return a;
-            left = reader.take_rest();
             continue;
         }
         auto fed = reader.feed_body({}, a.body);
@@ -133,7 +132,10 @@ std::optional<http_answer> http_speaker::ask(const std::string& head, std::strin
                                              const request_manner& how) {
     auto& chance = scene_.s.chance();
     if (connection_ && chance.chance(0.3)) connection_.reset();
-    if (!connection_) connection_ = plain_client::connect(scene_.http_port, scene_.patience);
+    if (!connection_) {
+        arrived_.clear();
+        connection_ = plain_client::connect(scene_.http_port, scene_.patience);
+    }
     if (!connection_) return std::nullopt;
     const bool has_no_body = head.starts_with("HEAD ");
     std::string first = head + "Host: store\r\n";
@@ -225,44 +227,39 @@ void files_client::do_one() {
     }
 }
 
-bool files_client::settle(const std::string& path, std::size_t number,
-                          const std::optional<http_answer>& a, sim::virtual_time since,
-                          bool& unsure) {
+files_client::outcome files_client::settle(const std::string& path, std::size_t number,
+                                           const std::optional<http_answer>& a,
+                                           sim::virtual_time since) {
     auto& ledger = scene_.ledger;
-    if (!a) {
-        unsure = true;
-        return false;
-    }
+    if (!a) return outcome::unsure;
     const auto status = a->head.status;
     const bool healthy = scene_.is_healthy(since);
     if (status == 201 || status == 204) {
         ledger.acknowledge(path, number);
-        return true;
+        return outcome::over;
     }
     if (status == 507 && scene_.may_be_full && healthy) {
         ledger.give_up(path, number);
-        return true;
+        return outcome::over;
     }
     scene_.s.require(
         !healthy || status == 503 || status == 408,
         fmt::format("/{}: a healthy request was answered {} {}", path, status, a->body));
     scene_.s.require(status >= 500 || status == 408,
                      fmt::format("/{}: {} {}", path, status, a->body));
-    if (status >= 500) unsure = true;
-    return false;
+    return status >= 500 ? outcome::unsure : outcome::refused;
 }
 
 void files_client::put_whole(const std::string& path) {
     auto& chance = scene_.s.chance();
     auto& ledger = scene_.ledger;
     const auto text = ledger.new_text(draw_size());
-    const auto number = ledger.begin(path, text);
+    auto number = ledger.begin(path, text);
     const bool lies = chance.chance(0.1);
     const auto digest = lies                 ? repr_digest(text + "!")
                         : chance.chance(0.5) ? repr_digest(text)
                                              : std::string{};
     doing_ = fmt::format("put {} bytes at {}", text.size(), path);
-    bool unsure = false;
     for (;;) {
         const bool chunked = chance.chance(0.4);
         const bool at_end = chunked && chance.chance(0.5);
@@ -281,13 +278,14 @@ void files_client::put_whole(const std::string& path) {
         }
         scene_.s.require(!lies || !a || a->head.status >= 400,
                          fmt::format("/{} was taken with another digest", path));
-        const bool over = settle(path, number, a, since, unsure);
-        if (over) {
+        const auto now = settle(path, number, a, since);
+        if (now == outcome::over) {
             const auto told = a->head.field("Repr-Digest");
             scene_.s.require(!told || *told == repr_digest(text),
                              fmt::format("/{} has another digest", path));
             return;
         }
+        if (now == outcome::unsure && !lies) number = ledger.begin_again(path, number);
         wait_a_while();
     }
 }
@@ -348,10 +346,9 @@ void files_client::put_beside(const std::string& path) {
     const auto number = ledger.begin(path, text);
     const auto since = ledger.now();
     http_speaker other{scene_};
-    bool unsure = false;
     const auto a = other.ask(
         fmt::format("PUT /{} HTTP/1.1\r\nContent-Length: {}\r\n", path, text.size()), text);
-    if (!settle(path, number, a, since, unsure)) ledger.give_up(path, number);
+    if (settle(path, number, a, since) != outcome::over) ledger.give_up(path, number);
 }
 
 void files_client::put_parts(const std::string& path) {
@@ -359,11 +356,10 @@ void files_client::put_parts(const std::string& path) {
     auto& ledger = scene_.ledger;
     const auto text =
         ledger.new_text(ledger.own_size(static_cast<std::size_t>(chance.log_uniform(10, 300'000))));
-    const auto number = ledger.begin(path, text);
+    auto number = ledger.begin(path, text);
     const bool tells_digest = chance.chance(0.3) || scene_.needs_digests;
     const auto digest = tells_digest ? repr_digest(text) : std::string{};
-    bool unsure = false;
-    while (!send_part(path, number, text, digest, unsure)) {
+    while (!send_part(path, number, text, digest)) {
         if (!chance.chance(0.1)) continue;
         // What has arrived stays on the server for a while.
         ledger.give_up(path, number);
@@ -372,8 +368,8 @@ void files_client::put_parts(const std::string& path) {
 }
 
 /// Asks how much has arrived, and sends the next part. True if the upload is over.
-bool files_client::send_part(const std::string& path, std::size_t number, const std::string& text,
-                             const std::string& digest, bool& unsure) {
+bool files_client::send_part(const std::string& path, std::size_t& number, const std::string& text,
+                             const std::string& digest) {
     auto& chance = scene_.s.chance();
     auto& ledger = scene_.ledger;
     std::string head = fmt::format("PUT /{} HTTP/1.1\r\n", path);
@@ -383,9 +379,7 @@ bool files_client::send_part(const std::string& path, std::size_t number, const 
     auto a = speaker_.ask(
         head + fmt::format("Content-Range: bytes */{}\r\nContent-Length: 0\r\n", text.size()));
     if (!a || a->head.status != 308) {
-        if (settle(path, number, a, since, unsure)) return true;
-        wait_a_while();
-        return false;
+        return is_over(path, number, a, since);
     }
     const auto range = a->head.field("Range");
     const auto arrived = range ? http::parse_arrived(*range) : std::optional<std::uint64_t>{0};
@@ -412,16 +406,22 @@ bool files_client::send_part(const std::string& path, std::size_t number, const 
         wait_a_while();
         return false;
     }
-    if (settle(path, number, a, since, unsure)) return true;
+    return is_over(path, number, a, since);
+}
+
+bool files_client::is_over(const std::string& path, std::size_t& number,
+                           const std::optional<http_answer>& a, sim::virtual_time since) {
+    const auto now = settle(path, number, a, since);
+    if (now == outcome::over) return true;
+    if (now == outcome::unsure) number = scene_.ledger.begin_again(path, number);
     wait_a_while();
     return false;
 }
 
 void files_client::remove(const std::string& path) {
     auto& ledger = scene_.ledger;
-    const auto number = ledger.begin(path, std::nullopt);
+    auto number = ledger.begin(path, std::nullopt);
     doing_ = fmt::format("remove {}", path);
-    bool unsure = false;
     for (;;) {
         const auto since = ledger.now();
         const auto a = speaker_.ask(fmt::format("DELETE /{} HTTP/1.1\r\n", path));
@@ -430,8 +430,7 @@ void files_client::remove(const std::string& path) {
             ledger.give_up(path, number);
             return;
         }
-        if (settle(path, number, a, since, unsure)) return;
-        wait_a_while();
+        if (is_over(path, number, a, since)) return;
     }
 }
 

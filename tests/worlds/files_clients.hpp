@@ -74,6 +74,7 @@ class http_speaker {
 
     files_scene& scene_;
     std::optional<plain_client> connection_;
+    std::string arrived_;                 // on it, behind an interim answer
     std::optional<plain_client> silent_;  // with a request of which no more comes
 };
 
@@ -96,17 +97,25 @@ class files_client {
     void put_conditionally(const std::string& path);
     void put_beside(const std::string& path);
     void put_parts(const std::string& path);
-    bool send_part(const std::string& path, std::size_t number, const std::string& text,
-                   const std::string& digest, bool& unsure);
+    bool send_part(const std::string& path, std::size_t& number, const std::string& text,
+                   const std::string& digest);
     void put_by_the_program(const std::string& path);
     void get(const std::string& path);
     void get_by_the_program(const std::string& path);
     void remove(const std::string& path);
     void stream();
     std::size_t draw_size();
-    /// Judges the answer of a write. True if it is over.
-    bool settle(const std::string& path, std::size_t number, const std::optional<http_answer>& a,
-                sim::virtual_time since, bool& unsure);
+    enum class outcome {
+        over,
+        refused,  ///< It has not happened: it may be tried again.
+        unsure,   ///< It may have happened, or happen later: the server may be at its sync.
+    };
+    /// Judges the answer of a write, none if there was none.
+    outcome settle(const std::string& path, std::size_t number, const std::optional<http_answer>& a,
+                   sim::virtual_time since);
+    /// The same; if it is not over, waits a while, and `number` is that of the next attempt.
+    bool is_over(const std::string& path, std::size_t& number, const std::optional<http_answer>& a,
+                 sim::virtual_time since);
 
     files_scene& scene_;
     http_speaker speaker_;

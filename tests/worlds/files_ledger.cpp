@@ -91,6 +91,11 @@ void file_ledger::give_up(const std::string& path, std::size_t number) {
     writes_[path][number].given_up = true;
 }
 
+std::size_t file_ledger::begin_again(const std::string& path, std::size_t number) {
+    give_up(path, number);
+    return begin(path, writes_[path][number].text);
+}
+
 void file_ledger::server_died() {
     for (auto& [path, all] : writes_) {
         for (auto& w : all) {

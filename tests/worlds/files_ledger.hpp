@@ -45,6 +45,9 @@ class file_ledger {
     void refuse(const std::string& path, std::size_t number);
     /// The client has given up, and does not know.
     void give_up(const std::string& path, std::size_t number);
+    /// The client makes another attempt, and does not know of the one before, which may happen even
+    /// after that. The new number.
+    std::size_t begin_again(const std::string& path, std::size_t number);
     /// Nothing that a client has given up happens any more.
     void server_died();
 
