@@ -7,7 +7,9 @@
 #include "sluice/net/address.hpp"
 #include "sluice/wire/text.hpp"
 
-void sluice::fuzz::examine(std::string_view text) {
+namespace sluice::fuzz::address_target {
+
+void examine(std::string_view text) {
     const auto why_not = net::why_no_address(text);
     check(wire::is_printable(why_not), "a refusal that a terminal obeys");
     check(why_not.empty() || why_not.back() != '.', "a refusal with its full stop");
@@ -23,3 +25,5 @@ void sluice::fuzz::examine(std::string_view text) {
     // The size of what the kernel is handed.
     check(net::address::from(found->data(), found->size()) == *found, "another address as bytes");
 }
+
+}  // namespace sluice::fuzz::address_target

@@ -9,6 +9,7 @@
 #include "sluice/wire/size.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::arguments_target {
 namespace {
 
 using namespace sluice::cli;
@@ -24,7 +25,7 @@ void examine_refusal(const reading<T>& read) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     const auto address = read_address(text);
     examine_refusal(address);
     check(!address || *address == text, "an address is kept as it was written");
@@ -41,3 +42,5 @@ void sluice::fuzz::examine(std::string_view text) {
     // What is taken is taken whole: nothing may follow it.
     check(!count || !count_from{3, 1000}(std::string{text} + " "), "a number with a tail");
 }
+
+}  // namespace sluice::fuzz::arguments_target

@@ -15,9 +15,9 @@
 #include "sluice/io/run.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::chat_client_target {
 namespace {
 
-using namespace sluice;
 using namespace std::chrono_literals;
 
 /// A user who says one line, and what it sees.
@@ -99,9 +99,11 @@ outcome attend(wire::framing mode, const fuzz::stream& said) {
 }  // namespace
 
 /// The fourth bit of the first byte: lines alone, instead of what the server is seen to speak.
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const bool lines = !input.empty() && (static_cast<unsigned char>(input.front()) & 8U) != 0;
     const auto mode = lines ? wire::framing::line : wire::framing::automatic;
     static_cast<void>(same_for_any_split(
         stream::of(input), [mode](const stream& said) { return attend(mode, said); }));
 }
+
+}  // namespace sluice::fuzz::chat_client_target

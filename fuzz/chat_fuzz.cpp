@@ -11,9 +11,8 @@
 #include "sluice/chat/server/chat_service.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::chat_target {
 namespace {
-
-using namespace sluice;
 
 chat::limits small_limits(wire::framing mode, std::size_t history) {
     return {.framing = mode,
@@ -75,7 +74,7 @@ void check_lines(std::string text) {
 
 /// Bit 3 of the first byte: lines alone, instead of what the client is seen to speak. Bit 4: rooms
 /// have a history, of which a member that leaves at once is shown more or less.
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const unsigned first = input.empty() ? 0 : static_cast<unsigned char>(input.front());
     const auto mode = (first & 8U) != 0 ? wire::framing::line : wire::framing::automatic;
     const std::size_t history = (first & 16U) != 0 ? 3 : 0;
@@ -88,3 +87,5 @@ void sluice::fuzz::examine(std::string_view input) {
         return seen;
     }));
 }
+
+}  // namespace sluice::fuzz::chat_target

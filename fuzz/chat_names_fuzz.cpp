@@ -7,9 +7,8 @@
 #include "sluice/chat/server/names.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::chat_names_target {
 namespace {
-
-using namespace sluice;
 
 void check_name(const chat::judged_name& judged, chat::judged_name (*judge)(std::string_view)) {
     if (!judged) {
@@ -28,7 +27,7 @@ void check_name(const chat::judged_name& judged, chat::judged_name (*judge)(std:
 }  // namespace
 
 /// A name, or two with a newline between them.
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     check_name(chat::judge_nick(text), chat::judge_nick);
     check_name(chat::judge_room(text), chat::judge_room);
     const auto end = text.find('\n');
@@ -40,3 +39,5 @@ void sluice::fuzz::examine(std::string_view text) {
     check(!chat::same_letters(*one, *other) || chat::skeleton(*one) == chat::skeleton(*other),
           "two names of the same letters do not look alike");
 }
+
+}  // namespace sluice::fuzz::chat_names_target

@@ -11,6 +11,7 @@
 #include "sluice/base/check.hpp"
 #include "sluice/compute/server/reply_parser.hpp"
 
+namespace sluice::fuzz::child_output_target {
 namespace {
 
 using sluice::check;
@@ -33,7 +34,7 @@ outcome run(const std::vector<std::string_view>& steps, std::string_view lengths
     for (std::size_t i = 0; i < steps.size() && !all.too_long; ++i) {
         if (i % 3 == 1) p.begin(steps[i].substr(0, 4));
         if (i % 3 == 2) p.ask();
-        sluice::fuzz::pieces printed{{.bytes = steps[i], .lengths = lengths}};
+        pieces printed{{.bytes = steps[i], .lengths = lengths}};
         for (auto piece = printed.next(); !piece.empty(); piece = printed.next()) {
             p.feed(piece);
             check(!p.answered() || i % 3 == 2, "an answer to nothing");
@@ -56,7 +57,7 @@ outcome run(const std::vector<std::string_view>& steps, std::string_view lengths
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const auto printed = stream::of(input);
     std::string_view rest = printed.bytes;
     std::vector<std::string_view> steps;
@@ -72,3 +73,5 @@ void sluice::fuzz::examine(std::string_view input) {
           "a split changes an answer");
     check(whole.too_long || cut.unasked == whole.unasked, "a split changes what was unasked");
 }
+
+}  // namespace sluice::fuzz::child_output_target

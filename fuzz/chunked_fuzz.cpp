@@ -7,6 +7,7 @@
 #include "sluice/base/check.hpp"
 #include "sluice/http/chunked.hpp"
 
+namespace sluice::fuzz::chunked_target {
 namespace {
 
 using sluice::check;
@@ -22,8 +23,8 @@ struct decoded {
     friend bool operator==(const decoded&, const decoded&) = default;
 };
 
-decoded decode(const sluice::fuzz::stream& sent) {
-    sluice::fuzz::pieces shown{sent};
+decoded decode(const stream& sent) {
+    pieces shown{sent};
     chunk_decoder decoder;
     decoded out;
     for (auto piece = shown.next(); !piece.empty(); piece = shown.next()) {
@@ -55,10 +56,12 @@ decoded decode(const sluice::fuzz::stream& sent) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const auto sent = stream::of(input);
     const auto whole = same_for_any_split(sent, decode);
     check(whole.body.size() + whole.repr_digest.size() + whole.content_digest.size() <=
               sent.bytes.size(),
           "more came out than went in");
 }
+
+}  // namespace sluice::fuzz::chunked_target

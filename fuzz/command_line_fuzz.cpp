@@ -14,9 +14,8 @@
 #include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/subcommands.hpp"
 
+namespace sluice::fuzz::command_line_target {
 namespace {
-
-using namespace sluice;
 
 /// A file in memory, for a path that never changes.
 class configuration {
@@ -38,7 +37,7 @@ class configuration {
 }  // namespace
 
 /// Words, a line each, up to an empty line; the rest is the file that the word CONFIG stands for.
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     static const configuration file;
     std::vector<std::string> words;
     while (!text.empty() && !text.starts_with('\n')) {
@@ -61,3 +60,5 @@ void sluice::fuzz::examine(std::string_view text) {
     const auto changed = cli::changed_settings();
     check(changed.has_value() && changed->empty(), "the same file has other settings");
 }
+
+}  // namespace sluice::fuzz::command_line_target

@@ -11,9 +11,8 @@
 #include "sluice/compute/server/compute.hpp"
 #include "sluice/compute/server/handler.hpp"
 
+namespace sluice::fuzz::compute_target {
 namespace {
-
-using namespace sluice;
 
 constexpr std::size_t max_line = 200;
 
@@ -37,7 +36,7 @@ std::string answers(unsigned handler, wire::framing mode, const fuzz::stream& qu
 
 /// Bits 3 and 4 of the first byte choose the handler, bit 5 lines alone, instead of what the client
 /// is seen to speak.
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const unsigned first = input.empty() ? 0 : static_cast<unsigned char>(input.front());
     const unsigned handler = (first >> 3U) & 3U;
     const auto mode = (first & 32U) != 0 ? wire::framing::line : wire::framing::automatic;
@@ -49,3 +48,5 @@ void sluice::fuzz::examine(std::string_view input) {
         std::ranges::count_if(said.bytes, [](char c) { return c == '\n' || c == '\r'; });
     check(std::ranges::count(heard, '\n') <= ends + 1, "more answers than questions");
 }
+
+}  // namespace sluice::fuzz::compute_target

@@ -10,6 +10,7 @@
 #include "sluice/cli/config.hpp"
 #include "sluice/cli/lab/config.hpp"
 
+namespace sluice::fuzz::config_target {
 namespace {
 
 using sluice::check;
@@ -48,7 +49,7 @@ void check_writing(std::string_view text, const std::vector<config_entry>& befor
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     const auto once = parse_config(text);
     const auto again = parse_config(text);
     check(once.has_value() == again.has_value(), "one text is read in two ways");
@@ -76,3 +77,5 @@ void sluice::fuzz::examine(std::string_view text) {
     check(!spoilt && spoilt.error().line == lines_of(whole), "a mistake is found where it is");
     check_writing(text, *once);
 }
+
+}  // namespace sluice::fuzz::config_target

@@ -21,9 +21,9 @@
 #include "sluice/os/kernel.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::file_client_target {
 namespace {
 
-using namespace sluice;
 using namespace std::chrono_literals;
 
 constexpr const char* target = "/client/a";
@@ -116,7 +116,7 @@ outcome serve_it(errand what, unsigned retries, const fuzz::stream& answered) {
 }  // namespace
 
 /// Bit 3 of the first byte: the client tries again after an error. Bits 4 and 5: what it does.
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const unsigned first = input.empty() ? 0 : static_cast<unsigned char>(input.front());
     constexpr errand errands[] = {errand::get, errand::put, errand::put_in_parts, errand::get};
     const auto what = errands[(first >> 4U) & 3U];
@@ -129,3 +129,5 @@ void sluice::fuzz::examine(std::string_view input) {
     static_cast<void>(same_for_any_split(
         answered, [what](const stream& bytes) { return serve_it(what, 0, bytes); }));
 }
+
+}  // namespace sluice::fuzz::file_client_target

@@ -12,6 +12,7 @@
 #include "sluice/wire/framing.hpp"
 #include "tests/wire/plain_framing.hpp"
 
+namespace sluice::fuzz::framing_target {
 namespace {
 
 using namespace sluice::wire;
@@ -26,11 +27,11 @@ struct script {
     sender from = sender::program;
     std::size_t limit = 0;
     std::vector<std::size_t> cuts;
-    stream sent;
+    wire::stream sent;
 };
 
 script script_of(std::string_view input) {
-    const auto take = [&input] { return sluice::fuzz::take_byte(input); };
+    const auto take = [&input] { return take_byte(input); };
     constexpr framing modes[] = {framing::automatic, framing::line, framing::raw};
     script out;
     constexpr sender senders[] = {sender::program, sender::client, sender::person};
@@ -161,7 +162,7 @@ void send_again(const std::vector<owned_message>& messages) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const script s = script_of(input);
     const auto split = parse(s, true);
     if (s.mode == framing::raw) {
@@ -173,3 +174,5 @@ void sluice::fuzz::examine(std::string_view input) {
     }
     send_again(split.messages);
 }
+
+}  // namespace sluice::fuzz::framing_target

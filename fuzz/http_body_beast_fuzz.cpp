@@ -17,6 +17,7 @@
 #include "sluice/http/response.hpp"
 #include "sluice/http/text.hpp"
 
+namespace sluice::fuzz::http_body_beast_target {
 namespace {
 
 using namespace sluice::http;
@@ -104,7 +105,7 @@ bool is_laxer_on_purpose(std::string_view bytes, const read_by_beast& theirs) {
 }  // namespace
 
 /// The first byte says whether the head of a chunked answer stands before the rest.
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     std::string bytes;
     if ((take_byte(input) & 1U) != 0)
         bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -126,3 +127,5 @@ void sluice::fuzz::examine(std::string_view input) {
           "a connection that only one of them keeps");
     check(ours.body == message.body(), "another body");
 }
+
+}  // namespace sluice::fuzz::http_body_beast_target

@@ -17,6 +17,7 @@
 #include "sluice/http/request.hpp"
 #include "sluice/http/text.hpp"
 
+namespace sluice::fuzz::http_head_beast_target {
 namespace {
 
 using namespace sluice::http;
@@ -119,7 +120,7 @@ void check_same(const http_request& ours, const beast_parser& theirs) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view bytes) {
+void examine(std::string_view bytes) {
     http_head_scanner scanner{{.line = 1U << 20U, .head = 1U << 20U}};
     const auto found = scanner.scan(bytes);
     if (found && !*found) return;
@@ -138,3 +139,5 @@ void sluice::fuzz::examine(std::string_view bytes) {
     check(!theirs.good || is_listed(parsed.error().why, head_refusals),
           "refused for a reason that is not listed");
 }
+
+}  // namespace sluice::fuzz::http_head_beast_target

@@ -14,6 +14,7 @@
 #include "sluice/http/text.hpp"
 #include "tests/http/plain_head.hpp"
 
+namespace sluice::fuzz::http_head_target {
 namespace {
 
 using namespace sluice::http;
@@ -28,8 +29,8 @@ struct verdict {
     friend bool operator==(const verdict&, const verdict&) = default;
 };
 
-verdict scan(const sluice::fuzz::stream& sent) {
-    sluice::fuzz::pieces shown{sent};
+verdict scan(const stream& sent) {
+    pieces shown{sent};
     http_head_scanner scanner{limits};
     std::string so_far;
     for (auto piece = shown.next(); !piece.empty(); piece = shown.next()) {
@@ -69,7 +70,7 @@ void check_same(const http_request& request, const plain_head& plain) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const auto sent = stream::of(input);
     const auto whole = same_for_any_split(sent, scan);
     check(whole.length || whole.status != 0 || sent.bytes.size() < limits.head,
@@ -102,3 +103,5 @@ void sluice::fuzz::examine(std::string_view input) {
     check(target->path == "*" || target->path.starts_with('/'), "a path begins with /");
     check_query(target->query);
 }
+
+}  // namespace sluice::fuzz::http_head_target

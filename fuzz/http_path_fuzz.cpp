@@ -10,6 +10,7 @@
 #include "sluice/http/percent.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::http_path_target {
 namespace {
 
 using namespace sluice::http;
@@ -37,7 +38,7 @@ void check_path(std::string_view path) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     check_path(text);
     check(percent_decode(percent_encode_path(text)) == text, "encoded and decoded, another text");
     check(percent_decode(percent_encode_name(text)) == text, "encoded and decoded, another name");
@@ -46,3 +47,5 @@ void sluice::fuzz::examine(std::string_view text) {
     check(decoded->size() <= text.size(), "decoding makes it longer");
     check_path(*decoded);
 }
+
+}  // namespace sluice::fuzz::http_path_target

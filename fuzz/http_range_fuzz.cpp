@@ -16,6 +16,7 @@
 #include "sluice/http/entity_tag.hpp"
 #include "sluice/http/range.hpp"
 
+namespace sluice::fuzz::http_range_target {
 namespace {
 
 using namespace sluice::http;
@@ -42,7 +43,7 @@ void check_range(std::string_view text, std::uint64_t size) {
 }  // namespace
 
 /// The first byte chooses a size; the rest is the text of a field.
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     constexpr std::uint64_t sizes[] = {0, 1, 10, 1000, 1ULL << 40U, ~0ULL >> 1U};
     const std::size_t chosen = take_byte(text) % std::size(sizes);
     check_range(text, sizes[chosen]);
@@ -78,3 +79,5 @@ void sluice::fuzz::examine(std::string_view text) {
         check(rank <= rank_of(text, offers[best]), "another offer is better than the best");
     }
 }
+
+}  // namespace sluice::fuzz::http_range_target

@@ -8,6 +8,7 @@
 #include "sluice/http/response.hpp"
 #include "sluice/http/text.hpp"
 
+namespace sluice::fuzz::http_response_target {
 namespace {
 
 using namespace sluice::http;
@@ -27,8 +28,8 @@ struct outcome {
     }
 };
 
-outcome read(const sluice::fuzz::stream& sent, bool no_body) {
-    sluice::fuzz::pieces arriving{sent};
+outcome read(const stream& sent, bool no_body) {
+    pieces arriving{sent};
     http_response_reader reader{no_body};
     outcome o;
     for (auto piece = arriving.next(); o.good && !piece.empty(); piece = arriving.next()) {
@@ -68,7 +69,7 @@ void check_framing(const http_response& head) {
 }  // namespace
 
 /// The fourth bit of the first byte: it answers a HEAD.
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const bool no_body = !input.empty() && (static_cast<unsigned char>(input.front()) & 8U) != 0;
     const auto whole = same_for_any_split(stream::of(input),
                                           [no_body](const stream& s) { return read(s, no_body); });
@@ -76,3 +77,5 @@ void sluice::fuzz::examine(std::string_view input) {
     check_framing(whole.head);
     check(!no_body || whole.body.empty(), "a body where there is none");
 }
+
+}  // namespace sluice::fuzz::http_response_target

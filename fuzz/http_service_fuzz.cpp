@@ -29,9 +29,9 @@
 #include "sluice/net/connection.hpp"
 #include "sluice/os/fd.hpp"
 
+namespace sluice::fuzz::http_service_target {
 namespace {
 
-using namespace sluice;
 namespace fs = std::filesystem;
 
 /// A directory with the same few files in it before every run.
@@ -147,7 +147,7 @@ std::string statuses(std::string_view answers) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     static house all;
     const auto sent = stream::of(input);
     std::optional<std::string> first;
@@ -164,3 +164,5 @@ void sluice::fuzz::examine(std::string_view input) {
         first = found;
     }
 }
+
+}  // namespace sluice::fuzz::http_service_target

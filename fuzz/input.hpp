@@ -12,10 +12,6 @@
 
 namespace sluice::fuzz {
 
-/// What each target defines: examines any bytes, and ends the program (check()) where a property
-/// does not hold.
-void examine(std::string_view /*input*/);
-
 /// Takes the first byte off `input`; 0 where there is none.
 inline std::uint8_t take_byte(std::string_view& input) noexcept {
     if (input.empty()) return 0;

@@ -11,6 +11,7 @@
 #include "sluice/lab/report/text.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::lab_report_target {
 namespace {
 
 using sluice::check;
@@ -18,7 +19,7 @@ namespace lab = sluice::lab;
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     const auto run = lab::read_json(text);
     if (!run) {
         check(!run.error().empty(), "a mistake without words");
@@ -36,3 +37,5 @@ void sluice::fuzz::examine(std::string_view text) {
     check(!lab::as_text(*run, {.columns = 60, .unicode = true}).empty(), "a report without words");
     check(lab::compare_runs(*run, *back).only_before.empty(), "a run differs from itself");
 }
+
+}  // namespace sluice::fuzz::lab_report_target

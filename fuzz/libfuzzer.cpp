@@ -2,10 +2,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "fuzz/input.hpp"
+#include "fuzz/target.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes are what text is made of
-    sluice::fuzz::examine({reinterpret_cast<const char*>(data), size});
+    sluice::fuzz::targets().front().examine({reinterpret_cast<const char*>(data), size});
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "sluice/wire/text.hpp"
 #include "tests/term/line_editor_terminal.hpp"
 
+namespace sluice::fuzz::line_editor_target {
 namespace {
 
 using namespace sluice::term;
@@ -30,7 +31,7 @@ struct script {
 };
 
 script script_of(std::string_view input) {
-    const auto take = [&input] { return sluice::fuzz::take_byte(input); };
+    const auto take = [&input] { return take_byte(input); };
     script out;
     out.columns = 4 + take() % 64U;
     out.rows = 2 + take() % 16U;
@@ -121,7 +122,7 @@ line_editor type_in_pieces(const script& s, std::vector<std::string>& lines) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const script s = script_of(input);
     std::vector<std::string> lines;
     std::vector<std::string> lines_of_whole;
@@ -133,3 +134,5 @@ void sluice::fuzz::examine(std::string_view input) {
               split.wanted() == whole.wanted(),
           "the split changed the line");
 }
+
+}  // namespace sluice::fuzz::line_editor_target

@@ -15,9 +15,9 @@
 #include "sluice/files/server/listing.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::listing_target {
 namespace {
 
-using namespace sluice;
 using form = files::listing_writer::form;
 
 /// The entries of an input: up to a slash each, the first byte of each for its kind and size.
@@ -49,7 +49,7 @@ std::string written(const files::listing& what, form how, std::size_t piece) {
 
 /// The first byte says how long the pieces are and what a client may do, the second how many names
 /// were left out; then the entries.
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     const auto first = take_byte(text);
     const auto left_out = take_byte(text);
     auto contents = contents_of(text);
@@ -72,3 +72,5 @@ void sluice::fuzz::examine(std::string_view text) {
               "a listing that is no JSON, or has other entries");
     }
 }
+
+}  // namespace sluice::fuzz::listing_target

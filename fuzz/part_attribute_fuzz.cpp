@@ -11,9 +11,8 @@
 #include "sluice/os/fd.hpp"
 #include "sluice/os/kernel.hpp"
 
+namespace sluice::fuzz::part_attribute_target {
 namespace {
-
-using namespace sluice;
 
 constexpr const char* directory = "/srv";
 constexpr std::string_view id = "0123456789abcdef";
@@ -37,7 +36,7 @@ void look_at_digest(int file, std::string_view text) {
 }  // namespace
 
 /// The first byte is the size of a part.
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     const auto size = take_byte(text);
     play([&](worlds::stage& s) {
         auto& disk = s.kernel().disk();
@@ -55,3 +54,5 @@ void sluice::fuzz::examine(std::string_view text) {
         look_at_digest(file.get(), text);
     });
 }
+
+}  // namespace sluice::fuzz::part_attribute_target

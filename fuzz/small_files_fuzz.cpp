@@ -10,9 +10,8 @@
 #include "sluice/lab/load/outcome.hpp"
 #include "sluice/os/cgroup.hpp"
 
+namespace sluice::fuzz::small_files_target {
 namespace {
-
-using namespace sluice;
 
 void check_outcome(std::string_view text) {
     const auto read = lab::read_outcome(text);
@@ -49,7 +48,9 @@ void check_cgroups(std::string_view text) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     check_outcome(text);
     check_cgroups(text);
 }
+
+}  // namespace sluice::fuzz::small_files_target

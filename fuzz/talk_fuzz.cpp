@@ -9,9 +9,8 @@
 #include "sluice/talk/conversation.hpp"
 #include "sluice/term/terminal_ui.hpp"
 
+namespace sluice::fuzz::talk_target {
 namespace {
-
-using namespace sluice;
 
 constexpr std::size_t max_line = 200;
 
@@ -25,7 +24,7 @@ coro::task<void> echo_to(model::session& client, wire::framing mode) {
 }  // namespace
 
 /// The fourth bit of the first byte: lines alone, instead of what the client is seen to speak.
-void sluice::fuzz::examine(std::string_view input) {
+void examine(std::string_view input) {
     const bool lines = !input.empty() && (static_cast<unsigned char>(input.front()) & 8U) != 0;
     const auto mode = lines ? wire::framing::line : wire::framing::automatic;
     const auto said = stream::of(input);
@@ -36,3 +35,5 @@ void sluice::fuzz::examine(std::string_view input) {
     check(heard.size() <= said.bytes.size() + std::string_view{"exit\n"}.size(),
           "more came back than was said");
 }
+
+}  // namespace sluice::fuzz::talk_target

@@ -12,6 +12,7 @@
 #include "sluice/wire/html.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::text_target {
 namespace {
 
 using namespace sluice::wire;
@@ -66,7 +67,7 @@ bool harmless(const std::vector<std::uint32_t>& points) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     const auto points = decode(text);
     check(sluice::wire::is_valid_utf8(text) == points.has_value(), "the two decoders disagree");
     check(sluice::wire::is_printable(text) == (points && harmless(*points)),
@@ -97,3 +98,5 @@ void sluice::fuzz::examine(std::string_view text) {
         check(truncate_utf8(text, max).size() <= max, "cut too little");
     }
 }
+
+}  // namespace sluice::fuzz::text_target

@@ -10,6 +10,7 @@
 #include "sluice/http/url.hpp"
 #include "sluice/wire/text.hpp"
 
+namespace sluice::fuzz::url_target {
 namespace {
 
 using namespace sluice::http;
@@ -31,7 +32,7 @@ void check_redirect(std::string_view text) {
 
 }  // namespace
 
-void sluice::fuzz::examine(std::string_view text) {
+void examine(std::string_view text) {
     check_redirect(text);
     const auto made = parse_url(text);
     if (!made) {
@@ -47,3 +48,5 @@ void sluice::fuzz::examine(std::string_view text) {
               name.find('\0') == std::string::npos,
           "a name that leads elsewhere");
 }
+
+}  // namespace sluice::fuzz::url_target

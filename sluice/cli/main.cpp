@@ -1,4 +1,4 @@
-// The main function: adds the commands, runs the chosen one, checks the output.
+// The main function: runs the command line, and checks the output.
 #include <cerrno>
 #include <csignal>
 #include <exception>
@@ -8,18 +8,12 @@
 
 #include "sluice/base/result.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/subcommands.hpp"
+#include "sluice/cli/run_program.hpp"
 #include "sluice/os/signal_action.hpp"
 
 namespace {
 
 using sluice::cli::exit_status;
-
-exit_status run(const std::vector<std::string>& arguments) {
-    sluice::cli::commands all;
-    sluice::cli::add_all(all);
-    return all.run(arguments);
-}
 
 /// Output that stdout did not take makes `status` a failure: a full disk must not look like
 /// success. Reports it, unless the reader is gone (EPIPE).
@@ -40,7 +34,7 @@ int main(int count, char** words) {
     sluice::os::set_signal_action(SIGPIPE, SIG_IGN);
     try {
         const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
-        return static_cast<int>(check_output(run(arguments)));
+        return static_cast<int>(check_output(sluice::cli::run_program(arguments)));
     } catch (const std::bad_alloc&) {
         sluice::cli::show_on_stderr("sluice: cannot go on: there is no memory left\n");
         return static_cast<int>(exit_status::failed);
