@@ -132,19 +132,10 @@ fork::kill_timer::kill_timer(fork& f) noexcept
 coro::task<result<void>> fork::serve() {
     const io::signal_handler children_end{engine(), SIGCHLD, [this](unsigned) { reap(); }};
     ready();
-    for (;;) {
-        auto client = co_await next_client();
-        if (!client && should_retry(client.error())) {
-            co_await io::sleep_for(engine(), retry_interval);
-            continue;
-        }
-        if (!client) {
-            wait_for_clients();
-            co_return failure(client.error());
-        }
-        const auto received = co_await receive(std::move(*client));
-        if (!received) report_shortage(log(), received.error());
-    }
+    auto end =
+        co_await receive_clients([this](arrival client) { return receive(std::move(client)); });
+    wait_for_clients();
+    co_return end;
 }
 
 coro::task<result<void>> fork::receive(arrival client) {
@@ -218,7 +209,7 @@ void fork::run_child(arrival client, pid_t parent) noexcept {
     os::exit_at_once(EXIT_SUCCESS);
 }
 
-void fork::close_other_descriptors(int socket) const noexcept {
+void fork::close_other_descriptors(int socket) const noexcept try {
     std::vector<int> kept = options().keep;
     kept.push_back(socket);
     std::ranges::sort(kept);
@@ -229,6 +220,8 @@ void fork::close_other_descriptors(int socket) const noexcept {
         from = std::max(from, fd + 1);
     }
     os::sys().close_range(from, ~0U);
+} catch (const std::bad_alloc&) {
+    os::exit_at_once(EXIT_FAILURE);
 }
 
 void fork::reap() noexcept {

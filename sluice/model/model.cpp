@@ -260,6 +260,20 @@ coro::task<result<server::arrival>> server::next_client() {
     }
 }
 
+coro::task<result<void>> server::receive_clients(
+    std::function<coro::task<result<void>>(arrival)> receive) {
+    for (;;) {
+        auto client = co_await next_client();
+        if (!client && should_retry(client.error())) {
+            co_await io::sleep_for(engine_, retry_interval);
+            continue;
+        }
+        if (!client) co_return failure(client.error());
+        const auto received = co_await receive(std::move(*client));
+        if (!received) report_shortage(event_log_, received.error());
+    }
+}
+
 bool server::all_full() const noexcept {
     for (std::size_t i = 0; i < clients_at_.size(); ++i) {
         if (!is_full(i)) return false;

@@ -117,6 +117,10 @@ class server {
     /// `co_await next_client()`: the next connection, at any endpoint with fewer clients than the
     /// limit. fault::cancelled when draining has begun.
     [[nodiscard]] coro::task<result<arrival>> next_client();
+    /// Gives each next client to `receive`, one after the other; what that fails for is reported.
+    /// Fails with what ended accepting: fault::cancelled when draining has begun.
+    [[nodiscard]] coro::task<result<void>> receive_clients(
+        std::function<coro::task<result<void>>(arrival)> receive);
     /// The server's thread: a client of that endpoint has come, or is gone.
     void client_came(std::size_t endpoint) noexcept;
     void client_left(std::size_t endpoint) noexcept;
@@ -124,9 +128,6 @@ class server {
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
     /// Waits, on the server's engine, until every client is gone.
     void wait_for_clients() noexcept;
-    /// True if accepting goes on after `why`, which is then counted and reported: no memory, for
-    /// which the caller waits a retry_interval.
-    [[nodiscard]] bool should_retry(error why) noexcept;
     /// Waits a retry_interval; false if draining has begun meanwhile.
     [[nodiscard]] coro::task<bool> pause();
     /// Before another try for a thread, a process or memory: long enough not to spin.
@@ -152,6 +153,8 @@ class server {
     };
     void enter(stage next) noexcept;
     coro::task<result<void>> receive_and_serve();
+    /// True if accepting goes on after `why`, which is then counted and reported: no memory.
+    [[nodiscard]] bool should_retry(error why) noexcept;
     [[nodiscard]] bool is_full(std::size_t endpoint) const noexcept {
         return clients_at_[endpoint] >= options_.max_clients;
     }

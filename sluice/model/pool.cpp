@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "sluice/coro/scope.hpp"
-#include "sluice/io/deadline.hpp"
 #include "sluice/io/mailbox.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/model/small_engine.hpp"
@@ -162,21 +161,8 @@ coro::task<result<void>> pool::serve() {
     sessions_ = std::move(*made);
     if (auto started = start_workers(); !started) co_return started;
     ready();
-    result<void> end;
-    for (;;) {
-        auto client = co_await next_client();
-        if (!client && should_retry(client.error())) {
-            co_await io::sleep_for(engine(), retry_interval);
-            continue;
-        }
-        if (!client) {
-            end = failure(client.error());
-            break;
-        }
-        if (auto begun = begin(std::move(*client)); !begun) {
-            report_shortage(log(), begun.error());
-        }
-    }
+    auto end = co_await receive_clients(
+        [this](arrival client) -> coro::task<result<void>> { co_return begin(std::move(client)); });
     if (now() == stage::serving) stop();
     for (auto& each : workers_) each.join();
     wait_for_clients();

@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "sluice/io/deadline.hpp"
 #include "sluice/model/serve_connection.hpp"
 
 namespace sluice::model {
@@ -13,20 +12,18 @@ sync::sync(io::engine& engine, std::vector<endpoint> endpoints, server_options o
 
 coro::task<result<void>> sync::serve() {
     ready();
-    for (;;) {
-        auto client = co_await next_client();
-        if (!client && should_retry(client.error())) {
-            co_await io::sleep_for(engine(), retry_interval);
-            continue;
-        }
-        if (!client) co_return failure(client.error());
-        client_came(client->endpoint);
-        auto served = co_await serve_connection(engine(), std::move(client->socket),
-                                                drain_context(), *client->serve, log())
-                          .outcome();
-        if (!served) report_shortage(log(), served.error());
-        client_left(client->endpoint);
-    }
+    co_return co_await receive_clients(
+        [this](arrival client) { return receive(std::move(client)); });
+}
+
+coro::task<result<void>> sync::receive(arrival client) {
+    client_came(client.endpoint);
+    auto served = co_await serve_connection(engine(), std::move(client.socket), drain_context(),
+                                            *client.serve, log())
+                      .outcome();
+    client_left(client.endpoint);
+    if (!served) co_return failure(served.error());
+    co_return result<void>{};
 }
 
 }  // namespace sluice::model

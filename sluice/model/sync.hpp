@@ -12,6 +12,7 @@ class sync final : public server {
 
  private:
     coro::task<result<void>> serve() override;
+    coro::task<result<void>> receive(arrival client);
 };
 
 }  // namespace sluice::model

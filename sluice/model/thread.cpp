@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
-#include "sluice/io/deadline.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/serve_connection.hpp"
 #include "sluice/model/small_engine.hpp"
@@ -87,19 +86,10 @@ thread::~thread() {
 
 coro::task<result<void>> thread::serve() {
     ready();
-    for (;;) {
-        auto client = co_await next_client();
-        if (!client && should_retry(client.error())) {
-            co_await io::sleep_for(engine(), retry_interval);
-            continue;
-        }
-        if (!client) {
-            wait_for_clients();
-            co_return failure(client.error());
-        }
-        const auto received = co_await receive(std::move(*client));
-        if (!received) report_shortage(log(), received.error());
-    }
+    auto end =
+        co_await receive_clients([this](arrival client) { return receive(std::move(client)); });
+    wait_for_clients();
+    co_return end;
 }
 
 coro::task<result<void>> thread::receive(arrival client) {

@@ -385,11 +385,13 @@ ssize_t linux_kernel::getdents64(int fd, mutable_bytes memory) noexcept {
     return checked(::getdents64(fd, memory.data(), memory.size()));
 }
 
-int linux_kernel::realpath(const char* path, std::string& into) noexcept {
+int linux_kernel::realpath(const char* path, std::string& into) noexcept try {
     const std::unique_ptr<char, decltype(&std::free)> found{::realpath(path, nullptr), &std::free};
     if (found == nullptr) return -errno;
     into = found.get();
     return 0;
+} catch (const std::bad_alloc&) {
+    return -ENOMEM;
 }
 
 mode_t linux_kernel::umask(mode_t mask) noexcept {

@@ -71,11 +71,15 @@ void talk_server::stop() noexcept {
     }
     accepting_->cancel();
     if (!turns_) return;
-    ui_.note(
-        fmt::format("stopping: the conversation may go on for {}, and ends at once if you "
-                    "stop again",
-                    seconds_text(options_.grace)));
     listener_.engine().timers().arm(grace_, io::after(io::clock::now(), options_.grace));
+    try {
+        ui_.note(
+            fmt::format("stopping: the conversation may go on for {}, and ends at once if you "
+                        "stop again",
+                        seconds_text(options_.grace)));
+    } catch (const std::bad_alloc&) {
+        return;  // it stops unsaid
+    }
 }
 
 coro::task<talk_end> talk_server::run() {

@@ -165,7 +165,7 @@ coro::task<outcome> automatically(io::engine& engine, rest left) {
 }
 
 /// Opens the same file with O_DIRECT and with a position of its own.
-result<unique_fd> open_directly(int file, int access) noexcept {
+result<unique_fd> open_directly(int file, int access) {
     const auto path = fmt::format("/proc/self/fd/{}", file);
     unique_fd opened{os::sys().openat(AT_FDCWD, path.c_str(), access | O_DIRECT | O_CLOEXEC)};
     if (!opened) return failure_of(-opened.get());

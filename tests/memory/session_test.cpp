@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -152,6 +153,31 @@ TEST_P(file_session, over_http_ends_alone) {
         "DELETE /c HTTP/1.1\r\nHost: x\r\n\r\n"
         "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n";
     try_all(http.service(), script, "HTTP/1.1 404");
+}
+
+/// `act` may say that there was no memory, and nothing worse.
+template <class F>
+void for_each_bad_alloc(F act) {
+    for_each_failure([&](std::size_t n) {
+        const failing_allocation failure_at{n};
+        try {
+            act();
+        } catch (const std::bad_alloc&) {
+            return true;
+        }
+        return failure_at.has_failed();
+    });
+}
+
+TEST_P(file_session, opens_its_store_or_says_why_not) {
+    for_each_bad_alloc([&] { static_cast<void>(files::store::open(folder_, {})); });
+}
+
+TEST_P(file_session, lists_and_expires_parts_or_says_why_not) {
+    for_each_bad_alloc([&] {
+        store_->partials().expire();
+        static_cast<void>(store_->partials().list());
+    });
 }
 
 class chat_session : public session {};

@@ -130,7 +130,7 @@ result<store> store::open(const std::string& path, options o) {
     store made{std::move(*on), o};
     for (const auto& each : made.volumes_->find_all(path)) {
         remove_leftovers(each->top.get());
-        for (auto& notice : each->can.status_callbacks()) {
+        for (auto& notice : each->can.notices()) {
             if (std::ranges::find(made.notices_, notice) == made.notices_.end()) {
                 made.notices_.push_back(std::move(notice));
             }

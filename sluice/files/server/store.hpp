@@ -94,7 +94,7 @@ class store {
 
     [[nodiscard]] int directory() const noexcept { return volumes_->root()->top.get(); }
     /// Sentences about the features that the file systems lack, and their replacements.
-    [[nodiscard]] const std::vector<std::string>& status_callbacks() const noexcept {
+    [[nodiscard]] const std::vector<std::string>& notices() const noexcept {
         return notices_;
     }
     /// The partial uploads.

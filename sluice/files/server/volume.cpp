@@ -98,7 +98,7 @@ std::vector<std::string> mounted_below(const std::string& path) {
 
 }  // namespace
 
-abilities abilities::of(int folder, const std::string& hidden) noexcept {
+abilities abilities::of(int folder, const std::string& hidden) {
     constexpr mode_t mode = 0600;
     os::kernel& sys = os::sys();
     abilities can;
@@ -124,28 +124,28 @@ abilities abilities::of(int folder, const std::string& hidden) noexcept {
     return can;
 }
 
-std::vector<std::string> abilities::status_callbacks() const {
-    std::vector<std::string> notices;
+std::vector<std::string> abilities::notices() const {
+    std::vector<std::string> found;
     if (!has_unnamed) {
-        notices.emplace_back(
+        found.emplace_back(
             "this file system has no files without a name (open(2), O_TMPFILE): what is received "
             "has a hidden name until it is whole");
     } else if (links_unnamed == unnamed::impossible) {
-        notices.emplace_back(
+        found.emplace_back(
             "files without a name cannot be given one here: /proc is not mounted, and the "
             "capability CAP_DAC_READ_SEARCH is missing (linkat(2)); what is received has a hidden "
             "name until it is whole");
     }
     if (!renames_if_free && links) {
-        notices.emplace_back(
+        found.emplace_back(
             "this file system cannot rename without replacing (renameat2(2), RENAME_NOREPLACE): "
             "new names are given by linkat(2) and unlinkat(2)");
     } else if (!renames_if_free) {
-        notices.emplace_back(
+        found.emplace_back(
             "this file system has neither links nor renameat2(2)'s RENAME_NOREPLACE: that a new "
             "name replaces nothing holds among servers of this kind only");
     }
-    return notices;
+    return found;
 }
 
 result<void> link_unnamed(abilities::unnamed how, int file, int folder, const char* name) noexcept {
@@ -177,7 +177,7 @@ result<mount_id> mount_id::of(int file) noexcept {
     return found;
 }
 
-volumes::volumes(unique_fd top, mount_id id) noexcept : id_{id} {
+volumes::volumes(unique_fd top, mount_id id) : id_{id} {
     const auto can = abilities::of(top.get(), next_hidden_name());
     root_ = std::make_shared<const volume>(volume{.top = std::move(top), .can = can});
 }

@@ -32,9 +32,9 @@ struct abilities {
 
     /// Probes each in `folder`, and leaves no file there. `hidden` is a name that no file has.
     /// Where `folder` cannot be written now, the values above, which work on any file system.
-    [[nodiscard]] static abilities of(int folder, const std::string& hidden) noexcept;
+    [[nodiscard]] static abilities of(int folder, const std::string& hidden);
     /// A sentence per missing feature and its replacement, without its full stop.
-    [[nodiscard]] std::vector<std::string> status_callbacks() const;
+    [[nodiscard]] std::vector<std::string> notices() const;
 
     /// Whether a free name can be given without replacing a file, even against programs that do not
     /// take our locks.
@@ -88,7 +88,7 @@ class volumes {
         std::optional<abilities> can;  ///< none where no directory could be probed yet
         std::weak_ptr<const volume> used;
     };
-    volumes(unique_fd top, mount_id id) noexcept;
+    volumes(unique_fd top, mount_id id);
     [[nodiscard]] result<unique_fd> top_of(mount_id id, std::string_view path) const;
 
     mount_id id_;
