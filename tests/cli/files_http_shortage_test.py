@@ -13,10 +13,11 @@ from files_http_rig import DATA, SMALL, TIMEOUT, HttpServer, HttpTest, statuses
 
 
 @contextlib.contextmanager
-def small_disk(where, size):
-    """A file system of its own; needs root."""
+def small_disk(where, size, inodes=0):
+    """A file system of its own; needs root. `inodes`: as many as it likes."""
     where.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(where)]
+    options = f"size={size},nr_inodes={inodes}"
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(where)]
     if subprocess.run(mount, capture_output=True).returncode != 0:
         raise unittest.SkipTest("mounting needs root")
     try:
@@ -42,6 +43,23 @@ class Shortage(HttpTest):
             self.assertEqual(os.listdir(disk), ["a"])
             # All that was reserved is free again.
             self.assertEqual(server.put("/b", bytes(1_000_000))[0], 201)
+
+    def test_small_files_leave_inodes_to_others(self):
+        with small_disk(self.folder / "disk", "4m", inodes=200) as disk:
+            with HttpServer(disk, "--free-inodes", "50") as server:
+                answers = [server.put(f"/{i}", b"x")[0] for i in range(150)]
+                taken = answers.count(201)
+                self.assertEqual(set(answers), {201, 507})
+                self.assertEqual(answers, sorted(answers))
+                self.assertTrue(90 <= taken <= 100, taken)
+                part = {"Content-Range": "bytes 0-0/2"}
+                self.assertEqual(server.ask("PUT", "/part", b"x", part)[0], 507)
+                # What gives one back is no upload.
+                self.assertEqual(server.ask("GET", "/0")[0], 200)
+                (disk / "0").unlink()
+                (disk / "1").unlink()
+                self.assertEqual(server.put("/0", b"x")[0], 201)
+                self.assertGreaterEqual(os.statvfs(disk).f_ffree, 100)
 
     def test_a_file_beyond_the_limit_of_the_process_is_refused(self):
         def limit():

@@ -44,6 +44,7 @@ struct files_serve_settings {
     std::string raw;
     files::http_options allowed;
     std::uint64_t quota = files::quota::unlimited;
+    std::uint64_t free_inodes = files::store::options{}.free_inodes;
     milliseconds keep_partial{std::chrono::hours{24}};
     std::uint64_t max_partial = files::parts::limits{}.count;
     milliseconds head_time{std::chrono::seconds{10}};
@@ -65,7 +66,7 @@ milliseconds pause_for(milliseconds keep_partial) {
 exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return complain(command, pair.error());
+    if (!pair) return report_usage_error(command, pair.error());
     set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
     os::set_signal_action(SIGXFSZ, SIG_IGN);
@@ -84,6 +85,7 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     auto store =
         files::store::open(s.directory, {.sync = !s.no_sync,
                                          .quota = s.quota,
+                                         .free_inodes = static_cast<unsigned>(s.free_inodes),
                                          .partial = {.age = part_time, .count = s.max_partial}});
     if (!store) {
         return log_failure(
@@ -154,6 +156,8 @@ void add_store_limits(CLI::App& command, files_serve_settings& s) {
     auto& l = s.allowed;
     add_value(command, "--max-size", l.max_size, read_size, "SIZE", "Largest file (no limit)");
     add_value(command, "--quota", s.quota, read_size, "SIZE", "All files together (no limit)");
+    add_value(command, "--free-inodes", s.free_inodes, count_from{0, 99}, "PERCENT",
+              "Of the disk's table of files, which uploads leave free (1)");
     add_value(command, "--keep-partial", s.keep_partial, read_duration, "TIME",
               "How long a part of an upload waits to be resumed (24h)");
     add_value(command, "--max-partial", s.max_partial, count_from{1, most_partial}, "N",

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -207,9 +208,18 @@ result<unique_fd> store::durable_folder_of(std::string_view path) const {
     return found;
 }
 
+/// Where few inodes are left, small files would take those of all other users of the disk.
+bool store::is_short_of_inodes(int file) const noexcept {
+    struct statvfs disk{};
+    // A file system without a table of inodes reports none.
+    if (os::sys().fstatvfs(file, disk) < 0 || disk.f_files == 0) return false;
+    return disk.f_ffree < disk.f_files / 100 * options_.free_inodes;
+}
+
 result<pending_file> store::receive(std::string_view path) {
     auto where = place_for(path);
     if (!where) return failure(where.error());
+    if (is_short_of_inodes(where->folder.get())) return failure_of(ENOSPC);
     os::kernel& sys = os::sys();
     const auto& on = where->on;
     if (on->can.links_unnamed != abilities::unnamed::impossible) {
@@ -241,6 +251,7 @@ result<pending_file> store::resume(std::string_view path, std::string_view key,
     found.path_ = path;
     found.total_ = total;
     found.counted_ = found.size();
+    if (found.counted_ == 0 && is_short_of_inodes(found.fd())) return failure_of(ENOSPC);
     const auto known = parts_->look_up(found.fd(), found.counted_);
     sometimes(rare_path::files_resumed, known.good > 0);
     if (known.good < found.counted_) {
@@ -255,10 +266,10 @@ result<pending_file> store::resume(std::string_view path, std::string_view key,
     return found;
 }
 
-result<void> store::make_room_for_part(std::string_view path, std::string_view key) {
+result<void> store::make_space_for_part(std::string_view path, std::string_view key) {
     const auto where = place_for(path);
     if (!where) return failure(where.error());
-    parts_->make_room(*where->on, key);
+    parts_->make_space(*where->on, key);
     return {};
 }
 
@@ -286,7 +297,7 @@ result<found_file> store::read(std::string_view path) const {
     return found;
 }
 
-result<struct stat> store::look(std::string_view path) const {
+result<struct stat> store::status_of(std::string_view path) const {
     if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
     auto folder = folder_of(path);
     if (!folder) return failure(folder.error());

@@ -46,6 +46,7 @@ class store {
     struct options {
         bool sync = true;                        ///< kept files are on the disk (fsync(2))
         std::uint64_t quota = quota::unlimited;  ///< bytes of all files
+        unsigned free_inodes = 1;                ///< percent of all that an upload leaves free
         parts::limits partial = {};              ///< limits of partial uploads
     };
 
@@ -73,7 +74,7 @@ class store {
                                               std::uint64_t total);
     /// Evicts old parts for resume() where partials().is_full(), which takes long in a large
     /// directory: offload it from a loop. Errors as of receive().
-    [[nodiscard]] result<void> make_room_for_part(std::string_view path, std::string_view key);
+    [[nodiscard]] result<void> make_space_for_part(std::string_view path, std::string_view key);
     /// The bytes of that part that have arrived.
     [[nodiscard]] std::uint64_t arrived(std::string_view path, std::string_view key) const;
 
@@ -81,25 +82,23 @@ class store {
     /// ELOOP for a symbolic link in it; ENXIO for a file of another kind.
     [[nodiscard]] result<found_file> read(std::string_view path) const;
     /// The state of the file at `path`, without following a symbolic link. ENOENT, ENOTDIR ...
-    [[nodiscard]] result<struct stat> look(std::string_view path) const;
+    [[nodiscard]] result<struct stat> status_of(std::string_view path) const;
     /// Makes the name of the file at `path` durable, if the store syncs: the server that gave it
     /// may have ended before it could. Blocks. Errno of fsync(2).
     [[nodiscard]] result<void> sync_name(std::string_view path) const;
     /// Opens a directory for reading; the store itself for an empty path. ENOENT, ENOTDIR ...
     [[nodiscard]] result<unique_fd> folder(std::string_view path) const;
     /// Removes a regular file, durably if the store syncs. ENOENT, EISDIR; EEXIST where `only` is
-    /// given and the file has another state by now; EBUSY as of pending_file::keep().
+    /// given and the file has another state by now; EBUSY as of pending_file::commit().
     [[nodiscard]] result<void> remove(std::string_view path,
                                       const std::optional<file_state>& only = {});
 
     [[nodiscard]] int directory() const noexcept { return volumes_->root()->top.get(); }
     /// Sentences about the features that the file systems lack, and their replacements.
-    [[nodiscard]] const std::vector<std::string>& notices() const noexcept {
-        return notices_;
-    }
+    [[nodiscard]] const std::vector<std::string>& notices() const noexcept { return notices_; }
     /// The partial uploads.
     [[nodiscard]] parts& partials() const noexcept { return *parts_; }
-    [[nodiscard]] const quota& room() const noexcept { return *quota_; }
+    [[nodiscard]] const quota& used() const noexcept { return *quota_; }
     [[nodiscard]] bool syncs() const noexcept { return options_.sync; }
 
  private:
@@ -112,6 +111,9 @@ class store {
     store(std::unique_ptr<volumes> on, options o);
     /// Fails where it cannot count all: a quota of which a part is not counted is none.
     [[nodiscard]] result<void> count_files();
+    /// Of the file system of `file`: whether an upload would take an inode of those to be left
+    /// free.
+    [[nodiscard]] bool is_short_of_inodes(int file) const noexcept;
     /// The directory of `path`.
     [[nodiscard]] result<unique_fd> folder_of(std::string_view path) const;
     /// The same; missing ones are made, and the names of all are on the disk.
