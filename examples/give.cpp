@@ -13,7 +13,7 @@ using namespace sluice;
 namespace {
 
 coro::task<> give(model::session& client, int file, std::uint64_t size) {
-    transfer::moved moved;  // another thread may read how far it is
+    transfer::byte_counter moved;  // another thread may read how far it is
     const auto sent = co_await transfer::send_file(transfer::to_socket::automatic, client.peer(),
                                                    {.file = file, .length = size}, moved);
     // In order only if all of it went out: a peer takes a reset for what it is.

@@ -31,8 +31,8 @@ class user final : public chat::chat_ui {
         seen_.append(line).append("\n");
         co_return result<void>{};
     }
-    void note(std::string_view what) override { remember(what); }
-    void complain(std::string_view what) override { remember(what); }
+    void report_event(std::string_view what) override { remember(what); }
+    void report_error(std::string_view what) override { remember(what); }
     coro::task<void> run() override { co_return; }
     coro::task<void> finish() override { co_return; }
     [[nodiscard]] bool is_typed() const noexcept override { return false; }

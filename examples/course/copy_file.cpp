@@ -23,7 +23,7 @@ result<double> copy(io::engine& engine, const char* from, const char* to) {
     struct stat found{};
     if (!source || !target || ::fstat(source.get(), &found) < 0) return failure_of(errno);
     const auto size = static_cast<std::uint64_t>(found.st_size);
-    transfer::moved moved;
+    transfer::byte_counter moved;
     const auto begun = std::chrono::steady_clock::now();
     const auto copied = io::run(
         engine,

@@ -28,7 +28,7 @@ void read_all(unique_fd from) {
 coro::task<result<void>> send(io::engine& engine, unique_fd socket, transfer::to_socket how,
                               transfer::file_part part) {
     net::connection to{engine, std::move(socket)};
-    transfer::moved moved;
+    transfer::byte_counter moved;
     auto sent = co_await transfer::send_file(how, to, part, moved);
     to.shutdown_send();
     co_await to.close();

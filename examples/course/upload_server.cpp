@@ -27,7 +27,7 @@ coro::task<> store(model::session& client, std::string folder) {
         client.peer().set_linger_reset();
         co_return;
     }
-    transfer::moved moved;
+    transfer::byte_counter moved;
     const auto stored = co_await transfer::receive_file(transfer::to_file::automatic, client.peer(),
                                                         {.file = file.get()}, moved);
     const bool kept =

@@ -109,11 +109,11 @@ std::expected<commands::action, exit_status> commands::choose(std::vector<std::s
         return std::unexpected{exit_status::done};
     } catch (const CLI::ParseError& mistake) {
         auto& command = chosen(root_);
-        return std::unexpected{complain(command, explain(root_, command, mistake))};
+        return std::unexpected{report_usage_error(command, explain(root_, command, mistake))};
     }
     auto& command = chosen(root_);
     if (const auto filled = fill_in(root_, command); !filled) {
-        return std::unexpected{complain(command, filled.error())};
+        return std::unexpected{report_usage_error(command, filled.error())};
     }
     return std::ranges::find(entries_, &command, &entry::command)->run;
 }
@@ -153,7 +153,7 @@ std::string path_of(const CLI::App& command) {
     return above.empty() ? command.get_name() : above + ' ' + command.get_name();
 }
 
-exit_status complain(const CLI::App& command, std::string_view mistake) {
+exit_status report_usage_error(const CLI::App& command, std::string_view mistake) {
     const auto path = path_of(command);
     const auto help = path.empty() ? "sluice --help" : fmt::format("sluice help {}", path);
     show_on_stderr(fmt::format("sluice: {} (more: {})\n", mistake, help));

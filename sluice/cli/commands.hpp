@@ -64,6 +64,6 @@ class commands {
 [[nodiscard]] std::string path_of(const CLI::App& command);
 
 /// Reports a usage error on stderr, and where to read more; returns exit_status::usage.
-exit_status complain(const CLI::App& command, std::string_view mistake);
+exit_status report_usage_error(const CLI::App& command, std::string_view mistake);
 
 }  // namespace sluice::cli

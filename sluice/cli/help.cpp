@@ -13,7 +13,7 @@ exit_status show_help(CLI::App& root, const std::vector<std::string>& words) {
     for (const auto& word : words) {
         auto* next = find_below(*command, word);
         if (next == nullptr) {
-            return complain(*command, explain_unknown(*command, word));
+            return report_usage_error(*command, explain_unknown(*command, word));
         }
         above += above.empty() ? command->get_name() : ' ' + command->get_name();
         command = next;

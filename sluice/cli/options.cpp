@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/wire/size.hpp"
 
@@ -22,11 +23,9 @@ std::optional<std::pair<std::uint64_t, std::string_view>> leading_number(std::st
 }
 
 std::optional<double> number_within(std::string_view text, double least, double most) {
-    double number = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool fits = number >= least && number <= most;  // false for "nan"
-    if (code != std::errc{} || end != text.data() + text.size() || !fits) return std::nullopt;
-    return number;
+    const auto number = parse_number<double>(text);
+    const bool fits = number && *number >= least && *number <= most;  // false for "nan"
+    return fits ? number : std::nullopt;
 }
 
 }  // namespace

@@ -217,7 +217,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                .on_stage = std::move(what.on_stage),
                                .keep = std::move(what.keep),
                                .spread_evenly = what.spread_evenly});
-    if (!server) return complain(command, server.error());
+    if (!server) return report_usage_error(command, server.error());
     unsigned stop_requests = 0;
     const stop_signals stops{**engine, [&server, &stop_requests] {
                                  // CPU-bound work cannot be cancelled: it ends with the process.

@@ -41,12 +41,12 @@ struct serve_settings {
 exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     const auto& given = settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return complain(command, pair.error());
+    if (!pair) return report_usage_error(command, pair.error());
     if (pair->model != model_kind::event) {
-        return complain(command,
-                        fmt::format("--model {} cannot carry a chat beside the rest; leave "
-                                    "it out, or serve each by its own command",
-                                    to_text(pair->model)));
+        return report_usage_error(
+            command, fmt::format("--model {} cannot carry a chat beside the rest; leave "
+                                 "it out, or serve each by its own command",
+                                 to_text(pair->model)));
     }
     set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).

@@ -13,7 +13,7 @@
 #include "sluice/os/fd.hpp"
 #include "sluice/os/mutex.hpp"
 #include "sluice/os/thread.hpp"
-#include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/byte_counter.hpp"
 
 namespace sluice::files {
 
@@ -33,7 +33,7 @@ class digest_pool {
     struct followed_file {
         unique_fd file;
         std::uint64_t base = 0;
-        const transfer::moved* written = nullptr;
+        const transfer::byte_counter* written = nullptr;
         running_digest digest;
         bool busy = false;       // a worker reads a piece of the file
         bool withdrawn = false;  // the digest belongs to its follower again
@@ -63,7 +63,7 @@ class digest_follower {
     /// only their sum matters. `pool`, `file` and `written` outlive this. Allocates nothing before
     /// start(), catch_up() or finish().
     digest_follower(digest_pool& pool, int file, std::uint64_t base,
-                    const transfer::moved& written) noexcept
+                    const transfer::byte_counter& written) noexcept
         : pool_{pool}, file_{file}, base_{base}, written_{written} {}
     digest_follower(const digest_follower&) = delete;
     digest_follower& operator=(const digest_follower&) = delete;
@@ -91,7 +91,7 @@ class digest_follower {
     digest_pool& pool_;
     int file_;
     std::uint64_t base_;
-    const transfer::moved& written_;
+    const transfer::byte_counter& written_;
     std::shared_ptr<digest_pool::followed_file> state_;
     bool started_ = false;
     std::atomic<bool> given_up_ = false;

@@ -9,7 +9,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
-#include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/byte_counter.hpp"
 
 namespace sluice::files {
 
@@ -31,7 +31,7 @@ struct pace_limits {
 /// Checks `counter` once per window while it lives, and cancels `within` when too little moved.
 class pace_timer : io::timer {
  public:
-    pace_timer(io::engine& engine, coro::context& within, const transfer::moved& counter,
+    pace_timer(io::engine& engine, coro::context& within, const transfer::byte_counter& counter,
                pace_limits limits) noexcept
         : timer{[](timer& t) noexcept { static_cast<pace_timer&>(t).check(); }},
           engine_{engine},
@@ -65,7 +65,7 @@ class pace_timer : io::timer {
 
     io::engine& engine_;
     coro::context& within_;
-    const transfer::moved& counter_;
+    const transfer::byte_counter& counter_;
     pace_limits limits_;
     std::uint64_t least_;
     std::uint64_t seen_;
@@ -74,8 +74,8 @@ class pace_timer : io::timer {
 
 /// Awaits the task that `make()` returns; fault::timed_out where `counter` falls behind the limits.
 template <class T, class Make>
-coro::task<result<T>> at_pace(io::engine& engine, pace_limits limits, transfer::moved& counter,
-                              Make make) {
+coro::task<result<T>> at_pace(io::engine& engine, pace_limits limits,
+                              transfer::byte_counter& counter, Make make) {
     coro::context within{co_await coro::this_context()};
     const pace_timer timer{engine, within, counter, limits};
     coro::task<result<T>> work = make();

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/http/text.hpp"
 
 namespace sluice::http {
@@ -40,7 +41,7 @@ bool is_name(std::string_view text) noexcept {
 
 bool is_port(std::string_view text) noexcept {
     constexpr std::uint64_t highest = 65535;
-    return text.empty() || parse_digits(text).value_or(highest + 1) <= highest;
+    return text.empty() || parse_number(text).value_or(highest + 1) <= highest;
 }
 
 }  // namespace

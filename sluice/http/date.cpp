@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/http/text.hpp"
 #include "sluice/os/clock.hpp"
 
@@ -39,7 +40,7 @@ class reader {
         skip(word.size());
     }
     unsigned number(std::size_t digits) noexcept {
-        const auto value = parse_digits(left_.substr(0, digits));
+        const auto value = parse_number(left_.substr(0, digits));
         good_ = good_ && value && left_.size() >= digits;
         skip(digits);
         return static_cast<unsigned>(value.value_or(0));

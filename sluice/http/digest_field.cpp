@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/http/text.hpp"
 
 namespace sluice::http {
@@ -121,7 +122,7 @@ std::optional<bool> wants_sha256(std::string_view field) noexcept {
     std::optional<bool> wanted;
     while (const auto element = next_element(field)) {
         const auto [key, value] = split(*element);
-        if (key == "sha-256") wanted = parse_digits(value).value_or(0) > 0;
+        if (key == "sha-256") wanted = parse_number(value).value_or(0) > 0;
     }
     return wanted;
 }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/http/text.hpp"
 
 namespace sluice::http {
@@ -19,7 +20,7 @@ std::optional<std::uint64_t> parse_place(std::string_view text) noexcept {
     if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) {
         return std::nullopt;
     }
-    return parse_digits(text).value_or(largest);
+    return parse_number(text).value_or(largest);
 }
 
 /// A range, cut to the file; of length 0 where it lies beyond the end. None if it is malformed.
@@ -69,8 +70,8 @@ std::vector<byte_part> joined(std::vector<byte_part> parts) {
 std::optional<byte_part> parse_span(std::string_view text) noexcept {
     const auto dash = text.find('-');
     if (dash == std::string_view::npos) return std::nullopt;
-    const auto first = parse_digits(text.substr(0, dash));
-    const auto last = parse_digits(text.substr(dash + 1));
+    const auto first = parse_number(text.substr(0, dash));
+    const auto last = parse_number(text.substr(dash + 1));
     if (!first || !last || *last < *first || *last == largest) return std::nullopt;
     return byte_part{.offset = *first, .length = *last - *first + 1};
 }
@@ -118,7 +119,7 @@ std::optional<content_range> parse_content_range(std::string_view field) noexcep
         if (!found.part) return std::nullopt;
     }
     if (total != "*") {
-        found.total = parse_digits(total);
+        found.total = parse_number(total);
         if (!found.total) return std::nullopt;
     }
     if (!found.part && !found.total) return std::nullopt;

@@ -11,6 +11,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/none.hpp>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/http/authority.hpp"
 #include "sluice/http/text.hpp"
 
@@ -213,7 +214,7 @@ http_refusal read_body_framing(http_request& r) noexcept {
         if (const auto bad = read_codings(r); bad.status != 0) return bad;
     }
     if (r.has(http_field::content_length)) {
-        r.length = parse_digits(r.field(http_field::content_length));
+        r.length = parse_number(r.field(http_field::content_length));
         if (!r.length) return {400, "Content-Length is one number"};
         if (*r.length > std::numeric_limits<std::int64_t>::max()) {
             return {413, "Content-Length is more than any file can have, 2^63 - 1 bytes"};

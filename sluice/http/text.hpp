@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -47,16 +46,6 @@ namespace sluice::http {
 /// Equality without regard to the case of ASCII letters.
 [[nodiscard]] constexpr bool same_word(std::string_view a, std::string_view b) noexcept {
     return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-/// The number that `text` is, in digits alone; none for other text or beyond 64 bits.
-[[nodiscard]] inline std::optional<std::uint64_t> parse_digits(std::string_view text) noexcept {
-    std::uint64_t value = 0;
-    const char* end = text.data() + text.size();
-    const auto [at, code] = std::from_chars(text.data(), end, value);
-    // from_chars accepts no sign for an unsigned number.
-    if (code != std::errc{} || at != end) return std::nullopt;
-    return value;
 }
 
 /// Removes the next element from a comma-separated `list` and returns it, trimmed; a comma within

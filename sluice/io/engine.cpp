@@ -32,10 +32,10 @@ constexpr auto trim_interval = 2s;
 std::atomic<std::uint32_t> slot_releases;
 
 // Processes a completion of an operation of which only the op is left.
-verdict discard(op& o, const completion& c) noexcept {
+completion_action discard(op& o, const completion& c) noexcept {
     if (c.buffer >= 0) o.owner().buffers().give_back(c.buffer);
     if (o.kind().gives_descriptor && c.result >= 0) const unique_fd unwanted{c.result};
-    return verdict::done;
+    return completion_action::done;
 }
 
 }  // namespace
@@ -291,9 +291,9 @@ bool engine::completed(op& o, const completion& c) noexcept {
         o.result_ = c.result;
         return true;
     }
-    const verdict v = o.kind().complete(o, c);
+    const completion_action v = o.kind().complete(o, c);
     if (c.more && o.awaited()) ready_.push(o);
-    if (v == verdict::done) return true;
+    if (v == completion_action::done) return true;
     if (!o.cancelled_) return false;
     static_cast<void>(o.kind().complete(o, {.result = -ECANCELED}));
     return true;

@@ -34,7 +34,7 @@ struct completion {
 };
 
 /// What the engine does after a completion.
-enum class verdict : std::uint8_t {
+enum class completion_action : std::uint8_t {
     done,   ///< it is over: resume the waiter
     again,  ///< only a part is done: submit it once more
 };
@@ -65,7 +65,7 @@ struct op_kind {
     /// operation: its engine then polls for `want` and attempts.
     void (*prepare)(op&, io_uring_sqe&) noexcept = nullptr;
     /// Processes each completion, attempts' included. Null: the result is kept as it came.
-    verdict (*complete)(op&, const completion&) noexcept = nullptr;
+    completion_action (*complete)(op&, const completion&) noexcept = nullptr;
     /// Handles the waiter of an operation that dies before it: makes it ready, to be resumed with
     /// fault::cancelled. All of the operation but its op is destroyed already. Null if operations
     /// of this kind live in the frames of their waiters, and die with them.

@@ -28,14 +28,14 @@ result<std::unique_ptr<shard>> shard::start(options o, entry run) {
     os::mutex mutex;
     os::condition ready;
     std::optional<result<void>> outcome;
-    const auto tell = [&](result<void> r) {
+    const auto report = [&](result<void> r) {
         // With the lock held, since these three end with the wait.
         const std::lock_guard lock{mutex};
         outcome = r;
         ready.notify_one();
     };
     auto begun = made->thread_.start(
-        [&made = *made, &tell, o, run = std::move(run)] { made.work(o, run, std::ref(tell)); });
+        [&made = *made, &report, o, run = std::move(run)] { made.work(o, run, std::ref(report)); });
     if (!begun) return failure(begun.error());
     {
         std::unique_lock lock{mutex};

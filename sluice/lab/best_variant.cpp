@@ -47,7 +47,7 @@ bool is_level(const std::vector<const test_case*>& cases, std::string_view one,
         const auto* a = find(*each, one, "rate");
         const auto* b = find(*each, other, "rate");
         return a != nullptr && b != nullptr &&
-               compare(a->samples, b->samples, a->which).outcome == verdict::tie;
+               compare(a->samples, b->samples, a->which).outcome == comparison_outcome::tie;
     });
 }
 

@@ -78,7 +78,7 @@ const series* matching_series(const series& of, const figure& in) {
 }  // namespace
 
 bool change::regressed(double threshold) const noexcept {
-    if (found.outcome != verdict::worse) return false;
+    if (found.outcome != comparison_outcome::worse) return false;
     return found.ratio >= 1 + threshold || found.ratio <= 1 - threshold;
 }
 

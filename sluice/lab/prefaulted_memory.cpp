@@ -52,11 +52,11 @@ std::uint64_t prefaulted_memory::touch(std::uint64_t bytes) {
     return bytes;
 }
 
-std::string prefaulted_memory::verdict() const {
-    return verdict_of_touching(rates_);
+std::string prefaulted_memory::warning() const {
+    return warning_of_touching(rates_);
 }
 
-std::string verdict_of_touching(std::vector<double> rates) {
+std::string warning_of_touching(std::vector<double> rates) {
     // The time to zero a page varies by half; a page that the host has to find takes seven times as
     // long.
     constexpr double slow_factor = 3;

@@ -27,13 +27,13 @@ class prefaulted_memory {
     /// touched.
     std::uint64_t touch(std::uint64_t bytes);
     /// A warning sentence if some memory took much longer to touch than the rest; else empty.
-    [[nodiscard]] std::string verdict() const;
+    [[nodiscard]] std::string warning() const;
 
  private:
     std::vector<double> rates_;  // bytes per second, an entry per touch()
 };
 
 /// The same for `rates` in bytes per second, an entry per touch.
-[[nodiscard]] std::string verdict_of_touching(std::vector<double> rates);
+[[nodiscard]] std::string warning_of_touching(std::vector<double> rates);
 
 }  // namespace sluice::lab

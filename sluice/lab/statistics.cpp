@@ -123,14 +123,16 @@ double ratio_of(double logarithm) {
     return std::exp(std::clamp(logarithm, -widest, widest));
 }
 
-verdict outcome_of(const comparison& found, better which, const comparison_rules& rules) {
+comparison_outcome outcome_of(const comparison& found, better which,
+                              const comparison_rules& rules) {
     const bool sure = found.low > 1 || found.high < 1;
     const bool large = found.ratio >= 1 + rules.least || found.ratio <= 1 / (1 + rules.least);
     if (!sure || !large) {
-        return found.within() <= rules.same ? verdict::tie : verdict::unknown;
+        return found.within() <= rules.same ? comparison_outcome::tie : comparison_outcome::unknown;
     }
     const bool more = found.ratio > 1;
-    return more == (which != better::lower) ? verdict::better : verdict::worse;
+    return more == (which != better::lower) ? comparison_outcome::better
+                                            : comparison_outcome::worse;
 }
 
 /// Compares samples without logarithms: equal intervals are a tie; everything else is unknown.
@@ -140,7 +142,7 @@ comparison compare_without_logarithms(std::span<const double> one, std::span<con
     comparison found;
     if (a.count == 0 || b.count == 0) return found;
     if (a.low == b.low && a.high == b.high && a.median == b.median) {
-        found.outcome = verdict::tie;
+        found.outcome = comparison_outcome::tie;
     } else if (a.median > 0 && b.median > 0) {
         found.ratio = found.low = found.high = ratio_of(std::log(a.median) - std::log(b.median));
     }

@@ -36,7 +36,7 @@ struct estimate {
 /// and the maximum.
 [[nodiscard]] std::vector<quantile> quantiles_of(const histogram& counted);
 
-enum class verdict : std::uint8_t {
+enum class comparison_outcome : std::uint8_t {
     unknown,  ///< the interval holds both no and a large difference, or does not exist
     tie,      ///< no difference within comparison::within(), which is small
     better,   ///< better in the given direction; with better::neither: larger
@@ -48,7 +48,7 @@ struct comparison {
     double ratio = 1;  ///< of the first to the second
     double low = 1;    ///< interval of the ratio, at the confidence asked for
     double high = 1;
-    verdict outcome = verdict::unknown;
+    comparison_outcome outcome = comparison_outcome::unknown;
     bool has_interval = false;  ///< false: too few samples, or none to divide by
     bool paired = false;        ///< the ratio is the median of the ratios per round
     double error = 0;  ///< standard error of the ratio's logarithm, from these samples alone

@@ -91,7 +91,7 @@ std::expected<workspace, std::string> workspace::make(const std::string& below) 
     return workspace{std::move(absolute), std::move(lock)};
 }
 
-std::uint64_t workspace::room() const noexcept {
+std::uint64_t workspace::free_space() const noexcept {
     struct statvfs about{};
     if (os::sys().fstatvfs(lock_.get(), about) < 0) return 0;
     return std::uint64_t{about.f_bavail} * about.f_frsize;

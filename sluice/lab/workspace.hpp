@@ -25,7 +25,7 @@ class workspace {
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
     [[nodiscard]] std::string path_of(const std::string& name) const { return path_ + '/' + name; }
     /// Free bytes of the file system, for unprivileged users.
-    [[nodiscard]] std::uint64_t room() const noexcept;
+    [[nodiscard]] std::uint64_t free_space() const noexcept;
     /// The path of a file of `size` random bytes, which no file system can compress; made unless it
     /// exists with that size. The error is a sentence without its full stop.
     [[nodiscard]] std::expected<std::string, std::string> file_of(std::uint64_t size) const;

@@ -46,7 +46,9 @@ class pool::runnable : public io::session_set::entry, public io::message {
     }
     [[nodiscard]] bool ended() const noexcept { return running_.size() == 0; }
     /// True if the client has sent bytes that were not read yet, or has ended.
-    [[nodiscard]] bool has_input() noexcept { return io::poll::look(fd(), io::interest::in) == 0; }
+    [[nodiscard]] bool has_input() noexcept {
+        return io::poll::poll_now(fd(), io::interest::in) == 0;
+    }
     /// The stage of the stop that it knows.
     [[nodiscard]] stage stop_stage() const noexcept { return static_cast<stage>(known()); }
     void stop(stage now) noexcept {

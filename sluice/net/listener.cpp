@@ -124,7 +124,7 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
 
 coro::task<result<unique_fd>> listener::accept_waiting() noexcept {
     // Otherwise the next connection would be waited for.
-    if (io::poll::look(fd(), io::interest::in) != 0) co_return unique_fd{};
+    if (io::poll::poll_now(fd(), io::interest::in) != 0) co_return unique_fd{};
     auto accepted = co_await incoming_.next();
     if (accepted) {
         ++counters_.accepted;
@@ -155,7 +155,7 @@ coro::task<result<void>> listener::recover(error why) noexcept {
 void listener::shed_one() noexcept {
     reserve_.reset();
     // The socket may be blocking, and the waiting client may be gone.
-    if (io::poll::look(fd(), io::interest::in) == 0) {
+    if (io::poll::poll_now(fd(), io::interest::in) == 0) {
         const unique_fd refused{os::sys().accept4(fd(), SOCK_CLOEXEC)};
         if (refused) {
             ++counters_.shed;

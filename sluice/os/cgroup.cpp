@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <iterator>
 #include <limits>
@@ -15,25 +14,10 @@
 #include <sstream>
 
 #include "sluice/base/bytes.hpp"
+#include "sluice/base/parse_number.hpp"
 #include "sluice/os/fd.hpp"
 
 namespace sluice {
-namespace {
-
-std::vector<std::string> split_words(std::string_view text) {
-    std::istringstream stream{std::string{text}};
-    return {std::istream_iterator<std::string>{stream}, {}};
-}
-
-/// nullopt for "max" (version 2) and "-1" (version 1), which mean no limit.
-std::optional<std::uint64_t> to_number(std::string_view text) {
-    std::uint64_t number = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
-}  // namespace
 
 std::optional<std::string> read_small_file(const std::filesystem::path& path) {
     const unique_fd file{os::sys().openat(AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC)};
@@ -47,6 +31,11 @@ std::optional<std::string> read_small_file(const std::filesystem::path& path) {
         if (n == 0) return text;
         text += as_text(std::span{part}.first(static_cast<std::size_t>(n)));
     }
+}
+
+std::vector<std::string> words_in(std::string_view text) {
+    std::istringstream stream{std::string{text}};
+    return {std::istream_iterator<std::string>{stream}, {}};
 }
 
 std::vector<std::filesystem::path> cgroups_of(const text_reader& read,
@@ -76,7 +65,7 @@ std::vector<std::filesystem::path> cgroups_of(const text_reader& read,
 
     std::istringstream mounts{read("/proc/self/mountinfo").value_or("")};
     for (std::string line; std::getline(mounts, line);) {
-        const auto words = split_words(line);
+        const auto words = words_in(line);
         const auto dash = std::ranges::find(words, "-");
         if (words.size() < 5 || std::distance(dash, words.end()) < 4) continue;
         const bool fits =
@@ -107,13 +96,14 @@ std::vector<std::filesystem::path> cgroups_of(const text_reader& read,
 double cpu_quota(const text_reader& read) {
     double least = std::numeric_limits<double>::infinity();
     for (const auto& directory : cgroups_of(read, "cpu")) {
-        auto words = split_words(read(directory / "cpu.max").value_or(""));
+        auto words = words_in(read(directory / "cpu.max").value_or(""));
         if (words.empty()) {
-            words = split_words(read(directory / "cpu.cfs_quota_us").value_or("") + ' ' +
-                                read(directory / "cpu.cfs_period_us").value_or(""));
+            words = words_in(read(directory / "cpu.cfs_quota_us").value_or("") + ' ' +
+                             read(directory / "cpu.cfs_period_us").value_or(""));
         }
-        const auto time = words.size() < 2 ? std::nullopt : to_number(words[0]);
-        const auto period = words.size() < 2 ? std::nullopt : to_number(words[1]);
+        // "max" (version 2) and "-1" (version 1) mean no limit.
+        const auto time = words.size() < 2 ? std::nullopt : parse_number(words[0]);
+        const auto period = words.size() < 2 ? std::nullopt : parse_number(words[1]);
         if (time && period.value_or(0) > 0) {
             least = std::min(least, static_cast<double>(*time) / static_cast<double>(*period));
         }

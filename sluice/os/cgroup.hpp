@@ -16,6 +16,9 @@ using text_reader = std::function<std::optional<std::string>(const std::filesyst
 /// The text_reader of the real file system. Throws std::bad_alloc.
 [[nodiscard]] std::optional<std::string> read_small_file(const std::filesystem::path& path);
 
+/// The words of such a file, between blanks and line ends.
+[[nodiscard]] std::vector<std::string> words_in(std::string_view text);
+
 /// Directories of the cgroups that limit this process by `controller`, the innermost first: version
 /// 1 if the controller is mounted as such, else version 2 (proc_pid_mountinfo(5)).
 [[nodiscard]] std::vector<std::filesystem::path> cgroups_of(const text_reader& read,

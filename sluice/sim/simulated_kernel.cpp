@@ -103,7 +103,7 @@ process& simulated_kernel::start_process(std::string name, std::function<void()>
     return p;
 }
 
-bool simulated_kernel::look(pollfd& p) noexcept {
+bool simulated_kernel::poll_now(pollfd& p) noexcept {
     p.revents = 0;
     if (p.fd < 0) return false;
     const auto d = find(p.fd);
@@ -125,7 +125,7 @@ int simulated_kernel::poll_all(std::span<pollfd> watched, virtual_time until) no
     fiber& f = *scheduler_.current();
     for (;;) {
         int n = 0;
-        for (pollfd& p : watched) n += look(p) ? 1 : 0;
+        for (pollfd& p : watched) n += poll_now(p) ? 1 : 0;
         if (n > 0 || until <= scheduler_.now()) return n;
         if (random_.chance(faults_.interrupted)) return -EINTR;
         waker w{scheduler_, f};

@@ -293,7 +293,7 @@ class simulated_kernel final : public os::kernel {
     int register_ring(const std::shared_ptr<uring>& ring, io_uring_rsrc_update& slot) noexcept;
     int wait_in_epoll(int fd, std::span<epoll_event> events, virtual_time until) noexcept;
     int poll_all(std::span<pollfd> watched, virtual_time until) noexcept;
-    bool look(pollfd& p) noexcept;
+    bool poll_now(pollfd& p) noexcept;
 
     struct sleeper;  // in futex_wait()
 

@@ -59,7 +59,7 @@ int uring::get_events(bool awaited, virtual_time until) {
 void uring::start(const io_uring_sqe& entry) {
     const std::uint64_t number = ++last_number_;
     uring_request& r = requests_.try_emplace(number, *this, number, entry).first->second;
-    note("submitted", {number_of(number), entry.opcode, entry.fd}, 0);
+    record("submitted", {number_of(number), entry.opcode, entry.fd}, 0);
     if (entry.opcode == IORING_OP_ASYNC_CANCEL) {
         finish(r, {.result = cancel(r)});
         return;
@@ -127,7 +127,7 @@ void uring::run_due() {
         const auto freed = notifications_.find(number);
         if (freed == notifications_.end()) continue;
         freed->second.lent.check("memory was changed before the notification of its send");
-        note("notified", {number_of(number)}, 0);
+        record("notified", {number_of(number)}, 0);
         done_.push_back({.request = number,
                          .user_data = freed->second.user_data,
                          .what = {.flags = IORING_CQE_F_NOTIF}});
@@ -136,7 +136,7 @@ void uring::run_due() {
 }
 
 void uring::complete(const uring_request& r, outcome o) {
-    note("completed", {number_of(r.number), o.flags}, o.result);
+    record("completed", {number_of(r.number), o.flags}, o.result);
     done_.push_back({.request = r.number, .user_data = r.entry.user_data, .what = o});
 }
 
@@ -240,8 +240,8 @@ void uring::hang_up() noexcept {
     while (!requests_.empty()) requests_.erase(requests_.begin());
 }
 
-void uring::note(const char* what, std::initializer_list<std::int64_t> arguments,
-                 int result) const {
+void uring::record(const char* what, std::initializer_list<std::int64_t> arguments,
+                   int result) const {
     kernel_.trace().add(
         {.time = kernel_.scheduler().now(), .process = owner_.owner->id(), .fiber = owner_.id},
         what, arguments, result);

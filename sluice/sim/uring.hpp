@@ -83,7 +83,7 @@ class uring final : public description, public std::enable_shared_from_this<urin
     void post_completions(bool flushes);
     void shuffle_completions();
     [[nodiscard]] bool is_crowded() const noexcept;
-    void note(const char* what, std::initializer_list<std::int64_t> arguments, int result) const;
+    void record(const char* what, std::initializer_list<std::int64_t> arguments, int result) const;
     /// @}
 
     /// @name Cancels (uring_cancel.cpp)

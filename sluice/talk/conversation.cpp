@@ -114,7 +114,7 @@ coro::task<conversation::outcome> conversation::our_turn() {
         if (*line == exit_word) co_return parting::we_said_exit;
         const bool terminated = messages_.answers_terminated();
         if (!line->empty() || terminated) co_return co_await send(*line, terminated);
-        ui_.note("an empty message has no bytes to send without a line end; type another");
+        ui_.report_event("an empty message has no bytes to send without a line end; type another");
     }
 }
 
@@ -255,29 +255,29 @@ bool conversation::peer_is_done() const noexcept {
 void conversation::report(parting how) const {
     switch (how) {
         case parting::they_said_exit:
-            return ui_.note(fmt::format("[{}] ended the conversation", name_));
-        case parting::we_said_exit: return ui_.note("you ended the conversation");
+            return ui_.report_event(fmt::format("[{}] ended the conversation", name_));
+        case parting::we_said_exit: return ui_.report_event("you ended the conversation");
         case parting::input_ended:
-            return ui_.note("your input is at its end: you ended the conversation");
+            return ui_.report_event("your input is at its end: you ended the conversation");
         case parting::they_went_away:
-            return ui_.complain(fmt::format(
+            return ui_.report_error(fmt::format(
                 "[{}] went away during {} turn, without 'exit'{}", name_,
                 is_our_turn_ ? "your" : "its own",
                 *ended_ ? std::string{} : fmt::format(" ({})", ended_->error().message())));
         case parting::they_talk_long:
-            return ui_.complain(
+            return ui_.report_error(
                 fmt::format("[{}] sent a message longer than {} bytes, the limit (--max-line): "
                             "the conversation is over",
                             name_, options_.max_line));
         case parting::they_keep_silent:
-            return ui_.complain(fmt::format(
+            return ui_.report_error(fmt::format(
                 "[{}] said or read nothing for {} s (--idle-time): the conversation is over", name_,
                 std::chrono::duration<double>{options_.idle_time}.count()));
         case parting::keyboard_failed:
-            return ui_.complain(fmt::format("cannot read your input ({}): the conversation is over",
-                                            error_.message()));
+            return ui_.report_error(fmt::format(
+                "cannot read your input ({}): the conversation is over", error_.message()));
         case parting::screen_failed:
-            return ui_.complain(
+            return ui_.report_error(
                 fmt::format("cannot write to standard output ({}): the conversation is over",
                             error_.message()));
         case parting::interrupted: return;

@@ -73,7 +73,7 @@ void talk_server::stop() noexcept {
     if (!turns_) return;
     listener_.engine().timers().arm(grace_, io::after(io::clock::now(), options_.grace));
     try {
-        ui_.note(
+        ui_.report_event(
             fmt::format("stopping: the conversation may go on for {}, and ends at once if you "
                         "stop again",
                         seconds_text(options_.grace)));
@@ -102,13 +102,13 @@ coro::task<talk_end> talk_server::serve() {
         accepted.set_context(*accepting_);
         auto socket = co_await accepted;
         if (!socket && socket.error().is(ENOMEM)) {
-            ui_.complain("no memory to accept somebody: trying again");
+            ui_.report_error("no memory to accept somebody: trying again");
             co_await io::sleep_for(listener_.engine(), no_memory_pause);
             continue;
         }
         if (!socket) {
             if (socket.error() == fault::cancelled) co_return talk_end::stopped;
-            ui_.complain(
+            ui_.report_error(
                 fmt::format("cannot accept anybody any more ({})", socket.error().message()));
             co_return talk_end::failed;
         }
@@ -117,7 +117,7 @@ coro::task<talk_end> talk_server::serve() {
         net::connection client{listener_.engine(), std::move(*socket)};
         const auto client_address = client.peer();
         if (!client_address) {
-            ui_.note("somebody connected, and was gone before the first word");
+            ui_.report_event("somebody connected, and was gone before the first word");
             continue;
         }
         turns_.emplace(*root_);
@@ -125,7 +125,7 @@ coro::task<talk_end> talk_server::serve() {
         const auto end = co_await talk_with(client, *client_address).outcome();
         turns_.reset();
         if (!end) {
-            ui_.complain("no memory to go on with this conversation: it is over");
+            ui_.report_error("no memory to go on with this conversation: it is over");
             client.set_linger_reset();
             co_await client.close();
             if (!options_.keep) co_return talk_end::failed;
@@ -143,7 +143,7 @@ coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& clie
     if (!options_.keep) co_return to_talk_end(how);
     if (ui_is_usable(how)) co_return std::nullopt;
     if (how == parting::input_ended) {
-        ui_.note("nobody can answer the next client, so the server ends");
+        ui_.report_event("nobody can answer the next client, so the server ends");
     }
     co_return to_talk_end(how);
 }
@@ -179,7 +179,8 @@ coro::task<talk_end> talk_client::talk() {
     if (!socket) co_return talk_end::peer_gone;
     net::connection server{engine_, std::move(*socket)};
     const auto name = reached_.to_string();
-    ui_.note(fmt::format("connected to {}: you have the first word, 'exit' is the last", name));
+    ui_.report_event(
+        fmt::format("connected to {}: you have the first word, 'exit' is the last", name));
     conversation talk{server, fmt::format("Server {}", name), ui_, options_};
     co_return to_talk_end(co_await talk.run(beginner::we, *turns_));
 }
@@ -192,7 +193,7 @@ coro::task<result<unique_fd>> talk_client::connect() {
     }
     if (dialed.why() == fault::cancelled) co_return failure(fault::cancelled);
     for (const auto& each : dialed.refusals) {
-        ui_.complain(net::why_not_reached("talk serve", each.where, each.why));
+        ui_.report_error(net::why_not_reached("talk serve", each.where, each.why));
     }
     co_return failure_of(EHOSTUNREACH);
 }

@@ -26,7 +26,7 @@ constexpr std::string_view paste_off = "\x1b[?2004l";
 
 // Does not wait for a terminal that is stopped (Ctrl-S).
 void write_to_terminal(std::string_view text) noexcept {
-    if (io::poll::look(STDOUT_FILENO, io::interest::out) != 0) return;
+    if (io::poll::poll_now(STDOUT_FILENO, io::interest::out) != 0) return;
     os::sys().write(STDOUT_FILENO, as_bytes(text));
 }
 

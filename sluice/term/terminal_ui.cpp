@@ -44,7 +44,7 @@ std::optional<std::string_view> terminal_ui::take_line() {
         auto line = std::string_view{typed_}.substr(begin_, end - begin_);
         if (line.ends_with('\r')) line.remove_suffix(1);
         if (line.size() > max_line_ && !std::exchange(too_long_, true)) {
-            complain(
+            report_error(
                 fmt::format("your line is longer than {} bytes, the limit (--max-line): it is "
                             "left out",
                             max_line_));
@@ -72,12 +72,12 @@ coro::task<result<void>> terminal_ui::show(std::string_view prefix, std::string_
     co_return result<void>{};
 }
 
-void terminal_ui::note(std::string_view text) const {
-    if (callbacks_.note) callbacks_.note(text);
+void terminal_ui::report_event(std::string_view text) const {
+    if (callbacks_.on_event) callbacks_.on_event(text);
 }
 
-void terminal_ui::complain(std::string_view text) const {
-    if (callbacks_.complaint) callbacks_.complaint(text);
+void terminal_ui::report_error(std::string_view text) const {
+    if (callbacks_.on_error) callbacks_.on_error(text);
 }
 
 void terminal_ui::prompt() const {

@@ -16,10 +16,10 @@ namespace sluice::term {
 /// Status of a conversation: each call passes one printable line without its end. Called on the
 /// engine's thread; must not throw. Each may be empty.
 struct status_callbacks {
-    std::function<void(std::string_view)> note;       ///< an event
-    std::function<void(std::string_view)> complaint;  ///< an error
-    std::function<void()> prompt;                     ///< a line is awaited from the keyboard
-    std::function<void()> answered;                   ///< the line was typed
+    std::function<void(std::string_view)> on_event;  ///< an event
+    std::function<void(std::string_view)> on_error;  ///< an error
+    std::function<void()> prompt;                    ///< a line is awaited from the keyboard
+    std::function<void()> answered;                  ///< the line was typed
 };
 
 /// Reads typed lines one by one, also those typed ahead, and shows lines. Outlives its
@@ -43,8 +43,8 @@ class terminal_ui {
     /// write(2), for example EPIPE; fault::cancelled.
     [[nodiscard]] coro::task<result<void>> show(std::string_view prefix, std::string_view text);
 
-    void note(std::string_view text) const;
-    void complain(std::string_view text) const;
+    void report_event(std::string_view text) const;
+    void report_error(std::string_view text) const;
     void prompt() const;
 
  private:

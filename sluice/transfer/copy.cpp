@@ -38,7 +38,7 @@ constexpr unsigned uring_depth = 8;
 /// The rest of a part.
 struct rest {
     copied_part what;
-    moved& counter;
+    byte_counter& counter;
 
     [[nodiscard]] bool empty() const noexcept { return what.length == 0; }
     [[nodiscard]] std::size_t next(std::size_t step) const noexcept {
@@ -239,7 +239,8 @@ std::string_view to_text(copy how) noexcept {
     return "?";
 }
 
-coro::task<result<void>> copy_file(copy how, io::engine& engine, copied_part what, moved& counter) {
+coro::task<result<void>> copy_file(copy how, io::engine& engine, copied_part what,
+                                   byte_counter& counter) {
     rest left{.what = what, .counter = counter};
     switch (how) {
         case copy::read_write: co_return co_await by_read_write(engine, left, buffer_size);

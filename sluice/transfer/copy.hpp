@@ -9,7 +9,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
-#include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/byte_counter.hpp"
 
 namespace sluice::transfer {
 
@@ -51,6 +51,6 @@ struct copied_part {
 /// not support it, and for a target that `sendfile` or `splice` cannot write to, such as one opened
 /// with O_APPEND. `sendfile` moves the target's file position. Does not sync.
 [[nodiscard]] coro::task<result<void>> copy_file(copy how, io::engine& engine, copied_part what,
-                                                 moved& counter);
+                                                 byte_counter& counter);
 
 }  // namespace sluice::transfer

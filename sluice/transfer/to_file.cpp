@@ -30,11 +30,11 @@ constexpr std::size_t large_step = std::size_t{1} << 20;
 /// The bytes received so far, and the space for the next ones.
 class progress {
  public:
-    progress(const file_space& into, moved& counter) noexcept
+    progress(const file_space& into, byte_counter& counter) noexcept
         : into_{into},
           counter_{counter},
           own_reservation_{into.file, into.reserve},
-          reservation_{into.room != nullptr ? *into.room : own_reservation_} {}
+          reservation_{into.reserved != nullptr ? *into.reserved : own_reservation_} {}
 
     [[nodiscard]] result<void> begin() noexcept {
         if (into_.expected == 0) return {};
@@ -58,7 +58,7 @@ class progress {
         return into_.behind->go_to(engine, place());
     }
     [[nodiscard]] byte_count finish() noexcept {
-        if (into_.room != nullptr) return received_;
+        if (into_.reserved != nullptr) return received_;
         auto done = own_reservation_.finish(place());
         if (!done) return failure(done.error());
         return received_;
@@ -66,7 +66,7 @@ class progress {
 
  private:
     const file_space& into_;
-    moved& counter_;
+    byte_counter& counter_;
     reservation own_reservation_;
     reservation& reservation_;
     std::uint64_t received_ = 0;
@@ -75,14 +75,14 @@ class progress {
 /// If `dried` is given, sets it to whether the socket is empty, and returns it; else false.
 bool would_block(const net::connection& from, const file_space& into) noexcept {
     if (into.dried == nullptr) return false;
-    *into.dried = io::poll::look(from.fd(), io::interest::in) == -EAGAIN;
+    *into.dried = io::poll::poll_now(from.fd(), io::interest::in) == -EAGAIN;
     return *into.dried;
 }
 
 /// Two copies by the CPU: the socket's memory to a user buffer, the buffer to the page cache. With
 /// `full`, each write fills whole pages, so that no page is written twice.
 coro::task<byte_count> by_recv_write(net::connection& from, file_space into, std::size_t step,
-                                     bool full, moved& counter) {
+                                     bool full, byte_counter& counter) {
     auto memory = mapping::create(step);
     if (!memory) co_return failure(memory.error());
     const mutable_bytes buffer{static_cast<std::byte*>(memory->data()), step};
@@ -153,13 +153,13 @@ io::splice::waits_for writer_of(bool in_kernel) noexcept {
 /// One copy by the CPU, from the socket's pages to those of the cache; the pipe between them holds
 /// references. Three calls per megabyte.
 coro::task<byte_count> by_splice(net::connection& from, file_space into, bool in_kernel,
-                                 moved& counter) {
+                                 byte_counter& counter) {
     pipe_lease pipe{into.pipes};
     const auto to_file = writer_of(in_kernel);
     progress so_far{into, counter};
     if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
     while (so_far.left() > 0) {
-        if (io::poll::look(from.fd(), io::interest::in) == -EAGAIN) {
+        if (io::poll::poll_now(from.fd(), io::interest::in) == -EAGAIN) {
             pipe.give_back();
             if (would_block(from, into)) break;
             auto ready = co_await io::poll{from.engine(), from.fd(), io::interest::in};
@@ -221,7 +221,8 @@ coro::task<void> fill(net::connection& from, mutable_bytes buffer, filling& done
 
 /// Two copies by the CPU, of which io_uring may make one on a kernel thread during the other: it
 /// writes a buffer while the next is filled, up to a multiple of its size.
-coro::task<byte_count> by_uring_recv_write(net::connection& from, file_space into, moved& counter) {
+coro::task<byte_count> by_uring_recv_write(net::connection& from, file_space into,
+                                           byte_counter& counter) {
     io::registered_pool* pool = from.engine().registered();
     if (pool == nullptr) co_return co_await by_recv_write(from, into, large_step, true, counter);
     auto full = pool->take();
@@ -303,7 +304,7 @@ std::string_view to_text(to_file how) noexcept {
 }
 
 coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from, file_space into,
-                                               moved& counter) {
+                                               byte_counter& counter) {
     // io_uring waits by itself; with O_NONBLOCK it would report EAGAIN instead.
     if (how == to_file::uring_recv_write) return by_uring_recv_write(from, into, counter);
     make_non_blocking(from.fd());

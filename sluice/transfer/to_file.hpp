@@ -14,7 +14,7 @@
 #include "sluice/net/connection.hpp"
 #include "sluice/os/mutex.hpp"
 #include "sluice/os/pipe.hpp"
-#include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/byte_counter.hpp"
 #include "sluice/transfer/reservation.hpp"
 #include "sluice/transfer/write_behind.hpp"
 
@@ -90,7 +90,7 @@ struct file_space {
     std::uint64_t expected = 0;
     bool reserve = true;  ///< reserve space ahead, and release it at the end (reservation)
     /// Owned and finished by the caller: for a file that is received in several calls.
-    reservation* room = nullptr;
+    reservation* reserved = nullptr;
     write_behind* behind = nullptr;  ///< the caller's; writes the file to the disk meanwhile
     /// The caller's, for strategies that need a pipe; without it, a transfer keeps one to its end.
     shared_pipes* pipes = nullptr;
@@ -105,6 +105,7 @@ struct file_space {
 /// socket; fault::cancelled. On any engine; makes the socket non-blocking where the strategy needs
 /// that. No other task receives meanwhile, and recv() of the connection is not used before.
 [[nodiscard]] coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from,
-                                                             file_space into, moved& counter);
+                                                             file_space into,
+                                                             byte_counter& counter);
 
 }  // namespace sluice::transfer

@@ -65,7 +65,7 @@ class cork {
 };
 
 /// Two copies by the CPU (page cache to buffer to the socket's memory), two calls per step.
-coro::task<outcome> by_read_send(net::connection& to, file_part part, moved& counter) {
+coro::task<outcome> by_read_send(net::connection& to, file_part part, byte_counter& counter) {
     auto memory = mapping::create(send_buffer_size);
     if (!memory) co_return failure(memory.error());
     const mutable_bytes buffer{static_cast<std::byte*>(memory->data()), memory->size()};
@@ -85,7 +85,7 @@ coro::task<outcome> by_read_send(net::connection& to, file_part part, moved& cou
 
 /// No copy by the CPU: the socket refers to the pages of the cache.
 coro::task<outcome> by_sendfile(net::connection& to, file_part part, std::size_t step,
-                                moved& counter) {
+                                byte_counter& counter) {
     while (part.length > 0) {
         auto sent = co_await io::sendfile{to.engine(), to.fd(), part.file, part.offset,
                                           at_most(part.length, step)};
@@ -100,13 +100,14 @@ coro::task<outcome> by_sendfile(net::connection& to, file_part part, std::size_t
 
 /// The same without small segments: plain sendfile ends each of its steps in one, which costs it
 /// speed.
-coro::task<outcome> by_corked_sendfile(net::connection& to, file_part part, moved& counter) {
+coro::task<outcome> by_corked_sendfile(net::connection& to, file_part part, byte_counter& counter) {
     const cork held{to.fd()};
     co_return co_await by_sendfile(to, part, step_size, counter);
 }
 
 /// No copy by the CPU: the pages pass through a pipe, as references. Two calls per pipe.
-coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kernel, moved& counter) {
+coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kernel,
+                              byte_counter& counter) {
     auto pipe = pipe_ends::create(send_pipe_size);
     if (!pipe) co_return failure(pipe.error());
     const cork held{to.fd()};
@@ -142,7 +143,7 @@ coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kerne
 
 /// One copy by the CPU, from the mapped page cache into the socket's memory; a call per step, and a
 /// page fault per new page.
-coro::task<outcome> by_mmap_send(net::connection& to, file_part part, moved& counter) {
+coro::task<outcome> by_mmap_send(net::connection& to, file_part part, byte_counter& counter) {
     while (part.length > 0) {
         const std::size_t length = at_most(part.length, send_window);
         auto mapped = mapped_part::create(part.file, part.offset, length);
@@ -179,7 +180,7 @@ coro::task<outcome> wait_for_notifications(net::connection& to, std::uint32_t& p
 
 /// No copy by the CPU where the card can gather: the mapped pages are pinned until the peer has
 /// acknowledged them. On loopback the kernel copies after all, so nothing is gained there.
-coro::task<outcome> by_zero_copy(net::connection& to, file_part part, moved& counter) {
+coro::task<outcome> by_zero_copy(net::connection& to, file_part part, byte_counter& counter) {
     const int on = 1;
     const int failed = os::sys().setsockopt(to.fd(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on);
     if (failed < 0) co_return failure_of(-failed);
@@ -273,7 +274,7 @@ bool must_be_copied(error e) noexcept {
 }
 
 coro::task<outcome> send_filled(net::connection& to, const io::registered_buffer& from,
-                                std::size_t length, moved& counter) {
+                                std::size_t length, byte_counter& counter) {
     for (std::size_t done = 0; done < length;) {
         auto sent = co_await io::send_registered{to.engine(), to.fd(), from, done, length - done};
         if (!sent && must_be_copied(sent.error())) {
@@ -289,7 +290,8 @@ coro::task<outcome> send_filled(net::connection& to, const io::registered_buffer
 /// One copy by the CPU, from the page cache into registered memory, which the socket refers to
 /// until the peer has acknowledged it; on loopback the kernel copies it after all. Reads the next
 /// part while it sends one.
-coro::task<outcome> by_uring_read_send_zc(net::connection& to, file_part part, moved& counter) {
+coro::task<outcome> by_uring_read_send_zc(net::connection& to, file_part part,
+                                          byte_counter& counter) {
     io::engine& engine = to.engine();
     if (engine.registered() == nullptr) co_return co_await by_read_send(to, part, counter);
     send_buffers buffers{*engine.registered()};
@@ -318,7 +320,8 @@ coro::task<outcome> by_uring_read_send_zc(net::connection& to, file_part part, m
 }
 
 /// Sends with the strategy of send_turn_of_thread(), which may change within the file.
-coro::task<outcome> by_choice(net::connection& to, file_part part, peer_kind kind, moved& counter) {
+coro::task<outcome> by_choice(net::connection& to, file_part part, peer_kind kind,
+                              byte_counter& counter) {
     send_turn& turns = send_turn_of_thread(kind);
     std::optional<cork> held;
     while (part.length > 0) {
@@ -347,7 +350,7 @@ std::string_view to_text(to_socket how) noexcept {
 }
 
 coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part part,
-                                   moved& counter) {
+                                   byte_counter& counter) {
     constexpr std::size_t all = ~std::size_t{0};
     // io_uring waits by itself; with O_NONBLOCK it would report EAGAIN instead.
     if (how == to_socket::uring_read_send_zc) {

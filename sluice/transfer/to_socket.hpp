@@ -9,7 +9,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/net/connection.hpp"
-#include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/byte_counter.hpp"
 
 namespace sluice::transfer {
 
@@ -53,6 +53,6 @@ struct file_part {
 /// sent. An errno of the file or of the socket; fault::cancelled. On any engine; makes the socket
 /// non-blocking where the strategy needs that. No other task sends meanwhile.
 [[nodiscard]] coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part part,
-                                                 moved& counter);
+                                                 byte_counter& counter);
 
 }  // namespace sluice::transfer

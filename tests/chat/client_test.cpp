@@ -67,11 +67,11 @@ class scripted_ui final : public chat::chat_ui {
         react(line);
         co_return result<void>{};
     }
-    void note(std::string_view what) override {
+    void report_event(std::string_view what) override {
         notes.emplace_back(what);
         react(what);
     }
-    void complain(std::string_view what) override { errors.emplace_back(what); }
+    void report_error(std::string_view what) override { errors.emplace_back(what); }
     coro::task<void> run() override { co_return; }
     coro::task<void> finish() override { co_return; }
     bool is_typed() const noexcept override { return typed_; }
@@ -287,7 +287,7 @@ TEST_P(chat_client, a_typing_ui_writes_what_came_together_in_one) {
         EXPECT_EQ(line.value(), "hello");
         static_cast<void>(co_await ui.show("[a]: \x1b"));
         static_cast<void>(co_await ui.show("* quiet"));
-        ui.complain("trouble");
+        ui.report_error("trouble");
         co_await ui.finish();
         co_await beside.join();
         EXPECT_THAT(read_what_is_there(screen.theirs.get()),

@@ -199,7 +199,7 @@ class chat_log_random : public ::testing::TestWithParam<std::uint64_t> {
         std::string text = any_line();
         while (below(4) == 0 && text.size() < page / 2) text += any_line();
         if (text.size() > page) text = text.substr(text.size() - page);
-        log_.make_room(text.size());
+        log_.make_space(text.size());
         ASSERT_EQ(log_.begin_after(text.size()), plain_.begin_after(text.size()));
         const std::size_t cut = below(text.size() + 1);
         log_.append(by,

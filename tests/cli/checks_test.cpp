@@ -64,7 +64,7 @@ finding judged(const machine& host, std::string_view key,
 TEST(findings, a_good_machine_is_all_well) {
     std::set<std::string> names;
     for (const auto& each : judge_machine(good_machine(), good_uring())) {
-        EXPECT_EQ(each.verdict, mark::ok) << each.key;
+        EXPECT_EQ(each.result, mark::ok) << each.key;
         EXPECT_FALSE(each.value.is_null()) << each.key;
         EXPECT_THAT(each.shown, Not(IsEmpty())) << each.key;
         EXPECT_THAT(each.meaning, EndsWith(".")) << each.key;
@@ -79,7 +79,7 @@ TEST(findings, what_could_not_be_read_is_null_and_unknown) {
         if (each.section == "io_uring" || each.key == "release" || each.key == "page_reporting") {
             continue;  // these are always known
         }
-        EXPECT_EQ(each.verdict, mark::unknown) << each.key;
+        EXPECT_EQ(each.result, mark::unknown) << each.key;
         EXPECT_TRUE(each.value.is_null()) << each.key;
         EXPECT_EQ(each.shown, "unreadable") << each.key;
         EXPECT_THAT(each.meaning, EndsWith(".")) << each.key;
@@ -90,11 +90,11 @@ TEST(findings, an_old_kernel_is_warned_of) {
     auto host = good_machine();
     for (const auto* old : {"5.10.0-20-amd64", "6.0.19", "4.19.0", "", "custom"}) {
         host.release = old;
-        EXPECT_EQ(judged(host, "release").verdict, mark::warn) << old;
+        EXPECT_EQ(judged(host, "release").result, mark::warn) << old;
     }
     for (const auto* recent : {"6.1.0", "6.10.1", "7.0.0-rc1", "6.18.44-fc-v669"}) {
         host.release = recent;
-        EXPECT_EQ(judged(host, "release").verdict, mark::ok) << recent;
+        EXPECT_EQ(judged(host, "release").result, mark::ok) << recent;
     }
 }
 
@@ -102,8 +102,8 @@ TEST(findings, a_slow_clock_and_a_leaking_balloon_are_warned_of) {
     auto host = good_machine();
     host.clock = "hpet";
     host.page_reporting = true;
-    EXPECT_EQ(judged(host, "clock").verdict, mark::warn);
-    EXPECT_EQ(judged(host, "page_reporting").verdict, mark::warn);
+    EXPECT_EQ(judged(host, "clock").result, mark::warn);
+    EXPECT_EQ(judged(host, "page_reporting").result, mark::warn);
 }
 
 TEST(findings, io_uring_refused_has_its_cause_and_its_remedy) {
@@ -111,7 +111,7 @@ TEST(findings, io_uring_refused_has_its_cause_and_its_remedy) {
     refused.why_not = "the gate is shut";
     refused.remedy = "open it";
     const auto found = judged(good_machine(), "usable", refused);
-    EXPECT_EQ(found.verdict, mark::warn);
+    EXPECT_EQ(found.result, mark::warn);
     EXPECT_EQ(found.value, false);
     EXPECT_EQ(found.meaning, "The gate is shut. --engine auto takes epoll.");
     EXPECT_EQ(found.change, "open it");
@@ -121,13 +121,13 @@ TEST(findings, few_open_files_are_a_warning_and_next_to_none_are_bad) {
     auto host = good_machine();
     host.open_files = limit_pair{{1024, false}, {524'288, false}};
     auto found = judged(host, "open_files");
-    EXPECT_EQ(found.verdict, mark::warn);
+    EXPECT_EQ(found.result, mark::warn);
     EXPECT_EQ(found.shown, "1,024 (at most 524,288)");
     EXPECT_THAT(found.change, HasSubstr("ulimit -n 65536"));
     EXPECT_THAT(found.change, Not(HasSubstr("root")));
     host.open_files = limit_pair{{64, false}, {64, false}};
     found = judged(host, "open_files");
-    EXPECT_EQ(found.verdict, mark::bad);
+    EXPECT_EQ(found.result, mark::bad);
     EXPECT_THAT(found.change, HasSubstr("as root: ulimit -n 65536"));
 }
 
@@ -135,13 +135,13 @@ TEST(findings, the_smaller_of_two_limits_on_processes_counts) {
     auto host = good_machine();
     host.cgroup_processes = amount{50, false};
     auto found = judged(host, "processes");
-    EXPECT_EQ(found.verdict, mark::bad);
+    EXPECT_EQ(found.result, mark::bad);
     EXPECT_EQ(found.shown, "50");
     host.processes = limit_pair{{0, true}, {0, true}};
     EXPECT_EQ(judged(host, "processes").shown, "50");
     host.cgroup_processes = amount{0, true};
     EXPECT_EQ(judged(host, "processes").shown, "unlimited");
-    EXPECT_EQ(judged(host, "processes").verdict, mark::ok);
+    EXPECT_EQ(judged(host, "processes").result, mark::ok);
 }
 
 TEST(findings, small_queues_and_few_ports_are_warned_of) {
@@ -153,14 +153,14 @@ TEST(findings, small_queues_and_few_ports_are_warned_of) {
     host.locked_memory = limit_pair{{65536, false}, {65536, false}};
     for (const auto* key :
          {"backlog", "syn_backlog", "ephemeral_ports", "pipe_size", "locked_memory"}) {
-        EXPECT_EQ(judged(host, key).verdict, mark::warn) << key;
+        EXPECT_EQ(judged(host, key).result, mark::warn) << key;
     }
     EXPECT_THAT(judged(host, "backlog").change, HasSubstr("somaxconn=4096"));
     const auto ports = judged(host, "ephemeral_ports");
     EXPECT_EQ(ports.value["count"], 3000);
     EXPECT_EQ(ports.value["connects_per_second"], 50);
     host.ephemeral_ports = port_range{60000, 60099};
-    EXPECT_EQ(judged(host, "ephemeral_ports").verdict, mark::bad);
+    EXPECT_EQ(judged(host, "ephemeral_ports").result, mark::bad);
 }
 
 TEST(findings, a_change_never_lowers_what_is_high_already) {
@@ -185,7 +185,7 @@ TEST(findings, congestion_control_offers_what_is_there) {
     host.congestion_control = "bbr";
     EXPECT_THAT(judged(host, "congestion_control").change, HasSubstr("=cubic"));
     host.congestion_control = "reno";
-    EXPECT_EQ(judged(host, "congestion_control").verdict, mark::warn);
+    EXPECT_EQ(judged(host, "congestion_control").result, mark::warn);
 }
 
 TEST(findings, a_quota_below_the_cores_is_warned_of) {
@@ -196,14 +196,14 @@ TEST(findings, a_quota_below_the_cores_is_warned_of) {
     EXPECT_EQ(found.value["quota"], "unlimited");
     host.quota = 2.5;
     found = judged(host, "cores");
-    EXPECT_EQ(found.verdict, mark::warn);
+    EXPECT_EQ(found.result, mark::warn);
     EXPECT_EQ(found.shown, "4 of 8, quota 2.5");
     EXPECT_EQ(found.value["quota"], 2.5);
     EXPECT_THAT(found.change, HasSubstr("--workers 2"));
     host.quota = 0.5;
     EXPECT_THAT(judged(host, "cores").change, HasSubstr("--workers 1"));
     host.quota = 4.0;
-    EXPECT_EQ(judged(host, "cores").verdict, mark::ok);
+    EXPECT_EQ(judged(host, "cores").result, mark::ok);
 }
 
 }  // namespace

@@ -36,15 +36,15 @@ TEST(progress, counts_what_moved_and_what_was_there) {
     p.set_total(100);
     p.start_at(40);
     p.enter(phase::moving);
-    p.told().add(30);
+    p.transferred().add(30);
     EXPECT_EQ(p.done(), 70U);
-    EXPECT_EQ(p.moved(), 30U);
+    EXPECT_EQ(p.of_this_attempt(), 30U);
     // The connection broke, and the other side has less than was sent.
     p.start_at(50);
     EXPECT_EQ(p.done(), 50U);
-    p.told().add(50);
+    p.transferred().add(50);
     EXPECT_EQ(p.done(), 100U);
-    EXPECT_EQ(p.moved(), 80U);
+    EXPECT_EQ(p.of_this_attempt(), 80U);
     EXPECT_TRUE(p.moves());
 }
 
@@ -53,13 +53,13 @@ TEST(pace, is_that_of_the_last_three_seconds) {
     EXPECT_EQ(p.rate(), 0);
     io::time_point now{};
     std::uint64_t bytes = 0;
-    p.look(now, bytes);
+    p.update(now, bytes);
     EXPECT_EQ(p.rate(), 0);
-    for (int i = 0; i < 100; ++i) p.look(now += 100ms, bytes += 100);
+    for (int i = 0; i < 100; ++i) p.update(now += 100ms, bytes += 100);
     EXPECT_NEAR(p.rate(), 1000, 1);
-    for (int i = 0; i < 15; ++i) p.look(now += 100ms, bytes);
+    for (int i = 0; i < 15; ++i) p.update(now += 100ms, bytes);
     EXPECT_NEAR(p.rate(), 500, 40);
-    for (int i = 0; i < 20; ++i) p.look(now += 100ms, bytes);
+    for (int i = 0; i < 20; ++i) p.update(now += 100ms, bytes);
     EXPECT_EQ(p.rate(), 0);
 }
 

@@ -86,7 +86,7 @@ class store_test : public ::testing::Test {
         auto file = s.receive();
         ASSERT_TRUE(file) << file.error().message();
         write_all(file->fd(), text);
-        auto kept = file->keep(name);
+        auto kept = file->commit(name);
         ASSERT_TRUE(kept) << kept.error().message();
     }
 
@@ -100,7 +100,7 @@ TEST_F(store_test, a_file_has_no_name_before_it_is_kept) {
     write_all(file->fd(), "half of a ");
     EXPECT_THAT(names(), IsEmpty());
     write_all(file->fd(), "file");
-    ASSERT_TRUE(file->keep("whole"));
+    ASSERT_TRUE(file->commit("whole"));
     EXPECT_THAT(names(), ElementsAre("whole"));
     EXPECT_EQ(content("whole"), "half of a file");
 }
@@ -122,9 +122,9 @@ TEST_F(store_test, the_last_to_finish_wins_and_each_is_whole) {
     ASSERT_TRUE(first && second);
     write_all(first->fd(), "the first");
     write_all(second->fd(), "the second");
-    ASSERT_TRUE(second->keep("one"));
+    ASSERT_TRUE(second->commit("one"));
     EXPECT_EQ(content("one"), "the second");
-    ASSERT_TRUE(first->keep("one"));
+    ASSERT_TRUE(first->commit("one"));
     EXPECT_EQ(content("one"), "the first");
     EXPECT_THAT(names(), ElementsAre("one"));
 }
@@ -135,7 +135,7 @@ TEST_F(store_test, new_names_replace_nothing) {
     for (int i = 0; i < 3; ++i) {
         auto file = s.receive();
         ASSERT_TRUE(file);
-        auto name = file->keep_under_new_name();
+        auto name = file->commit_under_new_name();
         ASSERT_TRUE(name) << name.error().message();
         given.push_back(*name);
     }
@@ -162,7 +162,7 @@ TEST_F(store_test, what_is_no_name_is_refused_in_both_directions) {
         EXPECT_FALSE(why_no_file_name(name).empty()) << name;
         auto file = s.receive();
         ASSERT_TRUE(file);
-        auto kept = file->keep(name);
+        auto kept = file->commit(name);
         EXPECT_TRUE(!kept && kept.error().is(EINVAL)) << name;
         EXPECT_FALSE(s.read(name)) << name;
     }
@@ -227,7 +227,7 @@ TEST_F(store_test, directories_are_made_when_a_file_is_kept) {
     auto file = s.receive();
     ASSERT_TRUE(file);
     const auto why = [&file](std::string_view path) {
-        auto kept = file->keep(path);
+        auto kept = file->commit(path);
         return kept ? 0 : kept.error().code();
     };
     EXPECT_EQ(why("a/b"), EISDIR);
@@ -244,14 +244,14 @@ TEST_F(store_test, directories_are_made_when_a_file_is_kept) {
 TEST_F(store_test, rules_say_what_may_be_replaced) {
     store s = open();
     put(s, "a", "first");
-    const auto known = file_state::of(*s.look("a"));
+    const auto known = file_state::of(*s.status_of("a"));
     const auto over_known = [&known](const struct stat* there) {
         return there != nullptr && file_state::of(*there) == known;
     };
     const auto keep = [&s](std::string_view text, const commit_rule& rule) {
         auto file = s.receive();
         write_all(file->fd(), text);
-        auto kept = file->keep("a", rule);
+        auto kept = file->commit("a", rule);
         return kept ? std::string{*kept ? "replaced" : "new"} : kept.error().message();
     };
     EXPECT_EQ(keep("x", {.only_new = true}), error::system(EEXIST).message());
@@ -259,7 +259,7 @@ TEST_F(store_test, rules_say_what_may_be_replaced) {
     EXPECT_EQ(keep("x", {.holds = over_known}), error::system(EEXIST).message());
     EXPECT_TRUE(!s.remove("a", known));
     EXPECT_EQ(content("a"), "second");
-    EXPECT_TRUE(s.remove("a", file_state::of(*s.look("a"))));
+    EXPECT_TRUE(s.remove("a", file_state::of(*s.status_of("a"))));
     EXPECT_EQ(keep("x", {.holds = over_known}), error::system(EEXIST).message());
     EXPECT_EQ(keep("third", {.only_new = true}), "new");
 }
@@ -276,15 +276,15 @@ TEST_F(store_test, what_has_a_name_stays_while_a_rule_looks_at_it) {
         for (const bool with_rule : {false, true}) {
             commit_rule at_once{.may_wait = false};
             if (with_rule) at_once.holds = [](const struct stat*) { return true; };
-            const auto kept = other->keep("dir/a", at_once);
+            const auto kept = other->commit("dir/a", at_once);
             happened.push_back(kept ? "kept" : kept.error().message());
         }
         return true;
     }};
-    ASSERT_TRUE(one->keep("dir/a", looks));
+    ASSERT_TRUE(one->commit("dir/a", looks));
     EXPECT_THAT(happened, Each(error::system(EAGAIN).message()));
     EXPECT_EQ(happened.size(), 2);
-    EXPECT_TRUE(other->keep("dir/a", {.may_wait = false}));
+    EXPECT_TRUE(other->commit("dir/a", {.may_wait = false}));
 }
 
 TEST_F(store_test, of_many_who_replace_one_state_one_does) {
@@ -292,7 +292,7 @@ TEST_F(store_test, of_many_who_replace_one_state_one_does) {
     for (int round = 0; round < 50; ++round) {
         store s = open();
         put(s, "a", "known");
-        const auto known = file_state::of(*s.look("a"));
+        const auto known = file_state::of(*s.status_of("a"));
         std::atomic<int> done = 0;
         std::barrier begin{many};
         std::vector<std::thread> all;
@@ -301,9 +301,9 @@ TEST_F(store_test, of_many_who_replace_one_state_one_does) {
                 auto file = s.receive();
                 begin.arrive_and_wait();
                 const auto kept =
-                    file->keep("a", {.holds = [&](const struct stat* there) {
-                                   return there != nullptr && file_state::of(*there) == known;
-                               }});
+                    file->commit("a", {.holds = [&](const struct stat* there) {
+                                     return there != nullptr && file_state::of(*there) == known;
+                                 }});
                 if (kept) {
                     ++done;
                 } else {
@@ -360,7 +360,7 @@ TEST_F(store_test, a_part_waits_to_be_resumed_by_one_at_a_time) {
     ASSERT_TRUE(part);
     ASSERT_EQ(::lseek(part->fd(), 0, SEEK_END), 10);
     write_all(part->fd(), "file");
-    ASSERT_TRUE(part->keep("whole"));
+    ASSERT_TRUE(part->commit("whole"));
     EXPECT_EQ(content("whole"), "half of a file");
     EXPECT_THAT(names(), ElementsAre("whole"));
     auto unwanted = s.resume("whole", "key", 14);
@@ -394,7 +394,7 @@ TEST_F(store_test, parts_beyond_their_number_or_age_go_and_are_counted_off) {
     leave("a1", 0h);
     leave("a2", 3h);
     leave("a3", 2h);
-    EXPECT_EQ(s.room().taken(), 300U);
+    EXPECT_EQ(s.used().taken(), 300U);
     EXPECT_EQ(s.partials().counted().waiting, 3U);
     leave("a4", 0h);
     EXPECT_THAT(ids(), UnorderedElementsAre("a1", "a3", "a4"));
@@ -402,7 +402,7 @@ TEST_F(store_test, parts_beyond_their_number_or_age_go_and_are_counted_off) {
     s.partials().expire();
     EXPECT_THAT(ids(), UnorderedElementsAre("a1", "a4"));
     EXPECT_EQ(s.partials().counted().expired, 1U);
-    EXPECT_EQ(s.room().taken(), 200U);
+    EXPECT_EQ(s.used().taken(), 200U);
     {
         const auto active = s.resume("dir/whole", "a1", 500);
         EXPECT_TRUE(s.partials().remove("a1").error().is(EBUSY));
@@ -411,7 +411,7 @@ TEST_F(store_test, parts_beyond_their_number_or_age_go_and_are_counted_off) {
     EXPECT_TRUE(s.partials().remove("a1"));
     EXPECT_TRUE(s.partials().remove("a1").error().is(ENOENT));
     EXPECT_TRUE(s.partials().remove("../a4").error().is(ENOENT));
-    EXPECT_EQ(s.room().taken(), 100U);
+    EXPECT_EQ(s.used().taken(), 100U);
     const auto left = s.partials().list();
     ASSERT_EQ(left.size(), 1U);
     EXPECT_EQ(left[0].size, 100U);
@@ -431,7 +431,7 @@ TEST_F(store_test, one_file_makes_no_more_directories_than_it_may) {
     EXPECT_TRUE(s.receive("e/" + path + "file").error().is(E2BIG));
     auto file = s.receive();
     ASSERT_TRUE(file);
-    EXPECT_TRUE(file->keep("e/" + path + "file").error().is(E2BIG));
+    EXPECT_TRUE(file->commit("e/" + path + "file").error().is(E2BIG));
     EXPECT_FALSE(fs::exists(folder_ / "e"));
 }
 
@@ -499,7 +499,7 @@ TEST_F(store_test, a_quota_counts_what_is_there_and_what_is_coming) {
     auto opened = store::open(folder_.string(), {.sync = false, .quota = 1000});
     ASSERT_TRUE(opened);
     store& s = *opened;
-    EXPECT_EQ(s.room().taken(), 400U);
+    EXPECT_EQ(s.used().taken(), 400U);
     {
         auto first = s.receive();
         auto second = s.receive();
@@ -509,14 +509,14 @@ TEST_F(store_test, a_quota_counts_what_is_there_and_what_is_coming) {
         EXPECT_TRUE(second->can_hold(100));
         EXPECT_TRUE(second->claim(100));
     }
-    EXPECT_EQ(s.room().taken(), 400U);
+    EXPECT_EQ(s.used().taken(), 400U);
     auto file = s.receive();
     ASSERT_TRUE(file->claim(600));
     write_all(file->fd(), std::string(300, 'y'));
-    ASSERT_TRUE(file->keep("old"));
-    EXPECT_EQ(s.room().taken(), 300U);
+    ASSERT_TRUE(file->commit("old"));
+    EXPECT_EQ(s.used().taken(), 300U);
     ASSERT_TRUE(s.remove("old"));
-    EXPECT_EQ(s.room().taken(), 0U);
+    EXPECT_EQ(s.used().taken(), 0U);
 }
 
 TEST_F(store_test, a_digest_is_kept_for_the_file_as_it_is) {
@@ -525,7 +525,7 @@ TEST_F(store_test, a_digest_is_kept_for_the_file_as_it_is) {
     write_all(file->fd(), "abc");
     const auto digest = digest_of(file->fd());
     ASSERT_TRUE(digest);
-    ASSERT_TRUE(file->keep("a", {.digest = *digest}));
+    ASSERT_TRUE(file->commit("a", {.digest = *digest}));
     auto found = s.read("a");
     ASSERT_TRUE(found);
     if (!kept_digest(found->file.get(), found->now)) {
@@ -544,7 +544,7 @@ TEST_F(store_test, a_digest_is_kept_for_the_file_as_it_is) {
 TEST(digest, is_taken_along_while_a_file_grows) {
     const std::string text = pattern(3'000'000);
     const temporary_file file;
-    transfer::moved counter;
+    transfer::byte_counter counter;
     digest_pool pool;
     write_all(file.fd(), std::string_view{text}.substr(0, 1000));
     digest_follower follower{pool, file.fd(), 1000, counter};
@@ -573,7 +573,7 @@ TEST(digest, is_taken_of_many_files_by_few_threads) {
     const std::string text = pattern(5'000'000);
     const temporary_file file{text};
     const auto wanted = digest_of(file.fd()).value();
-    transfer::moved counter;
+    transfer::byte_counter counter;
     digest_pool pool;
     std::list<digest_follower> followers;
     for (std::size_t i = 0; i < many; ++i) {
@@ -588,7 +588,7 @@ TEST(digest, is_taken_of_many_files_by_few_threads) {
 TEST(digest, pool_reads_what_has_come) {
     const std::string text = pattern(5'000'000);
     const temporary_file file{text};
-    transfer::moved counter;
+    transfer::byte_counter counter;
     digest_pool pool;
     counter.add(text.size());
     // Each gives the pool longer.

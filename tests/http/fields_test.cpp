@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/http/accept.hpp"
 #include "sluice/http/content_disposition.hpp"
 #include "sluice/http/content_type.hpp"
@@ -43,9 +44,9 @@ TEST(http_text, lists_are_split_at_commas_outside_of_quotes) {
 }
 
 TEST(http_text, digits_have_no_sign_and_fit) {
-    EXPECT_EQ(parse_digits("18446744073709551615"), std::numeric_limits<std::uint64_t>::max());
+    EXPECT_EQ(parse_number("18446744073709551615"), std::numeric_limits<std::uint64_t>::max());
     for (const auto* bad : {"", "+1", "-1", " 1", "1 ", "0x1", "18446744073709551616", "1,1"}) {
-        EXPECT_FALSE(parse_digits(bad)) << bad;
+        EXPECT_FALSE(parse_number(bad)) << bad;
     }
 }
 

@@ -11,7 +11,7 @@
 namespace {
 
 using sluice::lab::prefaulted_memory;
-using sluice::lab::verdict_of_touching;
+using sluice::lab::warning_of_touching;
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 
@@ -48,10 +48,10 @@ TEST(prefaulted_memory, comes_in_large_pieces) {
 }
 
 TEST(prefaulted_memory, is_judged_by_the_best_that_was_seen) {
-    EXPECT_EQ(verdict_of_touching({}), "");
-    EXPECT_EQ(verdict_of_touching({4e9, 0.5e9}), "") << "too few to tell";
-    EXPECT_EQ(verdict_of_touching({4e9, 3e9, 2.5e9}), "");
-    const auto most_are_slow = verdict_of_touching({4e9, 0.5e9, 0.6e9, 0.5e9});
+    EXPECT_EQ(warning_of_touching({}), "");
+    EXPECT_EQ(warning_of_touching({4e9, 0.5e9}), "") << "too few to tell";
+    EXPECT_EQ(warning_of_touching({4e9, 3e9, 2.5e9}), "");
+    const auto most_are_slow = warning_of_touching({4e9, 0.5e9, 0.6e9, 0.5e9});
     EXPECT_TRUE(most_are_slow.starts_with("Before 3 of 4 samples free memory had to be taken back"))
         << most_are_slow;
     EXPECT_TRUE(most_are_slow.contains("up to 8.0 times as slowly as at best")) << most_are_slow;

@@ -23,7 +23,7 @@ TEST(ranking, a_noisy_best_one_hides_none_that_is_far_behind) {
     EXPECT_EQ(found.best, 0U);
     EXPECT_TRUE(found.rows[0].leads);
     EXPECT_TRUE(found.rows[1].leads);
-    EXPECT_EQ(found.rows[2].to_best.outcome, verdict::unknown);
+    EXPECT_EQ(found.rows[2].to_best.outcome, comparison_outcome::unknown);
     EXPECT_FALSE(found.rows[2].leads);
     EXPECT_EQ(found.rows[0].where, place::unsure) << "nobody can tell it from the steady one";
     EXPECT_EQ(found.rows[1].where, place::unsure);
@@ -42,8 +42,8 @@ TEST(ranking, finds_base_best_and_those_that_share_the_lead) {
     EXPECT_EQ(found.rows[1].where, place::best);
     EXPECT_EQ(found.rows[2].where, place::best);
     EXPECT_EQ(found.rows[0].where, place::behind);
-    EXPECT_EQ(found.rows[3].to_base.outcome, verdict::better);
-    EXPECT_EQ(found.rows[3].to_best.outcome, verdict::worse);
+    EXPECT_EQ(found.rows[3].to_base.outcome, comparison_outcome::better);
+    EXPECT_EQ(found.rows[3].to_best.outcome, comparison_outcome::worse);
     EXPECT_EQ(rank(run.cases[0], baseline::best).base, found.best);
     EXPECT_EQ(found.side_by_side(), 3U);
     EXPECT_EQ(other_quantities(found), std::vector<std::string>{"server CPU"});
@@ -54,7 +54,7 @@ TEST(ranking, less_is_ahead_where_less_is_better) {
     for (auto& each : one.figures) std::swap(each.quantities[0], each.quantities[1]);
     const auto found = rank(one, baseline::first);
     EXPECT_EQ(found.best, 1U);
-    EXPECT_EQ(found.rows[0].to_best.outcome, verdict::worse);
+    EXPECT_EQ(found.rows[0].to_best.outcome, comparison_outcome::worse);
 }
 
 TEST(ranking, none_is_ahead_where_neither_is_better) {
@@ -97,11 +97,11 @@ TEST(ranking, three_rounds_of_many_variants_tell_a_third_more) {
     const auto found = rank(one, baseline::first);
     EXPECT_EQ(found.leaders(), 1U);
     EXPECT_TRUE(found.rows[3].leads);
-    EXPECT_EQ(found.rows[3].to_base.outcome, verdict::better);
+    EXPECT_EQ(found.rows[3].to_base.outcome, comparison_outcome::better);
     EXPECT_EQ(std::ranges::count_if(found.rows,
                                     [](const standing& s) {
-                                        return s.to_base.outcome == verdict::better ||
-                                               s.to_base.outcome == verdict::worse;
+                                        return s.to_base.outcome == comparison_outcome::better ||
+                                               s.to_base.outcome == comparison_outcome::worse;
                                     }),
               1);
 }
@@ -118,7 +118,7 @@ TEST(ranking, a_p99_is_that_of_all_rounds_together) {
     EXPECT_DOUBLE_EQ(found.rows[1].value.median, 0.0184);
     EXPECT_DOUBLE_EQ(found.rows[1].value.low, 0.0003);
     EXPECT_NEAR(found.rows[1].to_base.ratio, 0.0184 / 0.0003, 1e-6) << "of the two that are shown";
-    EXPECT_EQ(found.rows[1].to_base.outcome, verdict::unknown);
+    EXPECT_EQ(found.rows[1].to_base.outcome, comparison_outcome::unknown);
     EXPECT_EQ(found.rows[0].where, place::unsure);
     // A report of an earlier version knows no interval.
     for (auto& each : one.figures) each.latencies[1].low = each.latencies[1].high = 0;

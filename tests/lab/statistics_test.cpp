@@ -105,7 +105,8 @@ TEST(median, interval_holds_the_truth_as_often_as_it_says) {
 }
 
 bool differs(const comparison& found) {
-    return found.outcome == verdict::better || found.outcome == verdict::worse;
+    return found.outcome == comparison_outcome::better ||
+           found.outcome == comparison_outcome::worse;
 }
 
 TEST(compare, a_series_with_itself_is_no_different_in_19_of_20) {
@@ -150,14 +151,15 @@ TEST(compare, a_few_rounds_learn_their_noise_from_what_ran_beside_them) {
     auto helped = alone;
     helped.usual_error = 0.02;
     const auto found = compare(one, other, better::higher, helped);
-    EXPECT_EQ(compare(one, other, better::higher, alone).outcome, verdict::unknown);
-    EXPECT_EQ(found.outcome, verdict::better);
+    EXPECT_EQ(compare(one, other, better::higher, alone).outcome, comparison_outcome::unknown);
+    EXPECT_EQ(found.outcome, comparison_outcome::better);
     EXPECT_GT(found.error, 0);
     // Three rounds that agree by chance are not believed where all others are far apart.
     const std::array calm{1.1, 1.1001, 1.1002};
     const std::array base{1.0, 1.0, 1.0};
-    EXPECT_EQ(compare(calm, base, better::higher).outcome, verdict::better);
-    EXPECT_EQ(compare(calm, base, better::higher, {.usual_error = 0.1}).outcome, verdict::unknown);
+    EXPECT_EQ(compare(calm, base, better::higher).outcome, comparison_outcome::better);
+    EXPECT_EQ(compare(calm, base, better::higher, {.usual_error = 0.1}).outcome,
+              comparison_outcome::unknown);
 }
 
 TEST(compare, a_tenth_more_is_found_through_noise_of_three_per_cent) {
@@ -168,7 +170,7 @@ TEST(compare, a_tenth_more_is_found_through_noise_of_three_per_cent) {
         const auto base = made.series(7, 100, 0.03);
         const auto more = compare(made.series(7, 110, 0.03), base, better::higher);
         EXPECT_NEAR(more.ratio, 1.1, 0.12);
-        if (more.outcome == verdict::better) ++found;
+        if (more.outcome == comparison_outcome::better) ++found;
     }
     EXPECT_GE(found, trials * 9 / 10);
 }
@@ -180,9 +182,10 @@ TEST(compare, rounds_of_one_time_share_their_noise) {
     for (const auto each : base) one.push_back(each * 1.05 * std::exp(0.005 * made.next()));
     const auto paired = compare(one, base, better::higher);
     EXPECT_TRUE(paired.paired);
-    EXPECT_EQ(paired.outcome, verdict::better);
+    EXPECT_EQ(paired.outcome, comparison_outcome::better);
     EXPECT_NEAR(paired.ratio, 1.05, 0.01);
-    EXPECT_EQ(compare(one, base, better::higher, {.may_pair = false}).outcome, verdict::unknown);
+    EXPECT_EQ(compare(one, base, better::higher, {.may_pair = false}).outcome,
+              comparison_outcome::unknown);
     base.push_back(100);
     EXPECT_FALSE(compare(one, base, better::higher).paired);
 }
@@ -190,10 +193,10 @@ TEST(compare, rounds_of_one_time_share_their_noise) {
 TEST(compare, better_is_what_the_quantity_says) {
     const std::array small{1.0, 1.01, 0.99};
     const std::array large{2.0, 2.01, 1.99};
-    EXPECT_EQ(compare(large, small, better::higher).outcome, verdict::better);
-    EXPECT_EQ(compare(small, large, better::higher).outcome, verdict::worse);
-    EXPECT_EQ(compare(large, small, better::lower).outcome, verdict::worse);
-    EXPECT_EQ(compare(small, large, better::lower).outcome, verdict::better);
+    EXPECT_EQ(compare(large, small, better::higher).outcome, comparison_outcome::better);
+    EXPECT_EQ(compare(small, large, better::higher).outcome, comparison_outcome::worse);
+    EXPECT_EQ(compare(large, small, better::lower).outcome, comparison_outcome::worse);
+    EXPECT_EQ(compare(small, large, better::lower).outcome, comparison_outcome::better);
     const auto found = compare(large, small, better::higher);
     EXPECT_LT(found.low, found.ratio);
     EXPECT_GT(found.high, found.ratio);
@@ -202,16 +205,17 @@ TEST(compare, better_is_what_the_quantity_says) {
 TEST(compare, what_is_too_small_to_matter_is_a_tie) {
     const std::array one{100.5, 100.5, 100.5, 100.5};
     const std::array other{100.0, 100.0, 100.0, 100.0};
-    EXPECT_EQ(compare(one, other, better::higher).outcome, verdict::tie);
-    EXPECT_EQ(compare(one, other, better::higher, {.least = 0.001}).outcome, verdict::better);
-    EXPECT_EQ(compare(other, one, better::higher).outcome, verdict::tie);
+    EXPECT_EQ(compare(one, other, better::higher).outcome, comparison_outcome::tie);
+    EXPECT_EQ(compare(one, other, better::higher, {.least = 0.001}).outcome,
+              comparison_outcome::better);
+    EXPECT_EQ(compare(other, one, better::higher).outcome, comparison_outcome::tie);
 }
 
 TEST(compare, says_no_difference_only_where_the_interval_holds_none) {
     const std::array base{100.0, 100.0, 100.0, 100.0, 100.0};
     const std::array near{99.0, 101.0, 100.0, 100.5, 99.5};
     const auto level = compare(near, base, better::higher);
-    EXPECT_EQ(level.outcome, verdict::tie);
+    EXPECT_EQ(level.outcome, comparison_outcome::tie);
     EXPECT_LT(level.within(), 0.05);
     EXPECT_GT(level.within(), 0.005);
     // 0.29 to 3.45 is no knowledge, whatever lies in the middle of it.
@@ -219,9 +223,10 @@ TEST(compare, says_no_difference_only_where_the_interval_holds_none) {
     const auto vague = compare(wild, base, better::higher);
     EXPECT_LT(vague.low, 1);
     EXPECT_GT(vague.high, 1);
-    EXPECT_EQ(vague.outcome, verdict::unknown);
+    EXPECT_EQ(vague.outcome, comparison_outcome::unknown);
     EXPECT_TRUE(vague.has_interval);
-    EXPECT_EQ(compare(near, base, better::higher, {.same = 0.001}).outcome, verdict::unknown);
+    EXPECT_EQ(compare(near, base, better::higher, {.same = 0.001}).outcome,
+              comparison_outcome::unknown);
 }
 
 TEST(pooled_quantile, is_of_all_rounds_together_and_knows_how_they_differ) {
@@ -262,21 +267,21 @@ TEST(compare, estimates_by_the_width_of_their_intervals) {
     const estimate slow{.median = 2, .low = 1.9, .high = 2.1, .count = 9};
     const estimate vague{.median = 2, .low = 0.2, .high = 20, .count = 9};
     const auto found = compare(slow, fast, better::lower);
-    EXPECT_EQ(found.outcome, verdict::worse);
+    EXPECT_EQ(found.outcome, comparison_outcome::worse);
     EXPECT_DOUBLE_EQ(found.ratio, 2);
     EXPECT_TRUE(found.has_interval);
-    EXPECT_EQ(compare(vague, fast, better::lower).outcome, verdict::unknown);
-    EXPECT_EQ(compare(fast, fast, better::lower).outcome, verdict::tie);
+    EXPECT_EQ(compare(vague, fast, better::lower).outcome, comparison_outcome::unknown);
+    EXPECT_EQ(compare(fast, fast, better::lower).outcome, comparison_outcome::tie);
     EXPECT_FALSE(compare(fast, estimate{}, better::lower).has_interval);
 }
 
 TEST(compare, too_little_is_no_verdict) {
     const std::array two{1.0, 1.0};
     const std::array others{2.0, 2.1};
-    EXPECT_EQ(compare(two, others, better::higher).outcome, verdict::unknown);
-    EXPECT_EQ(compare({}, others, better::higher).outcome, verdict::unknown);
+    EXPECT_EQ(compare(two, others, better::higher).outcome, comparison_outcome::unknown);
+    EXPECT_EQ(compare({}, others, better::higher).outcome, comparison_outcome::unknown);
     const std::span<const double> none;
-    EXPECT_EQ(compare(none, none, better::higher).outcome, verdict::unknown);
+    EXPECT_EQ(compare(none, none, better::higher).outcome, comparison_outcome::unknown);
     EXPECT_NEAR(compare(others, two, better::higher).ratio, 2.05, 1e-9);
 }
 
@@ -286,7 +291,7 @@ TEST(compare, what_cannot_be_divided_never_gives_nan) {
     const std::array odd{nan, infinite, -1.0};
     const std::array extreme{1e-308, 1e-308, 1e-308};
     const std::array vast{1e308, 1e308, 1e308};
-    EXPECT_EQ(compare(zero, zero, better::lower).outcome, verdict::tie);
+    EXPECT_EQ(compare(zero, zero, better::lower).outcome, comparison_outcome::tie);
     const std::array<std::span<const double>, 5> all{zero, some, odd, extreme, vast};
     for (const auto one : all) {
         for (const auto other : all) {
@@ -297,7 +302,7 @@ TEST(compare, what_cannot_be_divided_never_gives_nan) {
             }
         }
     }
-    EXPECT_EQ(compare(zero, some, better::lower).outcome, verdict::unknown);
+    EXPECT_EQ(compare(zero, some, better::lower).outcome, comparison_outcome::unknown);
 }
 
 }  // namespace

@@ -48,6 +48,8 @@ WORDS = {
     "see_off": "lingering close",
     "fall_silent": "stop_sending",
     "errand": "background task",
+    "verdict": "completion action, comparison outcome, result",
+    "complain": "report an error",
     "nobody": "no client, no thread, none: say which",
     "somebody": "a client, a peer, a caller: say which",
     "whoever": "a client, a peer, a caller that: say which",

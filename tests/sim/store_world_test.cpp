@@ -121,7 +121,7 @@ class store_world {
         }
         if (choices_.below(6) == 0) return;
         may_be_[path].insert(text);
-        if (file->keep(path)) may_be_[path] = {text};
+        if (file->commit(path)) may_be_[path] = {text};
     }
 
     /// One of a few uploads, which is resumed where it broke off, before or after a power loss.
@@ -143,13 +143,13 @@ class store_world {
             return;
         }
         may_be_[path].insert(text);
-        if (file->keep(path)) may_be_[path] = {text};
+        if (file->commit(path)) may_be_[path] = {text};
     }
 
     /// Writes the bytes of `text` from `from` to `end`, the size of the whole file in some cases.
     bool fill(pending_file& file, const std::string& text, std::size_t from, std::size_t end) {
         constexpr std::size_t step = 100'000;
-        auto room = file.room_from(from, text.size());
+        auto room = file.space_from(from, text.size());
         for (std::size_t done = from; done < end;) {
             const auto piece = std::string_view{text}.substr(done, std::min(step, end - done));
             if (!room.cover(done + piece.size(), true)) return false;
@@ -216,7 +216,7 @@ class store_world {
             check_left_overs();
             auto file = files->receive("a");
             const auto text = text_of(choices_.bits(), 1000);
-            if (!file || !fill(*file, text, 0, text.size()) || !file->keep("a")) {
+            if (!file || !fill(*file, text, 0, text.size()) || !file->commit("a")) {
                 wrong_ += "the store takes no file\n";
                 return;
             }
@@ -301,12 +301,12 @@ TEST(StoreWorld, AStoreThatOpensHasCountedAllOfItsQuota) {
             auto before = store::open(directory, {});
             auto file = before->receive("d/a");
             EXPECT_EQ(os::sys().pwrite(file->fd(), as_bytes(text), 0), ssize_t{size});
-            EXPECT_TRUE(file->keep("d/a"));
+            EXPECT_TRUE(file->commit("d/a"));
             kernel.faults().no_descriptor = 0.2;
             for (;;) {
                 const auto opened = store::open(directory, {.quota = 10 * size});
                 if (!opened) continue;
-                counted = opened->room().taken();
+                counted = opened->used().taken();
                 return;
             }
         });
@@ -334,7 +334,7 @@ TEST(StoreWorld, ADirectoryThatIsThereIsOnTheDiskWhenTheFirstFileInItIsAcknowled
         w.start_process("server", [&kept] {
             auto files = store::open(directory, {});
             auto file = files->receive("d/e/a");
-            kept = file && file->keep("d/e/a");
+            kept = file && file->commit("d/e/a");
         });
         w.run();
         EXPECT_TRUE(kept);
@@ -361,7 +361,7 @@ TEST(StoreWorld, ADirectoryThatIsMadeAnewIsOnTheDiskWhenTheFirstFileInItIsAcknow
             auto files = store::open(directory, {});
             const auto keep = [&](const char* path) {
                 auto file = files->receive(path);
-                return file && file->keep(path);
+                return file && file->commit(path);
             };
             os::kernel& sys = os::sys();
             kept = keep("d/a");

@@ -77,7 +77,7 @@ coro::task<> give(io::engine& e, transfer::to_socket how, const bool& done) {
         const unique_fd file = opened(original, O_RDONLY);
         if (!accepted || !file) continue;
         net::connection peer{e, std::move(*accepted)};
-        transfer::moved counter;
+        transfer::byte_counter counter;
         auto sent = co_await io::with_timeout(
             e, transfer::send_file(how, peer, {file.get(), 0, file_size}, counter),
             longest_transfer);
@@ -100,7 +100,7 @@ coro::task<> take(io::engine& e, transfer::to_file how, bool& done) {
         auto socket = co_await net::dial(e, net::address::loopback(transfer_port));
         if (!socket) continue;
         net::connection peer{e, std::move(*socket)};
-        transfer::moved counter;
+        transfer::byte_counter counter;
         auto came = co_await io::with_timeout(
             e, transfer::receive_file(how, peer, {.file = file.get()}, counter), longest_transfer);
         co_await peer.close();

@@ -75,8 +75,8 @@ class test_ui {
         return std::move(term::console::open(engine, fd).value());
     }
     term::status_callbacks status_callbacks() {
-        return {.note = [this](std::string_view what) { (notes += what) += '\n'; },
-                .complaint = [this](std::string_view what) { (errors += what) += '\n'; },
+        return {.on_event = [this](std::string_view what) { (notes += what) += '\n'; },
+                .on_error = [this](std::string_view what) { (errors += what) += '\n'; },
                 .prompt = [this] { ++prompts; },
                 .answered = {}};
     }

@@ -15,9 +15,9 @@
 namespace sluice::test {
 namespace {
 
+using transfer::byte_counter;
 using transfer::copied_part;
 using transfer::copy;
-using transfer::moved;
 
 class copy_test : public engine_test {
  protected:
@@ -28,7 +28,7 @@ class copy_test : public engine_test {
             f(how);
         }
     }
-    result<void> copy_with(copy how, copied_part what, moved& counter) {
+    result<void> copy_with(copy how, copied_part what, byte_counter& counter) {
         result<void> said;
         run([&]() -> coro::task<> {
             said = co_await transfer::copy_file(how, engine(), what, counter);
@@ -43,7 +43,7 @@ TEST_P(copy_test, the_target_is_the_source) {
     const temporary_file source{text};
     each_way([&](copy how) {
         const temporary_file target;
-        moved counter;
+        byte_counter counter;
         const auto said = copy_with(
             how, {.from = source.fd(), .to = target.fd(), .offset = 0, .length = text.size()},
             counter);
@@ -58,7 +58,7 @@ TEST_P(copy_test, a_part_goes_where_it_was) {
     const temporary_file source{text};
     each_way([&](copy how) {
         const temporary_file target{std::string(20'000, '-')};
-        moved counter;
+        byte_counter counter;
         const auto said = copy_with(
             how, {.from = source.fd(), .to = target.fd(), .offset = 8192, .length = 5000}, counter);
         EXPECT_EQ(shown(said), "(ok)");
@@ -71,7 +71,7 @@ TEST_P(copy_test, nothing_is_nothing) {
     const temporary_file source;
     each_way([&](copy how) {
         const temporary_file target;
-        moved counter;
+        byte_counter counter;
         const auto said = copy_with(how, {.from = source.fd(), .to = target.fd()}, counter);
         EXPECT_EQ(shown(said), "(ok)");
         EXPECT_EQ(counter.bytes(), 0U);
@@ -82,7 +82,7 @@ TEST_P(copy_test, a_source_that_is_shorter_is_an_end) {
     const temporary_file source{pattern(10'000)};
     each_way([&](copy how) {
         const temporary_file target;
-        moved counter;
+        byte_counter counter;
         const auto said = copy_with(
             how, {.from = source.fd(), .to = target.fd(), .offset = 0, .length = 10'001}, counter);
         ASSERT_FALSE(said);
@@ -95,7 +95,7 @@ TEST_P(copy_test, a_target_that_takes_nothing_is_an_error) {
     const std::string text = pattern(100'000);
     const temporary_file source{text};
     const unique_fd full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
-    moved counter;
+    byte_counter counter;
     const auto said = copy_with(
         copy::automatic,
         {.from = source.fd(), .to = full.get(), .offset = 0, .length = text.size()}, counter);
@@ -108,7 +108,7 @@ TEST_P(copy_test, auto_finds_a_way_where_the_kernel_has_none) {
     const temporary_file source{text};
     // copy_file_range(2) wants two regular files.
     const unique_fd null{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
-    moved counter;
+    byte_counter counter;
     EXPECT_EQ(shown(copy_with(copy::automatic,
                               {.from = source.fd(), .to = null.get(), .offset = 0, .length = 3000},
                               counter)),

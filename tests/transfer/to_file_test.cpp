@@ -28,8 +28,8 @@ namespace sluice::test {
 namespace {
 
 using namespace std::chrono_literals;
+using transfer::byte_counter;
 using transfer::file_space;
-using transfer::moved;
 using transfer::to_file;
 
 std::string shown_bytes(const result<std::uint64_t>& got) {
@@ -49,7 +49,7 @@ class to_file_test : public engine_test {
     }
     /// Receives what `peer` writes in a thread of its own.
     template <class Peer>
-    std::string receive(to_file how, const file_space& into, moved& counter, Peer peer) {
+    std::string receive(to_file how, const file_space& into, byte_counter& counter, Peer peer) {
         auto [ours, theirs] = tcp_pair();
         std::thread writer{[&] { peer(std::move(theirs)); }};
         std::string said;
@@ -69,7 +69,7 @@ TEST_P(to_file_test, all_that_is_sent_lies_in_the_file) {
     const std::string text = pattern(5'000'003);
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        moved counter;
+        byte_counter counter;
         const auto said = receive(how, {.file = file.fd(), .reserve = reserve}, counter,
                                   [&](unique_fd peer) { write_all(peer.get(), text); });
         EXPECT_EQ(said, "5000003");
@@ -85,7 +85,7 @@ TEST_P(to_file_test, what_arrives_is_handed_to_the_disk_meanwhile) {
         const temporary_file file;
         transfer::write_behind behind{file.fd(), 0, true, &workers};
         ASSERT_TRUE(behind.is_due(text.size()));
-        moved counter;
+        byte_counter counter;
         const auto said = receive(how, {.file = file.fd(), .reserve = reserve, .behind = &behind},
                                   counter, [&](unique_fd peer) { write_all(peer.get(), text); });
         EXPECT_EQ(said, "5000003");
@@ -108,8 +108,8 @@ TEST_P(to_file_test, reservation_of_the_caller_is_left_to_the_caller) {
         EXPECT_TRUE(reserved.cover(come, true));
         // Some file systems reserve nothing.
         const bool ahead = is_ahead();
-        moved counter;
-        const auto said = receive(how, {.file = file.fd(), .room = &reserved}, counter,
+        byte_counter counter;
+        const auto said = receive(how, {.file = file.fd(), .reserved = &reserved}, counter,
                                   [&](unique_fd peer) { write_all(peer.get(), text); });
         EXPECT_EQ(said, "300007");
         EXPECT_EQ(is_ahead(), ahead);
@@ -153,7 +153,7 @@ TEST_P(to_file_test, small_pieces_go_where_they_belong_behind_what_is_there) {
     const std::string text = pattern(300);
     each_way([&](to_file how, bool reserve) {
         const temporary_file file{"what was here"};
-        moved counter;
+        byte_counter counter;
         const auto said = receive(how, {.file = file.fd(), .offset = 13, .reserve = reserve},
                                   counter, [&](unique_fd peer) {
                                       for (const char c : text) write_all(peer.get(), {&c, 1});
@@ -171,7 +171,7 @@ TEST_P(to_file_test, no_more_than_was_asked_is_taken_from_the_socket) {
         std::thread writer{[&, peer = std::move(theirs)] { write_all(peer.get(), text); }};
         run([&]() -> coro::task<> {
             net::connection from{engine(), std::move(ours)};
-            moved counter;
+            byte_counter counter;
             auto got = co_await transfer::receive_file(
                 how, from,
                 {.file = file.fd(), .most = 100'001, .expected = 100'001, .reserve = reserve},
@@ -193,7 +193,7 @@ TEST_P(to_file_test, no_more_than_was_asked_is_taken_from_the_socket) {
 TEST_P(to_file_test, a_reset_is_reported) {
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        moved counter;
+        byte_counter counter;
         const auto said =
             receive(how, {.file = file.fd(), .reserve = reserve}, counter, [](unique_fd peer) {
                 write_all(peer.get(), "half of a ");
@@ -212,7 +212,7 @@ TEST_P(to_file_test, a_file_that_may_not_grow_is_reported) {
     const std::string text = pattern(3 << 20);
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        moved counter;
+        byte_counter counter;
         ::setrlimit(RLIMIT_FSIZE, &small);
         const auto said = receive(
             how, {.file = file.fd(), .reserve = reserve}, counter,
@@ -229,7 +229,7 @@ TEST_P(to_file_test, a_peer_that_stops_is_left_at_the_deadline) {
         write_all(theirs.get(), "half of a ");
         run([&]() -> coro::task<> {
             net::connection from{engine(), std::move(ours)};
-            moved counter;
+            byte_counter counter;
             auto got = co_await io::with_timeout(
                 engine(),
                 transfer::receive_file(how, from, {.file = file.fd(), .reserve = reserve}, counter),
@@ -253,7 +253,7 @@ TEST_P(to_file_test, a_file_that_cannot_be_written_is_reported_while_the_peer_is
             [&, peer = theirs.get()] { ::send(peer, text.data(), text.size(), MSG_NOSIGNAL); }};
         run([&]() -> coro::task<> {
             net::connection from{engine(), std::move(ours)};
-            moved counter;
+            byte_counter counter;
             auto got = co_await io::with_timeout(
                 engine(),
                 transfer::receive_file(how, from, {.file = deaf.get(), .reserve = reserve},
@@ -271,7 +271,7 @@ TEST_P(to_file_test, all_of_it_lies_there_when_it_comes_in_bursts) {
     const std::string text = pattern(1'500'001);
     each_way([&](to_file how, bool reserve) {
         const temporary_file file;
-        moved counter;
+        byte_counter counter;
         const auto said = receive(
             how, {.file = file.fd(), .offset = 5, .expected = text.size(), .reserve = reserve},
             counter, [&](unique_fd peer) {
@@ -301,7 +301,7 @@ TEST_P(registered_to_file_test, it_does_with_other_buffers_and_with_none) {
         std::thread writer{[&, peer = std::move(theirs)] { write_all(peer.get(), text); }};
         io::run(**mine, [](io::engine& e, unique_fd socket, int into) -> coro::task<> {
             net::connection from{e, std::move(socket)};
-            moved counter;
+            byte_counter counter;
             auto got = co_await transfer::receive_file(to_file::uring_recv_write, from,
                                                        {.file = into}, counter);
             EXPECT_EQ(shown_bytes(got), "1000001");

@@ -25,8 +25,8 @@ namespace sluice::test {
 namespace {
 
 using namespace std::chrono_literals;
+using transfer::byte_counter;
 using transfer::file_part;
-using transfer::moved;
 using transfer::to_socket;
 
 class to_socket_test : public engine_test {
@@ -40,7 +40,8 @@ class to_socket_test : public engine_test {
         }
     }
     /// What the other side read until the end, and how sending went.
-    std::pair<std::string, std::string> send(to_socket how, const file_part& part, moved& counter) {
+    std::pair<std::string, std::string> send(to_socket how, const file_part& part,
+                                             byte_counter& counter) {
         auto [ours, theirs] = tcp_pair();
         std::string got;
         std::thread reader{[&] { got = read_to_end(theirs.get()); }};
@@ -61,7 +62,7 @@ TEST_P(to_socket_test, all_of_a_file_arrives_as_it_is) {
     const std::string text = pattern(5'000'003);
     const temporary_file file{text};
     each_way([&](to_socket how) {
-        moved counter;
+        byte_counter counter;
         const auto [got, said] = send(how, {file.fd(), 0, text.size()}, counter);
         EXPECT_EQ(said, "(ok)");
         EXPECT_TRUE(got == text) << got.size() << " bytes";
@@ -75,7 +76,7 @@ TEST_P(to_socket_test, a_part_is_that_part_wherever_it_lies) {
     each_way([&](to_socket how) {
         for (const auto& [offset, length] :
              {std::pair{0U, 1U}, {4095U, 2U}, {4097U, 1'000'001U}, {1'999'999U, 1U}, {12U, 0U}}) {
-            moved counter;
+            byte_counter counter;
             const auto [got, said] = send(how, {file.fd(), offset, length}, counter);
             EXPECT_EQ(said, "(ok)");
             EXPECT_TRUE(got == text.substr(offset, length)) << offset << '+' << length;
@@ -87,7 +88,7 @@ TEST_P(to_socket_test, a_file_that_is_shorter_than_promised_ends_and_is_not_padd
     const std::string text = pattern(1'000'000);
     const temporary_file file{text};
     each_way([&](to_socket how) {
-        moved counter;
+        byte_counter counter;
         const auto [got, said] = send(how, {file.fd(), 0, text.size() + 100'000}, counter);
         EXPECT_EQ(said, "(the stream ended too early)");
         // A mapped page has bytes behind the end of the file, zeros that are none of it.
@@ -104,7 +105,7 @@ TEST_P(to_socket_test, a_peer_that_goes_away_ends_it_with_its_error) {
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
             theirs.reset();
-            moved counter;
+            byte_counter counter;
             auto sent = co_await transfer::send_file(how, to, {file.fd(), 0, 8'000'000}, counter);
             EXPECT_TRUE(!sent && (sent.error().is(ECONNRESET) || sent.error().is(EPIPE)))
                 << shown(sent);
@@ -120,7 +121,7 @@ TEST_P(to_socket_test, a_peer_that_never_reads_is_left_at_the_deadline) {
         shrink_buffers(theirs.get());
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
-            moved counter;
+            byte_counter counter;
             auto sent = co_await io::with_timeout(
                 engine(), transfer::send_file(how, to, {file.fd(), 0, 20'000'000}, counter), 50ms);
             EXPECT_EQ(shown(sent), "(the deadline passed)");
@@ -134,7 +135,7 @@ TEST_P(to_socket_test, a_peer_that_reads_late_has_all_of_it) {
     const temporary_file file{text};
     each_way([&](to_socket how) {
         auto [ours, theirs] = tcp_pair();
-        moved counter;
+        byte_counter counter;
         std::string got;
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
@@ -160,7 +161,7 @@ TEST_P(to_socket_test, a_file_that_cannot_be_read_is_reported_and_nothing_is_sen
         ::open(("/proc/self/fd/" + std::to_string(file.fd())).c_str(), O_WRONLY | O_CLOEXEC)};
     ASSERT_TRUE(blind);
     each_way([&](to_socket how) {
-        moved counter;
+        byte_counter counter;
         const auto [got, said] = send(how, {blind.get(), 0, 2'000'000}, counter);
         EXPECT_THAT(said, ::testing::AnyOf("(bad file descriptor)", "(permission denied)"));
         EXPECT_EQ(got, "");
@@ -177,7 +178,7 @@ TEST_P(to_socket_test, a_socket_that_is_no_tcp_does_for_whatever_can_do_without)
         std::thread reader{[&] { got = read_to_end(theirs.get()); }};
         run([&]() -> coro::task<> {
             net::connection to{engine(), std::move(ours)};
-            moved counter;
+            byte_counter counter;
             auto sent = co_await transfer::send_file(how, to, {file.fd(), 0, text.size()}, counter);
             EXPECT_EQ(shown(sent), "(ok)");
             co_await to.close();
@@ -205,7 +206,7 @@ class registered_to_socket_test : public to_socket_test {
             coro::scope all{co_await coro::this_context()};
             auto one = [](io::engine& e, unique_fd socket, file_part part) -> coro::task<> {
                 net::connection to{e, std::move(socket)};
-                moved counter;
+                byte_counter counter;
                 auto sent = co_await transfer::send_file(how, to, part, counter);
                 EXPECT_EQ(shown(sent), "(ok)");
                 co_await to.close();
@@ -258,7 +259,7 @@ TEST_P(registered_to_socket_test, what_a_peer_never_read_is_freed_by_the_reset) 
     auto [ours, theirs] = tcp_pair();
     run([&]() -> coro::task<> {
         net::connection to{engine(), std::move(ours)};
-        moved counter;
+        byte_counter counter;
         auto sent = co_await io::with_timeout(
             engine(), transfer::send_file(how, to, {file.fd(), 0, 20'000'000}, counter), 20ms);
         EXPECT_EQ(shown(sent), "(the deadline passed)");

@@ -49,13 +49,13 @@ class chat_joiner::ui final : public chat::chat_ui {
         if (line == farewell) hear_kept();
         co_return result<void>{};
     }
-    void note(std::string_view what) override {
+    void report_event(std::string_view what) override {
         if (!what.starts_with("calling again ")) return;
         // Lines may have been lost on their way, and the last one that came may be cut.
         owner_.me_->complete = false;
         kept_.reset();
     }
-    void complain(std::string_view) override {}
+    void report_error(std::string_view) override {}
     coro::task<void> run() override { co_return; }
     coro::task<void> finish() override { co_return; }
     [[nodiscard]] bool is_typed() const noexcept override { return false; }

@@ -153,8 +153,8 @@ class files_workload final : public workload {
             [&] { return ledger_.names_on_disk(directory); });
         s_.within(
             soon(), "the quota is back at zero",
-            [&] { return !store_->room().is_limited() || store_->room().taken() == 0; },
-            [&] { return fmt::format("{} bytes", store_->room().taken()); });
+            [&] { return !store_->used().is_limited() || store_->used().taken() == 0; },
+            [&] { return fmt::format("{} bytes", store_->used().taken()); });
     }
 
     void make_disk(sim::random& chance) {

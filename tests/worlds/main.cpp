@@ -53,7 +53,7 @@ setting shorten(runner& runs, const world& w, setting how) {
     return how;
 }
 
-void report(runner& runs, const world& w, const setting& how, const verdict& v) {
+void report(runner& runs, const world& w, const setting& how, const run_result& v) {
     fmt::print("{} failed with {}\n{}", w.name, how.options(), v.said);
     const setting shorter = shorten(runs, w, how);
     fmt::print(
@@ -67,8 +67,8 @@ bool run_seeds(runner& runs, const world& w, const request& wanted) {
     const auto from = std::chrono::steady_clock::now();
     std::uint64_t passed = 0;
     std::optional<setting> failed;
-    verdict how_it_failed;
-    runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const verdict& v) {
+    run_result how_it_failed;
+    runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const run_result& v) {
         if (v.passed) {
             ++passed;
             if (how.keep_trace) fmt::print("{}", v.said);
@@ -93,7 +93,7 @@ bool run_twice(runner& runs, const world& w, const request& wanted) {
     std::vector<std::uint64_t> hashes(wanted.seeds);
     bool equal = true;
     for (const bool second : {false, true}) {
-        runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const verdict& v) {
+        runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const run_result& v) {
             auto& hash = hashes[how.seed - wanted.how.seed];
             if (second && hash != v.hash) {
                 fmt::print("{}: seed {} has another trace the second time\n", w.name, how.seed);
@@ -110,7 +110,7 @@ bool run_twice(runner& runs, const world& w, const request& wanted) {
 /// Looks for one planted bug; true if a seed found it.
 bool find_bug(runner& runs, const world& w, const request& wanted) {
     std::optional<std::uint64_t> found;
-    runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const verdict& v) {
+    runs.run_many(w, wanted.how, wanted.seeds, [&](const setting& how, const run_result& v) {
         if (!v.passed) found = std::min(found.value_or(how.seed), how.seed);
         return !found;
     });

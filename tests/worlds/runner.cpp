@@ -61,12 +61,12 @@ void runner::begin(const world& w, const setting& how, std::size_t slot) {
     ::_exit(EXIT_SUCCESS);
 }
 
-verdict runner::end(std::size_t slot, int status) {
+run_result runner::end(std::size_t slot, int status) {
     job& mine = jobs_[slot];
     mine.process = -1;
-    verdict v{.passed = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS,
-              .hash = shared_->hashes[slot],
-              .said = {}};
+    run_result v{.passed = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS,
+                 .hash = shared_->hashes[slot],
+                 .said = {}};
     if (!v.passed || mine.how.keep_trace) v.said = text_of(mine.output);
     if (WIFSIGNALED(status)) {
         v.said += WTERMSIG(status) == SIGALRM
@@ -77,7 +77,7 @@ verdict runner::end(std::size_t slot, int status) {
     return v;
 }
 
-verdict runner::run_one(const world& w, const setting& how) {
+run_result runner::run_one(const world& w, const setting& how) {
     begin(w, how, 0);
     int status = 0;
     ::waitpid(jobs_[0].process, &status, 0);
@@ -85,7 +85,7 @@ verdict runner::run_one(const world& w, const setting& how) {
 }
 
 void runner::run_many(const world& w, setting how, std::uint64_t count,
-                      const std::function<bool(const setting&, const verdict&)>& ended) {
+                      const std::function<bool(const setting&, const run_result&)>& ended) {
     std::size_t running = 0;
     bool more = true;
     while (more || running > 0) {

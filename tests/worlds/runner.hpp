@@ -11,7 +11,7 @@
 namespace sluice::worlds {
 
 /// How one run ended.
-struct verdict {
+struct run_result {
     bool passed = false;
     std::uint64_t hash = 0;  ///< of its trace, if it passed
     std::string said;        ///< stdout and stderr
@@ -28,11 +28,11 @@ class runner {
     ~runner();
 
     /// Runs one and waits for it.
-    [[nodiscard]] verdict run_one(const world& w, const setting& how);
+    [[nodiscard]] run_result run_one(const world& w, const setting& how);
     /// Runs `count` seeds from `how.seed` on. `ended` is called for each, in no order, and returns
     /// false to begin no more.
     void run_many(const world& w, setting how, std::uint64_t count,
-                  const std::function<bool(const setting&, const verdict&)>& ended);
+                  const std::function<bool(const setting&, const run_result&)>& ended);
     /// What the runs have gone through so far.
     [[nodiscard]] const rare_path_counts& taken() const noexcept { return shared_->taken; }
 
@@ -48,7 +48,7 @@ class runner {
     };
 
     void begin(const world& w, const setting& how, std::size_t slot);
-    verdict end(std::size_t slot, int status);
+    run_result end(std::size_t slot, int status);
 
     shared_memory* shared_;
     std::vector<job> jobs_;

@@ -108,7 +108,7 @@ coro::task<chat_end> chat_client::run_sessions() {
         if (!disconnected || !options_.reconnect || !reconnects || keyboard_error_ || stops_ > 0) {
             co_return conclude(how);
         }
-        ui_.note(why(how));
+        ui_.report_event(why(how));
     }
 }
 
@@ -117,8 +117,8 @@ coro::task<result<unique_fd>> chat_client::connect() {
     for (;;) {
         if (sessions_ > 0) {
             const auto pause = next_pause();
-            ui_.note(fmt::format("calling again in {}; what you type is kept until then",
-                                 in_seconds(pause)));
+            ui_.report_event(fmt::format("calling again in {}; what you type is kept until then",
+                                         in_seconds(pause)));
             const auto slept = co_await io::sleep_for(engine_, pause);
             if (!slept) co_return failure(slept.error());
         }
@@ -131,9 +131,9 @@ coro::task<result<unique_fd>> chat_client::connect() {
         for (const auto& each : dialed.refusals) {
             const auto reason = net::why_not_reached("chat serve", each.where, each.why);
             if (sessions_ > 0) {
-                ui_.note(reason);
+                ui_.report_event(reason);
             } else {
-                ui_.complain(reason);
+                ui_.report_error(reason);
             }
         }
         if (sessions_ == 0) co_return failure_of(EHOSTUNREACH);
@@ -167,12 +167,13 @@ void chat_client::note_connected() {
     ++sessions_;
     const auto name = reached_.to_string();
     if (sessions_ > 1) {
-        ui_.note(unsent_.empty() ? fmt::format("connected to {} again", name)
-                                 : fmt::format("connected to {} again; sending {} you typed "
-                                               "meanwhile",
-                                               name, lines(unsent_.size())));
+        ui_.report_event(unsent_.empty()
+                             ? fmt::format("connected to {} again", name)
+                             : fmt::format("connected to {} again; sending {} you typed "
+                                           "meanwhile",
+                                           name, lines(unsent_.size())));
     } else if (ui_.is_typed()) {
-        ui_.note(
+        ui_.report_event(
             fmt::format("connected to {}: what you type is said to all; 'exit' or Ctrl-D "
                         "leaves",
                         name));
@@ -201,16 +202,17 @@ std::string chat_client::why(session_end how) const {
 chat_end chat_client::conclude(session_end how) {
     if (stops_ > 0) return chat_end::stopped;
     if (keyboard_error_) {
-        ui_.complain(
+        ui_.report_error(
             fmt::format("cannot read your input ({}): leaving", keyboard_error_->message()));
         return chat_end::failed;
     }
-    if (const auto reason = why(how); !reason.empty()) ui_.complain(reason);
+    if (const auto reason = why(how); !reason.empty()) ui_.report_error(reason);
     if (how == session_end::message_too_long || how == session_end::screen_failed)
         return chat_end::failed;
     if (how == session_end::we_left) return chat_end::left;
     if (!unsent_.empty()) {
-        ui_.complain(fmt::format("{} you entered last could not be sent", lines(unsent_.size())));
+        ui_.report_error(
+            fmt::format("{} you entered last could not be sent", lines(unsent_.size())));
         return chat_end::server_gone;
     }
     return how == session_end::interrupted ? chat_end::left : chat_end::server_gone;

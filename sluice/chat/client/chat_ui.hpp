@@ -27,8 +27,8 @@ class chat_ui {
     [[nodiscard]] virtual coro::task<result<void>> show(std::string_view line) = 0;
 
     /// Report an event, or an error, beside the shown lines. `what` is printable.
-    virtual void note(std::string_view what) = 0;
-    virtual void complain(std::string_view what) = 0;
+    virtual void report_event(std::string_view what) = 0;
+    virtual void report_error(std::string_view what) = 0;
 
     /// The UI's background task; runs until finish() or until it is cancelled.
     [[nodiscard]] virtual coro::task<void> run() = 0;

@@ -54,7 +54,7 @@ coro::task<chat_client::after> chat_client::enter(std::string line) {
     const bool fits = co_await wait_for_space(line.size());
     if (context.cancelled()) co_return after::cancelled;
     if (!fits) {
-        ui_.complain(
+        ui_.report_error(
             fmt::format("{} bytes wait to be sent, which is all that is kept: this line "
                         "is not sent; press Up to have it again",
                         unsent_bytes_));

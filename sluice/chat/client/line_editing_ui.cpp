@@ -95,8 +95,8 @@ void line_editing_ui::handle_input(std::string_view chunk) {
         }
     }
     if (editor_.take_refused()) {
-        complain(fmt::format("a line has at most {} bytes (--max-line): the rest was not taken",
-                             options_.max_line));
+        report_error(fmt::format("a line has at most {} bytes (--max-line): the rest was not taken",
+                                 options_.max_line));
     }
     changed_ = true;
     wake();
@@ -124,11 +124,11 @@ coro::task<result<void>> line_editing_ui::show(std::string_view line) {
     co_return result<void>{};
 }
 
-void line_editing_ui::note(std::string_view what) {
+void line_editing_ui::report_event(std::string_view what) {
     write_status({}, what);
 }
 
-void line_editing_ui::complain(std::string_view what) {
+void line_editing_ui::report_error(std::string_view what) {
     write_status("sluice: ", what);
 }
 

@@ -35,8 +35,8 @@ class line_editing_ui final : public chat_ui {
 
     [[nodiscard]] coro::task<result<std::optional<std::string>>> next_line() override;
     [[nodiscard]] coro::task<result<void>> show(std::string_view line) override;
-    void note(std::string_view what) override;
-    void complain(std::string_view what) override;
+    void report_event(std::string_view what) override;
+    void report_error(std::string_view what) override;
     [[nodiscard]] coro::task<void> run() override;
     [[nodiscard]] coro::task<void> finish() override;
     [[nodiscard]] bool is_typed() const noexcept override { return true; }

@@ -144,7 +144,7 @@ bool chat_client::track_grants(session& s, std::string_view line) {
     // Our own lost connection may still hold the name; a refusal of another name is shown.
     if (sessions_ == 1 || nick_.empty() || asked_nick_ != nick_) return true;
     if (!std::exchange(s.retrying_name, true)) {
-        ui_.note(
+        ui_.report_event(
             fmt::format("the name {} is still taken, perhaps by your own connection that was "
                         "cut; asking again until it is free",
                         wire::printable(nick_)));

@@ -36,7 +36,7 @@ log::log(std::size_t window) noexcept {
     window_ = (window + page - 1) / page * page;
 }
 
-void log::make_room(std::size_t length) {
+void log::make_space(std::size_t length) {
     check(length <= window_, "a line is longer than the window of its log");
     if (is_ring() || end_ + length - base_ <= capacity()) return;
     const std::size_t wanted = std::max(min_capacity, std::bit_ceil(end_ - begin_ + length));
@@ -73,7 +73,7 @@ position log::begin_after(std::size_t length) const noexcept {
 void log::append(author from, std::initializer_list<std::string_view> pieces) {
     std::size_t length = 0;
     for (const auto piece : pieces) length += piece.size();
-    make_room(length);
+    make_space(length);
     segments_.reserve_one();
     begin_ = begin_after(length);
     if (!is_ring() && begin_ == end_) base_ = end_;

@@ -54,7 +54,7 @@ class log {
 
     /// Reserves memory for `length` more bytes; call before begin_after() and append(). If the
     /// window cannot be mapped, the log keeps less. Throws std::bad_alloc.
-    void make_room(std::size_t length);
+    void make_space(std::size_t length);
 
     /// The value of begin() after `length` more bytes are written.
     [[nodiscard]] position begin_after(std::size_t length) const noexcept;

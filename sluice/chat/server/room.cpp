@@ -30,7 +30,7 @@ void room::append(author from, member* speaker, std::initializer_list<std::strin
     for (const auto piece : pieces) length += piece.size();
     // In one turn, more than a window may be said; members that keep up must not be skipped.
     if (log_.end() + length - flushed_ > log_.window() / 2) flush();
-    log_.make_room(length);
+    log_.make_space(length);
     const position begin = log_.begin_after(length);
     if (begin > min_cursor_) skip_slow_members(begin);
     auto& counted = host_.counted();

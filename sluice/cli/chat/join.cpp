@@ -109,9 +109,10 @@ exit_status chat_on_terminal(io::engine& engine, std::vector<net::address> where
 exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
     const auto& given = settle_standard_streams();
     if (s.engine == engine_request::blocking) {
-        return complain(command,
-                        "the engine blocking waits for one thing at a time, and a chat for the "
-                        "keyboard and the server at once; use --engine epoll or --engine uring");
+        return report_usage_error(
+            command,
+            "the engine blocking waits for one thing at a time, and a chat for the "
+            "keyboard and the server at once; use --engine epoll or --engine uring");
     }
     if (!given.out) {
         return fail(
@@ -134,7 +135,7 @@ exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
     chat::plain_ui terminal_ui{
         **keyboard,
         **screen,
-        {.note = announce, .complaint = announce_error, .prompt = {}, .answered = {}},
+        {.on_event = announce, .on_error = announce_error, .prompt = {}, .answered = {}},
         s.chat.max_line,
         os::is_terminal(STDIN_FILENO)};
     return run_chat(**engine, std::move(*where), terminal_ui, s);

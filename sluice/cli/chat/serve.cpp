@@ -61,16 +61,17 @@ void set_rates(chat::limits& l, const chat_serve_settings& s) {
 exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     const auto& given = settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return complain(command, pair.error());
+    if (!pair) return report_usage_error(command, pair.error());
     if (pair->model != model_kind::event) {
         const auto asked = s.common.model ? fmt::format("--model {}", to_text(*s.common.model))
                                           : std::string{"--engine blocking"};
-        return complain(command,
-                        fmt::format("{} cannot carry a chat, where everybody hears "
-                                    "everybody at any time; use --model event, on epoll or uring",
-                                    asked));
+        return report_usage_error(
+            command, fmt::format("{} cannot carry a chat, where everybody hears "
+                                 "everybody at any time; use --model event, on epoll or uring",
+                                 asked));
     }
-    if (const auto why = why_no_window(s.allowed); !why.empty()) return complain(command, why);
+    if (const auto why = why_no_window(s.allowed); !why.empty())
+        return report_usage_error(command, why);
     set_up_output(s.common, pair->model);
     s.allowed.max_clients = s.common.max_clients;
     s.allowed.write_deadline = s.write_deadline;

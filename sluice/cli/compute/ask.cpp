@@ -157,7 +157,7 @@ exit_status ask(const CLI::App& command, ask_settings& s) {
     settle_standard_streams();
     raise_open_files();
     if (s.load.question.find('\n') != std::string::npos) {
-        return complain(command, "a question is one line; ask the lines one by one");
+        return report_usage_error(command, "a question is one line; ask the lines one by one");
     }
     auto where = net::resolve(s.where);
     if (!where) {

@@ -166,9 +166,9 @@ std::optional<std::string> why_no_program(CLI::App& command, const compute_setti
 exit_status serve_compute(CLI::App& command, compute_settings& s) {
     settle_standard_streams();
     s.program = command.remaining();
-    if (auto mistake = why_no_program(command, s)) return complain(command, *mistake);
+    if (auto mistake = why_no_program(command, s)) return report_usage_error(command, *mistake);
     const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return complain(command, pair.error());
+    if (!pair) return report_usage_error(command, pair.error());
     set_up_output(s.common, pair->model);
     s.compute.workers = s.common.workers;
     if (s.deadline > 0ms) s.compute.deadline = s.deadline;
@@ -179,7 +179,7 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     if (!s.program.empty()) {
         if (auto started = compute::process_guard::start()) guard = std::move(*started);
         auto made = make_pool(s, pair->model, guard.get());
-        if (!made) return complain(command, made.error());
+        if (!made) return report_usage_error(command, made.error());
         pool = std::move(*made);
         if (pair->model != model_kind::fork) pool->start();
     }

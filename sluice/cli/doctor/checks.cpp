@@ -398,7 +398,7 @@ std::vector<finding> judge_machine(const machine& host, const io::uring_support&
         }
         found.push_back({.section = row.section,
                          .key = row.key,
-                         .verdict = rate(fact.level, row.level),
+                         .result = rate(fact.level, row.level),
                          .value = std::move(fact.value),
                          .shown = std::move(fact.shown),
                          .meaning = *std::move(fact.meaning),

@@ -25,7 +25,7 @@ enum class mark : std::uint8_t {
 struct finding {
     std::string_view section;  ///< part of the stable name: "limits"
     std::string_view key;      ///< the other part: "open_files"
-    mark verdict = mark::unknown;
+    mark result = mark::unknown;
     nlohmann::ordered_json value;  ///< null where it could not be read
     std::string shown;             ///< the value for people
     std::string meaning;           ///< sentences

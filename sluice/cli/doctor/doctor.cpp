@@ -31,10 +31,10 @@ struct diagnosis {
 
     [[nodiscard]] std::string_view engine() const { return uring.usable ? "uring" : "epoll"; }
     [[nodiscard]] auto count(mark result) const {
-        return std::ranges::count(findings, result, &finding::verdict);
+        return std::ranges::count(findings, result, &finding::result);
     }
     [[nodiscard]] mark worst() const {
-        return std::ranges::max(findings, {}, &finding::verdict).verdict;
+        return std::ranges::max(findings, {}, &finding::result).result;
     }
 };
 
@@ -75,7 +75,7 @@ void print_json(const diagnosis& found) {
     for (const auto& each : found.findings) {
         document[std::string{each.section}][std::string{each.key}] = {
             {"value", each.value},
-            {"mark", to_text(each.verdict)},
+            {"mark", to_text(each.result)},
             {"meaning", each.meaning},
             {"change", each.change}};
     }
@@ -118,19 +118,18 @@ std::string features_as_text(const io::uring_support& uring, bool colour) {
 std::string as_text(const finding& each, bool colour) {
     std::string label{each.key};
     std::ranges::replace(label, '_', ' ');
-    auto text =
-        fmt::format("  {}  {:<21} {}\n", coloured(each.verdict, colour), label, each.shown) +
-        wrapped(each.meaning, indent, text_columns);
-    if (each.verdict != mark::ok) text += wrapped("Change: " + each.change, indent, text_columns);
+    auto text = fmt::format("  {}  {:<21} {}\n", coloured(each.result, colour), label, each.shown) +
+                wrapped(each.meaning, indent, text_columns);
+    if (each.result != mark::ok) text += wrapped("Change: " + each.change, indent, text_columns);
     return text;
 }
 
 /// The findings that are not ok, the worst first.
 std::vector<finding> problems_of(const std::vector<finding>& all) {
     std::vector<finding> found;
-    for (const mark verdict : {mark::bad, mark::warn, mark::unknown}) {
+    for (const mark result : {mark::bad, mark::warn, mark::unknown}) {
         std::ranges::copy_if(all, std::back_inserter(found),
-                             [=](const finding& each) { return each.verdict == verdict; });
+                             [=](const finding& each) { return each.result == result; });
     }
     return found;
 }
@@ -146,7 +145,7 @@ void print_text(const diagnosis& found) {
     std::string_view section;
     for (const auto& each : found.findings) {
         // The features of io_uring are shown in any case.
-        const bool fine = each.verdict == mark::ok;
+        const bool fine = each.result == mark::ok;
         if (!fine && each.section != "io_uring") continue;
         if (each.section != section) text += fmt::format("\n{}\n", each.section);
         section = each.section;

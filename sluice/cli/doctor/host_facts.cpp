@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <limits>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/cli/text_file.hpp"
 #include "sluice/os/cgroup.hpp"
 #include "sluice/os/kernel.hpp"
@@ -20,23 +20,11 @@
 namespace sluice::cli {
 namespace {
 
-std::vector<std::string> words_in(std::string_view text) {
-    std::istringstream stream{std::string{text}};
-    return {std::istream_iterator<std::string>{stream}, {}};
-}
-
-std::optional<std::uint64_t> to_number(std::string_view text) {
-    std::uint64_t number = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
 /// "max" or a number, as cgroups write limits; version 1 writes a huge number for no limit.
 std::optional<amount> to_amount(std::string_view text) {
     constexpr std::uint64_t huge = 1ULL << 62U;
     if (text == "max") return amount{0, true};
-    const auto number = to_number(text);
+    const auto number = parse_number(text);
     if (!number) return std::nullopt;
     return *number >= huge ? amount{0, true} : amount{*number, false};
 }
@@ -71,7 +59,7 @@ class file_tree {
     std::optional<std::uint64_t> number(const std::filesystem::path& path, std::size_t at = 0) {
         const auto found = words(path, at + 1);
         if (found.empty()) return std::nullopt;
-        auto value = to_number(found[at]);
+        auto value = parse_number(found[at]);
         if (!value) unreadable_.push_back(path);
         return value;
     }

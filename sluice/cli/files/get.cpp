@@ -167,16 +167,17 @@ class receiver {
 exit_status get(const CLI::App& command, const get_settings& s) {
     const auto& given = settle_standard_streams();
     const auto from = http::parse_url(s.from);
-    if (!from) return complain(command, from.error());
+    if (!from) return report_usage_error(command, from.error());
     if (auto why = net::why_no_address(from->authority); !why.empty()) {
-        return complain(command, why);
+        return report_usage_error(command, why);
     }
     auto to = choose_destination(s, *from);
-    if (!to) return complain(command, to.error());
-    if (to->name == "-" && !given.out) return complain(command, "stdout is closed; use -o FILE");
+    if (!to) return report_usage_error(command, to.error());
+    if (to->name == "-" && !given.out)
+        return report_usage_error(command, "stdout is closed; use -o FILE");
     if (s.resume && (to->is_stream || from->scheme == http::url_scheme::tcp)) {
-        return complain(command,
-                        "--resume goes with http:// and a file; a stream can only begin anew");
+        return report_usage_error(
+            command, "--resume goes with http:// and a file; a stream can only begin anew");
     }
     progress_display display{s.common.progress};
     receiver download{s, *from, std::move(*to), display};

@@ -36,7 +36,7 @@ struct offer_settings {
 exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return complain(command, pair.error());
+    if (!pair) return report_usage_error(command, pair.error());
     set_up_output(s.common, pair->model);
     // --count stops the first process, whichever process serves the last client.
     const auto server_pid = os::sys().getpid();
@@ -47,7 +47,7 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
                         .idle_time = s.idle_time,
                         .report = lines_to_stdout(s.common.quiet),
                         .done = [server_pid] { os::sys().kill(server_pid, SIGTERM); }}};
-    if (const auto size = offer.look(); !size) {
+    if (const auto size = offer.size(); !size) {
         log(log_level::error, fmt::format("cannot offer {}: {}; give a file that can be read",
                                           in_quotes(s.file), size.error().message()));
         return exit_status::failed;

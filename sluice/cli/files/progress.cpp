@@ -67,7 +67,7 @@ std::uint64_t whole(double number) noexcept {
 
 }  // namespace
 
-void pace::look(io::time_point now, std::uint64_t bytes) noexcept {
+void pace::update(io::time_point now, std::uint64_t bytes) noexcept {
     samples_[count_ % most] = {.when = now, .bytes = bytes};
     ++count_;
 }
@@ -208,12 +208,12 @@ void progress_display::draw() {
 
 progress_report progress_display::snapshot() {
     const auto now = io::clock::now();
-    const auto moved = watched_->moved();
+    const auto moved = watched_->of_this_attempt();
     if (!moves_ && watched_->moves()) {
         moves_ = true;
-        pace_.look(watched_->moving_since(), 0);
+        pace_.update(watched_->moving_since(), 0);
     }
-    if (moves_) pace_.look(now, moved);
+    if (moves_) pace_.update(now, moved);
     const double seconds = moves_ ? seconds_between(watched_->moving_since(), now) : 0;
     return {.file = file_,
             .phase = name_of(watched_->now()),

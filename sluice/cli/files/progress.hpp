@@ -32,7 +32,7 @@ inline constexpr std::array<std::pair<std::string_view, progress_style>, 4> prog
 /// The rate of a transfer over its last three seconds, from samples of its byte count.
 class pace {
  public:
-    void look(io::time_point now, std::uint64_t bytes) noexcept;
+    void update(io::time_point now, std::uint64_t bytes) noexcept;
     /// Bytes per second; 0 with fewer than two samples.
     [[nodiscard]] double rate() const noexcept;
 

@@ -238,14 +238,16 @@ class sender {
 exit_status put(const CLI::App& command, const put_settings& s) {
     settle_standard_streams();
     if (s.words.size() < 2) {
-        return complain(command, "name the files and then the URL: files put FILE... URL");
+        return report_usage_error(command,
+                                  "name the files and then the URL: files put FILE... URL");
     }
     const auto to = http::parse_url(s.words.back());
-    if (!to) return complain(command, to.error());
-    if (auto why = net::why_no_address(to->authority); !why.empty()) return complain(command, why);
+    if (!to) return report_usage_error(command, to.error());
+    if (auto why = net::why_no_address(to->authority); !why.empty())
+        return report_usage_error(command, why);
     progress_display display{s.common.progress};
     auto what = make_plan(s, *to, display);
-    if (!what) return complain(command, what.error());
+    if (!what) return report_usage_error(command, what.error());
     sender uploads{*to, display};
     return run_client(s.common, *to, {.sends = s.how}, display,
                       [&](files::link& link) { return uploads.send_all(link, std::move(*what)); });

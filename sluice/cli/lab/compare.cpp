@@ -24,7 +24,7 @@
 namespace sluice::cli {
 namespace {
 
-using lab::verdict;
+using lab::comparison_outcome;
 
 struct compare_settings {
     std::string before;
@@ -81,16 +81,17 @@ void warn_of_interruption(const compare_settings& s, const lab::results& before,
 }
 
 bool has_changed(const lab::change& each) {
-    return each.found.outcome == verdict::better || each.found.outcome == verdict::worse;
+    return each.found.outcome == comparison_outcome::better ||
+           each.found.outcome == comparison_outcome::worse;
 }
 
 std::string_view word_for(const lab::change& each, double threshold) {
     if (each.regressed(threshold)) return "WORSE";
     switch (each.found.outcome) {
-        case verdict::better: return "better";
-        case verdict::worse: return "worse";
-        case verdict::tie: return "same";
-        case verdict::unknown: break;
+        case comparison_outcome::better: return "better";
+        case comparison_outcome::worse: return "worse";
+        case comparison_outcome::tie: return "same";
+        case comparison_outcome::unknown: break;
     }
     return "?";
 }
@@ -133,16 +134,16 @@ void print_changes(const lab::changes& found, const compare_settings& s) {
 
 void print_sum(const lab::changes& found, const compare_settings& s) {
     const auto count = [&found](auto is) { return std::ranges::count_if(found.all, is); };
-    const auto of = [&count](verdict outcome) {
+    const auto of = [&count](comparison_outcome outcome) {
         return count([outcome](const lab::change& each) { return each.found.outcome == outcome; });
     };
     const auto regressed =
         count([&s](const lab::change& each) { return each.regressed(s.threshold); });
     auto sum = fmt::format(
         "{} of {} figures are better, {} worse ({} by more than {:.3g} %), {} no different",
-        of(verdict::better), found.all.size(), of(verdict::worse), regressed, s.threshold * 100,
-        of(verdict::tie));
-    if (const auto unknown = of(verdict::unknown); unknown > 0) {
+        of(comparison_outcome::better), found.all.size(), of(comparison_outcome::worse), regressed,
+        s.threshold * 100, of(comparison_outcome::tie));
+    if (const auto unknown = of(comparison_outcome::unknown); unknown > 0) {
         sum += fmt::format(", {} cannot be told (too noisy, or too few rounds)", unknown);
     }
     print(wrapped(sum + '.', 0, text_columns));

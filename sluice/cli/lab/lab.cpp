@@ -151,7 +151,7 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
                     lab_settings& s) {
     settle_standard_streams();
     raise_open_files();
-    if (const auto conflict = flag_conflict(s)) return complain(command, *conflict);
+    if (const auto conflict = flag_conflict(s)) return report_usage_error(command, *conflict);
     if (auto can = try_paths(s.reports); !can) return announce_failure(can.error());
     s.what.how = s.quick  ? lab::run_length::quick
                  : s.full ? lab::run_length::full
@@ -190,7 +190,7 @@ exit_status measure(CLI::App& root, const CLI::App& command, const std::string& 
         const auto done = lab::measure(*all, within, s.what, progress, noise, found);
         if (!done) return announce_failure(done.error());
     }
-    if (const auto warning = bed.memory.verdict(); !warning.empty()) {
+    if (const auto warning = bed.memory.warning(); !warning.empty()) {
         found.warnings.push_back(warning);
     }
     found.seconds = std::chrono::duration<double>(io::clock::now() - begun).count();

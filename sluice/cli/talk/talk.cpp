@@ -73,7 +73,7 @@ class status_output {
     }
     void prompt() {
         // A line that was typed ahead needs no prompt.
-        if (!prompts_ || io::poll::look(STDIN_FILENO, io::interest::in) == 0) return;
+        if (!prompts_ || io::poll::poll_now(STDIN_FILENO, io::interest::in) == 0) return;
         show_on_stderr("> ");
         prompted_ = true;
     }
@@ -132,8 +132,8 @@ class stdio_ui {
     explicit stdio_ui(status_output& status) : ui_{lines_to_stdout(false), callbacks_of(status)} {}
 
     static term::status_callbacks callbacks_of(status_output& status) {
-        return {.note = [&status](std::string_view what) { status.info(what); },
-                .complaint = [&status](std::string_view what) { status.error(what); },
+        return {.on_event = [&status](std::string_view what) { status.info(what); },
+                .on_error = [&status](std::string_view what) { status.error(what); },
                 .prompt = [&status] { status.prompt(); },
                 .answered = [&status] { status.line_entered(); }};
     }
@@ -164,8 +164,8 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
     const auto peer = client.peer().peer();
     if (!peer) co_return;
     term::terminal_ui ui{lines_to_stdout(false),
-                         {.note = [&status](std::string_view what) { status.info(what); },
-                          .complaint = [&status](std::string_view what) { status.error(what); },
+                         {.on_event = [&status](std::string_view what) { status.info(what); },
+                          .on_error = [&status](std::string_view what) { status.error(what); },
                           .prompt = {},
                           .answered = {}}};
     talk::conversation talk{client.peer(), fmt::format("Client {}", peer->to_string()), ui, o};
@@ -189,14 +189,14 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
     if (s.conversation.echo) s.conversation.idle_time = s.idle_time;
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return complain(command, pair.error());
+    if (!pair) return report_usage_error(command, pair.error());
     if (pair->model != model_kind::event && pair->model != model_kind::sync) {
         if (s.conversation.echo && s.keep) return serve_echoes(command, s, *pair);
-        return complain(command,
-                        fmt::format("--model {} has nothing to spread here, for talk serves one "
-                                    "client at a time; use --model event or --model sync, or let "
-                                    "it answer many by itself with --echo --keep",
-                                    to_text(pair->model)));
+        return report_usage_error(
+            command, fmt::format("--model {} has nothing to spread here, for talk serves one "
+                                 "client at a time; use --model event or --model sync, or let "
+                                 "it answer many by itself with --echo --keep",
+                                 to_text(pair->model)));
     }
     set_up_output(s.common, pair->model);
     status_output status{s.common.format, s.common.quiet};

@@ -28,9 +28,9 @@ void download_digest::expect(const http::http_response& head) {
 }
 
 void download_digest::follow(int file, std::uint64_t size) {
-    const auto base = size - progress_.moved();
+    const auto base = size - progress_.of_this_attempt();
     if (follower_ && base_ == base) return;
-    follower_.emplace(pool_, file, base, progress_.told());
+    follower_.emplace(pool_, file, base, progress_.transferred());
     file_ = file;
     base_ = base;
     follower_->start();

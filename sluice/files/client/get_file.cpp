@@ -224,19 +224,19 @@ class fetch {
         auto written = co_await deliver(first);
         if (!written) co_return written;
         left -= first.size();
-        const auto before = progress_.moved();
+        const auto before = progress_.of_this_attempt();
         result<std::uint64_t> got{0};
         if (left > 0) {
             got = co_await at_pace<std::uint64_t>(
                 link_.engine(), {.window = link_.options().timeout, .moved_before = before},
-                progress_.told(), [&] {
+                progress_.transferred(), [&] {
                     return transfer::receive_file(
                         link_.options().receives, link_.peer(),
                         {.file = file_->fd(), .offset = have_, .most = left, .expected = left},
-                        progress_.told());
+                        progress_.transferred());
                 });
         }
-        const auto received = progress_.moved() - before;
+        const auto received = progress_.of_this_attempt() - before;
         have_ += received;
         if (!got) {
             disk_failed_ = is_of_disk(got.error());
@@ -303,7 +303,7 @@ class fetch {
             co_return of_disk("writing what came", written.error());
         }
         have_ += piece.size();
-        progress_.told().add(piece.size());
+        progress_.transferred().add(piece.size());
         co_return attempt<void>{};
     }
 

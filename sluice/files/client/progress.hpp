@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "sluice/io/timer.hpp"
-#include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/byte_counter.hpp"
 
 namespace sluice::files {
 
@@ -35,16 +35,16 @@ class progress {
     }
 
     /// Counts the bytes that are transferred.
-    [[nodiscard]] transfer::moved& told() noexcept { return counter_; }
+    [[nodiscard]] transfer::byte_counter& transferred() noexcept { return counter_; }
     /// Counts the bytes that are read for the digest.
-    [[nodiscard]] transfer::moved& checked() noexcept { return checked_; }
+    [[nodiscard]] transfer::byte_counter& checked() noexcept { return checked_; }
 
     /// Bytes of the file that are transferred, those of earlier attempts included.
     [[nodiscard]] std::uint64_t done() const noexcept {
         return base_.load(std::memory_order_relaxed) + counter_.bytes();
     }
     /// Bytes transferred since construction, repeated ones included.
-    [[nodiscard]] std::uint64_t moved() const noexcept { return counter_.bytes(); }
+    [[nodiscard]] std::uint64_t of_this_attempt() const noexcept { return counter_.bytes(); }
     [[nodiscard]] std::uint64_t checked_so_far() const noexcept { return checked_.bytes(); }
     /// The file's size, or `unknown`.
     [[nodiscard]] std::uint64_t total() const noexcept {
@@ -58,8 +58,8 @@ class progress {
     [[nodiscard]] phase now() const noexcept { return phase_.load(std::memory_order_relaxed); }
 
  private:
-    transfer::moved counter_;
-    transfer::moved checked_;
+    transfer::byte_counter counter_;
+    transfer::byte_counter checked_;
     // Wraps around below zero where bytes were sent that the other side then did not have.
     std::atomic<std::uint64_t> base_ = 0;
     std::atomic<std::uint64_t> total_ = unknown;

@@ -25,7 +25,7 @@ constexpr unsigned max_probes = 2;
 /// The SHA-256 of the source, read 8 MiB at a time, so that it can be cancelled. fault::ended where
 /// the file is shorter than the source says; errno of pread(2).
 coro::task<result<http::sha256_value>> digest_of_source(link& conn, const upload_source& source,
-                                                        transfer::moved& counter) {
+                                                        transfer::byte_counter& counter) {
     constexpr std::uint64_t slice = std::uint64_t{8} << 20;
     constexpr std::uint64_t step = std::uint64_t{256} << 10;
     running_digest digest;
@@ -217,11 +217,12 @@ class put {
 
     coro::task<result<void>> send_body(std::uint64_t from, std::uint64_t length) {
         auto sent = co_await at_pace<void>(
-            link_.engine(), {.window = link_.options().timeout, .moved_before = progress_.moved()},
-            progress_.told(), [&] {
+            link_.engine(),
+            {.window = link_.options().timeout, .moved_before = progress_.of_this_attempt()},
+            progress_.transferred(), [&] {
                 return transfer::send_file(link_.options().sends, link_.peer(),
                                            {.file = source_.file, .offset = from, .length = length},
-                                           progress_.told());
+                                           progress_.transferred());
             });
         co_return sent;
     }

@@ -44,7 +44,7 @@ coro::task<result<void>> send_chunks(link& conn, term::console& from, progress& 
         }
         if (text.empty()) co_return result<void>{};
         done.bytes += text.size();
-        state.told().add(text.size());
+        state.transferred().add(text.size());
     }
 }
 

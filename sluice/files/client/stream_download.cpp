@@ -16,10 +16,10 @@ coro::task<attempt<downloaded>> receive_file(link& conn, partial_file& into, dow
     state.enter(phase::moving);
     if (auto begun = into.begin(""); !begun) co_return of_disk("making a file", begun.error());
     auto got = co_await at_pace<std::uint64_t>(
-        conn.engine(), {.window = conn.options().timeout, .moved_before = state.moved()},
-        state.told(), [&] {
+        conn.engine(), {.window = conn.options().timeout, .moved_before = state.of_this_attempt()},
+        state.transferred(), [&] {
             return transfer::receive_file(conn.options().receives, conn.peer(), {.file = into.fd()},
-                                          state.told());
+                                          state.transferred());
         });
     conn.drop();
     if (!got && is_of_disk(got.error())) co_return of_disk("writing the file", got.error());
@@ -51,7 +51,7 @@ coro::task<attempt<downloaded>> receive_to(link& conn, term::console& into, prog
             co_return of_disk("writing what came", written.error());
         }
         done.bytes += *got;
-        state.told().add(*got);
+        state.transferred().add(*got);
     }
     conn.drop();
     co_return done;

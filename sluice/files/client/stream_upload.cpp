@@ -41,11 +41,11 @@ coro::task<attempt<uploaded>> stream_once(link& conn, upload_source source, prog
     state.start_at(0);
     state.enter(phase::moving);
     auto sent = co_await at_pace<void>(
-        conn.engine(), {.window = conn.options().timeout, .moved_before = state.moved()},
-        state.told(), [&] {
+        conn.engine(), {.window = conn.options().timeout, .moved_before = state.of_this_attempt()},
+        state.transferred(), [&] {
             return transfer::send_file(conn.options().sends, conn.peer(),
                                        {.file = source.file, .offset = 0, .length = source.size},
-                                       state.told());
+                                       state.transferred());
         });
     if (!sent) {
         conn.drop();
@@ -104,7 +104,7 @@ coro::task<attempt<uploaded>> stream_all(link& conn, term::console& from, progre
             co_return std::unexpected{written.error()};
         }
         done.bytes += piece->text().size();
-        state.told().add(piece->text().size());
+        state.transferred().add(piece->text().size());
     }
     auto kept = co_await wait_for_end(conn, state);
     if (!kept) co_return std::unexpected{kept.error()};

@@ -26,7 +26,7 @@ io::time_point request_body::deadline() noexcept {
 
 bool request_body::is_here() noexcept {
     return of_.has_whole_body() || !of_.buffered().empty() ||
-           io::poll::look(of_.client().peer().fd(), io::interest::in) == 0;
+           io::poll::poll_now(of_.client().peer().fd(), io::interest::in) == 0;
 }
 
 // Not a coroutine: an upload that waits for its body holds the memory of each frame.
@@ -50,14 +50,14 @@ coro::task<result<void>> request_body::drop_if_small() {
     if (of_.has_whole_body() || r.chunked || *r.length > small_body || r.expects_go_ahead) {
         co_return result<void>{};
     }
-    transfer::moved counter;
+    transfer::byte_counter counter;
     auto dropped =
         co_await at_pace<void>(of_.engine(), limits(), counter, [&] { return drop(counter); });
     if (dropped) of_.end_body();
     co_return dropped;
 }
 
-coro::task<result<void>> request_body::drop(transfer::moved& counter) {
+coro::task<result<void>> request_body::drop(transfer::byte_counter& counter) {
     for (auto left = *of_.request().length; left > 0;) {
         if (of_.buffered().empty()) {
             auto got = co_await of_.read_more(deadline());

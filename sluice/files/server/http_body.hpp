@@ -8,7 +8,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/files/server/http_connection.hpp"
 #include "sluice/files/server/pace.hpp"
-#include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/byte_counter.hpp"
 
 namespace sluice::files {
 
@@ -35,7 +35,7 @@ class request_body {
     coro::task<result<void>> drop_if_small();
 
  private:
-    coro::task<result<void>> drop(transfer::moved& counter);
+    coro::task<result<void>> drop(transfer::byte_counter& counter);
     [[nodiscard]] io::time_point deadline() noexcept;
 
     http_connection& of_;

@@ -12,7 +12,7 @@ namespace sluice::files {
 
 /// Leased while a connection processes a request. Only pages that are used are touched.
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): clearing it would touch every page
-struct http_room {
+struct http_buffers {
     static constexpr std::size_t in_size = std::size_t{64} * 1024;
     static constexpr std::size_t out_size = std::size_t{64} * 1024;
 
@@ -32,12 +32,12 @@ struct http_stub {
 
 /// Returns buffers to the free list of this thread.
 struct free_list_deleter {
-    void operator()(http_room* buffers) const noexcept;
+    void operator()(http_buffers* buffers) const noexcept;
 };
-using lent_room = std::unique_ptr<http_room, free_list_deleter>;
+using leased_buffers = std::unique_ptr<http_buffers, free_list_deleter>;
 
 /// Leases the buffers used last on this thread, or new ones; nullptr without memory. They still
 /// hold the data of an earlier request.
-[[nodiscard]] lent_room lend_room() noexcept;
+[[nodiscard]] leased_buffers lease_buffers() noexcept;
 
 }  // namespace sluice::files

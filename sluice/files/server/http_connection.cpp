@@ -45,7 +45,7 @@ coro::task<result<std::size_t>> http_connection::first_bytes(io::time_point unti
 bool http_connection::accept_first(const result<std::size_t>& got) {
     if (!got && got.error() == fault::timed_out) service_.counting().idle.fetch_add(1, relaxed);
     if (!got || *got == 0) return false;
-    buffers_ = lend_room();
+    buffers_ = lease_buffers();
     if (buffers_ == nullptr) return false;
     out_ = reply_text{buffers_->out};
     std::memcpy(buffers_->in.data(), first_.data(), *got);
@@ -106,7 +106,7 @@ void http_connection::step_out() noexcept {
 
 bool http_connection::step_in() noexcept {
     if (stub_ == nullptr) return buffers_ != nullptr;
-    buffers_ = lend_room();
+    buffers_ = lease_buffers();
     if (buffers_ == nullptr) {
         lost_ = true;
         return false;

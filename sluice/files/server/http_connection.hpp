@@ -114,7 +114,8 @@ class http_connection {
     coro::task<result<std::size_t>> first_bytes(io::time_point until);
     [[nodiscard]] bool accept_first(const result<std::size_t>& got);
 
-    /// Forgets the request before, of this client or another (http_room). All input is of the next.
+    /// Forgets the request before, of this client or another (http_buffers). All input is of the
+    /// next.
     void begin_head() noexcept;
     /// The request to fill, while its head is parsed.
     [[nodiscard]] http::http_request& request_to_fill() noexcept { return buffers_->request; }
@@ -138,7 +139,7 @@ class http_connection {
     http_service& service_;
     model::session& client_;
     std::uint64_t number_;
-    lent_room buffers_;
+    leased_buffers buffers_;
     std::unique_ptr<http_stub> stub_;
     reply_text out_{{}};
     // Offsets in the input buffer: the head ends at head_, unconsumed bytes are from begin_ to in_.

@@ -46,7 +46,7 @@ coro::task<void> answer_delete(http_exchange& x) {
     }
     auto& files = x.files();
     const std::string path{x.path()};
-    const auto there = files.look(path);
+    const auto there = files.status_of(path);
     if (!there) {
         x.response().refuse_for(there.error());
         co_return;

@@ -190,7 +190,7 @@ class file_answer {
         auto flushed = co_await x_.flush(true);
         if (!flushed) co_return;
         auto& peer = x_.client().peer();
-        transfer::moved counter;
+        transfer::byte_counter counter;
         const lasting_transfer going{x_.service().counting().transfers, nullptr};
         const auto& options = x_.service().options();
         auto sent =

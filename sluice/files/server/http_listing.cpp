@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/parse_number.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/files/server/http_conditions.hpp"
 #include "sluice/files/server/listing.hpp"
@@ -75,7 +76,7 @@ class folder_answer {
             page_ = is_json() ? 0 : 1;
             return true;
         }
-        const auto number = http::parse_digits(*wanted);
+        const auto number = parse_number(*wanted);
         if (number.value_or(0) == 0) {
             x_.response().refuse(400, "a page is a number from 1 on");
             return false;

@@ -21,7 +21,7 @@ void refuse_missing_body(http_exchange& x, error why) {
 // each has a place of its own in the frame.
 coro::task<void> receive_upload(http_exchange& x) {
     put_upload put{x};
-    if (!put.look()) co_return;
+    if (!put.check_request()) co_return;
     bool passed = true;
     if (!x.body().is_here()) {
         passed = co_await put.can_reserve();

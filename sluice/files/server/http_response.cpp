@@ -74,7 +74,7 @@ void response_writer::refuse_for(error why) {
     }
     if (why.is(ENAMETOOLONG)) return refuse(414, "the path is too long");
     if (why.is(ENOSPC) || why.is(EDQUOT)) {
-        counters.no_room.fetch_add(1, relaxed);
+        counters.no_space.fetch_add(1, relaxed);
         sometimes(rare_path::files_full);
         return refuse(507, "there is no room for this file");
     }

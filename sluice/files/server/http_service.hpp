@@ -68,7 +68,7 @@ struct http_counters {
     std::atomic<std::uint64_t> slow_bodies = 0;        ///< beyond body_time, or below min_rate
     std::atomic<std::uint64_t> idle = 0;               ///< connections that were idle for idle_time
     std::atomic<std::uint64_t> too_large = 0;          ///< uploads beyond max_size
-    std::atomic<std::uint64_t> no_room = 0;            ///< uploads beyond the disk or the quota
+    std::atomic<std::uint64_t> no_space = 0;           ///< uploads beyond the disk or the quota
     std::atomic<std::uint64_t> wrong_digests = 0;      ///< uploads with another digest
     std::atomic<std::uint64_t> listed = 0;             ///< directories listed
     std::atomic<std::uint64_t> parts_waiting = 0;      ///< partial uploads, at present

@@ -38,7 +38,7 @@ result<opened> open_file(const std::string& path) {
 
 offer::offer(std::string path, offer_options o) : path_{std::move(path)}, options_{std::move(o)} {}
 
-result<std::uint64_t> offer::look() const {
+result<std::uint64_t> offer::size() const {
     auto found = open_file(path_);
     if (!found) return failure(found.error());
     return found->size;
@@ -75,7 +75,7 @@ coro::task<bool> offer::send_to(model::session& client, std::uint64_t number) {
         client.peer().set_linger_reset();
         co_return false;
     }
-    transfer::moved counter;
+    transfer::byte_counter counter;
     const auto begun = io::clock::now();
     auto sent = co_await at_pace<void>(client.engine(), options_.pace, counter, [&] {
         return transfer::send_file(options_.how, client.peer(),

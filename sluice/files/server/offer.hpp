@@ -48,7 +48,7 @@ class offer {
     ~offer() = default;
 
     /// The size of the file in bytes, now. ENOENT, EACCES; EISDIR; EINVAL for no regular file.
-    [[nodiscard]] result<std::uint64_t> look() const;
+    [[nodiscard]] result<std::uint64_t> size() const;
     /// For a model. This object outlives it.
     [[nodiscard]] model::service service();
     [[nodiscard]] const offer_counters& counted() const noexcept { return *counters_; }

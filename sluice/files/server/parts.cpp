@@ -107,7 +107,7 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
     }
 }
 
-void parts::make_room(const volume& on, std::string_view id) {
+void parts::make_space(const volume& on, std::string_view id) {
     const int top = on.top.get();
     if (is_full() && !look_at(top, name_of(id).c_str())) evict_oldest(top);
 }

@@ -60,8 +60,8 @@ class parts {
     parts(std::string path, std::string boot, const volumes& on, quota& budget, limits l);
 
     /// Opens and locks the part `id`, an empty one if there is none: EBUSY where another process or
-    /// thread receives it. Evicts old parts for a new one, if make_room() has not. EACCES where the
-    /// topmost directory of `on` cannot be written.
+    /// thread receives it. Evicts old parts for a new one, if make_space() has not. EACCES where
+    /// the topmost directory of `on` cannot be written.
     [[nodiscard]] result<unique_fd> open(const volume& on, std::string_view id);
     /// Whether the limit is reached, so that open() evicts old parts for a new one.
     [[nodiscard]] bool is_full() const noexcept {
@@ -69,7 +69,7 @@ class parts {
     }
     /// Evicts old parts if is_full() and the part `id` is new. Blocks for as long as it takes to
     /// read the topmost directory of `on`.
-    void make_room(const volume& on, std::string_view id);
+    void make_space(const volume& on, std::string_view id);
     /// Stores path and size of the whole file beside the part (xattr(7)), and that its first
     /// `durable` bytes are on the disk. False if that failed.
     bool describe(int file, std::string_view path, std::uint64_t total,

@@ -23,7 +23,7 @@ std::string why_no_file_name(std::string_view name) {
     return {};
 }
 
-path_verdict judge_path(std::string_view path) {
+path_check judge_path(std::string_view path) {
     if (path.size() > longest_path) {
         return {.fault = path_fault::too_long, .why = "a path has at most 4095 bytes"};
     }

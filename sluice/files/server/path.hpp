@@ -20,14 +20,14 @@ enum class path_fault : std::uint8_t {
     too_long,  ///< the whole path; a single name that is too long is `no_name`
     no_name,   ///< a part of it is no valid name
 };
-struct path_verdict {
+struct path_check {
     path_fault fault = path_fault::none;
     std::string why = {};  ///< a sentence without its full stop; empty if nothing is wrong
 };
 
 /// `path` is names separated by single slashes, below the store: `a/b.txt`. At most 4,095 bytes in
 /// all (path_resolution(7)).
-[[nodiscard]] path_verdict judge_path(std::string_view path);
+[[nodiscard]] path_check judge_path(std::string_view path);
 
 /// The last name of a path, and its directory; empty for the store itself.
 struct split_path {

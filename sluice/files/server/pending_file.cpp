@@ -122,8 +122,8 @@ result<void> pending_file::claim(std::uint64_t bytes) noexcept {
     return {};
 }
 
-transfer::reservation pending_file::room_from(std::uint64_t begin,
-                                              std::optional<std::uint64_t> most) {
+transfer::reservation pending_file::space_from(std::uint64_t begin,
+                                               std::optional<std::uint64_t> most) {
     transfer::reservation::limits limits{.begin = begin,
                                          .claim = [this](std::uint64_t end) { return claim(end); }};
     if (most) limits.most = *most;
@@ -251,7 +251,7 @@ result<void> pending_file::replace(int folder, const char* name, bool only_free)
     return {};
 }
 
-result<bool> pending_file::keep(std::string_view path, const commit_rule& rule) {
+result<bool> pending_file::commit(std::string_view path, const commit_rule& rule) {
     if (judge_path(path).fault != path_fault::none) return failure_of(EINVAL);
     if (auto done = finish_file(rule.digest); !done) return failure(done.error());
     auto folder = owner_->durable_folder_of(path);
@@ -268,11 +268,11 @@ result<bool> pending_file::keep(std::string_view path, const commit_rule& rule) 
     return replaced;
 }
 
-result<std::string> pending_file::keep_under_new_name() {
+result<std::string> pending_file::commit_under_new_name() {
     const auto now = std::chrono::system_clock::to_time_t(os::wall_clock_now());
     for (unsigned number = 1;; ++number) {
         std::string name = fmt::format("upload-{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(now), number);
-        auto kept = keep(name, {.only_new = true});
+        auto kept = commit(name, {.only_new = true});
         if (kept) return name;
         if (!kept.error().is(EEXIST)) return failure(kept.error());
     }

@@ -47,14 +47,14 @@ class pending_file {
     /// Whether a file of `bytes` in all can fit: within the quota, on the disk and within the limit
     /// of the process (setrlimit(2), RLIMIT_FSIZE). ENOSPC, EDQUOT, EFBIG. Claims nothing.
     [[nodiscard]] result<void> can_hold(std::uint64_t bytes) const noexcept;
-    /// Claims `bytes` in all of the quota of the store; keep() gives back the rest. EDQUOT.
+    /// Claims `bytes` in all of the quota of the store; commit() gives back the rest. EDQUOT.
     [[nodiscard]] result<void> claim(std::uint64_t bytes) noexcept;
     /// Space for the bytes after the first `begin`, of a file of `most` bytes if that is known: on
     /// the disk and within the quota. This outlives it, and is not moved meanwhile.
-    [[nodiscard]] transfer::reservation room_from(std::uint64_t begin,
-                                                  std::optional<std::uint64_t> most = {});
-    /// Where the store syncs, writes the bytes so far to the disk (fdatasync(2)), so that keep() is
-    /// fast. Any thread, while no other thread writes. Errno of fdatasync(2).
+    [[nodiscard]] transfer::reservation space_from(std::uint64_t begin,
+                                                   std::optional<std::uint64_t> most = {});
+    /// Where the store syncs, writes the bytes so far to the disk (fdatasync(2)), so that commit()
+    /// is fast. Any thread, while no other thread writes. Errno of fdatasync(2).
     [[nodiscard]] result<void> write_out() noexcept;
     /// For a part that ends before the file does: where the store syncs, makes the bytes so far
     /// durable (fdatasync(2)), so that they may be resumed after a power loss, too. A part that
@@ -76,9 +76,9 @@ class pending_file {
     /// or the other way, EINVAL for an invalid path or a name that is of neither; E2BIG where too
     /// many directories are missing; EXDEV where `path` is on another file system than the file.
     /// The name is not given then, unless the last fsync(2) failed.
-    [[nodiscard]] result<bool> keep(std::string_view path, const commit_rule& rule = {});
+    [[nodiscard]] result<bool> commit(std::string_view path, const commit_rule& rule = {});
     /// The same in the store itself, under a name made of time and number, which it returns.
-    [[nodiscard]] result<std::string> keep_under_new_name();
+    [[nodiscard]] result<std::string> commit_under_new_name();
     /// Does at once what the destructor does: removes the file, or leaves a part to be resumed, and
     /// frees the space reserved for the rest.
     void stop() noexcept;
@@ -113,7 +113,7 @@ class pending_file {
     std::string path_;
     std::uint64_t total_ = 0;
     std::uint64_t durable_ = 0;
-    room_claim claimed_;
+    space_claim claimed_;
 };
 
 }  // namespace sluice::files

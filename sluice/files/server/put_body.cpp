@@ -25,7 +25,7 @@ constexpr std::size_t least_write = std::size_t{4} * 1024;
 put_body::put_body(put_upload& of, pending_file&& into)
     : of_{of},
       file_{std::move(into)},
-      reserved_{file_.room_from(of.base(), of.total())},
+      reserved_{file_.space_from(of.base(), of.total())},
       going_{
           of.counting().transfers,
           [this] {
@@ -84,7 +84,7 @@ coro::task<result<bool>> put_body::stream() {
                                       {.file = file_.fd(),
                                        .offset = end(),
                                        .most = most,
-                                       .room = &reserved_,
+                                       .reserved = &reserved_,
                                        .behind = background_ ? &background_->behind : nullptr,
                                        .pipes = &x.service().pipes(),
                                        .dried = &dried},

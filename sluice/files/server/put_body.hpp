@@ -13,7 +13,7 @@
 #include "sluice/files/server/pending_file.hpp"
 #include "sluice/files/server/put_upload.hpp"
 #include "sluice/http/chunked.hpp"
-#include "sluice/transfer/moved.hpp"
+#include "sluice/transfer/byte_counter.hpp"
 #include "sluice/transfer/reservation.hpp"
 #include "sluice/transfer/to_file.hpp"
 #include "sluice/transfer/write_behind.hpp"
@@ -53,7 +53,8 @@ class put_body {
     /// Digest and writing behind, for an upload that is not small.
     struct background_work {
         background_work(digest_pool& pool, int file, std::uint64_t base,
-                        const transfer::moved& counter, bool writes, io::offload_pool* writers)
+                        const transfer::byte_counter& counter, bool writes,
+                        io::offload_pool* writers)
             : digest{pool, file, base, counter}, behind{file, base, writes, writers} {}
 
         digest_follower digest;
@@ -72,7 +73,7 @@ class put_body {
 
     put_upload& of_;
     pending_file file_;
-    transfer::moved counter_;
+    transfer::byte_counter counter_;
     transfer::reservation reserved_;
     lasting_transfer going_;
     lasting_transfer::watch clock_;

@@ -56,7 +56,7 @@ result<commit_result> commit_file(put_upload& put, put_body& body, bool wanted) 
     auto& file = body.file();
     const auto& rule = put.mutable_fields().rule;
     if (auto typed = keep_content_type(put, file); !typed) return failure(typed.error());
-    const auto replaced = file.keep(put.path(), rule);
+    const auto replaced = file.commit(put.path(), rule);
     if (!replaced) return failure(replaced.error());
     commit_result k{.replaced = *replaced, .now = {}, .digest = rule.digest};
     const int failed = os::sys().fstat(file.fd(), k.now);

@@ -18,7 +18,7 @@ bool asks_progress(const http::http_request& request) {
 
 coro::task<void> answer_progress(http_exchange& x) {
     put_upload put{x};
-    if (!put.look()) co_return;
+    if (!put.check_request()) co_return;
     // Refused, for the body would stand between this request and the next.
     if (put.request().chunked || put.request().length.value_or(0) > 0) {
         put.refuse(400, "who asks how far an upload is sends nothing with it");

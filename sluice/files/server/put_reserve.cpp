@@ -43,7 +43,7 @@ coro::task<std::optional<pending_file>> put_upload::open_file() {
     resumable_ = range().has_value();
     if (resumable_ && x_.files().partials().is_full()) {
         static_cast<void>(co_await on_disk(x_.service(), x_.engine(), [this] {
-            return x_.files().make_room_for_part(path(), key());
+            return x_.files().make_space_for_part(path(), key());
         }));
     }
     std::optional<result<pending_file>> tried;

@@ -46,7 +46,7 @@ class put_upload {
 
     /// Looks at the fields of the head, the file that has the name now, and the conditions. False
     /// if they were refused.
-    [[nodiscard]] bool look();
+    [[nodiscard]] bool check_request();
     /// Opens the file that takes the bytes, where there is space for them; space is claimed as the
     /// body arrives. Waits for another upload of the same file. nullptr if it was refused.
     coro::task<std::unique_ptr<put_body>> reserve();

@@ -12,7 +12,7 @@
 
 namespace sluice::files {
 
-class room_claim;
+class space_claim;
 
 /// Bytes that are taken, of a limit. Any thread.
 class quota {
@@ -34,7 +34,7 @@ class quota {
     }
 
  private:
-    friend class room_claim;
+    friend class space_claim;
     [[nodiscard]] bool take(std::uint64_t bytes) noexcept {
         std::uint64_t before = taken_->load();
         do {
@@ -48,15 +48,15 @@ class quota {
 };
 
 /// A claim on the quota for a file that is being received. Its destructor gives back the rest.
-class room_claim {
+class space_claim {
  public:
-    explicit room_claim(quota& of) noexcept : of_{&of} {}
-    room_claim(room_claim&& other) noexcept
+    explicit space_claim(quota& of) noexcept : of_{&of} {}
+    space_claim(space_claim&& other) noexcept
         : of_{other.of_}, held_{std::exchange(other.held_, 0)} {}
-    room_claim& operator=(room_claim&&) = delete;
-    room_claim(const room_claim&) = delete;
-    room_claim& operator=(const room_claim&) = delete;
-    ~room_claim() { settle(0); }
+    space_claim& operator=(space_claim&&) = delete;
+    space_claim(const space_claim&) = delete;
+    space_claim& operator=(const space_claim&) = delete;
+    ~space_claim() { settle(0); }
 
     /// Claims `bytes` in all. False, without a change, where the quota does not have them.
     [[nodiscard]] bool grow_to(std::uint64_t bytes) noexcept {

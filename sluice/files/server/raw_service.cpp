@@ -93,7 +93,7 @@ void raw_service::report(std::string_view what) noexcept {
 }
 
 std::function<void()> raw_service::progress_remark(const std::string& label,
-                                                   const transfer::moved& counter) {
+                                                   const transfer::byte_counter& counter) {
     return [this, &label, &counter] {
         if (!options_.remark) return;
         options_.remark(fmt::format("{} goes on sending: {} so far", label,
@@ -119,7 +119,7 @@ coro::task<void> raw_service::receive(model::session& client) {
 }
 
 coro::task<void> raw_service::drop_from(model::session& client, std::string label) {
-    transfer::moved counter;
+    transfer::byte_counter counter;
     lasting_transfer going{counters_->transfers, progress_remark(label, counter)};
     const lasting_transfer::watch clock{going, client.engine()};
     auto got = co_await at_pace<std::uint64_t>(client.engine(), options_.pace, counter,
@@ -149,7 +149,7 @@ void raw_service::count_lost(error why) noexcept {
 
 // With MSG_TRUNC the kernel drops the bytes without copying them (tcp(7)).
 coro::task<result<std::uint64_t>> raw_service::drop(model::session& client,
-                                                    transfer::moved& counter) {
+                                                    transfer::byte_counter& counter) {
     constexpr std::size_t step = std::size_t{1} << 20;
     auto unused = mapping::create(step);
     if (!unused) co_return failure(unused.error());
@@ -172,7 +172,7 @@ coro::task<void> raw_service::store_from(model::session& client, std::string lab
         refuse(client);
         co_return;
     }
-    transfer::moved counter;
+    transfer::byte_counter counter;
     lasting_transfer going{counters_->transfers, progress_remark(label, counter)};
     // A byte beyond the limit shows that the file is too large.
     const std::uint64_t limit = options_.max_size;
@@ -218,19 +218,20 @@ coro::task<void> raw_service::store_from(model::session& client, std::string lab
 }
 
 coro::task<result<std::uint64_t>> raw_service::take(model::session& client, pending_file& file,
-                                                    std::uint64_t most, transfer::moved& counter,
+                                                    std::uint64_t most,
+                                                    transfer::byte_counter& counter,
                                                     lasting_transfer& going) {
     const bool synced = store_->syncs();
     transfer::write_behind behind{file.fd(), 0, synced,
                                   synced && !client.engine().works_in_place() ? &disk_ : nullptr};
-    auto reserved = file.room_from(0);
+    auto reserved = file.space_from(0);
     const transfer::shared_pipes::user piping{pipes_};
     const lasting_transfer::watch clock{going, client.engine()};
     auto got = co_await transfer::receive_file(options_.how, client.peer(),
                                                {.file = file.fd(),
                                                 .offset = 0,
                                                 .most = most,
-                                                .room = &reserved,
+                                                .reserved = &reserved,
                                                 .behind = &behind,
                                                 .pipes = &pipes_},
                                                counter);
@@ -240,7 +241,7 @@ coro::task<result<std::uint64_t>> raw_service::take(model::session& client, pend
 }
 
 coro::task<result<std::string>> raw_service::commit(io::engine& engine, pending_file& file) {
-    co_return co_await disk_.run(engine, [&file] { return file.keep_under_new_name(); });
+    co_return co_await disk_.run(engine, [&file] { return file.commit_under_new_name(); });
 }
 
 // The file has its name already: clients that still stream go first, and the digest is given up on

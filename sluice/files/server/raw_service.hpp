@@ -67,13 +67,14 @@ class raw_service {
     coro::task<result<void>> first_byte(model::session& client);
     /// A callback that logs the progress of a lasting transfer. Both arguments outlive it.
     [[nodiscard]] std::function<void()> progress_remark(const std::string& label,
-                                                        const transfer::moved& counter);
+                                                        const transfer::byte_counter& counter);
     coro::task<void> drop_from(model::session& client, std::string label);
-    static coro::task<result<std::uint64_t>> drop(model::session& client, transfer::moved& counter);
+    static coro::task<result<std::uint64_t>> drop(model::session& client,
+                                                  transfer::byte_counter& counter);
     void count_lost(error why) noexcept;
     coro::task<void> store_from(model::session& client, std::string label);
     coro::task<result<std::uint64_t>> take(model::session& client, pending_file& file,
-                                           std::uint64_t most, transfer::moved& counter,
+                                           std::uint64_t most, transfer::byte_counter& counter,
                                            lasting_transfer& going);
     coro::task<result<std::string>> commit(io::engine& engine, pending_file& file);
     coro::task<std::string> digest(io::engine& engine, pending_file& file, std::uint64_t size);

@@ -2,16 +2,14 @@
 #include "sluice/io/engines/uring.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 
 #include <cerrno>
 #include <ctime>
-#include <span>
+#include <utility>
 
 #include "sluice/base/check.hpp"
 #include "sluice/base/planted_bug.hpp"
 #include "sluice/base/sometimes.hpp"
-#include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
 namespace {
@@ -70,8 +68,9 @@ result<void> uring_engine::set_up(const engine_options& o) noexcept {
     params.cq_entries = o.completion_entries;
     if (auto opened = ring_.open(o.ring_entries, params); !opened) return opened;
     ring_.register_descriptor();
-    wakeup_.reset(os::sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!wakeup_) return failure_of(-wakeup_.get());
+    auto wakeup = os::wakeup::create();
+    if (!wakeup) return failure(wakeup.error());
+    wakeup_ = std::move(*wakeup);
     return register_buffers();
 }
 
@@ -95,9 +94,7 @@ result<void> uring_engine::register_buffers() noexcept {
 }
 
 void uring_engine::wake() noexcept {
-    const std::uint64_t one = 1;
-    // It fails only when the counter is full, and then a wakeup is pending.
-    static_cast<void>(os::sys().write(wakeup_.get(), std::as_bytes(std::span{&one, 1})));
+    wakeup_.signal();
 }
 
 io_uring_sqe* uring_engine::free_entry() noexcept {
@@ -199,7 +196,7 @@ void uring_engine::send_cancels() noexcept {
 void uring_engine::watch_wakeup() noexcept {
     io_uring_sqe* entry = free_entry();
     if (entry == nullptr) return;
-    io_uring_prep_poll_multishot(entry, wakeup_.get(), POLLIN);
+    io_uring_prep_poll_multishot(entry, wakeup_.fd(), POLLIN);
     io_uring_sqe_set_data64(entry, wakeup_data);
     wakeup_watched_ = true;
 }

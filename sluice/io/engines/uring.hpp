@@ -6,7 +6,7 @@
 
 #include "sluice/io/engine.hpp"
 #include "sluice/io/engines/ring.hpp"
-#include "sluice/os/fd.hpp"
+#include "sluice/os/wakeup.hpp"
 
 namespace sluice::io {
 
@@ -58,7 +58,7 @@ class uring_engine final : public engine {
     void finish_if_complete(op& o) noexcept;
 
     ring ring_;
-    unique_fd wakeup_;
+    os::wakeup wakeup_;
     bool wakeup_watched_ = false;
     mapping buffer_ring_;
     registered_pool registered_;

@@ -50,12 +50,12 @@ void accept_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
     io_uring_prep_multishot_accept(&entry, o.fd(), nullptr, nullptr, SOCK_CLOEXEC);
 }
 
-verdict accept_stream::complete(op& o, const completion& c) noexcept {
+completion_action accept_stream::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<accept_stream&>(o);
-    if (c.result == -ECANCELED) return verdict::done;
+    if (c.result == -ECANCELED) return completion_action::done;
     if (c.result < 0) {
         self.error_ = c.result;
-        return verdict::done;
+        return completion_action::done;
     }
     unique_fd fd{c.result};
     try {
@@ -65,7 +65,7 @@ verdict accept_stream::complete(op& o, const completion& c) noexcept {
         self.error_ = -ENOMEM;
     }
     if (self.accepted_.size() - self.next_ >= ahead && c.more) self.pause();
-    return verdict::done;
+    return completion_action::done;
 }
 
 result<unique_fd> accept_stream::take() noexcept {

@@ -37,7 +37,7 @@ class accept_stream final : public stream<accept_stream, unique_fd> {
  private:
     static int attempt(op& o) noexcept;
     static void prepare(op& o, io_uring_sqe& entry) noexcept;
-    static verdict complete(op& o, const completion& c) noexcept;
+    static completion_action complete(op& o, const completion& c) noexcept;
     static const op_kind kind_;
     static const op_kind one_by_one_;
 

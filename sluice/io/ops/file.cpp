@@ -55,14 +55,14 @@ void write_all_at::prepare(op& o, io_uring_sqe& entry) noexcept {
     }
 }
 
-verdict write_all_at::complete(op& o, const completion& c) noexcept {
+completion_action write_all_at::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<write_all_at&>(o);
     // A device that takes nothing without an error would be retried for ever.
     self.set_raw_result(c.result == 0 ? -EIO : c.result);
-    if (c.result <= 0) return verdict::done;
+    if (c.result <= 0) return completion_action::done;
     self.data_ = self.data_.subspan(static_cast<std::size_t>(c.result));
     self.offset_ += static_cast<std::uint64_t>(c.result);
-    return self.data_.empty() ? verdict::done : verdict::again;
+    return self.data_.empty() ? completion_action::done : completion_action::again;
 }
 
 result<std::size_t> write_all_at::await_resume() noexcept {

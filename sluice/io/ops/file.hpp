@@ -49,7 +49,7 @@ class write_all_at final : public op {
  private:
     static int attempt(op& o) noexcept;
     static void prepare(op& o, io_uring_sqe& entry) noexcept;
-    static verdict complete(op& o, const completion& c) noexcept;
+    static completion_action complete(op& o, const completion& c) noexcept;
     static const op_kind kind_;
 
     const_bytes data_;  // not written yet

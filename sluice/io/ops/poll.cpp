@@ -20,7 +20,7 @@ short events_of(interest want) noexcept {
 const op_kind poll::in_{.want = interest::in, .attempt = &attempt, .prepare = &prepare};
 const op_kind poll::out_{.want = interest::out, .attempt = &attempt, .prepare = &prepare};
 
-int poll::look(int fd, interest want) noexcept {
+int poll::poll_now(int fd, interest want) noexcept {
     pollfd p{.fd = fd, .events = events_of(want), .revents = 0};
     constexpr timespec at_once{};
     const int n = os::sys().ppoll({&p, 1}, &at_once);
@@ -30,7 +30,7 @@ int poll::look(int fd, interest want) noexcept {
 }
 
 int poll::attempt(op& o) noexcept {
-    return look(o.fd(), o.kind().want);
+    return poll_now(o.fd(), o.kind().want);
 }
 
 void poll::prepare(op& o, io_uring_sqe& entry) noexcept {

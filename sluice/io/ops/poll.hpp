@@ -17,7 +17,7 @@ class poll final : public op {
 
     /// One poll(2) without waiting, for attempts on descriptors that may be blocking: 0 if ready,
     /// else -EAGAIN or another -errno.
-    [[nodiscard]] static int look(int fd, interest want) noexcept;
+    [[nodiscard]] static int poll_now(int fd, interest want) noexcept;
 
  private:
     static int attempt(op& o) noexcept;

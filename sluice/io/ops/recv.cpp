@@ -44,13 +44,13 @@ void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
     }
 }
 
-verdict recv_stream::complete(op& o, const completion& c) noexcept {
+completion_action recv_stream::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<recv_stream&>(o);
-    if (c.result == -ECANCELED) return verdict::done;
+    if (c.result == -ECANCELED) return completion_action::done;
     if (c.result <= 0) {
         if (c.buffer >= 0) o.owner().buffers().give_back(c.buffer);
         self.end_ = c.result;
-        return verdict::done;
+        return completion_action::done;
     }
     // Not before: a session that waits has given its engine's pool back (session_engine).
     buffer_pool& pool = o.owner().buffers();
@@ -63,7 +63,7 @@ verdict recv_stream::complete(op& o, const completion& c) noexcept {
     self.last_ = static_cast<std::uint16_t>(c.buffer);
     self.last_filled_ = static_cast<std::size_t>(c.result) == pool.limits().size;
     if ((++self.count_ >= ahead || self.last_filled_) && c.more) self.pause();
-    return verdict::done;
+    return completion_action::done;
 }
 
 result<lease> recv_stream::take() noexcept {

@@ -32,7 +32,7 @@ class recv_stream final : public stream<recv_stream, lease> {
  private:
     static int attempt(op& o) noexcept;
     static void prepare(op& o, io_uring_sqe& entry) noexcept;
-    static verdict complete(op& o, const completion& c) noexcept;
+    static completion_action complete(op& o, const completion& c) noexcept;
     static const op_kind kind_;
 
     static constexpr std::int32_t open = 1;

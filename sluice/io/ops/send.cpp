@@ -44,13 +44,13 @@ void send_all::prepare(op& o, io_uring_sqe& entry) noexcept {
                        MSG_NOSIGNAL | MSG_WAITALL);
 }
 
-verdict send_all::complete(op& o, const completion& c) noexcept {
+completion_action send_all::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<send_all&>(o);
     self.set_raw_result(c.result);
-    if (c.result < 0) return verdict::done;
+    if (c.result < 0) return completion_action::done;
     self.data_ = self.data_.subspan(static_cast<std::size_t>(c.result));
     const bool over = self.data_.empty() || planted(bug::talk_short_send);
-    return over ? verdict::done : verdict::again;
+    return over ? completion_action::done : completion_action::again;
 }
 
 result<std::size_t> send_all::await_resume() noexcept {

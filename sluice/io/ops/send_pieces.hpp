@@ -63,7 +63,7 @@ class send_pieces : public op {
 
     static Source& source_of(op& o) noexcept { return static_cast<Source&>(o); }
     static int attempt(op& o) noexcept;
-    static verdict complete(op& o, const completion& c) noexcept;
+    static completion_action complete(op& o, const completion& c) noexcept;
     static void resume_without(op& /*dying*/, std::coroutine_handle<> /*waiter*/) noexcept {
         check(false, "a source of output is destroyed while a coroutine waits for its rest");
     }
@@ -93,19 +93,20 @@ int send_pieces<Source>::attempt(op& o) noexcept {
 }
 
 template <class Source>
-verdict send_pieces<Source>::complete(op& o, const completion& c) noexcept {
+completion_action send_pieces<Source>::complete(op& o, const completion& c) noexcept {
     send_pieces& self = source_of(o);
     self.set_raw_result(c.result);
     if (c.result < 0) {
         if (c.result != -ECANCELED) source_of(o).on_send_error();
-        return verdict::done;
+        return completion_action::done;
     }
     const auto n = static_cast<std::uint32_t>(c.result);
-    if (n == 0) return verdict::done;
+    if (n == 0) return completion_action::done;
     const bool whole = n == self.asked_;
     if (!whole) self.asked_ = was_short;
     source_of(o).on_sent(n, whole);
-    return whole && source_of(o).next_piece().empty() ? verdict::done : verdict::again;
+    return whole && source_of(o).next_piece().empty() ? completion_action::done
+                                                      : completion_action::again;
 }
 
 }  // namespace sluice::io

@@ -13,7 +13,7 @@ const op_kind read_shared::kind_{.want = interest::in, .attempt = &attempt};
 
 int read_shared::attempt(op& o) noexcept {
     auto& self = static_cast<read_shared&>(o);
-    if (const int ready = poll::look(o.fd(), interest::in); ready < 0) return ready;
+    if (const int ready = poll::poll_now(o.fd(), interest::in); ready < 0) return ready;
     return static_cast<int>(os::sys().read(o.fd(), self.memory_));
 }
 
@@ -22,17 +22,17 @@ const op_kind write_shared::kind_{
 
 int write_shared::attempt(op& o) noexcept {
     auto& self = static_cast<write_shared&>(o);
-    if (const int ready = poll::look(o.fd(), interest::out); ready < 0) return ready;
+    if (const int ready = poll::poll_now(o.fd(), interest::out); ready < 0) return ready;
     const auto data = self.data_.first(std::min<std::size_t>(self.data_.size(), PIPE_BUF));
     return static_cast<int>(os::sys().write(o.fd(), data));
 }
 
-verdict write_shared::complete(op& o, const completion& c) noexcept {
+completion_action write_shared::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<write_shared&>(o);
     self.set_raw_result(c.result);
-    if (c.result < 0) return verdict::done;
+    if (c.result < 0) return completion_action::done;
     self.data_ = self.data_.subspan(static_cast<std::size_t>(c.result));
-    return self.data_.empty() ? verdict::done : verdict::again;
+    return self.data_.empty() ? completion_action::done : completion_action::again;
 }
 
 result<std::size_t> write_shared::await_resume() noexcept {

@@ -37,7 +37,7 @@ class write_shared final : public op {
 
  private:
     static int attempt(op& o) noexcept;
-    static verdict complete(op& o, const completion& c) noexcept;
+    static completion_action complete(op& o, const completion& c) noexcept;
     static const op_kind kind_;
 
     const_bytes data_;

@@ -26,7 +26,7 @@ outcome run(const copy_options& o) {
     const bool needs_uring = o.how == transfer::copy::uring;
     auto engine = io::make_engine(needs_uring ? io::engine_kind::uring : io::engine_kind::blocking);
     if (!engine) give_up("no engine can be opened", engine.error().code());
-    transfer::moved progress;
+    transfer::byte_counter progress;
     outcome seen;
     const window counted{watched{}};
     const auto done =

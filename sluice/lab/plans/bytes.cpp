@@ -73,9 +73,9 @@ std::vector<std::string> one_shard_for(std::string_view strategy) {
     return {"--model", "event", "--engine", needs_uring ? "uring" : "epoll", "--workers", "1"};
 }
 
-std::string why_no_room(const testbed& bed, std::uint64_t bytes) {
+std::string why_no_space(const testbed& bed, std::uint64_t bytes) {
     constexpr std::uint64_t spare = std::uint64_t{64} << 20;
-    const auto space = bed.files.room();
+    const auto space = bed.files.free_space();
     if (space >= bytes + spare) return {};
     return fmt::format(
         "{} has room for {}, and this needs {} of files: give less with --size, or another place "

@@ -30,7 +30,7 @@ namespace sluice::lab {
 [[nodiscard]] std::vector<std::string> one_shard_for(std::string_view strategy);
 
 /// An error if the workspace lacks space for `bytes` more; else empty.
-[[nodiscard]] std::string why_no_room(const testbed& bed, std::uint64_t bytes);
+[[nodiscard]] std::string why_no_space(const testbed& bed, std::uint64_t bytes);
 
 /// Reads `path` into the page cache. The error, a sentence without its full stop, says that it does
 /// not stay there.

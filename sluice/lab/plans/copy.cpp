@@ -111,7 +111,7 @@ std::expected<sample, std::string> take(testbed& bed, std::string_view strategy,
 
 std::expected<std::vector<planned_case>, std::string> copy_plan(testbed& bed) {
     const auto size = bed.file_size(copy_sizes);
-    if (auto why = why_no_room(bed, 2 * size); !why.empty()) {
+    if (auto why = why_no_space(bed, 2 * size); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
     auto path = bed.files.file_of(size);

@@ -37,7 +37,8 @@ std::expected<sample, std::string> take(const testbed& bed, std::string_view str
 
 std::expected<std::vector<planned_case>, std::string> download_plan(testbed& bed) {
     const auto size = bed.file_size(download_sizes);
-    if (auto why = why_no_room(bed, 2 * size); !why.empty()) return std::unexpected{std::move(why)};
+    if (auto why = why_no_space(bed, 2 * size); !why.empty())
+        return std::unexpected{std::move(why)};
     std::vector<planned_case> cases;
     for (const auto clients : clients_of(bed)) {
         const auto many = clients_in_words(clients);

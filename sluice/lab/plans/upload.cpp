@@ -70,7 +70,7 @@ std::expected<std::vector<planned_case>, std::string> upload_plan(testbed& bed) 
     const auto size = bed.file_size(upload_sizes);
     const auto numbers = clients_of(bed);
     const auto most = *std::ranges::max_element(numbers);
-    if (auto why = why_no_room(bed, most * share_of(size, most)); !why.empty()) {
+    if (auto why = why_no_space(bed, most * share_of(size, most)); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
     std::vector<planned_case> cases;

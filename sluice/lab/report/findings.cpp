@@ -60,8 +60,8 @@ std::optional<std::string_view> name_of_cpu(const ranking& in, std::size_t row) 
 std::string format_cpu(const ranking& in, std::size_t row, std::size_t other) {
     const auto name = name_of_cpu(in, row);
     const auto cpu = name ? in.compare_rows(row, other, *name) : std::nullopt;
-    if (!cpu || cpu->outcome == verdict::unknown) return {};
-    if (cpu->outcome == verdict::tie) {
+    if (!cpu || cpu->outcome == comparison_outcome::unknown) return {};
+    if (cpu->outcome == comparison_outcome::tie) {
         return fmt::format(", at the same {} within {}", *name, shown_within(cpu->within()));
     }
     const std::string_view unit = find_series(*in.rows[row].row, *name)->unit;
@@ -72,7 +72,8 @@ std::string format_cpu(const ranking& in, std::size_t row, std::size_t other) {
 }
 
 bool differs(const comparison& found) {
-    return found.outcome == verdict::better || found.outcome == verdict::worse;
+    return found.outcome == comparison_outcome::better ||
+           found.outcome == comparison_outcome::worse;
 }
 
 std::vector<std::string> names_of_leaders(const ranking& in) {
@@ -90,7 +91,7 @@ std::size_t count_measured(const ranking& in) {
 
 bool has_intervals(const ranking& in) {
     return std::ranges::all_of(in.rows, [](const standing& each) {
-        return each.value.count == 0 || each.to_base.outcome != verdict::unknown ||
+        return each.value.count == 0 || each.to_base.outcome != comparison_outcome::unknown ||
                each.to_base.has_interval;
     });
 }
@@ -136,7 +137,7 @@ std::string format_least_certain(const ranking& in) {
     const standing* least_certain = nullptr;
     for (const auto& each : in.rows) {
         if (!each.leads || &each == &in.rows[*in.best] ||
-            each.to_best.outcome != verdict::unknown || !each.to_best.has_interval) {
+            each.to_best.outcome != comparison_outcome::unknown || !each.to_best.has_interval) {
             continue;
         }
         if (least_certain == nullptr || each.to_best.within() > least_certain->to_best.within()) {
@@ -321,7 +322,7 @@ void add_cache_effect(const test_case& cold, const test_case& warm, baseline bas
                                warm_ranking.which, {.may_pair = false});
     answer made{.plan = warm.plan, .place = {}, .sentence = {}, .headline = {}, .ratio = 1};
     const auto what = warm.name == "warm" ? std::string{} : fmt::format(", {}", warm.name);
-    if (found.outcome == verdict::tie) {
+    if (found.outcome == comparison_outcome::tie) {
         made.sentence =
             fmt::format("No difference within {3} between a warm {0} and a cold one ({1}{2}).",
                         warm.plan, best.row->variant, what, shown_within(found.within()));

@@ -54,10 +54,10 @@ std::string_view name_of(place where) noexcept {
 
 std::string told_outcome(const comparison& of) {
     switch (of.outcome) {
-        case verdict::better:
-        case verdict::worse: return {};
-        case verdict::tie: return "no difference within " + shown_within(of.within());
-        case verdict::unknown: break;
+        case comparison_outcome::better:
+        case comparison_outcome::worse: return {};
+        case comparison_outcome::tie: return "no difference within " + shown_within(of.within());
+        case comparison_outcome::unknown: break;
     }
     return of.has_interval ? "cannot tell" : "too few rounds: cannot tell";
 }
@@ -122,7 +122,7 @@ bool ranking::is_behind(std::size_t row) const {
     return std::ranges::any_of(rows, [&](const standing& other) {
         return other.ranked != nullptr && &other != &rows[row] &&
                compare_ranked(rows[row], other, {.side_by_side = pairs, .usual_error = error})
-                       .outcome == verdict::worse;
+                       .outcome == comparison_outcome::worse;
     });
 }
 
@@ -169,13 +169,13 @@ ranking rank(const test_case& from, baseline base) {
         if (!found.best) continue;
         row.to_best = *found.compare_rows(i, *found.best, found.quantity);
         // A noisy best variant does not show which variants are far behind; others do.
-        row.leads =
-            i == *found.best || (row.to_best.outcome != verdict::worse && !found.is_behind(i));
+        row.leads = i == *found.best ||
+                    (row.to_best.outcome != comparison_outcome::worse && !found.is_behind(i));
     }
     // A leader that may be ahead of the best, or far behind it, leaves open which variant is best.
     const bool sure = std::ranges::all_of(found.rows, [&found](const standing& each) {
         return !each.leads || &each == &found.rows[*found.best] ||
-               each.to_best.outcome == verdict::tie;
+               each.to_best.outcome == comparison_outcome::tie;
     });
     for (auto& row : found.rows) {
         if (row.leads) row.where = sure ? place::best : place::unsure;

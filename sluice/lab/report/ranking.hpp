@@ -17,7 +17,7 @@ namespace sluice::lab {
 /// The rank of a variant; each value has its own style in reports.
 enum class place : std::uint8_t {
     behind,  ///< another variant is better
-    best,    ///< the best, or tied with it (verdict::tie)
+    best,    ///< the best, or tied with it (comparison_outcome::tie)
     unsure,  ///< it may be the best, but other leaders cannot be told from it
 };
 

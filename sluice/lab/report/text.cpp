@@ -205,9 +205,9 @@ class text_page {
                 values.cells.emplace_back(each.value.count == 0 ? "- " : "base ");
                 continue;
             }
-            const auto* mark = each.to_base.outcome == verdict::tie       ? "="
-                               : each.to_base.outcome == verdict::unknown ? "?"
-                                                                          : " ";
+            const auto* mark = each.to_base.outcome == comparison_outcome::tie       ? "="
+                               : each.to_base.outcome == comparison_outcome::unknown ? "?"
+                                                                                     : " ";
             values.cells.push_back(shown_ratio(each.to_base.ratio) + mark);
         }
         return values;

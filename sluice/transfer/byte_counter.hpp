@@ -7,7 +7,7 @@
 namespace sluice::transfer {
 
 /// Bytes handed over to the kernel's end of a socket, or to a file. Any thread.
-class moved {
+class byte_counter {
  public:
     /// Counts `bytes` more.
     void add(std::uint64_t bytes) noexcept { bytes_.fetch_add(bytes, std::memory_order_relaxed); }

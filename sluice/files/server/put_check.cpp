@@ -36,7 +36,7 @@ digest_field digest_from(const http::http_request& r, http_field which) {
 
 }  // namespace
 
-bool put_upload::look() {
+bool put_upload::check_request() {
     return check_head() && check_target();
 }
 
@@ -88,7 +88,7 @@ bool put_upload::check_type() {
 
 /// Checks the file of this name and the conditions; false if they were refused.
 bool put_upload::check_target() {
-    const auto there = x_.files().look(path());
+    const auto there = x_.files().status_of(path());
     if (!there) {
         const error why = there.error();
         if (why.is(ENOTDIR)) return refuse(409, "a file is in the way of a directory");
