@@ -51,7 +51,8 @@ class Shortage(HttpTest):
                 taken = answers.count(201)
                 self.assertEqual(set(answers), {201, 507})
                 self.assertEqual(answers, sorted(answers))
-                self.assertTrue(90 <= taken <= 100, taken)
+                # Extended attributes take some, too.
+                self.assertTrue(60 <= taken <= 100, taken)
                 part = {"Content-Range": "bytes 0-0/2"}
                 self.assertEqual(server.ask("PUT", "/part", b"x", part)[0], 507)
                 # What gives one back is no upload.
