@@ -435,6 +435,17 @@ TEST_F(store_test, one_file_makes_no_more_directories_than_it_may) {
     EXPECT_FALSE(fs::exists(folder_ / "e"));
 }
 
+TEST_F(store_test, what_syncs_a_name_makes_no_directory) {
+    auto opened = store::open(folder_.string(), {});
+    ASSERT_TRUE(opened);
+    store s = std::move(*opened);
+    put(s, "d/a", "text");
+    EXPECT_TRUE(s.sync_name("d/a"));
+    fs::remove_all(folder_ / "d");
+    EXPECT_TRUE(s.sync_name("d/a").error().is(ENOENT));
+    EXPECT_FALSE(fs::exists(folder_ / "d"));
+}
+
 TEST_F(store_test, a_directory_is_read_once_for_its_version) {
     store s = open();
     put(s, "a", "text");

@@ -306,6 +306,8 @@ result<struct stat> store::status_of(std::string_view path) const {
 
 result<void> store::sync_name(std::string_view path) const {
     if (!options_.sync) return {};
+    // One that is gone is not made anew.
+    if (const auto there = folder_of(path); !there) return failure(there.error());
     const auto folder = durable_folder_of(path);
     if (!folder) return failure(folder.error());
     return sync_file(folder->get());

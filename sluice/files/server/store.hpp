@@ -84,7 +84,7 @@ class store {
     /// The state of the file at `path`, without following a symbolic link. ENOENT, ENOTDIR ...
     [[nodiscard]] result<struct stat> status_of(std::string_view path) const;
     /// Makes the name of the file at `path` durable, if the store syncs: the server that gave it
-    /// may have ended before it could. Blocks. Errno of fsync(2).
+    /// may have ended before it could. Blocks. ENOENT without its directory; errno of fsync(2).
     [[nodiscard]] result<void> sync_name(std::string_view path) const;
     /// Opens a directory for reading; the store itself for an empty path. ENOENT, ENOTDIR ...
     [[nodiscard]] result<unique_fd> folder(std::string_view path) const;
