@@ -79,7 +79,7 @@ void announce_counters(const files::http_counters& c) {
                    counter{"slow_bodies", c.slow_bodies, "beyond --body-time, or below --min-rate"},
                    counter{"idle", c.idle, "closed after --idle-time"},
                    counter{"too_large", c.too_large, "uploads beyond --max-size"},
-                   counter{"no_space", c.no_space, "uploads beyond --quota, or what the disk has"},
+                   counter{"no_room", c.no_space, "uploads beyond --quota, or what the disk has"},
                    counter{"wrong_digests", c.wrong_digests, "uploads that were not what was told"},
                    counter{"listed", c.listed, "directories that were shown"},
                    counter{"parts_waiting", c.parts_waiting, "uploads that wait to be resumed"},

@@ -18,7 +18,7 @@ std::string why_no_nick(std::string_view name) {
     const auto judged = judge_nick(name);
     return judged ? std::string{} : judged.error();
 }
-std::string why_no_space(std::string_view name) {
+std::string why_no_room(std::string_view name) {
     const auto judged = judge_room(name);
     return judged ? std::string{} : judged.error();
 }
@@ -40,12 +40,12 @@ TEST(chat_names, people_are_called_what_they_like) {
 
 TEST(chat_names, have_one_to_thirty_two_characters_however_many_bytes) {
     EXPECT_THAT(why_no_nick(""), HasSubstr("at least one"));
-    EXPECT_THAT(why_no_space(""), HasSubstr("at least one"));
+    EXPECT_THAT(why_no_room(""), HasSubstr("at least one"));
     for (const std::string one : {"a", "é", "李", "😀"}) {
         EXPECT_THAT(why_no_nick(times(32, one)), IsEmpty()) << one;
-        EXPECT_THAT(why_no_space(times(32, one)), IsEmpty()) << one;
+        EXPECT_THAT(why_no_room(times(32, one)), IsEmpty()) << one;
         EXPECT_THAT(why_no_nick(times(33, one)), HasSubstr("at most 32")) << one;
-        EXPECT_THAT(why_no_space(times(33, one)), HasSubstr("at most 32")) << one;
+        EXPECT_THAT(why_no_room(times(33, one)), HasSubstr("at most 32")) << one;
     }
     EXPECT_THAT(why_no_nick(times(10'240, "a")), HasSubstr("at most 32"));
 }
@@ -64,11 +64,11 @@ TEST(chat_names, are_visible_text) {
           std::string{"a\U0001d173"}, std::string{"\u0301a"},     std::string{"a\u0301\u0301"},
           std::string{"i\u0307"}}) {
         EXPECT_THAT(why_no_nick(name), HasSubstr("visible")) << ::testing::PrintToString(name);
-        EXPECT_THAT(why_no_space(name), HasSubstr("visible")) << ::testing::PrintToString(name);
+        EXPECT_THAT(why_no_room(name), HasSubstr("visible")) << ::testing::PrintToString(name);
     }
     for (const std::string name : {"\xff", "a\xc3", "\xed\xa0\x80", "\xc0\xaf"}) {
         EXPECT_THAT(why_no_nick(name), HasSubstr("UTF-8")) << ::testing::PrintToString(name);
-        EXPECT_THAT(why_no_space(name), HasSubstr("UTF-8")) << ::testing::PrintToString(name);
+        EXPECT_THAT(why_no_room(name), HasSubstr("UTF-8")) << ::testing::PrintToString(name);
     }
 }
 
@@ -76,7 +76,7 @@ TEST(chat_names, look_like_something) {
     // A shadda alone, which is a letter.
     for (const std::string& name : {std::string{"\ufe7c"}, std::string{"\ufe7c\ufe7e"}}) {
         EXPECT_THAT(why_no_nick(name), HasSubstr("looks like something")) << name;
-        EXPECT_THAT(why_no_space(name), HasSubstr("looks like something")) << name;
+        EXPECT_THAT(why_no_room(name), HasSubstr("looks like something")) << name;
         EXPECT_THAT(skeleton(name), IsEmpty()) << name;
     }
 }
@@ -86,7 +86,7 @@ TEST(chat_names, have_single_spaces_inside_only) {
         EXPECT_THAT(why_no_nick(name), HasSubstr("spaces")) << name;
     }
     for (const std::string name : {" ", " a", "a ", "a b"}) {
-        EXPECT_THAT(why_no_space(name), HasSubstr("spaces")) << name;
+        EXPECT_THAT(why_no_room(name), HasSubstr("spaces")) << name;
     }
 }
 
