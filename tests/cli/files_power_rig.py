@@ -10,12 +10,13 @@ import struct
 import subprocess
 import threading
 
-from network_rig import NotTried
+from network_rig import NotTried, libc
 from talk_rig import KILL, SLUICE, TIMEOUT, Program, wait_until
 
 # linux/fs/ext4/ext4.h: no more is written from now on, not even the log.
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = struct.pack("I", 2)
+CLONE_NEWNS = 0x00020000
 SIZES = (0, 1, 4096, 60_000, 300_000, 2_000_000)
 
 
@@ -23,10 +24,19 @@ def run(*command):
     return subprocess.run([str(word) for word in command], capture_output=True).returncode == 0
 
 
+def have_mounts_alone():
+    """From now on this thread and its children have mounts of their own. A namespace that is made
+    meanwhile, as `ip netns exec` makes one, has copies of all others', and a file system is the same
+    one, without its power, when it is unmounted here and mounted again."""
+    if libc.unshare(CLONE_NEWNS) != 0 or not run("mount", "--make-rprivate", "/"):
+        raise NotTried("a mount namespace needs root")
+
+
 class Disk:
     """A file system in a file; needs root and loop devices."""
 
     def __init__(self, folder):
+        have_mounts_alone()
         self.image, self.where = folder / "image", folder / "disk"
         self.where.mkdir()
         with open(self.image, "wb") as image:
