@@ -163,8 +163,8 @@ coro::task<result<void>> pool::serve() {
     sessions_ = std::move(*made);
     if (auto started = start_workers(); !started) co_return started;
     ready();
-    auto end = co_await receive_clients(
-        [this](arrival client) -> coro::task<result<void>> { co_return begin(std::move(client)); });
+    auto end =
+        co_await receive_clients([this](arrival client) { return receive(std::move(client)); });
     if (now() == stage::serving) stop();
     for (auto& each : workers_) each.join();
     wait_for_clients();
@@ -185,18 +185,18 @@ result<void> pool::start_workers() {
     return {};
 }
 
-result<void> pool::begin(arrival client) {
+coro::task<result<void>> pool::receive(arrival client) {
     const int fd = client.socket.get();
     const std::size_t endpoint = client.endpoint;
     try {
         auto made = std::make_unique<runnable>(*this, std::move(client));
-        if (auto added = sessions_->add(*made, fd); !added) return added;
+        if (auto added = sessions_->add(*made, fd); !added) co_return added;
         static_cast<void>(made.release());
     } catch (const std::bad_alloc&) {
-        return failure_of(ENOMEM);
+        co_return failure_of(ENOMEM);
     }
     client_came(endpoint);
-    return {};
+    co_return result<void>{};
 }
 
 void pool::pass_on(stage now) noexcept {

@@ -27,7 +27,7 @@ class pool final : public server {
     void pass_on(stage now) noexcept override;
 
     [[nodiscard]] result<void> start_workers();
-    [[nodiscard]] result<void> begin(arrival client);
+    coro::task<result<void>> receive(arrival client);
 
     std::unique_ptr<io::session_set> sessions_;
     std::list<worker> workers_;
