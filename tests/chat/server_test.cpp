@@ -7,11 +7,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "sluice/base/sometimes.hpp"
 #include "sluice/chat/server/chat_service.hpp"
 #include "tests/chat/rig.hpp"
 
@@ -247,6 +250,30 @@ TEST_P(chat_test, a_room_without_members_is_forgotten) {
     EXPECT_EQ(all[1].line(), "* you are in room attic (1 here)");
     all[1].say("/who");
     EXPECT_EQ(all[1].line(), "* in attic (1): Client 2");
+}
+
+// Behind the end of the copy they would be shown to whoever opens a room of this name next.
+TEST_P(chat_test, the_last_lines_of_a_copy_come_before_its_end) {
+    if (GetParam().shards < 2) GTEST_SKIP() << "one shard has no copies";
+    static rare_path_counts taken;
+    count_rare_paths(taken);
+    const auto& after_end = taken[static_cast<std::size_t>(rare_path::chat_batch_after_its_copy)];
+    std::string room = "attic";
+    while (std::hash<std::string_view>{}(room) % 2 != 1) room += "'";
+    session ann = come(0);
+    EXPECT_THAT(ann.line(), StartsWith("* welcome"));
+    ann.say("/join " + room);
+    EXPECT_EQ(ann.line(), "* you are in room " + room + " (1 here)");
+    // The copy is complete when each shard has answered the other.
+    for (int i = 0; i < 2; ++i) static_cast<void>(host().counted());
+    const auto before = after_end.load();
+    // The home shard finds all that the other one sends.
+    host().on_shard(1, [&ann] {
+        ann.send("into the void\n/join lobby\n");
+        EXPECT_EQ(ann.line(), "* you are in room lobby (1 here)");
+    });
+    static_cast<void>(host().counted());
+    EXPECT_EQ(after_end.load(), before);
 }
 
 TEST_P(chat_test, rooms_are_refused_with_a_reason) {
