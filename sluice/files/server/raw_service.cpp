@@ -29,8 +29,9 @@ namespace {
 // Bytes. Up to here a digest is computed at once.
 constexpr std::uint64_t digest_at_once = std::uint64_t{1} << 20;
 
-// Bytes between two checks for a cancellation: some milliseconds.
-constexpr std::uint64_t digest_step = std::uint64_t{4} << 20;
+// Bytes between two checks for a cancellation: a millisecond, for a thread of low priority may get
+// no more than a hundredth of a busy core.
+constexpr std::uint64_t digest_step = std::uint64_t{256} << 10;
 
 /// Set, for another thread to read, when a context is cancelled.
 struct cancel_flag : coro::cancel_hook {
