@@ -252,7 +252,7 @@ TEST_P(chat_test, a_room_without_members_is_forgotten) {
     EXPECT_EQ(all[1].line(), "* in attic (1): Client 2");
 }
 
-// Behind the end of the copy they would be shown to whoever opens a room of this name next.
+// Behind the end of the copy they would be shown to a member that opens a room of this name next.
 TEST_P(chat_test, the_last_lines_of_a_copy_come_before_its_end) {
     if (GetParam().shards < 2) GTEST_SKIP() << "one shard has no copies";
     static rare_path_counts taken;

@@ -112,8 +112,8 @@ void hub::close_if_unused(const std::string& name) noexcept {
     const std::size_t home_shard = r.links.home_shard;
     if (home_shard == index_ && name == lobby) return;
     if (home_shard != index_ && !planted(bug::chat_copy_never_ends)) {
-        // Its last lines go first: behind the end of the copy, they would reach whoever opens a
-        // room of this name next.
+        // Its last lines go first: behind the end of the copy, they would reach the member that
+        // opens a room of this name next.
         if (const auto last = outgoing_[home_shard].extract(name)) post(std::move(last.mapped()));
         post(std::move(r.links.unsubscribe_message));
     }
