@@ -74,7 +74,7 @@ class folder {
 files::http_options options() {
     files::http_options o;
     o.max_size = 1U << 20U;
-    o.allow_delete = true;
+    o.allowed = files::permissions::everything();
     o.max_line = 512;
     o.max_head = 2048;
     return o;

@@ -19,6 +19,8 @@ const char* fault_text(fault f) {
         case fault::ended: return "the stream ended too early";
         case fault::bad_address: return "not an address";
         case fault::unsupported: return "not supported here";
+        case fault::http_spoken: return "it speaks HTTP, and this is no web server";
+        case fault::tls_spoken: return "it speaks TLS, and this port does not";
     }
     return "unknown error";
 }

@@ -17,6 +17,8 @@ enum class fault : std::uint8_t {
     ended,             ///< the stream ended where more was needed
     bad_address,       ///< text that does not name an address
     unsupported,       ///< this engine, kernel or file does not support the request
+    http_spoken,       ///< a peer speaks HTTP where it is not spoken
+    tls_spoken,        ///< a peer speaks TLS where it is not spoken
 };
 
 /// An error in four bytes: the category in the top byte, the code in the rest. Cheap to copy and
@@ -66,6 +68,11 @@ class error {
     std::uint32_t value_;
 };
 static_assert(sizeof(error) == 4);
+
+/// Whether a peer speaks a protocol that is not spoken there.
+[[nodiscard]] constexpr bool is_other_protocol(error e) noexcept {
+    return e == fault::http_spoken || e == fault::tls_spoken;
+}
 
 /// A value, or the error that took its place.
 template <class T>

@@ -137,7 +137,8 @@ std::expected<open_listeners, std::string> open_all(std::vector<served_at> wante
                                                    : open_listener(each.where, each.flag);
         if (!listener) return std::unexpected{listener.error()};
         const auto where = net::address::local_of(listener->get());
-        all.addresses.push_back({where.value_or(net::address{}), std::move(each.what)});
+        all.addresses.push_back(
+            {where.value_or(net::address{}), std::move(each.what), std::move(each.visitors)});
         all.endpoints.push_back({.listener = std::move(*listener),
                                  .serve = std::move(each.serve),
                                  .state = std::move(each.state)});
@@ -155,13 +156,21 @@ void announce_all(const std::vector<bound_address>& addresses, model_kind model,
         all += fmt::format("{} on {}", each.what, each.where.to_string());
     }
     if (addresses.size() > 1) announce(all);
+    for (const auto& each : addresses) {
+        if (each.where.is_loopback()) continue;
+        log(log_level::warn,
+            fmt::format("{} is open to everybody who can reach it: they may {}; nobody is asked "
+                        "for a password, and all travels in the clear",
+                        each.where.to_string(), each.visitors));
+    }
 }
 
 void report(const model::server& server, model_kind model) {
     const auto& counted = server.counted();
     log(log_level::info,
         fmt::format("served {} clients, {} at most at a time; {} shed, {} refused for "
-                    "--max-per-address, {} processes crashed, {} waits for a thread or process",
+                    "--max-per-address and --rate-per-address, {} processes crashed, {} waits for "
+                    "a thread or process",
                     grouped(counted.accepted), grouped(counted.most), grouped(counted.shed),
                     grouped(counted.refused), grouped(counted.crashed), grouped(counted.retries)));
     if (model != model_kind::event || counted.accepted == 0) return;
@@ -175,13 +184,15 @@ void report(const model::server& server, model_kind model) {
 
 void announce_clients(const model::server& server) {
     const auto& c = server.counted();
-    announce_counters("clients",
-                      std::array{counter{"accepted", c.accepted, "connections"},
-                                 counter{"here", c.accepted - c.ended, "now"},
-                                 counter{"most", c.most, "at a time"},
-                                 counter{"shed", c.shed, "closed at once: no descriptor for them"},
-                                 counter{"crashed", c.crashed, "processes that ended by a signal"},
-                                 counter{"retries", c.retries, "waits for a thread or process"}});
+    announce_counters(
+        "clients",
+        std::array{
+            counter{"accepted", c.accepted, "connections"},
+            counter{"here", c.accepted - c.ended, "now"}, counter{"most", c.most, "at a time"},
+            counter{"shed", c.shed, "closed at once: no descriptor for them"},
+            counter{"refused", c.refused, "closed at once: too many or too often from an address"},
+            counter{"crashed", c.crashed, "processes that ended by a signal"},
+            counter{"retries", c.retries, "waits for a thread or process"}});
 }
 
 }  // namespace
@@ -193,6 +204,14 @@ void set_up_output(const serve_options& common, model_kind model) {
 
 exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
                        served what) {
+    for (const auto& each : what.listeners) {
+        if (!each.needs_open || common.open || is_on_this_machine(each.where)) continue;
+        return report_usage_error(
+            command, fmt::format("{} {} would let everybody who can reach it {}; say --open if "
+                                 "that is meant, or choose an address of this machine alone, as "
+                                 "in 127.0.0.1:PORT",
+                                 each.flag, each.where, each.visitors));
+    }
     raise_open_files();
     const auto shard_engine = engine_of(pair);
     if (!shard_engine) return log_failure(shard_engine.error());
@@ -207,6 +226,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                .workers = common.workers,
                                .max_clients = common.max_clients,
                                .max_per_address = common.max_per_address,
+                               .rate_per_address = common.rate_per_address,
                                .grace = common.grace,
                                .log_to = [](std::string_view line) { log(log_level::warn, line); },
                                .ready =
@@ -236,6 +256,11 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
         return log_failure(fmt::format("cannot serve any more: {}", ended.error().message()));
     }
     return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
+}
+
+bool is_on_this_machine(const std::string& where) {
+    const auto addresses = net::resolve(where);
+    return !addresses || std::ranges::all_of(*addresses, &net::address::is_loopback);
 }
 
 void raise_open_files() noexcept {

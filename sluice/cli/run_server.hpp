@@ -47,13 +47,20 @@ struct served_at {
     model::state_factory state = {};     ///< instead of `serve`
     std::string what = {};               ///< its name in messages, where a command serves several
     std::string_view flag = "--listen";  ///< the flag that chose `where`
+    std::string visitors = {};           ///< what they may do: "talk in the chat"
+    bool needs_open = false;             ///< beyond this machine, serves only with --open
 };
 
-/// An address with a listener, and the name of its service.
+/// An address with a listener, the name of its service, and what visitors may do.
 struct bound_address {
     net::address where;
     std::string what;
+    std::string visitors;
 };
+
+/// Whether only programs on this machine reach `where` (net::resolve, which may block). True where
+/// it has no address: to listen fails then.
+[[nodiscard]] bool is_on_this_machine(const std::string& where);
 
 /// The services of a command, and its callbacks.
 struct served {

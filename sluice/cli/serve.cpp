@@ -10,8 +10,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sluice/chat/server/chat_service.hpp"
+#include "sluice/cli/files/access.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -36,6 +38,7 @@ struct serve_settings {
     std::string raw = "127.0.0.1:5001";
     std::string compute = "127.0.0.1:2999";
     std::string directory = "sluice-files";
+    file_access access;
 };
 
 exit_status serve_all(const CLI::App& command, const serve_settings& s) {
@@ -47,6 +50,13 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
             command, fmt::format("--model {} cannot carry a chat beside the rest; leave "
                                  "it out, or serve each by its own command",
                                  to_text(pair->model)));
+    }
+    const auto over_http_allowed = permissions_at(s.http, s.access, s.common);
+    const auto over_raw_allowed = permissions_at(s.raw, s.access, s.common);
+    if (!over_http_allowed) return report_usage_error(command, over_http_allowed.error());
+    const bool takes_streams = over_raw_allowed->allows(files::operation::upload, {});
+    if (!takes_streams && !s.access.read_only) {
+        return report_usage_error(command, why_no_raw_door(s.raw, s.access));
     }
     set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
@@ -66,44 +76,70 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                              .shards = model::workers_of(s.common.workers),
                              .seen = s.common.quiet || !given.out ? nullptr : &shown}};
     files::http_options over_http;
+    over_http.allowed = *over_http_allowed;
+    over_http.hosts = s.access.hosts;
+    over_http.pages = s.access.pages;
     over_http.report = lines_to_stdout(s.common.quiet);
     if (!s.common.quiet) {
         over_http.remark = [](std::string_view line) { log(log_level::info, line); };
     }
     files::raw_service raw{&*store,
-                           {.how = {}, .report = over_http.report, .remark = over_http.remark}};
+                           {.how = {},
+                            .any = s.access.raw_any,
+                            .report = over_http.report,
+                            .remark = over_http.remark}};
     files::http_service http{*store, over_http};
-    compute::compute_service compute{compute::make_fib(34), {}};
+    compute::compute_options questions;
+    if (!s.common.quiet) {
+        questions.report = [](std::string_view what) { log(log_level::warn, what); };
+    }
+    compute::compute_service compute{compute::make_fib(34), questions};
 
-    return run_server(
-        command, s.common, *pair,
-        {.listeners =
-             {{.where = s.http,
-               .serve = http.service(),
-               .what = "files over HTTP",
-               .flag = "--http"},
-              {.where = s.raw, .serve = raw.service(), .what = "raw files", .flag = "--raw"},
-              {.where = s.compute,
-               .serve = compute.service(),
-               .what = "compute",
-               .flag = "--compute"},
-              {.where = s.chat, .state = chat.state(), .what = "chat", .flag = "--chat"}},
-         .on_stage =
-             [&](model::stage now) {
-                 const auto transfers = http.counted().transfers + raw.counted().transfers;
-                 if (now == model::stage::draining && transfers > 0) {
-                     log_pending_transfers(transfers, s.common.grace);
-                 }
-             },
-         .count =
-             [&] {
-                 announce_counters(chat.counted());
-                 announce_counters(http.counted());
-                 announce_counters(raw.counted());
-                 announce_send_costs();
-                 announce_counters(compute.counted());
-             },
-         .spread_evenly = true});
+    std::vector<served_at> listeners;
+    listeners.push_back({.where = s.http,
+                         .serve = http.service(),
+                         .what = "files over HTTP",
+                         .flag = "--http",
+                         .visitors = visitors_of(*over_http_allowed)});
+    if (takes_streams) {
+        listeners.push_back({.where = s.raw,
+                             .serve = raw.service(),
+                             .what = "raw files",
+                             .flag = "--raw",
+                             .visitors = "upload files"});
+    }
+    listeners.push_back({.where = s.compute,
+                         .serve = compute.service(),
+                         .what = "compute",
+                         .flag = "--compute",
+                         .visitors = "have this machine compute",
+                         .needs_open = true});
+    listeners.push_back({.where = s.chat,
+                         .state = chat.state(),
+                         .what = "chat",
+                         .flag = "--chat",
+                         .visitors = "talk in the chat",
+                         .needs_open = true});
+
+    return run_server(command, s.common, *pair,
+                      {.listeners = std::move(listeners),
+                       .on_stage =
+                           [&](model::stage now) {
+                               const auto transfers =
+                                   http.counted().transfers + raw.counted().transfers;
+                               if (now == model::stage::draining && transfers > 0) {
+                                   log_pending_transfers(transfers, s.common.grace);
+                               }
+                           },
+                       .count =
+                           [&] {
+                               announce_counters(chat.counted());
+                               announce_counters(http.counted());
+                               announce_counters(raw.counted());
+                               announce_send_costs();
+                               announce_counters(compute.counted());
+                           },
+                       .spread_evenly = true});
 }
 
 }  // namespace
@@ -124,6 +160,7 @@ void add_serve(commands& all) {
         ->add_option("--files", s->directory,
                      "Where files are kept; made if need be (sluice-files)")
         ->type_name("DIR");
+    add_file_access_options(*command, s->access);
     add_serve_options_of_many_listeners(*command, s->common, "SLUICE_HTTP");
     all.on(*command, [command, s] { return serve_all(*command, *s); });
 }

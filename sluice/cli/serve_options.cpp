@@ -117,8 +117,16 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
     add_value(serve, "--max-per-address", into.max_per_address, count_from{1, most_clients}, "N",
               "Of them, from one client address (a quarter; from loopback all)")
         ->group(group);
+    add_value(serve, "--rate-per-address", into.rate_per_address, count_from{1, most_clients}, "N",
+              "New connections a second from one client address, and four times as many at once "
+              "(500; from loopback any number)")
+        ->group(group);
     add_value(serve, "--grace", into.grace, read_duration, "TIME",
               fmt::format("How long a stop may drain ({} ms)", into.grace.count()))
+        ->group(group);
+    serve
+        .add_flag("--open", into.open,
+                  "Beyond this machine, too, let everybody do what is let on it alone")
         ->group(group);
     serve.add_flag("--quiet", into.quiet, "Report no coming and going")->group(group);
     add_value(serve, "--log-level", into.level, one_of{levels}, "LEVEL",

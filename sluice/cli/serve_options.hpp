@@ -42,6 +42,8 @@ struct serve_options {
     unsigned workers = 0;                ///< threads, processes or shards; 0: a worker per core
     std::uint32_t max_clients = 10'000;  ///< connections at a time, per endpoint
     std::uint32_t max_per_address = 0;   ///< of them, per address; 0: address_limit's default
+    std::uint32_t rate_per_address = 0;  ///< new ones per second; as above
+    bool open = false;                   ///< all that reach it may do what this machine may
     bool quiet = false;
     log_level level = log_level::info;
     log_format format = log_format::text;

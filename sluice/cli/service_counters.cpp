@@ -56,6 +56,7 @@ void announce_counters(const chat::counters& c) {
             counter{"too_slow", c.too_slow, "disconnected: the window passed them"},
             counter{"too_silent", c.too_silent, "disconnected: took nothing before the deadline"},
             counter{"too_long", c.too_long, "lines beyond --max-line, dropped"},
+            counter{"strangers", c.strangers, "sent away: they speak HTTP or TLS"},
             counter{"broken", c.broken, "connections that failed"},
             counter{"no_memory", c.no_memory, "members ended, lines dropped for lack of it"}});
 }
@@ -74,6 +75,9 @@ void announce_counters(const files::http_counters& c) {
                    counter{"removed", c.removed, "files"},
                    counter{"lost", c.lost, "clients that left in the middle"},
                    counter{"bad_requests", c.bad_requests, "no HTTP, or ambiguous"},
+                   counter{"other_hosts", c.other_hosts, "for a name that is not this server's"},
+                   counter{"foreign_pages", c.foreign_pages, "writes by pages from elsewhere"},
+                   counter{"forbidden", c.forbidden, "writes beyond --allow"},
                    counter{"large_heads", c.large_heads, "beyond --max-head"},
                    counter{"slow_heads", c.slow_heads, "beyond --head-time"},
                    counter{"slow_bodies", c.slow_bodies, "beyond --body-time, or below --min-rate"},
@@ -98,6 +102,7 @@ void announce_counters(const files::raw_counters& c) {
                    counter{"stored", c.stored, "files, those that were only counted included"},
                    counter{"bytes", c.bytes, "of them"},
                    counter{"lost", c.lost, "clients that left before the end"},
+                   counter{"strangers", c.strangers, "refused: they speak HTTP or TLS"},
                    counter{"too_large", c.too_large, "uploads beyond --max-size"},
                    counter{"failed", c.failed, "uploads that the disk did not take"}});
 }
@@ -119,6 +124,7 @@ void announce_counters(const compute::compute_counters& c) {
                    counter{"late", c.late, "refused after --deadline"},
                    counter{"failed", c.failed, "not answered: a program broke"},
                    counter{"too_long", c.too_long, "questions beyond --max-line"},
+                   counter{"strangers", c.strangers, "closed: they speak HTTP or TLS"},
                    counter{"abandoned", c.abandoned, "not computed: the client had left"},
                    counter{"idle", c.idle, "connections closed after --idle-time"},
                    counter{"stalled", c.stalled, "connections closed after --stall-time"},

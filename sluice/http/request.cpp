@@ -52,7 +52,9 @@ std::optional<http_field> field_of(beast_http::field which) noexcept {
         case beast_http::field::if_none_match: return http_field::if_none_match;
         case beast_http::field::if_range: return http_field::if_range;
         case beast_http::field::if_unmodified_since: return http_field::if_unmodified_since;
+        case beast_http::field::origin: return http_field::origin;
         case beast_http::field::range: return http_field::range;
+        case beast_http::field::sec_fetch_site: return http_field::sec_fetch_site;
         case beast_http::field::transfer_encoding: return http_field::transfer_encoding;
         default: return std::nullopt;
     }
@@ -243,6 +245,16 @@ http_refusal interpret(http_request& r) noexcept {
     return {};
 }
 
+/// The authority of a target that is a URL.
+std::optional<std::string_view> authority_in(std::string_view target) noexcept {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (!same_word(target.substr(0, scheme.size()), scheme)) continue;
+        target.remove_prefix(scheme.size());
+        return target.substr(0, std::min(target.find_first_of("/?"), target.size()));
+    }
+    return std::nullopt;
+}
+
 /// Parses a head of a version that Beast knows.
 std::expected<void, http_refusal> parse_known(std::string_view head, http_request& into) {
     collector parser{into};
@@ -290,18 +302,13 @@ std::expected<http_target, std::string_view> split_target(std::string_view targe
     if (target.find('#') != std::string_view::npos) {
         return std::unexpected{"a request's target has no fragment: leave # and what follows out"};
     }
-    constexpr std::string_view schemes[] = {"http://", "https://"};
-    for (const auto scheme : schemes) {
-        if (!same_word(target.substr(0, scheme.size()), scheme)) continue;
-        target.remove_prefix(scheme.size());
-        const auto end = std::min(target.find_first_of("/?"), target.size());
-        if (!is_authority(target.substr(0, end))) {
+    if (const auto authority = authority_in(target)) {
+        if (!is_authority(*authority)) {
             return std::unexpected{"the URL's authority is one host and, behind a colon, a port"};
         }
-        target.remove_prefix(end);
+        target.remove_prefix(static_cast<std::size_t>(authority->end() - target.begin()));
         if (target.empty()) return http_target{.path = "/", .query = {}};
         if (target.front() == '?') return http_target{.path = "/", .query = target.substr(1)};
-        break;
     }
     if (target.empty() || target.front() != '/') {
         return std::unexpected{"the request's target is neither a path nor a URL"};
@@ -309,6 +316,10 @@ std::expected<http_target, std::string_view> split_target(std::string_view targe
     const auto mark = target.find('?');
     if (mark == std::string_view::npos) return http_target{.path = target, .query = {}};
     return http_target{.path = target.substr(0, mark), .query = target.substr(mark + 1)};
+}
+
+std::string_view authority_of(const http_request& request) noexcept {
+    return authority_in(request.target).value_or(request.field(http_field::host));
 }
 
 bool query_has(std::string_view query, std::string_view name,

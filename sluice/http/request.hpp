@@ -29,8 +29,10 @@ enum class http_field : std::uint8_t {
     if_none_match,
     if_range,
     if_unmodified_since,
+    origin,
     range,
     repr_digest,
+    sec_fetch_site,
     transfer_encoding,
     want_repr_digest,
 };
@@ -71,6 +73,9 @@ struct http_target {
 };
 [[nodiscard]] std::expected<http_target, std::string_view> split_target(
     std::string_view target) noexcept;
+/// The host that a parsed request is for, with its port if it has one: from an absolute target,
+/// else from Host (RFC 9112, section 3.2.2); empty where neither says.
+[[nodiscard]] std::string_view authority_of(const http_request& request) noexcept;
 /// Whether a query (`a=1&b`) has a parameter of that name, with that value if one is given.
 [[nodiscard]] bool query_has(std::string_view query, std::string_view name,
                              std::optional<std::string_view> value = {}) noexcept;

@@ -11,12 +11,22 @@
 namespace sluice::model {
 namespace {
 
-constexpr std::uint32_t share = 4;  // of max_clients, for one address
+constexpr std::uint32_t share = 4;   // of max_clients, for one address
+constexpr double burst_seconds = 4;  // of connections that may come at once
+// Accounts below which nothing is swept.
+constexpr std::size_t few_accounts = 256;
+
+io::throttle::pace pace_of(std::uint32_t rate) noexcept {
+    return {static_cast<double>(rate), burst_seconds * static_cast<double>(rate)};
+}
 
 }  // namespace
 
-address_limit::address_limit(std::uint32_t most, std::uint32_t max_clients) noexcept
-    : counts_loopback_{most > 0}, most_{most > 0 ? most : std::max(1U, max_clients / share)} {}
+address_limit::address_limit(limits l) noexcept
+    : limits_{l},
+      most_{l.most > 0 ? l.most : std::max(1U, l.max_clients / share)},
+      pace_{pace_of(l.rate > 0 ? l.rate : usual_rate)},
+      next_sweep_{few_accounts} {}
 
 std::optional<address_limit::permit> address_limit::admit(int socket) noexcept {
     const auto peer = net::address::peer_of(socket);
@@ -26,12 +36,20 @@ std::optional<address_limit::permit> address_limit::admit(int socket) noexcept {
 }
 
 std::optional<address_limit::permit> address_limit::admit(const net::address& peer) noexcept {
-    if (!counts_loopback_ && peer.is_loopback()) return permit{};
+    const bool is_counted = limits_.most > 0 || !peer.is_loopback();
+    const bool is_paced = limits_.rate > 0 || !peer.is_loopback();
+    if (!is_counted && !is_paced) return permit{};
+    const auto now = io::clock::now();
     const std::lock_guard lock{mutex_};
     try {
-        auto& found = *taken_.try_emplace(host_of(peer), 0).first;
-        if (found.second < most_) {
-            ++found.second;
+        if (accounts_.size() >= next_sweep_) forget_rested(now);
+        auto& found = *accounts_.try_emplace(host_of(peer)).first;
+        auto& [held, coming] = found.second;
+        const bool too_many = is_counted && held >= most_;
+        const bool too_fast = is_paced && coming.wait(pace_, now) > io::duration{};
+        if (!too_many && !too_fast) {
+            if (is_paced) coming.charge(pace_, now);
+            ++held;
             return permit{*this, found};
         }
     } catch (const std::bad_alloc&) {
@@ -63,8 +81,18 @@ address_limit::host address_limit::host_of(const net::address& peer) noexcept {
 }
 
 void address_limit::release(table::value_type& held) noexcept {
+    const auto now = io::clock::now();
     const std::lock_guard lock{mutex_};
-    if (--held.second == 0) taken_.erase(host{held.first});
+    auto& [count, coming] = held.second;
+    if (--count == 0 && coming.is_rested(now)) accounts_.erase(host{held.first});
+}
+
+// Linear, but only when there are twice as many accounts as the last time left.
+void address_limit::forget_rested(io::time_point now) noexcept {
+    std::erase_if(accounts_, [now](const auto& each) {
+        return each.second.held == 0 && each.second.coming.is_rested(now);
+    });
+    next_sweep_ = std::max(few_accounts, 2 * accounts_.size());
 }
 
 }  // namespace sluice::model

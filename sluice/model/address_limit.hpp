@@ -1,4 +1,4 @@
-// Limits the connections at a time from one client address.
+// Limits the connections of one client address: how many at a time, and how many a second.
 #pragma once
 
 #include <atomic>
@@ -9,13 +9,15 @@
 #include <unordered_map>
 #include <utility>
 
+#include "sluice/io/throttle.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/os/mutex.hpp"
 
 namespace sluice::model {
 
-/// A semaphore per client address: an IPv4 address, or the /64 of an IPv6 address, the prefix of
-/// one host or site (RFC 6177). IPv4-mapped addresses count as IPv4. Any thread.
+/// A semaphore and a token bucket per client address: an IPv4 address, or the /64 of an IPv6
+/// address, the prefix of one host or site (RFC 6177). IPv4-mapped addresses count as IPv4. Any
+/// thread.
 class address_limit {
     struct host {
         std::uint64_t bits = 0;
@@ -27,7 +29,11 @@ class address_limit {
             return std::hash<std::uint64_t>{}(h.bits) ^ std::size_t{h.is_v4};
         }
     };
-    using table = std::unordered_map<host, std::uint32_t, hash>;
+    struct account {
+        std::uint32_t held = 0;  // permits
+        io::throttle coming;
+    };
+    using table = std::unordered_map<host, account, hash>;
 
  public:
     /// One connection's permit, returned by its destructor. Empty for a connection that is not
@@ -56,13 +62,22 @@ class address_limit {
         table::value_type* held_ = nullptr;
     };
 
-    /// `most` connections per address, loopback included. 0: loopback is not limited, since proxies
-    /// and load generators connect from there, and any other address may have a quarter of
-    /// `max_clients`, so that no single host can take all of them.
-    address_limit(std::uint32_t most, std::uint32_t max_clients) noexcept;
+    struct limits {
+        /// Connections per address, loopback included. 0: loopback is not limited, since proxies
+        /// and load generators connect from there, and any other address may have a quarter of
+        /// `max_clients`, so that no single host can take all of them.
+        std::uint32_t most = 0;
+        /// New connections per second and address, and four times as many at once; loopback
+        /// included. 0: loopback is not limited, and any other address has usual_rate.
+        std::uint32_t rate = 0;
+        std::uint32_t max_clients = 10'000;
+    };
+    static constexpr std::uint32_t usual_rate = 500;
 
-    /// For a connected socket: a permit, or nullopt where its address has none left or there is no
-    /// memory to count it.
+    explicit address_limit(limits l) noexcept;
+
+    /// For a connected socket: a permit, or nullopt where its address has none left, comes too
+    /// often, or there is no memory to count it.
     [[nodiscard]] std::optional<permit> admit(int socket) noexcept;
     [[nodiscard]] std::optional<permit> admit(const net::address& peer) noexcept;
     /// Connections that were refused.
@@ -71,12 +86,15 @@ class address_limit {
  private:
     [[nodiscard]] static host host_of(const net::address& peer) noexcept;
     void release(table::value_type& held) noexcept;
+    void forget_rested(io::time_point now) noexcept;
 
-    bool counts_loopback_;
+    limits limits_;
     std::uint32_t most_;
+    io::throttle::pace pace_;
     std::atomic<std::uint64_t> refused_ = 0;
     os::mutex mutex_;
-    table taken_;
+    table accounts_;
+    std::size_t next_sweep_;  // at so many accounts
 };
 
 }  // namespace sluice::model

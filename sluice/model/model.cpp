@@ -167,8 +167,8 @@ void report_refused(event_log& log, int socket) noexcept {
     log.report(event_kind::address, [socket] {
         const auto peer = net::address::peer_of(socket);
         return fmt::format(
-            "a client was turned away, for its address has as many connections as "
-            "one may have here (--max-per-address): {}",
+            "a client was turned away, for its address has as many connections as one may have "
+            "here (--max-per-address), or makes them too often (--rate-per-address): {}",
             peer ? peer->to_string() : std::string{"unknown"});
     });
 }
@@ -189,8 +189,10 @@ server::server(io::engine& engine, std::vector<endpoint> endpoints, server_optio
     check(engine.blocks(), "a model accepts on the blocking engine");
     check(!endpoints_.empty(), "a model needs an endpoint");
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-        by_address_.push_back(
-            std::make_unique<address_limit>(options_.max_per_address, options_.max_clients));
+        by_address_.push_back(std::make_unique<address_limit>(
+            address_limit::limits{.most = options_.max_per_address,
+                                  .rate = options_.rate_per_address,
+                                  .max_clients = options_.max_clients}));
     }
 }
 

@@ -45,6 +45,7 @@ struct server_options {
     /// endpoints still accept.
     std::uint32_t max_clients = 10'000;
     std::uint32_t max_per_address = 0;             ///< per endpoint; 0: address_limit's default
+    std::uint32_t rate_per_address = 0;            ///< new ones per second; as above
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack per thread that serves
     log_sink log_to = {};                          ///< failures, a line per kind
@@ -68,9 +69,10 @@ struct counters {
     std::atomic<std::uint64_t> ended = 0;     ///< clients that are gone
     std::atomic<std::uint64_t> most = 0;      ///< most clients at a time
     std::atomic<std::uint64_t> shed = 0;      ///< reset at once: no descriptor was left
-    std::atomic<std::uint64_t> refused = 0;   ///< reset at once: too many from their address
-    std::atomic<std::uint64_t> crashed = 0;   ///< children that ended by a signal or an error
-    std::atomic<std::uint64_t> retries = 0;   ///< pauses for lack of a thread, process or memory
+    std::atomic<std::uint64_t> refused =
+        0;  ///< reset at once: too many, or too often, from their address
+    std::atomic<std::uint64_t> crashed = 0;  ///< children that ended by a signal or an error
+    std::atomic<std::uint64_t> retries = 0;  ///< pauses for lack of a thread, process or memory
 };
 
 /// Serves endpoints under one model. Made, run and stopped on one thread, that of `engine`, a

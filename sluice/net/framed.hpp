@@ -22,6 +22,9 @@ class framed {
            wire::sender from = wire::sender::program) noexcept
         : source_{source}, reader_{mode, max_message, from} {}
 
+    /// frame_reader::refuse_other_protocols(), whose faults are errors of next() and buffered().
+    void refuse_other_protocols() noexcept { reader_.refuse_other_protocols(); }
+
     /// The next message, or none at the end of the stream. Valid until the next call.
     /// fault::message_too_long, after which there is no other message; the errors of recv(). A
     /// cancelled read loses nothing.

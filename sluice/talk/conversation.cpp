@@ -63,6 +63,7 @@ coro::task<parting> conversation::run(beginner first, coro::context& turns) {
 coro::task<parting> conversation::take_turns(beginner first) {
     is_our_turn_ = first == beginner::we;
     if (!is_our_turn_) {
+        messages_.refuse_other_protocols();
         if (auto over = co_await show(fmt::format("[{}] connected", name_), {})) co_return *over;
     }
     for (;; is_our_turn_ = !is_our_turn_) {
@@ -213,7 +214,9 @@ coro::task<conversation::outcome> conversation::send(std::string_view text, bool
 coro::task<void> conversation::send_last_message(parting how) {
     const bool message_too_long = how == parting::they_talk_long;
     // After a part of another message, the last message would not be recognised.
-    if (how == parting::they_went_away || mid_message_) co_return;
+    if (how == parting::they_went_away || how == parting::they_are_strangers || mid_message_) {
+        co_return;
+    }
     if (how != parting::they_said_exit) {
         out_.assign(missing_end());
         wire::append_framed(
@@ -243,6 +246,7 @@ coro::task<void> conversation::drain(bool message_too_long) {
 }
 
 parting conversation::peer_end() const noexcept {
+    if (!*ended_ && is_other_protocol(ended_->error())) return parting::they_are_strangers;
     const bool too_long = !*ended_ && ended_->error() == fault::message_too_long;
     return too_long ? parting::they_talk_long : parting::they_went_away;
 }
@@ -264,6 +268,9 @@ void conversation::report(parting how) const {
                 "[{}] went away during {} turn, without 'exit'{}", name_,
                 is_our_turn_ ? "your" : "its own",
                 *ended_ ? std::string{} : fmt::format(" ({})", ended_->error().message())));
+        case parting::they_are_strangers:
+            return ui_.report_error(
+                fmt::format("[{}] has to go: {}", name_, ended_->error().message()));
         case parting::they_talk_long:
             return ui_.report_error(
                 fmt::format("[{}] sent a message longer than {} bytes, the limit (--max-line): "

@@ -23,13 +23,14 @@ namespace sluice::talk {
 enum class parting : std::uint8_t {
     they_said_exit,
     we_said_exit,
-    input_ended,       ///< our input had ended when our turn came: the same as our exit
-    they_went_away,    ///< the peer closed or reset the connection without an exit
-    they_talk_long,    ///< a message of the peer was over the limit
-    keyboard_failed,   ///< a line of ours could not be read
-    screen_failed,     ///< a message of the peer could not be shown
-    they_keep_silent,  ///< the peer sent no message, or did not read ours, within idle_time
-    interrupted,       ///< the turns were cancelled
+    input_ended,         ///< our input had ended when our turn came: the same as our exit
+    they_went_away,      ///< the peer closed or reset the connection without an exit
+    they_talk_long,      ///< a message of the peer was over the limit
+    keyboard_failed,     ///< a line of ours could not be read
+    screen_failed,       ///< a message of the peer could not be shown
+    they_are_strangers,  ///< the peer speaks HTTP or TLS
+    they_keep_silent,    ///< the peer sent no message, or did not read ours, within idle_time
+    interrupted,         ///< the turns were cancelled
 };
 
 struct conversation_options {

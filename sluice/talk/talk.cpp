@@ -28,6 +28,7 @@ talk_end to_talk_end(parting how) noexcept {
         case parting::input_ended: return talk_end::done;
         case parting::they_went_away:
         case parting::they_keep_silent: return talk_end::peer_gone;
+        case parting::they_are_strangers:
         case parting::they_talk_long:
         case parting::keyboard_failed:
         case parting::screen_failed: return talk_end::failed;
@@ -140,6 +141,8 @@ coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& clie
     conversation talk{client, fmt::format("Client {}", client_address.to_string()), ui_,
                       options_.conversation};
     const auto how = co_await talk.run(beginner::they, *turns_);
+    // A web page that makes a browser call is not the client that is awaited.
+    if (how == parting::they_are_strangers) co_return std::nullopt;
     if (!options_.keep) co_return to_talk_end(how);
     if (ui_is_usable(how)) co_return std::nullopt;
     if (how == parting::input_ended) {

@@ -58,6 +58,13 @@ void frame_reader::feed(std::string_view chunk) noexcept {
     check(!finished_, "a chunk is fed after the end of the stream");
     forget_handed_out();
     if (error_ != framing_error::none) return;
+    if (guesses_) {
+        guess_.feed(chunk);
+        const auto found = guess_.found();
+        if (found == other_protocol::http) error_ = framing_error::http;
+        if (found == other_protocol::tls) error_ = framing_error::tls;
+        if (found != other_protocol::none) return;
+    }
     chunk_ = chunk;
     decodes_ = from_ != sender::program &&
                (telnet_.in_use() || chunk.find(iac) != std::string_view::npos ||
@@ -288,7 +295,14 @@ frame_reader::outcome frame_reader::fail(framing_error what) noexcept {
     error_ = what;
     chunk_ = {};
     stash_.release();
-    return what == framing_error::too_long ? failure(fault::message_too_long) : failure_of(ENOMEM);
+    switch (what) {
+        case framing_error::too_long: return failure(fault::message_too_long);
+        case framing_error::http: return failure(fault::http_spoken);
+        case framing_error::tls: return failure(fault::tls_spoken);
+        case framing_error::no_memory:
+        case framing_error::none: break;
+    }
+    return failure_of(ENOMEM);
 }
 
 void frame_reader::forget_handed_out() noexcept {

@@ -1,14 +1,17 @@
 // Splits a byte stream into messages (line, raw, automatic), and frames messages to send.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "sluice/base/result.hpp"
+#include "sluice/wire/protocol_guess.hpp"
 #include "sluice/wire/stash.hpp"
 #include "sluice/wire/telnet.hpp"
 
@@ -88,15 +91,20 @@ struct message {
 /// Not thread-safe. Movable: views of joined messages stay valid.
 class frame_reader {
  public:
-    /// `max_message`: the longest message accepted, in bytes, without its line end.
+    /// `max_message`: the longest message accepted, in bytes, without its line end; below 4 GiB.
     frame_reader(framing mode, std::size_t max_message, sender from = sender::program,
                  overlong beyond = overlong::fails) noexcept
-        : max_message_{max_message},
+        : max_message_{static_cast<std::uint32_t>(
+              std::min<std::size_t>(max_message, std::numeric_limits<std::uint32_t>::max()))},
           mode_{mode},
           from_{from},
           beyond_{beyond},
           answers_terminated_{mode != framing::raw},
           ends_lines_{mode != framing::automatic} {}
+
+    /// For a server, before the first chunk: a connection that begins as HTTP or TLS does gives no
+    /// message, only fault::http_spoken or fault::tls_spoken, for good.
+    void refuse_other_protocols() noexcept { guesses_ = true; }
 
     /// Takes a view of `chunk`, the bytes of one read, until next() returns none. The previous
     /// chunk must be drained, and the stream not finished. Does nothing after an error.
@@ -137,7 +145,7 @@ class frame_reader {
     [[nodiscard]] std::size_t held_bytes() const noexcept { return stash_.capacity(); }
 
  private:
-    enum class framing_error : std::uint8_t { none, too_long, no_memory };
+    enum class framing_error : std::uint8_t { none, too_long, no_memory, http, tls };
     enum class wait_reason : std::uint8_t {
         none,
         in_character,  // the peer paused within a character
@@ -163,7 +171,8 @@ class frame_reader {
 
     stash stash_;
     std::string_view chunk_;  // not read yet
-    std::size_t max_message_;
+    std::uint32_t max_message_;
+    protocol_guess guess_;
     framing mode_;
     sender from_;
     overlong beyond_;
@@ -182,6 +191,7 @@ class frame_reader {
     bool late_end_ : 1 = false;    // a line end that comes next belongs to the previous message
     bool skipping_ : 1 = false;  // a message is being dropped: the stash holds its last byte alone
     bool finished_ : 1 = false;
+    bool guesses_ : 1 = false;  // guess_ is asked
 };
 
 /// The bytes after a message's text on the wire: a newline, or none. For callers that send the two

@@ -54,7 +54,8 @@ class Server(Program):
             "files": ("files", "serve", self.folder, "--http", at, "--raw", at, *long),
         }[service]
         super().__init__(
-            *within, SLUICE, *words, *variant, "--workers", "4", "--quiet", stdin=subprocess.DEVNULL
+            *within, SLUICE, *words, *variant, "--workers", "4", "--quiet", "--open",
+            stdin=subprocess.DEVNULL,
         )
         count = 2 if service == "files" else 1
         listening = rf"^listening on {re.escape(host)}:(\d+)"

@@ -141,7 +141,7 @@ TEST_P(file_session, of_the_raw_endpoint_ends_alone) {
 
 TEST_P(file_session, over_http_ends_alone) {
     files::http_options allowed;
-    allowed.allow_delete = true;
+    allowed.allowed = files::permissions::everything();
     files::http_service http{*store_, allowed};
     const std::string_view script =
         "PUT /a/b.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"

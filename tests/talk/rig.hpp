@@ -23,9 +23,10 @@ namespace sluice::talk {
 
 // For gtest.
 inline void PrintTo(parting how, std::ostream* out) {
-    constexpr std::array<std::string_view, 9> names{
-        "they_said_exit",  "we_said_exit",  "input_ended",      "they_went_away", "they_talk_long",
-        "keyboard_failed", "screen_failed", "they_keep_silent", "interrupted"};
+    constexpr std::array<std::string_view, 10> names{
+        "they_said_exit",   "we_said_exit",    "input_ended",   "they_went_away",
+        "they_talk_long",   "keyboard_failed", "screen_failed", "they_are_strangers",
+        "they_keep_silent", "interrupted"};
     *out << names[static_cast<std::size_t>(how)];
 }
 inline void PrintTo(talk_end how, std::ostream* out) {

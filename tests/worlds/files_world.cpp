@@ -49,7 +49,7 @@ class files_workload final : public workload {
           ledger_{s},
           scene_{.s = s, .ledger = ledger_, .patience = one_at_a_time_ ? 30s : 3s} {
         auto& chance = s.chance();
-        options_.allow_delete = true;
+        options_.allowed = files::permissions::everything();
         options_.head_time = milliseconds{chance.between(500, 2000)};
         options_.idle_time = milliseconds{chance.between(500, 2000)};
         options_.body_time = milliseconds{chance.between(1000, 3000)};

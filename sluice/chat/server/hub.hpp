@@ -17,10 +17,10 @@
 #include "sluice/chat/server/member.hpp"
 #include "sluice/chat/server/relay.hpp"
 #include "sluice/chat/server/room.hpp"
-#include "sluice/chat/server/throttle.hpp"
 #include "sluice/chat/server/transcript.hpp"
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/throttle.hpp"
 
 namespace sluice::chat {
 
@@ -59,8 +59,10 @@ class hub final : public member_host, io::turn_end {
     /// Announces once to the room of `m` that it has joined.
     void arrive(member& m);
     /// Rate limits per member: of lines, and of commands that send no message.
-    [[nodiscard]] const throttle::pace& pace_of_lines() const noexcept { return line_pace_; }
-    [[nodiscard]] const throttle::pace& pace_of_commands() const noexcept { return command_pace_; }
+    [[nodiscard]] const io::throttle::pace& pace_of_lines() const noexcept { return line_pace_; }
+    [[nodiscard]] const io::throttle::pace& pace_of_commands() const noexcept {
+        return command_pace_;
+    }
     /// True if a command may run now, which counts it for this turn. Else the quota of this turn is
     /// used up, and `co_await command_turn()` waits, first come, first served, for a turn that runs
     /// it, a few turns at most.
@@ -122,8 +124,8 @@ class hub final : public member_host, io::turn_end {
     directory& directory_;
     relay& relay_;
     transcript* transcript_;
-    throttle::pace line_pace_;
-    throttle::pace command_pace_;
+    io::throttle::pace line_pace_;
+    io::throttle::pace command_pace_;
     std::unordered_map<std::string, std::unique_ptr<room>> rooms_;
     std::unordered_map<member_id, member*> members_;
     intrusive_list<room, changed_rooms_tag> changed_;

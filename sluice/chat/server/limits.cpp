@@ -25,6 +25,7 @@ counters& counters::operator+=(const counters& o) noexcept {
     too_slow += o.too_slow;
     too_silent += o.too_silent;
     too_long += o.too_long;
+    strangers += o.strangers;
     broken += o.broken;
     no_memory += o.no_memory;
     return *this;

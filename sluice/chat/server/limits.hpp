@@ -70,6 +70,7 @@ struct counters {
     owned_counter too_slow;       ///< disconnected: their unread lines left the window
     owned_counter too_silent;     ///< disconnected: read nothing within write_deadline
     owned_counter too_long;       ///< lines over max_line, dropped
+    owned_counter strangers;      ///< connections closed: they speak HTTP or TLS
     owned_counter broken;         ///< connections that failed
     owned_counter no_memory;      ///< members disconnected and lines dropped for lack of memory
 

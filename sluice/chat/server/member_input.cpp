@@ -21,7 +21,9 @@ member_input::member_input(hub& h, member& m)
       member_{m},
       reader_{h.allowed().framing, h.allowed().max_line, wire::sender::person,
               wire::overlong::dropped},
-      introduction_end_{io::after(now(), h.allowed().introduction)} {}
+      introduction_end_{io::after(now(), h.allowed().introduction)} {
+    reader_.refuse_other_protocols();
+}
 
 io::time_point member_input::deadline() noexcept {
     // At the end of a pause, unterminated bytes become a message. The end of the introduction does
@@ -98,6 +100,7 @@ bool member_input::resume() {
         if (reader_.take_timing_mark()) member_.send_private(wire::timing_mark(), {});
         member_.want_newlines(reader_.answers_terminated());
         if (!found) {
+            if (is_other_protocol(found.error())) return dismiss_stranger(found.error());
             if (found.error() != fault::message_too_long) return no_memory();
             too_long();
             continue;
@@ -141,6 +144,13 @@ void member_input::too_long() {
     charge_line();
     member_.send_private(fmt::format("* that was not said: a line has at most {} here; split it",
                                      wire::format_size(hub_.allowed().max_line)));
+}
+
+bool member_input::dismiss_stranger(error why) {
+    ++hub_.counted().strangers;
+    hub_.show({"<< ", member_.name(), " is sent away: ", why.message(), " >>\n"});
+    member_.dismiss("* you have to go: this is a chat, of lines");
+    return false;
 }
 
 bool member_input::no_memory() {

@@ -12,8 +12,8 @@
 #include "sluice/base/result.hpp"
 #include "sluice/chat/server/hub.hpp"
 #include "sluice/chat/server/member.hpp"
-#include "sluice/chat/server/throttle.hpp"
 #include "sluice/io/buffer_pool.hpp"
+#include "sluice/io/throttle.hpp"
 #include "sluice/wire/framing.hpp"
 
 namespace sluice::chat {
@@ -74,6 +74,7 @@ class member_input {
     [[nodiscard]] bool may_read_message();
     void report_held_back(std::string_view pace);
     void too_long();
+    bool dismiss_stranger(error why);
     bool no_memory();
     bool leave();
     /// False if the command has to wait for another turn.
@@ -84,8 +85,8 @@ class member_input {
     hub& hub_;
     member& member_;
     wire::frame_reader reader_;
-    throttle line_throttle_;
-    throttle command_throttle_;
+    io::throttle line_throttle_;
+    io::throttle command_throttle_;
     io::time_point introduction_end_;
     io::time_point pause_until_ = io::never;
     std::unique_ptr<backlog> backlog_;

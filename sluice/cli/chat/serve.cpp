@@ -82,7 +82,10 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
                              .seen = s.common.quiet || !given.out ? nullptr : &shown}};
     const auto count = [&chat] { announce_counters(chat.counted()); };
     return run_server(command, s.common, *pair,
-                      {.listeners = {{.where = s.common.listen, .state = chat.state()}},
+                      {.listeners = {{.where = s.common.listen,
+                                      .state = chat.state(),
+                                      .visitors = "talk in the chat",
+                                      .needs_open = true}},
                        .after = s.stats ? count : std::function<void()>{},
                        .count = count});
 }

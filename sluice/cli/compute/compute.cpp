@@ -174,6 +174,9 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     if (s.deadline > 0ms) s.compute.deadline = s.deadline;
     s.compute.idle_time = s.idle_time;
     s.compute.stall_time = s.stall_time;
+    if (!s.common.quiet) {
+        s.compute.report = [](std::string_view what) { log(log_level::warn, what); };
+    }
     std::unique_ptr<compute::process_guard> guard;
     std::unique_ptr<compute::process_pool> pool;
     if (!s.program.empty()) {
@@ -202,7 +205,11 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     };
     const std::vector<int> keep = guard ? std::vector<int>{guard->fd()} : std::vector<int>{};
     return run_server(command, s.common, *pair,
-                      {.listeners = {{.where = s.common.listen, .serve = std::move(serve_one)}},
+                      {.listeners = {{.where = s.common.listen,
+                                      .serve = std::move(serve_one),
+                                      .visitors = pool ? "have the program of --exec answer"
+                                                       : "have this machine compute",
+                                      .needs_open = true}},
                        .on_stage = on_stage,
                        .after = after,
                        .count =

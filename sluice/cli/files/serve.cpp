@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/cli/files/access.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -39,6 +40,7 @@ constexpr std::size_t most_listed = 10'000'000;
 
 struct files_serve_settings {
     serve_options common;
+    file_access access;
     std::string directory;
     std::string http;  // without http and raw: both, at their defaults
     std::string raw;
@@ -70,10 +72,22 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
     os::set_signal_action(SIGXFSZ, SIG_IGN);
+    const bool raw_asked = !s.raw.empty();
     if (s.http.empty() && s.raw.empty()) {
         s.http = default_http;
         s.raw = default_raw;
     }
+    auto over_http = permissions_at(s.http, s.access, s.common);
+    const auto over_raw = permissions_at(s.raw, s.access, s.common);
+    if (!over_http) return report_usage_error(command, over_http.error());
+    if (!s.discard && !over_raw->allows(files::operation::upload, {})) {
+        if (raw_asked) return report_usage_error(command, why_no_raw_door(s.raw, s.access));
+        s.raw.clear();
+    }
+    const std::string visitors = visitors_of(*over_http);
+    s.allowed.allowed = std::move(*over_http);
+    s.allowed.hosts = s.access.hosts;
+    s.allowed.pages = s.access.pages;
     const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
     struct stat found{};
     if (!s.create && os::sys().fstatat(AT_FDCWD, s.directory.c_str(), found, 0) < 0) {
@@ -106,6 +120,7 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
                             .max_size = s.allowed.max_size,
                             .idle_time = s.idle_time,
                             .pace = {.window = s.body_time, .bytes_a_second = s.allowed.min_rate},
+                            .any = s.access.raw_any,
                             .report = report,
                             .remark = s.allowed.remark}};
     s.allowed.report = report;
@@ -115,12 +130,18 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     files::http_service http{*store, s.allowed};
     served what;
     if (!s.http.empty()) {
-        what.listeners.push_back(
-            {.where = s.http, .serve = http.service(), .what = "HTTP", .flag = "--http"});
+        what.listeners.push_back({.where = s.http,
+                                  .serve = http.service(),
+                                  .what = "HTTP",
+                                  .flag = "--http",
+                                  .visitors = visitors});
     }
     if (!s.raw.empty()) {
-        what.listeners.push_back(
-            {.where = s.raw, .serve = raw.service(), .what = "streams", .flag = "--raw"});
+        what.listeners.push_back({.where = s.raw,
+                                  .serve = raw.service(),
+                                  .what = "streams",
+                                  .flag = "--raw",
+                                  .visitors = "upload files"});
     }
     what.keep = {store->directory()};
     what.spread_evenly = true;
@@ -195,7 +216,6 @@ void add_files_serve(commands& all, CLI::App& files) {
     add_value(*command, "--send-strategy", l.send, one_of{transfer::to_socket_names}, "HOW",
               "How files go out: auto, read-send, sendfile, sendfile-cork, splice, mmap-send, "
               "zero-copy, uring-splice, uring-read-send-zc (auto)");
-    command->add_flag("--allow-delete", l.allow_delete, "Files may be removed");
     command->add_flag(
         "--digest-always", l.digest_always,
         "With --no-sync too, answer an upload when its digest is known, however large "
@@ -205,6 +225,7 @@ void add_files_serve(commands& all, CLI::App& files) {
     command->add_flag("--no-sync", s->no_sync, "Do not wait for the disk");
     command->add_flag("--stats", s->stats, "Print the counters at the end");
     add_store_limits(*command, *s);
+    add_file_access_options(*command, s->access);
     add_serve_options_of_many_listeners(*command, s->common, "SLUICE_LISTEN");
     all.on(*command, [command, s] { return serve_files(*command, *s); });
 }

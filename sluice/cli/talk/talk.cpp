@@ -180,8 +180,10 @@ exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
     const auto serve_one = [&](model::session& client) {
         return echo_to(client, s.conversation, status);
     };
-    return run_server(command, s.common, pair,
-                      {.listeners = {{.where = s.common.listen, .serve = serve_one}}});
+    return run_server(
+        command, s.common, pair,
+        {.listeners = {
+             {.where = s.common.listen, .serve = serve_one, .visitors = "be echoed to"}}});
 }
 
 exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {

@@ -1,6 +1,7 @@
 // Implements compute_service: reading questions, running jobs, sending answers in order.
 #include "sluice/compute/server/compute.hpp"
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <exception>
 #include <new>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "sluice/base/planted_bug.hpp"
@@ -151,10 +153,14 @@ model::service compute_service::service() {
 
 coro::task<void> compute_service::serve(model::session& client) {
     messages questions{client, options_.framing, options_.max_line, wire::sender::client};
+    questions.refuse_other_protocols();
     pending p;
     for (;;) {
         const auto question = questions.buffered();
         p.apply_peer_state(questions);
+        if (!question && is_other_protocol(question.error())) {
+            co_return report_stranger(client, question.error());
+        }
         if (!question) {
             co_await refuse_too_long(client, p.out, questions.answers_terminated());
             co_return;
@@ -352,6 +358,14 @@ std::string_view compute_service::count_refusal(error why) noexcept {
     sometimes(rare_path::compute_failed);
     counters_->failed.fetch_add(1, std::memory_order_relaxed);
     return refusal::failed;
+}
+
+void compute_service::report_stranger(model::session& client, error why) {
+    counters_->strangers.fetch_add(1, std::memory_order_relaxed);
+    if (!options_.report) return;
+    const auto who = client.peer().peer();
+    options_.report(fmt::format("{} has to go: {}",
+                                who ? who->to_string() : std::string{"a client"}, why.message()));
 }
 
 coro::task<void> compute_service::refuse_too_long(model::session& client, std::string& out,

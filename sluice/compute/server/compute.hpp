@@ -38,6 +38,9 @@ struct compute_options {
     /// From the first bytes of a question to its last, and for a client to read its answers: up to
     /// 64 KiB of them, or one longer answer.
     io::duration stall_time = std::chrono::seconds{30};
+    /// Logs a line about a connection that was closed, without its newline. Any thread, any forked
+    /// process; must not throw.
+    std::function<void(std::string_view)> report = {};
 };
 
 /// Answers questions in order; the handler computes short answers on the session's thread. A job
@@ -78,6 +81,7 @@ class compute_service {
     static coro::task<void> watch_client(messages& from, coro::scope& tasks,
                                          question_context& state, disconnect_monitor& monitor,
                                          bool& gone);
+    void report_stranger(model::session& client, error why);
     coro::task<void> refuse_too_long(model::session& client, std::string& out, bool terminated);
     outcome timed(const job& todo, io::time_point asked) noexcept;
     [[nodiscard]] std::string_view count_refusal(error why) noexcept;

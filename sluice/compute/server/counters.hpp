@@ -16,6 +16,7 @@ struct compute_counters {
     std::atomic<std::uint64_t> late = 0;       ///< refused: waited longer than the deadline
     std::atomic<std::uint64_t> failed = 0;     ///< the handler failed
     std::atomic<std::uint64_t> too_long = 0;   ///< questions over the limit
+    std::atomic<std::uint64_t> strangers = 0;  ///< connections closed: they speak HTTP or TLS
     std::atomic<std::uint64_t> abandoned = 0;  ///< not run: the client had gone
     std::atomic<std::uint64_t> idle = 0;       ///< connections closed: no question within idle_time
     std::atomic<std::uint64_t> stalled = 0;    ///< connections closed: over stall_time

@@ -1,6 +1,8 @@
 // Implements the order of an HTTP connection: reads a head, calls a handler, goes on or closes.
 #include "sluice/files/server/http_exchange.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
@@ -132,9 +134,62 @@ bool http_exchange::parse_path() {
     return reads ? refuse(404, "there is no such file") : refuse(403, judged.why);
 }
 
-std::string_view http_exchange::methods() noexcept {
-    return service().options().allow_delete ? "GET, HEAD, PUT, DELETE, OPTIONS"
-                                            : "GET, HEAD, PUT, OPTIONS";
+bool http_exchange::is_for_us() {
+    const auto asked = http::authority_of(request());
+    if (asked.empty() || service().origins().is_for_us(asked)) return true;
+    service().counting().other_hosts.fetch_add(1, relaxed);
+    response_.refuse(421, fmt::format("this server is not called {}; start it with --host and this "
+                                      "name if it is",
+                                      asked));
+    return false;
+}
+
+/// Whether this method may be used on this path, by the page that asks: false if it was refused.
+bool http_exchange::may_ask(http_method method) {
+    if (method != http_method::put && method != http_method::remove) return true;
+    if (service().origins().is_foreign(request())) {
+        service().counting().foreign_pages.fetch_add(1, relaxed);
+        response_.refuse(403, "a page from elsewhere may change nothing here; --cors permits it");
+        return false;
+    }
+    const auto& allowed = service().options().allowed;
+    const bool may = method == http_method::put ? allowed.allows(operation::upload, path())
+                                                : allowed.allows(operation::remove, path());
+    if (may) return true;
+    service().counting().forbidden.fetch_add(1, relaxed);
+    if (method == http_method::put) {
+        response_.refuse(403, "no files are taken here; start the server with --allow upload");
+    } else {
+        response_.reply(405).field("Allow", methods());
+        response_.end_with("nothing is removed here; start the server with --allow delete");
+    }
+    return false;
+}
+
+std::string http_exchange::methods() {
+    const auto& allowed = service().options().allowed;
+    std::string all = "GET, HEAD";
+    if (allowed.allows(operation::upload, path())) all += ", PUT";
+    if (allowed.allows(operation::remove, path())) all += ", DELETE";
+    return all + ", OPTIONS";
+}
+
+void http_exchange::answer_options() {
+    const auto all = methods();
+    // Accept-Content-Range permits a PUT with Content-Range (docs/files.md).
+    response_.reply(204)
+        .field("Allow", all)
+        .field("Accept-Ranges", "bytes")
+        .field("Accept-Content-Range", "bytes");
+    if (!service().origins().allowed_page(request()).empty()) {
+        out()
+            .field("Access-Control-Allow-Methods", all)
+            .field("Access-Control-Allow-Headers",
+                   "Content-Digest, Content-Range, Content-Type, If-Match, If-None-Match, "
+                   "If-Unmodified-Since, Range, Repr-Digest, Want-Repr-Digest")
+            .field("Access-Control-Max-Age", 600);
+    }
+    response_.end_head();
 }
 
 // Not a coroutine: an upload that waits for its body holds the memory of each frame.
@@ -143,7 +198,7 @@ coro::task<void> http_exchange::answer() {
     begin_answer();
     // The request may move during a wait for its body.
     const auto method = request().method;
-    const bool settled = parse_path();
+    const bool settled = is_for_us() && parse_path() && may_ask(method);
     if (settled && method == http_method::put) return answer_put(*this);
     return answer_other(method, settled);
 }
@@ -165,24 +220,12 @@ coro::task<void> http_exchange::answer_other(http_method method, bool settled) {
         case http_method::get:
         case http_method::head: co_await answer_get(*this); break;
         case http_method::put: break;
-        case http_method::remove:
-            if (service().options().allow_delete) {
-                co_await answer_delete(*this);
-                break;
-            }
-            [[fallthrough]];
+        case http_method::remove: co_await answer_delete(*this); break;
         case http_method::other:
             response_.reply(405).field("Allow", methods());
             response_.end_with("this cannot be done to files here");
             break;
-        case http_method::options:
-            // Accept-Content-Range permits a PUT with Content-Range (docs/files.md).
-            response_.reply(204)
-                .field("Allow", methods())
-                .field("Accept-Ranges", "bytes")
-                .field("Accept-Content-Range", "bytes");
-            response_.end_head();
-            break;
+        case http_method::options: answer_options(); break;
         case http_method::unknown: response_.refuse(501, "there is no such method here"); break;
     }
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <string>
 
 #include "sluice/coro/task.hpp"
 #include "sluice/files/server/http_body.hpp"
@@ -35,8 +35,12 @@ class http_exchange : public http_connection {
     void refuse_head(const http::http_refusal& why);
     coro::task<void> answer();
     coro::task<void> answer_other(http::http_method method, bool settled);
+    /// Whether the request may be answered: false if it was refused.
+    [[nodiscard]] bool is_for_us();
     [[nodiscard]] bool parse_path();
-    [[nodiscard]] std::string_view methods() noexcept;
+    [[nodiscard]] bool may_ask(http::http_method method);
+    [[nodiscard]] std::string methods();
+    void answer_options();
 
     request_body body_{*this};
     response_writer response_{*this};

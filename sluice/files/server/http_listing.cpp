@@ -101,13 +101,14 @@ class folder_answer {
         const std::string path{x_.path()};
         co_return co_await service.listers().run(
             x_.engine(), [this, &service, &path]() -> result<prepared> {
+                const auto& allowed = service.options().allowed;
                 auto contents = service.listings().get(path);
                 if (!contents) return failure(contents.error());
                 prepared made{.what = {.path = path.empty() ? "/" : "/" + path + "/",
                                        .holds = std::move(*contents),
                                        .page = page_,
-                                       .may_upload = true,
-                                       .may_delete = service.options().allow_delete}};
+                                       .may_upload = allowed.allows(operation::upload, path),
+                                       .may_delete = allowed.allows(operation::remove, path)}};
                 if (made.what.page <= made.what.pages()) {
                     made.length = listing_writer::length(made.what, form_);
                 }
@@ -116,8 +117,9 @@ class folder_answer {
     }
 
     [[nodiscard]] std::string tag_of(const listing& what) const {
-        return fmt::format("\"{:x}-{:x}-{}{}{}\"", what.holds->hash, page_form_hash(),
-                           is_json() ? 'j' : 'p', what.page, what.may_delete ? "d" : "");
+        return fmt::format("\"{:x}-{:x}-{}{}{}{}\"", what.holds->hash, page_form_hash(),
+                           is_json() ? 'j' : 'p', what.page, what.may_upload ? "u" : "",
+                           what.may_delete ? "d" : "");
     }
 
     reply_text& begin(unsigned status, std::string_view tag) {

@@ -17,7 +17,20 @@ namespace sluice::files {
 
 reply_text& response_writer::reply(unsigned status) {
     of_.out().add("HTTP/1.1 ").add(status_line(status)).add("\r\nServer: sluice\r\nDate: ");
-    return of_.out().add(remembered_date(wall_clock())).add("\r\n");
+    of_.out().add(remembered_date(wall_clock())).add("\r\n");
+    add_allowed_page();
+    return of_.out();
+}
+
+/// Lets a page that may ask read the response (Fetch, section 3.3).
+void response_writer::add_allowed_page() {
+    const auto page = of_.service().origins().allowed_page(of_.request());
+    if (page.empty()) return;
+    of_.out()
+        .field("Access-Control-Allow-Origin", page)
+        .field("Access-Control-Expose-Headers",
+               "Accept-Ranges, Content-Range, ETag, Location, Repr-Digest, Retry-After")
+        .field("Vary", "Origin");
 }
 
 void response_writer::end_head(std::uint64_t length) {

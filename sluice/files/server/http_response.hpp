@@ -38,6 +38,8 @@ class response_writer {
     coro::task<void> send_body(std::string body);
 
  private:
+    void add_allowed_page();
+
     http_connection& of_;
 };
 

@@ -9,13 +9,17 @@
 
 #include "sluice/files/server/http_exchange.hpp"
 #include "sluice/os/clock.hpp"
+#include "sluice/os/host_name.hpp"
 #include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/send_choice.hpp"
 
 namespace sluice::files {
 
 http_service::http_service(store& files, http_options o)
-    : store_{files}, options_{std::move(o)}, listings_{store_, options_.listing} {}
+    : store_{files},
+      options_{std::move(o)},
+      origins_{options_.hosts, options_.pages, os::host_name()},
+      listings_{store_, options_.listing} {}
 
 http_service::~http_service() = default;
 

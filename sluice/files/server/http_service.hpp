@@ -9,14 +9,17 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/coro/task.hpp"
 #include "sluice/files/digest_pool.hpp"
 #include "sluice/files/server/digest_queue.hpp"
 #include "sluice/files/server/listing_cache.hpp"
+#include "sluice/files/server/permissions.hpp"
 #include "sluice/files/server/shared_digests.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/files/server/workers.hpp"
+#include "sluice/http/visitor_origin.hpp"
 #include "sluice/io/offload.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/model/model.hpp"
@@ -30,7 +33,9 @@ struct http_options {
     transfer::to_file receive = transfer::to_file::automatic;
     transfer::to_socket send = transfer::to_socket::automatic;
     std::uint64_t max_size = std::numeric_limits<std::uint64_t>::max();  ///< bytes of one file
-    bool allow_delete = false;
+    permissions allowed = {};                           ///< what visitors may do but read
+    std::vector<std::string> hosts = {};                ///< http::visitor_origin
+    std::vector<std::string> pages = {};                ///< the same
     std::size_t max_line = std::size_t{8} * 1024;       ///< bytes of a request's first line
     std::size_t max_head = std::size_t{16} * 1024;      ///< bytes of a head; at most largest_head
     io::duration head_time = std::chrono::seconds{10};  ///< for a head, from its first byte
@@ -54,25 +59,28 @@ struct http_options {
 struct http_counters {
     std::atomic<std::uint64_t> clients = 0;
     std::atomic<std::uint64_t> requests = 0;
-    std::atomic<std::uint64_t> transfers = 0;          ///< uploads and downloads in progress
-    std::atomic<std::uint64_t> stored = 0;             ///< files stored
-    std::atomic<std::uint64_t> bytes_stored = 0;       ///< received in uploads
-    std::atomic<std::uint64_t> fetched = 0;            ///< files sent, whole or in part
-    std::atomic<std::uint64_t> bytes_fetched = 0;      ///< sent in downloads
-    std::atomic<std::uint64_t> resumed = 0;            ///< uploads resumed after a break
-    std::atomic<std::uint64_t> removed = 0;            ///< files and partial uploads
-    std::atomic<std::uint64_t> lost = 0;               ///< clients that left during a transfer
-    std::atomic<std::uint64_t> bad_requests = 0;       ///< no HTTP, or ambiguous
-    std::atomic<std::uint64_t> large_heads = 0;        ///< beyond max_line or max_head
-    std::atomic<std::uint64_t> slow_heads = 0;         ///< beyond head_time
-    std::atomic<std::uint64_t> slow_bodies = 0;        ///< beyond body_time, or below min_rate
-    std::atomic<std::uint64_t> idle = 0;               ///< connections that were idle for idle_time
-    std::atomic<std::uint64_t> too_large = 0;          ///< uploads beyond max_size
-    std::atomic<std::uint64_t> no_space = 0;           ///< uploads beyond the disk or the quota
-    std::atomic<std::uint64_t> wrong_digests = 0;      ///< uploads with another digest
-    std::atomic<std::uint64_t> listed = 0;             ///< directories listed
-    std::atomic<std::uint64_t> parts_waiting = 0;      ///< partial uploads, at present
-    std::atomic<std::uint64_t> parts_expired = 0;      ///< of them, removed by age
+    std::atomic<std::uint64_t> transfers = 0;      ///< uploads and downloads in progress
+    std::atomic<std::uint64_t> stored = 0;         ///< files stored
+    std::atomic<std::uint64_t> bytes_stored = 0;   ///< received in uploads
+    std::atomic<std::uint64_t> fetched = 0;        ///< files sent, whole or in part
+    std::atomic<std::uint64_t> bytes_fetched = 0;  ///< sent in downloads
+    std::atomic<std::uint64_t> resumed = 0;        ///< uploads resumed after a break
+    std::atomic<std::uint64_t> removed = 0;        ///< files and partial uploads
+    std::atomic<std::uint64_t> lost = 0;           ///< clients that left during a transfer
+    std::atomic<std::uint64_t> bad_requests = 0;   ///< no HTTP, or ambiguous
+    std::atomic<std::uint64_t> other_hosts = 0;    ///< requests for a host that this is not
+    std::atomic<std::uint64_t> foreign_pages = 0;  ///< writes that pages from elsewhere asked for
+    std::atomic<std::uint64_t> forbidden = 0;      ///< writes that are not permitted
+    std::atomic<std::uint64_t> large_heads = 0;    ///< beyond max_line or max_head
+    std::atomic<std::uint64_t> slow_heads = 0;     ///< beyond head_time
+    std::atomic<std::uint64_t> slow_bodies = 0;    ///< beyond body_time, or below min_rate
+    std::atomic<std::uint64_t> idle = 0;           ///< connections that were idle for idle_time
+    std::atomic<std::uint64_t> too_large = 0;      ///< uploads beyond max_size
+    std::atomic<std::uint64_t> no_space = 0;       ///< uploads beyond the disk or the quota
+    std::atomic<std::uint64_t> wrong_digests = 0;  ///< uploads with another digest
+    std::atomic<std::uint64_t> listed = 0;         ///< directories listed
+    std::atomic<std::uint64_t> parts_waiting = 0;  ///< partial uploads, at present
+    std::atomic<std::uint64_t> parts_expired = 0;  ///< of them, removed by age
     std::atomic<std::uint64_t> parts_crowded_out = 0;  ///< of them, removed for newer ones
     std::atomic<std::uint64_t> cut_files = 0;          ///< files that became shorter while sent
     std::atomic<std::uint64_t> failed = 0;             ///< responses 500 and 503, read errors
@@ -94,6 +102,7 @@ class http_service {
     /// For the handlers of the methods.
     [[nodiscard]] store& files() noexcept { return store_; }
     [[nodiscard]] const http_options& options() const noexcept { return options_; }
+    [[nodiscard]] const http::visitor_origin& origins() const noexcept { return origins_; }
     [[nodiscard]] http_counters& counting() noexcept { return *counters_; }
     [[nodiscard]] digest_queue& later() noexcept { return digest_queue_; }
     [[nodiscard]] digest_pool& crew() noexcept { return follower_pool_; }
@@ -122,6 +131,7 @@ class http_service {
  private:
     store& store_;
     http_options options_;
+    http::visitor_origin origins_;
     shared_object<http_counters> counters_;
     transfer::shared_pipes pipes_;
     digest_queue digest_queue_;

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "sluice/base/planted_bug.hpp"
+#include "sluice/base/relaxed.hpp"
 #include "sluice/files/server/http_conditions.hpp"
 #include "sluice/files/server/put_upload.hpp"
 #include "sluice/http/content_type.hpp"
@@ -102,12 +103,21 @@ bool put_upload::check_target() {
         return refuse(409, "something that is no file has this name");
     }
     const struct stat* found = there ? &*there : nullptr;
+    const bool may_replace = options().allowed.allows(operation::overwrite, path());
+    if (found != nullptr && !may_replace) {
+        counting().forbidden.fetch_add(1, relaxed);
+        return refuse(403,
+                      "a file of this name is here already, and none may be replaced; start "
+                      "the server with --allow overwrite");
+    }
     if (judge_conditions(request(), found, false) != condition::holds) {
         return refuse(412, "the file is not in the state that was asked for");
     }
     if (request().has(http_field::if_match) || request().has(http_field::if_unmodified_since) ||
         request().has(http_field::if_none_match)) {
         recheck_on_commit(found);
+    } else if (!may_replace) {
+        mutable_fields().rule.holds = [](const struct stat* now) { return now == nullptr; };
     }
     return true;
 }
@@ -121,6 +131,8 @@ void put_upload::recheck_on_commit(const struct stat* found) {
     }
     mutable_fields().rule.holds = [this, known](const struct stat* there) {
         if (planted(bug::files_condition_not_rechecked)) return true;
+        if (there != nullptr && !options().allowed.allows(operation::overwrite, path()))
+            return false;
         if (known && (there == nullptr || file_state::of(*there) != *known)) return false;
         return judge_conditions(request(), there, false) == condition::holds;
     };

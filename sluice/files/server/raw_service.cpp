@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -112,6 +113,17 @@ coro::task<void> raw_service::receive(model::session& client) {
         refuse(client);
         co_return;
     }
+    if (!options_.any) {
+        if (const auto spoken = protocol_of(client); spoken != wire::other_protocol::none) {
+            counters_->strangers.fetch_add(1, relaxed);
+            const error why =
+                spoken == wire::other_protocol::http ? fault::http_spoken : fault::tls_spoken;
+            report(
+                fmt::format("Refused {}: {}; --raw-any keeps such streams", label, why.message()));
+            refuse(client);
+            co_return;
+        }
+    }
     if (store_ != nullptr) {
         co_await store_from(client, std::move(label));
     } else {
@@ -141,6 +153,16 @@ coro::task<result<void>> raw_service::first_byte(model::session& client) {
     io::poll readable{client.engine(), client.peer().fd(), io::interest::in};
     co_return co_await io::with_deadline(client.engine(), readable,
                                          io::after(io::clock::now(), options_.idle_time));
+}
+
+// A browser sends its request line at once, so what has come says enough.
+wire::other_protocol raw_service::protocol_of(model::session& client) noexcept {
+    std::array<std::byte, 2048> begin;
+    const auto n = os::sys().recv(client.peer().fd(), begin, MSG_PEEK | MSG_DONTWAIT);
+    if (n <= 0) return wire::other_protocol::none;
+    wire::protocol_guess guess;
+    guess.feed(as_text(const_bytes{begin}.first(static_cast<std::size_t>(n))));
+    return guess.found();
 }
 
 void raw_service::count_lost(error why) noexcept {

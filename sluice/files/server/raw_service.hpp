@@ -17,6 +17,7 @@
 #include "sluice/model/model.hpp"
 #include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/to_file.hpp"
+#include "sluice/wire/protocol_guess.hpp"
 
 namespace sluice::files {
 
@@ -25,6 +26,7 @@ struct raw_options {
     std::uint64_t max_size = std::numeric_limits<std::uint64_t>::max();  ///< bytes of one file
     io::duration idle_time = std::chrono::seconds{60};                   ///< before the first byte
     pace_limits pace = default_upload_pace;                              ///< from then on
+    bool any = false;  ///< streams that begin as HTTP and TLS do are kept, too
     /// Logs a line about the outcome of a client, without its newline. Any thread, any forked
     /// process; must not throw.
     std::function<void(std::string_view)> report;
@@ -40,6 +42,7 @@ struct raw_counters {
     std::atomic<std::uint64_t> bytes = 0;      ///< of them
     std::atomic<std::uint64_t> lost = 0;       ///< clients that left before the end
     std::atomic<std::uint64_t> slow = 0;       ///< of them, clients beyond idle_time or `pace`
+    std::atomic<std::uint64_t> strangers = 0;  ///< clients that speak HTTP or TLS
     std::atomic<std::uint64_t> too_large = 0;
     std::atomic<std::uint64_t> failed = 0;  ///< files that the disk did not take
 };
@@ -48,8 +51,8 @@ class lasting_transfer;
 
 /// The stream of each client becomes a file, under a name that the store chooses, once it has ended
 /// in order: then the connection is closed in order, too. A client that leaves in the middle leaves
-/// no file. A client whose file cannot be kept, or that stalls, gets a reset. Runs under every
-/// model.
+/// no file. A client whose file cannot be kept, that stalls, or that speaks another protocol gets a
+/// reset. Runs under every model.
 class raw_service {
  public:
     /// Without a store, received bytes are counted and dropped. The store outlives the service.
@@ -71,6 +74,7 @@ class raw_service {
     coro::task<void> drop_from(model::session& client, std::string label);
     static coro::task<result<std::uint64_t>> drop(model::session& client,
                                                   transfer::byte_counter& counter);
+    [[nodiscard]] static wire::other_protocol protocol_of(model::session& client) noexcept;
     void count_lost(error why) noexcept;
     coro::task<void> store_from(model::session& client, std::string label);
     coro::task<result<std::uint64_t>> take(model::session& client, pending_file& file,

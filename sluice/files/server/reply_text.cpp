@@ -54,6 +54,7 @@ std::string_view status_line(unsigned status) noexcept {
         case 416: return "416 Range Not Satisfiable";
         case 417: return "417 Expectation Failed";
         case 422: return "422 Unprocessable Content";
+        case 421: return "421 Misdirected Request";
         case 431: return "431 Request Header Fields Too Large";
         case 501: return "501 Not Implemented";
         case 503: return "503 Service Unavailable";

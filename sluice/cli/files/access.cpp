@@ -1,0 +1,107 @@
+// Implements the options that say who may do what to files.
+#include "sluice/cli/files/access.hpp"
+
+#include <fmt/format.h>
+
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/run_server.hpp"
+#include "sluice/http/authority.hpp"
+#include "sluice/http/visitor_origin.hpp"
+
+namespace sluice::cli {
+namespace {
+
+using files::operation;
+
+/// Adds an option that may be given several times, or several values with commas between. `check`
+/// says why a value is none, or nothing.
+template <class Check>
+void add_list(CLI::App& command, const std::string& name, std::vector<std::string>& into,
+              Check check, const std::string& placeholder, const std::string& description) {
+    command
+        .add_option(name, CLI::callback_t{[&into, check, name](const CLI::results_t& texts) {
+                        into.clear();
+                        for (const auto& text : texts) {
+                            for (std::string_view rest = text; !rest.empty();) {
+                                const auto end = std::min(rest.find(','), rest.size());
+                                const auto each = rest.substr(0, end);
+                                if (const std::string why = check(each); !why.empty()) {
+                                    throw CLI::ValidationError{name, why};
+                                }
+                                into.emplace_back(each);
+                                rest.remove_prefix(std::min(end + 1, rest.size()));
+                            }
+                        }
+                        return true;
+                    }},
+                    description)
+        ->type_name(placeholder)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+std::string why_no_grant(std::string_view text) {
+    files::permissions unused;
+    const auto granted = unused.grant(text);
+    return granted ? std::string{} : granted.error();
+}
+
+std::string why_no_host(std::string_view text) {
+    if (http::is_authority(text) && text.find(':') == std::string_view::npos) return {};
+    return in_quotes(text) + " is no name of a host; write it as in files.example.org";
+}
+
+}  // namespace
+
+void add_file_access_options(CLI::App& command, file_access& into) {
+    constexpr auto group = "Who may do what";
+    command.add_flag("--read-only", into.read_only, "Give files, and take none")->group(group);
+    add_list(command, "--allow", into.allow, why_no_grant, "WHAT[:PATH]",
+             "What visitors may do: upload, overwrite, delete or all, everywhere or below PATH, as "
+             "in upload:/inbox (overwrite on this machine, nothing beyond it)");
+    command.add_flag("--allow-delete", into.allow_delete, "Files may be removed, too")
+        ->group(group);
+    add_list(command, "--host", into.hosts, why_no_host, "NAME",
+             "A name of this server beside its addresses and the name of this machine");
+    add_list(command, "--cors", into.pages, http::visitor_origin::why_no_page, "ORIGIN",
+             "Pages from there may read, and do what visitors may, as in https://example.org");
+    command
+        .add_flag("--raw-any", into.raw_any,
+                  "Keep streams that begin as HTTP and TLS do, too, which a web page can send")
+        ->group(group);
+    for (const auto* name : {"--allow", "--host", "--cors"}) {
+        command.get_option(name)->group(group);
+    }
+}
+
+std::expected<files::permissions, std::string> permissions_at(const std::string& where,
+                                                              const file_access& access,
+                                                              const serve_options& common) {
+    files::permissions all;
+    if (access.read_only && (!access.allow.empty() || access.allow_delete)) {
+        return std::unexpected{
+            "--read-only takes nothing, and --allow names what it takes; leave one of them out"};
+    }
+    if (access.read_only) return all;
+    for (const auto& each : access.allow) static_cast<void>(all.grant(each));
+    if (access.allow_delete) all.grant(operation::remove, {});
+    const bool said = !access.allow.empty();
+    if (!said && (common.open || is_on_this_machine(where))) all.grant(operation::overwrite, {});
+    return all;
+}
+
+std::string visitors_of(const files::permissions& allowed) {
+    return allowed.empty() ? std::string{"read all files"}
+                           : fmt::format("read all files, and {}", allowed.description());
+}
+
+std::string why_no_raw_door(const std::string& where, const file_access& access) {
+    if (access.read_only)
+        return "--raw only takes files, and --read-only takes none; leave one out";
+    return fmt::format(
+        "--raw {} would take files from everybody who can reach it; say --allow upload if that is "
+        "meant",
+        where);
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,41 @@
+// Options of the file doors that say who may do what, and what follows from them.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/files/server/http_service.hpp"
+#include "sluice/files/server/permissions.hpp"
+
+namespace sluice::cli {
+
+/// Values of the options. Texts are checked as they are parsed.
+struct file_access {
+    bool read_only = false;
+    bool allow_delete = false;
+    bool raw_any = false;  ///< files::raw_options::any
+    std::vector<std::string> allow;
+    std::vector<std::string> hosts;
+    std::vector<std::string> pages;
+};
+
+/// Adds them to a command. `into` must outlive the parsing.
+void add_file_access_options(CLI::App& command, file_access& into);
+
+/// What visitors of a door at the address `where` may do: what --allow says; without it, on this
+/// machine alone or with --open, all but to delete. The error is a sentence without its full stop.
+[[nodiscard]] std::expected<files::permissions, std::string> permissions_at(
+    const std::string& where, const file_access& access, const serve_options& common);
+
+/// For served_at::visitors of the HTTP door.
+[[nodiscard]] std::string visitors_of(const files::permissions& allowed);
+
+/// Why no raw door can be served at `where`: a sentence without its full stop.
+[[nodiscard]] std::string why_no_raw_door(const std::string& where, const file_access& access);
+
+}  // namespace sluice::cli

@@ -1,0 +1,83 @@
+// Implements permissions: grants, and the paths that they cover.
+#include "sluice/files/server/permissions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include "sluice/files/server/path.hpp"
+
+namespace sluice::files {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, operation>, 3> operations{
+    {{"upload", operation::upload},
+     {"overwrite", operation::overwrite},
+     {"delete", operation::remove}}};
+
+/// Whether `path` is `top` or below it.
+bool is_below(std::string_view path, std::string_view top) noexcept {
+    if (top.empty()) return true;
+    return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
+}
+
+}  // namespace
+
+permissions permissions::everything() {
+    permissions all;
+    for (const auto& [name, what] : operations) all.grant(what, {});
+    return all;
+}
+
+void permissions::grant(operation what, std::string path) {
+    if (what == operation::overwrite) grant(operation::upload, path);
+    if (!allows(what, path)) grants_.push_back({what, std::move(path)});
+}
+
+std::expected<void, std::string> permissions::grant(std::string_view text) {
+    const auto colon = std::min(text.find(':'), text.size());
+    const auto word = text.substr(0, colon);
+    auto path = text.substr(std::min(colon + 1, text.size()));
+    while (path.starts_with('/')) path.remove_prefix(1);
+    while (path.ends_with('/')) path.remove_suffix(1);
+    if (!path.empty() && judge_path(path).fault != path_fault::none) {
+        return std::unexpected{fmt::format(
+            "'{}' names no directory that files can be put in; write it as in {}:/inbox", text,
+            word)};
+    }
+    bool known = false;
+    for (const auto& [name, what] : operations) {
+        if (word != name && word != "all") continue;
+        known = true;
+        grant(what, std::string{path});
+    }
+    if (!known) {
+        return std::unexpected{fmt::format(
+            "'{}' allows nothing; write upload, overwrite, delete or all, and a path behind a "
+            "colon if only that is meant, as in upload:/inbox",
+            text)};
+    }
+    return {};
+}
+
+bool permissions::allows(operation what, std::string_view path) const noexcept {
+    return std::ranges::any_of(grants_, [what, path](const entry& each) {
+        return each.what == what && is_below(path, each.path);
+    });
+}
+
+std::string permissions::description() const {
+    std::string all;
+    for (const auto& [what, path] : grants_) {
+        const auto name =
+            std::ranges::find(operations, what, [](const auto& o) { return o.second; });
+        fmt::format_to(std::back_inserter(all), "{}{}{}{}", all.empty() ? "" : ", ", name->first,
+                       path.empty() ? "" : " below /", path);
+    }
+    return all;
+}
+
+}  // namespace sluice::files
