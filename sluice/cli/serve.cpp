@@ -67,7 +67,9 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
             fmt::format("cannot store files in {}: {}; name another directory with --files",
                         in_quotes(s.directory), store.error().message()));
     }
-    for (const auto& each : store->notices()) log(log_level::info, each);
+    if (!s.access.read_only) {
+        for (const auto& each : store->notices()) log(log_level::info, each);
+    }
     const files::part_sweeper sweeper{store->partials(), std::chrono::minutes{1}};
     transcript_on_stdout shown;
     chat::limits allowed;

@@ -68,7 +68,7 @@ protocol_guess::state protocol_guess::take(char byte) noexcept {
 
 protocol_guess::state protocol_guess::take_method(char byte) noexcept {
     const auto so_far = methods[method_].substr(0, length_);
-    for (; method_ < methods.size(); ++method_) {
+    for (; std::size_t{method_} < methods.size(); ++method_) {
         const auto each = methods[method_];
         if (!each.starts_with(so_far) || each[length_] != byte) continue;
         return length_ + 1U == each.size() ? state::target : state::method;

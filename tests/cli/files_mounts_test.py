@@ -38,6 +38,22 @@ class Mounted(HttpServer):
 
 class Mounts(HttpTest):
     @in_a_namespace
+    def test_a_directory_that_cannot_be_written_is_said_at_the_start(self):
+        (self.folder / "a").write_bytes(SMALL)
+        mount = f"mount --bind '{self.folder}' '{self.folder}'\nmount -o remount,bind,ro '{self.folder}'"
+        for flags, why in (((), "read-only"), (("--read-only",), "--allow")):
+            with self.subTest(flags), Mounted(mount, self.folder, *flags) as server:
+                self.assertEqual(server.get("/a")[2], SMALL)
+                status, _, said = server.put("/b", SMALL)
+                self.assertEqual(status, 403)
+                self.assertIn(why, said.decode())
+                server.signal(15)
+                said = server.end()[2]
+                warned = "info: nothing can be written here (read-only file system)" in said
+                self.assertEqual(warned, not flags, said)
+                self.assertNotIn("O_TMPFILE", said)
+
+    @in_a_namespace
     def test_another_file_system_below_takes_files(self):
         below = self.folder / "disk"
         below.mkdir()

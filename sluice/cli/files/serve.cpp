@@ -106,7 +106,9 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
             fmt::format("cannot store files in {}: {}; give a directory that can be written",
                         in_quotes(s.directory), store.error().message()));
     }
-    for (const auto& each : store->notices()) log(log_level::info, each);
+    if (!s.access.read_only) {
+        for (const auto& each : store->notices()) log(log_level::info, each);
+    }
     // Under the fork model no thread may run: the children sweep the parts instead.
     std::optional<files::part_sweeper> sweeper;
     if (pair->model != model_kind::fork) {

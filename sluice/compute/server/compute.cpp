@@ -158,11 +158,8 @@ coro::task<void> compute_service::serve(model::session& client) {
     for (;;) {
         const auto question = questions.buffered();
         p.apply_peer_state(questions);
-        if (!question && is_other_protocol(question.error())) {
-            co_return report_stranger(client, question.error());
-        }
         if (!question) {
-            co_await refuse_too_long(client, p.out, questions.answers_terminated());
+            co_await refuse(client, question.error(), p.out, questions.answers_terminated());
             co_return;
         }
         if (*question) {
@@ -368,8 +365,9 @@ void compute_service::report_stranger(model::session& client, error why) {
                                 who ? who->to_string() : std::string{"a client"}, why.message()));
 }
 
-coro::task<void> compute_service::refuse_too_long(model::session& client, std::string& out,
-                                                  bool terminated) {
+coro::task<void> compute_service::refuse(model::session& client, error why, std::string& out,
+                                         bool terminated) {
+    if (is_other_protocol(why)) co_return report_stranger(client, why);
     sometimes(rare_path::compute_too_long);
     counters_->too_long.fetch_add(1, std::memory_order_relaxed);
     out += refusal::too_long;

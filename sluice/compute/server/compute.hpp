@@ -82,7 +82,7 @@ class compute_service {
                                          question_context& state, disconnect_monitor& monitor,
                                          bool& gone);
     void report_stranger(model::session& client, error why);
-    coro::task<void> refuse_too_long(model::session& client, std::string& out, bool terminated);
+    coro::task<void> refuse(model::session& client, error why, std::string& out, bool terminated);
     outcome timed(const job& todo, io::time_point asked) noexcept;
     [[nodiscard]] std::string_view count_refusal(error why) noexcept;
 

@@ -80,6 +80,7 @@ void response_writer::refuse_for(error why) {
     if (why.is(EACCES) || why.is(EPERM)) {
         return refuse(403, "the server may not do that: its user lacks the permission");
     }
+    if (why.is(EROFS)) return refuse(403, "nothing can be written here: the disk is read-only");
     if (why.is(E2BIG)) {
         return refuse(409, fmt::format("an upload makes at most {} directories; make those above "
                                        "them first, by uploads of their own",

@@ -72,7 +72,7 @@ bool permissions::allows(operation what, std::string_view path) const noexcept {
 std::string permissions::description() const {
     std::string all;
     for (const auto& [what, path] : grants_) {
-        const auto name =
+        const auto* const name =
             std::ranges::find(operations, what, [](const auto& o) { return o.second; });
         fmt::format_to(std::back_inserter(all), "{}{}{}{}", all.empty() ? "" : ", ", name->first,
                        path.empty() ? "" : " below /", path);

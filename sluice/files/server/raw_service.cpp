@@ -157,7 +157,7 @@ coro::task<result<void>> raw_service::first_byte(model::session& client) {
 
 // A browser sends its request line at once, so what has come says enough.
 wire::other_protocol raw_service::protocol_of(model::session& client) noexcept {
-    std::array<std::byte, 2048> begin;
+    std::array<std::byte, 2048> begin{};
     const auto n = os::sys().recv(client.peer().fd(), begin, MSG_PEEK | MSG_DONTWAIT);
     if (n <= 0) return wire::other_protocol::none;
     wire::protocol_guess guess;

@@ -21,13 +21,14 @@ reply_text& reply_text::add(std::string_view text) noexcept {
 
 reply_text& reply_text::add(std::uint64_t number) noexcept {
     std::array<char, 20> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     return add({digits.data(), static_cast<std::size_t>(end - digits.data())});
 }
 
 reply_text& reply_text::add_hex(std::uint64_t number) noexcept {
     std::array<char, 16> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+    const char* const end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
     return add({digits.data(), static_cast<std::size_t>(end - digits.data())});
 }
 
@@ -70,7 +71,7 @@ std::string_view remembered_date(std::chrono::sys_seconds when) {
         std::string text;
     };
     constexpr std::size_t slots = 64;
-    thread_local std::array<cached_date, slots> cache;
+    static thread_local std::array<cached_date, slots> cache;
     auto& entry = cache[static_cast<std::size_t>(when.time_since_epoch().count()) % slots];
     if (entry.when != when) {
         entry.when = when;

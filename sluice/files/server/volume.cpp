@@ -112,7 +112,7 @@ abilities abilities::of(int folder, const std::string& hidden) {
     }
     if (can.links_unnamed == unnamed::impossible) {
         file.reset(sys.openat(folder, name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode));
-        if (!file) return {};
+        if (!file) return {.write_error = -file.get()};
     }
     const std::string other = hidden + "-2";
     can.renames_if_free =
@@ -126,6 +126,11 @@ abilities abilities::of(int folder, const std::string& hidden) {
 
 std::vector<std::string> abilities::notices() const {
     std::vector<std::string> found;
+    if (write_error != 0) {
+        found.push_back(fmt::format("nothing can be written here ({}): uploads will be refused",
+                                    error::system(write_error).message()));
+        return found;
+    }
     if (!has_unnamed) {
         found.emplace_back(
             "this file system has no files without a name (open(2), O_TMPFILE): what is received "

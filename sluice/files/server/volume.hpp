@@ -26,14 +26,17 @@ struct abilities {
     };
 
     unnamed links_unnamed = unnamed::impossible;
+    int write_error = 0;          ///< errno of a new file; 0 if it could be made
     bool has_unnamed = false;     ///< O_TMPFILE works
     bool renames_if_free = true;  ///< renameat2(2), RENAME_NOREPLACE
     bool links = true;            ///< linkat(2) of a name
 
     /// Probes each in `folder`, and leaves no file there. `hidden` is a name that no file has.
-    /// Where `folder` cannot be written now, the values above, which work on any file system.
+    /// Where `folder` cannot be written now, the values above, which work on any file system, and
+    /// write_error.
     [[nodiscard]] static abilities of(int folder, const std::string& hidden);
-    /// A sentence per missing feature and its replacement, without its full stop.
+    /// A sentence per missing feature and its replacement, without its full stop; only that nothing
+    /// can be written, if it cannot.
     [[nodiscard]] std::vector<std::string> notices() const;
 
     /// Whether a free name can be given without replacing a file, even against programs that do not
