@@ -146,6 +146,16 @@ class Raw(HttpTest):
             kept = {each.read_bytes() for each in folder.iterdir()}
             self.assertEqual(kept, set(STRANGERS.values()))
 
+    @on_every_model
+    def test_a_client_that_is_reset_before_its_first_byte_leaves_no_file(self, flags, folder):
+        with self.serve(folder, *flags) as server:
+            port = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)")[1])
+            for number in range(1, 4):
+                call(port).reset()
+                lost = rf"^Lost \[Client {number}\] before its first byte: connection reset by peer$"
+                self.assertRegex(server.read_line(), lost)
+            self.assertEqual(list(folder.iterdir()), [])
+
     def serve(self, folder, *flags):
         raw = ("--raw", "127.0.0.1:0", "--no-sync")
         return Program(SLUICE, "files", "serve", folder, *raw, *flags)

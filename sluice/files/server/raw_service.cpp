@@ -22,6 +22,7 @@
 #include "sluice/os/mapping.hpp"
 #include "sluice/os/thread.hpp"
 #include "sluice/os/wakeup.hpp"
+#include "sluice/wire/protocol_guess.hpp"
 #include "sluice/wire/size.hpp"
 
 namespace sluice::files {
@@ -107,22 +108,19 @@ coro::task<void> raw_service::receive(model::session& client) {
     const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
     std::string label = fmt::format("[Client {}]", number);
     auto begun = co_await first_byte(client);
+    if (begun && !options_.any) begun = check_protocol(client);
+    if (!begun && is_other_protocol(begun.error())) {
+        counters_->strangers.fetch_add(1, relaxed);
+        report(fmt::format("Refused {}: {}; --raw-any keeps such streams", label,
+                           begun.error().message()));
+        refuse(client);
+        co_return;
+    }
     if (!begun) {
         count_lost(begun.error());
         report(fmt::format("Lost {} before its first byte: {}", label, begun.error().message()));
         refuse(client);
         co_return;
-    }
-    if (!options_.any) {
-        if (const auto spoken = protocol_of(client); spoken != wire::other_protocol::none) {
-            counters_->strangers.fetch_add(1, relaxed);
-            const error why =
-                spoken == wire::other_protocol::http ? fault::http_spoken : fault::tls_spoken;
-            report(
-                fmt::format("Refused {}: {}; --raw-any keeps such streams", label, why.message()));
-            refuse(client);
-            co_return;
-        }
     }
     if (store_ != nullptr) {
         co_await store_from(client, std::move(label));
@@ -155,14 +153,24 @@ coro::task<result<void>> raw_service::first_byte(model::session& client) {
                                          io::after(io::clock::now(), options_.idle_time));
 }
 
-// A browser sends its request line at once, so what has come says enough.
-wire::other_protocol raw_service::protocol_of(model::session& client) noexcept {
+// A browser sends its request line at once, so what has come says enough. An error that is met here
+// is met once: the next recv(2) would report the end of the stream.
+result<void> raw_service::check_protocol(model::session& client) noexcept {
     std::array<std::byte, 2048> begin{};
-    const auto n = os::sys().recv(client.peer().fd(), begin, MSG_PEEK | MSG_DONTWAIT);
-    if (n <= 0) return wire::other_protocol::none;
+    ssize_t n = -EINTR;
+    while (n == -EINTR) {
+        n = os::sys().recv(client.peer().fd(), begin, MSG_PEEK | MSG_DONTWAIT);
+    }
+    if (n == -EAGAIN) return {};
+    if (n < 0) return failure_of(static_cast<int>(-n));
     wire::protocol_guess guess;
     guess.feed(as_text(const_bytes{begin}.first(static_cast<std::size_t>(n))));
-    return guess.found();
+    switch (guess.found()) {
+        case wire::other_protocol::none: break;
+        case wire::other_protocol::http: return failure(fault::http_spoken);
+        case wire::other_protocol::tls: return failure(fault::tls_spoken);
+    }
+    return {};
 }
 
 void raw_service::count_lost(error why) noexcept {

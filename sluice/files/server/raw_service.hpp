@@ -17,7 +17,6 @@
 #include "sluice/model/model.hpp"
 #include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/to_file.hpp"
-#include "sluice/wire/protocol_guess.hpp"
 
 namespace sluice::files {
 
@@ -74,7 +73,7 @@ class raw_service {
     coro::task<void> drop_from(model::session& client, std::string label);
     static coro::task<result<std::uint64_t>> drop(model::session& client,
                                                   transfer::byte_counter& counter);
-    [[nodiscard]] static wire::other_protocol protocol_of(model::session& client) noexcept;
+    [[nodiscard]] static result<void> check_protocol(model::session& client) noexcept;
     void count_lost(error why) noexcept;
     coro::task<void> store_from(model::session& client, std::string label);
     coro::task<result<std::uint64_t>> take(model::session& client, pending_file& file,
