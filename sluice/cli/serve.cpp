@@ -55,7 +55,8 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     const auto over_raw_allowed = permissions_at(s.raw, s.access, s.common);
     if (!over_http_allowed) return report_usage_error(command, over_http_allowed.error());
     const bool takes_streams = over_raw_allowed->allows(files::operation::upload, {});
-    if (!takes_streams && !s.access.read_only) {
+    // One that was not asked for is left out, as in `files serve`.
+    if (!takes_streams && command.get_option("--raw")->count() > 0) {
         return report_usage_error(command, why_no_raw_door(s.raw, s.access));
     }
     set_up_output(s.common, pair->model);

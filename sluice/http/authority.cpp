@@ -1,4 +1,4 @@
-// Implements is_authority: checks of host names, IPv6 addresses and ports.
+// Implements is_authority, checks of host names, IPv6 addresses and ports, and without_scheme.
 #include "sluice/http/authority.hpp"
 
 #include <arpa/inet.h>
@@ -56,6 +56,13 @@ bool is_authority(std::string_view text) noexcept {
     const auto colon = text.find(':');
     if (!is_name(text.substr(0, colon))) return false;
     return colon == std::string_view::npos || is_port(text.substr(colon + 1));
+}
+
+std::optional<std::string_view> without_scheme(std::string_view text) noexcept {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (same_word(text.substr(0, scheme.size()), scheme)) return text.substr(scheme.size());
+    }
+    return std::nullopt;
 }
 
 }  // namespace sluice::http

@@ -247,12 +247,9 @@ http_refusal interpret(http_request& r) noexcept {
 
 /// The authority of a target that is a URL.
 std::optional<std::string_view> authority_in(std::string_view target) noexcept {
-    for (const std::string_view scheme : {"http://", "https://"}) {
-        if (!same_word(target.substr(0, scheme.size()), scheme)) continue;
-        target.remove_prefix(scheme.size());
-        return target.substr(0, std::min(target.find_first_of("/?"), target.size()));
-    }
-    return std::nullopt;
+    const auto rest = without_scheme(target);
+    if (!rest) return std::nullopt;
+    return rest->substr(0, std::min(rest->find_first_of("/?"), rest->size()));
 }
 
 /// Parses a head of a version that Beast knows.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "sluice/http/authority.hpp"
@@ -14,14 +13,6 @@ namespace sluice::http {
 namespace {
 
 constexpr std::string_view every_page = "*";
-
-/// What follows `http://` or `https://`; none if neither begins `text`.
-std::optional<std::string_view> authority_of(std::string_view text) noexcept {
-    for (const std::string_view scheme : {"http://", "https://"}) {
-        if (same_word(text.substr(0, scheme.size()), scheme)) return text.substr(scheme.size());
-    }
-    return std::nullopt;
-}
 
 /// A host without its port, and without the dot that may end a name.
 std::string_view host_of(std::string_view authority) noexcept {
@@ -80,7 +71,7 @@ bool visitor_origin::is_foreign(const http_request& request) const noexcept {
     }
     if (!request.has(http_field::origin)) return false;
     const auto origin = request.field(http_field::origin);
-    const auto authority = authority_of(origin);
+    const auto authority = without_scheme(origin);
     if (!authority) return true;
     if (is_our_host(host_of(*authority))) return false;
     const std::string_view port = lower(origin[4]) == 's' ? "443" : "80";
@@ -99,7 +90,7 @@ std::string_view visitor_origin::allowed_page(const http_request& request) const
 
 std::string visitor_origin::why_no_page(std::string_view text) {
     if (text == every_page) return {};
-    const auto authority = authority_of(text);
+    const auto authority = without_scheme(text);
     if (authority && is_authority(*authority)) return {};
     return fmt::format(
         "'{}' is no origin; write it as a browser does, https://example.org, with "

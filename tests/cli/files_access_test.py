@@ -85,13 +85,15 @@ class Permissions(HttpTest):
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(words, done.stderr.decode())
 
-    def test_read_only_opens_no_raw_door(self):
-        with Program(
-            SLUICE, "serve", "--files", self.folder / "store", "--read-only", "--chat", "0",
-            "--http", "0", "--raw", "0", "--compute", "0",
-        ) as server:
-            where = server.expect_stderr("^files over HTTP on ")
-            self.assertNotIn("raw", where.string)
+    def test_no_raw_door_is_opened_that_could_take_nothing(self):
+        for flags in (("--read-only",), ("--allow", "upload:/inbox")):
+            words = ("serve", "--files", self.folder / "store", "--chat", "0", "--http", "0")
+            words = (*words, "--compute", "0", *flags)
+            with self.subTest(flags), Program(SLUICE, *words) as server:
+                where = server.expect_stderr("^files over HTTP on ")
+                self.assertNotIn("raw", where.string)
+            with self.subTest(flags), Program(SLUICE, *words, "--raw", "0") as server:
+                self.assertEqual(server.end()[0], 2)
 
 
 class Pages(HttpTest):
@@ -161,7 +163,11 @@ class Pages(HttpTest):
                 b"GET http://evil.example/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             )
             self.assertEqual(statuses(said), [421])
-            self.assertEqual(server.counters()["other_hosts"], 13)
+            # As long as a head may be, and a request behind it.
+            long = b"GET /a HTTP/1.1\r\nHost: " + b"x." * 7500 + b"\r\n\r\n"
+            said = server.say(long + b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            self.assertEqual(statuses(said), [421, 200])
+            self.assertEqual(server.counters()["other_hosts"], 14)
 
 
 class BeyondThisMachine(unittest.TestCase):

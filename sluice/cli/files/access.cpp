@@ -99,8 +99,9 @@ std::string why_no_raw_door(const std::string& where, const file_access& access)
     if (access.read_only)
         return "--raw only takes files, and --read-only takes none; leave one out";
     return fmt::format(
-        "--raw {} would take files from everybody who can reach it; say --allow upload if that is "
-        "meant",
+        "--raw {} takes files from everybody who can reach it, and that is not allowed; say "
+        "--allow "
+        "upload if it is meant",
         where);
 }
 
