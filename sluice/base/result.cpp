@@ -21,6 +21,10 @@ const char* fault_text(fault f) {
         case fault::unsupported: return "not supported here";
         case fault::http_spoken: return "it speaks HTTP, and this is no web server";
         case fault::tls_spoken: return "it speaks TLS, and this port does not";
+        case fault::tls_missing: return "it does not speak TLS, and this port speaks nothing else";
+        case fault::tls_broken: return "it broke off TLS, or broke its rules";
+        case fault::cut_short:
+            return "the TLS connection ended before the other side said that it had sent all";
     }
     return "unknown error";
 }

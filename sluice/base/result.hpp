@@ -19,6 +19,9 @@ enum class fault : std::uint8_t {
     unsupported,       ///< this engine, kernel or file does not support the request
     http_spoken,       ///< a peer speaks HTTP where it is not spoken
     tls_spoken,        ///< a peer speaks TLS where it is not spoken
+    tls_missing,       ///< a peer does not speak TLS where it is required
+    tls_broken,        ///< a peer broke the rules of TLS, or refuses to go on
+    cut_short,         ///< a stream over TLS ended without the peer's word that it is whole
 };
 
 /// An error in four bytes: the category in the top byte, the code in the rest. Cheap to copy and

@@ -129,8 +129,8 @@ struct open_listeners {
     std::vector<bound_address> addresses;
 };
 
-std::expected<open_listeners, std::string> open_all(std::vector<served_at> wanted,
-                                                    model_kind model) {
+std::expected<open_listeners, std::string> open_all(std::vector<served_at> wanted, model_kind model,
+                                                    tls::server_context* over) {
     open_listeners all;
     for (auto& each : wanted) {
         auto listener = model == model_kind::event ? open_first_listener(each.where, each.flag)
@@ -141,14 +141,18 @@ std::expected<open_listeners, std::string> open_all(std::vector<served_at> wante
             {where.value_or(net::address{}), std::move(each.what), std::move(each.visitors)});
         all.endpoints.push_back({.listener = std::move(*listener),
                                  .serve = std::move(each.serve),
-                                 .state = std::move(each.state)});
+                                 .state = std::move(each.state),
+                                 .over = {.context = over,
+                                          .protocol = each.protocol,
+                                          .answer_plain = std::move(each.answer_plain)}});
     }
     return all;
 }
 
 /// A line per listener, and a line with the service of each.
 void announce_all(const std::vector<bound_address>& addresses, model_kind model,
-                  io::engine_kind engine) {
+                  io::engine_kind engine, const serve_options& common,
+                  const tls::server_context* over) {
     std::string all;
     for (const auto& each : addresses) {
         announce_listening(each.where, model, engine);
@@ -156,12 +160,15 @@ void announce_all(const std::vector<bound_address>& addresses, model_kind model,
         all += fmt::format("{} on {}", each.what, each.where.to_string());
     }
     if (addresses.size() > 1) announce(all);
+    if (over != nullptr) announce_fingerprint(*over);
+    if (!common.tls.client_authorities.empty()) return;
     for (const auto& each : addresses) {
         if (each.where.is_loopback()) continue;
         log(log_level::warn,
             fmt::format("{} is open to everybody who can reach it: they may {}; nobody is asked "
-                        "for a password, and all travels in the clear",
-                        each.where.to_string(), each.visitors));
+                        "for a password{}",
+                        each.where.to_string(), each.visitors,
+                        over != nullptr ? "" : ", and all travels in the clear"));
     }
 }
 
@@ -195,7 +202,20 @@ void announce_clients(const model::server& server) {
             counter{"retries", c.retries, "waits for a thread or process"}});
 }
 
+void announce_handshakes(const tls::counters& c) {
+    announce_counters("TLS",
+                      std::array{counter{"full", c.full, "handshakes"},
+                                 counter{"resumed", c.resumed, "handshakes with a ticket"},
+                                 counter{"failed", c.failed, "handshakes that were broken off"},
+                                 counter{"slow", c.slow, "of them, for lack of time"},
+                                 counter{"plain", c.plain, "clients that did not speak TLS"}});
+}
+
 }  // namespace
+
+std::string say_tls(std::string_view /*first*/) {
+    return "* this port speaks TLS: write tls:// in front of its address\n";
+}
 
 void set_up_output(const serve_options& common, model_kind model) {
     if (model == model_kind::fork) output().go_without_thread();
@@ -205,7 +225,10 @@ void set_up_output(const serve_options& common, model_kind model) {
 exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
                        served what) {
     for (const auto& each : what.listeners) {
-        if (!each.needs_open || common.open || is_on_this_machine(each.where)) continue;
+        if (!each.needs_open || common.open || !common.tls.client_authorities.empty() ||
+            is_on_this_machine(each.where)) {
+            continue;
+        }
         return report_usage_error(
             command, fmt::format("{} {} would let everybody who can reach it {}; say --open if "
                                  "that is meant, or choose an address of this machine alone, as "
@@ -218,7 +241,13 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     auto engine = io::make_engine(io::engine_kind::blocking);
     if (!engine)
         return log_failure(fmt::format("cannot set up an engine: {}", engine.error().message()));
-    auto opened = open_all(std::move(what.listeners), pair.model);
+    std::unique_ptr<tls::server_context> over;
+    if (common.tls.on()) {
+        auto made = open_server_tls(common.tls, model::workers_of(common.workers));
+        if (!made) return log_failure(made.error());
+        over = std::move(*made);
+    }
+    auto opened = open_all(std::move(what.listeners), pair.model, over.get());
     if (!opened) return log_failure(opened.error());
     std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
     auto server = model::make(pair.model, **engine, std::move(opened->endpoints),
@@ -231,7 +260,8 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                .log_to = [](std::string_view line) { log(log_level::warn, line); },
                                .ready =
                                    [&] {
-                                       announce_all(opened->addresses, pair.model, *shard_engine);
+                                       announce_all(opened->addresses, pair.model, *shard_engine,
+                                                    common, over.get());
                                        if (what.on_ready) what.on_ready();
                                    },
                                .on_stage = std::move(what.on_stage),
@@ -245,10 +275,12 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                  (*server)->stop();
                              }};
     const server_signals signals{**engine, [&server] { (*server)->stop(); },
-                                 [&server, &what] {
+                                 [&server, &what, &over] {
                                      announce_clients(**server);
+                                     if (over) announce_handshakes(over->counting());
                                      if (what.count) what.count();
-                                 }};
+                                 },
+                                 [&over] { return over ? over->reload() : reloaded{}; }};
     const auto ended = (*server)->run();
     if (!common.quiet) report(**server, pair.model);
     if (what.after) what.after();

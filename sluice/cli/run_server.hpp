@@ -40,6 +40,9 @@ namespace sluice::cli {
 [[nodiscard]] std::expected<unique_fd, std::string> open_first_listener(
     const std::string& where, std::string_view flag = "--listen");
 
+/// A line for people who speak in the clear to a door that takes lines, over TLS alone.
+[[nodiscard]] std::string say_tls(std::string_view first);
+
 /// A service and its address.
 struct served_at {
     std::string where;  ///< for net::resolve
@@ -49,6 +52,10 @@ struct served_at {
     std::string_view flag = "--listen";  ///< the flag that chose `where`
     std::string visitors = {};           ///< what they may do: "talk in the chat"
     bool needs_open = false;             ///< beyond this machine, serves only with --open
+    /// Over TLS: the name of its protocol in ALPN, which is static, and what it answers to clients
+    /// that do not speak TLS (tls::door).
+    std::string_view protocol = "sluice";
+    std::function<std::string(std::string_view first)> answer_plain = say_tls;
 };
 
 /// An address with a listener, the name of its service, and what visitors may do.

@@ -25,6 +25,7 @@
 #include "sluice/compute/server/compute.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/raw_service.hpp"
+#include "sluice/files/server/redirect_to_tls.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/os/signal_action.hpp"
 
@@ -103,7 +104,9 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                          .serve = http.service(),
                          .what = "files over HTTP",
                          .flag = "--http",
-                         .visitors = visitors_of(*over_http_allowed)});
+                         .visitors = visitors_of(*over_http_allowed),
+                         .protocol = "http/1.1",
+                         .answer_plain = files::redirect_to_tls});
     if (takes_streams) {
         listeners.push_back({.where = s.raw,
                              .serve = raw.service(),

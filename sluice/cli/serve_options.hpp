@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/server_tls.hpp"
 #include "sluice/model/model.hpp"
 
 namespace sluice::cli {
@@ -44,6 +45,7 @@ struct serve_options {
     std::uint32_t max_per_address = 0;   ///< of them, per address; 0: address_limit's default
     std::uint32_t rate_per_address = 0;  ///< new ones per second; as above
     bool open = false;                   ///< all that reach it may do what this machine may
+    server_tls_options tls;
     bool quiet = false;
     log_level level = log_level::info;
     log_format format = log_format::text;

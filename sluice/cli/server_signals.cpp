@@ -50,16 +50,25 @@ void reload_configuration() {
 }  // namespace
 
 server_signals::server_signals(io::engine& engine, std::function<void()> stop,
-                               std::function<void()> count)
+                               std::function<void()> count, std::function<reloaded()> reload)
     : nohup_{is_ignored(SIGHUP)},
       has_terminal_{has_controlling_terminal()},
       stop_{std::move(stop)},
+      reload_{std::move(reload)},
       hang_up_{engine, SIGHUP, [this](unsigned) { hang_up(); }},
       count_{engine, SIGUSR1, [act = std::move(count)](unsigned) { act(); }},
       ignored_{engine, SIGUSR2, [](unsigned) {}} {}
 
 void server_signals::hang_up() {
-    if (nohup_ || !has_terminal_ || has_controlling_terminal()) return reload_configuration();
+    if (nohup_ || !has_terminal_ || has_controlling_terminal()) {
+        reload_configuration();
+        if (!reload_) return;
+        if (const auto taken = reload_(); !taken) {
+            log(log_level::error,
+                fmt::format("SIGHUP: {}; the certificate stays as it was", taken.error()));
+        }
+        return;
+    }
     has_terminal_ = false;
     log(log_level::info, "SIGHUP: the terminal is gone, so the server stops");
     stop_();

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <iterator>
 
 #include "sluice/http/percent.hpp"
@@ -13,6 +15,16 @@ namespace sluice::http {
 namespace {
 
 constexpr std::size_t shown = 200;
+
+struct named_scheme {
+    std::string_view name;
+    url_scheme scheme;
+    bool over_tls;
+};
+constexpr std::array<named_scheme, 4> schemes{{{"http://", url_scheme::http, false},
+                                               {"https://", url_scheme::http, true},
+                                               {"tcp://", url_scheme::tcp, false},
+                                               {"tls://", url_scheme::tcp, true}}};
 
 std::string quoted(std::string_view text) {
     return "'" + wire::printable(wire::truncate_utf8(text, shown)) + "'";
@@ -53,26 +65,26 @@ bool has_port(std::string_view authority) noexcept {
 }  // namespace
 
 std::string url::to_string() const {
-    return (scheme == url_scheme::tcp ? "tcp://" : "http://") + authority + path + query;
+    for (const auto& each : schemes) {
+        if (each.scheme != scheme || each.over_tls != over_tls) continue;
+        return std::string{each.name} + authority + path + query;
+    }
+    return authority + path + query;
 }
 
 std::expected<url, std::string> parse_url(std::string_view text) {
-    constexpr std::string_view form = "write http://HOST:PORT/NAME or tcp://HOST:PORT";
-    constexpr std::string_view http = "http://";
-    constexpr std::string_view tcp = "tcp://";
+    constexpr std::string_view form =
+        "write http://HOST:PORT/NAME or tcp://HOST:PORT, or over TLS https:// or tls://";
     url made;
     std::string_view rest = text;
-    if (text.starts_with(http)) {
-        rest.remove_prefix(http.size());
-    } else if (text.starts_with(tcp)) {
-        made.scheme = url_scheme::tcp;
-        rest.remove_prefix(tcp.size());
-    } else if (text.starts_with("https://")) {
-        return std::unexpected{quoted(text) + " asks for TLS, which is not spoken here; " +
-                               std::string{form}};
-    } else {
+    const auto* const known = std::ranges::find_if(
+        schemes, [text](const named_scheme& each) { return text.starts_with(each.name); });
+    if (known == schemes.end()) {
         return std::unexpected{quoted(text) + " is no URL; " + std::string{form}};
     }
+    made.scheme = known->scheme;
+    made.over_tls = known->over_tls;
+    rest.remove_prefix(known->name.size());
     rest = rest.substr(0, rest.find('#'));
     const auto authority = rest.substr(0, rest.find_first_of("/?"));
     rest.remove_prefix(authority.size());
@@ -88,11 +100,11 @@ std::expected<url, std::string> parse_url(std::string_view text) {
         if (!rest.empty() && rest != "/") {
             return std::unexpected{quoted(text) +
                                    " has a path, but a bare stream has no names; write "
-                                   "tcp://HOST:PORT"};
+                                   "tcp://HOST:PORT or tls://HOST:PORT"};
         }
         return made;
     }
-    if (!has_port(authority)) made.authority += ":80";
+    if (!has_port(authority)) made.authority += made.over_tls ? ":443" : ":80";
     const auto question = rest.find('?');
     auto path = encoded(rest.substr(0, question));
     if (!path) return std::unexpected{path.error()};

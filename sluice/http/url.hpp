@@ -1,4 +1,5 @@
-// Parses the URL of a file: http://HOST:PORT/PATH or tcp://HOST:PORT.
+// Parses the URL of a file: http://HOST:PORT/PATH or tcp://HOST:PORT, or over TLS https:// or
+// tls://.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +9,14 @@
 
 namespace sluice::http {
 
+/// What is spoken, over TLS or not.
 enum class url_scheme : std::uint8_t { http, tcp };
 
 struct url {
     url_scheme scheme = url_scheme::http;
-    /// HOST:PORT; port 80 where the text of an http URL has none. Not checked to be an address.
+    bool over_tls = false;  ///< https or tls
+    /// HOST:PORT; port 80 or 443 where the text of an http or https URL has none. Not checked to be
+    /// an address.
     std::string authority;
     /// For http: begins with a slash, encoded (RFC 3986, section 3.3), without the query.
     std::string path;

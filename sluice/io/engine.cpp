@@ -33,7 +33,7 @@ std::atomic<std::uint32_t> slot_releases;
 
 // Processes a completion of an operation of which only the op is left.
 completion_action discard(op& o, const completion& c) noexcept {
-    if (c.buffer >= 0) o.owner().buffers().give_back(c.buffer);
+    if (c.buffer >= 0) o.owner().buffers_of(o.kind()).give_back(c.buffer);
     if (o.kind().gives_descriptor && c.result >= 0) const unique_fd unwanted{c.result};
     return completion_action::done;
 }
@@ -328,7 +328,7 @@ void engine::notify_idle(int fd) noexcept {
 void engine::wait_for_buffer(op& o) noexcept {
     ++counters_.buffer_waits;
     o.state_ = op::state::no_buffer;
-    buffers_->wait(o);
+    buffers_of(o.kind()).wait(o);
 }
 
 void engine::queue(op& o) noexcept {
@@ -352,8 +352,11 @@ void engine::trim_buffers() noexcept {
         trim_timer_.is_armed = false;
         // The kernel may have filled a buffer already: the next time will do.
         if (has_all_completions()) buffers_->shrink();
+        if (attempt_buffers_) attempt_buffers_->shrink();
     }
-    if (trim_timer_.is_armed || !buffers_->has_grown()) return;
+    const bool has_grown =
+        buffers_->has_grown() || (attempt_buffers_ && attempt_buffers_->has_grown());
+    if (trim_timer_.is_armed || !has_grown) return;
     trim_timer_.is_armed = true;
     timers_.arm(trim_timer_, after(now_, trim_interval));
 }
@@ -361,6 +364,7 @@ void engine::trim_buffers() noexcept {
 void engine::run_once(time_point until) noexcept {
     ++counters_.turns;
     buffers_->wake_one();
+    if (attempt_buffers_) attempt_buffers_->wake_one();
     trim_buffers();
     wait(is_busy() ? time_point::min() : std::min(until, timers_.next()));
     run_due();

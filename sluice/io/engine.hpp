@@ -169,6 +169,11 @@ class engine {
     [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
     /// The buffers that connections receive into.
     [[nodiscard]] buffer_pool& buffers() noexcept { return *buffers_; }
+    /// The buffers of operations of a kind: those that attempts fill, where the kernel has the
+    /// others.
+    [[nodiscard]] buffer_pool& buffers_of(const op_kind& kind) noexcept {
+        return kind.prepare == nullptr && attempt_buffers_ ? *attempt_buffers_ : *buffers_;
+    }
     /// The coroutines that run_once() resumes; what a root context is made with.
     [[nodiscard]] coro::ready_queue& ready() noexcept { return ready_; }
     /// What it has counted since it was made.
@@ -225,6 +230,10 @@ class engine {
     /// Makes buffers() return `pool`; nullptr takes the pool away. Returns the previous one.
     std::unique_ptr<buffer_pool> set_buffers(std::unique_ptr<buffer_pool> pool) noexcept;
     [[nodiscard]] bool has_buffers() const noexcept { return buffers_ != nullptr; }
+    /// For an engine that gives buffers() to the kernel: makes others for attempts.
+    void add_attempt_buffers() {
+        attempt_buffers_ = std::make_unique<buffer_pool>(options_.buffers, queued_);
+    }
     /// True if a turn has work without waiting.
     [[nodiscard]] bool is_busy() const noexcept {
         return !ready_.empty() || !queued_.empty() || !inbox_.empty() || !turn_ends_.empty();
@@ -264,6 +273,7 @@ class engine {
     intrusive_list<turn_end, turn_end_tag> turn_ends_;
     std::unique_ptr<buffer_pool> own_buffers_;
     buffer_pool* buffers_ = nullptr;
+    std::unique_ptr<buffer_pool> attempt_buffers_;
     trim_timer trim_timer_;
     std::optional<slot_table> own_slots_;
     fd_slot* slots_ = nullptr;

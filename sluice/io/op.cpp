@@ -5,6 +5,7 @@
 
 #include "sluice/base/check.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/record_layer.hpp"
 
 namespace sluice::io {
 
@@ -68,7 +69,7 @@ void op::cancel() noexcept {
 
 error op::error_of(int negative_errno) noexcept {
     if (negative_errno == -ECANCELED) return fault::cancelled;
-    return error::system(-negative_errno);
+    return record_layer::error_of(negative_errno);
 }
 
 }  // namespace sluice::io

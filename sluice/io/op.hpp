@@ -52,6 +52,9 @@ struct op_kind {
     /// before it submits it. On io_uring, the call costs less than an entry and a completion, and
     /// the coroutine goes on while its memory is warm.
     bool inline_first = false;
+    /// Input may wait in this program although the descriptor has none (record_layer): it is
+    /// attempted before its descriptor is waited for.
+    bool may_hold_input = false;
     /// What an inline completion takes of engine_options::inline_budget: more for an operation that
     /// moves so much at once that other coroutines should not wait for many of them.
     std::uint8_t cost = 1;
@@ -113,10 +116,14 @@ class op : public coro::resumable, public coro::cancel_hook {
     /// True if a coroutine waits and is not on a ready queue yet.
     [[nodiscard]] bool awaited() const noexcept { return has_waiter() && !resumable::linked(); }
 
+    /// Before it is begun: another kind, of the same interest.
+    void set_kind(const op_kind& kind) noexcept { kind_ = &kind; }
+
     /// n, or -errno, of the last completion.
     [[nodiscard]] int raw_result() const noexcept { return result_; }
     void set_raw_result(int r) noexcept { result_ = r; }
-    /// The result as a value; -ECANCELED becomes fault::cancelled.
+    /// The result as a value: -ECANCELED becomes fault::cancelled, and a record_layer's own codes
+    /// their faults.
     [[nodiscard]] result<std::size_t> count() noexcept {
         if (result_ < 0) return failure(error_of(result_));
         return static_cast<std::size_t>(result_);

@@ -202,9 +202,13 @@ class event::share : io::message {
                           },
                           std::move(client.permit)};
         const auto& state = states_[client.listener];
+        const auto& over = owner_.endpoints()[client.listener].over;
         // Without memory for its coroutine, the client is closed.
         static_cast<void>(served_->spawn(
-            state ? state->serve({std::move(client.socket), std::move(permits)})
+            state ? state->serve({.socket = std::move(client.socket),
+                                  .permits = std::move(permits),
+                                  .over = over.context == nullptr ? nullptr : &over,
+                                  .drain = &*drain_context_})
                   : serve_connection(*engine_, std::move(client.socket), *drain_context_,
                                      owner_.endpoints()[client.listener].serve, owner_.log(),
                                      std::move(permits))));

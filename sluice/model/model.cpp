@@ -19,6 +19,7 @@
 #include "sluice/io/epoll.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/run.hpp"
+#include "sluice/model/secure.hpp"
 #include "sluice/net/linger_reset.hpp"
 #include "sluice/net/listener.hpp"
 #include "sluice/os/cgroup.hpp"
@@ -188,6 +189,11 @@ server::server(io::engine& engine, std::vector<endpoint> endpoints, server_optio
       grace_{*this} {
     check(engine.blocks(), "a model accepts on the blocking engine");
     check(!endpoints_.empty(), "a model needs an endpoint");
+    for (auto& each : endpoints_) {
+        if (each.over.context != nullptr && each.serve) {
+            each.serve = secured(each.over, std::move(each.serve));
+        }
+    }
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
         by_address_.push_back(std::make_unique<address_limit>(
             address_limit::limits{.most = options_.max_per_address,

@@ -47,7 +47,8 @@ class pool::runnable : public io::session_set::entry, public io::message {
     [[nodiscard]] bool ended() const noexcept { return running_.size() == 0; }
     /// True if the client has sent bytes that were not read yet, or has ended.
     [[nodiscard]] bool has_input() noexcept {
-        return io::poll::poll_now(fd(), io::interest::in) == 0;
+        if (client_) return client_->peer().is_readable();
+        return io::poll::poll_now(arrived_.socket.get(), io::interest::in) == 0;
     }
     /// The stage of the stop that it knows.
     [[nodiscard]] stage stop_stage() const noexcept { return static_cast<stage>(known()); }
@@ -71,9 +72,6 @@ class pool::runnable : public io::session_set::entry, public io::message {
             report_lost(owner_.log(), client_->peer(), served.error());
         }
         co_await client_->peer().close();
-    }
-    [[nodiscard]] int fd() noexcept {
-        return client_ ? client_->peer().fd() : arrived_.socket.get();
     }
     static void destroy(runnable& s) noexcept {
         pool& owner = s.owner_;

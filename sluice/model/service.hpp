@@ -12,6 +12,7 @@
 #include "sluice/model/address_limit.hpp"
 #include "sluice/model/session.hpp"
 #include "sluice/os/fd.hpp"
+#include "sluice/tls/handshake.hpp"
 
 namespace sluice::model {
 
@@ -62,6 +63,9 @@ class admission {
 struct accepted_connection {
     unique_fd socket;        ///< connected
     admission permits = {};  ///< returned when it is destroyed
+    /// If given, the state makes the connection secure (make_secure()). Outlives it, as `drain`.
+    const tls::door* over = nullptr;
+    coro::context* drain = nullptr;  ///< cancelled when draining begins
 };
 
 /// State of a service on one shard of the event model, such as the members of a chat: state that
@@ -100,6 +104,7 @@ struct endpoint {
     /// Instead of `serve`, under the event model alone. Such a service limits the number of its
     /// sessions itself, and can answer those over the limit: max_clients is not applied to it.
     state_factory state = {};
+    tls::door over = {};  ///< with a context: the connections are secured before they are served
 };
 
 }  // namespace sluice::model

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -25,7 +26,35 @@ connection::~connection() {
     if (socket_) close_now();
 }
 
-void connection::shutdown_send() noexcept {
+result<std::size_t> connection::recv_now(mutable_bytes memory) noexcept {
+    io::record_layer* const over = layer();
+    const auto n =
+        over != nullptr ? over->receive(fd(), memory) : os::sys().recv(fd(), memory, MSG_DONTWAIT);
+    if (n < 0) return failure(io::record_layer::error_of(static_cast<int>(n)));
+    return static_cast<std::size_t>(n);
+}
+
+result<std::size_t> connection::peek(mutable_bytes memory) noexcept {
+    io::record_layer* const over = layer();
+    ssize_t n = -EINTR;
+    while (n == -EINTR) {
+        n = over != nullptr ? over->peek(fd(), memory)
+                            : os::sys().recv(fd(), memory, MSG_PEEK | MSG_DONTWAIT);
+    }
+    if (n < 0) return failure(io::record_layer::error_of(static_cast<int>(n)));
+    return static_cast<std::size_t>(n);
+}
+
+bool connection::is_readable() const noexcept {
+    if (layer() != nullptr && layer()->has_input()) return true;
+    return io::poll::poll_now(fd(), io::interest::in) == 0;
+}
+
+coro::task<void> connection::end_sending() {
+    if (io::record_layer* const over = layer(); over != nullptr) {
+        over->end();
+        if (auto sent = co_await send({}); !sent) co_return;
+    }
     os::sys().shutdown(fd(), SHUT_WR);
 }
 

@@ -2,13 +2,18 @@
 #pragma once
 
 #include <coroutine>
+#include <memory>
+#include <utility>
 
 #include "sluice/base/bytes.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/ready_queue.hpp"
+#include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/ops/poll.hpp"
 #include "sluice/io/ops/recv.hpp"
 #include "sluice/io/ops/send.hpp"
+#include "sluice/io/record_layer.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/os/fd.hpp"
 
@@ -25,6 +30,12 @@ class connection {
 
     /// Takes a connected socket.
     connection(io::engine& engine, unique_fd socket) noexcept;
+    /// Before recv() is first used: from now on, all that is received and sent passes `layer`.
+    void secure(std::unique_ptr<io::record_layer> layer) noexcept {
+        input_.secure(std::move(layer));
+    }
+    /// Null if the connection is in the clear.
+    [[nodiscard]] io::record_layer* layer() const noexcept { return input_.layer(); }
     connection(const connection&) = delete;
     connection& operator=(const connection&) = delete;
     ~connection();
@@ -37,23 +48,34 @@ class connection {
     /// One recv(2) into memory that stays valid until it completes; for a connection on which
     /// recv() is never used. The number of bytes; 0 at the end of the stream.
     [[nodiscard]] io::recv_into recv_into(mutable_bytes memory, int flags = 0) noexcept {
-        return {engine(), fd(), memory, flags};
+        return {engine(), fd(), memory, flags, layer()};
     }
+    /// Receives without waiting: the number of bytes; 0 at the end of the stream; EAGAIN if none
+    /// can be had. For memory that a waiting coroutine should not hold.
+    [[nodiscard]] result<std::size_t> recv_now(mutable_bytes memory) noexcept;
+    /// The same, and leaves the bytes to be received again.
+    [[nodiscard]] result<std::size_t> peek(mutable_bytes memory) noexcept;
+    /// True if it can be read without waiting, or has ended. Over a layer, there may be no whole
+    /// record yet.
+    [[nodiscard]] bool is_readable() const noexcept;
+    /// `co_await c.readable()` waits until is_readable().
+    [[nodiscard]] io::poll readable() noexcept { return {engine(), fd(), layer()}; }
     /// One send(2): the bytes that the kernel took. EPIPE or ECONNRESET if the peer is gone.
     [[nodiscard]] io::send send(const_bytes data, int flags = 0) noexcept {
-        return {engine(), fd(), data, flags};
+        return {engine(), fd(), data, flags, layer()};
     }
     /// Sends all of it. The memory stays valid until it completes.
     [[nodiscard]] io::send_all send_all(const_bytes data) noexcept {
-        return {engine(), fd(), data};
+        return {engine(), fd(), data, layer()};
     }
     /// The same for text.
     [[nodiscard]] io::send_all send_all(std::string_view data) noexcept {
         return send_all(as_bytes(data));
     }
 
-    /// Ends the sending side: the peer reads its end of stream (shutdown(2), SHUT_WR).
-    void shutdown_send() noexcept;
+    /// Ends the sending side: the peer reads its end of stream (shutdown(2), SHUT_WR). Waits only
+    /// over a layer, which announces the end; cancelled, it has announced nothing.
+    coro::task<void> end_sending();
     /// Sends small messages at once (tcp(7), TCP_NODELAY). No effect on other sockets.
     void set_nodelay() noexcept;
     /// As net::set_linger_reset() for its socket.

@@ -24,6 +24,12 @@ int unacknowledged(int fd) noexcept {
     return os::sys().ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
+/// The end of the stream, which over a layer may have to wait for the peer.
+coro::task<result<void>> announce_end(connection& peer) {
+    co_await peer.end_sending();
+    co_return result<void>{};
+}
+
 coro::task<void> discard_input(connection& peer, coro::context& drain, linger_limits limits) {
     coro::context& current = co_await coro::this_context();
     const auto begun = io::clock::now();
@@ -55,7 +61,7 @@ coro::task<void> discard_input(connection& peer, coro::context& drain, linger_li
 }  // namespace
 
 coro::task<void> lingering_close(connection& peer, coro::context& drain, linger_limits limits) {
-    peer.shutdown_send();
+    static_cast<void>(co_await io::with_timeout(peer.engine(), announce_end(peer), limits.idle));
     co_await discard_input(peer, drain, limits);
     co_await peer.close();
 }

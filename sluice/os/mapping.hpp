@@ -27,6 +27,10 @@ class mapping {
                                                std::size_t size) noexcept {
         return create(size, MAP_SHARED | MAP_POPULATE, fd, at);
     }
+    /// An anonymous one that children of fork(2) share with this process.
+    [[nodiscard]] static result<mapping> share_with_children(std::size_t size) noexcept {
+        return create(size, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    }
     mapping(mapping&& other) noexcept
         : start_{std::exchange(other.start_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
     mapping& operator=(mapping&& other) noexcept {

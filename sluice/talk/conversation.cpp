@@ -228,7 +228,7 @@ coro::task<void> conversation::send_last_message(parting how) {
             co_await io::with_timeout(peer_.engine(), peer_.send_all(out_), last_message_timeout);
         if (!sent) co_return;
     }
-    peer_.shutdown_send();
+    co_await peer_.end_sending();
     co_await drain(message_too_long);
 }
 

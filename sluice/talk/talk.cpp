@@ -9,6 +9,7 @@
 
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/model/secure.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/dial.hpp"
 #include "sluice/net/not_reached.hpp"
@@ -121,6 +122,10 @@ coro::task<talk_end> talk_server::serve() {
             ui_.report_event("somebody connected, and was gone before the first word");
             continue;
         }
+        if (options_.over.context != nullptr) {
+            const bool secure = co_await model::make_secure(client, options_.over, *accepting_);
+            if (!secure) continue;
+        }
         turns_.emplace(*root_);
         ++conversations_;
         const auto end = co_await talk_with(client, *client_address).outcome();
@@ -152,8 +157,8 @@ coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& clie
 }
 
 talk_client::talk_client(io::engine& engine, std::vector<net::address> addresses,
-                         term::terminal_ui& ui, conversation_options o)
-    : engine_{engine}, addresses_{std::move(addresses)}, ui_{ui}, options_{o} {
+                         term::terminal_ui& ui, conversation_options o, tls::client_context* over)
+    : engine_{engine}, addresses_{std::move(addresses)}, ui_{ui}, options_{o}, over_{over} {
     check(!addresses_.empty(), "a client needs an address");
 }
 
@@ -178,21 +183,24 @@ coro::task<talk_end> talk_client::run() {
 coro::task<talk_end> talk_client::talk() {
     auto connecting = connect();
     connecting.set_context(*turns_);
-    auto socket = co_await connecting;
-    if (!socket) co_return talk_end::peer_gone;
-    net::connection server{engine_, std::move(*socket)};
+    const auto server = co_await connecting;
+    if (!server) co_return talk_end::peer_gone;
     const auto name = reached_.to_string();
     ui_.report_event(
         fmt::format("connected to {}: you have the first word, 'exit' is the last", name));
-    conversation talk{server, fmt::format("Server {}", name), ui_, options_};
+    conversation talk{**server, fmt::format("Server {}", name), ui_, options_};
     co_return to_talk_end(co_await talk.run(beginner::we, *turns_));
 }
 
-coro::task<result<unique_fd>> talk_client::connect() {
+coro::task<result<std::unique_ptr<net::connection>>> talk_client::connect() {
     auto dialed = co_await net::dial_any(engine_, addresses_, connect_timeout);
     if (dialed) {
         reached_ = dialed.reached;
-        co_return std::move(dialed.socket);
+        auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket), over_,
+                                                    "sluice", connect_timeout);
+        if (opened) co_return std::move(*opened);
+        if (opened.error().why != fault::cancelled) ui_.report_error(opened.error().what);
+        co_return failure(opened.error().why);
     }
     if (dialed.why() == fault::cancelled) co_return failure(fault::cancelled);
     for (const auto& each : dialed.refusals) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "sluice/net/listener.hpp"
 #include "sluice/talk/conversation.hpp"
 #include "sluice/term/terminal_ui.hpp"
+#include "sluice/tls/handshake.hpp"
 
 namespace sluice::talk {
 
@@ -36,6 +38,7 @@ class talk_server {
         bool keep = false;
         /// How long a conversation may continue after stop().
         io::duration grace = std::chrono::seconds{5};
+        tls::door over{};  ///< without a context: in the clear
     };
 
     /// `listener` accepts one connection at a time (io::accepting), so that the others wait in the
@@ -79,9 +82,10 @@ class talk_server {
 /// Connects to a server and sends the first message. Thread of its engine.
 class talk_client {
  public:
-    /// Tries `addresses`, all of one host, in order, each once.
+    /// Tries `addresses`, all of one host, in order, each once. `over` outlives the client; null:
+    /// in the clear.
     talk_client(io::engine& engine, std::vector<net::address> addresses, term::terminal_ui& ui,
-                conversation_options o);
+                conversation_options o, tls::client_context* over = nullptr);
     talk_client(const talk_client&) = delete;
     talk_client& operator=(const talk_client&) = delete;
     ~talk_client() = default;
@@ -95,13 +99,14 @@ class talk_client {
 
  private:
     coro::task<talk_end> talk();
-    coro::task<result<unique_fd>> connect();
+    coro::task<result<std::unique_ptr<net::connection>>> connect();
 
     io::engine& engine_;
     std::vector<net::address> addresses_;
     term::terminal_ui& ui_;
     conversation_options options_;
     unsigned stops_ = 0;
+    tls::client_context* over_;
     net::address reached_;
     std::optional<coro::context> root_;
     std::optional<coro::context> turns_;  // of connecting and of the conversation

@@ -75,7 +75,7 @@ class progress {
 /// If `dried` is given, sets it to whether the socket is empty, and returns it; else false.
 bool would_block(const net::connection& from, const file_space& into) noexcept {
     if (into.dried == nullptr) return false;
-    *into.dried = io::poll::poll_now(from.fd(), io::interest::in) == -EAGAIN;
+    *into.dried = !from.is_readable();
     return *into.dried;
 }
 
@@ -305,6 +305,8 @@ std::string_view to_text(to_file how) noexcept {
 
 coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from, file_space into,
                                                byte_counter& counter) {
+    // What a layer decrypts is in no socket that the kernel could splice.
+    if (from.layer() != nullptr) return by_recv_write(from, into, small_step, false, counter);
     // io_uring waits by itself; with O_NONBLOCK it would report EAGAIN instead.
     if (how == to_file::uring_recv_write) return by_uring_recv_write(from, into, counter);
     make_non_blocking(from.fd());

@@ -83,6 +83,30 @@ coro::task<outcome> by_read_send(net::connection& to, file_part part, byte_count
     co_return outcome{};
 }
 
+/// As read_send, for a connection whose layer encrypts each piece. A slow peer is sent smaller
+/// pieces: its progress is seen when a piece has left.
+coro::task<outcome> through_layer(net::connection& to, file_part part, byte_counter& counter) {
+    constexpr std::size_t least = std::size_t{16} << 10;
+    auto memory = mapping::create(send_buffer_size);
+    if (!memory) co_return failure(memory.error());
+    const mutable_bytes buffer{static_cast<std::byte*>(memory->data()), memory->size()};
+    for (std::size_t step = 4 * least; part.length > 0;) {
+        auto got = co_await io::read_at{to.engine(), part.file,
+                                        buffer.first(at_most(part.length, step)), part.offset};
+        if (!got) co_return failure(got.error());
+        if (*got == 0) co_return failure(fault::ended);
+        const auto begun = io::clock::now();
+        auto sent = co_await to.send_all(buffer.first(*got));
+        if (!sent) co_return failure(sent.error());
+        part.offset += *got;
+        part.length -= *got;
+        counter.add(*got);
+        const bool slow = io::clock::now() - begun > 1s;
+        step = slow ? std::max(least, step / 2) : std::min(buffer.size(), step * 2);
+    }
+    co_return outcome{};
+}
+
 /// No copy by the CPU: the socket refers to the pages of the cache.
 coro::task<outcome> by_sendfile(net::connection& to, file_part part, std::size_t step,
                                 byte_counter& counter) {
@@ -352,6 +376,7 @@ std::string_view to_text(to_socket how) noexcept {
 coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part part,
                                    byte_counter& counter) {
     constexpr std::size_t all = ~std::size_t{0};
+    if (to.layer() != nullptr) co_return co_await through_layer(to, part, counter);
     // io_uring waits by itself; with O_NONBLOCK it would report EAGAIN instead.
     if (how == to_socket::uring_read_send_zc) {
         co_return co_await by_uring_read_send_zc(to, part, counter);

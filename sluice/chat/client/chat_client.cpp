@@ -12,6 +12,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/dial.hpp"
 #include "sluice/net/not_reached.hpp"
+#include "sluice/tls/handshake.hpp"
 
 namespace sluice::chat {
 namespace {
@@ -93,14 +94,14 @@ coro::task<chat_end> chat_client::run_sessions() {
         connect_context_.emplace(*root_);
         auto connecting = connect();
         connecting.set_context(*connect_context_);
-        auto socket = co_await connecting;
+        const auto server = co_await connecting;
         connect_context_.reset();
-        if (!socket) {
-            const bool was_cancelled = socket.error() == fault::cancelled;
+        if (!server) {
+            const bool was_cancelled = server.error() == fault::cancelled;
             co_return was_cancelled ? conclude(session_end::interrupted) : chat_end::server_gone;
         }
         const auto began_at = io::clock::now();
-        const session_end how = co_await run_session(std::move(*socket));
+        const session_end how = co_await run_session(**server);
         if (io::clock::now() - began_at >= long_session) failures_ = 0;
         const bool disconnected = how == session_end::they_closed || how == session_end::lost;
         // Piped lines must still be sent, however long that takes.
@@ -113,7 +114,7 @@ coro::task<chat_end> chat_client::run_sessions() {
 }
 
 /// Connects; after the first session, retries until it succeeds. Reports errors itself.
-coro::task<result<unique_fd>> chat_client::connect() {
+coro::task<result<std::unique_ptr<net::connection>>> chat_client::connect() {
     for (;;) {
         if (sessions_ > 0) {
             const auto pause = next_pause();
@@ -125,7 +126,16 @@ coro::task<result<unique_fd>> chat_client::connect() {
         auto dialed = co_await net::dial_any(engine_, addresses_, connect_timeout);
         if (dialed) {
             reached_ = dialed.reached;
-            co_return std::move(dialed.socket);
+            auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket),
+                                                        options_.over, "sluice", connect_timeout);
+            if (opened) co_return std::move(*opened);
+            if (opened.error().why == fault::cancelled) co_return failure(fault::cancelled);
+            if (sessions_ == 0 || opened.error().is_untrusted) {
+                ui_.report_error(opened.error().what);
+                co_return failure(opened.error().why);
+            }
+            ui_.report_event(opened.error().what);
+            continue;
         }
         if (dialed.why() == fault::cancelled) co_return failure(fault::cancelled);
         for (const auto& each : dialed.refusals) {

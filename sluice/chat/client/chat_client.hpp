@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,7 @@
 #include "sluice/net/address.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/framed.hpp"
-#include "sluice/os/fd.hpp"
+#include "sluice/tls/client_context.hpp"
 #include "sluice/wire/framing.hpp"
 
 namespace sluice::chat {
@@ -38,6 +39,7 @@ struct chat_client_options {
     std::size_t max_line = std::size_t{64} * 1024;  ///< the longest message of the server, in bytes
     std::string nick;                               ///< requested after connecting, if not empty
     std::string room;                               ///< joined after connecting, if not empty
+    tls::client_context* over = nullptr;            ///< outlives the client; null: in the clear
     bool reconnect = false;
     io::duration first_pause = std::chrono::milliseconds{500};  ///< before the first reconnect
     io::duration longest_pause = std::chrono::seconds{30};      ///< upper limit of the pauses
@@ -88,9 +90,9 @@ class chat_client {
     struct session;
 
     coro::task<chat_end> run_sessions();
-    coro::task<result<unique_fd>> connect();
+    coro::task<result<std::unique_ptr<net::connection>>> connect();
     void note_connected();
-    coro::task<session_end> run_session(unique_fd socket);
+    coro::task<session_end> run_session(net::connection& server);
     coro::task<void> receive_lines(session& s);
     coro::task<void> send_lines(session& s);
     void drop_first();

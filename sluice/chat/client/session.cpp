@@ -72,9 +72,7 @@ struct chat_client::session {
     coro::channel<char> name_answered{1};  // the server has answered our /nick
 };
 
-coro::task<chat_client::session_end> chat_client::run_session(unique_fd socket) {
-    net::connection server{engine_, std::move(socket)};
-    server.set_nodelay();
+coro::task<chat_client::session_end> chat_client::run_session(net::connection& server) {
     set_keepalive(server.fd());
     note_connected();
     session_context_.emplace(*root_);
@@ -244,7 +242,7 @@ coro::task<result<void>> chat_client::separate_messages(session& s) {
 /// Half-closes the connection and waits for the server's last lines.
 coro::task<void> chat_client::wait_for_close(session& s) {
     s.sent_exit = true;
-    s.server.shutdown_send();
+    co_await s.server.end_sending();
     for (int i = 0; i < max_quiet_periods; ++i) {
         const auto received = s.received;
         const auto slept = co_await io::sleep_for(engine_, quiet_period);

@@ -23,7 +23,7 @@ constexpr std::size_t max_send = std::size_t{256} * 1024;
 }  // namespace
 
 member::member(member_host& host, net::connection& peer) noexcept
-    : send_pieces{peer.engine(), peer.fd()},
+    : send_pieces{peer.engine(), peer.fd(), peer.layer()},
       progress_at{peer.engine().now()},
       host_{host},
       peer_{peer} {}

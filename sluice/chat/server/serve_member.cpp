@@ -11,6 +11,7 @@
 
 #include "sluice/chat/server/member_input.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/model/secure.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/lingering_close.hpp"
 
@@ -106,6 +107,10 @@ coro::task<bool> wait_while_held(hub& h, member_input& input, result<io::lease>&
 coro::task<void> serve_member(hub& h, model::accepted_connection client) {
     net::connection peer{h.engine(), std::move(client.socket)};
     peer.set_nodelay();
+    if (client.over != nullptr) {
+        const bool secure = co_await model::make_secure(peer, *client.over, *client.drain);
+        if (!secure) co_return;
+    }
     member m{h, peer};
     m.want_newlines(h.allowed().framing != wire::framing::raw);
     bool admitted = false;

@@ -14,6 +14,7 @@
 #include "sluice/chat/client/chat_client.hpp"
 #include "sluice/chat/client/line_editing_ui.hpp"
 #include "sluice/chat/client/plain_ui.hpp"
+#include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -41,6 +42,7 @@ struct chat_join_settings {
     std::string where = "127.0.0.1:5000";
     std::optional<engine_request> engine;
     chat::chat_client_options chat;
+    client_tls_options tls;
 };
 
 void announce_error(std::string_view what) {
@@ -106,7 +108,7 @@ exit_status chat_on_terminal(io::engine& engine, std::vector<net::address> where
     return run_chat(engine, std::move(where), terminal_ui, s);
 }
 
-exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
+exit_status join_chat(const CLI::App& command, chat_join_settings s) {
     const auto& given = settle_standard_streams();
     if (s.engine == engine_request::blocking) {
         return report_usage_error(
@@ -119,12 +121,20 @@ exit_status join_chat(const CLI::App& command, const chat_join_settings& s) {
             "standard output is closed, but what the others say is written there; leave it open, "
             "or direct it to a file");
     }
+    const bool over_tls = take_tls_prefix(s.where) || s.tls.asked;
     auto where = net::resolve(s.where);
     if (!where) {
         return fail(fmt::format("cannot find {} ({}): check the name, or give an IP address",
                                 in_quotes(s.where), where.error().message()),
                     exit_status::unreachable);
     }
+    std::unique_ptr<tls::client_context> over;
+    if (over_tls) {
+        auto made = open_client_tls(s.tls, s.where);
+        if (!made) return fail(made.error());
+        over = std::move(*made);
+    }
+    s.chat.over = over.get();
     auto engine = open_engine(s.engine.value_or(engine_request::automatic));
     if (!engine) return fail(engine.error());
     const auto keyboard = term::console::open(**engine, STDIN_FILENO);
@@ -159,14 +169,16 @@ void add_chat_join(commands& all, CLI::App& chat) {
     auto* command = chat.add_subcommand("join", "Call a server and chat with all who are there");
     auto settings = std::make_shared<chat_join_settings>();
     auto& o = settings->chat;
-    add_value(*command, "ADDRESS", settings->where, read_address, "",
-              fmt::format("HOST:PORT or PORT ({})", settings->where));
+    add_value(*command, "ADDRESS", settings->where, read_server_address, "",
+              fmt::format("HOST:PORT or PORT, with tls:// in front of it over TLS ({})",
+                          settings->where));
     add_value(*command, "--nick", o.nick, read_word, "NAME", "Ask for this name on arrival");
     add_value(*command, "--room", o.room, read_word, "NAME", "Go to this room on arrival");
     command->add_flag("--reconnect", o.reconnect,
                       "Call again when cut off, with the same name and room");
     add_framing_option(*command, o.framing);
     add_max_line_option(*command, o.max_line, "message");
+    add_client_tls_options(*command, settings->tls, true);
     add_engine_option(*command, settings->engine);
     all.on(*command, [command, settings] { return join_chat(*command, *settings); });
 }

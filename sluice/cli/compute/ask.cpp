@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -39,6 +40,7 @@ struct ask_settings {
     std::chrono::milliseconds timeout{60'000};
     std::optional<engine_request> engine;
     bool json = false;
+    client_tls_options tls;
 };
 
 /// A progress bar on a terminal.
@@ -159,6 +161,7 @@ exit_status ask(const CLI::App& command, ask_settings& s) {
     if (s.load.question.find('\n') != std::string::npos) {
         return report_usage_error(command, "a question is one line; ask the lines one by one");
     }
+    const bool over_tls = take_tls_prefix(s.where) || s.tls.asked;
     auto where = net::resolve(s.where);
     if (!where) {
         return announce_failure(
@@ -168,6 +171,13 @@ exit_status ask(const CLI::App& command, ask_settings& s) {
     }
     auto engine = open_engine(s.engine.value_or(engine_request::automatic));
     if (!engine) return announce_failure(engine.error(), exit_status::failed);
+    std::unique_ptr<tls::client_context> over;
+    if (over_tls) {
+        auto made = open_client_tls(s.tls, s.where);
+        if (!made) return announce_failure(made.error(), exit_status::failed);
+        over = std::move(*made);
+    }
+    s.load.over = over.get();
     s.load.where = std::move(*where);
     s.load.timeout = s.timeout;
     const auto all = s.load.clients * s.load.requests;
@@ -200,7 +210,9 @@ void add_compute_ask(commands& all, CLI::App& compute) {
     constexpr std::uint64_t most_requests = 1'000'000'000;
     auto* command = compute.add_subcommand("ask", "Ask a question, once or many times");
     auto s = std::make_shared<ask_settings>();
-    add_value(*command, "ADDRESS", s->where, read_address, "", "HOST:PORT or PORT")->required();
+    add_value(*command, "ADDRESS", s->where, read_server_address, "",
+              "HOST:PORT or PORT, with tls:// in front of it over TLS")
+        ->required();
     add_value(
         *command, "N", s->load.question,
         [](std::string_view text) -> reading<std::string> { return std::string{text}; }, "",
@@ -214,6 +226,7 @@ void add_compute_ask(commands& all, CLI::App& compute) {
     add_value(*command, "--timeout", s->timeout, read_duration, "TIME",
               "For a connection, and for an answer (60s)");
     command->add_flag("--json", s->json, "Print one JSON object");
+    add_client_tls_options(*command, s->tls, true);
     add_engine_option(*command, s->engine);
     all.on(*command, [command, s] { return ask(*command, *s); });
 }

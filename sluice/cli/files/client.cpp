@@ -50,6 +50,7 @@ void add_client_options(CLI::App& command, client_settings& into) {
               "Attempts after the first, when the server or the connection went away (8)");
     add_value(command, "--timeout", into.timeout, read_duration, "TIME",
               "How long a connection may take, and how long nothing may move (60s)");
+    add_client_tls_options(command, into.tls, false);
     add_engine_option(command, into.engine);
 }
 
@@ -117,6 +118,17 @@ exit_status run_client(const client_settings& s, const http::url& to, files::cli
     if (!engine) {
         return report_error(display, to.to_string(),
                             {.kind = files::transfer_error_kind::failed, .what = engine.error()});
+    }
+    std::unique_ptr<tls::client_context> over;
+    if (to.over_tls) {
+        auto made = open_client_tls(s.tls, to.authority);
+        if (!made) {
+            return report_error(display, to.to_string(),
+                                {.kind = files::transfer_error_kind::failed, .what = made.error()});
+        }
+        over = std::move(*made);
+        o.over = over.get();
+        if (to.scheme == http::url_scheme::http) o.protocol = "http/1.1";
     }
     o.where = std::move(*where);
     o.authority = to.authority;

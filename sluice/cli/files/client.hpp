@@ -11,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/exit_status.hpp"
 #include "sluice/cli/files/progress.hpp"
 #include "sluice/cli/serve_options.hpp"
@@ -27,6 +28,7 @@ struct client_settings {
     std::optional<std::uint64_t> retries;
     std::chrono::milliseconds timeout{60'000};
     std::optional<engine_request> engine;
+    client_tls_options tls;
 };
 
 /// Adds --progress, --retry, --timeout and --engine. `into` must outlive the parsing.

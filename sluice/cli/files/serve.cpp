@@ -24,6 +24,7 @@
 #include "sluice/cli/text.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/raw_service.hpp"
+#include "sluice/files/server/redirect_to_tls.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/os/kernel.hpp"
 #include "sluice/os/signal_action.hpp"
@@ -136,7 +137,9 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
                                   .serve = http.service(),
                                   .what = "HTTP",
                                   .flag = "--http",
-                                  .visitors = visitors});
+                                  .visitors = visitors,
+                                  .protocol = "http/1.1",
+                                  .answer_plain = files::redirect_to_tls});
     }
     if (!s.raw.empty()) {
         what.listeners.push_back({.where = s.raw,

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -51,6 +52,7 @@ struct talk_join_settings {
     std::string where = "127.0.0.1:5000";
     std::optional<engine_request> engine;
     conversation_options conversation;
+    client_tls_options tls;
 };
 
 /// Writes status messages to stderr, and a prompt where a person types.
@@ -209,27 +211,39 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
     if (!ui) return fail(status, ui.error());
     auto socket = open_listener(s.common.listen);
     if (!socket) return fail(status, socket.error());
+    std::unique_ptr<tls::server_context> over;
+    if (s.common.tls.on()) {
+        auto made = open_server_tls(s.common.tls, 1);
+        if (!made) return fail(status, made.error());
+        over = std::move(*made);
+    }
     net::listener listener{**engine, std::move(*socket), io::accepting::one_by_one};
     talk::talk_server server{
         listener,
         (*ui)->get(),
-        {.conversation = s.conversation, .keep = s.keep, .grace = s.common.grace}};
+        {.conversation = s.conversation,
+         .keep = s.keep,
+         .grace = s.common.grace,
+         .over = {.context = over.get(), .protocol = "sluice", .answer_plain = say_tls}}};
     const server_signals signals{
         **engine, [&server] { server.stop(); },
         [&server] {
             announce_counters("talk", std::array{counter{"conversations", server.conversations(),
                                                          "that have begun"}});
-        }};
+        },
+        [&over] { return over ? over->reload() : reloaded{}; }};
     // Before the announcement, as its reader may stop the server at once.
     const stop_signals stops{**engine, [&server] { server.stop(); }};
     announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
+    if (over) announce_fingerprint(*over);
     const talk_end end = io::run(**engine, server.run());
     return status_of(end, stops.first());
 }
 
-exit_status join_talk(const talk_join_settings& s) {
+exit_status join_talk(talk_join_settings s) {
     settle_standard_streams();
     status_output status{log_format::text, false};
+    const bool over_tls = take_tls_prefix(s.where) || s.tls.asked;
     auto where = net::resolve(s.where);
     if (!where) {
         status.error(fmt::format("cannot find {} ({}): check the name, or give an IP address",
@@ -240,7 +254,13 @@ exit_status join_talk(const talk_join_settings& s) {
     if (!engine) return fail(status, engine.error());
     auto ui = stdio_ui::open(**engine, status, s.conversation.max_line);
     if (!ui) return fail(status, ui.error());
-    talk::talk_client client{**engine, std::move(*where), (*ui)->get(), s.conversation};
+    std::unique_ptr<tls::client_context> over;
+    if (over_tls) {
+        auto made = open_client_tls(s.tls, s.where);
+        if (!made) return fail(status, made.error());
+        over = std::move(*made);
+    }
+    talk::talk_client client{**engine, std::move(*where), (*ui)->get(), s.conversation, over.get()};
     const stop_signals stops{**engine, [&client] { client.stop(); }};
     const talk_end end = io::run(**engine, client.run());
     return status_of(end, stops.first());
@@ -268,9 +288,11 @@ void add_serve(commands& all, CLI::App& talk) {
 void add_join(commands& all, CLI::App& talk) {
     auto* join_command = talk.add_subcommand("join", "Call a server and say the first word");
     auto settings = std::make_shared<talk_join_settings>();
-    add_value(*join_command, "ADDRESS", settings->where, read_address, "",
-              fmt::format("HOST:PORT or PORT ({})", settings->where));
+    add_value(*join_command, "ADDRESS", settings->where, read_server_address, "",
+              fmt::format("HOST:PORT or PORT, with tls:// in front of it over TLS ({})",
+                          settings->where));
     add_conversation_options(*join_command, settings->conversation);
+    add_client_tls_options(*join_command, settings->tls, true);
     add_engine_option(*join_command, settings->engine);
     all.on(*join_command, [settings] { return join_talk(*settings); });
 }

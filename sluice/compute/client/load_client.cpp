@@ -13,6 +13,7 @@
 #include "sluice/net/connection.hpp"
 #include "sluice/net/dial.hpp"
 #include "sluice/net/framed.hpp"
+#include "sluice/tls/handshake.hpp"
 #include "sluice/wire/framing.hpp"
 
 namespace sluice::compute {
@@ -21,6 +22,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto report_pause = 100ms;
+
+coro::task<bool> is_cancelled() {
+    co_return (co_await coro::this_context()).cancelled();
+}
 
 constexpr std::array refusals{refusal::not_a_number, refusal::out_of_range, refusal::too_long,
                               refusal::busy,         refusal::late,         refusal::failed};
@@ -67,24 +72,22 @@ coro::task<void> load_client::ask_all() {
 coro::task<void> load_client::run_client() {
     for (auto left = options_.requests; left > 0 && !stopped_;) {
         const auto since = io::clock::now();
-        auto socket = co_await connect();
-        if (!socket) {
-            if (socket.error() == fault::cancelled) co_return;
-            record_failure(socket.error());
+        const auto server = co_await connect();
+        if (server == nullptr) {
+            const bool cancelled = co_await is_cancelled();
+            if (cancelled) co_return;
             --left;
             continue;
         }
         result_.reached = true;
         const auto answered =
-            co_await ask_on_connection(std::move(*socket), options_.reconnect ? 1 : left, since);
+            co_await ask_on_connection(*server, options_.reconnect ? 1 : left, since);
         left -= answered;
     }
 }
 
-coro::task<std::uint64_t> load_client::ask_on_connection(unique_fd socket, std::uint64_t left,
-                                                         io::time_point since) {
-    net::connection server{engine_, std::move(socket)};
-    server.set_nodelay();
+coro::task<std::uint64_t> load_client::ask_on_connection(net::connection& server,
+                                                         std::uint64_t left, io::time_point since) {
     net::framed<net::connection> answers{server, wire::framing::line, options_.max_line};
     std::uint64_t answered = 0;
     while (answered < left) {
@@ -107,13 +110,18 @@ coro::task<std::uint64_t> load_client::ask_on_connection(unique_fd socket, std::
     co_return answered;
 }
 
-coro::task<result<unique_fd>> load_client::connect() {
+coro::task<std::unique_ptr<net::connection>> load_client::connect() {
     auto dialed = co_await net::dial_any(engine_, options_.where, options_.timeout);
-    if (dialed) co_return std::move(dialed.socket);
-    if (dialed.refusals.empty() || dialed.why() == fault::cancelled) {
-        co_return failure(dialed.why());
+    if (!dialed) {
+        const bool first = !dialed.refusals.empty() && dialed.why() != fault::cancelled;
+        record_failure(first ? dialed.refusals.front().why : dialed.why());
+        co_return nullptr;
     }
-    co_return failure(dialed.refusals.front().why);
+    auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket), options_.over,
+                                                "sluice", options_.timeout);
+    if (opened) co_return std::move(*opened);
+    if (opened.error().why != fault::cancelled) record_failure(opened.error().what);
+    co_return nullptr;
 }
 
 coro::task<void> load_client::report(const std::function<void(std::uint64_t)>& progress) {
@@ -138,10 +146,13 @@ void load_client::record_answer(std::string_view answer, io::duration took) {
 }
 
 void load_client::record_failure(error why) {
-    if (why == fault::cancelled) return;
+    if (why != fault::cancelled) record_failure(why.message());
+}
+
+void load_client::record_failure(const std::string& why) {
     result_.lost = true;
     ++finished_;
-    ++result_.errors[why.message()];
+    ++result_.errors[why];
 }
 
 }  // namespace sluice::compute

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,12 +18,15 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/net/connection.hpp"
 #include "sluice/os/fd.hpp"
+#include "sluice/tls/client_context.hpp"
 
 namespace sluice::compute {
 
 struct load_client_options {
-    std::vector<net::address> where;  ///< of one host, tried in order
+    std::vector<net::address> where;      ///< of one host, tried in order
+    tls::client_context* over = nullptr;  ///< outlives the client; null: in the clear
     std::string question;
     unsigned clients = 1;
     std::uint64_t requests = 1;                       ///< questions per client
@@ -62,12 +66,14 @@ class load_client {
  private:
     coro::task<void> ask_all();
     coro::task<void> run_client();
-    coro::task<std::uint64_t> ask_on_connection(unique_fd socket, std::uint64_t left,
+    coro::task<std::uint64_t> ask_on_connection(net::connection& server, std::uint64_t left,
                                                 io::time_point since);
-    coro::task<result<unique_fd>> connect();
+    /// Reports its failure itself: then there is none.
+    coro::task<std::unique_ptr<net::connection>> connect();
     coro::task<void> report(const std::function<void(std::uint64_t)>& progress);
     void record_answer(std::string_view answer, io::duration took);
     void record_failure(error why);
+    void record_failure(const std::string& why);
 
     io::engine& engine_;
     load_client_options options_;

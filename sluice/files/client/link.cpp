@@ -13,6 +13,7 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/dial.hpp"
+#include "sluice/tls/handshake.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::files {
@@ -34,8 +35,17 @@ coro::task<attempt<void>> link::open() {
     if (peer_) co_return attempt<void>{};
     auto dialed = co_await net::dial_any(engine_, options_.where, options_.timeout);
     if (dialed) {
-        peer_ = std::make_unique<net::connection>(engine_, std::move(dialed.socket));
-        peer_->set_nodelay();
+        auto opened = co_await tls::open_connection(
+            engine_, std::move(dialed.socket), options_.over, options_.protocol, options_.timeout);
+        if (!opened) {
+            auto refused = of_connection({}, opened.error().why);
+            if (refused.error().kind != transfer_error_kind::cancelled) {
+                refused.error().what = "cannot speak to " + server() + ": " + opened.error().what;
+            }
+            if (opened.error().is_untrusted) refused.error().may_pass = false;
+            co_return refused;
+        }
+        peer_ = std::move(*opened);
         reached_ = true;
         fresh_ = true;
         co_return attempt<void>{};

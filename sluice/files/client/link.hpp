@@ -17,6 +17,7 @@
 #include "sluice/io/timer.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/tls/client_context.hpp"
 #include "sluice/transfer/to_file.hpp"
 #include "sluice/transfer/to_socket.hpp"
 
@@ -26,6 +27,8 @@ namespace sluice::files {
 struct client_options {
     std::vector<net::address> where = {};  ///< addresses of one host, tried in order
     std::string authority = {};            ///< HOST:PORT, as given by the user
+    tls::client_context* over = nullptr;   ///< outlives the links; null: in the clear
+    std::string_view protocol = "sluice";  ///< over TLS, in ALPN; static
     /// For connecting, and for a response; a transfer may also stall for so long.
     io::duration timeout = std::chrono::seconds{60};
     /// Retries after the first attempt, counted as long as none of them makes progress.

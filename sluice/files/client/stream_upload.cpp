@@ -15,7 +15,7 @@ namespace {
 coro::task<attempt<void>> wait_for_end(link& conn, progress& state) {
     state.enter(phase::keeping);
     conn.peer().set_linger_reset(false);
-    conn.peer().shutdown_send();
+    co_await conn.peer().end_sending();
     const auto deadline = io::after(io::clock::now(), conn.options().commit_timeout());
     std::array<std::byte, 4096> unread{};
     for (;;) {

@@ -25,8 +25,7 @@ io::time_point request_body::deadline() noexcept {
 }
 
 bool request_body::is_here() noexcept {
-    return of_.has_whole_body() || !of_.buffered().empty() ||
-           io::poll::poll_now(of_.client().peer().fd(), io::interest::in) == 0;
+    return of_.has_whole_body() || !of_.buffered().empty() || of_.client().peer().is_readable();
 }
 
 // Not a coroutine: an upload that waits for its body holds the memory of each frame.

@@ -12,10 +12,7 @@
 #include "sluice/base/bytes.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/io/deadline.hpp"
-#include "sluice/io/ops/poll.hpp"
-#include "sluice/io/ops/recv_now.hpp"
 #include "sluice/net/lingering_close.hpp"
-#include "sluice/os/kernel.hpp"
 
 namespace sluice::files {
 namespace {
@@ -124,11 +121,9 @@ result<std::size_t> http_connection::read_now() noexcept {
     if (buffers_ == nullptr) return failure_of(ENOMEM);
     // The buffer is full: no caller waits for more bytes than it holds.
     if (in_ == buffers_->in.size()) return failure(fault::message_too_long);
-    const int got =
-        io::recv_now(client_.peer().fd(), bytes_of(std::span{buffers_->in}.subspan(in_)));
-    if (got < 0) return failure(error::system(-got));
-    in_ += static_cast<std::size_t>(got);
-    return static_cast<std::size_t>(got);
+    auto got = client_.peer().recv_now(bytes_of(std::span{buffers_->in}.subspan(in_)));
+    if (got) in_ += *got;
+    return got;
 }
 
 coro::task<result<std::size_t>> http_connection::read_more(io::time_point until) {
@@ -142,16 +137,15 @@ coro::task<result<std::size_t>> http_connection::read_more(io::time_point until)
 coro::task<result<void>> http_connection::await_bytes(io::time_point until) {
     if (const bool sent = co_await flush(); !sent) co_return failure(fault::cancelled);
     step_out();
-    auto ready = co_await io::with_deadline(
-        engine(), io::poll{engine(), client_.peer().fd(), io::interest::in}, until);
+    auto ready = co_await io::with_deadline(engine(), client_.peer().readable(), until);
     if (!step_in()) co_return failure_of(ENOMEM);
     co_return ready;
 }
 
 bool http_connection::has_ended() noexcept {
     std::byte byte{};
-    const auto n = os::sys().recv(client_.peer().fd(), {&byte, 1}, MSG_PEEK | MSG_DONTWAIT);
-    return n <= 0 && n != -EAGAIN && n != -EINTR;
+    const auto come = client_.peer().peek({&byte, 1});
+    return come ? *come == 0 : !come.error().is(EAGAIN);
 }
 
 coro::task<bool> http_connection::flush(bool more) {

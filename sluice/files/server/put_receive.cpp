@@ -68,9 +68,8 @@ coro::task<bool> put_upload::receive(put_body& body) {
             break;
         }
         x_.step_out();
-        const auto came = co_await io::with_deadline(
-            x_.engine(), io::poll{x_.engine(), x_.client().peer().fd(), io::interest::in},
-            pace.next());
+        const auto came =
+            co_await io::with_deadline(x_.engine(), x_.client().peer().readable(), pace.next());
         if (!pace.holds(io::clock::now(), body.bytes())) {
             arrived = failure(fault::timed_out);
         } else if (!came && came.error() != fault::timed_out) {

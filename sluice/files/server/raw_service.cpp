@@ -148,8 +148,7 @@ coro::task<void> raw_service::drop_from(model::session& client, std::string labe
 
 // Before that, a client has neither a file nor memory here.
 coro::task<result<void>> raw_service::first_byte(model::session& client) {
-    io::poll readable{client.engine(), client.peer().fd(), io::interest::in};
-    co_return co_await io::with_deadline(client.engine(), readable,
+    co_return co_await io::with_deadline(client.engine(), client.peer().readable(),
                                          io::after(io::clock::now(), options_.idle_time));
 }
 
@@ -157,14 +156,11 @@ coro::task<result<void>> raw_service::first_byte(model::session& client) {
 // is met once: the next recv(2) would report the end of the stream.
 result<void> raw_service::check_protocol(model::session& client) noexcept {
     std::array<std::byte, 2048> begin{};
-    ssize_t n = -EINTR;
-    while (n == -EINTR) {
-        n = os::sys().recv(client.peer().fd(), begin, MSG_PEEK | MSG_DONTWAIT);
-    }
-    if (n == -EAGAIN) return {};
-    if (n < 0) return failure_of(static_cast<int>(-n));
+    const auto come = client.peer().peek(begin);
+    if (!come && come.error().is(EAGAIN)) return {};
+    if (!come) return failure(come.error());
     wire::protocol_guess guess;
-    guess.feed(as_text(const_bytes{begin}.first(static_cast<std::size_t>(n))));
+    guess.feed(as_text(const_bytes{begin}.first(*come)));
     switch (guess.found()) {
         case wire::other_protocol::none: break;
         case wire::other_protocol::http: return failure(fault::http_spoken);
@@ -243,7 +239,7 @@ coro::task<void> raw_service::store_from(model::session& client, std::string lab
     counters_->stored.fetch_add(1, relaxed);
     counters_->bytes.fetch_add(*got, relaxed);
     // The client need not wait for the digest, which is for the log alone.
-    client.peer().shutdown_send();
+    co_await client.peer().end_sending();
     const std::string sha256 = co_await digest(client.engine(), *file, *got);
     report(fmt::format("Received {} bytes from {} as {} (sha256 {})", *got, label, *name, sha256));
 }

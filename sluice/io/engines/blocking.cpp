@@ -28,7 +28,7 @@ void blocking_engine::wake() noexcept {
 bool blocking_engine::start(op& o) noexcept {
     const interest want = o.kind().want;
     // A read usually has to wait and polls first; a write usually not, and attempts first.
-    bool ready = want != interest::in;
+    bool ready = want != interest::in || o.kind().may_hold_input;
     for (;;) {
         if (ready) {
             const outcome result = attempt(o);

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <ctime>
+#include <new>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -71,6 +72,11 @@ result<void> uring_engine::set_up(const engine_options& o) noexcept {
     auto wakeup = os::wakeup::create();
     if (!wakeup) return failure(wakeup.error());
     wakeup_ = std::move(*wakeup);
+    try {
+        add_attempt_buffers();
+    } catch (const std::bad_alloc&) {
+        return failure_of(ENOMEM);
+    }
     return register_buffers();
 }
 

@@ -18,20 +18,31 @@ const op_kind recv_stream::kind_{.want = interest::in,
                                  .complete = &complete,
                                  .resume_without = &resume_without};
 
+const op_kind recv_stream::secure_kind_{.want = interest::in,
+                                        .takes_buffer = true,
+                                        .may_hold_input = true,
+                                        .multishot = true,
+                                        .attempt = &attempt,
+                                        .complete = &complete,
+                                        .resume_without = &resume_without};
+
 int recv_stream::attempt(op& o) noexcept {
     auto& self = static_cast<recv_stream&>(o);
-    buffer_pool& pool = o.owner().buffers();
+    buffer_pool& pool = o.owner().buffers_of(o.kind());
     const int id = pool.take();
     if (id < 0) return -ENOBUFS;
     const mutable_bytes memory = pool.bytes(id);
-    const auto n = os::sys().recv(o.fd(), memory, MSG_DONTWAIT);
+    record_layer* const layer = self.layer();
+    const int n = layer != nullptr ? layer->receive(o.fd(), memory)
+                                   : static_cast<int>(os::sys().recv(o.fd(), memory, MSG_DONTWAIT));
     if (n > 0) {
         self.set_buffer(id);
-        self.set_drained(static_cast<std::size_t>(n) < memory.size());
-        return static_cast<int>(n);
+        self.set_drained(layer != nullptr ? layer->drained()
+                                          : static_cast<std::size_t>(n) < memory.size());
+        return n;
     }
     pool.give_back(id);
-    return static_cast<int>(n);
+    return n;
 }
 
 void recv_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
@@ -48,12 +59,12 @@ completion_action recv_stream::complete(op& o, const completion& c) noexcept {
     auto& self = static_cast<recv_stream&>(o);
     if (c.result == -ECANCELED) return completion_action::done;
     if (c.result <= 0) {
-        if (c.buffer >= 0) o.owner().buffers().give_back(c.buffer);
+        if (c.buffer >= 0) o.owner().buffers_of(o.kind()).give_back(c.buffer);
         self.end_ = c.result;
         return completion_action::done;
     }
     // Not before: a session that waits has given its engine's pool back (session_engine).
-    buffer_pool& pool = o.owner().buffers();
+    buffer_pool& pool = o.owner().buffers_of(o.kind());
     pool.link_of(c.buffer) = {.length = static_cast<std::uint32_t>(c.result), .next = -1};
     if (self.count_ == 0) {
         self.first_ = static_cast<std::uint16_t>(c.buffer);
@@ -74,7 +85,7 @@ result<lease> recv_stream::take() noexcept {
         if (end_ == -ENOBUFS || end_ == -ENOMEM) end_ = open;
         return failure(why);
     }
-    buffer_pool& pool = owner().buffers();
+    buffer_pool& pool = owner().buffers_of(kind());
     const int id = first_;
     const buffer_pool::buffer_link link = pool.link_of(id);
     first_ = static_cast<std::uint16_t>(link.next);
@@ -88,6 +99,16 @@ void recv_stream::drop() noexcept {
 
 const op_kind recv_into::kind_{
     .want = interest::in, .attempt = &attempt, .prepare = &prepare, .complete = nullptr};
+
+const op_kind recv_into::secure_kind_{
+    .want = interest::in, .may_hold_input = true, .attempt = &secure_attempt};
+
+int recv_into::secure_attempt(op& o) noexcept {
+    auto& self = static_cast<recv_into&>(o);
+    const int n = self.layer_->receive(o.fd(), self.memory_);
+    self.set_drained(n > 0 && self.layer_->drained());
+    return n;
+}
 
 int recv_into::attempt(op& o) noexcept {
     auto& self = static_cast<recv_into&>(o);

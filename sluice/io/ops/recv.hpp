@@ -5,11 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "sluice/base/bytes.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/io/buffer_pool.hpp"
 #include "sluice/io/op.hpp"
+#include "sluice/io/record_layer.hpp"
 #include "sluice/io/stream.hpp"
 
 namespace sluice::io {
@@ -24,6 +27,14 @@ class recv_stream final : public stream<recv_stream, lease> {
     recv_stream(engine& owner, int fd) noexcept : stream{kind_, owner, fd} {}
     ~recv_stream() { drop(); }
 
+    /// Before its first wait: from now on it receives what `layer` decrypts.
+    void secure(std::unique_ptr<record_layer> layer) noexcept {
+        layer_ = std::move(layer);
+        set_kind(secure_kind_);
+    }
+    /// Null if it receives the bytes of the socket.
+    [[nodiscard]] record_layer* layer() const noexcept { return layer_.get(); }
+
     [[nodiscard]] bool has_result() const noexcept { return count_ > 0 || end_ != open; }
     [[nodiscard]] result<lease> take() noexcept;
     /// Returns received buffers that were not taken.
@@ -34,9 +45,11 @@ class recv_stream final : public stream<recv_stream, lease> {
     static void prepare(op& o, io_uring_sqe& entry) noexcept;
     static completion_action complete(op& o, const completion& c) noexcept;
     static const op_kind kind_;
+    static const op_kind secure_kind_;
 
     static constexpr std::int32_t open = 1;
 
+    std::unique_ptr<record_layer> layer_;
     // Small, in this order: there is one of these in each idle connection.
     std::uint16_t count_ = 0;
     std::uint16_t first_ = 0;  // buffers received and not taken, by their buffer_link
@@ -50,16 +63,24 @@ class recv_stream final : public stream<recv_stream, lease> {
 /// after a part is then lost, and the next recv gives the end.
 class recv_into final : public op {
  public:
-    recv_into(engine& owner, int fd, mutable_bytes memory, int flags = 0) noexcept
-        : op{kind_, owner, fd}, memory_{memory}, flags_{flags} {}
+    /// With a `layer`, plain bytes, and no flags.
+    recv_into(engine& owner, int fd, mutable_bytes memory, int flags = 0,
+              record_layer* layer = nullptr) noexcept
+        : op{layer == nullptr ? kind_ : secure_kind_, owner, fd},
+          memory_{memory},
+          layer_{layer},
+          flags_{flags} {}
     [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
 
  private:
     static int attempt(op& o) noexcept;
+    static int secure_attempt(op& o) noexcept;
     static void prepare(op& o, io_uring_sqe& entry) noexcept;
     static const op_kind kind_;
+    static const op_kind secure_kind_;
 
     mutable_bytes memory_;
+    record_layer* layer_;
     int flags_;
 };
 

@@ -4,13 +4,41 @@
 #include <liburing.h>
 #include <sys/socket.h>
 
+#include <utility>
+
 #include "sluice/base/planted_bug.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
+namespace {
+
+/// Encrypts the first of `data`, unless `encrypted` says that this was done, and sends them, which
+/// may take several attempts. Then it is the result.
+int send_through(record_layer& layer, int fd, const_bytes data, bool more,
+                 int& encrypted) noexcept {
+    if (encrypted == 0 && !data.empty()) {
+        const int n = layer.send(fd, data, more);
+        if (n < 0) return n;
+        encrypted = n;
+    }
+    const int left = more ? 0 : layer.flush(fd);
+    if (left < 0) return left;
+    return std::exchange(encrypted, 0);
+}
+
+}  // namespace
 
 const op_kind send::kind_{
     .want = interest::out, .inline_first = true, .attempt = &attempt, .prepare = &prepare};
+
+const op_kind send::secure_kind_{
+    .want = interest::out, .inline_first = true, .attempt = &secure_attempt};
+
+int send::secure_attempt(op& o) noexcept {
+    auto& self = static_cast<send&>(o);
+    return send_through(*self.layer_, o.fd(), self.data_, (self.flags_ & MSG_MORE) != 0,
+                        self.encrypted_);
+}
 
 int send::attempt(op& o) noexcept {
     auto& self = static_cast<send&>(o);
@@ -31,6 +59,14 @@ const op_kind send_all::kind_{.want = interest::out,
                               .attempt = &attempt,
                               .prepare = &prepare,
                               .complete = &complete};
+
+const op_kind send_all::secure_kind_{
+    .want = interest::out, .inline_first = true, .attempt = &secure_attempt, .complete = &complete};
+
+int send_all::secure_attempt(op& o) noexcept {
+    auto& self = static_cast<send_all&>(o);
+    return send_through(*self.layer_, o.fd(), self.data_, false, self.encrypted_);
+}
 
 int send_all::attempt(op& o) noexcept {
     auto& self = static_cast<send_all&>(o);

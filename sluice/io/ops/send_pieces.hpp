@@ -14,6 +14,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/op.hpp"
+#include "sluice/io/record_layer.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
@@ -44,7 +45,9 @@ class send_pieces : public op {
     [[nodiscard]] auto rest_sent() noexcept { return rest_awaiter{*this}; }
 
  protected:
-    send_pieces(engine& owner, int fd) noexcept : op{kind_, owner, fd} {}
+    /// `layer`, null or not, outlives it.
+    send_pieces(engine& owner, int fd, record_layer* layer) noexcept
+        : op{layer == nullptr ? kind_ : secure_kind_, owner, fd}, layer_{layer} {}
 
  private:
     struct rest_awaiter {
@@ -63,15 +66,19 @@ class send_pieces : public op {
 
     static Source& source_of(op& o) noexcept { return static_cast<Source&>(o); }
     static int attempt(op& o) noexcept;
+    static int secure_attempt(op& o) noexcept;
     static completion_action complete(op& o, const completion& c) noexcept;
+    static completion_action secure_complete(op& o, const completion& c) noexcept;
     static void resume_without(op& /*dying*/, std::coroutine_handle<> /*waiter*/) noexcept {
         check(false, "a source of output is destroyed while a coroutine waits for its rest");
     }
     static const op_kind kind_;
+    static const op_kind secure_kind_;
 
     // Says that the last send was short: a flag would not fit into the padding of op.
     static constexpr std::uint32_t was_short = ~0U;
 
+    record_layer* layer_;
     std::uint32_t asked_ = 0;  // bytes of the last piece, or was_short
 };
 
@@ -82,6 +89,12 @@ const op_kind send_pieces<Source>::kind_{.want = interest::out,
                                          .resume_without = &resume_without};
 
 template <class Source>
+const op_kind send_pieces<Source>::secure_kind_{.want = interest::out,
+                                                .attempt = &secure_attempt,
+                                                .complete = &secure_complete,
+                                                .resume_without = &resume_without};
+
+template <class Source>
 int send_pieces<Source>::attempt(op& o) noexcept {
     send_pieces& self = source_of(o);
     // Another send would return EAGAIN.
@@ -90,6 +103,29 @@ int send_pieces<Source>::attempt(op& o) noexcept {
     self.asked_ = static_cast<std::uint32_t>(piece.size());
     if (piece.empty()) return 0;
     return static_cast<int>(os::sys().send(o.fd(), piece, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+/// Encrypts all pieces that the layer takes before it sends: to on_sent() an encrypted byte is
+/// sent.
+template <class Source>
+int send_pieces<Source>::secure_attempt(op& o) noexcept {
+    send_pieces& self = source_of(o);
+    for (;;) {
+        const const_bytes piece = source_of(o).next_piece();
+        if (piece.empty()) break;
+        const int n = self.layer_->send(o.fd(), piece, true);
+        if (n < 0) return n;
+        source_of(o).on_sent(static_cast<std::size_t>(n),
+                             static_cast<std::size_t>(n) == piece.size());
+    }
+    return self.layer_->flush(o.fd());
+}
+
+template <class Source>
+completion_action send_pieces<Source>::secure_complete(op& o, const completion& c) noexcept {
+    source_of(o).set_raw_result(c.result);
+    if (c.result < 0 && c.result != -ECANCELED) source_of(o).on_send_error();
+    return completion_action::done;
 }
 
 template <class Source>

@@ -1,0 +1,41 @@
+// Options of a server that speaks TLS, and the certificate that it shows.
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "sluice/tls/server_context.hpp"
+
+namespace sluice::cli {
+
+/// Values of --tls, --cert, --key and --client-ca.
+struct server_tls_options {
+    bool asked = false;
+    std::string certificate;  ///< a file in PEM; empty: one of our own making
+    std::string key;          ///< a file in PEM; empty: that of the certificate
+    std::string client_authorities;
+
+    /// True if every connection is to be secured.
+    [[nodiscard]] bool on() const noexcept {
+        return asked || !certificate.empty() || !client_authorities.empty();
+    }
+};
+
+/// Adds them to a command, in that group of its help. `into` must outlive the parsing.
+void add_server_tls_options(CLI::App& command, server_tls_options& into, const std::string& group);
+
+/// What a server shows that listens at `listeners` (HOST:PORT), from so many threads: without a
+/// certificate of the user's, one that is made at the first start and kept in state_directory().
+/// The error is a sentence without its full stop. May block.
+[[nodiscard]] std::expected<std::unique_ptr<tls::server_context>, std::string> open_server_tls(
+    const server_tls_options& o, std::size_t threads);
+
+/// Announces the fingerprint of the certificate, for clients to compare.
+void announce_fingerprint(const tls::server_context& context);
+
+}  // namespace sluice::cli
