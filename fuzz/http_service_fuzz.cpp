@@ -104,7 +104,7 @@ coro::task<void> send(net::connection& peer, fuzz::pieces& says) {
         auto sent = co_await peer.send_all(piece);
         if (!sent) break;
     }
-    peer.shutdown_send();
+    co_await peer.end_sending();
 }
 
 coro::task<void> receive(net::connection& peer, std::string& into) {

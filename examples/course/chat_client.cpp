@@ -31,7 +31,7 @@ coro::task<> type(term::console& keyboard, net::connection& server) {
         if (!sent) break;
     }
     // The server may still have something to say.
-    server.shutdown_send();
+    co_await server.end_sending();
 }
 
 coro::task<result<void>> take_part(io::engine& engine, net::address where) {

@@ -30,7 +30,7 @@ coro::task<result<void>> send(io::engine& engine, unique_fd socket, transfer::to
     net::connection to{engine, std::move(socket)};
     transfer::byte_counter moved;
     auto sent = co_await transfer::send_file(how, to, part, moved);
-    to.shutdown_send();
+    co_await to.end_sending();
     co_await to.close();
     co_return sent;
 }

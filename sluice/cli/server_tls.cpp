@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
 #include <array>
@@ -15,7 +14,7 @@
 
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/state_directory.hpp"
-#include "sluice/os/kernel.hpp"
+#include "sluice/os/host_name.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -25,9 +24,7 @@ using loaded = std::expected<tls::certificate, std::string>;
 /// The names under which this machine may be called.
 std::vector<std::string> names_of_machine() {
     std::vector<std::string> names{"localhost"};
-    utsname about{};
-    if (os::sys().uname(about) < 0) return names;
-    std::string name = static_cast<const char*>(about.nodename);
+    std::string name = os::host_name();
     const auto is_of_name = [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                c == '-' || c == '.';

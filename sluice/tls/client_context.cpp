@@ -103,9 +103,9 @@ std::expected<void, std::string> client_context::check(const session& with) {
             "names: it is another server, or has a new certificate; ask the one who runs it",
             fingerprint)};
     }
-    const long verdict = SSL_get_verify_result(with.get());
-    if (verdict == X509_V_OK || fingerprint == accepted_) return {};
-    const unknown_server server{options_.host, fingerprint, X509_verify_cert_error_string(verdict)};
+    const long outcome = SSL_get_verify_result(with.get());
+    if (outcome == X509_V_OK || fingerprint == accepted_) return {};
+    const unknown_server server{options_.host, fingerprint, X509_verify_cert_error_string(outcome)};
     if (!options_.decide) return problem{not_trusted(server)};
     auto decided = options_.decide(server);
     if (decided) accepted_ = fingerprint;

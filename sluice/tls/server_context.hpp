@@ -7,13 +7,13 @@
 #include <expected>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sluice/base/result.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/os/mutex.hpp"
 #include "sluice/tls/certificate.hpp"
 #include "sluice/tls/openssl.hpp"
 #include "sluice/tls/session.hpp"
@@ -78,7 +78,7 @@ class server_context {
     counters counters_;
     std::atomic<std::size_t> next_thread_ = 0;
     std::vector<std::atomic<std::shared_ptr<context>>> contexts_;
-    mutable std::mutex mutex_;
+    mutable os::mutex mutex_;
     std::string fingerprint_;  // guarded by mutex_
 };
 

@@ -15,7 +15,7 @@
 namespace sluice::tls {
 
 /// Keys to seal what a client presents to resume a session (RFC 8446, section 4.6.1). A new one is
-/// drawn each `lifetime`, by whoever needs it first, in memory that children share with their
+/// drawn each `lifetime`, by the first that needs it, in memory that children share with their
 /// parent; it opens tickets for one lifetime more, and is then overwritten. Any thread.
 class ticket_keys {
  public:

@@ -170,7 +170,7 @@ TEST_P(recv_contract, who_sends_no_more_still_receives) {
         net::connection c{engine(), std::move(ours)};
         auto sent = co_await c.send_all("question");
         EXPECT_EQ(shown(sent), "8");
-        c.shutdown_send();
+        co_await c.end_sending();
         EXPECT_EQ(read_to_end(theirs.get()), "question");
         write_all(theirs.get(), "answer");
         theirs.reset();

@@ -27,7 +27,7 @@ INSTANTIATE_TEST_SUITE_P(on, send_pieces_contract, ::testing::ValuesIn(every_eng
 class texts final : public io::send_pieces<texts> {
  public:
     texts(net::connection& to, std::deque<std::string> first)
-        : send_pieces{to.engine(), to.fd()}, waiting{std::move(first)} {}
+        : send_pieces{to.engine(), to.fd(), to.layer()}, waiting{std::move(first)} {}
 
     [[nodiscard]] const_bytes next_piece() noexcept {
         return waiting.empty() ? const_bytes{} : as_bytes(waiting.front());

@@ -216,7 +216,7 @@ INSTANTIATE_TEST_SUITE_P(on, duplex_contract, ::testing::ValuesIn(every_loop()),
 coro::task<> send_and_finish(net::connection& c, const std::string& text) {
     auto sent = co_await c.send_all(text);
     EXPECT_TRUE(sent);
-    c.shutdown_send();
+    co_await c.end_sending();
 }
 
 coro::task<> receive_all(net::connection& c, std::string& into) {

@@ -47,7 +47,7 @@ TEST(engine_kind, has_a_name) {
 
 // An idle connection costs one of these in its coroutine's frame, and a slot in each engine.
 static_assert(sizeof(io::op) <= 96);
-static_assert(sizeof(net::connection) <= 112);
+static_assert(sizeof(net::connection) <= 120);
 
 class engine_itself : public engine_test {};
 INSTANTIATE_TEST_SUITE_P(on, engine_itself, ::testing::ValuesIn(every_engine()), engine_name);

@@ -22,10 +22,11 @@ MAY_INCLUDE = {
 }
 LOWER = set(MAY_INCLUDE) - {"io/engines", "http"}
 MAY_INCLUDE["transfer"] = LOWER
+MAY_INCLUDE["tls"] = LOWER
 MAY_INCLUDE["term"] = LOWER
-MAY_INCLUDE["model"] = LOWER
+MAY_INCLUDE["model"] = LOWER | {"tls"}
 # A product knows no other, and a server no client.
-PRODUCTS = LOWER | {"transfer", "model", "term"}
+PRODUCTS = LOWER | {"transfer", "tls", "model", "term"}
 MAY_INCLUDE["talk"] = PRODUCTS
 MAY_INCLUDE["chat/server"] = PRODUCTS
 MAY_INCLUDE["chat/client"] = PRODUCTS

@@ -110,7 +110,7 @@ void run_server(io::engine_kind kind, std::size_t shards) {
 /// Sends all of `text` and ends, while its sibling receives.
 coro::task<> send_it(net::connection& peer, std::string_view text) {
     auto sent = co_await peer.send_all(text);
-    if (sent) peer.shutdown_send();
+    if (sent) co_await peer.end_sending();
 }
 
 /// One attempt: what came back.
