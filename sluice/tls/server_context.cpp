@@ -64,11 +64,13 @@ std::expected<void, std::string> server_context::context::show(const certificate
     const bio_ptr key{BIO_new_mem_buf(shown.key().data(), static_cast<int>(shown.key().size()))};
     const auto read = [&] {
         // The certificate must belong to this library, or each handshake would copy its key.
-        X509* made = X509_new_ex(library.get(), nullptr);
-        if (made != nullptr &&
-            PEM_read_bio_X509_AUX(chain.get(), &made, nullptr, nullptr) == nullptr)
-            made = nullptr;
-        return x509_ptr{made};
+        x509_ptr made{X509_new_ex(library.get(), nullptr)};
+        X509* into = made.release();
+        // At the end it leaves what it was to fill; after other errors it has freed that.
+        const bool found = PEM_read_bio_X509_AUX(chain.get(), &into, nullptr, nullptr) != nullptr;
+        made.reset(into);
+        if (!found) made.reset();
+        return made;
     };
     const x509_ptr first = read();
     const key_ptr secret{
@@ -120,7 +122,10 @@ int server_context::context::seal_ticket(SSL* ssl, unsigned char* name, unsigned
                      : EVP_DecryptInit_ex2(cipher, self.ticket_cipher.get(), secret, iv, nullptr);
     const bool ready = begun == 1 && EVP_MAC_CTX_set_params(mac, settings.data()) == 1;
     OPENSSL_cleanse(&*key, sizeof *key);
-    return ready ? 1 : -1;
+    if (!ready) return -1;
+    // 2 gives a new one for a ticket that was used, as each is to be used once (RFC 8446, appendix
+    // C.4).
+    return sealing == 0 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
 }
 
 server_context::server_context(server_options o, ticket_keys keys) noexcept

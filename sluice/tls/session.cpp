@@ -34,8 +34,9 @@ constexpr std::size_t scratch_size =
     piece_size + (piece_size / small_record + 2) * record_overhead + large_record;
 // Records that OpenSSL makes while it reads: answers to key updates, alerts.
 constexpr std::size_t most_unasked = std::size_t{64} << 10;
-// OpenSSL receives so many bytes at once from a peer that has filled its usual buffer.
-constexpr std::size_t read_ahead = std::size_t{64} << 10;
+// OpenSSL receives so many bytes at once from a peer that has filled its usual buffer: four records
+// of full size.
+constexpr std::size_t read_ahead = 4 * (large_record + record_overhead);
 constexpr std::byte handshake_record{22};  // RFC 8446, section 5.1
 constexpr std::size_t most_plain = 2048;
 

@@ -5,7 +5,9 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -108,6 +110,40 @@ coro::task<byte_count> by_recv_write(net::connection& from, file_space into, std
             co_await io::write_all_at{from.engine(), into.file, buffer.first(held), so_far.place()};
         if (!written) co_return failure(written.error());
         so_far.add(held);
+        if (!so_far.is_behind()) continue;
+        if (auto caught_up = co_await so_far.catch_up(from.engine()); !caught_up) {
+            co_return failure(caught_up.error());
+        }
+    }
+    co_return so_far.finish();
+}
+
+/// As recv-write, of what a layer decrypts. Its memory is the heap's, which is warm: a transfer may
+/// end whenever the socket is empty, and begin again.
+coro::task<byte_count> through_layer(net::connection& from, file_space into,
+                                     byte_counter& counter) {
+    constexpr std::size_t step = std::size_t{96} << 10;
+    const std::unique_ptr<std::byte[]> memory{new (std::nothrow) std::byte[step]};
+    if (memory == nullptr) co_return failure_of(ENOMEM);
+    progress so_far{into, counter};
+    if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
+    while (so_far.left() > 0) {
+        const mutable_bytes buffer{memory.get(), at_most(so_far.left(), step)};
+        auto got = from.recv_now(buffer);
+        if (!got && got.error().is(EAGAIN)) {
+            if (into.dried != nullptr) {
+                *into.dried = true;
+                break;
+            }
+            got = co_await from.recv_into(buffer);
+        }
+        if (!got) co_return failure(got.error());
+        if (*got == 0) break;
+        if (auto reserved = so_far.reserve(*got); !reserved) co_return failure(reserved.error());
+        auto written = co_await io::write_all_at{from.engine(), into.file, buffer.first(*got),
+                                                 so_far.place()};
+        if (!written) co_return failure(written.error());
+        so_far.add(*got);
         if (!so_far.is_behind()) continue;
         if (auto caught_up = co_await so_far.catch_up(from.engine()); !caught_up) {
             co_return failure(caught_up.error());
@@ -306,7 +342,7 @@ std::string_view to_text(to_file how) noexcept {
 coro::task<result<std::uint64_t>> receive_file(to_file how, net::connection& from, file_space into,
                                                byte_counter& counter) {
     // What a layer decrypts is in no socket that the kernel could splice.
-    if (from.layer() != nullptr) return by_recv_write(from, into, small_step, false, counter);
+    if (from.layer() != nullptr) return through_layer(from, into, counter);
     // io_uring waits by itself; with O_NONBLOCK it would report EAGAIN instead.
     if (how == to_file::uring_recv_write) return by_uring_recv_write(from, into, counter);
     make_non_blocking(from.fd());

@@ -106,6 +106,7 @@ class tls_contract : public engine_test {
         const int on = 1;
         ::setsockopt(pair.theirs.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         net::connection ours{engine(), std::move(pair.ours)};
+        ours.set_nodelay();
         std::thread other{[&] {
             peer p{pair.theirs.get(), version};
             EXPECT_TRUE(p.connect());
@@ -138,7 +139,8 @@ TEST_P(tls_contract, what_was_sent_comes_back) {
         serve(
             echo_by_leases,
             [](peer& p) {
-                for (const std::size_t size : {1U, 2U, 1000U, 16383U, 16384U, 16385U, 40'000U, 200'000U}) {
+                for (const std::size_t size :
+                     {1U, 2U, 1000U, 16383U, 16384U, 16385U, 40'000U, 200'000U}) {
                     const auto text = pattern(size);
                     std::thread writer{[&] { EXPECT_TRUE(p.write(text.substr(0, 1))); }};
                     writer.join();
