@@ -1,4 +1,4 @@
-// Connects, reads clocks and fails for the load programs.
+// Connects, runs clients, reads clocks and fails for the load programs.
 #include "common.hpp"
 
 #include <netinet/in.h>
@@ -13,8 +13,16 @@
 #include <ctime>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <vector>
 
 namespace load {
+namespace {
+
+constexpr std::size_t drop_step = std::size_t{1} << 20;
+constexpr std::size_t source_size = std::size_t{256} << 10;
+
+}  // namespace
 
 void fail(const std::string& what) {
     std::fprintf(stderr, "%s\n", what.c_str());
@@ -74,6 +82,53 @@ sluice::unique_fd connect_to(std::uint16_t port, std::size_t index) {
                         " to 127.0.0.1:" + std::to_string(port));
     }
     return fd;
+}
+
+std::vector<std::uint32_t> make_source() {
+    std::vector<std::uint32_t> block(source_size / sizeof(std::uint32_t));
+    std::uint32_t number = 1;
+    for (auto& each : block) each = number = number * 1'664'525U + 1'013'904'223U;
+    return block;
+}
+
+std::uint64_t drop_to_end(int socket) {
+    std::uint64_t size = 0;
+    for (;;) {
+        const auto n = ::recv(socket, nullptr, drop_step, MSG_TRUNC);
+        if (n < 0) fail_with_errno("recv");
+        if (n == 0) return size;
+        size += static_cast<std::uint64_t>(n);
+    }
+}
+
+std::uint64_t sum_of_clients(std::size_t clients,
+                             const std::function<std::uint64_t(std::size_t)>& job) {
+    std::vector<std::uint64_t> results(clients);
+    {
+        std::vector<std::jthread> threads;
+        threads.reserve(clients);
+        for (std::size_t i = 0; i < clients; ++i) {
+            threads.emplace_back([&, i] { results[i] = job(i); });
+        }
+    }
+    std::uint64_t sum = 0;
+    for (const auto each : results) sum += each;
+    return sum;
+}
+
+void measure(pid_t server, const std::function<outcome()>& job) {
+    const double server_before = server == 0 ? 0 : cpu_seconds(server);
+    const double load_before = cpu_seconds(0);
+    const auto begin = clock_type::now();
+    const outcome done = job();
+    const double took = seconds{clock_type::now() - begin}.count();
+    const double load_cpu = cpu_seconds(0) - load_before;
+    const double server_cpu = server == 0 ? 0 : cpu_seconds(server) - server_before;
+    std::printf(
+        "{\"bytes\": %llu, \"answers\": %llu, \"seconds\": %.6f, \"load_cpu_seconds\": %.6f, "
+        "\"server_cpu_seconds\": %.6f}\n",
+        static_cast<unsigned long long>(done.bytes), static_cast<unsigned long long>(done.answers),
+        took, load_cpu, server_cpu);
 }
 
 }  // namespace load

@@ -1,4 +1,5 @@
-// What every load program needs: sockets that connect, arguments that are numbers, CPU clocks.
+// What every load program needs: sockets that connect, clients on threads, arguments that are
+// numbers, what was measured as JSON.
 #pragma once
 
 #include <sys/types.h>
@@ -7,8 +8,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/os/fd.hpp"
 
@@ -53,5 +56,27 @@ void raise_open_files();
 /// from another 127.0.0.x, so that neither the ephemeral ports nor what lingers in TIME_WAIT from
 /// the run before can run out. Fails if it cannot connect.
 [[nodiscard]] sluice::unique_fd connect_to(std::uint16_t port, std::size_t index);
+
+/// What uploads are made of, 256 KiB: small enough to stay in the cache of the processor, so that
+/// sending costs less than receiving.
+[[nodiscard]] std::vector<std::uint32_t> make_source();
+
+/// Drops what a socket receives up to the end of the stream, without copying it (tcp(7),
+/// MSG_TRUNC): how many bytes that was. Fails on an error.
+[[nodiscard]] std::uint64_t drop_to_end(int socket);
+
+/// Runs `job` for each of the clients 0, 1 ... on a thread of its own: the sum of what they return.
+[[nodiscard]] std::uint64_t sum_of_clients(std::size_t clients,
+                                           const std::function<std::uint64_t(std::size_t)>& job);
+
+/// What a load has moved, and how often it was answered.
+struct outcome {
+    std::uint64_t bytes = 0;
+    std::uint64_t answers = 0;
+};
+
+/// Runs `job` and says in JSON on stdout what came of it, how many seconds it took, and the seconds
+/// of CPU that this process and the process `server` used meanwhile. 0 names no server.
+void measure(pid_t server, const std::function<outcome()>& job);
 
 }  // namespace load

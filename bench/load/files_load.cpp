@@ -12,7 +12,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,7 +21,6 @@
 namespace {
 
 constexpr std::size_t large_step = std::size_t{1} << 20;
-constexpr std::size_t source_size = std::size_t{256} << 10;
 constexpr std::uint64_t largest = std::uint64_t{1} << 40;
 
 enum class job : std::uint8_t { get, take, put, raw, small };
@@ -37,15 +35,6 @@ struct arguments {
     double seconds = 2;       ///< for small files
     pid_t server = 0;
 };
-
-/// What uploads are made of: small enough to stay in the cache of the processor, so that sending
-/// costs less than receiving.
-std::vector<std::uint32_t> make_source() {
-    std::vector<std::uint32_t> block(source_size / sizeof(std::uint32_t));
-    std::uint32_t number = 1;
-    for (auto& each : block) each = number = number * 1'664'525U + 1'013'904'223U;
-    return block;
-}
 
 std::uint64_t content_length(std::string_view head) {
     constexpr std::string_view name = "ontent-";
@@ -109,13 +98,7 @@ std::uint64_t get(const arguments& a, std::size_t number) {
 /// A raw endpoint has nothing to ask for: everything up to the end.
 std::uint64_t take(const arguments& a, std::size_t number) {
     const auto socket = load::connect_to(a.port, number);
-    std::uint64_t size = 0;
-    for (;;) {
-        const auto n = ::recv(socket.get(), nullptr, large_step, MSG_TRUNC);
-        if (n < 0) load::fail_with_errno("recv");
-        if (n == 0) return size;
-        size += static_cast<std::uint64_t>(n);
-    }
+    return load::drop_to_end(socket.get());
 }
 
 void send_source(int socket, std::span<const std::uint32_t> source, std::uint64_t size) {
@@ -147,34 +130,20 @@ std::uint64_t put(const arguments& a, std::span<const std::uint32_t> source, std
     return a.size;
 }
 
-struct outcome {
-    std::uint64_t bytes = 0;
-    std::uint64_t answers = 0;
-};
-
-outcome move_all(const arguments& a) {
-    const auto source = make_source();
-    std::vector<std::uint64_t> moved(a.clients);
-    {
-        std::vector<std::jthread> threads;
-        threads.reserve(a.clients);
-        for (std::size_t i = 0; i < a.clients; ++i) {
-            threads.emplace_back([&, i] {
-                switch (a.what) {
-                    case job::get: moved[i] = get(a, i); break;
-                    case job::take: moved[i] = take(a, i); break;
-                    default: moved[i] = put(a, source, i);
-                }
-            });
+load::outcome move_all(const arguments& a) {
+    const auto source = load::make_source();
+    const auto bytes = load::sum_of_clients(a.clients, [&](std::size_t number) {
+        switch (a.what) {
+            case job::get: return get(a, number);
+            case job::take: return take(a, number);
+            default: return put(a, source, number);
         }
-    }
-    outcome all{.bytes = 0, .answers = a.clients};
-    for (const auto each : moved) all.bytes += each;
-    return all;
+    });
+    return {.bytes = bytes, .answers = a.clients};
 }
 
 /// Small files over connections that stay, one question at a time on each.
-outcome ask_for_small(const arguments& a) {
+load::outcome ask_for_small(const arguments& a) {
     const sluice::unique_fd events{::epoll_create1(EPOLL_CLOEXEC)};
     struct kept {
         sluice::unique_fd socket;
@@ -195,7 +164,7 @@ outcome ask_for_small(const arguments& a) {
         }
         ask(all[i]);
     }
-    outcome done;
+    load::outcome done;
     std::array<char, 65536> buffer{};
     std::array<epoll_event, 256> ready{};
     const auto end = load::clock_type::now() + load::seconds{a.seconds};
@@ -274,16 +243,5 @@ arguments parse(std::span<char*> words) {
 
 int main(int argc, char** argv) {
     const arguments a = parse({argv, static_cast<std::size_t>(argc)});
-    const double server_before = a.server == 0 ? 0 : load::cpu_seconds(a.server);
-    const double load_before = load::cpu_seconds(0);
-    const auto begin = load::clock_type::now();
-    const outcome done = a.what == job::small ? ask_for_small(a) : move_all(a);
-    const double took = load::seconds{load::clock_type::now() - begin}.count();
-    const double load_cpu = load::cpu_seconds(0) - load_before;
-    const double server_cpu = a.server == 0 ? 0 : load::cpu_seconds(a.server) - server_before;
-    std::printf(
-        "{\"bytes\": %llu, \"answers\": %llu, \"seconds\": %.6f, \"load_cpu_seconds\": %.6f, "
-        "\"server_cpu_seconds\": %.6f}\n",
-        static_cast<unsigned long long>(done.bytes), static_cast<unsigned long long>(done.answers),
-        took, load_cpu, server_cpu);
+    load::measure(a.server, [&] { return a.what == job::small ? ask_for_small(a) : move_all(a); });
 }

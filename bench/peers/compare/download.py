@@ -6,6 +6,7 @@ from . import building, files
 
 CASES = {"1": 1, "2": 2, "8": 8, "small": 64}
 SMALL_FILES, SMALL_SIZE = 10_000, 4096
+BLOCK = bytes(range(256)) * 4096
 SERVERS = {
     "nginx": None,
     "epoll": ["--engine", "epoll"],
@@ -18,13 +19,15 @@ def add_arguments(parser):
     files.add_arguments(parser, SERVERS, CASES)
 
 
-def make_files(folder, size):
-    block = bytes(range(256)) * 4096
+def make_large(folder, size):
     with open(folder / "large", "wb") as large:
-        for _ in range(size // len(block)):
-            large.write(block)
+        for _ in range(size // len(BLOCK)):
+            large.write(BLOCK)
+
+
+def make_small(folder):
     for number in range(SMALL_FILES):
-        (folder / f"small{number}").write_bytes(block[:SMALL_SIZE])
+        (folder / f"small{number}").write_bytes(BLOCK[:SMALL_SIZE])
 
 
 def read_through(folder):
@@ -41,7 +44,8 @@ def run(arguments):
     with files.workspace(arguments) as where:
         root = pathlib.Path(where, "root")
         root.mkdir()
-        make_files(root, arguments.size * files.GIB)
+        make_large(root, arguments.size * files.GIB)
+        make_small(root)
         core, nice = comparison.server_core, arguments.nice
 
         def start(name):
@@ -71,5 +75,5 @@ def run(arguments):
                 )
 
         comparison.measure(measure)
-        comparison.show(["nginx"])
+        comparison.show(["nginx"], {"small": "file"})
     return 0

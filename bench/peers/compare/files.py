@@ -1,4 +1,4 @@
-"""What the comparisons of downloads and uploads share: servers, files, rounds and tables."""
+"""What the comparisons of downloads, uploads and TLS share: servers, files, rounds and tables."""
 
 import json
 import mmap
@@ -41,12 +41,17 @@ http {{
     uwsgi_temp_path {folder}/other;
     scgi_temp_path {folder}/other;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port}{ssl} backlog=4096;
+        {certificate}
         root {root};
         location / {{ dav_methods PUT; create_full_put_path on; }}
     }}
 }}
 """
+# TLS 1.3 is off in 1.22 unless it is asked for.
+NGINX_CERTIFICATE = """ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_certificate {chain};
+        ssl_certificate_key {key};"""
 
 
 def add_arguments(parser, servers, cases):
@@ -66,13 +71,20 @@ class Sluice(Process):
 
 
 class Nginx(Process):
-    """nginx with sendfile, tcp_nopush and large body buffers, one process."""
+    """nginx with sendfile, tcp_nopush and large body buffers, one process.
 
-    def __init__(self, folder, root, core, nice):
+    It speaks TLS if a certificate is given: its file and that of its key.
+    """
+
+    def __init__(self, folder, root, core, nice, certificate=None):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.where = free.getsockname()[1]
         settings = pathlib.Path(folder, "nginx.conf")
-        settings.write_text(NGINX.format(folder=folder, root=root, port=self.where))
+        tls = {"ssl": "", "certificate": ""}
+        if certificate:
+            chain, key = certificate
+            tls = {"ssl": " ssl", "certificate": NGINX_CERTIFICATE.format(chain=chain, key=key)}
+        settings.write_text(NGINX.format(folder=folder, root=root, port=self.where, **tls))
         super().__init__(["nginx", "-p", folder, "-c", settings], core, nice)
         end = time.monotonic() + TIMEOUT
         while True:
@@ -94,21 +106,22 @@ class Bare(Process):
 
 
 class Comparison:
-    """Runs every server on every case in every round, in random order."""
+    """Runs every server on every case in every round, in random order; `program` is the load."""
 
-    def __init__(self, subcommand, arguments, servers, cases):
+    def __init__(self, subcommand, arguments, servers, cases, program="files_load"):
         asking.check_common(subcommand, arguments)
         self.arguments = arguments
         self.servers = asking.chosen(subcommand, arguments.only, servers, list(servers), "server")
         self.cases = asking.chosen(subcommand, arguments.case, cases, list(cases), "case")
         self.json = asking.opened(subcommand, arguments.json)
         self.subcommand = subcommand
+        self.program = program
         self.server_core, self.load_core = cores()
         self.samples = []
         self.progress = asking.Progress()
 
     def load(self, kind, server, *flags):
-        command = [BENCH / "files_load", kind, server.where, "--server-pid", server.pid, *flags]
+        command = [BENCH / self.program, kind, server.where, "--server-pid", server.pid, *flags]
         with Process(command, self.load_core, self.arguments.nice) as load:
             return json.loads(load.output(300))
 
@@ -130,18 +143,22 @@ class Comparison:
             if s["case"] == case and s["server"] == name
         }
 
-    def show(self, baselines):
-        """A table a case: rate, CPU, and ratios to the first of `baselines` that is there."""
-        where = environment.describe(["nginx-light", "g++"])
+    def show(self, baselines, counted=None):
+        """A table a case: rate, CPU, and ratios of both to each of `baselines`.
+
+        `counted` names what is counted in some cases; in the others it is bytes.
+        """
+        where = environment.describe(["nginx-light", "libssl3", "g++"])
         print(
             f"{where['cpu']}, {where['cores']} cores, kernel {where['kernel']}; sluice "
             f"{where['commit']}; medians of {self.arguments.rounds} rounds, ratios of pairs within "
             f"a round; load average {where['load_average']}"
         )
         summary = {}
+        ratios = [f"{what}x {base}" for what in ("", "CPU ") for base in baselines]
         for case in self.cases:
-            small = case == "small"
-            unit = (lambda s: s["answers"]) if small else (lambda s: s["bytes"] / GIB)
+            thing = (counted or {}).get(case)
+            unit = (lambda s: s["answers"]) if thing else (lambda s: s["bytes"] / GIB)
             rate = lambda s: unit(s) / s["seconds"]  # noqa: E731
             cpu = lambda s: s["server_cpu_seconds"] / unit(s)  # noqa: E731
             load_share = lambda s: s["load_cpu_seconds"] / s["seconds"]  # noqa: E731
@@ -150,32 +167,32 @@ class Comparison:
                 rates = self.by_round(case, name, rate)
                 if not rates:
                     continue
+                costs = self.by_round(case, name, cpu)
                 row = {
                     "rate": figures.median(list(rates.values())),
-                    "cpu": figures.median(list(self.by_round(case, name, cpu).values())),
+                    "cpu": figures.median(list(costs.values())),
                     "load_share": figures.median(
                         list(self.by_round(case, name, load_share).values())
                     ),
                 }
                 for base in baselines:
                     row[f"x {base}"] = figures.of_pairs(rates, self.by_round(case, base, rate))
+                    row[f"CPU x {base}"] = figures.of_pairs(costs, self.by_round(case, base, cpu))
                 summary.setdefault(case, {})[name] = row
                 rows.append(
                     [
                         name,
-                        figures.shown(row["rate"], "{:,.0f}" if small else "{:.2f}"),
-                        figures.shown(row["cpu"] * (1e6 if small else 1), "{:.2f}"),
+                        figures.shown(row["rate"], "{:,.0f}" if thing else "{:.2f}"),
+                        figures.shown(row["cpu"] * (1e6 if thing else 1), "{:.2f}"),
                         figures.shown(row["load_share"], "{:.0%}"),
-                        *(figures.shown(row[f"x {base}"], "{:.2f}") for base in baselines),
+                        *(figures.shown(row[ratio], "{:.2f}") for ratio in ratios),
                     ]
                 )
-            of_a = ("files/s", "server CPU us/file") if small else ("GiB/s", "server CPU s/GiB")
+            of_a = ("GiB/s", "server CPU s/GiB")
+            if thing:
+                of_a = (f"{thing}s/s", f"server CPU us/{thing}")
             print(f"\n{case}")
-            print(
-                figures.table(
-                    ["server", *of_a, "load CPU", *(f"x {base}" for base in baselines)], rows
-                )
-            )
+            print(figures.table(["server", *of_a, "load CPU", *ratios], rows))
         asking.write(
             self.json,
             {
