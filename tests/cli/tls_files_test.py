@@ -105,9 +105,9 @@ class Clients(TlsTest):
                             peer.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
                             self.assertEqual(peer.recv(12), b"HTTP/1.1 200")
                             self.assertEqual(peer.session_reused, number > 0, name)
-                            # A new one each time, for each is to be used once.
-                            self.assertTrue(number == 0 or version < ssl.TLSVersion.TLSv1_3 or peer.session.ticket_lifetime_hint)
-                            self.assertNotEqual(session and session.id, peer.session.id)
+                            if version == ssl.TLSVersion.TLSv1_3:
+                                # Each is to be used once.
+                                self.assertNotEqual(session and session.id, peer.session.id)
                             session = peer.session
 
 
