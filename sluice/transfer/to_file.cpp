@@ -28,6 +28,7 @@ using byte_count = result<std::uint64_t>;
 
 constexpr std::size_t small_step = std::size_t{64} << 10;
 constexpr std::size_t large_step = std::size_t{1} << 20;
+constexpr std::size_t layer_step = std::size_t{256} << 10;
 
 /// The bytes received so far, and the space for the next ones.
 class progress {
@@ -118,33 +119,38 @@ coro::task<byte_count> by_recv_write(net::connection& from, file_space into, std
     co_return so_far.finish();
 }
 
-/// As recv-write, of what a layer decrypts. Its memory is the heap's, which is warm: a transfer may
+/// As recv-full, of what a layer decrypts. Its memory is the heap's, which is warm: a transfer may
 /// end whenever the socket is empty, and begin again.
 coro::task<byte_count> through_layer(net::connection& from, file_space into,
                                      byte_counter& counter) {
-    constexpr std::size_t step = std::size_t{96} << 10;
     // NOLINTNEXTLINE(*-owning-memory, *-avoid-c-arrays): memory that may be missing, not cleared
-    const std::unique_ptr<std::byte[]> memory{new (std::nothrow) std::byte[step]};
+    const std::unique_ptr<std::byte[]> memory{new (std::nothrow) std::byte[layer_step]};
     if (memory == nullptr) co_return failure_of(ENOMEM);
     progress so_far{into, counter};
     if (auto begun = so_far.begin(); !begun) co_return failure(begun.error());
-    while (so_far.left() > 0) {
-        const mutable_bytes buffer{memory.get(), at_most(so_far.left(), step)};
-        auto got = from.recv_now(buffer);
-        if (!got && got.error().is(EAGAIN)) {
-            if (into.dried != nullptr) {
-                *into.dried = true;
-                break;
+    for (bool ended = false; !ended && so_far.left() > 0;) {
+        const mutable_bytes buffer{
+            memory.get(), at_most(so_far.left(), layer_step - (so_far.place() % layer_step))};
+        std::size_t held = 0;
+        while (held < buffer.size()) {
+            auto got = from.recv_now(buffer.subspan(held));
+            if (!got && got.error().is(EAGAIN)) {
+                ended = into.dried != nullptr;
+                if (ended) *into.dried = true;
+                if (ended || held > 0) break;
+                got = co_await from.recv_into(buffer);
             }
-            got = co_await from.recv_into(buffer);
+            if (!got) co_return failure(got.error());
+            ended = *got == 0;
+            if (ended) break;
+            held += *got;
         }
-        if (!got) co_return failure(got.error());
-        if (*got == 0) break;
-        if (auto reserved = so_far.reserve(*got); !reserved) co_return failure(reserved.error());
-        auto written = co_await io::write_all_at{from.engine(), into.file, buffer.first(*got),
+        if (held == 0) break;
+        if (auto reserved = so_far.reserve(held); !reserved) co_return failure(reserved.error());
+        auto written = co_await io::write_all_at{from.engine(), into.file, buffer.first(held),
                                                  so_far.place()};
         if (!written) co_return failure(written.error());
-        so_far.add(*got);
+        so_far.add(held);
         if (!so_far.is_behind()) continue;
         if (auto caught_up = co_await so_far.catch_up(from.engine()); !caught_up) {
             co_return failure(caught_up.error());
