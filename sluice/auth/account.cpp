@@ -43,7 +43,7 @@ std::optional<secret_key> parse_token_key(std::string_view text) {
     if (!text.starts_with(token_prefix)) return std::nullopt;
     auto bytes = from_base64url(text.substr(token_prefix.size()));
     if (!bytes || bytes->size() != secret_key::size) return std::nullopt;
-    const secret_key key{std::span{*bytes}.first<secret_key::size>()};
+    std::optional<secret_key> key{std::span{*bytes}.first<secret_key::size>()};
     OPENSSL_cleanse(bytes->data(), bytes->size());
     return key;
 }

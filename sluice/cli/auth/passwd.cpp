@@ -94,18 +94,58 @@ auth::account changed_account(const auth::account* before, const passwd_settings
     return now;
 }
 
-/// What is to be said, or the error.
-std::expected<std::string, std::string> change_file(const passwd_settings& s) {
+/// Why the account that `s` names cannot be what it asks for; empty if it can.
+std::string why_missing(const auth::account* found, const passwd_settings& s) {
+    if (found != nullptr || (!s.remove && !s.keep_password)) return {};
+    return fmt::format("{} has no account {}", s.file, s.name);
+}
+
+/// Changes the file, whose name is `file` without links. What is to be said, or the error.
+std::expected<std::string, std::string> change_file(const std::string& file,
+                                                    const passwd_settings& s,
+                                                    std::optional<auth::password_hash> hash) {
+    const auto unwritable = [&](error why) {
+        return problem{fmt::format("cannot write {}: {}", s.file, why.message())};
+    };
+    const auto lock = auth::lock_account_file(file);
+    if (!lock) return unwritable(lock.error());
+    auto now = read_accounts(file);
+    if (!now) return problem{std::move(now.error())};
+    const auth::wipe_at_end wipe_old{now->text};
+    const auto* const before = now->find(s);
+    if (std::string why = why_missing(before, s); !why.empty()) return problem{std::move(why)};
+    std::string line;
+    const auth::wipe_at_end wipe_line{line};
+    std::string said = fmt::format("{} is removed from {}", s.name, s.file);
+    if (!s.remove) {
+        const auto account = changed_account(before, s, std::move(hash));
+        line = auth::to_line(account);
+        said = fmt::format("{} is {} in {}, with the rights {}", s.name,
+                           before == nullptr ? "new" : "changed", s.file,
+                           auth::rights_text(account.rights));
+    }
+    std::string text = auth::with_line(now->text, s.name, line);
+    const auth::wipe_at_end wipe_new{text};
+    if (const auto written = auth::write_account_file(file, text); !written) {
+        return unwritable(written.error());
+    }
+    return said;
+}
+
+/// Asks for the password, and changes the file.
+std::expected<std::string, std::string> ask_and_change(const passwd_settings& s) {
     // The file itself is replaced, not a link to it.
     std::string file;
     if (os::sys().realpath(s.file.c_str(), file) < 0) file = s.file;
-    const auto missing = [&] {
-        return problem{fmt::format("{} has no account {}", s.file, s.name)};
-    };
-    // Before a password is typed for nothing.
-    auto now = read_accounts(file);
-    if (!now) return problem{std::move(now.error())};
-    if ((s.remove || s.keep_password) && now->find(s) == nullptr) return missing();
+    // Twice: here, lest a password is typed for nothing, and once no other command can change it.
+    {
+        auto now = read_accounts(file);
+        if (!now) return problem{std::move(now.error())};
+        const auth::wipe_at_end wipe{now->text};
+        if (std::string why = why_missing(now->find(s), s); !why.empty()) {
+            return problem{std::move(why)};
+        }
+    }
     std::optional<auth::password_hash> hash;
     if (s.asks_password()) {
         auto password = read_new_password(s.name);
@@ -113,41 +153,14 @@ std::expected<std::string, std::string> change_file(const passwd_settings& s) {
         const auth::wipe_at_end wipe{*password};
         hash = auth::password_hash::make(*password);
     }
-    const auto unwritable = [&](error why) {
-        return problem{fmt::format("cannot write {}: {}", s.file, why.message())};
-    };
-    const auto lock = auth::lock_account_file(file);
-    if (!lock) return unwritable(lock.error());
-    // Another command may have changed it meanwhile.
-    now = read_accounts(file);
-    if (!now) return problem{std::move(now.error())};
-    const auto* const before = now->find(s);
-    if ((s.remove || s.keep_password) && before == nullptr) return missing();
-    const bool is_new = before == nullptr;
-    std::string rights;
-    std::string line;
-    const auth::wipe_at_end wipe_line{line};
-    if (!s.remove) {
-        const auto account = changed_account(before, s, std::move(hash));
-        rights = auth::rights_text(account.rights);
-        line = auth::to_line(account);
-    }
-    std::string text = auth::with_line(now->text, s.name, line);
-    const auth::wipe_at_end wipe_old{now->text};
-    const auth::wipe_at_end wipe_new{text};
-    if (const auto written = auth::write_account_file(file, text); !written) {
-        return unwritable(written.error());
-    }
-    if (s.remove) return fmt::format("{} is removed from {}", s.name, s.file);
-    return fmt::format("{} is {} in {}, with the rights {}", s.name, is_new ? "new" : "changed",
-                       s.file, rights);
+    return change_file(file, s, std::move(hash));
 }
 
 exit_status run_passwd(const CLI::App& command, const passwd_settings& s) {
     if (const std::string why = why_not_together(s); !why.empty()) {
         return report_usage_error(command, why);
     }
-    const auto done = change_file(s);
+    const auto done = ask_and_change(s);
     // A name of a file, or a right in one, may hold anything.
     if (!done) return announce_failure(wire::printable(done.error()));
     announce(wire::printable(*done));

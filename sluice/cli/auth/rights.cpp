@@ -25,6 +25,12 @@ file_right split_right(std::string_view text) noexcept {
     return found;
 }
 
+/// Of two such paths.
+bool is_at_or_below(std::string_view path, std::string_view top) noexcept {
+    if (top.empty()) return true;
+    return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
+}
+
 }  // namespace
 
 std::expected<void, std::string> rights::grant(std::string_view text) {
@@ -59,17 +65,13 @@ bool rights::cover(std::string_view text) const {
     if (text == "chat") return chat_;
     if (text == "ask") return ask_;
     const auto [what, path] = split_right(text);
-    const auto may_read = [this, path = path] {
-        return std::ranges::any_of(readable_, [path](std::string_view top) {
-            return top.empty() || (path.starts_with(top) &&
-                                   (path.size() == top.size() || path[top.size()] == '/'));
-        });
-    };
-    if (what == "read") return may_read();
+    const bool may_read = std::ranges::any_of(
+        readable_, [below = path](std::string_view top) { return is_at_or_below(below, top); });
+    if (what == "read") return may_read;
     if (what == "upload") return files_.allows(operation::upload, path);
     if (what == "overwrite") return files_.allows(operation::overwrite, path);
     if (what == "delete") return files_.allows(operation::remove, path);
-    return what == "all" && may_read() && files_.allows(operation::overwrite, path) &&
+    return what == "all" && may_read && files_.allows(operation::overwrite, path) &&
            files_.allows(operation::remove, path);
 }
 
