@@ -35,20 +35,24 @@ reading<std::string> read_address(std::string_view text) {
     return std::string{text};
 }
 
-reading<std::chrono::milliseconds> read_duration(std::string_view text) {
-    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 5> units{
-        {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60'000}, {"h", 3'600'000}}};
-    constexpr std::uint64_t longest = 366ULL * 24 * 3'600'000;
+reading<std::chrono::milliseconds> duration_up_to::operator()(std::string_view text) const {
+    constexpr std::array<std::pair<std::string_view, std::uint64_t>, 6> units{
+        {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
     if (const auto found = leading_number(text)) {
         for (const auto& [unit, milliseconds] : units) {
             if (found->second != unit) continue;
-            if (found->first > longest / milliseconds) {
-                return std::unexpected{in_quotes(text) + " is more than a year"};
+            if (found->first > static_cast<std::uint64_t>(longest.count()) / milliseconds) {
+                return std::unexpected{
+                    fmt::format("{} is more than {}", in_quotes(text), in_words)};
             }
             return std::chrono::milliseconds{found->first * milliseconds};
         }
     }
-    return std::unexpected{in_quotes(text) + " is no duration; write 5s, 500ms, 2m or 1h"};
+    return std::unexpected{in_quotes(text) + " is no duration; write 5s, 500ms, 2m, 1h or 7d"};
+}
+
+reading<std::chrono::milliseconds> read_duration(std::string_view text) {
+    return duration_up_to{.longest = std::chrono::hours{366 * 24}, .in_words = "a year"}(text);
 }
 
 reading<std::uint64_t> read_size(std::string_view text) {

@@ -1,6 +1,7 @@
-// Parsers of option values: addresses, durations, sizes, counts, choices.
+// Parsers of option values: addresses, durations, sizes, counts, choices, lists.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -23,7 +25,14 @@ using reading = std::expected<T, std::string>;
 /// its own, resolves the name when it is used.
 [[nodiscard]] reading<std::string> read_address(std::string_view text);
 
-/// `5` and `5s` are seconds; `500ms`, `2m`, `1h`.
+/// A duration up to a limit: `5` and `5s` are seconds; `500ms`, `2m`, `1h`, `7d`.
+struct duration_up_to {
+    std::chrono::milliseconds longest;
+    std::string_view in_words;  ///< the limit, as in "a year"
+    [[nodiscard]] reading<std::chrono::milliseconds> operator()(std::string_view text) const;
+};
+
+/// The same up to a year.
 [[nodiscard]] reading<std::chrono::milliseconds> read_duration(std::string_view text);
 
 /// Bytes: `65536`, `64K`, `1M`, `2G`, in powers of 1,024.
@@ -83,6 +92,32 @@ CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader r
     return app.add_option(name, CLI::callback_t{take}, description)
         ->type_name(placeholder)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+/// Adds an option that may be given several times, or several values with commas between. `check`
+/// says why a value is none, or nothing. `into` must outlive the parsing.
+template <class Check>
+CLI::Option* add_list(CLI::App& command, const std::string& name, std::vector<std::string>& into,
+                      Check check, const std::string& placeholder, const std::string& description) {
+    auto take = [&into, check, name](const CLI::results_t& texts) {
+        into.clear();
+        for (const auto& text : texts) {
+            for (std::string_view rest = text; !rest.empty();) {
+                const auto end = std::min(rest.find(','), rest.size());
+                const auto each = rest.substr(0, end);
+                if (const std::string why = check(each); !why.empty()) {
+                    throw CLI::ValidationError{name, why};
+                }
+                into.emplace_back(each);
+                rest.remove_prefix(std::min(end + 1, rest.size()));
+            }
+        }
+        return true;
+    };
+    return command.add_option(name, CLI::callback_t{take}, description)
+        ->type_name(placeholder)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 }  // namespace sluice::cli

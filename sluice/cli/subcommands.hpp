@@ -14,7 +14,11 @@ void add_help(commands& all);
 /// `serve`: chat, files and compute in one process.
 void add_serve(commands& all);
 void add_lab(commands& all);
+/// `passwd`: the accounts of a server, in a file.
+void add_passwd(commands& all);
 void add_talk(commands& all);
+/// `token`: prints a token of an account.
+void add_token(commands& all);
 
 /// Adds them all, in the order of the help.
 inline void add_all(commands& all) {
@@ -23,6 +27,8 @@ inline void add_all(commands& all) {
     add_compute(all);
     add_files(all);
     add_serve(all);
+    add_passwd(all);
+    add_token(all);
     add_doctor(all);
     add_lab(all);
     add_help(all);

@@ -130,6 +130,7 @@ class kernel {
     /// Bytes of the range that are in the page cache (cachestat(2)); -ENOSYS before Linux 6.5.
     virtual std::int64_t cached_bytes(int fd, std::uint64_t at, std::uint64_t size) noexcept = 0;
     virtual int flock(int fd, int operation) noexcept = 0;
+    virtual int fchown(int fd, uid_t owner, gid_t group) noexcept = 0;
     virtual int futimens(int fd, const std::array<timespec, 2>& times) noexcept = 0;
     virtual ssize_t fgetxattr(int fd, const char* name, void* value, std::size_t size) noexcept = 0;
     virtual int fsetxattr(int fd, const char* name, const void* value,

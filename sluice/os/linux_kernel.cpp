@@ -306,6 +306,10 @@ int linux_kernel::flock(int fd, int operation) noexcept {
     return checked(::flock(fd, operation));
 }
 
+int linux_kernel::fchown(int fd, uid_t owner, gid_t group) noexcept {
+    return checked(::fchown(fd, owner, group));
+}
+
 int linux_kernel::futimens(int fd, const std::array<timespec, 2>& times) noexcept {
     return checked(::futimens(fd, times.data()));
 }

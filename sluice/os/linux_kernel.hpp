@@ -82,6 +82,7 @@ class linux_kernel : public kernel {
     int posix_fadvise(int fd, std::uint64_t at, std::uint64_t size, int advice) noexcept override;
     std::int64_t cached_bytes(int fd, std::uint64_t at, std::uint64_t size) noexcept override;
     int flock(int fd, int operation) noexcept override;
+    int fchown(int fd, uid_t owner, gid_t group) noexcept override;
     int futimens(int fd, const std::array<timespec, 2>& times) noexcept override;
     ssize_t fgetxattr(int fd, const char* name, void* value, std::size_t size) noexcept override;
     int fsetxattr(int fd, const char* name, const void* value, std::size_t size) noexcept override;

@@ -184,6 +184,17 @@ int simulated_kernel::flock(int fd, int operation) noexcept {
     });
 }
 
+int simulated_kernel::fchown(int fd, uid_t owner, gid_t group) noexcept {
+    return call("fchown", {fd, traced(owner), traced(group)}, [&] {
+        // All files here have the owner that fstat() names, and no process is privileged.
+        const auto d = find(fd);
+        if (d == nullptr) return -EBADF;
+        struct stat now{};
+        if (const int status = d->stat(now); status < 0) return status;
+        return owner == now.st_uid && group == now.st_gid ? 0 : -EPERM;
+    });
+}
+
 int simulated_kernel::futimens(int fd, const std::array<timespec, 2>& times) noexcept {
     return call("futimens", {fd}, [&] {
         return with_file(find(fd), -EBADF,

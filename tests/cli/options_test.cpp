@@ -23,6 +23,7 @@ TEST(options, reads_durations) {
     EXPECT_EQ(read_duration("1h"), 1h);
     EXPECT_EQ(read_duration("0"), 0s);
     EXPECT_EQ(read_duration("8784h"), 8784h);
+    EXPECT_EQ(read_duration("366d"), 8784h);
 }
 
 TEST(options, refuses_other_durations) {
@@ -33,7 +34,11 @@ TEST(options, refuses_other_durations) {
         EXPECT_THAT(read.error(), HasSubstr("write 5s, 500ms")) << text;
     }
     EXPECT_THAT(read_duration("8785h").error(), HasSubstr("more than a year"));
+    EXPECT_THAT(read_duration("367d").error(), HasSubstr("more than a year"));
     EXPECT_THAT(read_duration("18446744073709551615").error(), HasSubstr("more than a year"));
+    constexpr duration_up_to limit{.longest = 3s, .in_words = "three seconds"};
+    EXPECT_EQ(limit("3000ms"), 3s);
+    EXPECT_EQ(limit("4").error(), "'4' is more than three seconds");
 }
 
 TEST(options, reads_sizes) {

@@ -23,10 +23,11 @@ MAY_INCLUDE = {
 LOWER = set(MAY_INCLUDE) - {"io/engines", "http"}
 MAY_INCLUDE["transfer"] = LOWER
 MAY_INCLUDE["tls"] = LOWER
+MAY_INCLUDE["auth"] = {"base", "os"}
 MAY_INCLUDE["term"] = LOWER
 MAY_INCLUDE["model"] = LOWER | {"tls"}
 # A product knows no other, and a server no client.
-PRODUCTS = LOWER | {"transfer", "tls", "model", "term"}
+PRODUCTS = LOWER | {"transfer", "tls", "auth", "model", "term"}
 MAY_INCLUDE["talk"] = PRODUCTS
 MAY_INCLUDE["chat/server"] = PRODUCTS
 MAY_INCLUDE["chat/client"] = PRODUCTS
@@ -105,6 +106,7 @@ class Borders(unittest.TestCase):
             ("io/engines/epoll.cpp", "io/ops/recv.hpp"),
             ("net/listener.cpp", "io/engines/epoll.hpp"),
             ("model/fork.cpp", "transfer/copy.hpp"),
+            ("auth/accounts.cpp", "tls/openssl.hpp"),
             ("chat/server/room.cpp", "cli/chat/join.hpp"),
             ("chat/server/room.cpp", "chat/client/desk.hpp"),
             ("files/client/upload.cpp", "files/server/store.hpp"),

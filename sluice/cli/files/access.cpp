@@ -13,33 +13,6 @@ namespace {
 
 using files::operation;
 
-/// Adds an option that may be given several times, or several values with commas between. `check`
-/// says why a value is none, or nothing.
-template <class Check>
-void add_list(CLI::App& command, const std::string& name, std::vector<std::string>& into,
-              Check check, const std::string& placeholder, const std::string& description) {
-    command
-        .add_option(name, CLI::callback_t{[&into, check, name](const CLI::results_t& texts) {
-                        into.clear();
-                        for (const auto& text : texts) {
-                            for (std::string_view rest = text; !rest.empty();) {
-                                const auto end = std::min(rest.find(','), rest.size());
-                                const auto each = rest.substr(0, end);
-                                if (const std::string why = check(each); !why.empty()) {
-                                    throw CLI::ValidationError{name, why};
-                                }
-                                into.emplace_back(each);
-                                rest.remove_prefix(std::min(end + 1, rest.size()));
-                            }
-                        }
-                        return true;
-                    }},
-                    description)
-        ->type_name(placeholder)
-        ->allow_extra_args(false)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
-
 std::string why_no_grant(std::string_view text) {
     files::permissions unused;
     const auto granted = unused.grant(text);

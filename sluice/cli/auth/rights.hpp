@@ -1,0 +1,33 @@
+// The rights that accounts and tokens have: their words, and what they cover.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sluice/files/server/permissions.hpp"
+
+namespace sluice::cli {
+
+/// WHAT or WHAT:/PATH for files, where WHAT is read, upload, overwrite, delete or all (of these);
+/// `chat` and `ask` for a chat and for questions to `compute`.
+class rights {
+ public:
+    /// Adds the right that the text is. The error is a sentence without its full stop, and safe on
+    /// a terminal; nothing is added then.
+    [[nodiscard]] std::expected<void, std::string> grant(std::string_view text);
+    /// Whether everything that the right `text` allows is allowed. False for other text.
+    [[nodiscard]] bool cover(std::string_view text) const;
+
+ private:
+    files::permissions files_;
+    std::vector<std::string> readable_;  // paths without a slash at either end
+    bool chat_ = false;
+    bool ask_ = false;
+};
+
+/// For auth::right_check.
+[[nodiscard]] std::string why_no_right(std::string_view text);
+
+}  // namespace sluice::cli
