@@ -66,6 +66,7 @@ inline constexpr std::array field_names{
     std::pair{http::http_field::origin, std::string_view{"origin"}},
     std::pair{http::http_field::range, std::string_view{"range"}},
     std::pair{http::http_field::repr_digest, std::string_view{"repr-digest"}},
+    std::pair{http::http_field::authorization, std::string_view{"authorization"}},
     std::pair{http::http_field::sec_fetch_site, std::string_view{"sec-fetch-site"}},
     std::pair{http::http_field::transfer_encoding, std::string_view{"transfer-encoding"}},
     std::pair{http::http_field::want_repr_digest, std::string_view{"want-repr-digest"}},

@@ -280,7 +280,12 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                      if (over) announce_handshakes(over->counting());
                                      if (what.count) what.count();
                                  },
-                                 [&over] { return over ? over->reload() : reloaded{}; }};
+                                 [&over, &what]() -> reloaded {
+                                     auto taken = over ? over->reload() : reloaded{};
+                                     if (!what.reload) return taken;
+                                     const auto more = what.reload();
+                                     return taken ? more : taken;
+                                 }};
     const auto ended = (*server)->run();
     if (!common.quiet) report(**server, pair.model);
     if (what.after) what.after();

@@ -76,6 +76,8 @@ struct served {
     std::function<void(model::stage)> on_stage = {};  ///< called at each stage of the stop
     std::function<void()> after = {};                 ///< called after the last session
     std::function<void()> count = {};                 ///< announces the counters, at SIGUSR1
+    /// Reads files of the service again, at SIGHUP. The error is a sentence without its full stop.
+    std::function<std::expected<void, std::string>()> reload = {};
     std::vector<int> keep = {};  ///< descriptors that children of the fork model need
     bool spread_evenly = false;  ///< clients are few and long (model::server_options)
 };

@@ -60,6 +60,8 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     if (!takes_streams && command.get_option("--raw")->count() > 0) {
         return report_usage_error(command, why_no_raw_door(s.raw, s.access));
     }
+    const auto who = open_visitors(s.http, s.access, s.common);
+    if (!who) return report_usage_error(command, who.error());
     set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
     os::set_signal_action(SIGXFSZ, SIG_IGN);
@@ -81,6 +83,7 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                              .seen = s.common.quiet || !given.out ? nullptr : &shown}};
     files::http_options over_http;
     over_http.allowed = *over_http_allowed;
+    over_http.who = who->get();
     over_http.hosts = s.access.hosts;
     over_http.pages = s.access.pages;
     over_http.report = lines_to_stdout(s.common.quiet);
@@ -104,7 +107,7 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                          .serve = http.service(),
                          .what = "files over HTTP",
                          .flag = "--http",
-                         .visitors = visitors_of(*over_http_allowed),
+                         .visitors = visitors_of(*over_http_allowed, s.access),
                          .protocol = "http/1.1",
                          .answer_plain = files::redirect_to_tls});
     if (takes_streams) {
@@ -145,6 +148,10 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                                announce_send_costs();
                                announce_counters(compute.counted());
                            },
+                       .reload = [&]() -> std::expected<void, std::string> {
+                           if (!*who) return {};
+                           return reload_visitors(**who, s.access);
+                       },
                        .spread_evenly = true});
 }
 

@@ -65,7 +65,7 @@ void server_signals::hang_up() {
         if (!reload_) return;
         if (const auto taken = reload_(); !taken) {
             log(log_level::error,
-                fmt::format("SIGHUP: {}; the certificate stays as it was", taken.error()));
+                fmt::format("SIGHUP: {}; what was read before stays in force", taken.error()));
         }
         return;
     }

@@ -39,6 +39,7 @@ http_method method_of(beast_http::verb which) noexcept {
 
 std::optional<http_field> field_of(beast_http::field which) noexcept {
     switch (which) {
+        case beast_http::field::authorization: return http_field::authorization;
         case beast_http::field::accept: return http_field::accept;
         case beast_http::field::connection: return http_field::connection;
         case beast_http::field::content_encoding: return http_field::content_encoding;

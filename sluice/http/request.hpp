@@ -16,6 +16,7 @@ enum class http_method : std::uint8_t { get, head, put, remove, options, other, 
 /// Fields that the server reads. The parser drops all others.
 enum class http_field : std::uint8_t {
     accept,
+    authorization,
     connection,
     content_digest,
     content_encoding,

@@ -4,7 +4,6 @@
 #include <expected>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sluice/files/server/permissions.hpp"
 
@@ -22,7 +21,6 @@ class rights {
 
  private:
     files::permissions files_;
-    std::vector<std::string> readable_;  // paths without a slash at either end
     bool chat_ = false;
     bool ask_ = false;
 };

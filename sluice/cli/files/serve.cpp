@@ -85,8 +85,11 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
         if (raw_asked) return report_usage_error(command, why_no_raw_door(s.raw, s.access));
         s.raw.clear();
     }
-    const std::string visitors = visitors_of(*over_http);
+    const auto who = open_visitors(s.http, s.access, s.common);
+    if (!who) return report_usage_error(command, who.error());
+    const std::string visitors = visitors_of(*over_http, s.access);
     s.allowed.allowed = std::move(*over_http);
+    s.allowed.who = who->get();
     s.allowed.hosts = s.access.hosts;
     s.allowed.pages = s.access.pages;
     const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
@@ -149,6 +152,7 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
                                   .visitors = "upload files"});
     }
     what.keep = {store->directory()};
+    if (*who) what.reload = [&] { return reload_visitors(**who, s.access); };
     what.spread_evenly = true;
     what.on_stage = [&](model::stage now) {
         const auto transfers = http.counted().transfers + raw.counted().transfers;

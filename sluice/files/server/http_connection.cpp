@@ -55,6 +55,7 @@ void http_connection::begin_head() noexcept {
     buffers_->path.clear();
     names_folder_ = false;
     keep_alive_ = false;
+    visitor_.reset();
     head_ = 0;
 }
 
@@ -76,6 +77,13 @@ bool http_connection::decide_to_keep() noexcept {
 void http_connection::compact() noexcept {
     std::memmove(buffers_->in.data(), buffers_->in.data() + begin_, in_ - begin_);
     in_ -= std::exchange(begin_, 0);
+}
+
+bool http_connection::allows(operation what, std::string_view path) const noexcept {
+    if (visitor_) return visitor_->allows(what, path);
+    const auto& options = service_.options();
+    if (options.who != nullptr) return false;
+    return what == operation::read || options.allowed.allows(what, path);
 }
 
 void http_connection::take(std::size_t bytes) noexcept {

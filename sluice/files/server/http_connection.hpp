@@ -48,6 +48,10 @@ class http_connection {
     /// What follows the first question mark of the target, still encoded.
     [[nodiscard]] std::string_view query() const noexcept;
 
+    /// Whether this may be done by the client to the file of this path, or all in that directory.
+    /// In the middle of a request; any thread.
+    [[nodiscard]] bool allows(operation what, std::string_view path) const noexcept;
+
     // Input.
 
     /// Bytes after the head that are received and not consumed.
@@ -132,6 +136,10 @@ class http_connection {
     [[nodiscard]] bool goes_on() const noexcept { return !lost_ && keep_alive_; }
     /// Moves the input that follows this request to the front.
     void compact() noexcept;
+    /// The client is this visitor, until the next request begins.
+    void set_visitor(std::shared_ptr<const visitor> v) noexcept { visitor_ = std::move(v); }
+    [[nodiscard]] const visitor* who() const noexcept { return visitor_.get(); }
+
     /// Sends what is buffered, unless the connection is broken, and closes it.
     coro::task<void> flush_and_close();
 
@@ -141,6 +149,7 @@ class http_connection {
     std::uint64_t number_;
     leased_buffers buffers_;
     std::unique_ptr<http_stub> stub_;
+    std::shared_ptr<const visitor> visitor_;
     reply_text out_{{}};
     // Offsets in the input buffer: the head ends at head_, unconsumed bytes are from begin_ to in_.
     std::size_t head_ = 0;

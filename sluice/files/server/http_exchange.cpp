@@ -15,10 +15,14 @@
 namespace sluice::files {
 namespace {
 
+using http::http_field;
 using http::http_method;
 
 // Bytes of responses to pipelined requests that are sent together.
 constexpr std::size_t batch = std::size_t{16} * 1024;
+
+// Asks for a name and a password (RFC 7617). Tokens need not be asked for.
+constexpr std::string_view challenge = "Basic realm=\"sluice\", charset=\"UTF-8\"";
 
 }  // namespace
 
@@ -144,22 +148,57 @@ bool http_exchange::is_for_us() {
     return false;
 }
 
+bool http_exchange::is_known(const login& who) {
+    if (who) {
+        set_visitor(*who);
+        return true;
+    }
+    service().counting().unknown.fetch_add(1, relaxed);
+    switch (who.error()) {
+        case login_refusal::none:
+        case login_refusal::wrong:
+            response_.reply(401).field("WWW-Authenticate", challenge);
+            response_.end_with("this name and password, or this token, are not known here");
+            return false;
+        case login_refusal::too_often:
+            response_.reply(429).field("Retry-After", 60);
+            response_.end_with("too many attempts failed; try again in a minute");
+            return false;
+        case login_refusal::no_memory: break;
+    }
+    response_.refuse(503, "there is no memory for this now; try again later");
+    return false;
+}
+
+/// A visitor without a name is asked for one first.
+void http_exchange::refuse_permission(std::string_view why) {
+    service().counting().forbidden.fetch_add(1, relaxed);
+    if (who() == nullptr) return response_.refuse(403, why);
+    if (!who()->name.empty()) return response_.refuse(403, "this account may not do that here");
+    response_.reply(401).field("WWW-Authenticate", challenge);
+    response_.end_with("say who you are: a name and a password, or a token");
+}
+
 /// Whether this method may be used on this path, by the page that asks: false if it was refused.
 bool http_exchange::may_ask(http_method method) {
+    const bool reads = method == http_method::get || method == http_method::head;
+    if (reads && !allows(operation::read, path())) {
+        refuse_permission({});
+        return false;
+    }
     if (method != http_method::put && method != http_method::remove) return true;
     if (service().origins().is_foreign(request())) {
         service().counting().foreign_pages.fetch_add(1, relaxed);
         response_.refuse(403, "a page from elsewhere may change nothing here; --cors permits it");
         return false;
     }
-    const auto& allowed = service().options().allowed;
-    const bool may = method == http_method::put ? allowed.allows(operation::upload, path())
-                                                : allowed.allows(operation::remove, path());
-    if (may) return true;
-    service().counting().forbidden.fetch_add(1, relaxed);
-    if (method == http_method::put) {
-        response_.refuse(403, "no files are taken here; start the server with --allow upload");
+    if (allows(method == http_method::put ? operation::upload : operation::remove, path())) {
+        return true;
+    }
+    if (method == http_method::put || who() != nullptr) {
+        refuse_permission("no files are taken here; start the server with --allow upload");
     } else {
+        service().counting().forbidden.fetch_add(1, relaxed);
         response_.reply(405).field("Allow", methods());
         response_.end_with("nothing is removed here; start the server with --allow delete");
     }
@@ -167,10 +206,9 @@ bool http_exchange::may_ask(http_method method) {
 }
 
 std::string http_exchange::methods() {
-    const auto& allowed = service().options().allowed;
     std::string all = "GET, HEAD";
-    if (allowed.allows(operation::upload, path())) all += ", PUT";
-    if (allowed.allows(operation::remove, path())) all += ", DELETE";
+    if (allows(operation::upload, path())) all += ", PUT";
+    if (allows(operation::remove, path())) all += ", DELETE";
     return all + ", OPTIONS";
 }
 
@@ -185,7 +223,8 @@ void http_exchange::answer_options() {
         out()
             .field("Access-Control-Allow-Methods", all)
             .field("Access-Control-Allow-Headers",
-                   "Content-Digest, Content-Range, Content-Type, If-Match, If-None-Match, "
+                   "Authorization, Content-Digest, Content-Range, Content-Type, If-Match, "
+                   "If-None-Match, "
                    "If-Unmodified-Since, Range, Repr-Digest, Want-Repr-Digest")
             .field("Access-Control-Max-Age", 600);
     }
@@ -196,9 +235,28 @@ void http_exchange::answer_options() {
 coro::task<void> http_exchange::answer() {
     service().counting().requests.fetch_add(1, relaxed);
     begin_answer();
+    visitors* const asked = service().options().who;
+    if (asked == nullptr) return answer_known(nullptr);
+    const auto from = client().peer().peer();
+    if (!from) return answer_known(std::unexpected{login_refusal::wrong});
+    const auto found = asked->identify_now(request().field(http_field::authorization), *from);
+    if (found) return answer_known(*found);
+    return answer_after_login();
+}
+
+coro::task<void> http_exchange::answer_after_login() {
+    const auto from = client().peer().peer();
+    if (!from) co_return give_up();
+    const auto found = co_await service().options().who->identify(
+        engine(), std::string{request().field(http_field::authorization)}, *from);
+    co_await answer_known(found);
+}
+
+// Nor is this one.
+coro::task<void> http_exchange::answer_known(const login& who) {
     // The request may move during a wait for its body.
     const auto method = request().method;
-    const bool settled = is_for_us() && parse_path() && may_ask(method);
+    const bool settled = is_for_us() && is_known(who) && parse_path() && may_ask(method);
     if (settled && method == http_method::put) return answer_put(*this);
     return answer_other(method, settled);
 }

@@ -34,11 +34,15 @@ class http_exchange : public http_connection {
     coro::task<bool> read_head();
     void refuse_head(const http::http_refusal& why);
     coro::task<void> answer();
+    coro::task<void> answer_known(const login& who);
+    coro::task<void> answer_after_login();
     coro::task<void> answer_other(http::http_method method, bool settled);
     /// Whether the request may be answered: false if it was refused.
     [[nodiscard]] bool is_for_us();
     [[nodiscard]] bool parse_path();
+    [[nodiscard]] bool is_known(const login& who);
     [[nodiscard]] bool may_ask(http::http_method method);
+    void refuse_permission(std::string_view why);
     [[nodiscard]] std::string methods();
     void answer_options();
 

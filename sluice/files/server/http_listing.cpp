@@ -101,14 +101,13 @@ class folder_answer {
         const std::string path{x_.path()};
         co_return co_await service.listers().run(
             x_.engine(), [this, &service, &path]() -> result<prepared> {
-                const auto& allowed = service.options().allowed;
                 auto contents = service.listings().get(path);
                 if (!contents) return failure(contents.error());
                 prepared made{.what = {.path = path.empty() ? "/" : "/" + path + "/",
                                        .holds = std::move(*contents),
                                        .page = page_,
-                                       .may_upload = allowed.allows(operation::upload, path),
-                                       .may_delete = allowed.allows(operation::remove, path)}};
+                                       .may_upload = x_.allows(operation::upload, path),
+                                       .may_delete = x_.allows(operation::remove, path)}};
                 if (made.what.page <= made.what.pages()) {
                     made.length = listing_writer::length(made.what, form_);
                 }

@@ -18,6 +18,7 @@
 #include "sluice/files/server/permissions.hpp"
 #include "sluice/files/server/shared_digests.hpp"
 #include "sluice/files/server/store.hpp"
+#include "sluice/files/server/visitors.hpp"
 #include "sluice/files/server/workers.hpp"
 #include "sluice/http/visitor_origin.hpp"
 #include "sluice/io/offload.hpp"
@@ -34,6 +35,7 @@ struct http_options {
     transfer::to_socket send = transfer::to_socket::automatic;
     std::uint64_t max_size = std::numeric_limits<std::uint64_t>::max();  ///< bytes of one file
     permissions allowed = {};                           ///< what visitors may do but read
+    visitors* who = nullptr;                            ///< if given, decides instead; outlives it
     std::vector<std::string> hosts = {};                ///< http::visitor_origin
     std::vector<std::string> pages = {};                ///< the same
     std::size_t max_line = std::size_t{8} * 1024;       ///< bytes of a request's first line
@@ -70,7 +72,8 @@ struct http_counters {
     std::atomic<std::uint64_t> bad_requests = 0;   ///< no HTTP, or ambiguous
     std::atomic<std::uint64_t> other_hosts = 0;    ///< requests for a host that this is not
     std::atomic<std::uint64_t> foreign_pages = 0;  ///< writes that pages from elsewhere asked for
-    std::atomic<std::uint64_t> forbidden = 0;      ///< writes that are not permitted
+    std::atomic<std::uint64_t> forbidden = 0;      ///< requests that are not permitted
+    std::atomic<std::uint64_t> unknown = 0;        ///< requests with a wrong password or token
     std::atomic<std::uint64_t> large_heads = 0;    ///< beyond max_line or max_head
     std::atomic<std::uint64_t> slow_heads = 0;     ///< beyond head_time
     std::atomic<std::uint64_t> slow_bodies = 0;    ///< beyond body_time, or below min_rate

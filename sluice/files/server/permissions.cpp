@@ -13,8 +13,9 @@
 namespace sluice::files {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, operation>, 3> operations{
-    {{"upload", operation::upload},
+constexpr std::array<std::pair<std::string_view, operation>, 4> operations{
+    {{"read", operation::read},
+     {"upload", operation::upload},
      {"overwrite", operation::overwrite},
      {"delete", operation::remove}}};
 
@@ -55,10 +56,11 @@ std::expected<void, std::string> permissions::grant(std::string_view text) {
         grant(what, std::string{path});
     }
     if (!known) {
-        return std::unexpected{fmt::format(
-            "'{}' allows nothing; write upload, overwrite, delete or all, and a path behind a "
-            "colon if only that is meant, as in upload:/inbox",
-            text)};
+        return std::unexpected{
+            fmt::format("'{}' allows nothing; write read, upload, overwrite, delete or all, and a "
+                        "path behind a "
+                        "colon if only that is meant, as in upload:/inbox",
+                        text)};
     }
     return {};
 }
@@ -69,9 +71,15 @@ bool permissions::allows(operation what, std::string_view path) const noexcept {
     });
 }
 
+bool permissions::cover(const permissions& other) const noexcept {
+    return std::ranges::all_of(other.grants_,
+                               [this](const entry& each) { return allows(each.what, each.path); });
+}
+
 std::string permissions::description() const {
     std::string all;
     for (const auto& [what, path] : grants_) {
+        if (what == operation::read) continue;
         const auto* const name =
             std::ranges::find(operations, what, [](const auto& o) { return o.second; });
         fmt::format_to(std::back_inserter(all), "{}{}{}{}", all.empty() ? "" : ", ", name->first,

@@ -103,7 +103,7 @@ bool put_upload::check_target() {
         return refuse(409, "something that is no file has this name");
     }
     const struct stat* found = there ? &*there : nullptr;
-    const bool may_replace = options().allowed.allows(operation::overwrite, path());
+    const bool may_replace = x_.allows(operation::overwrite, path());
     if (found != nullptr && !may_replace) {
         counting().forbidden.fetch_add(1, relaxed);
         return refuse(403,
@@ -131,8 +131,7 @@ void put_upload::recheck_on_commit(const struct stat* found) {
     }
     mutable_fields().rule.holds = [this, known](const struct stat* there) {
         if (planted(bug::files_condition_not_rechecked)) return true;
-        if (there != nullptr && !options().allowed.allows(operation::overwrite, path()))
-            return false;
+        if (there != nullptr && !x_.allows(operation::overwrite, path())) return false;
         if (known && (there == nullptr || file_state::of(*there) != *known)) return false;
         return judge_conditions(request(), there, false) == condition::holds;
     };

@@ -42,6 +42,7 @@ std::string_view status_line(unsigned status) noexcept {
         case 304: return "304 Not Modified";
         case 308: return "308 Resume Incomplete";
         case 400: return "400 Bad Request";
+        case 401: return "401 Unauthorized";
         case 403: return "403 Forbidden";
         case 404: return "404 Not Found";
         case 405: return "405 Method Not Allowed";
@@ -56,6 +57,7 @@ std::string_view status_line(unsigned status) noexcept {
         case 417: return "417 Expectation Failed";
         case 422: return "422 Unprocessable Content";
         case 421: return "421 Misdirected Request";
+        case 429: return "429 Too Many Requests";
         case 431: return "431 Request Header Fields Too Large";
         case 501: return "501 Not Implemented";
         case 503: return "503 Service Unavailable";
