@@ -21,7 +21,7 @@ struct file_access {
     bool read_only = false;
     bool allow_delete = false;
     bool raw_any = false;  ///< files::raw_options::any
-    std::string accounts;  ///< a file (auth::accounts); empty: nobody is asked for a name
+    std::string accounts;  ///< a file (auth::accounts); empty: no client is asked for a name
     bool insecure_auth = false;
     std::vector<std::string> allow;
     std::vector<std::string> hosts;
