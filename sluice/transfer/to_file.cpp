@@ -60,6 +60,15 @@ class progress {
     [[nodiscard]] coro::task<result<void>> catch_up(io::engine& engine) {
         return into_.behind->go_to(engine, place());
     }
+    /// Writes bytes that were received behind those before them.
+    [[nodiscard]] coro::task<result<void>> write(io::engine& engine, const_bytes data) {
+        if (auto reserved = reserve(data.size()); !reserved) co_return reserved;
+        auto written = co_await io::write_all_at{engine, into_.file, data, place()};
+        if (!written) co_return failure(written.error());
+        add(data.size());
+        if (is_behind()) co_return co_await catch_up(engine);
+        co_return result<void>{};
+    }
     [[nodiscard]] byte_count finish() noexcept {
         if (into_.reserved != nullptr) return received_;
         auto done = own_reservation_.finish(place());
@@ -104,17 +113,9 @@ coro::task<byte_count> by_recv_write(net::connection& from, file_space into, std
             ended = *got == 0;
             if (ended) break;
         }
-        if (auto reserved = so_far.reserve(held); held > 0 && !reserved) {
-            co_return failure(reserved.error());
-        }
-        auto written =
-            co_await io::write_all_at{from.engine(), into.file, buffer.first(held), so_far.place()};
+        if (held == 0) break;
+        auto written = co_await so_far.write(from.engine(), buffer.first(held));
         if (!written) co_return failure(written.error());
-        so_far.add(held);
-        if (!so_far.is_behind()) continue;
-        if (auto caught_up = co_await so_far.catch_up(from.engine()); !caught_up) {
-            co_return failure(caught_up.error());
-        }
     }
     co_return so_far.finish();
 }
@@ -146,15 +147,8 @@ coro::task<byte_count> through_layer(net::connection& from, file_space into,
             held += *got;
         }
         if (held == 0) break;
-        if (auto reserved = so_far.reserve(held); !reserved) co_return failure(reserved.error());
-        auto written = co_await io::write_all_at{from.engine(), into.file, buffer.first(held),
-                                                 so_far.place()};
+        auto written = co_await so_far.write(from.engine(), buffer.first(held));
         if (!written) co_return failure(written.error());
-        so_far.add(held);
-        if (!so_far.is_behind()) continue;
-        if (auto caught_up = co_await so_far.catch_up(from.engine()); !caught_up) {
-            co_return failure(caught_up.error());
-        }
     }
     co_return so_far.finish();
 }

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
@@ -105,20 +106,25 @@ int send_pieces<Source>::attempt(op& o) noexcept {
     return static_cast<int>(os::sys().send(o.fd(), piece, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
-/// Encrypts all pieces that the layer takes before it sends: to on_sent() an encrypted byte is
-/// sent.
+/// Encrypts pieces, and sends some of them together: to on_sent() an encrypted byte is sent, and a
+/// slow peer's progress is to be seen.
 template <class Source>
 int send_pieces<Source>::secure_attempt(op& o) noexcept {
+    constexpr std::size_t together = std::size_t{16} << 10;
     send_pieces& self = source_of(o);
-    for (;;) {
+    for (std::size_t encrypted = 0;;) {
         const const_bytes piece = source_of(o).next_piece();
-        if (piece.empty()) break;
-        const int n = self.layer_->send(o.fd(), piece, true);
+        if (piece.empty()) return self.layer_->flush(o.fd());
+        const auto part = piece.first(std::min(piece.size(), together - encrypted));
+        const int n = self.layer_->send(o.fd(), part, true);
         if (n < 0) return n;
-        source_of(o).on_sent(static_cast<std::size_t>(n),
-                             static_cast<std::size_t>(n) == piece.size());
+        const auto taken = static_cast<std::size_t>(n);
+        source_of(o).on_sent(taken, taken == piece.size());
+        encrypted += taken;
+        if (encrypted < together) continue;
+        encrypted = 0;
+        if (const int left = self.layer_->flush(o.fd()); left < 0) return left;
     }
-    return self.layer_->flush(o.fd());
 }
 
 template <class Source>
