@@ -167,7 +167,7 @@ TEST_P(tls_contract, bytes_received_ahead_are_read_without_a_wait) {
             std::string all;
             std::array<std::byte, 7> part{};
             while (all.size() < 100) {
-                co_await ours.readable();
+                EXPECT_TRUE(co_await ours.readable());
                 const auto got = co_await ours.recv_into(part);
                 if (!got || *got == 0) break;
                 all += as_text(const_bytes{part}.first(*got));
@@ -187,7 +187,7 @@ TEST_P(tls_contract, a_look_takes_nothing) {
     serve(
         [](net::connection& ours) -> coro::task<> {
             std::array<std::byte, 3> begin{};
-            co_await ours.readable();
+            EXPECT_TRUE(co_await ours.readable());
             EXPECT_EQ(shown(ours.peek(begin)), "3");
             EXPECT_EQ(shown(ours.peek(begin)), "3");
             EXPECT_TRUE(ours.is_readable());

@@ -22,7 +22,7 @@ using http::http_method;
 constexpr std::size_t batch = std::size_t{16} * 1024;
 
 // Asks for a name and a password (RFC 7617). Tokens need not be asked for.
-constexpr std::string_view challenge = "Basic realm=\"sluice\", charset=\"UTF-8\"";
+constexpr std::string_view challenge = R"(Basic realm="sluice", charset="UTF-8")";
 
 }  // namespace
 
