@@ -1,8 +1,11 @@
 // Implements the options of TLS of clients, and the question about an unknown server.
 #include "sluice/cli/client_tls.hpp"
 
+#include <asm/ioctls.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <termios.h>
 
 #include <algorithm>
 #include <array>
@@ -51,16 +54,41 @@ std::string host_of(std::string_view authority) {
     return std::string{host.empty() ? "localhost" : host};
 }
 
-/// Asks on the terminal: true for "yes". None without a terminal.
+/// While it lives, lines can be typed on a terminal, and Ctrl-C is a signal, whatever an editor has
+/// made of it.
+class line_mode {
+ public:
+    explicit line_mode(int terminal) noexcept : terminal_{terminal} {
+        os::sys().ioctl(terminal_, TCGETS, &before_);
+        termios lines = before_;
+        lines.c_iflag |= ICRNL;
+        lines.c_oflag |= OPOST;
+        lines.c_lflag |= ICANON | ECHO | ISIG;
+        os::sys().ioctl(terminal_, TCSETSW, &lines);
+    }
+    line_mode(const line_mode&) = delete;
+    line_mode& operator=(const line_mode&) = delete;
+    ~line_mode() { os::sys().ioctl(terminal_, TCSETSW, &before_); }
+
+ private:
+    int terminal_;
+    termios before_{};
+};
+
+/// Asks on the terminal: true for "yes", false also after a signal such as that of Ctrl-C. None
+/// without a terminal.
 std::optional<bool> ask_user(const std::string& question) {
     const unique_fd terminal{os::sys().openat(AT_FDCWD, "/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)};
     if (!terminal) return std::nullopt;
+    const line_mode typing{terminal.get()};
     if (os::sys().write(terminal.get(), as_bytes(question)) < 0) return std::nullopt;
+    // read(2) would go on after the signal; this never does (signal(7)).
+    pollfd typed_on{.fd = terminal.get(), .events = POLLIN, .revents = 0};
+    if (os::sys().ppoll({&typed_on, 1}, nullptr) < 0) return false;
     std::array<std::byte, 256> typed{};
     const auto n = os::sys().read(terminal.get(), typed);
     if (n <= 0) return false;
-    const auto answer = as_text(const_bytes{typed}.first(static_cast<std::size_t>(n)));
-    return answer == "yes\n" || answer == "yes\r\n";
+    return as_text(const_bytes{typed}.first(static_cast<std::size_t>(n))) == "yes\n";
 }
 
 /// What the user has said about a server before, or says now.

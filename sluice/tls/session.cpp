@@ -40,13 +40,17 @@ constexpr std::size_t read_ahead = 4 * (large_record + record_overhead);
 constexpr std::byte handshake_record{22};  // RFC 8446, section 5.1
 constexpr std::size_t most_plain = 2048;
 
-/// Memory of a thread for records on their way to send(2). In use within one attempt only.
+/// Memory of a thread for records on their way to send(2). In use within one attempt only: what
+/// another session would have left is nothing to send.
 struct scratch {
     mapping memory;
+    const session* owner = nullptr;
     std::size_t used = 0;
     bool active = false;
 
-    [[nodiscard]] bool begin() noexcept {
+    /// For records of this session.
+    [[nodiscard]] bool begin(const session& of) noexcept {
+        if (std::exchange(owner, &of) != &of) used = 0;
         if (memory.size() == 0) {
             auto made = mapping::create(scratch_size);
             if (!made) return false;
@@ -58,7 +62,12 @@ struct scratch {
     [[nodiscard]] std::byte* data() const noexcept {
         return static_cast<std::byte*>(memory.data());
     }
-    [[nodiscard]] const_bytes bytes() const noexcept { return {data(), used}; }
+    /// Takes out the records of this session.
+    [[nodiscard]] const_bytes take(const session& of) noexcept {
+        const std::size_t length = std::exchange(used, 0);
+        if (owner != &of) return {};
+        return {data(), length};
+    }
 };
 
 scratch& scratch_of_thread() noexcept {
@@ -252,7 +261,7 @@ int session::send(int fd, const_bytes data, bool more) noexcept {
     if (memory.used + bytes + (bytes / small_record + 2) * record_overhead > scratch_size) {
         if (const int left = flush(fd); left < 0) return left;
     }
-    if (!memory.begin()) return write_status_ = -ENOMEM;
+    if (!memory.begin(*this)) return write_status_ = -ENOMEM;
     size_records(bytes);
     ERR_clear_error();
     std::size_t taken = 0;
@@ -269,10 +278,8 @@ int session::send(int fd, const_bytes data, bool more) noexcept {
 }
 
 int session::flush(int fd) noexcept {
+    const_bytes records = scratch_of_thread().take(*this);
     if (write_status_ < 0) return write_status_;
-    scratch& memory = scratch_of_thread();
-    const_bytes records = memory.bytes();
-    memory.used = 0;
     // None is overtaken: records are made only when none is left unsent.
     if (!records.empty() && unsent_.empty()) {
         ssize_t n = -EINTR;

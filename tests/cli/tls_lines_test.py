@@ -5,13 +5,13 @@ import os
 import pathlib
 import pty
 import re
-import socket
+import tempfile
 import unittest
 
 from chat_rig import ChatServer, Member
 from compute_rig import Server as ComputeServer
 from compute_rig import on_every_model as on_every_compute_model
-from talk_rig import SLUICE, TERMINATE, Ended, Program, Server, TalkTest, call, on_every_engine, on_every_loop
+from talk_rig import SLUICE, TERMINATE, Program, Server, TalkTest, call, on_every_engine, on_every_loop, one_by_one
 from tls_rig import Authority, dial_tls, fingerprint_said_by
 
 SENTENCE = b"* this port speaks TLS: write tls:// in front of its address\n"
@@ -143,43 +143,64 @@ class Talk(LineTest):
 class Known(LineTest):
     """Servers that nothing vouches for, and what the user says of them."""
 
-    def ask(self, server, home, answer):
-        """Runs a client on a terminal of its own and answers its question: its status, and what it
-        showed."""
+    def ask(self, server, home, answer, product="talk", greeting=b"you have the first word"):
+        """Runs a client on a terminal of its own and types an answer to its question: its status, and
+        what it showed."""
         pid, terminal = pty.fork()
         if pid == 0:
             os.environ["HOME"] = str(home)
             os.environ.pop("XDG_STATE_HOME", None)
             os.environ.pop("STATE_DIRECTORY", None)
-            os.execv(SLUICE, [SLUICE, "talk", "join", f"tls://localhost:{server.port}"])
+            os.execv(SLUICE, [SLUICE, product, "join", f"tls://localhost:{server.port}"])
         shown = b""
-        answered = False
+        answered = left = False
         with contextlib.suppress(OSError):
             while more := os.read(terminal, 4096):
                 shown += more
                 if not answered and b"(yes/no) " in shown:
-                    os.write(terminal, answer + b"\n")
+                    os.write(terminal, answer)
                     answered = True
-                if b"you have the first word" in shown and b"exit\r\n" not in shown:
+                if greeting in shown and not left:
                     os.write(terminal, b"exit\n")
+                    left = True
         os.close(terminal)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
 
+    def home(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return pathlib.Path(folder.name)
+
+    def test_the_question_ends_by_ctrl_c(self):
+        home = self.home()
+        with Server("epoll", "--echo", "--keep", *self.flags) as server:
+            status, shown = self.ask(server, home, b"\x03")
+            self.assertNotEqual(status, 0, shown)
+            self.assertIn("is not trusted", shown)
+        self.assertFalse((home / ".local/state/sluice/known_servers").exists())
+
+    @on_every_loop(how=one_by_one)
+    def test_the_question_is_asked_beside_a_line_editor(self, engine):
+        home = self.home()
+        with ChatServer(engine, *self.flags) as server:
+            status, shown = self.ask(server, home, b"yes\n", "chat", b"welcome, you are")
+            self.assertEqual(status, 0, shown)
+        self.assertTrue((home / ".local/state/sluice/known_servers").exists())
+
     def test_an_unknown_server_is_asked_about_once(self):
-        home = self.authority.folder / "home"
-        home.mkdir()
+        home = self.home()
         with Server("epoll", "--echo", "--keep", *self.flags) as server:
             said = fingerprint_said_by(server)
-            status, shown = self.ask(server, home, b"no")
+            status, shown = self.ask(server, home, b"no\n")
             self.assertEqual(status, 3, shown)
             self.assertRegex(shown, f"fingerprint is {said}\r\n(.*\r?\n)*.* is not trusted")
             for question in (True, False):
-                status, shown = self.ask(server, home, b"yes")
+                status, shown = self.ask(server, home, b"yes\n")
                 self.assertEqual((status, "(yes/no)" in shown), (0, question), shown)
             known = home / ".local/state/sluice/known_servers"
             self.assertEqual(known.read_text(), f"localhost:{server.port} {said}\n")
             known.write_text(f"localhost:{server.port} {'0' * 64}\n")
-            status, shown = self.ask(server, home, b"yes")
+            status, shown = self.ask(server, home, b"yes\n")
             self.assertEqual(status, 3, shown)
             self.assertIn(f"HAS CHANGED: its SHA-256 fingerprint is {said}, and was 000", shown)
         self.assertEqual(known.stat().st_mode & 0o777, 0o600)
