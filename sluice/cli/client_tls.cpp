@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <csignal>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -75,16 +76,36 @@ class line_mode {
     termios before_{};
 };
 
+/// While it lives, the calling thread takes signals only in a ppoll(2) with this mask: none comes
+/// between what is shown and the wait for an answer.
+class signals_while_waiting {
+ public:
+    signals_while_waiting() noexcept {
+        sigset_t all;
+        sigfillset(&all);
+        os::sys().mask_signals(SIG_SETMASK, &all, &before_);
+    }
+    signals_while_waiting(const signals_while_waiting&) = delete;
+    signals_while_waiting& operator=(const signals_while_waiting&) = delete;
+    ~signals_while_waiting() { os::sys().mask_signals(SIG_SETMASK, &before_, nullptr); }
+
+    [[nodiscard]] const sigset_t& mask() const noexcept { return before_; }
+
+ private:
+    sigset_t before_{};
+};
+
 /// Asks on the terminal: true for "yes", false also after a signal such as that of Ctrl-C. None
 /// without a terminal.
 std::optional<bool> ask_user(const std::string& question) {
     const unique_fd terminal{os::sys().openat(AT_FDCWD, "/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)};
     if (!terminal) return std::nullopt;
     const line_mode typing{terminal.get()};
+    const signals_while_waiting signals;
     if (os::sys().write(terminal.get(), as_bytes(question)) < 0) return std::nullopt;
     // read(2) would go on after the signal; this never does (signal(7)).
     pollfd typed_on{.fd = terminal.get(), .events = POLLIN, .revents = 0};
-    if (os::sys().ppoll({&typed_on, 1}, nullptr) < 0) return false;
+    if (os::sys().ppoll({&typed_on, 1}, nullptr, &signals.mask()) < 0) return false;
     std::array<std::byte, 256> typed{};
     const auto n = os::sys().read(terminal.get(), typed);
     if (n <= 0) return false;

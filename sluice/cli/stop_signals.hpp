@@ -15,8 +15,8 @@ class stop_signals {
     /// `stop` must not throw.
     stop_signals(io::engine& engine, std::function<void()> stop);
 
-    /// The first signal that came, or 0.
-    [[nodiscard]] int first() const noexcept { return first_; }
+    /// The first signal that came, also where `stop` has yet to be called for it, or 0.
+    [[nodiscard]] int first() const noexcept;
 
  private:
     void on(int number, unsigned times);

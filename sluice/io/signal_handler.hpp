@@ -24,6 +24,8 @@ class signal_handler : message {
 
     /// The action before this one.
     [[nodiscard]] const struct sigaction& before() const noexcept { return before_; }
+    /// Whether a signal has come of which `act` has yet to be told. Any thread.
+    [[nodiscard]] bool pending() const noexcept { return pending_ > 0; }
     /// Signals of that number that handlers of this process have taken. Any thread.
     [[nodiscard]] static unsigned seen(int number) noexcept;
 

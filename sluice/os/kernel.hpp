@@ -89,7 +89,12 @@ class kernel {
     /// In milliseconds, -1 without end; for kernels without epoll_pwait2(2).
     virtual int epoll_wait(int fd, std::span<epoll_event> events, int timeout) noexcept = 0;
     /// `timeout` is null to wait without end.
-    virtual int ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept = 0;
+    int ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept {
+        return ppoll(watched, timeout, nullptr);
+    }
+    /// While it waits, the calling thread's signals are masked by `mask`; null leaves them.
+    virtual int ppoll(std::span<pollfd> watched, const timespec* timeout,
+                      const sigset_t* mask) noexcept = 0;
     virtual ssize_t read(int fd, mutable_bytes memory) noexcept = 0;
     virtual ssize_t write(int fd, const_bytes data) noexcept = 0;
     /// @}

@@ -185,8 +185,9 @@ int linux_kernel::epoll_wait(int fd, std::span<epoll_event> events, int timeout)
     return checked(::epoll_wait(fd, events.data(), static_cast<int>(events.size()), timeout));
 }
 
-int linux_kernel::ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept {
-    return checked(::ppoll(watched.data(), watched.size(), timeout, nullptr));
+int linux_kernel::ppoll(std::span<pollfd> watched, const timespec* timeout,
+                        const sigset_t* mask) noexcept {
+    return checked(::ppoll(watched.data(), watched.size(), timeout, mask));
 }
 
 ssize_t linux_kernel::read(int fd, mutable_bytes memory) noexcept {

@@ -164,9 +164,17 @@ int simulated_kernel::epoll_wait(int fd, std::span<epoll_event> events, int time
     });
 }
 
-int simulated_kernel::ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept {
-    return call("ppoll", {watched.empty() ? -1 : watched.back().fd},
-                [&] { return poll_all(watched, deadline_of(timeout)); });
+int simulated_kernel::ppoll(std::span<pollfd> watched, const timespec* timeout,
+                            const sigset_t* mask) noexcept {
+    return call("ppoll", {watched.empty() ? -1 : watched.back().fd}, [&] {
+        if (mask == nullptr) return poll_all(watched, deadline_of(timeout));
+        fiber& f = *scheduler_.current();
+        const sigset_t before = std::exchange(f.blocked_signals, *mask);
+        const bool interrupted = f.owner->take_signals(f) != process::handled::nothing;
+        const int n = interrupted ? -EINTR : poll_all(watched, deadline_of(timeout));
+        f.blocked_signals = before;
+        return n;
+    });
 }
 
 ssize_t simulated_kernel::read(int fd, mutable_bytes memory) noexcept {

@@ -140,7 +140,8 @@ class simulated_kernel final : public os::kernel {
     int epoll_pwait2(int fd, std::span<epoll_event> events,
                      const timespec* timeout) noexcept override;
     int epoll_wait(int fd, std::span<epoll_event> events, int timeout) noexcept override;
-    int ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept override;
+    int ppoll(std::span<pollfd> watched, const timespec* timeout,
+              const sigset_t* mask) noexcept override;
     ssize_t read(int fd, mutable_bytes memory) noexcept override;
     ssize_t write(int fd, const_bytes data) noexcept override;
     /// @}

@@ -11,6 +11,7 @@ import unittest
 from chat_rig import ChatServer, Member
 from compute_rig import Server as ComputeServer
 from compute_rig import on_every_model as on_every_compute_model
+from files_http_rig import HttpServer
 from talk_rig import SLUICE, TERMINATE, Program, Server, TalkTest, call, on_every_engine, on_every_loop, one_by_one
 from tls_rig import Authority, dial_tls, fingerprint_said_by
 
@@ -143,15 +144,16 @@ class Talk(LineTest):
 class Known(LineTest):
     """Servers that nothing vouches for, and what the user says of them."""
 
-    def ask(self, server, home, answer, product="talk", greeting=b"you have the first word"):
+    def ask(self, server, home, answer, words=None, greeting=b"you have the first word"):
         """Runs a client on a terminal of its own and types an answer to its question: its status, and
         what it showed."""
+        words = words or ("talk", "join", f"tls://localhost:{server.port}")
         pid, terminal = pty.fork()
         if pid == 0:
             os.environ["HOME"] = str(home)
             os.environ.pop("XDG_STATE_HOME", None)
             os.environ.pop("STATE_DIRECTORY", None)
-            os.execv(SLUICE, [SLUICE, product, "join", f"tls://localhost:{server.port}"])
+            os.execv(SLUICE, [SLUICE, *words])
         shown = b""
         answered = left = False
         with contextlib.suppress(OSError):
@@ -173,17 +175,27 @@ class Known(LineTest):
 
     def test_the_question_ends_by_ctrl_c(self):
         home = self.home()
-        with Server("epoll", "--echo", "--keep", *self.flags) as server:
-            status, shown = self.ask(server, home, b"\x03")
-            self.assertNotEqual(status, 0, shown)
-            self.assertIn("is not trusted", shown)
+        of_files = HttpServer(self.home(), *self.flags)
+        with Server("epoll", "--echo", "--keep", *self.flags) as lines, of_files as files:
+            at = f"tls://localhost:{lines.port}"
+            for server, words in (
+                (lines, ("talk", "join", at)),
+                (lines, ("chat", "join", at)),
+                (lines, ("compute", "ask", at, "10")),
+                (files, ("files", "get", f"https://localhost:{files.port}/a", "-o", home / "a")),
+            ):
+                with self.subTest(words):
+                    status, shown = self.ask(server, home, b"\x03", words)
+                    self.assertEqual(status, 130, shown)
+                    self.assertIn("is not trusted", shown)
         self.assertFalse((home / ".local/state/sluice/known_servers").exists())
 
     @on_every_loop(how=one_by_one)
     def test_the_question_is_asked_beside_a_line_editor(self, engine):
         home = self.home()
         with ChatServer(engine, *self.flags) as server:
-            status, shown = self.ask(server, home, b"yes\n", "chat", b"welcome, you are")
+            words = ("chat", "join", f"tls://localhost:{server.port}")
+            status, shown = self.ask(server, home, b"yes\n", words, b"welcome, you are")
             self.assertEqual(status, 0, shown)
         self.assertTrue((home / ".local/state/sluice/known_servers").exists())
 

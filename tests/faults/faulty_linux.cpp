@@ -281,9 +281,10 @@ int faulty_linux::epoll_wait(int fd, std::span<epoll_event> events, int timeout)
     return linux_kernel::epoll_wait(fd, events, timeout);
 }
 
-int faulty_linux::ppoll(std::span<pollfd> watched, const timespec* timeout) noexcept {
+int faulty_linux::ppoll(std::span<pollfd> watched, const timespec* timeout,
+                        const sigset_t* mask) noexcept {
     if (const int failed = interruption(); failed != 0) return failed;
-    return linux_kernel::ppoll(watched, timeout);
+    return linux_kernel::ppoll(watched, timeout, mask);
 }
 
 ssize_t faulty_linux::read(int fd, mutable_bytes memory) noexcept {

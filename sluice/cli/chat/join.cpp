@@ -55,12 +55,13 @@ exit_status fail(std::string_view why, exit_status status = exit_status::failed)
 }
 
 exit_status status_of(chat_end end, int signal) noexcept {
+    // Whatever else ended by Ctrl-C, such as a question to the user.
+    if (end != chat_end::left && signal == SIGINT) return exit_status::interrupted;
     switch (end) {
-        case chat_end::left: return exit_status::done;
+        case chat_end::left:
+        case chat_end::stopped: return exit_status::done;
         case chat_end::server_gone: return exit_status::unreachable;
-        case chat_end::failed: return exit_status::failed;
-        case chat_end::stopped:
-            return signal == SIGINT ? exit_status::interrupted : exit_status::done;
+        case chat_end::failed: break;
     }
     return exit_status::failed;
 }

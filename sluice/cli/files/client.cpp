@@ -152,8 +152,9 @@ exit_status run_client(const client_settings& s, const http::url& to, files::cli
         signal = stops.first();
     }
     display.end();
-    const bool terminated = status == exit_status::interrupted && signal != SIGINT;
-    return terminated ? exit_status::failed : status;
+    // A question to the user that ended by Ctrl-C has failed.
+    if (status == exit_status::done || signal == 0) return status;
+    return signal == SIGINT ? exit_status::interrupted : exit_status::failed;
 }
 
 }  // namespace sluice::cli

@@ -146,12 +146,13 @@ class stdio_ui {
 };
 
 exit_status status_of(talk_end end, int signal) noexcept {
+    // Whatever else ended by Ctrl-C, such as a question to the user.
+    if (end != talk_end::done && signal == SIGINT) return exit_status::interrupted;
     switch (end) {
-        case talk_end::done: return exit_status::done;
+        case talk_end::done:
+        case talk_end::stopped: return exit_status::done;
         case talk_end::peer_gone: return exit_status::unreachable;
-        case talk_end::failed: return exit_status::failed;
-        case talk_end::stopped:
-            return signal == SIGINT ? exit_status::interrupted : exit_status::done;
+        case talk_end::failed: break;
     }
     return exit_status::failed;
 }
