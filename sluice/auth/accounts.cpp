@@ -68,6 +68,13 @@ const account* accounts::find(std::string_view name) const noexcept {
     return found == named_.end() ? nullptr : &found->second;
 }
 
+std::vector<std::string> accounts::names() const {
+    std::vector<std::string> all;
+    all.reserve(named_.size());
+    for (const auto& [name, account] : named_) all.push_back(name);
+    return all;
+}
+
 const account* accounts::anonymous() const noexcept {
     return anonymous_ ? &*anonymous_ : nullptr;
 }

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/auth/account.hpp"
 #include "sluice/auth/password_hash.hpp"
@@ -41,6 +42,8 @@ class accounts {
     [[nodiscard]] const account* find(std::string_view name) const noexcept;
     /// What clients without a name may do; null: nothing.
     [[nodiscard]] const account* anonymous() const noexcept;
+    /// The names of all accounts that have one. Throws std::bad_alloc.
+    [[nodiscard]] std::vector<std::string> names() const;
     /// How many accounts have names.
     [[nodiscard]] std::size_t size() const noexcept { return named_.size(); }
 

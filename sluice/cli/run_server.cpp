@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/base/check.hpp"
 #include "sluice/cli/commands.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/output_queue.hpp"
@@ -23,6 +24,7 @@
 #include "sluice/io/engines/uring_probe.hpp"
 #include "sluice/io/make_engine.hpp"
 #include "sluice/model/make.hpp"
+#include "sluice/model/with_login.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/os/kernel.hpp"
 
@@ -139,12 +141,15 @@ std::expected<open_listeners, std::string> open_all(std::vector<served_at> wante
         const auto where = net::address::local_of(listener->get());
         all.addresses.push_back(
             {where.value_or(net::address{}), std::move(each.what), std::move(each.visitors)});
-        all.endpoints.push_back({.listener = std::move(*listener),
-                                 .serve = std::move(each.serve),
-                                 .state = std::move(each.state),
-                                 .over = {.context = over,
-                                          .protocol = each.protocol,
-                                          .answer_plain = std::move(each.answer_plain)}});
+        all.endpoints.push_back(
+            {.listener = std::move(*listener),
+             .serve = each.door.who == nullptr
+                          ? std::move(each.serve)
+                          : model::with_login(std::move(each.door), std::move(each.serve)),
+             .state = std::move(each.state),
+             .over = {.context = over,
+                      .protocol = each.protocol,
+                      .answer_plain = std::move(each.answer_plain)}});
     }
     return all;
 }
@@ -162,12 +167,13 @@ void announce_all(const std::vector<bound_address>& addresses, model_kind model,
     if (addresses.size() > 1) announce(all);
     if (over != nullptr) announce_fingerprint(*over);
     if (!common.tls.client_authorities.empty()) return;
+    const std::string_view asked =
+        common.auth.on() ? "all are asked who they are" : "nobody is asked for a password";
     for (const auto& each : addresses) {
         if (each.where.is_loopback()) continue;
         log(log_level::warn,
-            fmt::format("{} is open to everybody who can reach it: they may {}; nobody is asked "
-                        "for a password{}",
-                        each.where.to_string(), each.visitors,
+            fmt::format("{} is open to everybody who can reach it: they may {}; {}{}",
+                        each.where.to_string(), each.visitors, asked,
                         over != nullptr ? "" : ", and all travels in the clear"));
     }
 }
@@ -225,8 +231,8 @@ void set_up_output(const serve_options& common, model_kind model) {
 exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
                        served what) {
     for (const auto& each : what.listeners) {
-        if (!each.needs_open || common.open || !common.tls.client_authorities.empty() ||
-            is_on_this_machine(each.where)) {
+        if (!each.needs_open || common.open || common.auth.on() ||
+            !common.tls.client_authorities.empty() || is_on_this_machine(each.where)) {
             continue;
         }
         return report_usage_error(
@@ -235,6 +241,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                  "in 127.0.0.1:PORT",
                                  each.flag, each.where, each.visitors));
     }
+    check(!common.auth.on() || what.who != nullptr, "a server that does not ask who it is");
     raise_open_files();
     const auto shard_engine = engine_of(pair);
     if (!shard_engine) return log_failure(shard_engine.error());
@@ -280,10 +287,9 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                      if (over) announce_handshakes(over->counting());
                                      if (what.count) what.count();
                                  },
-                                 [&over, &what]() -> reloaded {
+                                 [&over, &what, &common]() -> reloaded {
                                      auto taken = over ? over->reload() : reloaded{};
-                                     if (!what.reload) return taken;
-                                     const auto more = what.reload();
+                                     const auto more = reload_server_auth(what.who, common.auth);
                                      return taken ? more : taken;
                                  }};
     const auto ended = (*server)->run();

@@ -12,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "sluice/auth/line_login.hpp"
 #include "sluice/cli/exit_status.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/io/engine.hpp"
@@ -52,6 +53,7 @@ struct served_at {
     std::string_view flag = "--listen";  ///< the flag that chose `where`
     std::string visitors = {};           ///< what they may do: "talk in the chat"
     bool needs_open = false;             ///< beyond this machine, serves only with --open
+    auth::line_door door = {};           ///< asks clients of `serve` who they are
     /// Over TLS: the name of its protocol in ALPN, which is static, and what it answers to clients
     /// that do not speak TLS (tls::door).
     std::string_view protocol = "sluice";
@@ -76,10 +78,9 @@ struct served {
     std::function<void(model::stage)> on_stage = {};  ///< called at each stage of the stop
     std::function<void()> after = {};                 ///< called after the last session
     std::function<void()> count = {};                 ///< announces the counters, at SIGUSR1
-    /// Reads files of the service again, at SIGHUP. The error is a sentence without its full stop.
-    std::function<std::expected<void, std::string>()> reload = {};
-    std::vector<int> keep = {};  ///< descriptors that children of the fork model need
-    bool spread_evenly = false;  ///< clients are few and long (model::server_options)
+    auth::authenticator* who = nullptr;  ///< of --auth, whose file is read again at SIGHUP
+    std::vector<int> keep = {};          ///< descriptors that children of the fork model need
+    bool spread_evenly = false;          ///< clients are few and long (model::server_options)
 };
 
 /// Prepares stdout, stderr and the log for a server. A command calls it first, once it knows the

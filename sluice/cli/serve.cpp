@@ -27,6 +27,7 @@
 #include "sluice/files/server/raw_service.hpp"
 #include "sluice/files/server/redirect_to_tls.hpp"
 #include "sluice/files/server/store.hpp"
+#include "sluice/files/server/visitors.hpp"
 #include "sluice/os/signal_action.hpp"
 
 namespace sluice::cli {
@@ -55,13 +56,21 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     const auto over_http_allowed = permissions_at(s.http, s.access, s.common);
     const auto over_raw_allowed = permissions_at(s.raw, s.access, s.common);
     if (!over_http_allowed) return report_usage_error(command, over_http_allowed.error());
-    const bool takes_streams = over_raw_allowed->allows(files::operation::upload, {});
+    const bool takes_streams =
+        s.common.auth.on() || over_raw_allowed->allows(files::operation::upload, {});
     // One that was not asked for is left out, as in `files serve`.
     if (!takes_streams && command.get_option("--raw")->count() > 0) {
         return report_usage_error(command, why_no_raw_door(s.raw, s.access));
     }
-    const auto who = open_visitors(s.http, s.access, s.common);
+    const auto who = open_server_auth(s.common, {s.http, s.raw, s.compute, s.chat});
     if (!who) return report_usage_error(command, who.error());
+    std::unique_ptr<files::visitors> visitors;
+    std::unique_ptr<chat::registry> accounts;
+    if (*who) {
+        visitors = std::make_unique<files::visitors>(**who);
+        accounts = std::make_unique<chat::registry>(
+            door_with_right(who->get(), "chat", "talk in the chat"));
+    }
     set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
     os::set_signal_action(SIGXFSZ, SIG_IGN);
@@ -80,10 +89,11 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     allowed.max_clients = s.common.max_clients;
     chat::chat_service chat{{.allowed = allowed,
                              .shards = model::workers_of(s.common.workers),
-                             .seen = s.common.quiet || !given.out ? nullptr : &shown}};
+                             .seen = s.common.quiet || !given.out ? nullptr : &shown,
+                             .accounts = accounts.get()}};
     files::http_options over_http;
     over_http.allowed = *over_http_allowed;
-    over_http.who = who->get();
+    over_http.who = visitors.get();
     over_http.hosts = s.access.hosts;
     over_http.pages = s.access.pages;
     over_http.report = lines_to_stdout(s.common.quiet);
@@ -107,22 +117,25 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                          .serve = http.service(),
                          .what = "files over HTTP",
                          .flag = "--http",
-                         .visitors = visitors_of(*over_http_allowed, s.access),
+                         .visitors = visitors_of(*over_http_allowed, s.common),
                          .protocol = "http/1.1",
                          .answer_plain = files::redirect_to_tls});
     if (takes_streams) {
-        listeners.push_back({.where = s.raw,
-                             .serve = raw.service(),
-                             .what = "raw files",
-                             .flag = "--raw",
-                             .visitors = "upload files"});
+        listeners.push_back(
+            {.where = s.raw,
+             .serve = raw.service(),
+             .what = "raw files",
+             .flag = "--raw",
+             .visitors = "upload files",
+             .door = door_for(files::operation::upload, who->get(), "upload files")});
     }
     listeners.push_back({.where = s.compute,
                          .serve = compute.service(),
                          .what = "compute",
                          .flag = "--compute",
                          .visitors = "have this machine compute",
-                         .needs_open = true});
+                         .needs_open = true,
+                         .door = door_with_right(who->get(), "ask", "have this machine compute")});
     listeners.push_back({.where = s.chat,
                          .state = chat.state(),
                          .what = "chat",
@@ -148,10 +161,7 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                                announce_send_costs();
                                announce_counters(compute.counted());
                            },
-                       .reload = [&]() -> std::expected<void, std::string> {
-                           if (!*who) return {};
-                           return reload_visitors(**who, s.access);
-                       },
+                       .who = who->get(),
                        .spread_evenly = true});
 }
 

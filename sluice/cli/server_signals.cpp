@@ -61,13 +61,12 @@ server_signals::server_signals(io::engine& engine, std::function<void()> stop,
 
 void server_signals::hang_up() {
     if (nohup_ || !has_terminal_ || has_controlling_terminal()) {
-        reload_configuration();
-        if (!reload_) return;
-        if (const auto taken = reload_(); !taken) {
+        if (const auto taken = reload_ ? reload_() : reloaded{}; !taken) {
             log(log_level::error,
                 fmt::format("SIGHUP: {}; what was read before stays in force", taken.error()));
         }
-        return;
+        // Last, so that all is in force when it is said to be.
+        return reload_configuration();
     }
     has_terminal_ = false;
     log(log_level::info, "SIGHUP: the terminal is gone, so the server stops");

@@ -126,6 +126,12 @@ coro::task<talk_end> talk_server::serve() {
             const bool secure = co_await model::make_secure(client, options_.over, *accepting_);
             if (!secure) continue;
         }
+        if (options_.door.who != nullptr) {
+            auto asking = auth::ask_who(client, options_.door, *accepting_);
+            asking.set_context(*accepting_);
+            const auto who = co_await asking;
+            if (who == nullptr) continue;
+        }
         turns_.emplace(*root_);
         ++conversations_;
         const auto end = co_await talk_with(client, *client_address).outcome();
@@ -157,8 +163,14 @@ coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& clie
 }
 
 talk_client::talk_client(io::engine& engine, std::vector<net::address> addresses,
-                         term::terminal_ui& ui, conversation_options o, tls::client_context* over)
-    : engine_{engine}, addresses_{std::move(addresses)}, ui_{ui}, options_{o}, over_{over} {
+                         term::terminal_ui& ui, conversation_options o, tls::client_context* over,
+                         std::optional<auth::credentials> login)
+    : engine_{engine},
+      addresses_{std::move(addresses)},
+      ui_{ui},
+      options_{o},
+      over_{over},
+      login_{std::move(login)} {
     check(!addresses_.empty(), "a client needs an address");
 }
 
@@ -184,7 +196,7 @@ coro::task<talk_end> talk_client::talk() {
     auto connecting = connect();
     connecting.set_context(*turns_);
     const auto server = co_await connecting;
-    if (!server) co_return talk_end::peer_gone;
+    if (!server) co_return server.error().is(EACCES) ? talk_end::failed : talk_end::peer_gone;
     const auto name = reached_.to_string();
     ui_.report_event(
         fmt::format("connected to {}: you have the first word, 'exit' is the last", name));
@@ -198,6 +210,16 @@ coro::task<result<std::unique_ptr<net::connection>>> talk_client::connect() {
         reached_ = dialed.reached;
         auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket), over_,
                                                     "sluice", connect_timeout);
+        if (opened && login_) {
+            const auto known = co_await auth::log_in(**opened, *login_, connect_timeout);
+            if (!known && (co_await coro::this_context()).cancelled()) {
+                co_return failure(fault::cancelled);
+            }
+            if (!known) {
+                ui_.report_error(known.error());
+                co_return failure_of(EACCES);
+            }
+        }
         if (opened) co_return std::move(*opened);
         if (opened.error().why != fault::cancelled) ui_.report_error(opened.error().what);
         co_return failure(opened.error().why);

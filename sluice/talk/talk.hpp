@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "sluice/auth/line_login.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
@@ -38,7 +39,8 @@ class talk_server {
         bool keep = false;
         /// How long a conversation may continue after stop().
         io::duration grace = std::chrono::seconds{5};
-        tls::door over{};  ///< without a context: in the clear
+        tls::door over{};        ///< without a context: in the clear
+        auth::line_door door{};  ///< asks clients who they are
     };
 
     /// `listener` accepts one connection at a time (io::accepting), so that the others wait in the
@@ -83,9 +85,10 @@ class talk_server {
 class talk_client {
  public:
     /// Tries `addresses`, all of one host, in order, each once. `over` outlives the client; null:
-    /// in the clear.
+    /// in the clear. `login` is said to the server before all else.
     talk_client(io::engine& engine, std::vector<net::address> addresses, term::terminal_ui& ui,
-                conversation_options o, tls::client_context* over = nullptr);
+                conversation_options o, tls::client_context* over = nullptr,
+                std::optional<auth::credentials> login = std::nullopt);
     talk_client(const talk_client&) = delete;
     talk_client& operator=(const talk_client&) = delete;
     ~talk_client() = default;
@@ -107,6 +110,7 @@ class talk_client {
     conversation_options options_;
     unsigned stops_ = 0;
     tls::client_context* over_;
+    std::optional<auth::credentials> login_;
     net::address reached_;
     std::optional<coro::context> root_;
     std::optional<coro::context> turns_;  // of connecting and of the conversation

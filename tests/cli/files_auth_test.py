@@ -186,7 +186,8 @@ class Doors(AuthTest):
             (("--http", "0.0.0.0:0"), False),
             (("--http", "0.0.0.0:0", *secure), True),
             (("--http", "0.0.0.0:0", "--insecure-auth"), True),
-            (("--http", "127.0.0.1:0", "--raw", "127.0.0.1:0"), False),
+            (("--http", "127.0.0.1:0", "--raw", "127.0.0.1:0"), True),
+            (("--http", "127.0.0.1:0", "--raw", "0.0.0.0:0"), False),
             (("--http", "127.0.0.1:0", "--allow", "upload"), False),
             (("--http", "127.0.0.1:0", "--read-only"), False),
         ):

@@ -23,9 +23,9 @@ MAY_INCLUDE = {
 LOWER = set(MAY_INCLUDE) - {"io/engines", "http"}
 MAY_INCLUDE["transfer"] = LOWER
 MAY_INCLUDE["tls"] = LOWER
-MAY_INCLUDE["auth"] = {"base", "os"}
+MAY_INCLUDE["auth"] = LOWER
 MAY_INCLUDE["term"] = LOWER
-MAY_INCLUDE["model"] = LOWER | {"tls"}
+MAY_INCLUDE["model"] = LOWER | {"tls", "auth"}
 # A product knows no other, and a server no client.
 PRODUCTS = LOWER | {"transfer", "tls", "auth", "model", "term"}
 MAY_INCLUDE["talk"] = PRODUCTS

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "sluice/auth/line_login.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/dial.hpp"
@@ -97,8 +98,8 @@ coro::task<chat_end> chat_client::run_sessions() {
         const auto server = co_await connecting;
         connect_context_.reset();
         if (!server) {
-            const bool was_cancelled = server.error() == fault::cancelled;
-            co_return was_cancelled ? conclude(session_end::interrupted) : chat_end::server_gone;
+            if (server.error() == fault::cancelled) co_return conclude(session_end::interrupted);
+            co_return server.error().is(EACCES) ? chat_end::failed : chat_end::server_gone;
         }
         const auto began_at = io::clock::now();
         const session_end how = co_await run_session(**server);
@@ -128,6 +129,17 @@ coro::task<result<std::unique_ptr<net::connection>>> chat_client::connect() {
             reached_ = dialed.reached;
             auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket),
                                                         options_.over, "sluice", connect_timeout);
+            if (opened && options_.login) {
+                const auto known =
+                    co_await auth::log_in(**opened, *options_.login, connect_timeout);
+                if (!known && (co_await coro::this_context()).cancelled()) {
+                    co_return failure(fault::cancelled);
+                }
+                if (!known) {
+                    ui_.report_error(known.error());
+                    co_return failure_of(EACCES);
+                }
+            }
             if (opened) co_return std::move(*opened);
             if (opened.error().why == fault::cancelled) co_return failure(fault::cancelled);
             if (sessions_ == 0 || opened.error().is_untrusted) {

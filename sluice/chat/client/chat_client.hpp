@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/auth/credentials.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/chat/client/chat_ui.hpp"
 #include "sluice/coro/channel.hpp"
@@ -40,6 +41,7 @@ struct chat_client_options {
     std::string nick;                               ///< requested after connecting, if not empty
     std::string room;                               ///< joined after connecting, if not empty
     tls::client_context* over = nullptr;            ///< outlives the client; null: in the clear
+    std::optional<auth::credentials> login = {};    ///< said to the server before all else
     bool reconnect = false;
     io::duration first_pause = std::chrono::milliseconds{500};  ///< before the first reconnect
     io::duration longest_pause = std::chrono::seconds{30};      ///< upper limit of the pauses

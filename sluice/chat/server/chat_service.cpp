@@ -33,8 +33,14 @@ limits with_window_for_a_line(limits l) noexcept {
 class chat_service::shard final : public model::shard_state {
  public:
     shard(chat_service& owner, const model::shard_place& place)
-        : hub_{place.engine, place.index,         owner.options_.allowed,      owner.directory_,
-               owner.relay_, owner.options_.seen, owner.counters_[place.index]} {}
+        : hub_{place.engine,
+               place.index,
+               owner.options_.allowed,
+               owner.directory_,
+               owner.relay_,
+               owner.options_.seen,
+               owner.counters_[place.index],
+               owner.options_.accounts} {}
 
     coro::task<void> serve(model::accepted_connection client) override {
         return serve_member(hub_, std::move(client));

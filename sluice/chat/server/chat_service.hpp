@@ -6,6 +6,7 @@
 
 #include "sluice/chat/server/directory.hpp"
 #include "sluice/chat/server/limits.hpp"
+#include "sluice/chat/server/registry.hpp"
 #include "sluice/chat/server/relay.hpp"
 #include "sluice/chat/server/transcript.hpp"
 #include "sluice/model/service.hpp"
@@ -18,8 +19,9 @@ class chat_service {
  public:
     struct options {
         limits allowed;
-        std::size_t shards = 1;      ///< of the model: model::workers_of()
-        transcript* seen = nullptr;  ///< lines for the operator; may be nullptr
+        std::size_t shards = 1;        ///< of the model: model::workers_of()
+        transcript* seen = nullptr;    ///< lines for the operator; may be nullptr
+        registry* accounts = nullptr;  ///< nullptr: no client is asked for a password
     };
 
     explicit chat_service(const options& o);

@@ -31,20 +31,15 @@ void nick(hub& h, member& m, std::string_view name) {
         return m.send_private("* no: " + wanted.error());
     }
     if (*wanted == m.name()) return m.send_private(fmt::format("* you are {} already", m.name()));
-    const std::string before = m.name();
-    if (const auto other = h.people().rename(m.entry(), *wanted)) {
+    if (const auto owner = h.accounts() != nullptr ? h.accounts()->owner_of(*wanted) : std::nullopt;
+        owner && (m.account() == nullptr || m.account()->name != *owner)) {
         ++h.counted().names_refused;
         return m.send_private(
-            fmt::format("* the name {} is taken{}; choose another with /nick NAME", *wanted,
-                        same_letters(*wanted, *other)
-                            ? std::string{}
-                            : fmt::format(": it looks like {}, who is here", *other)));
+            fmt::format("* the name {} is kept for the account {}; its owner says /login {} "
+                        "PASSWORD",
+                        *wanted, *owner, *owner));
     }
-    if (m.has_arrived()) {
-        h.say(m, author::announced(m.id()), {"* ", before, " is now ", m.name(), "\n"});
-    }
-    h.show({"<< ", before, " is now ", m.name(), " >>\n"});
-    m.send_private(fmt::format("* you are now {}", m.name()));
+    if (rename(h, m, *wanted)) m.send_private(fmt::format("* you are now {}", m.name()));
 }
 
 void join(hub& h, member& m, std::string_view name) {
@@ -117,7 +112,7 @@ void message(hub& h, member& m, std::string_view rest) {
     m.send_private("* nobody here has that name; /who lists who is in this room");
 }
 
-void help(member& m) {
+void help(hub& h, member& m) {
     constexpr std::array lines{
         "* /nick NAME        be called that",
         "* /join ROOM        go to another room",
@@ -130,6 +125,7 @@ void help(member& m) {
         "* /quit, or exit    leave",
         "* anything else is said to the room",
     };
+    if (h.accounts() != nullptr) m.send_private("* /login NAME PASSWORD    use your account");
     for (const char* line : lines) m.send_private(line);
 }
 
@@ -153,12 +149,29 @@ constexpr std::array command_table{
     command_entry{"/rooms", [](hub& h, member& m, std::string_view) { rooms(h, m); }},
     command_entry{"/me", me},
     command_entry{"/msg", message},
-    command_entry{"/help", [](hub&, member& m, std::string_view) { help(m); }},
+    command_entry{"/help", [](hub& h, member& m, std::string_view) { help(h, m); }},
     command_entry{
         "/say", [](hub&, member& m, std::string_view) { m.send_private("* say what: /say TEXT"); }},
 };
 
 }  // namespace
+
+bool rename(hub& h, member& m, const std::string& wanted) {
+    const std::string before = m.name();
+    if (const auto other = h.people().rename(m.entry(), wanted)) {
+        ++h.counted().names_refused;
+        m.send_private(fmt::format(
+            "* the name {} is taken{}; choose another with /nick NAME", wanted,
+            same_letters(wanted, *other) ? std::string{}
+                                         : fmt::format(": it looks like {}, who is here", *other)));
+        return false;
+    }
+    if (m.has_arrived()) {
+        h.say(m, author::announced(m.id()), {"* ", before, " is now ", m.name(), "\n"});
+    }
+    h.show({"<< ", before, " is now ", m.name(), " >>\n"});
+    return true;
+}
 
 std::string to_printable(std::string_view text) {
     return wire::printable(wire::replace_invalid_utf8(text));
@@ -179,7 +192,7 @@ std::optional<std::string_view> text_of(std::string_view slash_line) noexcept {
 
 bool is_introduction(std::string_view line) noexcept {
     const auto word = first_word(line);
-    return word == "/nick" || word == "/join";
+    return word == "/nick" || word == "/join" || word == "/login";
 }
 
 bool is_message(std::string_view line) noexcept {

@@ -28,7 +28,7 @@ void shrink(Table& table) noexcept {
 }  // namespace
 
 hub::hub(io::engine& engine, std::size_t index, const limits& l, directory& d, relay& r,
-         transcript* lines, counters& counted)
+         transcript* lines, counters& counted, registry* accounts)
     : member_host{l, counted},
       turn_end{[](io::turn_end& t) noexcept { static_cast<hub&>(t).at_end(); }},
       engine_{engine},
@@ -36,6 +36,7 @@ hub::hub(io::engine& engine, std::size_t index, const limits& l, directory& d, r
       directory_{d},
       relay_{r},
       transcript_{lines},
+      accounts_{accounts},
       line_pace_{l.rate, l.burst},
       command_pace_{l.command_rate, l.command_burst},
       outgoing_(r.shards()),

@@ -15,6 +15,7 @@
 #include "sluice/chat/server/directory.hpp"
 #include "sluice/chat/server/limits.hpp"
 #include "sluice/chat/server/member.hpp"
+#include "sluice/chat/server/registry.hpp"
 #include "sluice/chat/server/relay.hpp"
 #include "sluice/chat/server/room.hpp"
 #include "sluice/chat/server/transcript.hpp"
@@ -33,14 +34,17 @@ inline constexpr const char* lobby = "lobby";
 /// lines of a turn are in the logs before any member is sent one. Thread of its engine.
 class hub final : public member_host, io::turn_end {
  public:
-    /// All references outlive the hub. `index` is its index in `r`; `lines` may be nullptr.
+    /// All references outlive the hub. `index` is its index in `r`; `lines` may be nullptr, and
+    /// `accounts` where no client is asked for a password.
     hub(io::engine& engine, std::size_t index, const limits& l, directory& d, relay& r,
-        transcript* lines, counters& counted);
+        transcript* lines, counters& counted, registry* accounts = nullptr);
     ~hub() override;
 
     [[nodiscard]] io::engine& engine() const noexcept { return engine_; }
     [[nodiscard]] directory& people() const noexcept { return directory_; }
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
+    /// Null where no client is asked for a password.
+    [[nodiscard]] registry* accounts() const noexcept { return accounts_; }
     /// Too much is in flight between shards: pause reading from members.
     [[nodiscard]] bool congested() const noexcept { return relay_.congested(); }
     /// Adds lines to the transcript, if there is one and memory for them.
@@ -124,6 +128,7 @@ class hub final : public member_host, io::turn_end {
     directory& directory_;
     relay& relay_;
     transcript* transcript_;
+    registry* accounts_;
     io::throttle::pace line_pace_;
     io::throttle::pace command_pace_;
     std::unordered_map<std::string, std::unique_ptr<room>> rooms_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/auth/authenticator.hpp"
 #include "sluice/base/bytes.hpp"
 #include "sluice/base/intrusive_list.hpp"
 #include "sluice/chat/server/directory.hpp"
@@ -64,6 +65,11 @@ class member final : public io::send_pieces<member>,
     [[nodiscard]] member_id id() const noexcept { return entry_.id(); }
     [[nodiscard]] const std::string& name() const noexcept { return entry_.name(); }
     [[nodiscard]] directory::entry& entry() noexcept { return entry_; }
+    /// Whose account it uses; null, or without a name, for a client that has none.
+    [[nodiscard]] const auth::identity* account() const noexcept { return account_.get(); }
+    void set_account(std::shared_ptr<const auth::identity> who) noexcept {
+        account_ = std::move(who);
+    }
     /// True once its join was announced, or would have been in a room with other members; before
     /// that, no change of name or room, and no leave, is announced.
     [[nodiscard]] bool has_arrived() const noexcept { return arrived_; }
@@ -158,6 +164,7 @@ class member final : public io::send_pieces<member>,
     member_host& host_;
     net::connection& peer_;
     directory::entry entry_;
+    std::shared_ptr<const auth::identity> account_;
     std::unique_ptr<private_lines> outbox_;
     room* room_ = nullptr;
     position cursor_ = 0;

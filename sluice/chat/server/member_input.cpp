@@ -81,7 +81,7 @@ bool member_input::feed(const result<io::lease>& got) {
 
 bool member_input::resume() {
     std::string_view rest;
-    if (held_ == hold::turn) rest = std::exchange(backlog_->rest, {});
+    if (held_ == hold::turn || held_ == hold::login) rest = std::exchange(backlog_->rest, {});
     held_ = hold::none;
     for (;;) {
         while (!rest.empty()) {
@@ -93,6 +93,10 @@ bool member_input::resume() {
             }
             rest.remove_prefix(end);
             if (!handle_line(line)) return leave();
+            if (held_ == hold::login) {
+                backlog_->rest = rest;
+                return !member_.dismissed();
+            }
         }
         if (member_.broken() && waits_for_commands()) return false;
         if (!may_read_message()) return !member_.dismissed();
@@ -182,7 +186,19 @@ bool member_input::handle_line(std::string_view line) {
     if (line.front() != '/') return say(line);
     if (const auto text = text_of(line)) return say(*text);
     is_message(line) ? charge_line() : charge_command();
+    if (line.starts_with("/login ") && hub_.accounts() != nullptr) {
+        log_in(line);
+        return true;
+    }
     return command(hub_, member_, line);
+}
+
+void member_input::log_in(std::string_view line) {
+    ++hub_.counted().commands;
+    auto said = auth::read_login(line);
+    if (!said) return member_.send_private("* say /login NAME PASSWORD, or /login TOKEN");
+    make_backlog().login = std::move(*said);
+    held_ = hold::login;
 }
 
 bool member_input::say(std::string_view text) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/auth/credentials.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/chat/server/hub.hpp"
 #include "sluice/chat/server/member.hpp"
@@ -30,8 +31,9 @@ class member_input {
     /// What the unhandled lines of the chunk wait for.
     enum class hold : std::uint8_t {
         none,
-        time,  ///< held_for()
-        turn,  ///< hub::command_turn(), then granted()
+        time,   ///< held_for()
+        turn,   ///< hub::command_turn(), then granted()
+        login,  ///< the check of take_login()
     };
     [[nodiscard]] hold held() const noexcept {
         return held_ == hold::none && hub_.congested() ? hold::time : held_;
@@ -41,6 +43,8 @@ class member_input {
         return held_ == hold::time ? std::max(backlog_->time, moment) : moment;
     }
     void granted() noexcept { granted_ = true; }
+    /// What the member says of itself.
+    [[nodiscard]] auth::credentials take_login() noexcept { return std::move(backlog_->login); }
     /// Copies the rest of the chunk, so that its pool buffer, large beside a line, can be
     /// released.
     void keep_chunk();
@@ -55,7 +59,8 @@ class member_input {
     /// State of a member that has been held at least once.
     struct backlog {
         std::string chunk;
-        std::string_view rest;  // lines of a message that wait for a turn
+        std::string_view rest;  // lines of a message that wait for a turn, or for a login
+        auth::credentials login;
         io::duration time{};
         io::time_point next_notice{};
     };
@@ -80,6 +85,7 @@ class member_input {
     /// False if the command has to wait for another turn.
     [[nodiscard]] bool may_carry_out(std::string_view line) noexcept;
     bool handle_line(std::string_view line);
+    void log_in(std::string_view line);
     bool say(std::string_view text);
 
     hub& hub_;

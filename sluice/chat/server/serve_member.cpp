@@ -9,7 +9,10 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/auth/line_login.hpp"
+#include "sluice/chat/server/commands.hpp"
 #include "sluice/chat/server/member_input.hpp"
+#include "sluice/chat/server/names.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/model/secure.hpp"
 #include "sluice/net/connection.hpp"
@@ -23,6 +26,19 @@ using namespace std::chrono_literals;
 // For a leaving member to read its last lines.
 constexpr auto close_timeout = 2s;
 
+/// Names a member as its account is named, if no other has that name now. True if it is named
+/// so.
+bool take_name_of_account(hub& h, member& m) {
+    const std::string& name = m.account()->name;
+    if (name.empty()) return false;
+    const auto wanted = judge_nick(name);
+    if (!wanted) {
+        m.send_private(fmt::format("* {} is no name for a chat: {}", name, wanted.error()));
+        return false;
+    }
+    return *wanted == m.name() || rename(h, m, *wanted);
+}
+
 /// Names and greets a new member and moves it into the lobby. False if it was refused.
 bool admit(hub& h, const net::connection& peer, member& m) {
     if (!h.farewell().empty()) {
@@ -34,6 +50,7 @@ bool admit(hub& h, const net::connection& peer, member& m) {
         m.dismiss("* this server is full; try again later");
         return false;
     }
+    if (m.account() != nullptr) take_name_of_account(h, m);
     m.send_private(fmt::format("* welcome, you are {} in {} ({} here); /help says what you can do",
                                m.name(), lobby, h.people().members_of(lobby) + 1));
     h.add(m);
@@ -84,15 +101,51 @@ coro::task<void> end_session(hub& h, net::connection& peer, member& m, bool admi
     co_await flush_and_linger(peer, m);
 }
 
+/// Asks who it is before it is admitted. False if it was turned away.
+coro::task<bool> ask_for_account(hub& h, net::connection& peer, member& m, coro::context& drain) {
+    auto asking = auth::ask_who(peer, h.accounts()->door(), drain);
+    asking.set_context(drain);
+    auto who = co_await asking;
+    const bool known = who != nullptr;
+    m.set_account(std::move(who));
+    co_return known;
+}
+
+/// Lets a member use the account that it names, if it can prove that it is its own.
+coro::task<void> log_in(hub& h, net::connection& peer, member& m, auth::credentials said) {
+    const auth::line_door& door = h.accounts()->door();
+    const auto from = peer.peer();
+    if (!from) co_return;
+    auto found = door.who->check_now(said, *from);
+    if (!found) {
+        auth::login checked = co_await door.who->check(h.engine(), std::move(said), *from);
+        found = std::move(checked);
+    }
+    if (!*found) {
+        m.send_private(fmt::format("* no: {}", auth::to_text(found->error())));
+        co_return;
+    }
+    if (!door.admits(***found)) {
+        m.send_private(fmt::format("* no: {} may not {}", (**found)->name, door.purpose));
+        co_return;
+    }
+    m.set_account(std::move(**found));
+    h.show({"<< ", m.name(), " has logged in as ", m.account()->name, " >>\n"});
+    if (take_name_of_account(h, m)) m.send_private(fmt::format("* you are now {}", m.name()));
+}
+
 /// Waits until the input is no longer held. False if the session ends. Its own coroutine, so that a
 /// member that is not held does not pay for the frame.
-coro::task<bool> wait_while_held(hub& h, member_input& input, result<io::lease>& got) {
+coro::task<bool> wait_while_held(hub& h, net::connection& peer, member& m, member_input& input,
+                                 result<io::lease>& got) {
     do {
         input.keep_chunk();
         got = {};
         if (input.held() == member_input::hold::turn) {
             co_await h.command_turn();
             input.granted();
+        } else if (input.held() == member_input::hold::login) {
+            co_await log_in(h, peer, m, input.take_login());
         } else {
             co_await io::sleep_for(h.engine(), input.held_for());
         }
@@ -112,6 +165,10 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
         if (!secure) co_return;
     }
     member m{h, peer};
+    if (h.accounts() != nullptr) {
+        const bool known = co_await ask_for_account(h, peer, m, *client.drain);
+        if (!known) co_return;
+    }
     m.want_newlines(h.allowed().framing != wire::framing::raw);
     bool admitted = false;
     try {
@@ -123,7 +180,7 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
                 auto got = co_await io::with_deadline(h.engine(), peer.recv(), input.deadline());
                 stays = input.feed(got);
                 if (stays && input.held() != member_input::hold::none) {
-                    stays = co_await wait_while_held(h, input, got);
+                    stays = co_await wait_while_held(h, peer, m, input, got);
                 }
                 input.drop_chunk();
             }

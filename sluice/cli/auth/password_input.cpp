@@ -123,6 +123,11 @@ std::expected<std::string, std::string> ask_on_terminal(const std::string& promp
 
 }  // namespace
 
+std::expected<std::string, std::string> read_password(std::string_view name) {
+    const echo_off quiet;
+    return ask_on_terminal(fmt::format("Password of {}: ", name));
+}
+
 std::expected<std::string, std::string> read_new_password(std::string_view name) {
     if (!os::is_terminal(STDIN_FILENO)) return read_password_line();
     const echo_off quiet;

@@ -1,4 +1,4 @@
-// Reads a new password, from a terminal without echo or from the first line of stdin.
+// Reads passwords, from a terminal without echo or from the first line of stdin.
 #pragma once
 
 #include <expected>
@@ -13,5 +13,8 @@ namespace sluice::cli {
 /// character, which HTTP could not carry (RFC 7617, section 2), or was typed differently the second
 /// time. Blocks; main thread. The caller wipes the result.
 [[nodiscard]] std::expected<std::string, std::string> read_new_password(std::string_view name);
+
+/// The password of the account `name`, asked for once on the terminal on stdin, in the same way.
+[[nodiscard]] std::expected<std::string, std::string> read_password(std::string_view name);
 
 }  // namespace sluice::cli

@@ -1,6 +1,7 @@
 // The rights that accounts and tokens have: their words, and what they cover.
 #pragma once
 
+#include <array>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@
 namespace sluice::cli {
 
 /// WHAT or WHAT:/PATH for files, where WHAT is read, upload, overwrite, delete or all (of these);
-/// `chat` and `ask` for a chat and for questions to `compute`.
+/// `chat`, `ask` and `talk` for a chat, for questions to `compute`, and for `talk`.
 class rights {
  public:
     /// Adds the right that the text is. The error is a sentence without its full stop, and safe on
@@ -20,9 +21,10 @@ class rights {
     [[nodiscard]] bool cover(std::string_view text) const;
 
  private:
+    static constexpr std::array<std::string_view, 3> of_lines{"chat", "ask", "talk"};
+
     files::permissions files_;
-    bool chat_ = false;
-    bool ask_ = false;
+    std::array<bool, of_lines.size()> lines_{};
 };
 
 /// For auth::right_check.

@@ -14,6 +14,7 @@
 #include "sluice/chat/client/chat_client.hpp"
 #include "sluice/chat/client/line_editing_ui.hpp"
 #include "sluice/chat/client/plain_ui.hpp"
+#include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
@@ -43,6 +44,7 @@ struct chat_join_settings {
     std::optional<engine_request> engine;
     chat::chat_client_options chat;
     client_tls_options tls;
+    client_login_options login;
 };
 
 void announce_error(std::string_view what) {
@@ -136,6 +138,9 @@ exit_status join_chat(const CLI::App& command, chat_join_settings s) {
         over = std::move(*made);
     }
     s.chat.over = over.get();
+    auto login = open_client_login(s.login, *where, over_tls);
+    if (!login) return fail(login.error());
+    s.chat.login = std::move(*login);
     auto engine = open_engine(s.engine.value_or(engine_request::automatic));
     if (!engine) return fail(engine.error());
     const auto keyboard = term::console::open(**engine, STDIN_FILENO);
@@ -180,6 +185,7 @@ void add_chat_join(commands& all, CLI::App& chat) {
     add_framing_option(*command, o.framing);
     add_max_line_option(*command, o.max_line, "message");
     add_client_tls_options(*command, settings->tls, true);
+    add_client_login_options(*command, settings->login);
     add_engine_option(*command, settings->engine);
     all.on(*command, [command, settings] { return join_chat(*command, *settings); });
 }

@@ -76,10 +76,18 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     s.allowed.max_clients = s.common.max_clients;
     s.allowed.write_deadline = s.write_deadline;
     set_rates(s.allowed, s);
+    const auto who = open_server_auth(s.common, {s.common.listen});
+    if (!who) return report_usage_error(command, who.error());
+    std::unique_ptr<chat::registry> accounts;
+    if (*who) {
+        accounts = std::make_unique<chat::registry>(
+            door_with_right(who->get(), "chat", "talk in the chat"));
+    }
     transcript_on_stdout shown;
     chat::chat_service chat{{.allowed = s.allowed,
                              .shards = model::workers_of(s.common.workers),
-                             .seen = s.common.quiet || !given.out ? nullptr : &shown}};
+                             .seen = s.common.quiet || !given.out ? nullptr : &shown,
+                             .accounts = accounts.get()}};
     const auto count = [&chat] { announce_counters(chat.counted()); };
     return run_server(command, s.common, *pair,
                       {.listeners = {{.where = s.common.listen,
@@ -87,7 +95,8 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
                                       .visitors = "talk in the chat",
                                       .needs_open = true}},
                        .after = s.stats ? count : std::function<void()>{},
-                       .count = count});
+                       .count = count,
+                       .who = who->get()});
 }
 
 reading<std::uint64_t> read_private_limit(std::string_view text) {

@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
@@ -41,6 +42,7 @@ struct ask_settings {
     std::optional<engine_request> engine;
     bool json = false;
     client_tls_options tls;
+    client_login_options login;
 };
 
 /// A progress bar on a terminal.
@@ -177,6 +179,9 @@ exit_status ask(const CLI::App& command, ask_settings& s) {
         if (!made) return announce_failure(made.error(), exit_status::failed);
         over = std::move(*made);
     }
+    auto login = open_client_login(s.login, *where, over_tls);
+    if (!login) return announce_failure(login.error(), exit_status::failed);
+    s.load.login = std::move(*login);
     s.load.over = over.get();
     s.load.where = std::move(*where);
     s.load.timeout = s.timeout;
@@ -227,6 +232,7 @@ void add_compute_ask(commands& all, CLI::App& compute) {
               "For a connection, and for an answer (60s)");
     command->add_flag("--json", s->json, "Print one JSON object");
     add_client_tls_options(*command, s->tls, true);
+    add_client_login_options(*command, s->login);
     add_engine_option(*command, s->engine);
     all.on(*command, [command, s] { return ask(*command, *s); });
 }

@@ -169,6 +169,8 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     if (auto mistake = why_no_program(command, s)) return report_usage_error(command, *mistake);
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
+    const auto who = open_server_auth(s.common, {s.common.listen});
+    if (!who) return report_usage_error(command, who.error());
     set_up_output(s.common, pair->model);
     s.compute.workers = s.common.workers;
     if (s.deadline > 0ms) s.compute.deadline = s.deadline;
@@ -204,12 +206,14 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
         if (pool) report(pool->counted());
     };
     const std::vector<int> keep = guard ? std::vector<int>{guard->fd()} : std::vector<int>{};
+    const std::string_view purpose =
+        pool ? "have the program of --exec answer" : "have this machine compute";
     return run_server(command, s.common, *pair,
                       {.listeners = {{.where = s.common.listen,
                                       .serve = std::move(serve_one),
-                                      .visitors = pool ? "have the program of --exec answer"
-                                                       : "have this machine compute",
-                                      .needs_open = true}},
+                                      .visitors = std::string{purpose},
+                                      .needs_open = true,
+                                      .door = door_with_right(who->get(), "ask", purpose)}},
                        .on_stage = on_stage,
                        .after = after,
                        .count =
@@ -217,6 +221,7 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
                                announce_counters(answers.counted());
                                if (pool) announce_counters(pool->counted());
                            },
+                       .who = who->get(),
                        .keep = keep});
 }
 

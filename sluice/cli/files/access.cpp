@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <utility>
 
-#include "sluice/cli/auth/rights.hpp"
-#include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/run_server.hpp"
+#include "sluice/files/server/visitors.hpp"
 #include "sluice/http/authority.hpp"
 #include "sluice/http/visitor_origin.hpp"
 
@@ -46,16 +46,7 @@ void add_file_access_options(CLI::App& command, file_access& into) {
         .add_flag("--raw-any", into.raw_any,
                   "Keep streams that begin as HTTP and TLS do, too, which a web page can send")
         ->group(group);
-    command
-        .add_option("--auth", into.accounts,
-                    "Ask who it is: a file of accounts, as sluice passwd makes it, which says who "
-                    "may do what")
-        ->type_name("FILE");
-    command
-        .add_flag("--insecure-auth", into.insecure_auth,
-                  "Take passwords and tokens in the clear beyond this machine, too")
-        ->group(group);
-    for (const auto* name : {"--allow", "--host", "--cors", "--auth"}) {
+    for (const auto* name : {"--allow", "--host", "--cors"}) {
         command.get_option(name)->group(group);
     }
 }
@@ -65,12 +56,12 @@ std::expected<files::permissions, std::string> permissions_at(const std::string&
                                                               const serve_options& common) {
     files::permissions all;
     const bool says_what = access.read_only || !access.allow.empty() || access.allow_delete;
-    if (!access.accounts.empty() && says_what) {
+    if (common.auth.on() && says_what) {
         return std::unexpected{
             "--auth names a file that says who may do what; leave --allow, --allow-delete and "
             "--read-only out, and give visitors without a name a line '* - - read' there"};
     }
-    if (!access.accounts.empty()) return all;
+    if (common.auth.on()) return all;
     if (access.read_only && (!access.allow.empty() || access.allow_delete)) {
         return std::unexpected{
             "--read-only takes nothing, and --allow names what it takes; leave one of them out"};
@@ -83,47 +74,24 @@ std::expected<files::permissions, std::string> permissions_at(const std::string&
     return all;
 }
 
-std::string visitors_of(const files::permissions& allowed, const file_access& access) {
-    if (!access.accounts.empty()) return "do what their accounts allow";
+std::string visitors_of(const files::permissions& allowed, const serve_options& common) {
+    if (common.auth.on()) return "do what their accounts allow";
     const std::string changes = allowed.description();
     return changes.empty() ? std::string{"read all files"}
                            : fmt::format("read all files, and {}", changes);
 }
 
-namespace {
-
-std::expected<auth::accounts, std::string> load_accounts(const file_access& access) {
-    return auth::accounts::load(access.accounts, why_no_right);
-}
-
-}  // namespace
-
-std::expected<std::unique_ptr<files::visitors>, std::string> open_visitors(
-    const std::string& where, const file_access& access, const serve_options& common) {
-    if (access.accounts.empty()) return nullptr;
-    if (!common.tls.on() && !access.insecure_auth && !is_on_this_machine(where)) {
-        return std::unexpected{fmt::format(
-            "--auth at {} would have passwords travel in the clear; say --tls, or --insecure-auth "
-            "if that is meant",
-            where)};
-    }
-    auto known = load_accounts(access);
-    if (!known) return std::unexpected{known.error()};
-    return std::make_unique<files::visitors>(
-        std::move(*known), [](std::string_view line) { log(log_level::warn, line); });
-}
-
-std::expected<void, std::string> reload_visitors(files::visitors& into, const file_access& access) {
-    auto known = load_accounts(access);
-    if (!known) return std::unexpected{known.error()};
-    into.replace(std::move(*known));
-    return {};
+auth::line_door door_for(operation what, auth::authenticator* who, std::string_view purpose) {
+    return {.who = who,
+            .admits =
+                [what](const auth::identity& client) {
+                    const auto found = std::make_shared<const auth::identity>(client);
+                    return files::visitor_of(found).allows(what, {});
+                },
+            .purpose = purpose};
 }
 
 std::string why_no_raw_door(const std::string& where, const file_access& access) {
-    if (!access.accounts.empty()) {
-        return "--raw cannot ask who it is, and --auth is to know that; leave one of them out";
-    }
     if (access.read_only)
         return "--raw only takes files, and --read-only takes none; leave one out";
     return fmt::format(

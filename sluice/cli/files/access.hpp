@@ -2,17 +2,16 @@
 #pragma once
 
 #include <expected>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "sluice/auth/line_login.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/permissions.hpp"
-#include "sluice/files/server/visitors.hpp"
 
 namespace sluice::cli {
 
@@ -21,8 +20,6 @@ struct file_access {
     bool read_only = false;
     bool allow_delete = false;
     bool raw_any = false;  ///< files::raw_options::any
-    std::string accounts;  ///< a file (auth::accounts); empty: no client is asked for a name
-    bool insecure_auth = false;
     std::vector<std::string> allow;
     std::vector<std::string> hosts;
     std::vector<std::string> pages;
@@ -37,16 +34,13 @@ void add_file_access_options(CLI::App& command, file_access& into);
     const std::string& where, const file_access& access, const serve_options& common);
 
 /// For served_at::visitors of the HTTP door.
-[[nodiscard]] std::string visitors_of(const files::permissions& allowed, const file_access& access);
+[[nodiscard]] std::string visitors_of(const files::permissions& allowed,
+                                      const serve_options& common);
 
-/// The accounts of --auth, for an HTTP door at `where`; null without --auth. The error is a
-/// sentence without its full stop. May block.
-[[nodiscard]] std::expected<std::unique_ptr<files::visitors>, std::string> open_visitors(
-    const std::string& where, const file_access& access, const serve_options& common);
-/// Reads the accounts again. The error is a sentence without its full stop, and they stay as they
-/// were then. May block.
-[[nodiscard]] std::expected<void, std::string> reload_visitors(files::visitors& into,
-                                                               const file_access& access);
+/// A door for clients whose accounts may do that everywhere; `purpose` says it in words, and is
+/// static. It asks no client where `who` is null.
+[[nodiscard]] auth::line_door door_for(files::operation what, auth::authenticator* who,
+                                       std::string_view purpose);
 
 /// Why no raw door can be served at `where`: a sentence without its full stop.
 [[nodiscard]] std::string why_no_raw_door(const std::string& where, const file_access& access);

@@ -51,6 +51,7 @@ void add_client_options(CLI::App& command, client_settings& into) {
     add_value(command, "--timeout", into.timeout, read_duration, "TIME",
               "How long a connection may take, and how long nothing may move (60s)");
     add_client_tls_options(command, into.tls, false);
+    add_client_login_options(command, into.login);
     add_engine_option(command, into.engine);
 }
 
@@ -118,6 +119,16 @@ exit_status run_client(const client_settings& s, const http::url& to, files::cli
     if (!engine) {
         return report_error(display, to.to_string(),
                             {.kind = files::transfer_error_kind::failed, .what = engine.error()});
+    }
+    auto login = open_client_login(s.login, *where, to.over_tls);
+    if (!login) {
+        return report_error(display, to.to_string(),
+                            {.kind = files::transfer_error_kind::failed, .what = login.error()});
+    }
+    if (to.scheme == http::url_scheme::tcp) {
+        o.login = std::move(*login);
+    } else if (*login) {
+        o.authorization = authorization_field(**login);
     }
     std::unique_ptr<tls::client_context> over;
     if (to.over_tls) {

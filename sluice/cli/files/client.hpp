@@ -11,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/exit_status.hpp"
 #include "sluice/cli/files/progress.hpp"
@@ -29,6 +30,7 @@ struct client_settings {
     std::chrono::milliseconds timeout{60'000};
     std::optional<engine_request> engine;
     client_tls_options tls;
+    client_login_options login;
 };
 
 /// Adds --progress, --retry, --timeout and --engine. `into` must outlive the parsing.

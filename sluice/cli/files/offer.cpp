@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "sluice/cli/files/access.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -37,6 +38,8 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
+    const auto who = open_server_auth(s.common, {s.common.listen});
+    if (!who) return report_usage_error(command, who.error());
     set_up_output(s.common, pair->model);
     // --count stops the first process, whichever process serves the last client.
     const auto server_pid = os::sys().getpid();
@@ -52,14 +55,18 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
                                           in_quotes(s.file), size.error().message()));
         return exit_status::failed;
     }
-    return run_server(command, s.common, *pair,
-                      {.listeners = {{.where = s.common.listen, .serve = offer.service()}},
-                       .count =
-                           [&offer] {
-                               announce_counters(offer.counted());
-                               announce_send_costs();
-                           },
-                       .spread_evenly = true});
+    return run_server(
+        command, s.common, *pair,
+        {.listeners = {{.where = s.common.listen,
+                        .serve = offer.service(),
+                        .door = door_for(files::operation::read, who->get(), "have the file")}},
+         .count =
+             [&offer] {
+                 announce_counters(offer.counted());
+                 announce_send_costs();
+             },
+         .who = who->get(),
+         .spread_evenly = true});
 }
 
 }  // namespace

@@ -66,6 +66,15 @@ milliseconds pause_for(milliseconds keep_partial) {
     return std::clamp(keep_partial / 4, shortest, longest);
 }
 
+/// Of the doors that are served.
+std::vector<std::string> addresses_of(const files_serve_settings& s) {
+    std::vector<std::string> all;
+    for (const auto* each : {&s.http, &s.raw}) {
+        if (!each->empty()) all.push_back(*each);
+    }
+    return all;
+}
+
 exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
@@ -81,15 +90,17 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     auto over_http = permissions_at(s.http, s.access, s.common);
     const auto over_raw = permissions_at(s.raw, s.access, s.common);
     if (!over_http) return report_usage_error(command, over_http.error());
-    if (!s.discard && !over_raw->allows(files::operation::upload, {})) {
+    if (!s.discard && !s.common.auth.on() && !over_raw->allows(files::operation::upload, {})) {
         if (raw_asked) return report_usage_error(command, why_no_raw_door(s.raw, s.access));
         s.raw.clear();
     }
-    const auto who = open_visitors(s.http, s.access, s.common);
+    const auto who = open_server_auth(s.common, addresses_of(s));
     if (!who) return report_usage_error(command, who.error());
-    const std::string visitors = visitors_of(*over_http, s.access);
+    std::unique_ptr<files::visitors> known;
+    if (*who) known = std::make_unique<files::visitors>(**who);
+    const std::string visitors = visitors_of(*over_http, s.common);
     s.allowed.allowed = std::move(*over_http);
-    s.allowed.who = who->get();
+    s.allowed.who = known.get();
     s.allowed.hosts = s.access.hosts;
     s.allowed.pages = s.access.pages;
     const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
@@ -145,14 +156,16 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
                                   .answer_plain = files::redirect_to_tls});
     }
     if (!s.raw.empty()) {
-        what.listeners.push_back({.where = s.raw,
-                                  .serve = raw.service(),
-                                  .what = "streams",
-                                  .flag = "--raw",
-                                  .visitors = "upload files"});
+        what.listeners.push_back(
+            {.where = s.raw,
+             .serve = raw.service(),
+             .what = "streams",
+             .flag = "--raw",
+             .visitors = "upload files",
+             .door = door_for(files::operation::upload, who->get(), "upload files")});
     }
     what.keep = {store->directory()};
-    if (*who) what.reload = [&] { return reload_visitors(**who, s.access); };
+    what.who = who->get();
     what.spread_evenly = true;
     what.on_stage = [&](model::stage now) {
         const auto transfers = http.counted().transfers + raw.counted().transfers;

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
@@ -53,6 +54,7 @@ struct talk_join_settings {
     std::optional<engine_request> engine;
     conversation_options conversation;
     client_tls_options tls;
+    client_login_options login;
 };
 
 /// Writes status messages to stderr, and a prompt where a person types.
@@ -178,15 +180,19 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
 /// Echoes to many clients at once.
 exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
                          const pairing& pair) {
+    const auto who = open_server_auth(s.common, {s.common.listen});
+    if (!who) return report_usage_error(command, who.error());
     set_up_output(s.common, pair.model);
     status_output status{s.common.format, s.common.quiet};
     const auto serve_one = [&](model::session& client) {
         return echo_to(client, s.conversation, status);
     };
-    return run_server(
-        command, s.common, pair,
-        {.listeners = {
-             {.where = s.common.listen, .serve = serve_one, .visitors = "be echoed to"}}});
+    return run_server(command, s.common, pair,
+                      {.listeners = {{.where = s.common.listen,
+                                      .serve = serve_one,
+                                      .visitors = "be echoed to",
+                                      .door = door_with_right(who->get(), "talk", "talk here")}},
+                       .who = who->get()});
 }
 
 exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
@@ -203,6 +209,8 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
                                  "it answer many by itself with --echo --keep",
                                  to_text(pair->model)));
     }
+    const auto who = open_server_auth(s.common, {s.common.listen});
+    if (!who) return report_usage_error(command, who.error());
     set_up_output(s.common, pair->model);
     status_output status{s.common.format, s.common.quiet};
     auto engine = open_engine(pair->engine);
@@ -225,14 +233,19 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
         {.conversation = s.conversation,
          .keep = s.keep,
          .grace = s.common.grace,
-         .over = {.context = over.get(), .protocol = "sluice", .answer_plain = say_tls}}};
+         .over = {.context = over.get(), .protocol = "sluice", .answer_plain = say_tls},
+         .door = door_with_right(who->get(), "talk", "talk here")}};
     const server_signals signals{
         **engine, [&server] { server.stop(); },
         [&server] {
             announce_counters("talk", std::array{counter{"conversations", server.conversations(),
                                                          "that have begun"}});
         },
-        [&over] { return over ? over->reload() : reloaded{}; }};
+        [&]() -> reloaded {
+            auto taken = over ? over->reload() : reloaded{};
+            const auto more = reload_server_auth(who->get(), s.common.auth);
+            return taken ? more : taken;
+        }};
     // Before the announcement, as its reader may stop the server at once.
     const stop_signals stops{**engine, [&server] { server.stop(); }};
     announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
@@ -261,7 +274,10 @@ exit_status join_talk(talk_join_settings s) {
         if (!made) return fail(status, made.error());
         over = std::move(*made);
     }
-    talk::talk_client client{**engine, std::move(*where), (*ui)->get(), s.conversation, over.get()};
+    auto login = open_client_login(s.login, *where, over_tls);
+    if (!login) return fail(status, login.error());
+    talk::talk_client client{**engine,       std::move(*where), (*ui)->get(),
+                             s.conversation, over.get(),        std::move(*login)};
     const stop_signals stops{**engine, [&client] { client.stop(); }};
     const talk_end end = io::run(**engine, client.run());
     return status_of(end, stops.first());
@@ -294,6 +310,7 @@ void add_join(commands& all, CLI::App& talk) {
                           settings->where));
     add_conversation_options(*join_command, settings->conversation);
     add_client_tls_options(*join_command, settings->tls, true);
+    add_client_login_options(*join_command, settings->login);
     add_engine_option(*join_command, settings->engine);
     all.on(*join_command, [settings] { return join_talk(*settings); });
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "sluice/auth/line_login.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/compute/refusals.hpp"
 #include "sluice/coro/scope.hpp"
@@ -104,6 +105,10 @@ coro::task<std::uint64_t> load_client::ask_on_connection(net::connection& server
             record_failure(answer ? error{fault::ended} : answer.error());
             break;
         }
+        if ((*answer)->text == auth::question) {
+            record_refusal("the server asks who you are; say --user NAME or --token-file FILE");
+            break;
+        }
         record_answer((*answer)->text, io::clock::now() - since);
     }
     co_await server.close();
@@ -119,6 +124,12 @@ coro::task<std::unique_ptr<net::connection>> load_client::connect() {
     }
     auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket), options_.over,
                                                 "sluice", options_.timeout);
+    if (opened && options_.login) {
+        const auto known = co_await auth::log_in(**opened, *options_.login, options_.timeout);
+        const bool cancelled = co_await is_cancelled();
+        if (!known && !cancelled) record_refusal(known.error());
+        if (!known) co_return nullptr;
+    }
     if (opened) co_return std::move(*opened);
     if (opened.error().why != fault::cancelled) record_failure(opened.error().what);
     co_return nullptr;
@@ -147,6 +158,13 @@ void load_client::record_answer(std::string_view answer, io::duration took) {
 
 void load_client::record_failure(error why) {
     if (why != fault::cancelled) record_failure(why.message());
+}
+
+void load_client::record_refusal(const std::string& why) {
+    stopped_ = true;
+    result_.reached = true;
+    ++finished_;
+    ++result_.errors[why];
 }
 
 void load_client::record_failure(const std::string& why) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/auth/credentials.hpp"
 #include "sluice/base/histogram.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
@@ -25,8 +26,9 @@
 namespace sluice::compute {
 
 struct load_client_options {
-    std::vector<net::address> where;      ///< of one host, tried in order
-    tls::client_context* over = nullptr;  ///< outlives the client; null: in the clear
+    std::vector<net::address> where;              ///< of one host, tried in order
+    tls::client_context* over = nullptr;          ///< outlives the client; null: in the clear
+    std::optional<auth::credentials> login = {};  ///< said to the server before all else
     std::string question;
     unsigned clients = 1;
     std::uint64_t requests = 1;                       ///< questions per client
@@ -74,6 +76,8 @@ class load_client {
     void record_answer(std::string_view answer, io::duration took);
     void record_failure(error why);
     void record_failure(const std::string& why);
+    /// Ends the run: the server refuses this login.
+    void record_refusal(const std::string& why);
 
     io::engine& engine_;
     load_client_options options_;

@@ -78,9 +78,9 @@ class fetch {
  private:
     [[nodiscard]] std::string request() const {
         auto text = fmt::format(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: sluice\r\nAccept: */*\r\n"
+            "GET {} HTTP/1.1\r\nHost: {}\r\n{}User-Agent: sluice\r\nAccept: */*\r\n"
             "Accept-Encoding: identity\r\nWant-Repr-Digest: sha-256=10\r\n",
-            target_, link_.options().authority);
+            target_, link_.options().authority, link_.options().authorization);
         if (have_ > 0 && !tag_.empty()) {
             text += fmt::format("Range: bytes={}-\r\nIf-Range: {}\r\n", have_, tag_);
         }

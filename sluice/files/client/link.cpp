@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/auth/line_login.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
@@ -44,6 +45,12 @@ coro::task<attempt<void>> link::open() {
             }
             if (opened.error().is_untrusted) refused.error().may_pass = false;
             co_return refused;
+        }
+        if (options_.login) {
+            const auto known = co_await auth::log_in(**opened, *options_.login, options_.timeout);
+            const bool cancelled = (co_await coro::this_context()).cancelled();
+            if (!known && cancelled) co_return of_connection({}, fault::cancelled);
+            if (!known) co_return failed(server() + " lets nobody in: " + known.error());
         }
         peer_ = std::move(*opened);
         reached_ = true;

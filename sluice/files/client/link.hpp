@@ -4,10 +4,12 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sluice/auth/credentials.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/client/progress.hpp"
 #include "sluice/files/client/transfer_error.hpp"
@@ -25,10 +27,12 @@ namespace sluice::files {
 
 /// Addresses, timeouts and retries of a client.
 struct client_options {
-    std::vector<net::address> where = {};  ///< addresses of one host, tried in order
-    std::string authority = {};            ///< HOST:PORT, as given by the user
-    tls::client_context* over = nullptr;   ///< outlives the links; null: in the clear
-    std::string_view protocol = "sluice";  ///< over TLS, in ALPN; static
+    std::vector<net::address> where = {};         ///< addresses of one host, tried in order
+    std::string authority = {};                   ///< HOST:PORT, as given by the user
+    tls::client_context* over = nullptr;          ///< outlives the links; null: in the clear
+    std::string_view protocol = "sluice";         ///< over TLS, in ALPN; static
+    std::optional<auth::credentials> login = {};  ///< said to a raw door before all else
+    std::string authorization = {};  ///< a field line of each request over HTTP, with its end
     /// For connecting, and for a response; a transfer may also stall for so long.
     io::duration timeout = std::chrono::seconds{60};
     /// Retries after the first attempt, counted as long as none of them makes progress.

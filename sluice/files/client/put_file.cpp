@@ -104,8 +104,9 @@ class put {
 
     [[nodiscard]] std::string head(std::uint64_t length) const {
         return fmt::format(
-            "PUT {} HTTP/1.1\r\nHost: {}\r\n{}Content-Length: {}\r\nRepr-Digest: {}\r\n", path_,
-            link_.options().authority, agent_field, length, http::format_repr_digest(digest_));
+            "PUT {} HTTP/1.1\r\nHost: {}\r\n{}{}Content-Length: {}\r\nRepr-Digest: {}\r\n", path_,
+            link_.options().authority, link_.options().authorization, agent_field, length,
+            http::format_repr_digest(digest_));
     }
 
     /// Asks whether the server takes files in parts, by a request that is safe (RFC 9110, section
@@ -113,9 +114,9 @@ class put {
     /// stored one (section 14.5).
     coro::task<attempt<void>> probe_parts() {
         ++probes_;
-        auto written =
-            co_await link_.say(fmt::format("OPTIONS {} HTTP/1.1\r\nHost: {}\r\n{}\r\n", path_,
-                                           link_.options().authority, agent_field));
+        auto written = co_await link_.say(fmt::format("OPTIONS {} HTTP/1.1\r\nHost: {}\r\n{}{}\r\n",
+                                                      path_, link_.options().authority,
+                                                      link_.options().authorization, agent_field));
         attempt<http_response_reader> response =
             std::unexpected{written ? transfer_error{} : written.error()};
         if (written) response = co_await link_.answer(link_.options().timeout);

@@ -55,9 +55,9 @@ coro::task<attempt<void>> offer_chunks(link& conn, std::string_view path, progre
         auto open = co_await open_with_retries(conn, state);
         if (!open) co_return open;
         auto written = co_await conn.say(
-            fmt::format("PUT {} HTTP/1.1\r\nHost: {}\r\n{}Transfer-Encoding: chunked\r\n"
+            fmt::format("PUT {} HTTP/1.1\r\nHost: {}\r\n{}{}Transfer-Encoding: chunked\r\n"
                         "Trailer: Repr-Digest\r\n{}\r\n",
-                        path, conn.options().authority, agent_field,
+                        path, conn.options().authority, conn.options().authorization, agent_field,
                         expects ? "Expect: 100-continue\r\n" : ""));
         if (!written) co_return std::unexpected{written.error()};
         if (!expects) co_return attempt<void>{};

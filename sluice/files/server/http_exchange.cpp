@@ -155,16 +155,16 @@ bool http_exchange::is_known(const login& who) {
     }
     service().counting().unknown.fetch_add(1, relaxed);
     switch (who.error()) {
-        case login_refusal::none:
-        case login_refusal::wrong:
+        case auth::login_refusal::none:
+        case auth::login_refusal::wrong:
             response_.reply(401).field("WWW-Authenticate", challenge);
             response_.end_with("this name and password, or this token, are not known here");
             return false;
-        case login_refusal::too_often:
+        case auth::login_refusal::too_often:
             response_.reply(429).field("Retry-After", 60);
             response_.end_with("too many attempts failed; try again in a minute");
             return false;
-        case login_refusal::no_memory: break;
+        case auth::login_refusal::no_memory: break;
     }
     response_.refuse(503, "there is no memory for this now; try again later");
     return false;
@@ -174,7 +174,8 @@ bool http_exchange::is_known(const login& who) {
 void http_exchange::refuse_permission(std::string_view why) {
     service().counting().forbidden.fetch_add(1, relaxed);
     if (who() == nullptr) return response_.refuse(403, why);
-    if (!who()->name.empty()) return response_.refuse(403, "this account may not do that here");
+    if (!who()->who->name.empty())
+        return response_.refuse(403, "this account may not do that here");
     response_.reply(401).field("WWW-Authenticate", challenge);
     response_.end_with("say who you are: a name and a password, or a token");
 }
@@ -238,7 +239,7 @@ coro::task<void> http_exchange::answer() {
     visitors* const asked = service().options().who;
     if (asked == nullptr) return answer_known(nullptr);
     const auto from = client().peer().peer();
-    if (!from) return answer_known(std::unexpected{login_refusal::wrong});
+    if (!from) return answer_known(std::unexpected{auth::login_refusal::wrong});
     const auto found = asked->identify_now(request().field(http_field::authorization), *from);
     if (found) return answer_known(*found);
     return answer_after_login();
