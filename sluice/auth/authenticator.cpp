@@ -2,12 +2,9 @@
 #include "sluice/auth/authenticator.hpp"
 
 #include <fmt/format.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
-#include <map>
 #include <new>
 #include <utility>
 
@@ -20,24 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto report_interval = 1min;
-
-/// For failure_limit: IPv4, or the first half of IPv6.
-std::string key_of(const net::address& from) {
-    std::string key;
-    if (from.family() == AF_INET) {
-        sockaddr_in v4{};
-        std::memcpy(&v4, from.data(), sizeof v4);
-        key.resize(sizeof v4.sin_addr);
-        std::memcpy(key.data(), &v4.sin_addr, key.size());
-    } else if (from.family() == AF_INET6) {
-        constexpr std::size_t network = 8;
-        sockaddr_in6 v6{};
-        std::memcpy(&v6, from.data(), sizeof v6);
-        key.resize(network);
-        std::memcpy(key.data(), &v6.sin6_addr, key.size());
-    }
-    return key;
-}
 
 bool contains(const std::vector<std::string>& rights, std::string_view right) noexcept {
     return std::ranges::find(rights, right) != rights.end();
@@ -112,7 +91,7 @@ login authenticator::refuse(login_refusal why, std::string_view name, const net:
 std::optional<login> authenticator::check_now(const std::optional<credentials>& said,
                                               const net::address& from) noexcept try {
     const auto all = now();
-    const auto key = key_of(from);
+    const auto key = failure_key(from);
     if (failures_.wait_of(key, os::clock::now()) > 0s) {
         return std::unexpected{login_refusal::too_often};
     }
@@ -141,7 +120,7 @@ std::optional<login> authenticator::check_now(const std::optional<credentials>& 
 
 coro::task<login> authenticator::check(io::engine& engine, credentials said, net::address from) {
     const auto all = now();
-    const auto key = key_of(from);
+    const auto key = failure_key(from);
     const auto verified = co_await hashers_.run(engine, [&]() -> login_refusal {
         // Here, for guesses that were queued at once have failed meanwhile.
         if (failures_.wait_of(key, os::clock::now()) > 0s) return login_refusal::too_often;

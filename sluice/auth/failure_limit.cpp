@@ -2,10 +2,20 @@
 #include "sluice/auth/failure_limit.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <mutex>
 #include <new>
 
+#include "sluice/net/client_network.hpp"
+
 namespace sluice::auth {
+
+std::string failure_key(const net::address& client) {
+    const auto network = net::network_of(client);
+    std::string key(sizeof network.bits + 1, network.is_v4 ? '4' : '6');
+    std::memcpy(key.data(), &network.bits, sizeof network.bits);
+    return key;
+}
 
 failure_limit::duration failure_limit::wait_of(const std::string& address,
                                                time_point now) noexcept {

@@ -7,10 +7,15 @@
 #include <string>
 
 #include "sluice/auth/bounded_map.hpp"
+#include "sluice/net/address.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/os/mutex.hpp"
 
 namespace sluice::auth {
+
+/// What tells a client's network from others (net::network_of()), for failure_limit. Throws
+/// std::bad_alloc.
+[[nodiscard]] std::string failure_key(const net::address& client);
 
 /// Counts failed attempts per address. The fifth within a minute makes the address wait for a
 /// second, and each one after that twice as long, up to a minute; a minute after the last wait all
@@ -31,8 +36,8 @@ class failure_limit {
     /// Addresses that are remembered; the one whose last failure is the oldest is forgotten first.
     static constexpr std::size_t most = 65'536;
 
-    /// How long attempts of this address are refused from now on; zero: it may try. `address` are
-    /// its bytes: four of IPv4, the first eight of IPv6.
+    /// How long attempts of this address are refused from now on; zero: it may try. `address` is a
+    /// failure_key().
     [[nodiscard]] duration wait_of(const std::string& address, time_point now) noexcept;
     /// Counts an attempt that failed. Without memory it is not counted.
     void add_failure(const std::string& address, time_point now) noexcept;

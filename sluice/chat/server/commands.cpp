@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
 
+#include "sluice/chat/server/moderation.hpp"
 #include "sluice/chat/server/names.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -42,23 +44,49 @@ void nick(hub& h, member& m, std::string_view name) {
     if (rename(h, m, *wanted)) m.send_private(fmt::format("* you are now {}", m.name()));
 }
 
+/// Whether `m` may enter a room by this password. It is told why not; guesses are slowed down.
+bool knows_password(hub& h, member& m, const std::string& room, std::string_view password) {
+    if (h.accounts() == nullptr || !h.people().has_password(room)) return true;
+    if (h.accounts()->is_operator(m.account())) return true;
+    const auto from = net::address::peer_of(m.fd());
+    if (!from) return false;
+    const auto key = auth::failure_key(*from);
+    auto& guesses = h.accounts()->guesses();
+    const auto now = h.engine().now();
+    if (guesses.wait_of(key, now) > io::duration{}) {
+        m.send_private("* no: too many wrong passwords from your address; try again in a minute");
+        return false;
+    }
+    if (h.people().lets_in(room, password)) return true;
+    if (password.empty()) {
+        m.send_private(fmt::format("* {} asks for a password: /join {} PASSWORD", room, room));
+        return false;
+    }
+    guesses.add_failure(key, now);
+    m.send_private(fmt::format("* no: that is not the password of {}", room));
+    return false;
+}
+
 void join(hub& h, member& m, std::string_view name) {
     const std::string& now = m.where()->name();
     if (name.empty()) {
         return m.send_private(
             fmt::format("* you are in {}; /join ROOM takes you to another room", now));
     }
-    const auto checked = judge_room(name);
+    const auto blank = std::min(name.find(' '), name.size());
+    const auto password = trimmed(name.substr(blank));
+    const auto checked = judge_room(name.substr(0, blank));
     if (!checked) return m.send_private("* no: " + checked.error());
     const std::string& wanted = *checked;
     if (now == wanted) return m.send_private(fmt::format("* you are in {} already", wanted));
+    if (!knows_password(h, m, wanted, password)) return;
     if (!h.people().may_open(wanted, h.allowed().max_rooms)) {
         ++h.counted().rooms_refused;
         return m.send_private("* no: this server has as many rooms as it may; /rooms lists them");
     }
     m.send_private(
         fmt::format("* you are in room {} ({} here)", wanted, h.people().members_of(wanted) + 1));
-    if (h.enter(m, wanted)) return;
+    if (h.enter(m, wanted)) return show_topic(h, m);
     ++h.counted().rooms_refused;
     m.send_private(
         fmt::format("* no: {} cannot be opened; you are in {}", wanted, m.where()->name()));
@@ -88,6 +116,7 @@ void rooms(hub& h, member& m) {
 
 void me(hub& h, member& m, std::string_view text) {
     if (text.empty()) return m.send_private("* say what you do: /me waves");
+    if (is_muted(h, m)) return;
     const std::string shown = to_printable(text);
     ++h.counted().messages;
     h.say(m, author::speaking(m.id()), {"*", m.name(), " ", shown, "*\n"});
@@ -95,21 +124,18 @@ void me(hub& h, member& m, std::string_view text) {
 }
 
 void message(hub& h, member& m, std::string_view rest) {
-    if (rest.find(' ') == std::string_view::npos) {
+    const auto to = find_named(h, rest);
+    if (!to && rest.find(' ') == std::string_view::npos) {
         return m.send_private("* say to whom and what: /msg NAME TEXT");
     }
-    // Names may have spaces: takes the longest prefix that is a member's name.
-    const auto most = wire::truncate_utf8(rest, 4 * longest_name).size();
-    for (auto end = rest.rfind(' ', most); end != std::string_view::npos && end > 0;
-         end = rest.rfind(' ', end - 1)) {
-        if (characters(rest.substr(0, end)) > longest_name) continue;
-        const auto to = h.people().find(rest.substr(0, end));
-        if (!to) continue;
-        h.whisper(
-            *to, fmt::format("[{} -> you]: {}", m.name(), to_printable(trimmed(rest.substr(end)))));
-        return m.send_private(fmt::format("* told {}", to->name));
+    if (!to) {
+        return m.send_private("* nobody here has that name; /who lists who is in this room");
     }
-    m.send_private("* nobody here has that name; /who lists who is in this room");
+    if (to->second.empty()) return m.send_private("* say to whom and what: /msg NAME TEXT");
+    if (is_muted(h, m)) return;
+    h.whisper(to->first, m.id(),
+              fmt::format("[{} -> you]: {}", m.name(), to_printable(to->second)));
+    m.send_private(fmt::format("* told {}", to->first.name));
 }
 
 void help(hub& h, member& m) {
@@ -122,11 +148,25 @@ void help(hub& h, member& m) {
         "* /msg NAME TEXT    a line for one person",
         "* /say TEXT         say TEXT, also if it begins with a slash; //text "
         "says /text",
+        "* /ignore NAME      hear it no more; /unignore NAME",
+        "* /topic            what this room is about",
         "* /quit, or exit    leave",
         "* anything else is said to the room",
     };
     if (h.accounts() != nullptr) m.send_private("* /login NAME PASSWORD    use your account");
     for (const char* line : lines) m.send_private(line);
+    if (h.accounts() == nullptr || !h.accounts()->is_operator(m.account())) return;
+    constexpr std::array for_operators{
+        "* for operators:",
+        "* /kick NAME WHY    send it away",
+        "* /ban NAME 2h      send it away and let it in no more, by its account or its address",
+        "* /ban ADDRESS 2h   let no client of that address in",
+        "* /bans, /unban WHAT",
+        "* /mute NAME 10m    let it say nothing; /unmute NAME",
+        "* /topic TEXT       what this room is about; - for nothing",
+        "* /key PASSWORD     what /join ROOM PASSWORD asks for; - for nothing",
+    };
+    for (const char* line : for_operators) m.send_private(line);
 }
 
 std::string_view first_word(std::string_view line) noexcept {
@@ -149,6 +189,16 @@ constexpr std::array command_table{
     command_entry{"/rooms", [](hub& h, member& m, std::string_view) { rooms(h, m); }},
     command_entry{"/me", me},
     command_entry{"/msg", message},
+    command_entry{"/ignore", ignore},
+    command_entry{"/unignore", unignore},
+    command_entry{"/topic", topic},
+    command_entry{"/key", room_password},
+    command_entry{"/kick", kick},
+    command_entry{"/ban", ban},
+    command_entry{"/unban", unban},
+    command_entry{"/bans", list_bans},
+    command_entry{"/mute", mute},
+    command_entry{"/unmute", unmute},
     command_entry{"/help", [](hub& h, member& m, std::string_view) { help(h, m); }},
     command_entry{
         "/say", [](hub&, member& m, std::string_view) { m.send_private("* say what: /say TEXT"); }},

@@ -8,6 +8,8 @@
 #include <new>
 #include <utility>
 
+#include "sluice/auth/secret.hpp"
+#include "sluice/base/bytes.hpp"
 #include "sluice/base/planted_bug.hpp"
 #include "sluice/chat/server/names.hpp"
 
@@ -67,10 +69,11 @@ bool directory::move(entry& e, const std::string& room, std::size_t most) {
     std::list<entry*> single{&e};
     auto& found = *rooms_.try_emplace(room).first;
     // Enters before it leaves: it may be the same room, which ends with its last member.
-    found.second.splice(found.second.end(), single);
+    auto& members = found.second.members;
+    members.splice(members.end(), single);
     leave_room(e);
     e.room_ = &found;
-    e.position_ = std::prev(found.second.end());
+    e.position_ = std::prev(members.end());
     return true;
 }
 
@@ -93,8 +96,9 @@ std::vector<std::string> directory::names_in(const std::string& room, std::size_
     const std::lock_guard lock{mutex_};
     const auto at = rooms_.find(room);
     if (at == rooms_.end()) return names;
-    names.reserve(std::min(most, at->second.size()));
-    for (const entry* e : at->second) {
+    const auto& members = at->second.members;
+    names.reserve(std::min(most, members.size()));
+    for (const entry* e : members) {
         if (names.size() == most) break;
         names.push_back(e->name_);
     }
@@ -104,16 +108,16 @@ std::vector<std::string> directory::names_in(const std::string& room, std::size_
 std::size_t directory::members_of(const std::string& room) const {
     const std::lock_guard lock{mutex_};
     const auto at = rooms_.find(room);
-    return at == rooms_.end() ? 0 : at->second.size();
+    return at == rooms_.end() ? 0 : at->second.members.size();
 }
 
 std::vector<std::pair<std::string, std::size_t>> directory::rooms(std::size_t most) const {
     std::vector<std::pair<std::string, std::size_t>> all;
     const std::lock_guard lock{mutex_};
     all.reserve(std::min(most, rooms_.size()));
-    for (const auto& [name, members] : rooms_) {
+    for (const auto& [name, record] : rooms_) {
         if (all.size() == most) break;
-        all.emplace_back(name, members.size());
+        all.emplace_back(name, record.members.size());
     }
     return all;
 }
@@ -135,10 +139,46 @@ void directory::shrink_names() noexcept {
 
 void directory::leave_room(entry& e) noexcept {
     if (e.room_ == nullptr) return;
-    auto& [name, members] = *e.room_;
-    members.erase(e.position_);
-    if (members.empty()) rooms_.erase(rooms_.find(name));
-    e.room_ = nullptr;
+    auto& [name, record] = *std::exchange(e.room_, nullptr);
+    record.members.erase(e.position_);
+    end_if_unused(name);
+}
+
+void directory::end_if_unused(const std::string& room) noexcept {
+    const auto at = rooms_.find(room);
+    const auto& [members, topic, password] = at->second;
+    if (members.empty() && topic.empty() && password.empty()) rooms_.erase(at);
+}
+
+std::string directory::topic_of(const std::string& room) const {
+    const std::lock_guard lock{mutex_};
+    const auto at = rooms_.find(room);
+    return at == rooms_.end() ? std::string{} : at->second.topic;
+}
+
+void directory::set_topic(const std::string& room, std::string text) {
+    const std::lock_guard lock{mutex_};
+    const auto at = rooms_.find(room);
+    if (at != rooms_.end()) at->second.topic = std::move(text);
+}
+
+bool directory::has_password(const std::string& room) const {
+    const std::lock_guard lock{mutex_};
+    const auto at = rooms_.find(room);
+    return at != rooms_.end() && !at->second.password.empty();
+}
+
+bool directory::lets_in(const std::string& room, std::string_view password) const {
+    const std::lock_guard lock{mutex_};
+    const auto at = rooms_.find(room);
+    if (at == rooms_.end() || at->second.password.empty()) return true;
+    return auth::equal_in_constant_time(as_bytes(at->second.password), as_bytes(password));
+}
+
+void directory::set_password(const std::string& room, std::string password) {
+    const std::lock_guard lock{mutex_};
+    const auto at = rooms_.find(room);
+    if (at != rooms_.end()) at->second.password = std::move(password);
 }
 
 }  // namespace sluice::chat

@@ -22,6 +22,14 @@ namespace sluice::chat {
 /// with the number of members or rooms, except with the length of a list.
 class directory {
  public:
+    class entry;
+    /// A room as all shards see it. Without members it ends, unless an operator has changed it.
+    struct room_record {
+        std::list<entry*> members = {};  ///< in order of entry
+        std::string topic = {};
+        std::string password = {};  ///< empty: it is open to all
+    };
+
     /// The directory's record of one member. Owned by the member; must not move from admit() to
     /// remove(). The member's own thread may read it without the mutex, and does not change it.
     class entry {
@@ -40,7 +48,7 @@ class directory {
         std::size_t shard_ = 0;
         std::string name_;
         const std::string* skeleton_ = nullptr;  // its key in by_skeleton_, or null
-        std::pair<const std::string, std::list<entry*>>* room_ = nullptr;
+        std::pair<const std::string, room_record>* room_ = nullptr;
         std::list<entry*>::iterator position_;  // in its room
     };
 
@@ -72,14 +80,23 @@ class directory {
     [[nodiscard]] std::vector<std::pair<std::string, std::size_t>> rooms(std::size_t most) const;
     [[nodiscard]] std::size_t room_count() const;
 
+    /// Of a room that exists; empty of all others.
+    [[nodiscard]] std::string topic_of(const std::string& room) const;
+    void set_topic(const std::string& room, std::string text);
+    [[nodiscard]] bool has_password(const std::string& room) const;
+    /// Whether the room has this password or none, in constant time.
+    [[nodiscard]] bool lets_in(const std::string& room, std::string_view password) const;
+    void set_password(const std::string& room, std::string password);
+
  private:
     void leave_room(entry& e) noexcept;
+    void end_if_unused(const std::string& room) noexcept;
     void shrink_names() noexcept;
 
     mutable os::mutex mutex_;
     member_id last_id_ = 0;
     std::unordered_map<std::string, entry*> by_skeleton_;
-    std::map<std::string, std::list<entry*>> rooms_;  // each with its members in order of entry
+    std::map<std::string, room_record> rooms_;
 };
 
 }  // namespace sluice::chat

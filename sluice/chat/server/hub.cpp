@@ -9,6 +9,7 @@
 #include "sluice/base/check.hpp"
 #include "sluice/base/planted_bug.hpp"
 #include "sluice/base/sometimes.hpp"
+#include "sluice/net/client_network.hpp"
 
 namespace sluice::chat {
 namespace {
@@ -234,16 +235,65 @@ batch& hub::outgoing(std::size_t shard, const std::string& name) {
     return *messages.emplace(name, std::move(message)).first->second;
 }
 
-void hub::whisper(const directory::location& to, std::string_view line) {
+void hub::whisper(const directory::location& to, member_id by, std::string_view line) {
     ++counted().whispers;
     if (to.shard == index_) {
         const member_id id = planted(bug::chat_whisper_to_another) ? to.id - 1 : to.id;
-        if (member* m = find(id)) m->send_private(line);
+        if (member* m = find(id); m != nullptr && !m->ignores(by)) m->send_private(line);
         return;
     }
     auto message =
         std::make_unique<batch>(relay_, index_, to.shard, batch::purpose::whisper, std::string{});
+    message->by = by;
     message->add(author::speaking(to.id), {line});
+    post(std::move(message));
+}
+
+void hub::send_away(const directory::location& who, std::string_view told_all,
+                    std::string_view told_it, io::time_point until) {
+    if (who.shard == index_) {
+        if (member* m = find(who.id)) send_away_here(*m, told_all, told_it, until);
+        return;
+    }
+    auto message = std::make_unique<batch>(relay_, index_, who.shard, batch::purpose::send_away,
+                                           std::string{});
+    message->until = until;
+    message->add(author::announced(who.id), {told_all});
+    message->add(author::speaking(who.id), {told_it});
+    post(std::move(message));
+}
+
+void hub::send_away_here(member& m, std::string_view told_all, std::string_view told_it,
+                         io::time_point until) {
+    const auto from = net::address::peer_of(m.fd());
+    if (until != io::time_point{} && accounts_ != nullptr) {
+        const auto now = engine_.now();
+        if (m.account() != nullptr && !m.account()->name.empty()) {
+            accounts_->banned().add({.what = m.account()->name, .until = until}, now);
+        } else if (from) {
+            auto host = from->to_string();
+            host.resize(host.rfind(':'));
+            if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+            accounts_->banned().add(
+                {.what = host, .network = net::network_of(*from), .until = until}, now);
+        }
+    }
+    if (m.where() != nullptr && !m.dismissed()) say(m, author::announced(m.id()), {told_all});
+    m.dismiss(told_it);
+}
+
+void hub::mute(const directory::location& who, io::time_point until, std::string_view told_it) {
+    if (who.shard == index_) {
+        if (member* m = find(who.id)) {
+            m->mute(until);
+            m->send_private(told_it);
+        }
+        return;
+    }
+    auto message =
+        std::make_unique<batch>(relay_, index_, who.shard, batch::purpose::mute, std::string{});
+    message->until = until;
+    message->add(author::speaking(who.id), {told_it});
     post(std::move(message));
 }
 
@@ -261,7 +311,21 @@ bool hub::receive(batch& b) noexcept {
 void hub::dispatch(batch& b) {
     switch (b.kind) {
         case batch::purpose::whisper:
-            if (member* m = find(b.stretches.front().first.who())) m->send_private(b.bytes);
+            if (member* m = find(b.stretches.front().first.who()); m != nullptr && !m->ignores(b.by))
+                m->send_private(b.bytes);
+            return;
+        case batch::purpose::send_away:
+            if (member* m = find(b.stretches.front().first.who())) {
+                const std::string_view all{b.bytes};
+                const auto first = b.stretches.front().second;
+                send_away_here(*m, all.substr(0, first), all.substr(first), b.until);
+            }
+            return;
+        case batch::purpose::mute:
+            if (member* m = find(b.stretches.front().first.who())) {
+                m->mute(b.until);
+                m->send_private(b.bytes);
+            }
             return;
         case batch::purpose::subscribe: return subscribe(b.from, b.room, b.ticket);
         case batch::purpose::unsubscribe: return unsubscribe(b.from, b.room);

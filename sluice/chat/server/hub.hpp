@@ -74,8 +74,15 @@ class hub final : public member_host, io::turn_end {
     [[nodiscard]] auto command_turn() noexcept { return command_waiter{*this}; }
     /// Says a line in the room of `m` or announces one about it; the last piece ends in a newline.
     void say(member& m, author from, std::initializer_list<std::string_view> pieces);
-    /// Sends `line` to one member on any shard.
-    void whisper(const directory::location& to, std::string_view line);
+    /// Sends `line`, which `by` says, to one member on any shard, unless it ignores `by`.
+    void whisper(const directory::location& to, member_id by, std::string_view line);
+    /// Tells the room of a member on any shard `told_all`, a line with its end, and dismisses the
+    /// member with `told_it`. Its address and its account are banned until `until`, if that is
+    /// given.
+    void send_away(const directory::location& who, std::string_view told_all,
+                   std::string_view told_it, io::time_point until = {});
+    /// Mutes a member on any shard until then, and tells it.
+    void mute(const directory::location& who, io::time_point until, std::string_view told_it);
 
     /// Ends all sessions with the line `farewell`, which is not copied, and admits no more members.
     void close(std::string_view farewell) noexcept;
@@ -116,6 +123,8 @@ class hub final : public member_host, io::turn_end {
                 std::initializer_list<std::string_view> pieces, std::size_t count);
     void append_in_parts(room& r, author from, std::string_view lines, std::size_t& taken);
     void dispatch(batch& b);
+    void send_away_here(member& m, std::string_view told_all, std::string_view told_it,
+                        io::time_point until);
     batch& outgoing(std::size_t shard, const std::string& name);
     void announce_entry(member& m, author from);
     void announce_leaving(member& m) noexcept;

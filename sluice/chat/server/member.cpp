@@ -64,6 +64,18 @@ void member::send_private(std::string_view bytes, std::string_view end) noexcept
     host_.deliver_later(*this);
 }
 
+bool member::ignore(member_id whom, std::size_t most) {
+    auto& all = moderation().ignored;
+    if (ignores(whom)) return true;
+    if (all.size() >= most) return false;
+    all.push_back(whom);
+    return true;
+}
+
+bool member::unignore(member_id whom) noexcept {
+    return moderation_ && std::erase(moderation_->ignored, whom) > 0;
+}
+
 void member::enter(room& r, position start) noexcept {
     room_ = &r;
     cursor_ = start;
@@ -151,8 +163,10 @@ position member::skip_hidden() noexcept {
     const position last = in_history ? history_end_ : end;
     while (cursor_ < last) {
         const position to = std::min(last, cursor_ + max_send);
-        if (!in_history && own_end_ <= cursor_) return to;
+        const bool ignores_some = moderation_ && !moderation_->ignored.empty();
+        if (!in_history && own_end_ <= cursor_ && !ignores_some) return to;
         const auto hidden = lines.find_stretch(cursor_, [&](author by) {
+            if (ignores_some && ignores(by.who())) return true;
             return in_history ? by.is_announcement() : by.hidden_from(id());
         });
         if (hidden.from > cursor_) return std::min(to, hidden.from);

@@ -1,12 +1,14 @@
 // Defines member: a chat member's cursor into its room's log, as a source of what is sent to it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/auth/authenticator.hpp"
 #include "sluice/base/bytes.hpp"
@@ -70,6 +72,20 @@ class member final : public io::send_pieces<member>,
     void set_account(std::shared_ptr<const auth::identity> who) noexcept {
         account_ = std::move(who);
     }
+    /// False if it ignores `most` already.
+    [[nodiscard]] bool ignore(member_id whom, std::size_t most);
+    /// False if it did not ignore it.
+    bool unignore(member_id whom) noexcept;
+    [[nodiscard]] bool ignores(member_id whom) const noexcept {
+        return moderation_ && std::ranges::find(moderation_->ignored, whom) !=
+                                  moderation_->ignored.end();
+    }
+    /// Of an operator's /mute; in the past for most members.
+    [[nodiscard]] io::time_point muted_until() const noexcept {
+        return moderation_ ? moderation_->muted_until : io::time_point{};
+    }
+    void mute(io::time_point until) { moderation().muted_until = until; }
+
     /// True once its join was announced, or would have been in a room with other members; before
     /// that, no change of name or room, and no leave, is announced.
     [[nodiscard]] bool has_arrived() const noexcept { return arrived_; }
@@ -149,6 +165,14 @@ class member final : public io::send_pieces<member>,
     [[nodiscard]] piece without_last_newline(piece p) const noexcept;
     [[nodiscard]] bool between_lines() const noexcept;
     [[nodiscard]] private_lines& outbox();
+    struct moderated {
+        std::vector<member_id> ignored;
+        io::time_point muted_until{};
+    };
+    [[nodiscard]] moderated& moderation() {
+        if (!moderation_) moderation_ = std::make_unique<moderated>();
+        return *moderation_;
+    }
     template <class F>
     void or_give_up(F f) noexcept {
         try {
@@ -166,6 +190,7 @@ class member final : public io::send_pieces<member>,
     directory::entry entry_;
     std::shared_ptr<const auth::identity> account_;
     std::unique_ptr<private_lines> outbox_;
+    std::unique_ptr<moderated> moderation_;
     room* room_ = nullptr;
     position cursor_ = 0;
     position own_end_ = 0;

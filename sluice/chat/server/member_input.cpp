@@ -8,6 +8,7 @@
 
 #include "sluice/base/sometimes.hpp"
 #include "sluice/chat/server/commands.hpp"
+#include "sluice/chat/server/moderation.hpp"
 #include "sluice/net/pause.hpp"
 #include "sluice/wire/size.hpp"
 #include "sluice/wire/text.hpp"
@@ -203,6 +204,7 @@ void member_input::log_in(std::string_view line) {
 
 bool member_input::say(std::string_view text) {
     charge_line();
+    if (is_muted(hub_, member_)) return true;
     auto& counted = hub_.counted();
     ++counted.messages;
     counted.message_bytes += text.size();

@@ -1,11 +1,17 @@
 // Implements registry: a table of the skeletons of accounts' names, made anew after a reload.
 #include "sluice/chat/server/registry.hpp"
 
+#include <algorithm>
 #include <mutex>
 
 #include "sluice/chat/server/names.hpp"
 
 namespace sluice::chat {
+
+bool registry::is_operator(const auth::identity* who) const noexcept {
+    return who != nullptr && !who->name.empty() &&
+           std::ranges::find(operators_, who->name) != operators_.end();
+}
 
 std::optional<std::string> registry::owner_of(std::string_view name) {
     const auto key = skeleton(name);

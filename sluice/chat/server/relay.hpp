@@ -13,6 +13,7 @@
 
 #include "sluice/chat/server/log.hpp"
 #include "sluice/io/mailbox.hpp"
+#include "sluice/io/timer.hpp"
 
 namespace sluice::chat {
 
@@ -28,6 +29,8 @@ struct batch : io::message {
         subscribe,      ///< to the home shard: a copy begins
         unsubscribe,    ///< to the home shard: the copy ends
         whisper,        ///< a line for one member
+        send_away,      ///< what its room is told, and what the member is told
+        mute,           ///< what the member is told
     };
 
     batch(relay& r, std::size_t from_shard, std::size_t to_shard, purpose p, std::string room_name);
@@ -39,6 +42,8 @@ struct batch : io::message {
     std::size_t to;
     purpose kind;
     std::uint64_t ticket = 0;  ///< matches a subscription and its history
+    io::time_point until = {};  ///< of a mute, or of a ban of a member that is sent away
+    member_id by = 0;           ///< of a whisper: who says it
     std::string room;          ///< empty for a whisper
     std::string bytes;
     std::size_t cost = 0;  ///< its memory in bytes, for relay::congested()

@@ -12,9 +12,11 @@
 #include "sluice/auth/line_login.hpp"
 #include "sluice/chat/server/commands.hpp"
 #include "sluice/chat/server/member_input.hpp"
+#include "sluice/chat/server/moderation.hpp"
 #include "sluice/chat/server/names.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/model/secure.hpp"
+#include "sluice/net/client_network.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/lingering_close.hpp"
 
@@ -61,6 +63,7 @@ bool admit(hub& h, const net::connection& peer, member& m) {
         m.dismiss("* this server has no memory left; try again later");
         return false;
     }
+    show_topic(h, m);
     if (h.allowed().introduction == io::duration{}) h.arrive(m);
     const auto from = peer.peer();
     h.show({"<< ", m.name(), " connected from ",
@@ -101,14 +104,24 @@ coro::task<void> end_session(hub& h, net::connection& peer, member& m, bool admi
     co_await flush_and_linger(peer, m);
 }
 
+bool is_banned(hub& h, const net::connection& peer, const auth::identity& who) {
+    const auto from = peer.peer();
+    return from && h.accounts()->banned().of(net::network_of(*from), who.name, h.engine().now());
+}
+
 /// Asks who it is before it is admitted. False if it was turned away.
 coro::task<bool> ask_for_account(hub& h, net::connection& peer, member& m, coro::context& drain) {
     auto asking = auth::ask_who(peer, h.accounts()->door(), drain);
     asking.set_context(drain);
     auto who = co_await asking;
-    const bool known = who != nullptr;
+    if (who == nullptr) co_return false;
     m.set_account(std::move(who));
-    co_return known;
+    if (!is_banned(h, peer, *m.account())) co_return true;
+    auto told = co_await io::with_timeout(
+        h.engine(), peer.send_all("* no: you are banned here; come back later\n"), close_timeout);
+    if (told) co_await net::lingering_close(peer, drain, {.idle = close_timeout,
+                                                          .longest = close_timeout});
+    co_return false;
 }
 
 /// Lets a member use the account that it names, if it can prove that it is its own.
@@ -127,6 +140,10 @@ coro::task<void> log_in(hub& h, net::connection& peer, member& m, auth::credenti
     }
     if (!door.admits(***found)) {
         m.send_private(fmt::format("* no: {} may not {}", (**found)->name, door.purpose));
+        co_return;
+    }
+    if (is_banned(h, peer, ***found)) {
+        m.dismiss(fmt::format("* you have to go: {} is banned here", (**found)->name));
         co_return;
     }
     m.set_account(std::move(**found));

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sluice/auth/account.hpp"
 #include "sluice/cli/options.hpp"
@@ -14,6 +15,12 @@ namespace sluice::cli {
     if (auth::is_account_name(text)) return std::string{text};
     return std::unexpected{in_quotes(text) +
                            " is no name of an account; write 1 to 64 letters, digits and ._-@"};
+}
+
+/// For add_list().
+[[nodiscard]] inline std::string why_no_account(std::string_view text) {
+    auto read = read_account_name(text);
+    return read ? std::string{} : std::move(read.error());
 }
 
 /// The same, or the name that stands for clients without one.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sluice/chat/server/chat_service.hpp"
+#include "sluice/cli/auth/names.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -35,6 +36,7 @@ struct chat_serve_settings {
     std::optional<std::uint64_t> rate;
     std::optional<std::uint64_t> burst;
     std::optional<std::uint64_t> command_rate;
+    std::vector<std::string> operators;
     bool stats = false;
 };
 
@@ -76,12 +78,16 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     s.allowed.max_clients = s.common.max_clients;
     s.allowed.write_deadline = s.write_deadline;
     set_rates(s.allowed, s);
+    if (!s.operators.empty() && !s.common.auth.on()) {
+        return report_usage_error(
+            command, "--operators names accounts, and there are none; name their file with --auth");
+    }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());
     std::unique_ptr<chat::registry> accounts;
     if (*who) {
         accounts = std::make_unique<chat::registry>(
-            door_with_right(who->get(), "chat", "talk in the chat"));
+            door_with_right(who->get(), "chat", "talk in the chat"), s.operators);
     }
     transcript_on_stdout shown;
     chat::chat_service chat{{.allowed = s.allowed,
@@ -141,6 +147,8 @@ void add_chat_limits(CLI::App& command, chat_serve_settings& into) {
               "Lines at once beyond --rate (10; 200000 without --rate)");
     add_value(command, "--command-rate", into.command_rate, count_from{0, many}, "N",
               "Commands a second from a member, 0 for any number (50)");
+    add_list(command, "--operators", into.operators, why_no_account, "NAME",
+             "Accounts of --auth that may send members away: /kick, /ban, /mute, /topic, /key");
     add_value(command, "--presence", l.presence, count_from{0, many}, "N",
               "Largest room that is told who comes and goes (500)");
     add_value(command, "--write-deadline", into.write_deadline, read_duration, "TIME",
