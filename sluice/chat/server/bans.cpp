@@ -27,8 +27,8 @@ std::optional<bans::time_point> bans::of(const net::client_network& network,
     forget_past(now);
     std::optional<time_point> until;
     for (const entry& each : entries_) {
-        const bool meant = each.network ? *each.network == network
-                                        : !account.empty() && each.what == account;
+        const bool meant =
+            each.network ? *each.network == network : !account.empty() && each.what == account;
         if (meant) until = each.until;
     }
     return until;

@@ -311,7 +311,8 @@ bool hub::receive(batch& b) noexcept {
 void hub::dispatch(batch& b) {
     switch (b.kind) {
         case batch::purpose::whisper:
-            if (member* m = find(b.stretches.front().first.who()); m != nullptr && !m->ignores(b.by))
+            if (member* m = find(b.stretches.front().first.who());
+                m != nullptr && !m->ignores(b.by))
                 m->send_private(b.bytes);
             return;
         case batch::purpose::send_away:

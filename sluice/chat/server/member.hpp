@@ -77,8 +77,8 @@ class member final : public io::send_pieces<member>,
     /// False if it did not ignore it.
     bool unignore(member_id whom) noexcept;
     [[nodiscard]] bool ignores(member_id whom) const noexcept {
-        return moderation_ && std::ranges::find(moderation_->ignored, whom) !=
-                                  moderation_->ignored.end();
+        return moderation_ &&
+               std::ranges::find(moderation_->ignored, whom) != moderation_->ignored.end();
     }
     /// Of an operator's /mute; in the past for most members.
     [[nodiscard]] io::time_point muted_until() const noexcept {

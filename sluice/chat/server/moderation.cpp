@@ -61,7 +61,8 @@ std::optional<std::chrono::seconds> time_or_tell(member& m, std::string_view tex
 }
 
 void send_away(hub& h, member& m, const directory::location& who, std::string_view why) {
-    const std::string reason = why.empty() ? std::string{} : fmt::format(" ({})", to_printable(why));
+    const std::string reason =
+        why.empty() ? std::string{} : fmt::format(" ({})", to_printable(why));
     h.send_away(who, fmt::format("* {} was sent away by {}{}\n", who.name, m.name(), reason),
                 fmt::format("* you have to go: {} sent you away{}", m.name(), reason));
     h.show({"<< ", m.name(), " sends ", who.name, " away", reason, " >>\n"});
@@ -70,8 +71,8 @@ void send_away(hub& h, member& m, const directory::location& who, std::string_vi
 /// An address without its port: `192.0.2.1`, `2001:db8::1`.
 std::optional<net::address> read_host(std::string_view text) {
     const bool is_v6 = text.contains(':');
-    const auto found = net::address::parse(is_v6 ? fmt::format("[{}]:1", text)
-                                                 : fmt::format("{}:1", text));
+    const auto found =
+        net::address::parse(is_v6 ? fmt::format("[{}]:1", text) : fmt::format("{}:1", text));
     return found && text.find_first_of(".:") != std::string_view::npos ? std::optional{*found}
                                                                        : std::nullopt;
 }
@@ -110,7 +111,8 @@ std::string time_text(std::chrono::seconds time) {
     if (time >= 48h) return fmt::format("{} days", time / 24h);
     if (time >= 2h) return fmt::format("{} hours", time / 1h);
     if (time >= 2min) return fmt::format("{} minutes", time / 1min);
-    return fmt::format("{} seconds", std::max(time, std::chrono::seconds{1}).count());
+    if (time <= 1s) return "1 second";
+    return fmt::format("{} seconds", time.count());
 }
 
 void kick(hub& h, member& m, std::string_view words) {
@@ -141,13 +143,12 @@ void ban(hub& h, member& m, std::string_view words) {
     const auto time = time_or_tell(m, who->second, usual_ban);
     if (!time) return;
     // Its shard knows its address and its account.
-    h.send_away(who->first,
-                fmt::format("* {} was banned by {}\n", who->first.name, m.name()),
+    h.send_away(who->first, fmt::format("* {} was banned by {}\n", who->first.name, m.name()),
                 fmt::format("* you have to go: {} banned you for {}", m.name(), time_text(*time)),
                 now + *time);
     h.show({"<< ", m.name(), " bans ", who->first.name, " >>\n"});
-    m.send_private(fmt::format("* {} is banned for {}; /bans lists all", who->first.name,
-                               time_text(*time)));
+    m.send_private(
+        fmt::format("* {} is banned for {}; /bans lists all", who->first.name, time_text(*time)));
 }
 
 void unban(hub& h, member& m, std::string_view words) {
@@ -207,7 +208,8 @@ void topic(hub& h, member& m, std::string_view words) {
     const std::string line = ends ? fmt::format("* {} removed the topic\n", m.name())
                                   : fmt::format("* {} set the topic: {}\n", m.name(), text);
     h.say(m, author::announced(m.id()), {line});
-    m.send_private(ends ? "* this room has no topic now" : fmt::format("* the topic here: {}", text));
+    m.send_private(ends ? "* this room has no topic now"
+                        : fmt::format("* the topic here: {}", text));
 }
 
 void room_password(hub& h, member& m, std::string_view words) {
@@ -239,8 +241,8 @@ void unignore(hub& h, member& m, std::string_view words) {
     const auto who = named_or_tell(h, m, words, "* say whom: /unignore NAME");
     if (!who) return;
     const bool ended = m.unignore(who->first.id);
-    m.send_private(fmt::format("* you {} {}", ended ? "hear again what is said by" : "do not ignore",
-                               who->first.name));
+    m.send_private(fmt::format(
+        "* you {} {}", ended ? "hear again what is said by" : "do not ignore", who->first.name));
 }
 
 bool is_muted(hub& h, member& m) {

@@ -19,7 +19,8 @@ namespace sluice::chat {
 /// Whom a chat lets in, and which names belong to accounts. Any thread.
 class registry {
  public:
-    /// A door with an authenticator, which outlives the registry; `operators` are names of accounts.
+    /// A door with an authenticator, which outlives the registry; `operators` are names of
+    /// accounts.
     explicit registry(auth::line_door door, std::vector<std::string> operators = {})
         : door_{std::move(door)}, operators_{std::move(operators)} {}
 

@@ -41,10 +41,10 @@ struct batch : io::message {
     std::size_t from;
     std::size_t to;
     purpose kind;
-    std::uint64_t ticket = 0;  ///< matches a subscription and its history
+    std::uint64_t ticket = 0;   ///< matches a subscription and its history
     io::time_point until = {};  ///< of a mute, or of a ban of a member that is sent away
     member_id by = 0;           ///< of a whisper: who says it
-    std::string room;          ///< empty for a whisper
+    std::string room;           ///< empty for a whisper
     std::string bytes;
     std::size_t cost = 0;  ///< its memory in bytes, for relay::congested()
     std::vector<std::pair<author, std::size_t>> stretches;  ///< authors and their bytes

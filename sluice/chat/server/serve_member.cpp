@@ -119,8 +119,9 @@ coro::task<bool> ask_for_account(hub& h, net::connection& peer, member& m, coro:
     if (!is_banned(h, peer, *m.account())) co_return true;
     auto told = co_await io::with_timeout(
         h.engine(), peer.send_all("* no: you are banned here; come back later\n"), close_timeout);
-    if (told) co_await net::lingering_close(peer, drain, {.idle = close_timeout,
-                                                          .longest = close_timeout});
+    if (told)
+        co_await net::lingering_close(peer, drain,
+                                      {.idle = close_timeout, .longest = close_timeout});
     co_return false;
 }
 
