@@ -1,4 +1,4 @@
-// Implements network_of().
+// Implements network_of() over the socket addresses of IPv4 and IPv6.
 #include "sluice/net/client_network.hpp"
 
 #include <netinet/in.h>

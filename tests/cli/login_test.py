@@ -237,6 +237,21 @@ class Chat(LoginTest):
                 self.assertIn(b"* the name ann is taken", text)
 
     @on_every_loop
+    def test_those_who_say_nothing_are_as_many_as_members(self, engine):
+        flags = (*self.flags, "--max-clients", "3")
+        with ChatServer(engine, *flags) as server, contextlib.ExitStack() as all_of_them:
+            silent = [all_of_them.enter_context(self.asked(server)) for _ in range(3)]
+            with call(server.port) as another:
+                self.assertEqual(another.receive_to_end(), b"")
+            silent.pop().socket.close()
+            server.signal(10)  # SIGUSR1
+            server.expect_stderr(r"^ *refused +1 ")
+            while True:
+                with call(server.port) as another:
+                    if another.socket.recv(1) == b"*":
+                        break
+
+    @on_every_loop
     def test_guests_may_log_in_later(self, engine):
         with ChatServer(engine, "--auth", self.with_guests("chat")) as server:
             with Member(server.port).greeted() as guest, Member(server.port).greeted() as other:

@@ -1,6 +1,7 @@
 // Defines directory: the names and rooms of all members of a chat server, shared by its shards.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <list>
@@ -52,6 +53,24 @@ class directory {
         std::list<entry*>::iterator position_;  // in its room
     };
 
+    /// A connection that is not admitted yet: it makes a handshake, or is asked who it is.
+    class newcomer {
+     public:
+        /// Counts it until it dies; the directory outlives it.
+        explicit newcomer(directory& d) noexcept
+            : directory_{d}, others_{d.newcomers_.fetch_add(1, std::memory_order_relaxed)} {}
+        newcomer(const newcomer&) = delete;
+        newcomer& operator=(const newcomer&) = delete;
+        ~newcomer() { directory_.newcomers_.fetch_sub(1, std::memory_order_relaxed); }
+
+        /// How many there were before it.
+        [[nodiscard]] std::size_t others() const noexcept { return others_; }
+
+     private:
+        directory& directory_;
+        std::size_t others_;
+    };
+
     /// Adds a member named "Client N". False if there are `most` already.
     [[nodiscard]] bool admit(entry& e, std::size_t shard, std::size_t most);
     /// Does nothing if it was not admitted.
@@ -93,6 +112,7 @@ class directory {
     void end_if_unused(const std::string& room) noexcept;
     void shrink_names() noexcept;
 
+    std::atomic<std::size_t> newcomers_ = 0;
     mutable os::mutex mutex_;
     member_id last_id_ = 0;
     std::unordered_map<std::string, entry*> by_skeleton_;

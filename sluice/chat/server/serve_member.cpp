@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -109,20 +111,40 @@ bool is_banned(hub& h, const net::connection& peer, const auth::identity& who) {
     return from && h.accounts()->banned().of(net::network_of(*from), who.name, h.engine().now());
 }
 
-/// Asks who it is before it is admitted. False if it was turned away.
-coro::task<bool> ask_for_account(hub& h, net::connection& peer, member& m, coro::context& drain) {
+/// Who a client is; none if it was turned away.
+using let_in_as = std::optional<std::shared_ptr<const auth::identity>>;
+
+/// Asks who it is.
+coro::task<let_in_as> ask_for_account(hub& h, net::connection& peer, coro::context& drain) {
     auto asking = auth::ask_who(peer, h.accounts()->door(), drain);
     asking.set_context(drain);
     auto who = co_await asking;
-    if (who == nullptr) co_return false;
-    m.set_account(std::move(who));
-    if (!is_banned(h, peer, *m.account())) co_return true;
+    if (who == nullptr) co_return std::nullopt;
+    if (!is_banned(h, peer, *who)) co_return let_in_as{std::move(who)};
     auto told = co_await io::with_timeout(
         h.engine(), peer.send_all("* no: you are banned here; come back later\n"), close_timeout);
-    if (told)
+    if (told) {
         co_await net::lingering_close(peer, drain,
                                       {.idle = close_timeout, .longest = close_timeout});
-    co_return false;
+    }
+    co_return std::nullopt;
+}
+
+/// Makes the connection secure, and asks who it is, as far as that is wanted, before it is
+/// admitted. As many may be at that as there may be members.
+coro::task<let_in_as> let_in(hub& h, net::connection& peer, const tls::door* over,
+                             coro::context& drain) {
+    const directory::newcomer here{h.people()};
+    if (here.others() >= h.allowed().max_clients) {
+        ++h.counted().refused;
+        co_return std::nullopt;
+    }
+    if (over != nullptr) {
+        const bool secure = co_await model::make_secure(peer, *over, drain);
+        if (!secure) co_return std::nullopt;
+    }
+    if (h.accounts() == nullptr) co_return let_in_as{std::in_place};
+    co_return co_await ask_for_account(h, peer, drain);
 }
 
 /// Lets a member use the account that it names, if it can prove that it is its own.
@@ -178,15 +200,14 @@ coro::task<bool> wait_while_held(hub& h, net::connection& peer, member& m, membe
 coro::task<void> serve_member(hub& h, model::accepted_connection client) {
     net::connection peer{h.engine(), std::move(client.socket)};
     peer.set_nodelay();
-    if (client.over != nullptr) {
-        const bool secure = co_await model::make_secure(peer, *client.over, *client.drain);
-        if (!secure) co_return;
+    std::shared_ptr<const auth::identity> who;
+    if (client.over != nullptr || h.accounts() != nullptr) {
+        auto found = co_await let_in(h, peer, client.over, *client.drain);
+        if (!found) co_return;
+        who = std::move(*found);
     }
     member m{h, peer};
-    if (h.accounts() != nullptr) {
-        const bool known = co_await ask_for_account(h, peer, m, *client.drain);
-        if (!known) co_return;
-    }
+    m.set_account(std::move(who));
     m.want_newlines(h.allowed().framing != wire::framing::raw);
     bool admitted = false;
     try {
