@@ -174,7 +174,9 @@ void announce_all(const std::vector<bound_address>& addresses, model_kind model,
         log(log_level::warn,
             fmt::format("{} is open to everybody who can reach it: they may {}; {}{}",
                         each.where.to_string(), each.visitors, asked,
-                        over != nullptr ? "" : ", and all travels in the clear"));
+                        common.tls.is_required() ? ""
+                        : over != nullptr        ? ", and what they choose travels in the clear"
+                                                 : ", and all travels in the clear"));
     }
 }
 

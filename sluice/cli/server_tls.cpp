@@ -77,7 +77,8 @@ loaded certificate_of_our_own() {
 void add_server_tls_options(CLI::App& command, server_tls_options& into, const std::string& group) {
     command
         .add_flag("--tls", into.asked,
-                  "Speak TLS, and nothing else; without --cert, with a certificate that is made "
+                  "Speak TLS, and nothing else without --clear-too; without --cert, with a "
+                  "certificate that is made "
                   "at the first start")
         ->group(group);
     command.add_option("--cert", into.certificate, "Certificate and chain, in PEM; implies --tls")
@@ -92,6 +93,11 @@ void add_server_tls_options(CLI::App& command, server_tls_options& into, const s
                     "--tls")
         ->type_name("FILE")
         ->group(group);
+    command
+        .add_flag("--clear-too", into.clear_too,
+                  "Serve those who speak in the clear, too: the first byte tells, and who says "
+                  "nothing for 2 s does; implies --tls")
+        ->group(group);
 }
 
 std::expected<std::unique_ptr<tls::server_context>, std::string> open_server_tls(
@@ -100,7 +106,13 @@ std::expected<std::unique_ptr<tls::server_context>, std::string> open_server_tls
         return std::unexpected{
             "--key names a key, and its certificate is missing; add --cert FILE"};
     }
+    if (o.clear_too && !o.client_authorities.empty()) {
+        return std::unexpected{
+            "--client-ca lets in only those with a certificate, and --clear-too all; leave one of "
+            "them out"};
+    }
     tls::server_options settings;
+    settings.clear_too = o.clear_too;
     settings.load = [o]() -> loaded {
         if (o.certificate.empty()) return certificate_of_our_own();
         return tls::certificate::load(o.certificate, o.key.empty() ? o.certificate : o.key);

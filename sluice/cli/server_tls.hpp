@@ -13,17 +13,20 @@
 
 namespace sluice::cli {
 
-/// Values of --tls, --cert, --key and --client-ca.
+/// Values of --tls, --cert, --key, --client-ca and --clear-too.
 struct server_tls_options {
     bool asked = false;
     std::string certificate;  ///< a file in PEM; empty: one of our own making
     std::string key;          ///< a file in PEM; empty: that of the certificate
     std::string client_authorities;
+    bool clear_too = false;  ///< clients that do not speak TLS are served as well
 
-    /// True if every connection is to be secured.
+    /// True if the server speaks TLS.
     [[nodiscard]] bool on() const noexcept {
-        return asked || !certificate.empty() || !client_authorities.empty();
+        return asked || clear_too || !certificate.empty() || !client_authorities.empty();
     }
+    /// True if every connection is to be secured.
+    [[nodiscard]] bool is_required() const noexcept { return on() && !clear_too; }
 };
 
 /// Adds them to a command, in that group of its help. `into` must outlive the parsing.

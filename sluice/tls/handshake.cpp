@@ -1,6 +1,8 @@
 // Implements the handshakes over session: a step, what it has to say, and a wait for the peer.
 #include "sluice/tls/handshake.hpp"
 
+#include <array>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -9,6 +11,9 @@
 
 namespace sluice::tls {
 namespace {
+
+// A client of TLS speaks first. Longer than its first packet takes to come when it is sent again.
+constexpr auto silence_of_clear = std::chrono::seconds{2};
 
 /// Runs all steps. The rest of the last message is sent with the first data, if the socket is full.
 coro::task<result<void>> shake_hands(net::connection& peer, session& with, io::time_point until) {
@@ -39,9 +44,28 @@ void count(counters& all, const session& with, const result<void>& done) noexcep
     }
 }
 
+/// Whether a client begins a handshake. One that says nothing waits for the server to speak.
+coro::task<result<bool>> begins_handshake(net::connection& client, io::time_point until) {
+    const auto heard = co_await io::with_deadline(client.engine(), client.readable(), until);
+    if (!heard && heard.error() == fault::timed_out) co_return false;
+    if (!heard) co_return failure(heard.error());
+    std::array<std::byte, 1> first{};
+    const auto come = client.peek(first);
+    co_return come && *come == 1 && first[0] == handshake_record;
+}
+
 }  // namespace
 
 coro::task<result<void>> accept(net::connection& client, const door& at) {
+    if (at.context->options().clear_too) {
+        const auto patient = io::after(io::clock::now(), silence_of_clear);
+        const auto secure = co_await begins_handshake(client, patient);
+        if (!secure) co_return failure(secure.error());
+        if (!*secure) {
+            at.context->counting().plain.fetch_add(1, relaxed);
+            co_return result<void>{};
+        }
+    }
     auto made = at.context->accept(at.protocol);
     if (!made) co_return failure(made.error());
     session& with = **made;

@@ -29,7 +29,8 @@ struct door {
 /// Makes a client's connection secure, within the time of the context. Counts. Before anything was
 /// received. fault::tls_missing if the client spoke something else, which was answered;
 /// fault::tls_broken, fault::timed_out, fault::cancelled, or an errno of the socket: the connection
-/// is of no more use.
+/// is of no more use. With server_options::clear_too, a client that speaks something else, or
+/// nothing at first, stays in the clear, which is no error.
 [[nodiscard]] coro::task<result<void>> accept(net::connection& client, const door& at);
 
 /// Why a connection was not made secure.

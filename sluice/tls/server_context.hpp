@@ -28,6 +28,7 @@ struct server_options {
     /// A file in PEM with the authorities of clients: each must present a certificate of one of
     /// them. Empty: none is asked for.
     std::string client_authorities = {};
+    bool clear_too = false;  ///< clients that do not speak TLS stay in the clear (accept())
     /// Threads that serve: so many contexts are made, for threads that share one wait for its locks
     /// (openssl issue 17064).
     std::size_t threads = 1;

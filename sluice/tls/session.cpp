@@ -37,7 +37,6 @@ constexpr std::size_t most_unasked = std::size_t{64} << 10;
 // OpenSSL receives so many bytes at once from a peer that has filled its usual buffer: four records
 // of full size.
 constexpr std::size_t read_ahead = 4 * (large_record + record_overhead);
-constexpr std::byte handshake_record{22};  // RFC 8446, section 5.1
 constexpr std::size_t most_plain = 2048;
 
 /// Memory of a thread for records on their way to send(2). In use within one attempt only: what

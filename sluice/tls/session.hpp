@@ -16,6 +16,9 @@
 
 namespace sluice::tls {
 
+/// The first byte of a client that begins a handshake (RFC 8446, section 5.1).
+inline constexpr std::byte handshake_record{22};
+
 /// TLS 1.2 or 1.3 by OpenSSL, which reads from the socket and writes to memory: what is encrypted
 /// is sent by one send(2) for up to 256 KiB. Small while it is idle: OpenSSL has given back its
 /// buffers, and bytes to be sent wait in memory of the thread, or here if the socket is full.

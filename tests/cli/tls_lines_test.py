@@ -5,6 +5,7 @@ import os
 import pathlib
 import pty
 import re
+import socket
 import tempfile
 import unittest
 
@@ -12,7 +13,7 @@ from chat_rig import ChatServer, Member
 from compute_rig import Server as ComputeServer
 from compute_rig import on_every_model as on_every_compute_model
 from files_http_rig import HttpServer
-from talk_rig import SLUICE, TERMINATE, Program, Server, TalkTest, call, on_every_engine, on_every_loop, one_by_one
+from talk_rig import SLUICE, TERMINATE, Ended, Program, Server, TalkTest, call, on_every_engine, on_every_loop, one_by_one
 from tls_rig import Authority, dial_tls, fingerprint_said_by
 
 SENTENCE = b"* this port speaks TLS: write tls:// in front of its address\n"
@@ -107,6 +108,42 @@ class Chat(LineTest):
                     missed = deaf.until(r"^\* you missed \d+ messages?$")
                     numbers = [int(m[1]) for line in missed if (m := re.search(r": (\d+) x", line))]
                     self.assertEqual(numbers, list(range(len(numbers))))
+
+
+class Both(LineTest):
+    """Doors that speak TLS and the clear."""
+
+    @on_every_loop
+    def test_members_of_a_chat(self, engine):
+        with ChatServer(engine, *self.flags, "--clear-too") as server:
+            # One that waits to be greeted is greeted, if after a while.
+            with TlsMember(server.port).greeted() as secure, Member(server.port).greeted() as plain:
+                secure.say("over TLS")
+                plain.until(r"\]: over TLS$")
+                plain.say("in the clear")
+                secure.until(r"\]: in the clear$")
+
+    @on_every_compute_model
+    def test_questions(self, start):
+        with start(*self.flags, "--clear-too") as server:
+            for _ in range(2):
+                with dial_tls(server.port) as client:
+                    client.sendall(b"10\n")
+                    self.assertEqual(client.recv(10), b"89\n")
+                with call(server.port) as client:
+                    client.send(b"10\n")
+                    self.assertEqual(client.receive(3), b"89\n")
+
+    @on_every_compute_model
+    def test_clients_that_say_nothing(self, start):
+        with start(*self.flags, "--clear-too") as server:
+            with call(server.port) as client:
+                client.socket.shutdown(socket.SHUT_WR)
+                self.assertEqual(client.receive_to_end(), b"")
+
+    def test_client_authorities_are_for_all(self):
+        with self.assertRaisesRegex(Ended, "--clear-too all; leave one of them out"):
+            ChatServer("epoll", *self.flags, "--clear-too", "--client-ca", self.authority.file)
 
 
 class Compute(LineTest):
