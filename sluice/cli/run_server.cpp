@@ -222,7 +222,7 @@ void announce_handshakes(const tls::counters& c) {
 }  // namespace
 
 std::string say_tls(std::string_view /*first*/) {
-    return "* this port speaks TLS: write tls:// in front of its address\n";
+    return std::string{tls::line_for_plain};
 }
 
 void set_up_output(const serve_options& common, model_kind model) {

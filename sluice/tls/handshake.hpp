@@ -18,6 +18,10 @@
 
 namespace sluice::tls {
 
+/// What a door that takes lines, over TLS alone, answers to those who speak in the clear.
+inline constexpr std::string_view line_for_plain =
+    "* this port speaks TLS: write tls:// in front of its address\n";
+
 /// What a door says over TLS, and to those who do not speak it.
 struct door {
     server_context* context = nullptr;  ///< outlives the connections; null: in the clear

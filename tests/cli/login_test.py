@@ -180,6 +180,25 @@ class Raw(LoginTest):
             self.assertEqual([path.read_bytes() for path in folder.iterdir()], [b"here"])
 
 
+    @files_http_rig.on_every_model
+    def test_a_client_that_was_not_to_say_it(self, model, folder):
+        (self.folder / "small").write_bytes(b"here")
+        (self.folder / "large").write_bytes(bytes(3_000_000))
+        with FileServer("serve", folder, "--raw", "127.0.0.1:0", *self.flags, *model) as server:
+            at = f"tcp://127.0.0.1:{server.port}"
+            for words in (
+                ("put", self.folder / "small", at), ("put", self.folder / "large", at),
+                ("put", "-", at), ("get", at, "-o", self.folder / model[-1]), ("get", at, "-o", "-"),
+            ):
+                with self.subTest(words):
+                    done = run("files", *words, "--retry", "0", stdin="stdin")
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertEqual(done.stdout, "")
+                    self.assertRegex(done.stderr, "says '. who are you.*; say --user NAME|reset")
+            self.assertEqual(list(folder.iterdir()), [])
+            self.assertFalse((self.folder / model[-1]).exists())
+
+
 class Offer(LoginTest):
     @files_http_rig.on_every_model
     def test_a_file_is_given_to_those_who_may_read(self, model, folder):

@@ -192,6 +192,16 @@ coro::task<std::string> why_refused(link& conn, http::http_response_reader& answ
     co_return text + ": " + wire::printable(wire::truncate_utf8(line, 300));
 }
 
+bool refuses_in_a_line(std::string_view first) noexcept {
+    return first.starts_with(auth::question_line) || first.starts_with(tls::line_for_plain);
+}
+
+std::string shown_refusal(std::string_view first) {
+    const bool asks = first.starts_with(auth::question_line);
+    return fmt::format("'{}'; {}", wire::printable(first.substr(0, first.find('\n'))),
+                       asks ? "say --user NAME or --token-file FILE" : "as in tls://HOST:PORT");
+}
+
 bool may_pass(unsigned status) noexcept {
     constexpr std::array statuses{408U, 423U, 425U, 429U, 502U, 503U, 504U};
     return std::ranges::find(statuses, status) != statuses.end();

@@ -120,6 +120,12 @@ class link {
 /// is read for that.
 [[nodiscard]] coro::task<std::string> why_refused(link& conn, http::http_response_reader& answer);
 
+/// Whether what a peer of a raw stream said first is no stream of its own, but a line of a door
+/// that asks who we are, turns us away, or speaks TLS alone.
+[[nodiscard]] bool refuses_in_a_line(std::string_view first) noexcept;
+/// That line in quotes, and what to do about it. Throws std::bad_alloc.
+[[nodiscard]] std::string shown_refusal(std::string_view first);
+
 /// Whether a request with this response status may succeed a little later.
 [[nodiscard]] bool may_pass(unsigned status) noexcept;
 

@@ -1,5 +1,7 @@
 // Implements receive_file and receive_to: downloads of a bare stream.
+#include <array>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "sluice/files/client/download.hpp"
@@ -7,6 +9,23 @@
 #include "sluice/io/deadline.hpp"
 
 namespace sluice::files {
+namespace {
+
+/// Waits for the first bytes, and leaves them to be received. An error if they are a line of a door
+/// that gives no file.
+coro::task<attempt<void>> hear_first_bytes(link& conn) {
+    const auto heard =
+        co_await io::with_timeout(conn.engine(), conn.peer().readable(), conn.options().timeout);
+    if (!heard) co_return of_connection("waiting for the stream", heard.error());
+    std::array<std::byte, 128> first{};
+    const auto come = conn.peer().peek(first);
+    const auto text = come ? as_text(const_bytes{first}.first(*come)) : std::string_view{};
+    if (!refuses_in_a_line(text)) co_return attempt<void>{};
+    conn.drop();
+    co_return failed("there is no file: the other side says " + shown_refusal(text));
+}
+
+}  // namespace
 
 coro::task<attempt<downloaded>> receive_file(link& conn, partial_file& into, download_options o,
                                              progress& state) {
@@ -14,6 +33,8 @@ coro::task<attempt<downloaded>> receive_file(link& conn, partial_file& into, dow
     if (!open) co_return std::unexpected{open.error()};
     state.start_at(0);
     state.enter(phase::moving);
+    auto heard = co_await hear_first_bytes(conn);
+    if (!heard) co_return std::unexpected{heard.error()};
     if (auto begun = into.begin(""); !begun) co_return of_disk("making a file", begun.error());
     auto got = co_await at_pace<std::uint64_t>(
         conn.engine(), {.window = conn.options().timeout, .moved_before = state.of_this_attempt()},
@@ -35,6 +56,8 @@ coro::task<attempt<downloaded>> receive_to(link& conn, term::console& into, prog
     if (!open) co_return std::unexpected{open.error()};
     state.start_at(0);
     state.enter(phase::moving);
+    auto heard = co_await hear_first_bytes(conn);
+    if (!heard) co_return std::unexpected{heard.error()};
     std::vector<std::byte> buffer(std::size_t{256} << 10);
     downloaded done;
     for (;;) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <string>
 
 #include "sluice/files/client/upload.hpp"
 #include "sluice/files/pace.hpp"
@@ -18,11 +19,18 @@ coro::task<attempt<void>> wait_for_end(link& conn, progress& state) {
     co_await conn.peer().end_sending();
     const auto deadline = io::after(io::clock::now(), conn.options().commit_timeout());
     std::array<std::byte, 4096> unread{};
+    std::string said;
     for (;;) {
         auto got =
             co_await io::with_deadline(conn.engine(), conn.peer().recv_into(unread), deadline);
-        if (got && *got > 0) continue;
+        if (got && *got > 0) {
+            if (said.empty()) said = as_text(const_bytes{unread}.first(*got));
+            continue;
+        }
         conn.drop();
+        if (got && refuses_in_a_line(said)) {
+            co_return failed("nothing was kept: the other side says " + shown_refusal(said));
+        }
         if (got) co_return attempt<void>{};
         if (got.error().is(ECONNRESET)) {
             co_return failed(
