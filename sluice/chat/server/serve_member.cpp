@@ -44,7 +44,7 @@ bool take_name_of_account(hub& h, member& m) {
 }
 
 /// Names and greets a new member and moves it into the lobby. False if it was refused.
-bool admit(hub& h, const net::connection& peer, member& m) {
+bool admit(hub& h, const result<net::address>& from, member& m) {
     if (!h.farewell().empty()) {
         m.dismiss(h.farewell());
         return false;
@@ -67,7 +67,6 @@ bool admit(hub& h, const net::connection& peer, member& m) {
     }
     show_topic(h, m);
     if (h.allowed().introduction == io::duration{}) h.arrive(m);
-    const auto from = peer.peer();
     h.show({"<< ", m.name(), " connected from ",
             from ? from->to_string() : std::string{"an address that is gone"}, " >>\n"});
     return true;
@@ -211,7 +210,7 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
     m.want_newlines(h.allowed().framing != wire::framing::raw);
     bool admitted = false;
     try {
-        admitted = admit(h, peer, m);
+        admitted = admit(h, model::address_of(client.announced, peer.fd()), m);
         if (admitted) {
             member_input input{h, m};
             bool stays = true;
