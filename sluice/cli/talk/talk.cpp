@@ -234,7 +234,8 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
          .keep = s.keep,
          .grace = s.common.grace,
          .over = {.context = over.get(), .protocol = "sluice", .answer_plain = say_tls},
-         .door = door_with_right(who->get(), "talk", "talk here")}};
+         .door = door_with_right(who->get(), "talk", "talk here"),
+         .trusted_proxies = trusted_proxies_of(s.common)}};
     const server_signals signals{
         **engine, [&server] { server.stop(); },
         [&server] {
