@@ -128,7 +128,7 @@ coro::task<talk_end> talk_server::serve() {
             if (!secure) continue;
         }
         if (options_.door.who != nullptr) {
-            auto asking = auth::ask_who(client, options_.door, *accepting_);
+            auto asking = auth::ask_who(client, *client_address, options_.door, *accepting_);
             asking.set_context(*accepting_);
             const auto who = co_await asking;
             if (who == nullptr) continue;

@@ -18,6 +18,7 @@ from compute_rig import Server as ComputeServer
 from compute_rig import on_every_model as on_every_compute_model
 from files_http_rig import HttpServer, HttpTest, on_every_model
 from files_raw_test import FileServer
+from login_test import QUESTION, WRONG, LoginTest, login
 from talk_rig import (
     ENVIRONMENT,
     SLUICE,
@@ -516,6 +517,65 @@ class ForwardedFor(HttpTest, ProxyTest):
                 self.assertIn(429, got)
                 self.assertEqual(self.status(port, source="127.0.0.4"), 401)
                 server.expect_stderr(r"the last of .* from 127\.0\.0\.3:0$")
+
+
+class Logins(LoginTest):
+    """At doors of lines: who has to wait, and who is banned, by the address that is named."""
+
+    def answer(self, port, header):
+        """To a token that is none, which costs no time."""
+        with dial(port) as client:
+            client.send(header + b"login x\n")
+            said = client.receive_to_end()
+        self.assertTrue(said.startswith(QUESTION), said)
+        return said[len(QUESTION):]
+
+    def assert_own_attempts(self, port):
+        for header in (text("192.0.2.1"), binary("192.0.2.2"), text("2001:db8::1"), LOCAL):
+            self.assertEqual(self.answer(port, header), WRONG, header)
+            self.assertTrue(any(self.answer(port, header) != WRONG for _ in range(30)), header)
+
+    @on_every_compute_model(but=("fork",))
+    def test_each_client_has_attempts_of_its_own(self, serve):
+        with serve(*TRUSTED, *self.flags, "--insecure-auth") as server:
+            self.assert_own_attempts(server.port)
+            server.expect_stderr(r"logins? refused, the last of .* from 192\.0\.2\.1:56324$")
+
+    @on_every_engine
+    def test_so_has_each_at_a_talk(self, engine):
+        flags = ("--echo", "--keep", "--insecure-auth", "--trusted-proxy", "127.0.0.1")
+        with Server(engine, *flags, *self.flags) as server:
+            self.assert_own_attempts(server.port)
+
+    @on_every_loop
+    def test_so_has_each_at_a_chat(self, engine):
+        with ChatServer(engine, *TRUSTED, *self.flags, "--insecure-auth") as server:
+            self.assert_own_attempts(server.port)
+
+    @on_every_loop
+    def test_a_ban_is_of_the_address_that_is_named(self, engine):
+        flags = ("--auth", self.with_guests("chat"), "--operators", "ann", "--insecure-auth")
+        with ChatServer(engine, *TRUSTED, *flags, "--workers", "3") as server:
+
+            def enter(header):
+                member = Member(server.port)
+                self.addCleanup(member.socket.close)
+                member.send(header)
+                return member
+
+            ann = enter(text("192.0.2.1")).greeted()
+            ann.say("/" + login("ann").decode())
+            ann.until("^. you are now ann$")
+            carl = enter(binary("192.0.2.2")).greeted()
+            carl.say("/nick carl")
+            carl.until("^. you are now carl$")
+            ann.say("/ban carl 10m")
+            carl.until("^. you have to go: ann banned you for 10 minutes$")
+            banned = enter(text("192.0.2.2"))
+            self.assertEqual(banned.line(), "* no: you are banned here; come back later")
+            self.assertIsNone(banned.line())
+            enter(text("192.0.2.3")).greeted()
+            enter(LOCAL).greeted()
 
 
 class Flags(ProxyTest):
