@@ -70,6 +70,7 @@ inline constexpr std::array field_names{
     std::pair{http::http_field::sec_fetch_site, std::string_view{"sec-fetch-site"}},
     std::pair{http::http_field::transfer_encoding, std::string_view{"transfer-encoding"}},
     std::pair{http::http_field::want_repr_digest, std::string_view{"want-repr-digest"}},
+    std::pair{http::http_field::x_forwarded_for, std::string_view{"x-forwarded-for"}},
 };
 
 }  // namespace sluice::fuzz

@@ -59,7 +59,8 @@ coro::task<result<void>> receive_line(net::connection& from, std::string& line) 
 /// What a client is told that is not let in, or who it is.
 using decision = std::expected<std::shared_ptr<const identity>, std::string>;
 
-coro::task<result<decision>> decide(net::connection& client, const line_door& door) {
+coro::task<result<decision>> decide(net::connection& client, const net::address& from,
+                                    const line_door& door) {
     auto sent = co_await client.send_all(question_line);
     if (!sent) co_return failure(sent.error());
     std::string line;
@@ -68,11 +69,9 @@ coro::task<result<decision>> decide(net::connection& client, const line_door& do
     if (!received && received.error() != fault::message_too_long)
         co_return failure(received.error());
     auto said = received ? read_login(line) : std::nullopt;
-    const auto from = client.peer();
-    if (!from) co_return failure(from.error());
-    auto found = door.who->check_now(said, *from);
+    auto found = door.who->check_now(said, from);
     if (!found) {
-        login checked = co_await door.who->check(client.engine(), std::move(*said), *from);
+        login checked = co_await door.who->check(client.engine(), std::move(*said), from);
         found = std::move(checked);
     }
     if (!*found && !said) {
@@ -123,10 +122,11 @@ coro::task<result<std::expected<void, std::string>>> as_result(net::connection& 
 
 }  // namespace
 
-coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client, const line_door& door,
+coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client,
+                                                    const net::address& from, const line_door& door,
                                                     coro::context& drain) {
     if (auto anyone = door.who->anonymous(); door.admits(*anyone)) co_return anyone;
-    auto asking = io::with_timeout(client.engine(), decide(client, door), door.timeout);
+    auto asking = io::with_timeout(client.engine(), decide(client, from, door), door.timeout);
     const auto decided = co_await asking;
     if (!decided) {
         co_await client.close();

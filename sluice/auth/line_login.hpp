@@ -32,11 +32,13 @@ struct line_door {
     io::duration timeout = std::chrono::seconds{30};   ///< for the whole line
 };
 
-/// Asks a client, before anything was received from it, and takes its line but no byte behind it.
+/// Asks a client at the address `from`, before anything was received from it, and takes its line
+/// but no byte behind it.
 /// Clients that may come in without a name are not asked. The identity; null if the client was
 /// turned away: it was told why, if it still reads, and the connection is closed. Broken off when
 /// `drain` is cancelled.
 [[nodiscard]] coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client,
+                                                                  const net::address& from,
                                                                   const line_door& door,
                                                                   coro::context& drain);
 

@@ -170,7 +170,7 @@ void announce_all(const std::vector<bound_address>& addresses, model_kind model,
     const std::string_view asked =
         common.auth.on() ? "all are asked who they are" : "nobody is asked for a password";
     for (const auto& each : addresses) {
-        if (each.where.is_loopback()) continue;
+        if (each.where.is_loopback() && common.trusted_proxies.empty()) continue;
         log(log_level::warn,
             fmt::format("{} is open to everybody who can reach it: they may {}; {}{}",
                         each.where.to_string(), each.visitors, asked,
@@ -206,6 +206,9 @@ void announce_clients(const model::server& server) {
             counter{"here", c.accepted - c.ended, "now"}, counter{"most", c.most, "at a time"},
             counter{"shed", c.shed, "closed at once: no descriptor for them"},
             counter{"refused", c.refused, "closed at once: too many or too often from an address"},
+            counter{"announced", c.announced, "connections of which a trusted proxy said whose"},
+            counter{"bad_headers", c.bad_headers,
+                    "closed: a trusted proxy's PROXY header is no good"},
             counter{"crashed", c.crashed, "processes that ended by a signal"},
             counter{"retries", c.retries, "waits for a thread or process"}});
 }
@@ -234,7 +237,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                        served what) {
     for (const auto& each : what.listeners) {
         if (!each.needs_open || common.open || common.auth.on() ||
-            !common.tls.client_authorities.empty() || is_on_this_machine(each.where)) {
+            !common.tls.client_authorities.empty() || is_on_this_machine(each.where, common)) {
             continue;
         }
         return report_usage_error(
@@ -265,6 +268,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                .max_clients = common.max_clients,
                                .max_per_address = common.max_per_address,
                                .rate_per_address = common.rate_per_address,
+                               .trusted_proxies = trusted_proxies_of(common),
                                .grace = common.grace,
                                .log_to = [](std::string_view line) { log(log_level::warn, line); },
                                .ready =
@@ -303,7 +307,8 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     return stops.first() == SIGINT ? exit_status::interrupted : exit_status::done;
 }
 
-bool is_on_this_machine(const std::string& where) {
+bool is_on_this_machine(const std::string& where, const serve_options& common) {
+    if (!common.trusted_proxies.empty()) return false;
     const auto addresses = net::resolve(where);
     return !addresses || std::ranges::all_of(*addresses, &net::address::is_loopback);
 }

@@ -67,9 +67,10 @@ struct bound_address {
     std::string visitors;
 };
 
-/// Whether only programs on this machine reach `where` (net::resolve, which may block). True where
-/// it has no address: to listen fails then.
-[[nodiscard]] bool is_on_this_machine(const std::string& where);
+/// Whether only programs on this machine reach a server at `where` (net::resolve, which may block):
+/// not if it trusts proxies, which let others in. True where it has no address: to listen fails
+/// then.
+[[nodiscard]] bool is_on_this_machine(const std::string& where, const serve_options& common);
 
 /// The services of a command, and its callbacks.
 struct served {

@@ -96,6 +96,7 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     over_http.who = visitors.get();
     over_http.hosts = s.access.hosts;
     over_http.pages = s.access.pages;
+    over_http.proxies = trusted_proxies_of(s.common);
     over_http.report = lines_to_stdout(s.common.quiet);
     if (!s.common.quiet) {
         over_http.remark = [](std::string_view line) { log(log_level::info, line); };

@@ -69,6 +69,14 @@ std::expected<pairing, std::string> pair_up(std::optional<engine_request> engine
     return pairing{*engine, *model};
 }
 
+std::vector<net::network> trusted_proxies_of(const serve_options& common) {
+    std::vector<net::network> all;
+    for (const auto& each : common.trusted_proxies) {
+        if (const auto parsed = net::network::parse(each)) all.push_back(*parsed);
+    }
+    return all;
+}
+
 std::expected<log_level, std::string> log_level_now() {
     constexpr auto flag = "log-level";
     const auto text = value_now(flag);
@@ -120,6 +128,10 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
     add_value(serve, "--rate-per-address", into.rate_per_address, count_from{1, most_clients}, "N",
               "New connections a second from one client address, and four times as many at once "
               "(500; from loopback any number)")
+        ->group(group);
+    add_list(serve, "--trusted-proxy", into.trusted_proxies, net::why_no_network, "ADDRESS[/BITS]",
+             "Take the addresses of clients from proxies there: by the PROXY protocol, or over "
+             "HTTP by X-Forwarded-For")
         ->group(group);
     add_value(serve, "--grace", into.grace, read_duration, "TIME",
               fmt::format("How long a stop may drain ({} ms)", into.grace.count()))

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -14,6 +15,7 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/server_tls.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/net/network.hpp"
 
 namespace sluice::cli {
 
@@ -46,6 +48,7 @@ struct serve_options {
     std::uint32_t max_per_address = 0;   ///< of them, per address; 0: address_limit's default
     std::uint32_t rate_per_address = 0;  ///< new ones per second; as above
     bool open = false;                   ///< all that reach it may do what this machine may
+    std::vector<std::string> trusted_proxies;  ///< for trusted_proxies_of(); checked
     server_tls_options tls;
     server_auth_options auth;
     bool quiet = false;
@@ -54,6 +57,9 @@ struct serve_options {
     std::string config;
     std::chrono::milliseconds grace{5000};  ///< how long a stop may drain
 };
+
+/// The networks of --trusted-proxy.
+[[nodiscard]] std::vector<net::network> trusted_proxies_of(const serve_options& common);
 
 /// The value of --log-level now: from a flag or the environment, else from the configuration file
 /// as it is now, else `info`. The error is a sentence without its full stop.

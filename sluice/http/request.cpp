@@ -66,6 +66,7 @@ std::optional<http_field> field_named(std::string_view name) noexcept {
     if (same_word(name, "content-digest")) return http_field::content_digest;
     if (same_word(name, "repr-digest")) return http_field::repr_digest;
     if (same_word(name, "want-repr-digest")) return http_field::want_repr_digest;
+    if (same_word(name, "x-forwarded-for")) return http_field::x_forwarded_for;
     return std::nullopt;
 }
 
@@ -79,7 +80,8 @@ bool is_singleton(http_field which) noexcept {
         case http_field::if_match:
         case http_field::if_none_match:
         case http_field::repr_digest:
-        case http_field::want_repr_digest: return false;
+        case http_field::want_repr_digest:
+        case http_field::x_forwarded_for: return false;
         default: return true;
     }
 }

@@ -36,6 +36,7 @@ enum class http_field : std::uint8_t {
     sec_fetch_site,
     transfer_encoding,
     want_repr_digest,
+    x_forwarded_for,
 };
 
 /// Why a request is refused: the status of the answer, and a sentence without its full stop.

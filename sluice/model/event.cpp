@@ -12,6 +12,7 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/shard.hpp"
+#include "sluice/model/announced.hpp"
 #include "sluice/model/hand_over.hpp"
 #include "sluice/model/memory_trimmer.hpp"
 #include "sluice/model/serve_connection.hpp"
@@ -178,18 +179,47 @@ class event::share : io::message {
                 continue;
             }
             if (!socket) co_return failure(socket.error());
-            auto permit = owner_.admit(number, socket->get());
+            const bool is_from_proxy = owner_.is_from_proxy(socket->get());
+            std::optional<address_limit::permit> permit{std::in_place};
+            if (!is_from_proxy) permit = owner_.admit(number, socket->get());
             if (!permit) continue;
             slot = co_await permits.acquire(listener.engine());
             if (!slot) co_return slot;
             hand_over::client arrived{
                 .socket = std::move(*socket), .listener = number, .permit = std::move(*permit)};
-            if (share& least = owner_.least_busy(*this); &least != this) {
-                if (least.take_over(arrived)) continue;
+            if (!is_from_proxy) {
+                serve_anywhere(std::move(arrived));
+            } else if (!served_->spawn(receive_header(std::move(arrived)))) {
+                permits.release();  // no memory for its coroutine
             }
-            ++clients_;
-            serve_here(std::move(arrived));
         }
+    }
+
+    /// Serves a connection of a trusted proxy, once it is known whose it is.
+    coro::task<void> receive_header(hand_over::client arrived) {
+        announcement said;
+        auto receiving =
+            receive_announcement(*engine_, arrived.socket.get(), said,
+                                 io::after(io::clock::now(), owner_.options().header_time));
+        receiving.set_context(*drain_context_);
+        const auto end = co_await receiving;
+        arrived.announced = said.client();
+        auto permit = owner_.admit_announced(arrived.listener, arrived.socket.get(), end,
+                                             said.why(), arrived.announced.get());
+        if (permit) {
+            arrived.permit = std::move(*permit);
+            serve_anywhere(std::move(arrived));
+        } else {
+            owner_.limits_[arrived.listener].release();
+        }
+    }
+
+    void serve_anywhere(hand_over::client arrived) noexcept {
+        if (share& least = owner_.least_busy(*this); &least != this) {
+            if (least.take_over(arrived)) return;
+        }
+        ++clients_;
+        serve_here(std::move(arrived));
     }
 
     void serve_here(hand_over::client client) noexcept {
@@ -208,10 +238,11 @@ class event::share : io::message {
             state ? state->serve({.socket = std::move(client.socket),
                                   .permits = std::move(permits),
                                   .over = over.context == nullptr ? nullptr : &over,
-                                  .drain = &*drain_context_})
+                                  .drain = &*drain_context_,
+                                  .announced = std::move(client.announced)})
                   : serve_connection(*engine_, std::move(client.socket), *drain_context_,
                                      owner_.endpoints()[client.listener].serve, owner_.log(),
-                                     std::move(permits))));
+                                     std::move(permits), std::move(client.announced))));
     }
     void client_left(std::size_t endpoint) noexcept {
         trimmer_->update(--clients_);

@@ -20,6 +20,7 @@ enum class event_kind : std::uint8_t {
     shortage,   ///< no descriptor or memory for a client
     memory,     ///< no memory to continue serving a client
     address,    ///< too many clients from one address
+    proxy,      ///< a trusted proxy's header is of no use
     thread,     ///< no thread
     process,    ///< no process
     crash,      ///< a child ended by a signal or an error

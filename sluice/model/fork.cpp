@@ -201,7 +201,8 @@ void fork::run_child(arrival client, pid_t parent) noexcept {
         if (os::sys().getppid() != parent) drain();
         auto served = io::try_run(
             **engine,
-            serve_connection(**engine, std::move(client.socket), draining, *client.serve, log()),
+            serve_connection(**engine, std::move(client.socket), draining, *client.serve, log(),
+                             nothing{}, std::move(client.announced)),
             root);
         if (!served) report_shortage(log(), served.error());
     }

@@ -8,6 +8,7 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/io/mailbox.hpp"
 #include "sluice/model/address_limit.hpp"
+#include "sluice/model/announced.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/os/mutex.hpp"
 
@@ -16,11 +17,12 @@ namespace sluice::model {
 /// Any thread gives; the taker receives on the thread of the engine that it is open on.
 class hand_over : io::message {
  public:
-    /// An accepted socket, the number of its endpoint, and its permit there.
+    /// An accepted socket, the number of its endpoint, its permit there, and whose it is.
     struct client {
         unique_fd socket;
         std::size_t listener = 0;
         address_limit::permit permit = {};
+        announced_address announced = {};
     };
 
     /// `take` is called with each client, on the taker's thread. It must not throw.

@@ -11,6 +11,7 @@
 #include <exception>
 #include <iterator>
 #include <list>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -27,12 +28,32 @@
 
 namespace sluice::model {
 
+/// A connection of a trusted proxy that waits for its header.
+struct server::announcing {
+    std::uint64_t key = 0;  // in the epoll instance
+    unique_fd socket;
+    std::size_t endpoint = 0;
+    io::time_point until = {};
+    announcement said = {};
+};
+
 /// The listeners of models that accept on the server's engine. The event model's shards have their
 /// own.
 class server::acceptor {
  public:
-    acceptor(io::engine& engine, std::vector<endpoint>& endpoints, event_log& log)
-        : engine_{engine} {
+    /// What has come: a connection at an endpoint, or more of a `header`, or the end of its time.
+    struct ready_at {
+        std::size_t endpoint = 0;
+        announcing* header = nullptr;
+        bool is_late = false;
+    };
+
+    /// With `proxied`, connections may be added that wait for their headers.
+    acceptor(io::engine& engine, std::vector<endpoint>& endpoints, event_log& log, bool proxied)
+        : engine_{engine},
+          proxied_{proxied},
+          next_key_{endpoints.size()},
+          waiting_at_(endpoints.size()) {
         for (auto& each : endpoints) {
             auto& listener = listeners_.emplace_back(engine, std::move(each.listener),
                                                      io::accepting::one_by_one);
@@ -44,27 +65,64 @@ class server::acceptor {
     acceptor& operator=(const acceptor&) = delete;
     ~acceptor() {
         if (ready_set_) engine_.detach(ready_set_->fd());
+        for (const auto& [key, each] : announcing_) net::set_linger_reset(each.socket.get());
     }
 
     /// The endpoint at which a connection waits, of those that are not paused; the only one at once
     /// if there is one.
-    [[nodiscard]] coro::task<result<std::size_t>> wait_until_ready() {
-        if (listeners_.size() == 1) co_return 0;
+    [[nodiscard]] coro::task<result<ready_at>> wait_until_ready() {
+        if (is_alone()) co_return ready_at{};
         if (auto watched = watch(); !watched) co_return failure(watched.error());
         for (;;) {
-            auto ready = co_await io::poll{engine_, ready_set_->fd(), io::interest::in};
+            const auto until = announcing_.empty() ? io::never : announcing_.begin()->second.until;
+            // First, since a listener may be ready all the time.
+            if (!announcing_.empty() && until <= io::clock::now()) {
+                co_return ready_at{.header = &announcing_.begin()->second, .is_late = true};
+            }
+            io::poll readiness{engine_, ready_set_->fd(), io::interest::in};
+            auto ready = co_await io::with_deadline(engine_, readiness, until);
+            if (!ready && ready.error() == fault::timed_out) continue;
             if (!ready) co_return failure(ready.error());
             std::array<epoll_event, 1> wakeup{};
             const auto ready_count = ready_set_->wait(wakeup, io::clock::now());
             if (!ready_count && ready_count.error().is(EINTR)) continue;
             if (!ready_count) co_return failure(ready_count.error());
-            if (*ready_count == 1) co_return std::size_t{wakeup[0].data.u64};
+            if (*ready_count == 1) co_return ready_of(wakeup[0].data.u64);
         }
     }
+    /// Waits for the header of a connection that came there. False without a descriptor or memory.
+    [[nodiscard]] bool add(unique_fd socket, std::size_t number, io::time_point until) try {
+        const std::uint64_t key = next_key_++;
+        const auto added =
+            announcing_.emplace_hint(announcing_.end(), key, announcing{key, std::move(socket)});
+        added->second.endpoint = number;
+        added->second.until = until;
+        if (!ready_set_->add(added->second.socket.get(), EPOLLIN, key)) {
+            announcing_.erase(added);
+            return false;
+        }
+        ++waiting_at_[number];
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    /// Waits no longer: it is the caller's again.
+    [[nodiscard]] announcing take(announcing& which) {
+        static_cast<void>(ready_set_->remove(which.socket.get()));
+        --waiting_at_[which.endpoint];
+        auto taken = std::move(which);
+        announcing_.erase(taken.key);
+        return taken;
+    }
+    /// Connections that wait for their headers, at that endpoint or at all.
+    [[nodiscard]] std::size_t waiting(std::size_t number) const noexcept {
+        return waiting_at_[number];
+    }
+    [[nodiscard]] bool has_waiting() const noexcept { return !announcing_.empty(); }
     /// A connection that came there. No descriptor if it is gone, and others wait elsewhere: after
     /// a shortage, or because its client left the backlog.
     [[nodiscard]] coro::task<result<unique_fd>> accept(std::size_t number) {
-        if (listeners_.size() == 1) return listener(number).accept();
+        if (is_alone()) return listener(number).accept();
         return listener(number).accept_waiting();
     }
     /// Leaves connections at that endpoint in its backlog, or accepts them again.
@@ -87,6 +145,14 @@ class server::acceptor {
     [[nodiscard]] net::listener& listener(std::size_t number) {
         return *std::next(listeners_.begin(), static_cast<std::ptrdiff_t>(number));
     }
+    /// One listener, and nothing else to wait for.
+    [[nodiscard]] bool is_alone() const noexcept { return listeners_.size() == 1 && !proxied_; }
+    /// Endpoints are watched by their numbers, and connections by greater ones.
+    [[nodiscard]] ready_at ready_of(std::uint64_t key) noexcept {
+        const auto found = announcing_.find(key);
+        if (found == announcing_.end()) return {.endpoint = key};
+        return {.header = &found->second};
+    }
     result<void> watch() {
         if (ready_set_) return {};
         auto made = io::epoll::create();
@@ -101,8 +167,12 @@ class server::acceptor {
     }
 
     io::engine& engine_;
+    bool proxied_;
     std::list<net::listener> listeners_;
     std::optional<io::epoll> ready_set_;
+    std::map<std::uint64_t, announcing> announcing_;  // in the order of their ends of time
+    std::uint64_t next_key_;
+    std::vector<std::size_t> waiting_at_;  // by endpoint
 };
 
 std::string_view to_text(kind k) noexcept {
@@ -152,11 +222,11 @@ void report_shortage(event_log& log, error why) noexcept {
     });
 }
 
-void report_lost(event_log& log, net::connection& peer, error why) noexcept {
+void report_lost(event_log& log, session& client, error why) noexcept {
     // The peer must not take a part of the data for all of it.
-    peer.set_linger_reset();
-    log.report(event_kind::memory, [&peer, why] {
-        const auto from = peer.peer();
+    client.peer().set_linger_reset();
+    log.report(event_kind::memory, [&client, why] {
+        const auto from = client.address();
         return fmt::format(
             "the connection of {} was ended, for it could not be served ({}): raise "
             "the limit, or lower --max-clients",
@@ -164,15 +234,30 @@ void report_lost(event_log& log, net::connection& peer, error why) noexcept {
     });
 }
 
-void report_refused(event_log& log, int socket) noexcept {
-    log.report(event_kind::address, [socket] {
-        const auto peer = net::address::peer_of(socket);
+namespace {
+
+/// Reports that a connection was refused for the number of those from its address.
+void report_refused(event_log& log, int socket, const net::address* announced) noexcept {
+    log.report(event_kind::address, [socket, announced] {
+        const auto peer = announced != nullptr ? *announced : net::address::peer_of(socket);
         return fmt::format(
             "a client was turned away, for its address has as many connections as one may have "
             "here (--max-per-address), or makes them too often (--rate-per-address): {}",
             peer ? peer->to_string() : std::string{"unknown"});
     });
 }
+
+/// Reports that a trusted proxy did not say whose connection it is.
+void report_bad_header(event_log& log, int socket, std::string_view why) noexcept {
+    log.report(event_kind::proxy, [socket, why] {
+        const auto peer = net::address::peer_of(socket);
+        return fmt::format(
+            "a connection of the trusted proxy {} was closed, for its PROXY header is {}",
+            peer ? peer->to_string() : std::string{"that is gone"}, why);
+    });
+}
+
+}  // namespace
 
 server::grace_timer::grace_timer(server& s) noexcept
     : timer{[](timer& t) noexcept { static_cast<grace_timer&>(t).owner.enter(stage::ending); }},
@@ -244,28 +329,70 @@ void server::enter(stage next) noexcept {
 }
 
 coro::task<result<server::arrival>> server::next_client() {
-    if (!acceptor_) acceptor_ = std::make_unique<acceptor>(engine_, endpoints_, event_log_);
+    if (!acceptor_) {
+        acceptor_ = std::make_unique<acceptor>(engine_, endpoints_, event_log_,
+                                               !options_.trusted_proxies.empty());
+    }
     for (;;) {
-        while (all_full() && stage_ == stage::serving) {
+        while (all_full() && !acceptor_->has_waiting() && stage_ == stage::serving) {
             changed_ = false;
             engine_.block_until(changed_);
         }
         auto readiness = acceptor_->wait_until_ready();
         readiness.set_context(drain_context_);
-        const auto number = co_await readiness;
-        if (!number) co_return failure(number.error());
-        auto accepting = acceptor_->accept(*number);
+        const auto ready = co_await readiness;
+        if (!ready) co_return failure(ready.error());
+        if (ready->header != nullptr) {
+            auto announced = receive_header(*ready->header, ready->is_late);
+            if (announced) co_return std::move(*announced);
+            continue;
+        }
+        const std::size_t number = ready->endpoint;
+        auto accepting = acceptor_->accept(number);
         accepting.set_context(drain_context_);
         auto socket = co_await accepting;
         if (!socket) co_return failure(socket.error());
         if (!*socket) continue;
-        auto permit = admit(*number, socket->get());
+        if (is_from_proxy(socket->get())) {
+            wait_for_header(std::move(*socket), number);
+            continue;
+        }
+        auto permit = admit(number, socket->get());
         if (!permit) continue;
         co_return arrival{.socket = std::move(*socket),
-                          .serve = &endpoints_[*number].serve,
-                          .endpoint = *number,
+                          .serve = &endpoints_[number].serve,
+                          .endpoint = number,
                           .permit = std::move(*permit)};
     }
+}
+
+// It counts as a client of the endpoint meanwhile. A header that is there already is read in the
+// next turn, like any other.
+void server::wait_for_header(unique_fd socket, std::size_t number) noexcept {
+    const auto until = io::after(io::clock::now(), options_.header_time);
+    if (!acceptor_->add(std::move(socket), number, until)) {
+        report_shortage(event_log_, error::system(ENOMEM));
+    } else if (is_full(number)) {
+        acceptor_->set_paused(number, true);
+    }
+}
+
+std::optional<server::arrival> server::receive_header(announcing& from, bool is_late) noexcept {
+    auto step = from.said.advance(from.socket.get());
+    if (step == announcement::step::waits && is_late) step = from.said.give_up(from.socket.get());
+    if (step == announcement::step::waits) return std::nullopt;
+    // Its model counts it from now on, if it gets that far.
+    if (is_full(from.endpoint)) acceptor_->set_paused(from.endpoint, false);
+    auto taken = acceptor_->take(from);
+    auto client = taken.said.client();
+    auto permit =
+        admit_announced(taken.endpoint, taken.socket.get(), step, taken.said.why(), client.get());
+    if (!permit) return std::nullopt;
+    return arrival{.socket = std::move(taken.socket),
+                   .serve = &endpoints_[taken.endpoint].serve,
+                   .endpoint = taken.endpoint,
+                   .permit = std::move(*permit),
+                   .announced = std::move(client)};
 }
 
 coro::task<result<void>> server::receive_clients(
@@ -292,10 +419,44 @@ bool server::all_full() const noexcept {
 std::optional<address_limit::permit> server::admit(std::size_t endpoint, int socket) noexcept {
     auto permit = by_address_[endpoint]->admit(socket);
     if (permit) return permit;
+    refuse(socket, nullptr);
+    return permit;
+}
+
+bool server::is_from_proxy(int socket) const noexcept {
+    if (options_.trusted_proxies.empty()) return false;
+    const auto peer = net::address::peer_of(socket);
+    return peer && net::covers(options_.trusted_proxies, *peer);
+}
+
+std::optional<address_limit::permit> server::admit_announced(std::size_t endpoint, int socket,
+                                                             announcement::step end,
+                                                             std::string_view why,
+                                                             const net::address* client) noexcept {
+    if (end != announcement::step::served) {
+        net::set_linger_reset(socket);
+        if (why.empty()) return std::nullopt;
+        ++counters_.bad_headers;
+        report_bad_header(event_log_, socket, why);
+        return std::nullopt;
+    }
+    // The proxy's own connections are under no limit, as those of all its clients come from there.
+    if (client == nullptr) return address_limit::permit{};
+    ++counters_.announced;
+    auto permit = by_address_[endpoint]->admit(*client);
+    if (!permit) refuse(socket, client);
+    return permit;
+}
+
+void server::refuse(int socket, const net::address* announced) noexcept {
     ++counters_.refused;
     net::set_linger_reset(socket);
-    report_refused(event_log_, socket);
-    return permit;
+    report_refused(event_log_, socket, announced);
+}
+
+bool server::is_full(std::size_t endpoint) const noexcept {
+    const std::size_t waiting = acceptor_ ? acceptor_->waiting(endpoint) : 0;
+    return clients_at_[endpoint] + waiting >= options_.max_clients;
 }
 
 void server::client_came(std::size_t endpoint) noexcept {

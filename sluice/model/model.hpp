@@ -17,10 +17,12 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/model/address_limit.hpp"
+#include "sluice/model/announced.hpp"
 #include "sluice/model/event_log.hpp"
 #include "sluice/model/memory_trimmer.hpp"
 #include "sluice/model/service.hpp"
 #include "sluice/model/session.hpp"
+#include "sluice/net/network.hpp"
 #include "sluice/os/fd.hpp"
 
 namespace sluice::model {
@@ -44,8 +46,13 @@ struct server_options {
     /// Concurrent connections per endpoint. At this many, the next wait in its backlog; other
     /// endpoints still accept.
     std::uint32_t max_clients = 10'000;
-    std::uint32_t max_per_address = 0;             ///< per endpoint; 0: address_limit's default
-    std::uint32_t rate_per_address = 0;            ///< new ones per second; as above
+    std::uint32_t max_per_address = 0;   ///< per endpoint; 0: address_limit's default
+    std::uint32_t rate_per_address = 0;  ///< new ones per second; as above
+    /// Connections from there may begin with a PROXY header (wire::proxy_header). A client that it
+    /// names counts as one from its own address, and a proxy is under no limit per address.
+    std::vector<net::network> trusted_proxies = {};
+    /// How long it may be on its way; a connection of which nothing has come is served then.
+    io::duration header_time = std::chrono::seconds{10};
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack per thread that serves
     log_sink log_to = {};                          ///< failures, a line per kind
@@ -71,6 +78,9 @@ struct counters {
     std::atomic<std::uint64_t> shed = 0;      ///< reset at once: no descriptor was left
     std::atomic<std::uint64_t> refused =
         0;  ///< reset at once: too many, or too often, from their address
+    std::atomic<std::uint64_t> announced = 0;  ///< clients that a trusted proxy has named
+    std::atomic<std::uint64_t> bad_headers =
+        0;                                   ///< reset: the header of a trusted proxy is no good
     std::atomic<std::uint64_t> crashed = 0;  ///< children that ended by a signal or an error
     std::atomic<std::uint64_t> retries = 0;  ///< pauses for lack of a thread, process or memory
 };
@@ -115,6 +125,7 @@ class server {
         const service* serve = nullptr;
         std::size_t endpoint = 0;
         address_limit::permit permit = {};
+        announced_address announced = {};
     };
     /// `co_await next_client()`: the next connection, at any endpoint with fewer clients than the
     /// limit. fault::cancelled when draining has begun.
@@ -141,6 +152,12 @@ class server {
     /// refused.
     [[nodiscard]] std::optional<address_limit::permit> admit(std::size_t endpoint,
                                                              int socket) noexcept;
+    /// Any thread: whether a trusted proxy has connected, which says first whose connection it is.
+    [[nodiscard]] bool is_from_proxy(int socket) const noexcept;
+    /// The same as admit() for such a connection, once its announcement has come to `end`.
+    [[nodiscard]] std::optional<address_limit::permit> admit_announced(
+        std::size_t endpoint, int socket, announcement::step end, std::string_view why,
+        const net::address* client) noexcept;
     [[nodiscard]] const server_options& options() const noexcept { return options_; }
     [[nodiscard]] stage now() const noexcept { return stage_; }
     [[nodiscard]] coro::context& drain_context() noexcept { return drain_context_; }
@@ -149,17 +166,21 @@ class server {
 
  private:
     class acceptor;
+    struct announcing;
     struct grace_timer : io::timer {
         explicit grace_timer(server& s) noexcept;
         server& owner;
     };
     void enter(stage next) noexcept;
     coro::task<result<void>> receive_and_serve();
+    void wait_for_header(unique_fd socket, std::size_t number) noexcept;
+    /// A client whose header has come, or will not; none if more of it is to come, or the
+    /// connection is of no use.
+    [[nodiscard]] std::optional<arrival> receive_header(announcing& from, bool is_late) noexcept;
+    void refuse(int socket, const net::address* announced) noexcept;
     /// True if accepting goes on after `why`, which is then counted and reported: no memory.
     [[nodiscard]] bool should_retry(error why) noexcept;
-    [[nodiscard]] bool is_full(std::size_t endpoint) const noexcept {
-        return clients_at_[endpoint] >= options_.max_clients;
-    }
+    [[nodiscard]] bool is_full(std::size_t endpoint) const noexcept;
     [[nodiscard]] bool all_full() const noexcept;
 
     io::engine& engine_;
@@ -182,8 +203,6 @@ class server {
 /// Reports that there was no descriptor or memory for a client.
 void report_shortage(event_log& log, error why) noexcept;
 /// Reports that a connection could not be served to its end, and has it reset when it is closed.
-void report_lost(event_log& log, net::connection& peer, error why) noexcept;
-/// Reports that a connection was refused for the number of those from its address.
-void report_refused(event_log& log, int socket) noexcept;
+void report_lost(event_log& log, session& client, error why) noexcept;
 
 }  // namespace sluice::model

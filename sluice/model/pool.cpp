@@ -61,7 +61,8 @@ class pool::runnable : public io::session_set::entry, public io::message {
  private:
     void begin() noexcept {
         const int fd = arrived_.socket.get();
-        client_.emplace(engine(), std::move(arrived_.socket), drain_context_);
+        client_.emplace(engine(), std::move(arrived_.socket), drain_context_,
+                        std::move(arrived_.announced));
         engine().mark_registered(fd);
         client_->peer().set_nodelay();
         // Without memory for its coroutine, the client is closed.
@@ -69,7 +70,7 @@ class pool::runnable : public io::session_set::entry, public io::message {
     }
     coro::task<void> serve_client() {
         if (auto served = co_await (*arrived_.serve)(*client_).outcome(); !served) {
-            report_lost(owner_.log(), client_->peer(), served.error());
+            report_lost(owner_.log(), *client_, served.error());
         }
         co_await client_->peer().close();
     }

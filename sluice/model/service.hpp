@@ -10,6 +10,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/model/address_limit.hpp"
+#include "sluice/model/announced.hpp"
 #include "sluice/model/session.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/tls/handshake.hpp"
@@ -65,7 +66,8 @@ struct accepted_connection {
     admission permits = {};  ///< returned when it is destroyed
     /// If given, the state makes the connection secure (make_secure()). Outlives it, as `drain`.
     const tls::door* over = nullptr;
-    coro::context* drain = nullptr;  ///< cancelled when draining begins
+    coro::context* drain = nullptr;    ///< cancelled when draining begins
+    announced_address announced = {};  ///< the client's address is address_of() this
 };
 
 /// State of a service on one shard of the event model, such as the members of a chat: state that

@@ -6,6 +6,7 @@
 
 #include "sluice/coro/context.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/model/announced.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/os/fd.hpp"
 
@@ -26,11 +27,19 @@ class session {
     using chunk = net::connection::chunk;
 
     /// `drain_context` outlives it.
-    session(io::engine& engine, unique_fd socket, coro::context& drain_context) noexcept
-        : peer_{engine, std::move(socket)}, drain_context_{drain_context} {}
+    session(io::engine& engine, unique_fd socket, coro::context& drain_context,
+            announced_address announced = {}) noexcept
+        : peer_{engine, std::move(socket)},
+          drain_context_{drain_context},
+          announced_{std::move(announced)} {}
 
     /// The client's connection. The model closes it when the service has returned.
     [[nodiscard]] net::connection& peer() noexcept { return peer_; }
+    /// The client's address: what a trusted proxy has announced, else the other end of the socket.
+    /// Errors of net::connection::peer().
+    [[nodiscard]] result<net::address> address() const {
+        return address_of(announced_, peer_.fd());
+    }
     /// The engine of the connection.
     [[nodiscard]] io::engine& engine() const noexcept { return peer_.engine(); }
     /// As net::connection::recv().
@@ -43,6 +52,7 @@ class session {
  private:
     net::connection peer_;
     coro::context& drain_context_;
+    announced_address announced_;
 };
 
 }  // namespace sluice::model

@@ -18,9 +18,10 @@ coro::task<result<void>> sync::serve() {
 
 coro::task<result<void>> sync::receive(arrival client) {
     client_came(client.endpoint);
-    auto served = co_await serve_connection(engine(), std::move(client.socket), drain_context(),
-                                            *client.serve, log())
-                      .outcome();
+    auto served =
+        co_await serve_connection(engine(), std::move(client.socket), drain_context(),
+                                  *client.serve, log(), nothing{}, std::move(client.announced))
+            .outcome();
     client_left(client.endpoint);
     if (!served) co_return failure(served.error());
     co_return result<void>{};

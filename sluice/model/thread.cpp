@@ -45,7 +45,8 @@ class thread::client_thread : io::message {
             auto served =
                 io::try_run(**engine,
                             serve_connection(**engine, std::move(client_.socket), *drain_context_,
-                                             *client_.serve, owner_.log()),
+                                             *client_.serve, owner_.log(), nothing{},
+                                             std::move(client_.announced)),
                             *root_);
             if (!served) report_shortage(owner_.log(), served.error());
             stop_relay_.detach();

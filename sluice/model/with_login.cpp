@@ -7,7 +7,9 @@ namespace sluice::model {
 namespace {
 
 coro::task<void> serve_known(session& client, const auth::line_door& door, const service& serve) {
-    auto asking = auth::ask_who(client.peer(), door, client.drain_context());
+    const auto from = client.address();
+    if (!from) co_return;
+    auto asking = auth::ask_who(client.peer(), *from, door, client.drain_context());
     asking.set_context(client.drain_context());
     const auto who = co_await asking;
     if (who != nullptr) co_await serve(client);

@@ -9,9 +9,11 @@
 
 #include "sluice/base/check.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/model/announced.hpp"
 #include "sluice/model/secure.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/dial.hpp"
+#include "sluice/net/network.hpp"
 #include "sluice/net/not_reached.hpp"
 
 namespace sluice::talk {
@@ -58,7 +60,7 @@ talk_server::grace_timer::grace_timer(talk_server& s) noexcept
       owner{s} {}
 
 talk_server::talk_server(net::listener& listener, term::terminal_ui& ui, options o)
-    : listener_{listener}, ui_{ui}, options_{o}, grace_{*this} {}
+    : listener_{listener}, ui_{ui}, options_{std::move(o)}, grace_{*this} {}
 
 talk_server::~talk_server() {
     listener_.engine().timers().disarm(grace_);
@@ -116,18 +118,17 @@ coro::task<talk_end> talk_server::serve() {
         }
         // Accepted before the stop: closed, as the kernel closes the connections in the backlog.
         if (stops_ > 0) co_return talk_end::stopped;
+        auto receiving = receive_address(socket->get());
+        receiving.set_context(*accepting_);
+        const auto client_address = co_await receiving;
+        if (!client_address) continue;
         net::connection client{listener_.engine(), std::move(*socket)};
-        const auto client_address = client.peer();
-        if (!client_address) {
-            ui_.report_event("somebody connected, and was gone before the first word");
-            continue;
-        }
         if (options_.over.context != nullptr) {
             const bool secure = co_await model::make_secure(client, options_.over, *accepting_);
             if (!secure) continue;
         }
         if (options_.door.who != nullptr) {
-            auto asking = auth::ask_who(client, options_.door, *accepting_);
+            auto asking = auth::ask_who(client, *client_address, options_.door, *accepting_);
             asking.set_context(*accepting_);
             const auto who = co_await asking;
             if (who == nullptr) continue;
@@ -145,6 +146,24 @@ coro::task<talk_end> talk_server::serve() {
         if (end && *end) co_return **end;
         if (stops_ > 0) co_return talk_end::stopped;
     }
+}
+
+coro::task<result<net::address>> talk_server::receive_address(int socket) {
+    auto from = net::address::peer_of(socket);
+    if (!from) ui_.report_event("somebody connected, and was gone before the first word");
+    if (!from || !net::covers(options_.trusted_proxies, *from)) co_return from;
+    model::announcement said;
+    const auto until = io::after(io::clock::now(), options_.header_time);
+    auto end = co_await model::receive_announcement(listener_.engine(), socket, said, until);
+    if (end == model::announcement::step::served) {
+        co_return model::address_of(said.client(), socket);
+    }
+    if (!said.why().empty()) {
+        ui_.report_event(fmt::format(
+            "a connection of the trusted proxy {} was closed, for its PROXY header is {}",
+            from->to_string(), said.why()));
+    }
+    co_return failure(fault::ended);
 }
 
 coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& client,

@@ -14,6 +14,7 @@
 #include "sluice/io/timer.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/net/network.hpp"
 #include "sluice/talk/conversation.hpp"
 #include "sluice/term/terminal_ui.hpp"
 #include "sluice/tls/handshake.hpp"
@@ -41,6 +42,9 @@ class talk_server {
         io::duration grace = std::chrono::seconds{5};
         tls::door over{};        ///< without a context: in the clear
         auth::line_door door{};  ///< asks clients who they are
+        /// As model::server_options.
+        std::vector<net::network> trusted_proxies{};
+        io::duration header_time = std::chrono::seconds{10};
     };
 
     /// `listener` accepts one connection at a time (io::accepting), so that the others wait in the
@@ -69,6 +73,8 @@ class talk_server {
     coro::task<talk_end> serve();
     coro::task<std::optional<talk_end>> talk_with(net::connection& client,
                                                   net::address client_address);
+    /// Whose connection it is. An error if it is of no use, which is reported.
+    coro::task<result<net::address>> receive_address(int socket);
 
     net::listener& listener_;
     term::terminal_ui& ui_;

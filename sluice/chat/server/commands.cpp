@@ -76,8 +76,10 @@ void join(hub& h, member& m, std::string_view name) {
     // A second word is a password where one is asked for, and a mistake elsewhere.
     const auto blank = std::min(name.find(' '), name.size());
     const auto password = trimmed(name.substr(blank));
-    if (h.people().has_password(std::string{name.substr(0, blank)})) name = name.substr(0, blank);
-    const auto checked = judge_room(name);
+    auto checked = judge_room(name.substr(0, blank));
+    if (blank < name.size() && !(checked && h.people().has_password(*checked))) {
+        checked = judge_room(name);
+    }
     if (!checked) return m.send_private("* no: " + checked.error());
     const std::string& wanted = *checked;
     if (now == wanted) return m.send_private(fmt::format("* you are in {} already", wanted));

@@ -265,7 +265,7 @@ void hub::send_away(const directory::location& who, std::string_view told_all,
 
 void hub::send_away_here(member& m, std::string_view told_all, std::string_view told_it,
                          io::time_point until) {
-    const auto from = net::address::peer_of(m.fd());
+    const auto from = m.address();
     if (until != io::time_point{} && accounts_ != nullptr) {
         const auto now = engine_.now();
         if (m.account() != nullptr && !m.account()->name.empty()) {

@@ -67,6 +67,13 @@ class member final : public io::send_pieces<member>,
     [[nodiscard]] member_id id() const noexcept { return entry_.id(); }
     [[nodiscard]] const std::string& name() const noexcept { return entry_.name(); }
     [[nodiscard]] directory::entry& entry() noexcept { return entry_; }
+    /// The address that a trusted proxy has named, which outlives the member; null: the socket's.
+    void set_announced(const net::address* client) noexcept { announced_ = client; }
+    /// Where its client is. Errors of net::connection::peer().
+    [[nodiscard]] result<net::address> address() const {
+        if (announced_ != nullptr) return *announced_;
+        return peer_.peer();
+    }
     /// Whose account it uses; null, or without a name, for a client that has none.
     [[nodiscard]] const auth::identity* account() const noexcept { return account_.get(); }
     void set_account(std::shared_ptr<const auth::identity> who) noexcept {
@@ -188,6 +195,7 @@ class member final : public io::send_pieces<member>,
     member_host& host_;
     net::connection& peer_;
     directory::entry entry_;
+    const net::address* announced_ = nullptr;
     std::shared_ptr<const auth::identity> account_;
     std::unique_ptr<private_lines> outbox_;
     std::unique_ptr<moderated> moderation_;

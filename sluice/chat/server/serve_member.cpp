@@ -44,7 +44,7 @@ bool take_name_of_account(hub& h, member& m) {
 }
 
 /// Names and greets a new member and moves it into the lobby. False if it was refused.
-bool admit(hub& h, const net::connection& peer, member& m) {
+bool admit(hub& h, member& m) {
     if (!h.farewell().empty()) {
         m.dismiss(h.farewell());
         return false;
@@ -67,7 +67,7 @@ bool admit(hub& h, const net::connection& peer, member& m) {
     }
     show_topic(h, m);
     if (h.allowed().introduction == io::duration{}) h.arrive(m);
-    const auto from = peer.peer();
+    const auto from = m.address();
     h.show({"<< ", m.name(), " connected from ",
             from ? from->to_string() : std::string{"an address that is gone"}, " >>\n"});
     return true;
@@ -106,21 +106,24 @@ coro::task<void> end_session(hub& h, net::connection& peer, member& m, bool admi
     co_await flush_and_linger(peer, m);
 }
 
-bool is_banned(hub& h, const net::connection& peer, const auth::identity& who) {
-    const auto from = peer.peer();
-    return from && h.accounts()->banned().of(net::network_of(*from), who.name, h.engine().now());
+bool is_banned(hub& h, const net::address& from, const auth::identity& who) {
+    return h.accounts()->banned().of(net::network_of(from), who.name, h.engine().now()).has_value();
 }
 
 /// Who a client is; none if it was turned away.
 using let_in_as = std::optional<std::shared_ptr<const auth::identity>>;
 
 /// Asks who it is.
-coro::task<let_in_as> ask_for_account(hub& h, net::connection& peer, coro::context& drain) {
-    auto asking = auth::ask_who(peer, h.accounts()->door(), drain);
+coro::task<let_in_as> ask_for_account(hub& h, net::connection& peer,
+                                      const model::accepted_connection& client) {
+    coro::context& drain = *client.drain;
+    const auto from = model::address_of(client.announced, peer.fd());
+    if (!from) co_return std::nullopt;
+    auto asking = auth::ask_who(peer, *from, h.accounts()->door(), drain);
     asking.set_context(drain);
     auto who = co_await asking;
     if (who == nullptr) co_return std::nullopt;
-    if (!is_banned(h, peer, *who)) co_return let_in_as{std::move(who)};
+    if (!is_banned(h, *from, *who)) co_return let_in_as{std::move(who)};
     auto told = co_await io::with_timeout(
         h.engine(), peer.send_all("* no: you are banned here; come back later\n"), close_timeout);
     if (told) {
@@ -132,25 +135,25 @@ coro::task<let_in_as> ask_for_account(hub& h, net::connection& peer, coro::conte
 
 /// Makes the connection secure, and asks who it is, as far as that is wanted, before it is
 /// admitted. As many may be at that as there may be members.
-coro::task<let_in_as> let_in(hub& h, net::connection& peer, const tls::door* over,
-                             coro::context& drain) {
+coro::task<let_in_as> let_in(hub& h, net::connection& peer,
+                             const model::accepted_connection& client) {
     const directory::newcomer here{h.people()};
     if (here.others() >= h.allowed().max_clients) {
         ++h.counted().refused;
         co_return std::nullopt;
     }
-    if (over != nullptr) {
-        const bool secure = co_await model::make_secure(peer, *over, drain);
+    if (client.over != nullptr) {
+        const bool secure = co_await model::make_secure(peer, *client.over, *client.drain);
         if (!secure) co_return std::nullopt;
     }
     if (h.accounts() == nullptr) co_return let_in_as{std::in_place};
-    co_return co_await ask_for_account(h, peer, drain);
+    co_return co_await ask_for_account(h, peer, client);
 }
 
 /// Lets a member use the account that it names, if it can prove that it is its own.
-coro::task<void> log_in(hub& h, net::connection& peer, member& m, auth::credentials said) {
+coro::task<void> log_in(hub& h, member& m, auth::credentials said) {
     const auth::line_door& door = h.accounts()->door();
-    const auto from = peer.peer();
+    const auto from = m.address();
     if (!from) co_return;
     auto found = door.who->check_now(said, *from);
     if (!found) {
@@ -165,7 +168,7 @@ coro::task<void> log_in(hub& h, net::connection& peer, member& m, auth::credenti
         m.send_private(fmt::format("* no: {} may not {}", (**found)->name, door.purpose));
         co_return;
     }
-    if (is_banned(h, peer, ***found)) {
+    if (is_banned(h, *from, ***found)) {
         m.dismiss(fmt::format("* you have to go: {} is banned here", (**found)->name));
         co_return;
     }
@@ -176,8 +179,7 @@ coro::task<void> log_in(hub& h, net::connection& peer, member& m, auth::credenti
 
 /// Waits until the input is no longer held. False if the session ends. Its own coroutine, so that a
 /// member that is not held does not pay for the frame.
-coro::task<bool> wait_while_held(hub& h, net::connection& peer, member& m, member_input& input,
-                                 result<io::lease>& got) {
+coro::task<bool> wait_while_held(hub& h, member& m, member_input& input, result<io::lease>& got) {
     do {
         input.keep_chunk();
         got = {};
@@ -185,7 +187,7 @@ coro::task<bool> wait_while_held(hub& h, net::connection& peer, member& m, membe
             co_await h.command_turn();
             input.granted();
         } else if (input.held() == member_input::hold::login) {
-            co_await log_in(h, peer, m, input.take_login());
+            co_await log_in(h, m, input.take_login());
         } else {
             co_await io::sleep_for(h.engine(), input.held_for());
         }
@@ -202,16 +204,17 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
     peer.set_nodelay();
     std::shared_ptr<const auth::identity> who;
     if (client.over != nullptr || h.accounts() != nullptr) {
-        auto found = co_await let_in(h, peer, client.over, *client.drain);
+        auto found = co_await let_in(h, peer, client);
         if (!found) co_return;
         who = std::move(*found);
     }
     member m{h, peer};
+    m.set_announced(client.announced.get());
     m.set_account(std::move(who));
     m.want_newlines(h.allowed().framing != wire::framing::raw);
     bool admitted = false;
     try {
-        admitted = admit(h, peer, m);
+        admitted = admit(h, m);
         if (admitted) {
             member_input input{h, m};
             bool stays = true;
@@ -219,7 +222,7 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
                 auto got = co_await io::with_deadline(h.engine(), peer.recv(), input.deadline());
                 stays = input.feed(got);
                 if (stays && input.held() != member_input::hold::none) {
-                    stays = co_await wait_while_held(h, peer, m, input, got);
+                    stays = co_await wait_while_held(h, m, input, got);
                 }
                 input.drop_chunk();
             }

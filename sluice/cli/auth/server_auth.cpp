@@ -30,7 +30,9 @@ std::expected<std::unique_ptr<auth::authenticator>, std::string> open_server_aut
     const serve_options& common, const std::vector<std::string>& where) {
     if (!common.auth.on()) return nullptr;
     for (const auto& each : where) {
-        if (common.tls.is_required() || common.auth.insecure || is_on_this_machine(each)) continue;
+        if (common.tls.is_required() || common.auth.insecure || is_on_this_machine(each, common)) {
+            continue;
+        }
         return std::unexpected{fmt::format(
             "--auth at {} would have passwords travel in the clear; say --tls, or --insecure-auth "
             "if that is meant",

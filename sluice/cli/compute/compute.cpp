@@ -106,7 +106,7 @@ std::expected<std::unique_ptr<compute::process_pool>, std::string> make_pool(
 
 /// The environment of a program of the fork model, which has a single client (RFC 3875).
 std::vector<std::string> describe_client(model::session& client) {
-    const auto peer = client.peer().peer();
+    const auto peer = client.address();
     if (!peer || peer->family() == AF_UNSPEC) return {};
     auto host = peer->to_string();
     host.resize(host.rfind(':'));

@@ -70,7 +70,8 @@ std::expected<files::permissions, std::string> permissions_at(const std::string&
     for (const auto& each : access.allow) static_cast<void>(all.grant(each));
     if (access.allow_delete) all.grant(operation::remove, {});
     const bool said = !access.allow.empty();
-    if (!said && (common.open || is_on_this_machine(where))) all.grant(operation::overwrite, {});
+    if (!said && (common.open || is_on_this_machine(where, common)))
+        all.grant(operation::overwrite, {});
     return all;
 }
 

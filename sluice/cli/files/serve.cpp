@@ -103,6 +103,7 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     s.allowed.who = known.get();
     s.allowed.hosts = s.access.hosts;
     s.allowed.pages = s.access.pages;
+    s.allowed.proxies = trusted_proxies_of(s.common);
     const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
     struct stat found{};
     if (!s.create && os::sys().fstatat(AT_FDCWD, s.directory.c_str(), found, 0) < 0) {

@@ -166,7 +166,7 @@ exit_status fail(status_output& status, std::string_view why) {
 
 /// Echoes to a client, and shows its messages.
 coro::task<void> echo_to(model::session& client, conversation_options o, status_output& status) {
-    const auto peer = client.peer().peer();
+    const auto peer = client.address();
     if (!peer) co_return;
     term::terminal_ui ui{lines_to_stdout(false),
                          {.on_event = [&status](std::string_view what) { status.info(what); },
@@ -234,7 +234,8 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
          .keep = s.keep,
          .grace = s.common.grace,
          .over = {.context = over.get(), .protocol = "sluice", .answer_plain = say_tls},
-         .door = door_with_right(who->get(), "talk", "talk here")}};
+         .door = door_with_right(who->get(), "talk", "talk here"),
+         .trusted_proxies = trusted_proxies_of(s.common)}};
     const server_signals signals{
         **engine, [&server] { server.stop(); },
         [&server] {

@@ -360,7 +360,7 @@ std::string_view compute_service::count_refusal(error why) noexcept {
 void compute_service::report_stranger(model::session& client, error why) {
     counters_->strangers.fetch_add(1, std::memory_order_relaxed);
     if (!options_.report) return;
-    const auto who = client.peer().peer();
+    const auto who = client.address();
     options_.report(fmt::format("{} has to go: {}",
                                 who ? who->to_string() : std::string{"a client"}, why.message()));
 }

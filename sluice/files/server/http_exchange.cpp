@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sluice/base/relaxed.hpp"
+#include "sluice/files/server/forwarded.hpp"
 #include "sluice/files/server/path.hpp"
 #include "sluice/http/percent.hpp"
 
@@ -232,13 +233,20 @@ void http_exchange::answer_options() {
     response_.end_head();
 }
 
+result<net::address> http_exchange::address() {
+    auto from = client().address();
+    const auto& proxies = service().options().proxies;
+    if (proxies.empty() || !from || !net::covers(proxies, *from)) return from;
+    return forwarded_client(request(), proxies, *from);
+}
+
 // Not a coroutine: an upload that waits for its body holds the memory of each frame.
 coro::task<void> http_exchange::answer() {
     service().counting().requests.fetch_add(1, relaxed);
     begin_answer();
     visitors* const asked = service().options().who;
     if (asked == nullptr) return answer_known(nullptr);
-    const auto from = client().peer().peer();
+    const auto from = address();
     if (!from) return answer_known(std::unexpected{auth::login_refusal::wrong});
     const auto found = asked->identify_now(request().field(http_field::authorization), *from);
     if (found) return answer_known(*found);
@@ -246,7 +254,7 @@ coro::task<void> http_exchange::answer() {
 }
 
 coro::task<void> http_exchange::answer_after_login() {
-    const auto from = client().peer().peer();
+    const auto from = address();
     if (!from) co_return give_up();
     const auto found = co_await service().options().who->identify(
         engine(), std::string{request().field(http_field::authorization)}, *from);

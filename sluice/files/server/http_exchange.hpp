@@ -33,6 +33,8 @@ class http_exchange : public http_connection {
 
     coro::task<bool> read_head();
     void refuse_head(const http::http_refusal& why);
+    /// The address of the client of this request.
+    [[nodiscard]] result<net::address> address();
     coro::task<void> answer();
     coro::task<void> answer_known(const login& who);
     coro::task<void> answer_after_login();

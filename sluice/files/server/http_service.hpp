@@ -24,6 +24,7 @@
 #include "sluice/io/offload.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/net/network.hpp"
 #include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/to_file.hpp"
 #include "sluice/transfer/to_socket.hpp"
@@ -38,6 +39,7 @@ struct http_options {
     visitors* who = nullptr;                            ///< if given, decides instead; outlives it
     std::vector<std::string> hosts = {};                ///< http::visitor_origin
     std::vector<std::string> pages = {};                ///< the same
+    std::vector<net::network> proxies = {};             ///< trusted: forwarded_client()
     std::size_t max_line = std::size_t{8} * 1024;       ///< bytes of a request's first line
     std::size_t max_head = std::size_t{16} * 1024;      ///< bytes of a head; at most largest_head
     io::duration head_time = std::chrono::seconds{10};  ///< for a head, from its first byte
