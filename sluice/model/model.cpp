@@ -342,6 +342,8 @@ coro::task<result<server::arrival>> server::next_client() {
         readiness.set_context(drain_context_);
         const auto ready = co_await readiness;
         if (!ready) co_return failure(ready.error());
+        // A stop may have come with it, after which no model takes another client.
+        if (stage_ != stage::serving) co_return failure(fault::cancelled);
         if (ready->header != nullptr) {
             auto announced = receive_header(*ready->header, ready->is_late);
             if (announced) co_return std::move(*announced);
@@ -353,6 +355,7 @@ coro::task<result<server::arrival>> server::next_client() {
         auto socket = co_await accepting;
         if (!socket) co_return failure(socket.error());
         if (!*socket) continue;
+        if (stage_ != stage::serving) co_return failure(fault::cancelled);
         if (is_from_proxy(socket->get())) {
             wait_for_header(std::move(*socket), number);
             continue;
