@@ -267,7 +267,6 @@ event::event(io::engine& engine, std::vector<endpoint> endpoints, server_options
 event::~event() = default;
 
 coro::task<result<void>> event::serve() {
-    if (auto opened = open_listeners(); !opened) co_return opened;
     result<void> end;
     std::list<share> idle;
     idle.splice(idle.end(), shares_);

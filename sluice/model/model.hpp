@@ -49,6 +49,9 @@ struct server_options {
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack per thread that serves
     log_sink log_to = {};                          ///< failures, a line per kind
+    /// Called on the server's thread once all its sockets listen, before any thread or process is
+    /// started and any client is accepted. An error of it ends run(). May be empty.
+    std::function<result<void>()> listening = {};
     /// Called on the server's thread once it can serve. Must not throw; may be empty.
     std::function<void()> ready = {};
     /// Called on the server's thread at each stage of a stop. Must not throw; may be empty.
@@ -100,6 +103,8 @@ class server {
  protected:
     server(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
 
+    /// Opens more sockets that listen, before serve().
+    [[nodiscard]] virtual result<void> open_listeners() { return {}; }
     /// Calls ready() once it can serve; serves until draining, and waits for the clients' end.
     [[nodiscard]] virtual coro::task<result<void>> serve() = 0;
     /// Passes the stage of a stop on to other threads and processes; the server's own has
