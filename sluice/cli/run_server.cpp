@@ -219,6 +219,7 @@ std::string say_tls(std::string_view /*first*/) {
 
 void set_up_output(const serve_options& common, model_kind model) {
     if (model == model_kind::fork) output().go_without_thread();
+    output().hold();
     set_up_log(common.level, common.format);
 }
 
@@ -250,6 +251,8 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     auto opened = open_all(std::move(what.listeners), pair.model, over.get());
     if (!opened) return log_failure(opened.error());
     std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
+    const auto policy = sandbox_of(common, pair.model, *shard_engine, what.sandbox);
+    std::expected<sandbox::outcome, std::string> confined;
     auto server = model::make(pair.model, **engine, std::move(opened->endpoints),
                               {.engine = *shard_engine,
                                .workers = common.workers,
@@ -258,10 +261,16 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                .rate_per_address = common.rate_per_address,
                                .grace = common.grace,
                                .log_to = [](std::string_view line) { log(log_level::warn, line); },
+                               .listening = [&]() -> result<void> {
+                                   confined = enter_sandbox(policy, what.sandbox);
+                                   if (!confined) return failure(fault::closed);
+                                   return {};
+                               },
                                .ready =
                                    [&] {
                                        announce_all(opened->addresses, pair.model, *shard_engine,
                                                     common, over.get());
+                                       announce_sandbox(policy, *confined);
                                        if (what.on_ready) what.on_ready();
                                    },
                                .on_stage = std::move(what.on_stage),
@@ -287,6 +296,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                      return taken ? more : taken;
                                  }};
     const auto ended = (*server)->run();
+    if (!confined) return log_failure(confined.error());
     if (!common.quiet) report(**server, pair.model);
     if (what.after) what.after();
     if (!ended) {

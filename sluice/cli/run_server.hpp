@@ -78,12 +78,14 @@ struct served {
     std::function<void()> count = {};                 ///< announces the counters, at SIGUSR1
     /// Reads files of the service again, at SIGHUP. The error is a sentence without its full stop.
     std::function<std::expected<void, std::string>()> reload = {};
+    sandboxed_service sandbox = {};
     std::vector<int> keep = {};  ///< descriptors that children of the fork model need
     bool spread_evenly = false;  ///< clients are few and long (model::server_options)
 };
 
 /// Prepares stdout, stderr and the log for a server. A command calls it first, once it knows the
-/// model: the fork model must have no thread (output_queue).
+/// model: the fork model must have no thread (output_queue). What is written waits for
+/// enter_sandbox(), or for the end of the program.
 void set_up_output(const serve_options& common, model_kind model);
 
 /// Runs services under the model and on the engine of `pair` until signals stop them: the first

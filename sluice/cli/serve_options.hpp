@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/server_sandbox.hpp"
 #include "sluice/cli/server_tls.hpp"
 #include "sluice/model/model.hpp"
 
@@ -46,6 +47,7 @@ struct serve_options {
     std::uint32_t rate_per_address = 0;  ///< new ones per second; as above
     bool open = false;                   ///< all that reach it may do what this machine may
     server_tls_options tls;
+    sandbox_options sandbox;
     bool quiet = false;
     log_level level = log_level::info;
     log_format format = log_format::text;

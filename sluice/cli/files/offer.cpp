@@ -38,6 +38,9 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
     set_up_output(s.common, pair->model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     // --count stops the first process, whichever process serves the last client.
     const auto server_pid = os::sys().getpid();
     files::offer offer{s.file,
@@ -52,6 +55,9 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
                                           in_quotes(s.file), size.error().message()));
         return exit_status::failed;
     }
+    // It opens the file for each client; --count has one of its processes end the server.
+    sandboxed_service sandbox{.keeps_files = true, .has_children = true};
+    add_reloaded(sandbox.paths, s.file);
     return run_server(command, s.common, *pair,
                       {.listeners = {{.where = s.common.listen, .serve = offer.service()}},
                        .count =
@@ -59,6 +65,7 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
                                announce_counters(offer.counted());
                                announce_send_costs();
                            },
+                       .sandbox = std::move(sandbox),
                        .spread_evenly = true});
 }
 

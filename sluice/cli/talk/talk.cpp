@@ -179,6 +179,9 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
 exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
                          const pairing& pair) {
     set_up_output(s.common, pair.model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     status_output status{s.common.format, s.common.quiet};
     const auto serve_one = [&](model::session& client) {
         return echo_to(client, s.conversation, status);
@@ -204,6 +207,9 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
                                  to_text(pair->model)));
     }
     set_up_output(s.common, pair->model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     status_output status{s.common.format, s.common.quiet};
     auto engine = open_engine(pair->engine);
     if (!engine) return fail(status, engine.error());
@@ -233,10 +239,14 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
                                                          "that have begun"}});
         },
         [&over] { return over ? over->reload() : reloaded{}; }};
+    const auto policy = sandbox_of(s.common, pair->model, (*engine)->which(), sandboxed_service{});
+    const auto confined = enter_sandbox(policy, {});
+    if (!confined) return fail(status, confined.error());
     // Before the announcement, as its reader may stop the server at once.
     const stop_signals stops{**engine, [&server] { server.stop(); }};
     announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
     if (over) announce_fingerprint(*over);
+    announce_sandbox(policy, *confined);
     const talk_end end = io::run(**engine, server.run());
     return status_of(end, stops.first());
 }
