@@ -67,7 +67,8 @@ std::string why_no_listener(const net::address& where, error why, std::string_vi
 
 }  // namespace
 
-std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_request wanted) {
+std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_request wanted,
+                                                                    const io::engine_options& o) {
     auto kind = io::engine_kind::epoll;
     std::string reason;
     switch (wanted) {
@@ -79,10 +80,10 @@ std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_reque
         case engine_request::epoll: break;
         case engine_request::uring: kind = io::engine_kind::uring; break;
     }
-    auto made = io::make_engine(kind);
+    auto made = io::make_engine(kind, o);
     if (!made && wanted == engine_request::automatic && kind == io::engine_kind::uring) {
         reason = made.error().message();
-        made = io::make_engine(io::engine_kind::epoll);
+        made = io::make_engine(io::engine_kind::epoll, o);
     }
     if (made) {
         if (!reason.empty()) {
@@ -255,6 +256,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     std::expected<sandbox::outcome, std::string> confined;
     auto server = model::make(pair.model, **engine, std::move(opened->endpoints),
                               {.engine = *shard_engine,
+                               .shards = engine_options_in(common.sandbox),
                                .workers = common.workers,
                                .max_clients = common.max_clients,
                                .max_per_address = common.max_per_address,
@@ -268,6 +270,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                },
                                .ready =
                                    [&] {
+                                       sandbox::forbid_new_rings(policy);
                                        announce_all(opened->addresses, pair.model, *shard_engine,
                                                     common, over.get());
                                        announce_sandbox(policy, *confined);

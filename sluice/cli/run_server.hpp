@@ -25,7 +25,7 @@ namespace sluice::cli {
 /// Makes the engine `wanted` for the calling thread. `automatic` takes epoll where io_uring does
 /// not work, and announces why. The error is a sentence without its full stop.
 [[nodiscard]] std::expected<std::unique_ptr<io::engine>, std::string> open_engine(
-    engine_request wanted);
+    engine_request wanted, const io::engine_options& o = {});
 
 /// A socket that listens at `where` (net::resolve, which may block), at the first of its addresses
 /// that works. Waits for an address in use, a second at most. `flag` is the flag that chose

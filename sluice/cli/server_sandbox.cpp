@@ -101,16 +101,19 @@ sandbox::policy sandbox_of(const serve_options& common, model::kind model, io::e
     p.runs_programs = service.runs_programs;
     p.needs = {
         .files = service.keeps_files,
-        // The pool model waits for its sessions by it.
-        .epoll = engine == io::engine_kind::epoll || model == model::kind::pool,
+        // Models without shards wait for several listeners and sessions by it.
+        .epoll = engine != io::engine_kind::uring,
         .ring = engine == io::engine_kind::uring,
+        .new_ring = engine == io::engine_kind::uring && service.rings_come_later,
         .children = service.has_children || service.runs_programs || model == model::kind::fork,
         .fork = model == model::kind::fork};
     auto& paths = p.reachable.paths;
     paths = service.paths;
-    p.reachable.network = service.runs_programs;
     add_of_every_server(paths, model);
-    if (service.runs_programs) add_of_programs(paths);
+    if (service.runs_programs) {
+        p.reachable_by_programs.network = true;
+        add_of_programs(p.reachable_by_programs.paths);
+    }
     const auto& tls = common.tls;
     for (const auto* each : {&tls.certificate, &tls.key, &tls.client_authorities, &common.config}) {
         add_reloaded(paths, *each);
@@ -119,6 +122,12 @@ sandbox::policy sandbox_of(const serve_options& common, model::kind model, io::e
         if (const auto folder = state_directory()) paths.push_back({*folder, path_access::read});
     }
     return p;
+}
+
+io::engine_options engine_options_in(const sandbox_options& o) {
+    io::engine_options engine;
+    if (o.how != sandbox::mode::off) engine.ring_operations = sandbox::ring_operations();
+    return engine;
 }
 
 std::expected<sandbox::outcome, std::string> enter_sandbox(const sandbox::policy& p,

@@ -43,6 +43,7 @@ struct sandboxed_service {
     bool keeps_files = false;                    ///< system calls on files
     bool has_children = false;                   ///< it signals processes, and waits for them
     bool runs_programs = false;                  ///< of the operator: --exec
+    bool rings_come_later = true;                ///< its engines begin in the sandbox
     std::uint64_t capabilities = 0;              ///< those that it keeps
     /// Starts the threads that start programs (sandbox::confine_programs); may be empty.
     std::function<void()> start_programs = {};
@@ -53,6 +54,9 @@ struct sandboxed_service {
 /// The sandbox of a server under that model, with shards on that engine.
 [[nodiscard]] sandbox::policy sandbox_of(const serve_options& common, model::kind model,
                                          io::engine_kind engine, const sandboxed_service& service);
+
+/// The options of the engines in that sandbox.
+[[nodiscard]] io::engine_options engine_options_in(const sandbox_options& o);
 
 /// Confines the process, starts the threads of the service, and releases output(), which
 /// set_up_output() holds. What came of it, as announce_sandbox() takes it; the error is a sentence

@@ -40,8 +40,9 @@ class event::share : io::message {
           from_others_{[this](hand_over::client c) { serve_here(std::move(c)); }} {}
 
     [[nodiscard]] result<void> start() {
-        auto started = io::shard::start({.kind = owner_.options().engine, .engine = {}, .cpu = {}},
-                                        [this](io::engine& engine) { return run(engine); });
+        auto started = io::shard::start(
+            {.kind = owner_.options().engine, .engine = owner_.options().shards, .cpu = {}},
+            [this](io::engine& engine) { return run(engine); });
         if (!started) return failure(started.error());
         shard_ = std::move(*started);
         return {};

@@ -40,7 +40,8 @@ enum class kind : std::uint8_t {
 struct server_options {
     /// The event model's; `blocking`, on which it cannot run, means automatic_engine().
     io::engine_kind engine = io::engine_kind::blocking;
-    unsigned workers = 0;  ///< threads or shards; 0: workers_of() decides
+    io::engine_options shards = {};  ///< of the event model's engines
+    unsigned workers = 0;            ///< threads or shards; 0: workers_of() decides
     /// Concurrent connections per endpoint. At this many, the next wait in its backlog; other
     /// endpoints still accept.
     std::uint32_t max_clients = 10'000;

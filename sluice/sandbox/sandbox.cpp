@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 #include <linux/capability.h>
+#include <linux/io_uring.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -43,13 +45,20 @@ class builder {
         }
     }
     void close_files() {
-        if (const auto done = restrict_by_landlock(policy_.reachable); !done) {
+        const auto done = restrict_by_landlock(policy_.runs_programs ? policy_.reachable_by_programs
+                                                                     : policy_.reachable);
+        if (!done) {
             const auto why = done.error();
             if (why.is(ENOSYS)) return miss("no Landlock (this kernel has none)");
             if (why.is(EOPNOTSUPP)) return miss("no Landlock (it is off: lsm= of the kernel)");
             return miss("no Landlock", why);
         }
         all_.held.push_back(fmt::format("files by Landlock {}", landlock_version()));
+    }
+    void close_files_of_programs() {
+        if (!policy_.runs_programs || policy_.needs.fork) return;
+        // Where the first rules hold, so do these.
+        static_cast<void>(restrict_by_landlock(policy_.reachable));
     }
     void drop_rights() {
         keep_unlimited_memory_locks();
@@ -105,15 +114,32 @@ std::expected<outcome, std::string> confine(const policy& p,
     if (auto changed = change_user(p.as); !changed) return std::unexpected{changed.error()};
     if (p.as) all.held.push_back(fmt::format("user {}", p.as->name));
     if (walled) {
+        walls.close_files_of_programs();
         walls.drop_rights();
         walls.filter_calls();
     }
     return all;
 }
 
+void forbid_new_rings(const policy& p) noexcept {
+    if (p.how == mode::off || sanitized || p.runs_programs || !p.needs.new_ring) return;
+    if (const auto filter = system_call_filter::of_new_rings()) {
+        static_cast<void>(filter->install_on_all_threads());
+    }
+}
+
+std::span<const std::uint8_t> ring_operations() noexcept {
+    static constexpr auto all = std::to_array<std::uint8_t>(
+        {IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL, IORING_OP_FSYNC, IORING_OP_POLL_ADD,
+         IORING_OP_READ, IORING_OP_READ_FIXED, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_SEND_ZC,
+         IORING_OP_SPLICE, IORING_OP_WRITE, IORING_OP_WRITE_FIXED});
+    return all;
+}
+
 void confine_session(const policy& p) noexcept {
     if (p.how == mode::off || sanitized) return;
-    // That there are no filters was said when the server began.
+    // What is missing was said when the server began.
+    static_cast<void>(restrict_by_landlock(p.reachable));
     if (const auto filter = system_call_filter::of_server(p.needs)) {
         static_cast<void>(filter->install_on_this_thread());
     }

@@ -10,6 +10,7 @@
 #include <expected>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct policy {
     /// the others under the filter of a server. Processes of the fork model start such a thread
     /// each: the server is under the filter of programs then, and they call confine_session().
     bool runs_programs = false;
+    /// What those threads and their programs may reach. Threads that serve are under `reachable`.
+    landlock_rules reachable_by_programs = {};
 };
 
 /// What came of it.
@@ -52,8 +55,15 @@ struct outcome {
 [[nodiscard]] std::expected<outcome, std::string> confine(
     const policy& p, const std::function<void()>& start_programs = {});
 
-/// Gives the calling thread of a process of the fork model the filter of a server, once it has
-/// started the thread that starts its programs.
+/// Once the shards of a server have their rings: all threads make no new one, if the policy let
+/// them up to now. Not where it runs programs: the thread that starts them has another filter.
+void forbid_new_rings(const policy& p) noexcept;
+
+/// The opcodes of io_uring that servers use: none that opens, connects, renames or removes.
+[[nodiscard]] std::span<const std::uint8_t> ring_operations() noexcept;
+
+/// Puts the calling thread of a process of the fork model under `reachable` and the filter of a
+/// server, once it has started the thread that starts its programs.
 void confine_session(const policy& p) noexcept;
 
 /// Confines a thread that starts programs of the operator, and them with it: makes it `as`, drops

@@ -101,6 +101,7 @@ bool wants(const server_needs& needs, need who) noexcept {
         case need::files: return needs.files;
         case need::epoll: return needs.epoll;
         case need::ring: return needs.ring;
+        case need::new_ring: return needs.new_ring;
         case need::children: return needs.children;
         case need::fork: return needs.fork;
         case need::startup: break;
@@ -147,9 +148,9 @@ result<system_call_filter> system_call_filter::compile(void* rules) {
         return failure_of(-failed);
     }
     const off_t size = sys.lseek(file.get(), 0, SEEK_END);
-    if (size <= 0) return failure_of(EIO);
+    if (size <= 0 || sys.lseek(file.get(), 0, SEEK_SET) != 0) return failure_of(EIO);
     std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
-    const auto n = sys.pread(file.get(), std::as_writable_bytes(std::span{program}), 0);
+    const auto n = sys.read(file.get(), std::as_writable_bytes(std::span{program}));
     if (n != size) return failure_of(EIO);
     return system_call_filter{std::move(program)};
 }
@@ -169,6 +170,15 @@ result<system_call_filter> system_call_filter::of_server(const server_needs& nee
         if ((" " + allowed).contains(" " + std::string{each} + " ")) return;
         all.add(SCMP_ACT_KILL_PROCESS, each);
     });
+    if (all.failed() < 0) return failure_of(-all.failed());
+    return compile(all.get());
+} catch (const std::bad_alloc&) {
+    return failure_of(ENOMEM);
+}
+
+result<system_call_filter> system_call_filter::of_new_rings() noexcept try {
+    rule_list all{SCMP_ACT_ALLOW};
+    all.add(SCMP_ACT_KILL_PROCESS, "io_uring_setup");
     if (all.failed() < 0) return failure_of(-all.failed());
     return compile(all.get());
 } catch (const std::bad_alloc&) {

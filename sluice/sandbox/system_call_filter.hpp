@@ -15,6 +15,7 @@ struct server_needs {
     bool files = false;
     bool epoll = false;
     bool ring = false;
+    bool new_ring = false;
     bool children = false;
     bool fork = false;
 };
@@ -29,6 +30,8 @@ class system_call_filter {
     /// processes by the fork model alone; no memory may become executable. ENOMEM; ENOSYS where
     /// libseccomp does not know the machine.
     [[nodiscard]] static result<system_call_filter> of_server(const server_needs& needs) noexcept;
+    /// Lets everything through but a new ring, which ends the process as above.
+    [[nodiscard]] static result<system_call_filter> of_new_rings() noexcept;
     /// Lets everything through but calls_refused_to_programs() and new namespaces, which are
     /// answered EPERM.
     [[nodiscard]] static result<system_call_filter> of_programs() noexcept;

@@ -40,7 +40,7 @@ constexpr auto of_kernel = std::to_array<calls_of>({
     {"ppoll", "ppoll"},
     {"read", "read"},
     {"write", "write"},
-    {"io_uring_setup", "io_uring_setup", ring},
+    {"io_uring_setup", "io_uring_setup", new_ring},
     {"io_uring_enter", "io_uring_enter", ring},
     {"io_uring_register", "io_uring_register", ring},
     {"pread", "pread64", files},
@@ -115,8 +115,8 @@ constexpr auto of_kernel = std::to_array<calls_of>({
     {"landlock_create_ruleset", "landlock_create_ruleset", startup},
     {"landlock_add_path", "landlock_add_rule", startup},
     {"landlock_restrict_self", "landlock_restrict_self", startup},
-    {"seccomp", "seccomp", startup},
-    {"mmap", ""},  // which is looked into
+    {"seccomp", "seccomp", new_ring},  // to forbid others
+    {"mmap", ""},                      // which is looked into
     {"munmap", "munmap"},
     {"madvise", "madvise"},
     {"mincore", "mincore", files},

@@ -12,8 +12,9 @@ namespace sluice::sandbox {
 enum class need : std::uint8_t {
     always,    ///< all
     files,     ///< those that keep files
-    epoll,     ///< those with shards on epoll
+    epoll,     ///< those with shards on epoll, or without shards
     ring,      ///< those with shards on io_uring
+    new_ring,  ///< those of them whose shards have not all begun
     children,  ///< those with processes below them: the fork model, --exec
     fork,      ///< those of the fork model
     startup,   ///< none: what is needed has been done by then

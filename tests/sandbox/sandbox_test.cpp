@@ -215,7 +215,7 @@ TEST_F(Sandbox, SignalsNoProcessOutside) {
 TEST_F(Sandbox, HoldsARingByLandlock) {
     need_landlock(1);
     auto p = of_files();
-    p.needs.ring = true;
+    p.needs.ring = p.needs.new_ring = true;
     const auto open_by_ring = [&](const std::string& name) {
         return [path = top_ + name] {
             io_uring ring{};
@@ -230,6 +230,21 @@ TEST_F(Sandbox, HoldsARingByLandlock) {
     };
     EXPECT_EQ(fate_under(p, open_by_ring("/kept/plan")), succeeded);
     EXPECT_EQ(fate_under(p, open_by_ring("/secret")), refused(EACCES));
+}
+
+TEST_F(Sandbox, MakesNoRingOnceAllHaveBegun) {
+    auto p = of_files();
+    p.needs.ring = p.needs.new_ring = true;
+    const auto make_ring = [] {
+        io_uring_params parameters{};
+        return ::syscall(SYS_io_uring_setup, 1, &parameters);
+    };
+    EXPECT_EQ(fate_under(p, make_ring), succeeded);
+    const auto make_another = [&] {
+        forbid_new_rings(p);
+        return make_ring();
+    };
+    EXPECT_EQ(fate_under(p, make_another), killed);
 }
 
 TEST_F(Sandbox, IsAnotherUser) {

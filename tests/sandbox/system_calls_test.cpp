@@ -46,7 +46,7 @@ TEST(SystemCalls, ThatAreDangerousAreNeededByFew) {
             for (const auto& each : words_of(row.calls)) {
                 if (!all.contains(each) || row.who == need::startup) continue;
                 EXPECT_EQ(each, "io_uring_setup") << row.function;
-                EXPECT_EQ(row.who, need::ring);
+                EXPECT_EQ(row.who, need::new_ring);
             }
         }
     }

@@ -211,7 +211,7 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
         return log_failure(entered.error());
     }
     status_output status{s.common.format, s.common.quiet};
-    auto engine = open_engine(pair->engine);
+    auto engine = open_engine(pair->engine, engine_options_in(s.common.sandbox));
     if (!engine) return fail(status, engine.error());
     auto ui = s.conversation.echo ? stdio_ui::of_echo(status)
                                   : stdio_ui::open(**engine, status, s.conversation.max_line);
@@ -239,7 +239,8 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
                                                          "that have begun"}});
         },
         [&over] { return over ? over->reload() : reloaded{}; }};
-    const auto policy = sandbox_of(s.common, pair->model, (*engine)->which(), sandboxed_service{});
+    const auto policy =
+        sandbox_of(s.common, pair->model, (*engine)->which(), {.rings_come_later = false});
     const auto confined = enter_sandbox(policy, {});
     if (!confined) return fail(status, confined.error());
     // Before the announcement, as its reader may stop the server at once.
