@@ -146,8 +146,8 @@ std::expected<sandbox::outcome, std::string> enter_sandbox(const sandbox::policy
     return done;
 }
 
-void announce_sandbox(const sandbox::policy& p, const sandbox::outcome& o) {
-    if (p.how == sandbox::mode::off) return;
+void announce_sandbox(const sandbox::policy& p, const sandbox::outcome& o, bool quiet) {
+    if (p.how == sandbox::mode::off || (quiet && o.missing.empty())) return;
     std::string line{"sandbox: "};
     if (o.held.empty()) line += "none";
     line += fmt::format("{}", fmt::join(o.held, ", "));

@@ -64,8 +64,9 @@ struct sandboxed_service {
 [[nodiscard]] std::expected<sandbox::outcome, std::string> enter_sandbox(
     const sandbox::policy& p, const sandboxed_service& service);
 
-/// Logs in one line what holds the process, and what does not; nothing with --sandbox off.
-void announce_sandbox(const sandbox::policy& p, const sandbox::outcome& o);
+/// Logs in one line what holds the process, and what does not; nothing with --sandbox off, or with
+/// `quiet` if nothing is missing.
+void announce_sandbox(const sandbox::policy& p, const sandbox::outcome& o, bool quiet);
 
 /// The accounts or another file that SIGHUP reads again: its directory, as a file is replaced by
 /// another, and that of the file to which a link leads. Nothing for an empty name.

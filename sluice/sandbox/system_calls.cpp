@@ -51,7 +51,7 @@ constexpr auto of_kernel = std::to_array<calls_of>({
     {"lseek", "lseek _llseek"},
     {"fstat", "fstat fstat64 newfstatat fstatat64"},
     {"fstatvfs", "fstatfs fstatfs64", files},
-    {"ftruncate", "ftruncate ftruncate64", files},
+    {"ftruncate", "ftruncate ftruncate64"},  // of the memory of a chat's log
     {"fallocate", "fallocate", files},
     {"fsync", "fsync", files},
     {"fdatasync", "fdatasync", files},
