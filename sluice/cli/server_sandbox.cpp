@@ -107,6 +107,9 @@ sandbox::policy sandbox_of(const serve_options& common, model::kind model, io::e
         .new_ring = engine == io::engine_kind::uring && service.rings_come_later,
         .children = service.has_children || service.runs_programs || model == model::kind::fork,
         .fork = model == model::kind::fork};
+    // One without children makes no signals, by its filter; Landlock would also stop those that the
+    // kernel sends when it ends, to processes that were to end with it (PR_SET_PDEATHSIG).
+    p.reachable.signals = !p.needs.children;
     auto& paths = p.reachable.paths;
     paths = service.paths;
     add_of_every_server(paths, model);

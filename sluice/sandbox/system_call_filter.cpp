@@ -131,6 +131,15 @@ void add_rules_of_arguments(rule_list& all, const server_needs& needs) {
     }
     const scmp_arg_cmp itself = SCMP_A0(SCMP_CMP_EQ, 0, 0);
     all.add(allow, "prlimit64", {&itself, 1});
+    // No other process is told by a signal (F_SETOWN, F_SETSIG).
+    for (const auto* each : {"fcntl", "fcntl64"}) {
+        for (const auto command : std::array<std::uint64_t, 12>{
+                 F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_OFD_GETLK,
+                 F_OFD_SETLK, F_OFD_SETLKW, F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS}) {
+            const scmp_arg_cmp one = SCMP_A1(SCMP_CMP_EQ, command, 0);
+            all.add(allow, each, {&one, 1});
+        }
+    }
     // What a socket has not sent, and whether something is a terminal.
     for (const auto each : std::array<std::uint64_t, 3>{SIOCOUTQ, TCGETS, TIOCGPTN}) {
         const scmp_arg_cmp request = SCMP_A1(SCMP_CMP_EQ, each, 0);

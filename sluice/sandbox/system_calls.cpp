@@ -25,9 +25,9 @@ constexpr auto of_kernel = std::to_array<calls_of>({
     {"close", "close"},
     {"close_range", "close_range"},
     {"dup2", "dup2 dup3"},
-    {"fcntl", "fcntl fcntl64"},
-    {"fcntl_lock", "fcntl fcntl64"},
-    {"ioctl", ""},  // which is looked into
+    {"fcntl", ""},       // which is looked into
+    {"fcntl_lock", ""},  // the same
+    {"ioctl", ""},       // which is looked into
     {"pipe2", "pipe2"},
     {"eventfd", "eventfd2"},
     {"signalfd", "signalfd4"},

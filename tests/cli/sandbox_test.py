@@ -62,6 +62,21 @@ def children_of(pid):
     return found
 
 
+def without_call(number, *words):
+    """The words that run the program where a system call is answered ENOSYS."""
+    rows = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x50026), (0x06, 0, 0, 0x7FFF0000)]
+    filtered = (
+        "import ctypes, os, struct, sys\n"
+        f"code = b''.join(struct.pack('HBBI', *row) for row in {rows})\n"
+        "memory = ctypes.create_string_buffer(code)\n"
+        f"program = struct.pack('HxxxxxxP', {len(rows)}, ctypes.addressof(memory))\n"
+        "prctl = ctypes.CDLL(None).prctl\n"
+        "assert prctl(38, 1, 0, 0, 0) == 0 and prctl(22, 2, program, 0, 0) == 0\n"
+        "os.execv(sys.argv[1], sys.argv[1:])\n"
+    )
+    return [sys.executable, "-c", filtered, SLUICE, *words]
+
+
 @unittest.skipIf(sanitized(), "a sanitizer makes calls of its own, so its builds have no sandbox")
 class SandboxTest(unittest.TestCase):
     def setUp(self):
@@ -328,21 +343,8 @@ class Words(SandboxTest):
             self.assertEqual(status, 2)
             self.assertIn("are for the program of --exec", said)
 
-    @NEEDS_ROOT
     def test_on_is_all_or_no_server(self):
-        # Behind a filter that refuses filters, as a container may have one.
-        refuse = (
-            "import ctypes, os, struct, sys\n"
-            "libc = ctypes.CDLL(None)\n"
-            "# Landlock's first call is answered ENOSYS.\n"
-            "rows = [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x50026), (0x06, 0, 0, 0x7fff0000)]\n"
-            "code = b''.join(struct.pack('HBBI', *row) for row in rows)\n"
-            "memory = ctypes.create_string_buffer(code)\n"
-            "program = struct.pack('HxxxxxxP', len(rows), ctypes.addressof(memory))\n"
-            "assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0\n"
-            "os.execv(sys.argv[1], sys.argv[1:])\n"
-        )
-        words = [sys.executable, "-c", refuse, SLUICE, "compute", "serve", "--listen", "127.0.0.1:0"]
+        words = without_call(444, "compute", "serve", "--listen", "127.0.0.1:0")  # Landlock's first
         done = subprocess.run(
             [*words, *ON], capture_output=True, timeout=TIMEOUT, check=False, text=True
         )
@@ -352,11 +354,18 @@ class Words(SandboxTest):
             done.stderr,
         )
         self.assertNotIn("listening", done.stderr)
-        with Program(*words) as server:
+        with Program(*words, "--quiet") as server:
             server.expect_stderr(
                 "info: sandbox: no capabilities, system calls by seccomp; "
                 r"no Landlock \(this kernel has none\)$"
             )
+
+    def test_what_is_said_before_it_needs_no_thread_that_is_outside(self):
+        words = without_call(425, "compute", "serve", "--listen", "127.0.0.1:0")  # io_uring_setup(2)
+        with Program(*words, *ON) as server:
+            server.expect_stderr("^io_uring does not work here, so epoll is used")
+            server.expect_stderr(HELD)
+            self.assert_confined(server.process.pid, filters=(2,))
 
 
 @NEEDS_ROOT

@@ -211,6 +211,12 @@ TEST_F(Sandbox, SignalsNoProcessOutside) {
     EXPECT_EQ(fate_under(p, [] { return long{::kill(::getppid(), 0)}; }), succeeded);
 }
 
+TEST_F(Sandbox, HasNoProcessSignalledByADescriptor) {
+    EXPECT_EQ(fate_under(of_files(), [] { return long{::fcntl(0, F_SETOWN, ::getppid())}; }),
+              refused(ENOSYS));
+    EXPECT_EQ(fate_under(of_files(), [] { return long{::fcntl(0, F_GETFL)}; }), succeeded);
+}
+
 // The filter sees a ring as a whole: what it is told to open passes by, but not by Landlock.
 TEST_F(Sandbox, HoldsARingByLandlock) {
     need_landlock(1);
