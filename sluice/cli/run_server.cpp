@@ -273,7 +273,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                        sandbox::forbid_new_rings(policy);
                                        announce_all(opened->addresses, pair.model, *shard_engine,
                                                     common, over.get());
-                                       announce_sandbox(policy, *confined, common.quiet);
+                                       announce_sandbox(common, *confined);
                                        if (what.on_ready) what.on_ready();
                                    },
                                .on_stage = std::move(what.on_stage),

@@ -56,7 +56,7 @@ void add_of_programs(std::vector<path_rule>& to) {
 }  // namespace
 
 void add_sandbox_options(CLI::App& command, sandbox_options& into, const std::string& group) {
-    add_value(command, "--sandbox", into.how, one_of{modes}, "WHAT",
+    add_value(command, "--sandbox", into.asked, one_of{modes}, "WHAT",
               "Give up what is not needed to serve: auto (what the kernel lets), on (all, or no "
               "server), off (auto)")
         ->group(group);
@@ -96,7 +96,7 @@ void add_reloaded(std::vector<path_rule>& to, const std::string& file) {
 
 sandbox::policy sandbox_of(const serve_options& common, model::kind model, io::engine_kind engine,
                            const sandboxed_service& service) {
-    sandbox::policy p{.how = common.sandbox.how, .as = common.sandbox.as};
+    sandbox::policy p{.how = common.sandbox.how(), .as = common.sandbox.as};
     p.capabilities = service.capabilities;
     p.runs_programs = service.runs_programs;
     p.needs = {
@@ -129,7 +129,7 @@ sandbox::policy sandbox_of(const serve_options& common, model::kind model, io::e
 
 io::engine_options engine_options_in(const sandbox_options& o) {
     io::engine_options engine;
-    if (o.how != sandbox::mode::off) engine.ring_operations = sandbox::ring_operations();
+    if (o.how() != sandbox::mode::off) engine.ring_operations = sandbox::ring_operations();
     return engine;
 }
 
@@ -149,13 +149,14 @@ std::expected<sandbox::outcome, std::string> enter_sandbox(const sandbox::policy
     return done;
 }
 
-void announce_sandbox(const sandbox::policy& p, const sandbox::outcome& o, bool quiet) {
-    if (p.how == sandbox::mode::off || (quiet && o.missing.empty())) return;
+void announce_sandbox(const serve_options& common, const sandbox::outcome& o) {
+    if (common.sandbox.how() == sandbox::mode::off) return;
+    const bool told = !o.missing.empty() || (common.sandbox.asked && !common.quiet);
     std::string line{"sandbox: "};
     if (o.held.empty()) line += "none";
     line += fmt::format("{}", fmt::join(o.held, ", "));
     if (!o.missing.empty()) line += fmt::format("; {}", fmt::join(o.missing, ", "));
-    log(log_level::info, line);
+    log(told ? log_level::info : log_level::debug, line);
 }
 
 }  // namespace sluice::cli

@@ -21,9 +21,13 @@ struct serve_options;
 
 /// Values of --sandbox, --user and --chroot.
 struct sandbox_options {
-    sandbox::mode how = sandbox::mode::automatic;
+    std::optional<sandbox::mode> asked;  ///< empty: automatic, of which no more is said than needed
     std::optional<sandbox::user> as;
     std::string root;  ///< a directory; empty: it stays
+
+    [[nodiscard]] sandbox::mode how() const noexcept {
+        return asked.value_or(sandbox::mode::automatic);
+    }
 };
 
 /// Adds them to a command, in that group of its help. `into` must outlive the parsing.
@@ -64,9 +68,10 @@ struct sandboxed_service {
 [[nodiscard]] std::expected<sandbox::outcome, std::string> enter_sandbox(
     const sandbox::policy& p, const sandboxed_service& service);
 
-/// Logs in one line what holds the process, and what does not; nothing with --sandbox off, or with
-/// `quiet` if nothing is missing.
-void announce_sandbox(const sandbox::policy& p, const sandbox::outcome& o, bool quiet);
+/// Logs in one line what holds the process, and what does not: as information if something is
+/// missing, or if --sandbox is given and the server not to be quiet, else for debugging. Nothing
+/// with --sandbox off.
+void announce_sandbox(const serve_options& common, const sandbox::outcome& o);
 
 /// The accounts or another file that SIGHUP reads again: its directory, as a file is replaced by
 /// another, and that of the file to which a link leads. Nothing for an empty name.

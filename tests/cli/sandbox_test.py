@@ -303,11 +303,17 @@ class Reload(SandboxTest):
 
 
 class Words(SandboxTest):
-    def test_auto_is_the_default_and_says_once_what_it_has(self):
-        with ComputeServer("event") as server:
-            server.expect_stderr(HELD)
-            self.assert_confined(server.process.pid)
-            self.assertEqual(server.stop()[1].count("sandbox"), 1)
+    def test_auto_is_the_default_and_says_what_it_has_where_that_is_asked(self):
+        for flags, level in (((), None), (("--sandbox", "auto"), "info"), (("--log-level", "debug"), "debug")):
+            with self.subTest(flags), ComputeServer("event", *flags) as server:
+                with call(server.port) as client:
+                    client.send(b"10\n")
+                    client.receive(3)
+                self.assert_confined(server.process.pid)
+                said = server.stop()[1]
+                self.assertEqual(said.count("sandbox"), 1 if level else 0, said)
+                if level:
+                    self.assertRegex(said, f"(?m){HELD}".replace("info", level))
 
     def test_off_is_off_and_says_nothing(self):
         with ComputeServer("event", "--sandbox", "off") as server:

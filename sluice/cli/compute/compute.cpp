@@ -99,7 +99,7 @@ std::optional<sandbox::user> user_of_programs(const compute_settings& s) {
 
 /// Confines the guard of the programs, which signals processes of their user.
 void confine_guard(const compute_settings& s) {
-    const sandbox::policy p{.how = s.common.sandbox.how,
+    const sandbox::policy p{.how = s.common.sandbox.how(),
                             .as = user_of_programs(s),
                             .reachable = {.signals = true},
                             .needs = {.children = true}};
@@ -119,7 +119,7 @@ std::expected<std::unique_ptr<compute::process_pool>, std::string> make_pool(
     o.memory = s.program_memory;
     if (s.program_time > 0ms) o.longest = s.program_time;
     o.confine = [&s] {
-        return sandbox::confine_programs(s.common.sandbox.how, user_of_programs(s));
+        return sandbox::confine_programs(s.common.sandbox.how(), user_of_programs(s));
     };
     o.holds_thread = model == model_kind::sync || model == model_kind::pool;
     o.guard = guard;
@@ -171,7 +171,7 @@ coro::task<void> serve_with_program(model::session& client, const model::service
     if (!client.drain_context().cancelled()) client.drain_context().watch(drain);
     pool.set_environment(describe_client(client));
     pool.start();
-    sandbox::confine_session({.how = s.common.sandbox.how, .needs = {.children = true}});
+    sandbox::confine_session({.how = s.common.sandbox.how(), .needs = {.children = true}});
     auto served = co_await serve(client).outcome();
     if (!served) client.peer().set_linger_reset();
     co_await client.peer().close();

@@ -247,7 +247,7 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
     const stop_signals stops{**engine, [&server] { server.stop(); }};
     announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
     if (over) announce_fingerprint(*over);
-    announce_sandbox(policy, *confined, s.common.quiet);
+    announce_sandbox(s.common, *confined);
     const talk_end end = io::run(**engine, server.run());
     return status_of(end, stops.first());
 }
