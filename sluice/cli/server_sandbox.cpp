@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/base/sanitizer.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/output_queue.hpp"
 #include "sluice/cli/serve_options.hpp"
@@ -151,7 +152,10 @@ std::expected<sandbox::outcome, std::string> enter_sandbox(const sandbox::policy
 
 void announce_sandbox(const serve_options& common, const sandbox::outcome& o) {
     if (common.sandbox.how() == sandbox::mode::off) return;
-    const bool told = !o.missing.empty() || (common.sandbox.asked && !common.quiet);
+    // Who has built it with a sanitizer knows.
+    constexpr bool sanitized = address_sanitizer || thread_sanitizer;
+    const bool asked = common.sandbox.asked && !common.quiet;
+    const bool told = asked || (!o.missing.empty() && !sanitized);
     std::string line{"sandbox: "};
     if (o.held.empty()) line += "none";
     line += fmt::format("{}", fmt::join(o.held, ", "));

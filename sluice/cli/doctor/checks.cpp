@@ -180,15 +180,17 @@ observed_fact observe_uring(const facts& all) {
 }
 
 observed_fact observe_landlock(const facts& all) {
-    const auto version = all.host.landlock;
-    return {.level = amount{version},
-            .value = version,
-            .shown = version == 0 ? std::string{"no"} : fmt::format("version {}", version)};
+    const auto& version = all.host.landlock;
+    if (!version) return {};
+    return {.level = amount{*version},
+            .value = *version,
+            .shown = *version == 0 ? std::string{"no"} : fmt::format("version {}", *version)};
 }
 
 observed_fact observe_call_filters(const facts& all) {
-    const bool works = all.host.system_call_filters;
-    return {.level = level_of(works), .value = works, .shown = works ? "yes" : "no"};
+    const auto& works = all.host.system_call_filters;
+    if (!works) return {};
+    return {.level = level_of(*works), .value = *works, .shown = *works ? "yes" : "no"};
 }
 
 constexpr std::uint64_t many_files = 65'536;
