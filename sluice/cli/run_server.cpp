@@ -212,6 +212,23 @@ void announce_handshakes(const tls::counters& c) {
                                  counter{"plain", c.plain, "clients that did not speak TLS"}});
 }
 
+/// Why a service may not be let beyond this machine, a sentence without its full stop.
+std::optional<std::string> why_not_open(const serve_options& common,
+                                        const std::vector<served_at>& listeners) {
+    for (const auto& each : listeners) {
+        if (!each.needs_open || common.open || !common.tls.client_authorities.empty() ||
+            is_on_this_machine(each.where)) {
+            continue;
+        }
+        return fmt::format(
+            "{} {} would let everybody who can reach it {}; say --open if that is "
+            "meant, or choose an address of this machine alone, as in "
+            "127.0.0.1:PORT",
+            each.flag, each.where, each.visitors);
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::string say_tls(std::string_view /*first*/) {
@@ -226,16 +243,8 @@ void set_up_output(const serve_options& common, model_kind model) {
 
 exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
                        served what) {
-    for (const auto& each : what.listeners) {
-        if (!each.needs_open || common.open || !common.tls.client_authorities.empty() ||
-            is_on_this_machine(each.where)) {
-            continue;
-        }
-        return report_usage_error(
-            command, fmt::format("{} {} would let everybody who can reach it {}; say --open if "
-                                 "that is meant, or choose an address of this machine alone, as "
-                                 "in 127.0.0.1:PORT",
-                                 each.flag, each.where, each.visitors));
+    if (const auto why = why_not_open(common, what.listeners)) {
+        return report_usage_error(command, *why);
     }
     raise_open_files();
     const auto shard_engine = engine_of(pair);

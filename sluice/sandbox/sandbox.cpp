@@ -69,9 +69,9 @@ class builder {
                                                          : "no capabilities but those for files");
     }
     void filter_calls() {
-        const auto filter = policy_.runs_programs && policy_.needs.fork
-                                ? system_call_filter::of_programs()
-                                : system_call_filter::of_server(policy_.needs);
+        auto filter = policy_.runs_programs && policy_.needs.fork
+                          ? system_call_filter::of_programs()
+                          : system_call_filter::of_server(policy_.needs);
         const auto done = !filter                 ? result<void>{failure(filter.error())}
                           : policy_.runs_programs ? filter->install_on_this_thread()
                                                   : filter->install_on_all_threads();
@@ -123,7 +123,7 @@ std::expected<outcome, std::string> confine(const policy& p,
 
 void forbid_new_rings(const policy& p) noexcept {
     if (p.how == mode::off || sanitized || p.runs_programs || !p.needs.new_ring) return;
-    if (const auto filter = system_call_filter::of_new_rings()) {
+    if (auto filter = system_call_filter::of_new_rings()) {
         static_cast<void>(filter->install_on_all_threads());
     }
 }
@@ -140,7 +140,7 @@ void confine_session(const policy& p) noexcept {
     if (p.how == mode::off || sanitized) return;
     // What is missing was said when the server began.
     static_cast<void>(restrict_by_landlock(p.reachable));
-    if (const auto filter = system_call_filter::of_server(p.needs)) {
+    if (auto filter = system_call_filter::of_server(p.needs)) {
         static_cast<void>(filter->install_on_this_thread());
     }
 }
@@ -151,7 +151,7 @@ std::expected<void, std::string> confine_programs(mode how, const std::optional<
     static_cast<void>(forbid_new_privileges());
     static_cast<void>(drop_capabilities());
     // The server says what is missing, by itself.
-    if (const auto filter = system_call_filter::of_programs()) {
+    if (auto filter = system_call_filter::of_programs()) {
         static_cast<void>(filter->install_on_this_thread());
     }
     return {};

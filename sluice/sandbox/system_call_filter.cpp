@@ -57,6 +57,13 @@ void for_each_word(std::string_view words, F act) {
     }
 }
 
+/// A condition on an argument; libseccomp's macros for it are C's. `b` is for a comparison of the
+/// bits of the mask `a`.
+constexpr scmp_arg_cmp argument(unsigned number, scmp_compare how, std::uint64_t a,
+                                std::uint64_t b = 0) noexcept {
+    return {.arg = number, .op = how, .datum_a = a, .datum_b = b};
+}
+
 /// Collects rules, and the first error that one met.
 class rule_list {
  public:
@@ -112,7 +119,7 @@ bool wants(const server_needs& needs, need who) noexcept {
 /// Calls that are let through with some arguments alone.
 void add_rules_of_arguments(rule_list& all, const server_needs& needs) {
     constexpr auto allow = SCMP_ACT_ALLOW;
-    const scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    const scmp_arg_cmp not_executable = argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC);
     for (const auto* each : {"mmap", "mmap2", "mprotect"})
         all.add(allow, each, {&not_executable, 1});
     // A thread shares the signals of its process; glibc falls back from clone3(2), whose flags a
@@ -120,29 +127,27 @@ void add_rules_of_arguments(rule_list& all, const server_needs& needs) {
     const std::uint64_t all_namespaces =
         std::accumulate(namespaces.begin(), namespaces.end(), std::uint64_t{0}, std::bit_or{});
     constexpr std::uint64_t thread = CLONE_THREAD;
-    const scmp_arg_cmp of_clone{.arg = flags_of_clone,
-                                .op = SCMP_CMP_MASKED_EQ,
-                                .datum_a = needs.fork ? all_namespaces : thread,
-                                .datum_b = needs.fork ? 0 : thread};
+    const auto of_clone = needs.fork ? argument(flags_of_clone, SCMP_CMP_MASKED_EQ, all_namespaces)
+                                     : argument(flags_of_clone, SCMP_CMP_MASKED_EQ, thread, thread);
     all.add(allow, "clone", {&of_clone, 1});
     for (const auto each : std::array<std::uint64_t, 2>{PR_SET_NAME, PR_SET_PDEATHSIG}) {
-        const scmp_arg_cmp option = SCMP_A0(SCMP_CMP_EQ, each, 0);
+        const scmp_arg_cmp option = argument(0, SCMP_CMP_EQ, each);
         all.add(allow, "prctl", {&option, 1});
     }
-    const scmp_arg_cmp itself = SCMP_A0(SCMP_CMP_EQ, 0, 0);
+    const scmp_arg_cmp itself = argument(0, SCMP_CMP_EQ, 0);
     all.add(allow, "prlimit64", {&itself, 1});
     // No other process is told by a signal (F_SETOWN, F_SETSIG).
     for (const auto* each : {"fcntl", "fcntl64"}) {
         for (const auto command : std::array<std::uint64_t, 12>{
                  F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_OFD_GETLK,
                  F_OFD_SETLK, F_OFD_SETLKW, F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS}) {
-            const scmp_arg_cmp one = SCMP_A1(SCMP_CMP_EQ, command, 0);
+            const scmp_arg_cmp one = argument(1, SCMP_CMP_EQ, command);
             all.add(allow, each, {&one, 1});
         }
     }
     // What a socket has not sent, and whether something is a terminal.
     for (const auto each : std::array<std::uint64_t, 3>{SIOCOUTQ, TCGETS, TIOCGPTN}) {
-        const scmp_arg_cmp request = SCMP_A1(SCMP_CMP_EQ, each, 0);
+        const scmp_arg_cmp request = argument(1, SCMP_CMP_EQ, each);
         all.add(allow, "ioctl", {&request, 1});
     }
 }
@@ -199,12 +204,11 @@ result<system_call_filter> system_call_filter::of_programs() noexcept try {
     all.add_all(SCMP_ACT_ERRNO(EPERM), calls_refused_to_programs());
     // One rule for each, as a rule says what all its bits are.
     for (const auto each : namespaces) {
-        const scmp_arg_cmp flag{
-            .arg = flags_of_clone, .op = SCMP_CMP_MASKED_EQ, .datum_a = each, .datum_b = each};
+        const auto flag = argument(flags_of_clone, SCMP_CMP_MASKED_EQ, each, each);
         all.add(SCMP_ACT_ERRNO(EPERM), "clone", {&flag, 1});
     }
     all.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
-    const scmp_arg_cmp types = SCMP_A1(SCMP_CMP_EQ, TIOCSTI, 0);
+    const scmp_arg_cmp types = argument(1, SCMP_CMP_EQ, TIOCSTI);
     all.add(SCMP_ACT_ERRNO(EPERM), "ioctl", {&types, 1});
     if (all.failed() < 0) return failure_of(-all.failed());
     return compile(all.get());
@@ -212,10 +216,9 @@ result<system_call_filter> system_call_filter::of_programs() noexcept try {
     return failure_of(ENOMEM);
 }
 
-result<void> system_call_filter::install(unsigned flags) const noexcept {
+result<void> system_call_filter::install(unsigned flags) noexcept {
     sock_fprog program{.len = static_cast<unsigned short>(program_.size()),
-                       // The kernel reads it only.
-                       .filter = const_cast<sock_filter*>(program_.data())};
+                       .filter = program_.data()};
     const int returned = os::sys().seccomp(SECCOMP_SET_MODE_FILTER, flags, &program);
     if (returned < 0) return failure_of(-returned);
     // With all threads: the number of one that has another filter.
@@ -223,11 +226,11 @@ result<void> system_call_filter::install(unsigned flags) const noexcept {
     return {};
 }
 
-result<void> system_call_filter::install_on_this_thread() const noexcept {
+result<void> system_call_filter::install_on_this_thread() noexcept {
     return install(0);
 }
 
-result<void> system_call_filter::install_on_all_threads() const noexcept {
+result<void> system_call_filter::install_on_all_threads() noexcept {
     return install(SECCOMP_FILTER_FLAG_TSYNC);
 }
 

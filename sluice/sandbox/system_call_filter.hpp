@@ -40,14 +40,14 @@ class system_call_filter {
     /// filter that the calling one does not have. Needs PR_SET_NO_NEW_PRIVS or CAP_SYS_ADMIN. The
     /// errno of seccomp(2): ENOSYS, EINVAL where the kernel has no filters; EBUSY if a thread has
     /// another filter.
-    [[nodiscard]] result<void> install_on_this_thread() const noexcept;
-    [[nodiscard]] result<void> install_on_all_threads() const noexcept;
+    [[nodiscard]] result<void> install_on_this_thread() noexcept;
+    [[nodiscard]] result<void> install_on_all_threads() noexcept;
 
  private:
     explicit system_call_filter(std::vector<sock_filter> program) noexcept
         : program_{std::move(program)} {}
     static result<system_call_filter> compile(void* rules);
-    [[nodiscard]] result<void> install(unsigned flags) const noexcept;
+    [[nodiscard]] result<void> install(unsigned flags) noexcept;
 
     std::vector<sock_filter> program_;
 };

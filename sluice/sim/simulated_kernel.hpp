@@ -240,7 +240,7 @@ class simulated_kernel final : public os::kernel {
     int drop_bounding_capability(int capability) noexcept override;
     int setgroups(std::span<const gid_t> groups) noexcept override;
     int setgid(gid_t group) noexcept override;
-    int setuid(uid_t user) noexcept override;
+    int setuid(uid_t wanted) noexcept override;
     int chroot(const char* path) noexcept override;
     int chdir(const char* path) noexcept override;
     int landlock_create_ruleset(const void* attributes, std::size_t size,

@@ -1,5 +1,6 @@
 """Servers under their sandbox: each serves as it should, and has little left that it could lose."""
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -52,7 +53,19 @@ for line in sys.stdin:
 def status_of(pid, task):
     """The fields of status of a thread (proc(5))."""
     text = pathlib.Path(f"/proc/{pid}/task/{task}/status").read_text(encoding="utf-8")
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name: value.strip() for name, _, value in pairs}
+
+
+def statuses_of(pid):
+    """Those of all threads of a process that do not end meanwhile."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield status_of(pid, task)
+
+
+def user_of(pid):
+    return status_of(pid, pid)["Uid"].split()[0]
 
 
 def children_of(pid):
@@ -87,8 +100,7 @@ class SandboxTest(unittest.TestCase):
 
     def assert_confined(self, pid, filters=(1, 2), user=None):
         """Every thread of it: what is inherited from the first one, and what only it was given."""
-        for task in os.listdir(f"/proc/{pid}/task"):
-            status = status_of(pid, task)
+        for status in statuses_of(pid):
             with self.subTest(thread=status["Name"], pid=pid):
                 self.assertEqual(status["NoNewPrivs"], "1")
                 self.assertEqual(status["Seccomp"], "2", "a filter")
@@ -191,7 +203,8 @@ class Services(SandboxTest):
 
     @on_every_loop
     def test_all_in_one(self, engine):
-        doors = [word for door in ("chat", "http", "raw", "compute") for word in (f"--{door}", "127.0.0.1:0")]
+        doors = ("--chat", "--http", "--raw", "--compute")
+        doors = [word for door in doors for word in (door, "127.0.0.1:0")]
         kept = self.folder / engine
         with Program(SLUICE, "serve", *doors, *ON, "--engine", engine, "--files", kept) as server:
             ports = [
@@ -233,9 +246,9 @@ class Reload(SandboxTest):
         cert, key = folder / "c.pem", folder / "k.pem"
         shutil.copy(first[0], cert)
         shutil.copy(first[1], key)
-        with ComputeServer(
-            "sync" if engine == "blocking" else "event", *ON, "--cert", cert, "--key", key, engine=engine
-        ) as server:
+        model = "sync" if engine == "blocking" else "event"
+        files = ("--cert", cert, "--key", key)
+        with ComputeServer(model, *ON, *files, engine=engine) as server:
             server.expect_stderr(HELD)
             for source, place in zip(second, (cert, key)):
                 shutil.copy(source, f"{place}.new")
@@ -304,7 +317,8 @@ class Reload(SandboxTest):
 
 class Words(SandboxTest):
     def test_auto_is_the_default_and_says_what_it_has_where_that_is_asked(self):
-        for flags, level in (((), None), (("--sandbox", "auto"), "info"), (("--log-level", "debug"), "debug")):
+        cases = (((), None), (("--sandbox", "auto"), "info"), (("--log-level", "debug"), "debug"))
+        for flags, level in cases:
             with self.subTest(flags), ComputeServer("event", *flags) as server:
                 with call(server.port) as client:
                     client.send(b"10\n")
@@ -321,8 +335,7 @@ class Words(SandboxTest):
                 client.send(b"10\n")
                 client.receive(3)
             own = status_of("self", os.getpid())
-            for task in os.listdir(f"/proc/{server.process.pid}/task"):
-                status = status_of(server.process.pid, task)
+            for status in statuses_of(server.process.pid):
                 self.assertEqual(status["NoNewPrivs"], own["NoNewPrivs"])
                 self.assertEqual(status["Seccomp"], own["Seccomp"])
                 self.assertEqual(status["CapEff"], own["CapEff"])
@@ -367,7 +380,8 @@ class Words(SandboxTest):
             )
 
     def test_what_is_said_before_it_needs_no_thread_that_is_outside(self):
-        words = without_call(425, "compute", "serve", "--listen", "127.0.0.1:0")  # io_uring_setup(2)
+        # io_uring_setup(2)
+        words = without_call(425, "compute", "serve", "--listen", "127.0.0.1:0")
         with Program(*words, *ON) as server:
             server.expect_stderr("^io_uring does not work here, so epoll is used")
             server.expect_stderr(HELD)
@@ -405,8 +419,7 @@ class AnotherUser(SandboxTest):
             with call(server.port) as client:
                 client.send(b"10\n")
                 client.receive(3)
-            for task in os.listdir(f"/proc/{server.process.pid}/task"):
-                status = status_of(server.process.pid, task)
+            for status in statuses_of(server.process.pid):
                 self.assertEqual(set(status["Uid"].split()), {str(self.nobody.pw_uid)})
 
     def test_root_keeps_what_another_users_directory_takes(self):
@@ -496,7 +509,8 @@ class Programs(SandboxTest):
     @compute_rig.on_every_model(how=one_by_one)
     def test_their_time(self, serve):
         with serve("--exec-time", "500ms", "--exec", sys.executable, "-c", DEEDS) as server:
-            self.assertEqual(self.deeds(server, "time.sleep(0.1)", "time.sleep(60)"), ["None", "late"])
+            answers = self.deeds(server, "time.sleep(0.1)", "time.sleep(60)")
+            self.assertEqual(answers, ["None", "late"])
             server.expect_stderr("was killed, as it took longer over a question than --exec-time")
             self.assertEqual(self.deeds(server, "2"), ["2"])
 
@@ -510,12 +524,12 @@ class Programs(SandboxTest):
                 self.deeds(server, "grep Uid: /proc/self/status", "id -g", "id -G"),
                 ["Uid:" + f" {nobody.pw_uid}" * 4, str(nobody.pw_gid), str(nobody.pw_gid)],
             )
-            self.assertEqual(status_of(server.process.pid, server.process.pid)["Uid"].split()[0], "0")
+            self.assertEqual(user_of(server.process.pid), "0")
             self.assertEqual(server.stop()[0], 0)
         with serve("--user", "daemon", "--exec-user", "nobody", *program) as server:
             self.assertEqual(self.deeds(server, "id -u"), [str(nobody.pw_uid)])
             self.assertEqual(
-                status_of(server.process.pid, server.process.pid)["Uid"].split()[0],
+                user_of(server.process.pid),
                 str(pwd.getpwnam("daemon").pw_uid),
             )
             children = children_of(server.process.pid)
