@@ -33,7 +33,7 @@ namespace sluice::sandbox {
 namespace {
 
 /// A directory that a server keeps, and a secret beside it.
-class Sandbox : public ::testing::Test {
+class confined : public ::testing::Test {
  protected:
     void SetUp() override {
         if (address_sanitizer || thread_sanitizer) GTEST_SKIP() << "a sanitizer's own calls";
@@ -93,13 +93,13 @@ const std::vector<std::pair<const char*, long (*)()>> attacks{
     {"io_uring_setup", [] { return ::syscall(SYS_io_uring_setup, 1, nullptr); }},
 };
 
-TEST_F(Sandbox, EndsAnIntruder) {
+TEST_F(confined, ends_an_intruder) {
     for (const auto& [name, attack] : attacks) {
         EXPECT_EQ(fate_under(of_files(), attack), killed) << name;
     }
 }
 
-TEST_F(Sandbox, OpensNothingOutside) {
+TEST_F(confined, opens_nothing_outside) {
     need_landlock(1);
     const auto p = of_files();
     EXPECT_EQ(fate_under(p, [&] { return open("/secret", O_RDONLY); }), refused(EACCES));
@@ -114,7 +114,7 @@ TEST_F(Sandbox, OpensNothingOutside) {
     EXPECT_EQ(fate_under(p, cut_secret), refused(ENOSYS));
 }
 
-TEST_F(Sandbox, LetsAServerKeepFiles) {
+TEST_F(confined, lets_a_server_keep_files) {
     const auto p = of_files();
     EXPECT_EQ(fate_under(p, [&] { return open("/kept/plan", O_RDWR | O_TRUNC); }), succeeded);
     EXPECT_EQ(fate_under(p, [&] { return open("/kept", O_TMPFILE | O_RDWR); }), succeeded);
@@ -127,7 +127,7 @@ TEST_F(Sandbox, LetsAServerKeepFiles) {
     EXPECT_EQ(fate_under(p, make_and_rename), succeeded);
 }
 
-TEST_F(Sandbox, WritesNothingThatItReads) {
+TEST_F(confined, writes_nothing_that_it_reads) {
     need_landlock(3);
     auto p = of_files();
     p.reachable.paths = {{top_, path_access::read}};
@@ -136,7 +136,7 @@ TEST_F(Sandbox, WritesNothingThatItReads) {
     EXPECT_EQ(fate_under(p, [&] { return open("/secret", O_RDONLY | O_TRUNC); }), refused(EACCES));
 }
 
-TEST_F(Sandbox, MakesAllThreadsOneMayNeed) {
+TEST_F(confined, makes_all_threads_one_may_need) {
     const auto start_thread = [] {
         pthread_t thread{};
         errno = ::pthread_create(&thread, nullptr, [](void*) -> void* { return nullptr; }, nullptr);
@@ -146,7 +146,7 @@ TEST_F(Sandbox, MakesAllThreadsOneMayNeed) {
     EXPECT_EQ(fate_under(of_files(), start_thread), succeeded);
 }
 
-TEST_F(Sandbox, MakesProcessesUnderTheForkModelAlone) {
+TEST_F(confined, makes_processes_under_the_fork_model_alone) {
     const auto make_process = [] {
         const pid_t made = ::fork();
         if (made == 0) ::_exit(0);
@@ -162,7 +162,7 @@ TEST_F(Sandbox, MakesProcessesUnderTheForkModelAlone) {
     EXPECT_EQ(fate_under(p, make_namespace), refused(ENOSYS));
 }
 
-TEST_F(Sandbox, RunsNoMemoryThatWasWritten) {
+TEST_F(confined, runs_no_memory_that_was_written) {
     const auto map = [](int protection) {
         return ::mmap(nullptr, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     };
@@ -176,7 +176,7 @@ TEST_F(Sandbox, RunsNoMemoryThatWasWritten) {
     EXPECT_EQ(fate_under(p, change), refused(ENOSYS));
 }
 
-TEST_F(Sandbox, AnswersOtherCallsAsAKernelWithoutThem) {
+TEST_F(confined, answers_other_calls_as_a_kernel_without_them) {
     EXPECT_EQ(fate_under(of_files(), [] { return ::syscall(SYS_sync); }), refused(ENOSYS));
     EXPECT_EQ(fate_under(of_files(), [] { return ::syscall(9999); }), refused(ENOSYS));
     EXPECT_EQ(fate_under(of_files(), [] { return long{::epoll_create1(0)}; }), succeeded);
@@ -186,7 +186,7 @@ TEST_F(Sandbox, AnswersOtherCallsAsAKernelWithoutThem) {
     EXPECT_EQ(fate_under(p, [] { return long{::fsync(0)}; }), refused(ENOSYS));
 }
 
-TEST_F(Sandbox, HasNoCapabilityAndGetsNone) {
+TEST_F(confined, has_no_capability_and_gets_none) {
     const auto count = [] {
         std::uint64_t have = 0;
         errno = os::sys().capget(have) < 0 || have != 0 ? EPERM : 0;
@@ -201,7 +201,7 @@ TEST_F(Sandbox, HasNoCapabilityAndGetsNone) {
     EXPECT_EQ(fate_of(none, [] { return long{::chroot("/")}; }), refused(EPERM));
 }
 
-TEST_F(Sandbox, SignalsNoProcessOutside) {
+TEST_F(confined, signals_no_process_outside) {
     need_landlock(6);
     auto p = of_files();
     p.needs.children = true;
@@ -211,14 +211,14 @@ TEST_F(Sandbox, SignalsNoProcessOutside) {
     EXPECT_EQ(fate_under(p, [] { return long{::kill(::getppid(), 0)}; }), succeeded);
 }
 
-TEST_F(Sandbox, HasNoProcessSignalledByADescriptor) {
+TEST_F(confined, has_no_process_signalled_by_a_descriptor) {
     EXPECT_EQ(fate_under(of_files(), [] { return long{::fcntl(0, F_SETOWN, ::getppid())}; }),
               refused(ENOSYS));
     EXPECT_EQ(fate_under(of_files(), [] { return long{::fcntl(0, F_GETFL)}; }), succeeded);
 }
 
 // The filter sees a ring as a whole: what it is told to open passes by, but not by Landlock.
-TEST_F(Sandbox, HoldsARingByLandlock) {
+TEST_F(confined, holds_a_ring_by_landlock) {
     need_landlock(1);
     auto p = of_files();
     p.needs.ring = p.needs.new_ring = true;
@@ -238,7 +238,7 @@ TEST_F(Sandbox, HoldsARingByLandlock) {
     EXPECT_EQ(fate_under(p, open_by_ring("/secret")), refused(EACCES));
 }
 
-TEST_F(Sandbox, MakesNoRingOnceAllHaveBegun) {
+TEST_F(confined, makes_no_ring_once_all_have_begun) {
     auto p = of_files();
     p.needs.ring = p.needs.new_ring = true;
     const auto make_ring = [] {
@@ -253,7 +253,7 @@ TEST_F(Sandbox, MakesNoRingOnceAllHaveBegun) {
     EXPECT_EQ(fate_under(p, make_another), killed);
 }
 
-TEST_F(Sandbox, IsAnotherUser) {
+TEST_F(confined, is_another_user) {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can";
     const auto nobody = find_user("nobody");
     ASSERT_TRUE(nobody) << nobody.error();
@@ -269,13 +269,13 @@ TEST_F(Sandbox, IsAnotherUser) {
     EXPECT_EQ(fate_under(p, [] { return long{::setgid(0)}; }), refused(EPERM));
 }
 
-TEST_F(Sandbox, KnowsNoUserThatIsNotThere) {
+TEST_F(confined, knows_no_user_that_is_not_there) {
     const auto found = find_user("no-such-user");
     ASSERT_FALSE(found);
     EXPECT_EQ(found.error(), "there is no user 'no-such-user'");
 }
 
-TEST_F(Sandbox, HasAnotherRoot) {
+TEST_F(confined, has_another_root) {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can";
     const auto enter = [&] { return enter_root_directory(top_).has_value(); };
     EXPECT_EQ(fate_of(enter, [] { return long{::open("/secret", O_RDONLY)}; }), succeeded);
@@ -284,7 +284,7 @@ TEST_F(Sandbox, HasAnotherRoot) {
     EXPECT_EQ(fate_of(enter, [] { return long{::open("secret", O_RDONLY)}; }), succeeded);
 }
 
-TEST_F(Sandbox, RefusesProgramsWhatNoneNeeds) {
+TEST_F(confined, refuses_programs_what_none_needs) {
     const auto confine = [] { return confine_programs(mode::on, {}).has_value(); };
     for (const auto& [name, attack] : attacks) {
         const std::string call = name;

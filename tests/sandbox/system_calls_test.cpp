@@ -24,7 +24,7 @@ bool is_known(const std::string& name) {
     return name == "cachestat" || ::seccomp_syscall_resolve_name(name.c_str()) != __NR_SCMP_ERROR;
 }
 
-TEST(SystemCalls, AreKnown) {
+TEST(system_calls, are_known) {
     for (const auto rows : {calls_of_kernel(), calls_of_library()}) {
         for (const auto& row : rows) {
             for (const auto& each : words_of(row.calls)) EXPECT_TRUE(is_known(each)) << each;
@@ -37,7 +37,7 @@ TEST(SystemCalls, AreKnown) {
     EXPECT_FALSE(is_known("no_such_call"));
 }
 
-TEST(SystemCalls, ThatAreDangerousAreNeededByFew) {
+TEST(system_calls, that_are_dangerous_are_needed_by_few) {
     const auto dangerous = words_of(dangerous_calls());
     const std::set<std::string> all{dangerous.begin(), dangerous.end()};
     EXPECT_EQ(all.size(), dangerous.size()) << "one stands there twice";

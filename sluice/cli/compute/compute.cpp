@@ -28,6 +28,7 @@
 #include "sluice/compute/server/process_guard.hpp"
 #include "sluice/compute/server/process_pool.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/os/kernel.hpp"
 #include "sluice/sandbox/sandbox.hpp"
 
 namespace sluice::cli {
@@ -190,6 +191,9 @@ std::optional<std::string> why_no_program(CLI::App& command, const compute_setti
     if (!s.runs_program && (s.program_user || s.program_memory > 0 || s.program_time > 0ms)) {
         return "--exec-user, --exec-memory and --exec-time are for the program of --exec; give "
                "one, or leave them out";
+    }
+    if (s.program_user && os::sys().geteuid() != 0) {
+        return "--exec-user is for root, who alone may become another user; leave it out";
     }
     if (s.program_user && s.common.model == model_kind::fork) {
         return "--exec-user does not go with --model fork, whose processes start a program each "
