@@ -176,10 +176,22 @@ bool output_queue::start() noexcept {
         return false;
     }
     if (auto made = os::wakeup::create()) s->wakeup = std::move(*made);
-    if (s->wakeup && thread_.start([s] { run_thread(*s); })) state_ = std::move(s);
+    if (s->wakeup && (held_ || thread_.start([s] { run_thread(*s); }))) state_ = std::move(s);
     started_ = state_ != nullptr;
     direct_ = !started_;
     return started_;
+}
+
+void output_queue::release() noexcept {
+    const std::lock_guard starting{starting_};
+    if (!std::exchange(held_, false) || !state_) return;
+    if (thread_.start([s = state_] { run_thread(*s); })) return;
+    // Without a thread, what was kept is written at once.
+    direct_ = true;
+    started_ = false;
+    for (const auto where : {stream::out, stream::err}) {
+        write_now(where, std::exchange(state_->lanes[index_of(where)].waiting, {}));
+    }
 }
 
 void output_queue::add(stream where, std::string_view text) noexcept {
@@ -304,6 +316,7 @@ bool output_queue::flush(milliseconds timeout) noexcept {
 
 std::uint64_t output_queue::finish() noexcept {
     constexpr auto out = index_of(stream::out);
+    release();
     if (!started_) return shared_->dropped[out].exchange(0);
     if (!thread_.started()) return 0;
     direct_ = true;

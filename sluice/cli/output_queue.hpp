@@ -54,6 +54,12 @@ class output_queue {
     /// first text starts the thread; if that fails (pthread_create(3)), text is written at once.
     void add(stream where, std::string_view text) noexcept;
 
+    /// Keeps text in the queues, and starts no thread, until release(): a process that changes its
+    /// rights has one thread. finish() releases, too.
+    void hold() noexcept { held_ = true; }
+    /// Starts the thread, if there is text. The thread that called hold().
+    void release() noexcept;
+
     /// Writes without a thread from now on; call it before the first text and before any fork.
     void go_without_thread();
     /// Its own descriptors, which forked children must keep open.
@@ -100,6 +106,7 @@ class output_queue {
     os::mutex starting_;
     std::atomic<bool> started_ = false;
     std::atomic<bool> direct_ = false;
+    bool held_ = false;
     pid_t first_process_;
 };
 

@@ -69,7 +69,8 @@ std::string why_no_listener(const net::address& where, error why, std::string_vi
 
 }  // namespace
 
-std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_request wanted) {
+std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_request wanted,
+                                                                    const io::engine_options& o) {
     auto kind = io::engine_kind::epoll;
     std::string reason;
     switch (wanted) {
@@ -81,10 +82,10 @@ std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_reque
         case engine_request::epoll: break;
         case engine_request::uring: kind = io::engine_kind::uring; break;
     }
-    auto made = io::make_engine(kind);
+    auto made = io::make_engine(kind, o);
     if (!made && wanted == engine_request::automatic && kind == io::engine_kind::uring) {
         reason = made.error().message();
-        made = io::make_engine(io::engine_kind::epoll);
+        made = io::make_engine(io::engine_kind::epoll, o);
     }
     if (made) {
         if (!reason.empty()) {
@@ -222,6 +223,23 @@ void announce_handshakes(const tls::counters& c) {
                                  counter{"plain", c.plain, "clients that did not speak TLS"}});
 }
 
+/// Why a service may not be let beyond this machine, a sentence without its full stop.
+std::optional<std::string> why_not_open(const serve_options& common,
+                                        const std::vector<served_at>& listeners) {
+    for (const auto& each : listeners) {
+        if (!each.needs_open || common.open || common.auth.on() ||
+            !common.tls.client_authorities.empty() || is_on_this_machine(each.where, common)) {
+            continue;
+        }
+        return fmt::format(
+            "{} {} would let everybody who can reach it {}; say --open if that is "
+            "meant, or choose an address of this machine alone, as in "
+            "127.0.0.1:PORT",
+            each.flag, each.where, each.visitors);
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::string say_tls(std::string_view /*first*/) {
@@ -230,21 +248,14 @@ std::string say_tls(std::string_view /*first*/) {
 
 void set_up_output(const serve_options& common, model_kind model) {
     if (model == model_kind::fork) output().go_without_thread();
+    output().hold();
     set_up_log(common.level, common.format);
 }
 
 exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
                        served what) {
-    for (const auto& each : what.listeners) {
-        if (!each.needs_open || common.open || common.auth.on() ||
-            !common.tls.client_authorities.empty() || is_on_this_machine(each.where, common)) {
-            continue;
-        }
-        return report_usage_error(
-            command, fmt::format("{} {} would let everybody who can reach it {}; say --open if "
-                                 "that is meant, or choose an address of this machine alone, as "
-                                 "in 127.0.0.1:PORT",
-                                 each.flag, each.where, each.visitors));
+    if (const auto why = why_not_open(common, what.listeners)) {
+        return report_usage_error(command, *why);
     }
     check(!common.auth.on() || what.who != nullptr, "a server that does not ask who it is");
     raise_open_files();
@@ -262,8 +273,11 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     auto opened = open_all(std::move(what.listeners), pair.model, over.get());
     if (!opened) return log_failure(opened.error());
     std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
+    const auto policy = sandbox_of(common, pair.model, *shard_engine, what.sandbox);
+    std::expected<sandbox::outcome, std::string> confined;
     auto server = model::make(pair.model, **engine, std::move(opened->endpoints),
                               {.engine = *shard_engine,
+                               .shards = engine_options_in(common.sandbox),
                                .workers = common.workers,
                                .max_clients = common.max_clients,
                                .max_per_address = common.max_per_address,
@@ -271,10 +285,17 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                .trusted_proxies = trusted_proxies_of(common),
                                .grace = common.grace,
                                .log_to = [](std::string_view line) { log(log_level::warn, line); },
+                               .listening = [&]() -> result<void> {
+                                   confined = enter_sandbox(policy, what.sandbox);
+                                   if (!confined) return failure(fault::closed);
+                                   return {};
+                               },
                                .ready =
                                    [&] {
+                                       sandbox::forbid_new_rings(policy);
                                        announce_all(opened->addresses, pair.model, *shard_engine,
                                                     common, over.get());
+                                       announce_sandbox(common, *confined);
                                        if (what.on_ready) what.on_ready();
                                    },
                                .on_stage = std::move(what.on_stage),
@@ -299,6 +320,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                      return taken ? more : taken;
                                  }};
     const auto ended = (*server)->run();
+    if (!confined) return log_failure(confined.error());
     if (!common.quiet) report(**server, pair.model);
     if (what.after) what.after();
     if (!ended) {

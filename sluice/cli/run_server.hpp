@@ -26,7 +26,7 @@ namespace sluice::cli {
 /// Makes the engine `wanted` for the calling thread. `automatic` takes epoll where io_uring does
 /// not work, and announces why. The error is a sentence without its full stop.
 [[nodiscard]] std::expected<std::unique_ptr<io::engine>, std::string> open_engine(
-    engine_request wanted);
+    engine_request wanted, const io::engine_options& o = {});
 
 /// A socket that listens at `where` (net::resolve, which may block), at the first of its addresses
 /// that works. Waits for an address in use, a second at most. `flag` is the flag that chose
@@ -80,12 +80,14 @@ struct served {
     std::function<void()> after = {};                 ///< called after the last session
     std::function<void()> count = {};                 ///< announces the counters, at SIGUSR1
     auth::authenticator* who = nullptr;  ///< of --auth, whose file is read again at SIGHUP
-    std::vector<int> keep = {};          ///< descriptors that children of the fork model need
-    bool spread_evenly = false;          ///< clients are few and long (model::server_options)
+    sandboxed_service sandbox = {};
+    std::vector<int> keep = {};  ///< descriptors that children of the fork model need
+    bool spread_evenly = false;  ///< clients are few and long (model::server_options)
 };
 
 /// Prepares stdout, stderr and the log for a server. A command calls it first, once it knows the
-/// model: the fork model must have no thread (output_queue).
+/// model: the fork model must have no thread (output_queue). What is written waits for
+/// enter_sandbox(), or for the end of the program.
 void set_up_output(const serve_options& common, model_kind model);
 
 /// Runs services under the model and on the engine of `pair` until signals stop them: the first

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,10 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     const auto& given = settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
+    set_up_output(s.common, pair->model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     if (pair->model != model_kind::event) {
         return report_usage_error(
             command, fmt::format("--model {} cannot carry a chat beside the rest; leave "
@@ -71,7 +76,6 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
         accounts = std::make_unique<chat::registry>(
             door_with_right(who->get(), "chat", "talk in the chat"));
     }
-    set_up_output(s.common, pair->model);
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
     os::set_signal_action(SIGXFSZ, SIG_IGN);
     auto store = files::store::open(s.directory, {});
@@ -80,10 +84,7 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
             fmt::format("cannot store files in {}: {}; name another directory with --files",
                         in_quotes(s.directory), store.error().message()));
     }
-    if (!s.access.read_only) {
-        for (const auto& each : store->notices()) log(log_level::info, each);
-    }
-    const files::part_sweeper sweeper{store->partials(), std::chrono::minutes{1}};
+    std::optional<files::part_sweeper> sweeper;
     transcript_on_stdout shown;
     chat::limits allowed;
     allowed.max_clients = s.common.max_clients;
@@ -163,6 +164,9 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                                announce_counters(compute.counted());
                            },
                        .who = who->get(),
+                       .sandbox = sandbox_of_store(
+                           *store, s.directory, s.access, s.common.sandbox,
+                           [&] { sweeper.emplace(store->partials(), std::chrono::minutes{1}); }),
                        .spread_evenly = true});
 }
 

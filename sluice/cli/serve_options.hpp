@@ -13,6 +13,7 @@
 
 #include "sluice/cli/auth/server_auth.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/server_sandbox.hpp"
 #include "sluice/cli/server_tls.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/network.hpp"
@@ -51,6 +52,7 @@ struct serve_options {
     std::vector<std::string> trusted_proxies;  ///< for trusted_proxies_of(); checked
     server_tls_options tls;
     server_auth_options auth;
+    sandbox_options sandbox;
     bool quiet = false;
     log_level level = log_level::info;
     log_format format = log_format::text;

@@ -60,7 +60,8 @@ std::vector<std::string> addresses_of_machine() {
     return addresses;
 }
 
-loaded certificate_of_our_own() {
+/// The file of the certificate of our own, which is made if there is none.
+std::expected<std::string, std::string> file_of_our_own() {
     const auto folder = state_directory();
     if (!folder) {
         return std::unexpected{fmt::format(
@@ -68,8 +69,11 @@ loaded certificate_of_our_own() {
             "certificate by --cert and --key",
             folder.error().message())};
     }
-    return tls::certificate::make_or_load(*folder + "/certificate.pem", names_of_machine(),
-                                          addresses_of_machine());
+    auto file = *folder + "/certificate.pem";
+    const auto known =
+        tls::certificate::make_or_load(file, names_of_machine(), addresses_of_machine());
+    if (!known) return std::unexpected{known.error()};
+    return file;
 }
 
 }  // namespace
@@ -111,11 +115,17 @@ std::expected<std::unique_ptr<tls::server_context>, std::string> open_server_tls
             "--client-ca lets in only those with a certificate, and --clear-too all; leave one of "
             "them out"};
     }
+    std::string chain = o.certificate;
+    if (chain.empty()) {
+        auto made = file_of_our_own();
+        if (!made) return std::unexpected{made.error()};
+        chain = std::move(*made);
+    }
     tls::server_options settings;
     settings.clear_too = o.clear_too;
-    settings.load = [o]() -> loaded {
-        if (o.certificate.empty()) return certificate_of_our_own();
-        return tls::certificate::load(o.certificate, o.key.empty() ? o.certificate : o.key);
+    // Again at SIGHUP, when a sandbox lets no certificate be made.
+    settings.load = [chain, key = o.key.empty() ? chain : o.key]() -> loaded {
+        return tls::certificate::load(chain, key);
     };
     settings.client_authorities = o.client_authorities;
     settings.threads = threads;

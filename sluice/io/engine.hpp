@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string_view>
 
 #include "sluice/base/intrusive_list.hpp"
@@ -34,12 +35,15 @@ enum class engine_kind : std::uint8_t {
 
 /// Options of an engine.
 struct engine_options {
-    buffer_pool::options buffers;             ///< for receiving
+    buffer_pool::options buffers{};           ///< for receiving
     registered_pool::options registered{};    ///< io_uring's, mapped on demand
     std::uint32_t ring_entries = 256;         ///< io_uring's submission queue
     std::uint32_t completion_entries = 4096;  ///< io_uring's completion queue
     std::uint32_t turn_budget = 1024;         ///< coroutines resumed per turn
     std::uint32_t inline_budget = 64;         ///< cost of inline completions per resumed coroutine
+    /// The opcodes that io_uring's ring is restricted to (IORING_REGISTER_RESTRICTIONS), in memory
+    /// that outlives the engine; any other is answered EACCES. Empty: all.
+    std::span<const std::uint8_t> ring_operations{};
 };
 
 /// Counters of an engine since it was made. The owner's thread.

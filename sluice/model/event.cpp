@@ -41,8 +41,9 @@ class event::share : io::message {
           from_others_{[this](hand_over::client c) { serve_here(std::move(c)); }} {}
 
     [[nodiscard]] result<void> start() {
-        auto started = io::shard::start({.kind = owner_.options().engine, .engine = {}, .cpu = {}},
-                                        [this](io::engine& engine) { return run(engine); });
+        auto started = io::shard::start(
+            {.kind = owner_.options().engine, .engine = owner_.options().shards, .cpu = {}},
+            [this](io::engine& engine) { return run(engine); });
         if (!started) return failure(started.error());
         shard_ = std::move(*started);
         return {};
@@ -298,7 +299,6 @@ event::event(io::engine& engine, std::vector<endpoint> endpoints, server_options
 event::~event() = default;
 
 coro::task<result<void>> event::serve() {
-    if (auto opened = open_listeners(); !opened) co_return opened;
     result<void> end;
     std::list<share> idle;
     idle.splice(idle.end(), shares_);

@@ -293,7 +293,9 @@ server::~server() {
 
 result<void> server::run() {
     if (stage_ != stage::serving) return {};
-    auto ended = io::run(engine_, receive_and_serve(), root_);
+    auto ended = open_listeners();
+    if (ended && options_.listening) ended = options_.listening();
+    if (ended) ended = io::run(engine_, receive_and_serve(), root_);
     engine_.timers().disarm(grace_);
     if (!ended && ended.error() == fault::cancelled) return {};
     return ended;

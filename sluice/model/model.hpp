@@ -42,7 +42,8 @@ enum class kind : std::uint8_t {
 struct server_options {
     /// The event model's; `blocking`, on which it cannot run, means automatic_engine().
     io::engine_kind engine = io::engine_kind::blocking;
-    unsigned workers = 0;  ///< threads or shards; 0: workers_of() decides
+    io::engine_options shards = {};  ///< of the event model's engines
+    unsigned workers = 0;            ///< threads or shards; 0: workers_of() decides
     /// Concurrent connections per endpoint. At this many, the next wait in its backlog; other
     /// endpoints still accept.
     std::uint32_t max_clients = 10'000;
@@ -56,6 +57,9 @@ struct server_options {
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack per thread that serves
     log_sink log_to = {};                          ///< failures, a line per kind
+    /// Called on the server's thread once all its sockets listen, before any thread or process is
+    /// started and any client is accepted. An error of it ends run(). May be empty.
+    std::function<result<void>()> listening = {};
     /// Called on the server's thread once it can serve. Must not throw; may be empty.
     std::function<void()> ready = {};
     /// Called on the server's thread at each stage of a stop. Must not throw; may be empty.
@@ -110,6 +114,8 @@ class server {
  protected:
     server(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
 
+    /// Opens more sockets that listen, before serve().
+    [[nodiscard]] virtual result<void> open_listeners() { return {}; }
     /// Calls ready() once it can serve; serves until draining, and waits for the clients' end.
     [[nodiscard]] virtual coro::task<result<void>> serve() = 0;
     /// Passes the stage of a stop on to other threads and processes; the server's own has

@@ -200,6 +200,8 @@ class kernel {
     virtual int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept = 0;
     virtual int getrlimit(int resource, rlimit& into) noexcept = 0;
     virtual int setrlimit(int resource, const rlimit& limit) noexcept = 0;
+    /// Sets a limit of another process.
+    virtual int prlimit(pid_t which, int resource, const rlimit& limit) noexcept = 0;
     /// `size` in bytes is larger where the set is from CPU_ALLOC(3).
     virtual int sched_getaffinity(cpu_set_t& into,
                                   std::size_t size = sizeof(cpu_set_t)) noexcept = 0;
@@ -207,6 +209,37 @@ class kernel {
     /// The calling thread's nice value (setpriority(2), "C library/kernel differences"); 20 stands
     /// for SCHED_IDLE (sched(7)). It is never made better than it was.
     virtual int lower_priority(int nice) noexcept = 0;
+    /// @}
+
+    /// @name What a thread may do
+    /// @{
+    /// The capabilities that the calling thread may use, a bit each (capget(2)).
+    virtual int capget(std::uint64_t& permitted) noexcept = 0;
+    /// Makes `permitted` those that the calling thread may use and does use; programs that it
+    /// starts inherit none (capset(2)).
+    virtual int capset(std::uint64_t permitted) noexcept = 0;
+    /// Removes a capability from those that the calling thread can ever get back
+    /// (PR_CAPBSET_DROP).
+    virtual int drop_bounding_capability(int capability) noexcept = 0;
+    /// Of the calling thread alone, as the system calls are: the wrappers of libc would change all
+    /// threads.
+    virtual int setgroups(std::span<const gid_t> groups) noexcept = 0;
+    /// Real, effective and saved, of the calling thread alone (setresgid(2)).
+    virtual int setgid(gid_t group) noexcept = 0;
+    /// Real, effective and saved, of the calling thread alone (setresuid(2)).
+    virtual int setuid(uid_t user) noexcept = 0;
+    virtual int chroot(const char* path) noexcept = 0;
+    virtual int chdir(const char* path) noexcept = 0;
+    /// `attributes` is a landlock_ruleset_attr of `size` bytes, as the running kernel knows it;
+    /// null with LANDLOCK_CREATE_RULESET_VERSION.
+    virtual int landlock_create_ruleset(const void* attributes, std::size_t size,
+                                        unsigned flags) noexcept = 0;
+    /// Adds a rule of LANDLOCK_RULE_PATH_BENEATH: `allowed` below the open `parent`.
+    virtual int landlock_add_path(int ruleset, std::uint64_t allowed, int parent) noexcept = 0;
+    /// Of the calling thread, and what it starts.
+    virtual int landlock_restrict_self(int ruleset) noexcept = 0;
+    /// `argument` is what the operation says.
+    virtual int seccomp(unsigned operation, unsigned flags, void* argument) noexcept = 0;
     /// @}
 
     /// @name Memory

@@ -3,7 +3,9 @@
 
 #include <dirent.h>
 #include <liburing.h>
+#include <linux/capability.h>
 #include <linux/futex.h>
+#include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
 #include <sys/eventfd.h>
@@ -21,6 +23,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -465,7 +468,8 @@ int linux_kernel::uname(utsname& into) noexcept {
 }
 
 int linux_kernel::prctl(int option, unsigned long argument) noexcept {
-    return checked(::prctl(option, argument));
+    // Some options refuse other arguments than 0 (PR_SET_NO_NEW_PRIVS).
+    return checked(::prctl(option, argument, 0UL, 0UL, 0UL));
 }
 
 int linux_kernel::setsid() noexcept {
@@ -489,6 +493,10 @@ int linux_kernel::setrlimit(int resource, const rlimit& limit) noexcept {
     return checked(::setrlimit(static_cast<__rlimit_resource_t>(resource), &limit));
 }
 
+int linux_kernel::prlimit(pid_t which, int resource, const rlimit& limit) noexcept {
+    return checked(::prlimit(which, static_cast<__rlimit_resource>(resource), &limit, nullptr));
+}
+
 int linux_kernel::sched_getaffinity(cpu_set_t& into, std::size_t size) noexcept {
     return checked(::sched_getaffinity(0, size, &into));
 }
@@ -503,6 +511,71 @@ int linux_kernel::lower_priority(int nice) noexcept {
         return checked(::sched_setscheduler(0, SCHED_IDLE, &none));
     }
     return checked(::setpriority(PRIO_PROCESS, 0, std::max(nice, ::getpriority(PRIO_PROCESS, 0))));
+}
+
+// Capabilities are two words of 32 bits each (_LINUX_CAPABILITY_VERSION_3); libc has no wrappers.
+int linux_kernel::capget(std::uint64_t& permitted) noexcept {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> words{};
+    const auto failed = checked(::syscall(SYS_capget, &header, words.data()));
+    if (failed < 0) return static_cast<int>(failed);
+    permitted = words[0].permitted | std::uint64_t{words[1].permitted} << 32;
+    return 0;
+}
+
+int linux_kernel::capset(std::uint64_t permitted) noexcept {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    const auto low = static_cast<std::uint32_t>(permitted);
+    const auto high = static_cast<std::uint32_t>(permitted >> 32);
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> words{
+        {{.effective = low, .permitted = low, .inheritable = 0},
+         {.effective = high, .permitted = high, .inheritable = 0}}};
+    return static_cast<int>(checked(::syscall(SYS_capset, &header, words.data())));
+}
+
+int linux_kernel::drop_bounding_capability(int capability) noexcept {
+    return checked(::prctl(PR_CAPBSET_DROP, static_cast<unsigned long>(capability), 0UL, 0UL, 0UL));
+}
+
+int linux_kernel::setgroups(std::span<const gid_t> groups) noexcept {
+    return static_cast<int>(checked(::syscall(SYS_setgroups, groups.size(), groups.data())));
+}
+
+int linux_kernel::setgid(gid_t group) noexcept {
+    return static_cast<int>(checked(::syscall(SYS_setresgid, group, group, group)));
+}
+
+int linux_kernel::setuid(uid_t user) noexcept {
+    return static_cast<int>(checked(::syscall(SYS_setresuid, user, user, user)));
+}
+
+int linux_kernel::chroot(const char* path) noexcept {
+    return checked(::chroot(path));
+}
+
+int linux_kernel::chdir(const char* path) noexcept {
+    return checked(::chdir(path));
+}
+
+// libc has no wrappers of Landlock's calls.
+int linux_kernel::landlock_create_ruleset(const void* attributes, std::size_t size,
+                                          unsigned flags) noexcept {
+    return static_cast<int>(
+        checked(::syscall(SYS_landlock_create_ruleset, attributes, size, flags)));
+}
+
+int linux_kernel::landlock_add_path(int ruleset, std::uint64_t allowed, int parent) noexcept {
+    const landlock_path_beneath_attr rule{.allowed_access = allowed, .parent_fd = parent};
+    return static_cast<int>(
+        checked(::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0)));
+}
+
+int linux_kernel::landlock_restrict_self(int ruleset) noexcept {
+    return static_cast<int>(checked(::syscall(SYS_landlock_restrict_self, ruleset, 0)));
+}
+
+int linux_kernel::seccomp(unsigned operation, unsigned flags, void* argument) noexcept {
+    return static_cast<int>(checked(::syscall(SYS_seccomp, operation, flags, argument)));
 }
 
 int linux_kernel::mmap(void*& into, void* where, std::size_t size, int protection, int flags,

@@ -136,9 +136,24 @@ class linux_kernel : public kernel {
     int mask_signals(int how, const sigset_t* now, sigset_t* before) noexcept override;
     int getrlimit(int resource, rlimit& into) noexcept override;
     int setrlimit(int resource, const rlimit& limit) noexcept override;
+    int prlimit(pid_t which, int resource, const rlimit& limit) noexcept override;
     int sched_getaffinity(cpu_set_t& into, std::size_t size) noexcept override;
     int sched_setaffinity(const cpu_set_t& set) noexcept override;
     int lower_priority(int nice) noexcept override;
+
+    int capget(std::uint64_t& permitted) noexcept override;
+    int capset(std::uint64_t permitted) noexcept override;
+    int drop_bounding_capability(int capability) noexcept override;
+    int setgroups(std::span<const gid_t> groups) noexcept override;
+    int setgid(gid_t group) noexcept override;
+    int setuid(uid_t user) noexcept override;
+    int chroot(const char* path) noexcept override;
+    int chdir(const char* path) noexcept override;
+    int landlock_create_ruleset(const void* attributes, std::size_t size,
+                                unsigned flags) noexcept override;
+    int landlock_add_path(int ruleset, std::uint64_t allowed, int parent) noexcept override;
+    int landlock_restrict_self(int ruleset) noexcept override;
+    int seccomp(unsigned operation, unsigned flags, void* argument) noexcept override;
     /// @}
 
     /// @name Memory

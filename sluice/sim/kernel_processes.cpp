@@ -142,6 +142,63 @@ int simulated_kernel::getrlimit(int resource, rlimit& into) noexcept {
     });
 }
 
+int simulated_kernel::prlimit(pid_t which, int resource, const rlimit& /*limit*/) noexcept {
+    return call("prlimit", {which, resource}, [] { return -ESRCH; });
+}
+
+// Its processes have no rights to lose, and it has no Landlock and no filters.
+int simulated_kernel::capget(std::uint64_t& permitted) noexcept {
+    permitted = 0;
+    return 0;
+}
+
+int simulated_kernel::capset(std::uint64_t permitted) noexcept {
+    return call("capset", {static_cast<std::int64_t>(permitted)},
+                [permitted] { return permitted == 0 ? 0 : -EPERM; });
+}
+
+int simulated_kernel::drop_bounding_capability(int capability) noexcept {
+    return call("drop_bounding_capability", {capability}, [] { return -EPERM; });
+}
+
+int simulated_kernel::setgroups(std::span<const gid_t> /*groups*/) noexcept {
+    return call("setgroups", {}, [] { return -EPERM; });
+}
+
+int simulated_kernel::setgid(gid_t group) noexcept {
+    return call("setgid", {group}, [] { return -EPERM; });
+}
+
+int simulated_kernel::setuid(uid_t wanted) noexcept {
+    return call("setuid", {wanted}, [wanted] { return wanted == user ? 0 : -EPERM; });
+}
+
+int simulated_kernel::chroot(const char* path) noexcept {
+    return call("chroot", {}, [] { return -EPERM; }, path);
+}
+
+int simulated_kernel::chdir(const char* path) noexcept {
+    return call("chdir", {}, [] { return -ENOSYS; }, path);
+}
+
+int simulated_kernel::landlock_create_ruleset(const void* /*attributes*/, std::size_t /*size*/,
+                                              unsigned flags) noexcept {
+    return call("landlock_create_ruleset", {flags}, [] { return -ENOSYS; });
+}
+
+int simulated_kernel::landlock_add_path(int ruleset, std::uint64_t /*allowed*/,
+                                        int parent) noexcept {
+    return call("landlock_add_path", {ruleset, parent}, [] { return -ENOSYS; });
+}
+
+int simulated_kernel::landlock_restrict_self(int ruleset) noexcept {
+    return call("landlock_restrict_self", {ruleset}, [] { return -ENOSYS; });
+}
+
+int simulated_kernel::seccomp(unsigned operation, unsigned flags, void* /*argument*/) noexcept {
+    return call("seccomp", {operation, flags}, [] { return -ENOSYS; });
+}
+
 int simulated_kernel::setrlimit(int resource, const rlimit& limit) noexcept {
     return call("setrlimit", {resource}, [&] {
         if (resource == RLIMIT_NOFILE) {

@@ -27,6 +27,8 @@ machine good_machine() {
     host.architecture = "x86_64";
     host.clock = "tsc";
     host.huge_pages = "madvise";
+    host.landlock = 3;
+    host.system_call_filters = true;
     host.open_files = limit_pair{{65'536, false}, {1'048'576, false}};
     host.locked_memory = limit_pair{{0, true}, {0, true}};
     host.processes = limit_pair{{100'000, false}, {0, true}};
@@ -204,6 +206,18 @@ TEST(findings, a_quota_below_the_cores_is_warned_of) {
     EXPECT_THAT(judged(host, "cores").change, HasSubstr("--workers 1"));
     host.quota = 4.0;
     EXPECT_EQ(judged(host, "cores").result, mark::ok);
+}
+
+TEST(findings, a_kernel_without_a_sandbox_is_named) {
+    machine host = good_machine();
+    host.landlock = 1;
+    EXPECT_EQ(judged(host, "landlock").result, mark::warn);
+    EXPECT_EQ(judged(host, "landlock").shown, "version 1");
+    host.landlock = 0;
+    host.system_call_filters = false;
+    EXPECT_EQ(judged(host, "landlock").result, mark::bad);
+    EXPECT_EQ(judged(host, "landlock").shown, "no");
+    EXPECT_EQ(judged(host, "seccomp").result, mark::warn);
 }
 
 }  // namespace

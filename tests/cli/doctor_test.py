@@ -19,6 +19,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 CHECKS = {
     "kernel": {"release", "clock", "huge_pages", "page_reporting"},
     "io_uring": {"usable"},
+    "sandbox": {"landlock", "seccomp"},
     "limits": {
         "open_files",
         "locked_memory",

@@ -1,16 +1,24 @@
 // What only io_uring has: queues that fill up, and a kernel that still owes completions.
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/make_engine.hpp"
+#include "sluice/io/ops/file.hpp"
 #include "sluice/io/ops/poll.hpp"
+#include "sluice/io/run.hpp"
 #include "sluice/net/connection.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
@@ -94,6 +102,22 @@ TEST_P(ring_contract, many_streams_of_many_pieces) {
         co_await all.join();
     });
     EXPECT_THAT(got, ::testing::Each(text));
+}
+
+TEST_P(ring_contract, does_what_it_is_restricted_to_alone) {
+    static constexpr auto operations =
+        std::to_array<std::uint8_t>({IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL, IORING_OP_READ});
+    const auto made = io::make_engine(io::engine_kind::uring, {.ring_operations = operations});
+    ASSERT_TRUE(made) << made.error().message();
+    const unique_fd file{::open("/proc/self/status", O_RDONLY | O_CLOEXEC)};
+    io::run(**made, [&]() -> coro::task<> {
+        std::array<std::byte, 16> some{};
+        const auto read =
+            co_await io::read_at{**made, file.get(), std::as_writable_bytes(std::span{some}), 0};
+        EXPECT_TRUE(read.has_value() && *read == some.size());
+        const auto synced = co_await io::sync_file{**made, file.get()};
+        EXPECT_TRUE(!synced && synced.error().is(EACCES)) << "not restricted";
+    }());
 }
 
 }  // namespace

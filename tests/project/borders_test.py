@@ -24,6 +24,7 @@ LOWER = set(MAY_INCLUDE) - {"io/engines", "http"}
 MAY_INCLUDE["transfer"] = LOWER
 MAY_INCLUDE["tls"] = LOWER
 MAY_INCLUDE["auth"] = LOWER
+MAY_INCLUDE["sandbox"] = {"base", "os"}
 MAY_INCLUDE["term"] = LOWER
 MAY_INCLUDE["model"] = LOWER | {"tls", "auth"}
 # A product knows no other, and a server no client.
@@ -38,7 +39,7 @@ MAY_INCLUDE["files"] = PRODUCTS | {"http"}
 MAY_INCLUDE["files/server"] = PRODUCTS | {"http", "files"}
 MAY_INCLUDE["files/client"] = PRODUCTS | {"http", "files"}
 MAY_INCLUDE["sim"] = {"base", "coro", "os", "io"}
-MAY_INCLUDE["lab"] = set(MAY_INCLUDE) - {"io/engines", "sim"}
+MAY_INCLUDE["lab"] = set(MAY_INCLUDE) - {"io/engines", "sandbox", "sim"}
 MAY_INCLUDE[""] = MAY_INCLUDE["lab"]  # the headers that include the others
 MAY_INCLUDE["cli"] = set(MAY_INCLUDE) - {"sim"}
 
@@ -112,6 +113,8 @@ class Borders(unittest.TestCase):
             ("files/client/upload.cpp", "files/server/store.hpp"),
             ("talk/talk.cpp", "chat/server/room.hpp"),
             ("lab/run.cpp", "cli/lab.hpp"),
+            ("sandbox/landlock.cpp", "io/engine.hpp"),
+            ("compute/server/process_pool.cpp", "sandbox/sandbox.hpp"),
             ("nowhere/new.hpp", "base/fd.hpp"),
         ):
             with self.subTest(path=path, included=included):

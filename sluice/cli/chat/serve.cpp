@@ -75,6 +75,9 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     if (const auto why = why_no_window(s.allowed); !why.empty())
         return report_usage_error(command, why);
     set_up_output(s.common, pair->model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     s.allowed.max_clients = s.common.max_clients;
     s.allowed.write_deadline = s.write_deadline;
     set_rates(s.allowed, s);

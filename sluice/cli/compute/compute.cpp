@@ -28,6 +28,8 @@
 #include "sluice/compute/server/process_guard.hpp"
 #include "sluice/compute/server/process_pool.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/os/kernel.hpp"
+#include "sluice/sandbox/sandbox.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -46,6 +48,9 @@ struct compute_settings {
     std::chrono::milliseconds stall_time{std::chrono::seconds{30}};
     bool runs_program = false;
     bool fresh = false;
+    std::optional<sandbox::user> program_user;
+    std::uint64_t program_memory = 0;
+    std::chrono::milliseconds program_time{0};
     std::vector<std::string> program;
 };
 
@@ -88,6 +93,21 @@ void report(const compute::process_counters& c) {
                     grouped(c.started), grouped(c.ended), grouped(c.killed), grouped(c.unasked)));
 }
 
+/// Who runs the programs; none: who runs the server.
+std::optional<sandbox::user> user_of_programs(const compute_settings& s) {
+    return s.program_user ? s.program_user : s.common.sandbox.as;
+}
+
+/// Confines the guard of the programs, which signals processes of their user.
+void confine_guard(const compute_settings& s) {
+    const sandbox::policy p{.how = s.common.sandbox.how(),
+                            .as = user_of_programs(s),
+                            .reachable = {.signals = true},
+                            .needs = {.children = true}};
+    // It works without; what is missing the server says of itself.
+    static_cast<void>(sandbox::confine(p));
+}
+
 std::expected<std::unique_ptr<compute::process_pool>, std::string> make_pool(
     const compute_settings& s, model_kind model, const compute::process_guard* guard) {
     compute::process_pool_options o;
@@ -97,6 +117,11 @@ std::expected<std::unique_ptr<compute::process_pool>, std::string> make_pool(
     o.queue = s.compute.queue;
     if (s.deadline > 0ms) o.deadline = s.deadline;
     o.fresh = s.fresh;
+    o.memory = s.program_memory;
+    if (s.program_time > 0ms) o.longest = s.program_time;
+    o.confine = [&s] {
+        return sandbox::confine_programs(s.common.sandbox.how(), user_of_programs(s));
+    };
     o.holds_thread = model == model_kind::sync || model == model_kind::pool;
     o.guard = guard;
     o.heard = [](std::string_view line) { log(log_level::info, line); };
@@ -131,7 +156,8 @@ void join_pool(compute::process_pool& pool, io::duration grace) {
 
 /// Serves a client of the fork model with its program, in a process that exits without destructors.
 coro::task<void> serve_with_program(model::session& client, const model::service& serve,
-                                    compute::process_pool& pool, io::duration grace) {
+                                    compute::process_pool& pool, const compute_settings& s) {
+    const io::duration grace = s.common.grace;
     struct on_drain : coro::cancel_hook {
         on_drain(compute::process_pool& p, io::duration g)
             : cancel_hook{[](cancel_hook& h) noexcept {
@@ -145,6 +171,8 @@ coro::task<void> serve_with_program(model::session& client, const model::service
     } drain{pool, grace};
     if (!client.drain_context().cancelled()) client.drain_context().watch(drain);
     pool.set_environment(describe_client(client));
+    pool.start();
+    sandbox::confine_session({.how = s.common.sandbox.how(), .needs = {.children = true}});
     auto served = co_await serve(client).outcome();
     if (!served) client.peer().set_linger_reset();
     co_await client.peer().close();
@@ -160,6 +188,17 @@ std::optional<std::string> why_no_program(CLI::App& command, const compute_setti
     if (s.runs_program && s.program.empty()) {
         return "--exec needs a program: its name, and the words it is to be given";
     }
+    if (!s.runs_program && (s.program_user || s.program_memory > 0 || s.program_time > 0ms)) {
+        return "--exec-user, --exec-memory and --exec-time are for the program of --exec; give "
+               "one, or leave them out";
+    }
+    if (s.program_user && os::sys().geteuid() != 0) {
+        return "--exec-user is for root, who alone may become another user; leave it out";
+    }
+    if (s.program_user && s.common.model == model_kind::fork) {
+        return "--exec-user does not go with --model fork, whose processes start a program each "
+               "when the server can change users no more; use another model, or --user";
+    }
     return std::nullopt;
 }
 
@@ -169,9 +208,12 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     if (auto mistake = why_no_program(command, s)) return report_usage_error(command, *mistake);
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
+    set_up_output(s.common, pair->model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());
-    set_up_output(s.common, pair->model);
     s.compute.workers = s.common.workers;
     if (s.deadline > 0ms) s.compute.deadline = s.deadline;
     s.compute.idle_time = s.idle_time;
@@ -182,17 +224,18 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     std::unique_ptr<compute::process_guard> guard;
     std::unique_ptr<compute::process_pool> pool;
     if (!s.program.empty()) {
-        if (auto started = compute::process_guard::start()) guard = std::move(*started);
+        if (auto started = compute::process_guard::start([&s] { confine_guard(s); })) {
+            guard = std::move(*started);
+        }
         auto made = make_pool(s, pair->model, guard.get());
         if (!made) return report_usage_error(command, made.error());
         pool = std::move(*made);
-        if (pair->model != model_kind::fork) pool->start();
     }
     compute::compute_service answers{make_handler(s, pool.get()), s.compute};
     auto serve_one = answers.service();
     if (pool && pair->model == model_kind::fork) {
         serve_one = [&pool, &s, inner = answers.service()](model::session& client) {
-            return serve_with_program(client, inner, *pool, s.common.grace);
+            return serve_with_program(client, inner, *pool, s);
         };
     }
     const auto on_stage = [&pool, &s](model::stage now) {
@@ -205,6 +248,9 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
         report(answers.counted());
         if (pool) report(pool->counted());
     };
+    sandboxed_service confined{.runs_programs = pool != nullptr};
+    if (pool && pair->model != model_kind::fork)
+        confined.start_programs = [&pool] { pool->start(); };
     const std::vector<int> keep = guard ? std::vector<int>{guard->fd()} : std::vector<int>{};
     const std::string_view purpose =
         pool ? "have the program of --exec answer" : "have this machine compute";
@@ -222,6 +268,7 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
                                if (pool) announce_counters(pool->counted());
                            },
                        .who = who->get(),
+                       .sandbox = std::move(confined),
                        .keep = keep});
 }
 
@@ -263,6 +310,12 @@ void add_compute_serve(commands& all, CLI::App& compute) {
                             "own words come last");
     serve_command->add_flag("--fresh", s->fresh,
                             "A new process of --exec's program for each question");
+    add_value(*serve_command, "--exec-user", s->program_user, read_user, "NAME",
+              "Who runs --exec's program; for root (the user of the server)");
+    add_value(*serve_command, "--exec-memory", s->program_memory, read_size, "SIZE",
+              "Memory that the program, and each that it starts, may have of its own (no limit)");
+    add_value(*serve_command, "--exec-time", s->program_time, read_duration, "TIME",
+              "How long the program may take over a question before it is killed (no limit)");
     // The first word that is not a flag of ours begins the program's command line.
     serve_command->prefix_command();
     add_serve_options(*serve_command, s->common);

@@ -179,6 +179,20 @@ observed_fact observe_uring(const facts& all) {
             .change = all.uring.remedy};
 }
 
+observed_fact observe_landlock(const facts& all) {
+    const auto& version = all.host.landlock;
+    if (!version) return {};
+    return {.level = amount{*version},
+            .value = *version,
+            .shown = *version == 0 ? std::string{"no"} : fmt::format("version {}", *version)};
+}
+
+observed_fact observe_call_filters(const facts& all) {
+    const auto& works = all.host.system_call_filters;
+    if (!works) return {};
+    return {.level = level_of(*works), .value = *works, .shown = *works ? "yes" : "no"};
+}
+
 constexpr std::uint64_t many_files = 65'536;
 
 observed_fact observe_open_files(const facts& all) {
@@ -299,6 +313,17 @@ constexpr std::array all_checks{
               "on the host: the balloon device without free page reporting"},
     check_row{"io_uring", "usable", observe_uring, at_least_one, "--engine auto takes it.",
               "sysctl -w kernel.io_uring_disabled=2 forbids it to all"},
+    check_row{
+        "sandbox",
+        "landlock",
+        observe_landlock,
+        {.good = 3, .poor = 1},
+        "Servers reach only the files that they serve; before version 3 they may cut short "
+        "files that they only read.",
+        "a kernel from 6.2 on with landlock in lsm=; a container's filter may forbid it, too"},
+    check_row{"sandbox", "seccomp", observe_call_filters, at_least_one,
+              "Servers make only the system calls that serving takes.",
+              "a kernel with CONFIG_SECCOMP_FILTER"},
     check_row{"limits",
               "open_files",
               observe_open_files,

@@ -16,6 +16,8 @@
 #include "sluice/cli/text_file.hpp"
 #include "sluice/os/cgroup.hpp"
 #include "sluice/os/kernel.hpp"
+#include "sluice/sandbox/landlock.hpp"
+#include "sluice/sandbox/system_call_filter.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -159,6 +161,9 @@ machine read_machine(const std::filesystem::path& root) {
     found.clock = files.word("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     found.huge_pages = bracketed(files.words("/sys/kernel/mm/transparent_hugepage/enabled"));
     found.page_reporting = read_page_reporting(files);
+
+    found.landlock = static_cast<std::uint64_t>(sandbox::landlock_version());
+    found.system_call_filters = sandbox::has_system_call_filters();
 
     found.open_files = read_limit(RLIMIT_NOFILE);
     found.locked_memory = read_limit(RLIMIT_MEMLOCK);

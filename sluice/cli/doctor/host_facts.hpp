@@ -36,6 +36,9 @@ struct machine {
     /// Free memory goes back to the host of this virtual machine (virtio-balloon's feature 5).
     bool page_reporting = false;
 
+    std::optional<std::uint64_t> landlock;    ///< its version; 0 without
+    std::optional<bool> system_call_filters;  ///< seccomp(2)
+
     std::optional<limit_pair> open_files;
     std::optional<limit_pair> locked_memory;  ///< bytes
     std::optional<limit_pair> processes;      ///< of this user

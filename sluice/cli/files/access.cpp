@@ -2,6 +2,8 @@
 #include "sluice/cli/files/access.hpp"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
 
 #include <memory>
 #include <utility>
@@ -11,6 +13,8 @@
 #include "sluice/files/server/visitors.hpp"
 #include "sluice/http/authority.hpp"
 #include "sluice/http/visitor_origin.hpp"
+#include "sluice/os/kernel.hpp"
+#include "sluice/sandbox/capabilities.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -90,6 +94,38 @@ auth::line_door door_for(operation what, auth::authenticator* who, std::string_v
                     return files::visitor_of(found).allows(what, {});
                 },
             .purpose = purpose};
+}
+
+namespace {
+
+/// What root needs to go on keeping files for another user, to whom the directory belongs:
+/// Landlock confines it to this directory.
+std::uint64_t capabilities_in(const files::store& store, const sandbox_options& o) {
+    struct stat found{};
+    os::kernel& sys = os::sys();
+    if (o.as || sys.geteuid() != 0 || sys.fstat(store.directory(), found) < 0) return 0;
+    if (found.st_uid == 0) return 0;
+    return sandbox::bit_of(CAP_DAC_OVERRIDE) | sandbox::bit_of(CAP_DAC_READ_SEARCH) |
+           sandbox::bit_of(CAP_FOWNER);
+}
+
+}  // namespace
+
+sandboxed_service sandbox_of_store(files::store& store, const std::string& directory,
+                                   const file_access& access, const sandbox_options& options,
+                                   std::function<void()> start) {
+    sandboxed_service all{
+        .paths = {{directory, sandbox::path_access::write}},
+        .keeps_files = true,
+        .capabilities = capabilities_in(store, options),
+        .start = [&store, directory, read_only = access.read_only, start = std::move(start)] {
+            store.probe_again(directory);
+            if (!read_only) {
+                for (const auto& each : store.notices()) log(log_level::info, each);
+            }
+            if (start) start();
+        }};
+    return all;
 }
 
 std::string why_no_raw_door(const std::string& where, const file_access& access) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/permissions.hpp"
+#include "sluice/files/server/store.hpp"
 
 namespace sluice::cli {
 
@@ -41,6 +43,12 @@ void add_file_access_options(CLI::App& command, file_access& into);
 /// static. It asks no client where `who` is null.
 [[nodiscard]] auth::line_door door_for(files::operation what, auth::authenticator* who,
                                        std::string_view purpose);
+
+/// The sandbox of a server that keeps files in `directory`; `start` starts its threads.
+[[nodiscard]] sandboxed_service sandbox_of_store(files::store& store, const std::string& directory,
+                                                 const file_access& access,
+                                                 const sandbox_options& options,
+                                                 std::function<void()> start);
 
 /// Why no raw door can be served at `where`: a sentence without its full stop.
 [[nodiscard]] std::string why_no_raw_door(const std::string& where, const file_access& access);

@@ -38,9 +38,12 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
+    set_up_output(s.common, pair->model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());
-    set_up_output(s.common, pair->model);
     // --count stops the first process, whichever process serves the last client.
     const auto server_pid = os::sys().getpid();
     files::offer offer{s.file,
@@ -55,6 +58,9 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
                                           in_quotes(s.file), size.error().message()));
         return exit_status::failed;
     }
+    // It opens the file for each client; --count has one of its processes end the server.
+    sandboxed_service sandbox{.keeps_files = true, .has_children = true};
+    add_reloaded(sandbox.paths, s.file);
     return run_server(
         command, s.common, *pair,
         {.listeners = {{.where = s.common.listen,
@@ -66,6 +72,7 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
                  announce_send_costs();
              },
          .who = who->get(),
+         .sandbox = std::move(sandbox),
          .spread_evenly = true});
 }
 

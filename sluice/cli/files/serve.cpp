@@ -80,6 +80,9 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
     set_up_output(s.common, pair->model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
     os::set_signal_action(SIGXFSZ, SIG_IGN);
     const bool raw_asked = !s.raw.empty();
@@ -122,14 +125,12 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
             fmt::format("cannot store files in {}: {}; give a directory that can be written",
                         in_quotes(s.directory), store.error().message()));
     }
-    if (!s.access.read_only) {
-        for (const auto& each : store->notices()) log(log_level::info, each);
-    }
     // Under the fork model no thread may run: the children sweep the parts instead.
     std::optional<files::part_sweeper> sweeper;
-    if (pair->model != model_kind::fork) {
+    const auto start_sweeper = [&] {
+        if (pair->model == model_kind::fork) return;
         sweeper.emplace(store->partials(), pause_for(s.keep_partial));
-    }
+    };
     const auto report = lines_to_stdout(s.common.quiet);
     if (!s.common.quiet)
         s.allowed.remark = [](std::string_view line) { log(log_level::info, line); };
@@ -165,6 +166,7 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
              .visitors = "upload files",
              .door = door_for(files::operation::upload, who->get(), "upload files")});
     }
+    what.sandbox = sandbox_of_store(*store, s.directory, s.access, s.common.sandbox, start_sweeper);
     what.keep = {store->directory()};
     what.who = who->get();
     what.spread_evenly = true;

@@ -180,9 +180,12 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
 /// Echoes to many clients at once.
 exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
                          const pairing& pair) {
+    set_up_output(s.common, pair.model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());
-    set_up_output(s.common, pair.model);
     status_output status{s.common.format, s.common.quiet};
     const auto serve_one = [&](model::session& client) {
         return echo_to(client, s.conversation, status);
@@ -209,11 +212,14 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
                                  "it answer many by itself with --echo --keep",
                                  to_text(pair->model)));
     }
+    set_up_output(s.common, pair->model);
+    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+        return log_failure(entered.error());
+    }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());
-    set_up_output(s.common, pair->model);
     status_output status{s.common.format, s.common.quiet};
-    auto engine = open_engine(pair->engine);
+    auto engine = open_engine(pair->engine, engine_options_in(s.common.sandbox));
     if (!engine) return fail(status, engine.error());
     auto ui = s.conversation.echo ? stdio_ui::of_echo(status)
                                   : stdio_ui::open(**engine, status, s.conversation.max_line);
@@ -247,10 +253,15 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
             const auto more = reload_server_auth(who->get(), s.common.auth);
             return taken ? more : taken;
         }};
+    const auto policy =
+        sandbox_of(s.common, pair->model, (*engine)->which(), {.rings_come_later = false});
+    const auto confined = enter_sandbox(policy, {});
+    if (!confined) return fail(status, confined.error());
     // Before the announcement, as its reader may stop the server at once.
     const stop_signals stops{**engine, [&server] { server.stop(); }};
     announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
     if (over) announce_fingerprint(*over);
+    announce_sandbox(s.common, *confined);
     const talk_end end = io::run(**engine, server.run());
     return status_of(end, stops.first());
 }

@@ -39,6 +39,7 @@ void line_program::begin_question(std::string_view question, io::time_point now)
     written_ = 0;
     phase_ = phase::writing;
     begun_at_ = now;
+    asked_at_ = io::never;
     output_at_ = now;
     write_some(std::string_view{text_}.substr(0, max_write), now);
 }
@@ -53,6 +54,7 @@ line_program::event line_program::on_input(io::time_point now) {
     if (closed_at_ != io::never) return event::none;
     parser_.ask();
     phase_ = phase::asked;
+    asked_at_ = now;
     write_some("\n", now);
     return event::none;
 }

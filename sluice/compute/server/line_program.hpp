@@ -68,6 +68,8 @@ class line_program {
     /// When its question was begun, and when it last printed on stdout after that.
     [[nodiscard]] io::time_point begun_at() const noexcept { return begun_at_; }
     [[nodiscard]] io::time_point output_at() const noexcept { return output_at_; }
+    /// When it was given the end of its question; io::never before.
+    [[nodiscard]] io::time_point asked_at() const noexcept { return asked_at_; }
     /// When it closed its stdin or stdout, as a program that ends does; else io::never.
     [[nodiscard]] io::time_point closed_at() const noexcept { return closed_at_; }
     [[nodiscard]] const os::child_process& child() const noexcept { return child_; }
@@ -95,6 +97,7 @@ class line_program {
     log_budget stderr_budget_{200, 200};
     io::time_point begun_at_{};
     io::time_point output_at_{};
+    io::time_point asked_at_ = io::never;
     io::time_point closed_at_ = io::never;
 };
 

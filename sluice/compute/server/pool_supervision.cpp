@@ -1,5 +1,6 @@
 // Implements process_pool: when a program is started, replaced, killed and reaped.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +14,7 @@
 
 #include "sluice/compute/server/pool_member.hpp"
 #include "sluice/compute/server/process_pool.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::compute {
 namespace {
@@ -73,6 +75,12 @@ void process_pool::check_member(member& m, io::time_point now, io::time_point& n
         return discard(m, "it took longer over a question than --deadline", SIGKILL, now);
     }
     lower(next, m.current->until);
+    const auto longest_at = io::after(p.asked_at(), options_.longest);
+    if (longest_at <= now) {
+        finish(m.current, failure(fault::timed_out));
+        return discard(m, "it took longer over a question than --exec-time", SIGKILL, now);
+    }
+    lower(next, longest_at);
     const auto silent_at = std::max(p.begun_at(), p.output_at()) + options_.silence;
     if (now < silent_at) return lower(next, silent_at);
     if (p.current_phase() == phase::asked && !counters_->logged_silent.exchange(true)) {
@@ -279,6 +287,11 @@ void process_pool::spawn(io::time_point now) {
             report_limited(now, fmt::format("cannot start {}: {}; it is tried again in 10 s",
                                             options_.command.front(), started.error().message()));
             return;
+        }
+        if (options_.memory > 0) {
+            // It is asked nothing before.
+            const rlimit most{.rlim_cur = options_.memory, .rlim_max = options_.memory};
+            static_cast<void>(os::sys().prlimit(started->pid(), RLIMIT_DATA, most));
         }
         // Without memory for it, it is killed and reaped here, before the guard has its number.
         const auto& m = programs_.emplace_back(std::move(*started), options_.max_line);

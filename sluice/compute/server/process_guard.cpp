@@ -114,7 +114,7 @@ class guard {
     std::map<pid_t, owner> owners_;
 };
 
-[[noreturn]] void run_guard(int from) noexcept {
+[[noreturn]] void run_guard(int from, const std::function<void()>& confine) noexcept {
     // Leaves the terminal's process group and ignores the signals meant for the server, because the
     // guard must outlive it.
     os::kernel& sys = os::sys();
@@ -131,12 +131,13 @@ class guard {
     sys.dup2(null, STDERR_FILENO);
     sys.close_range(STDERR_FILENO + 1, ~0U);
     sys.fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    if (confine) confine();
     guard{STDIN_FILENO}.run();
 }
 
 }  // namespace
 
-result<std::unique_ptr<process_guard>> process_guard::start() {
+result<std::unique_ptr<process_guard>> process_guard::start(const std::function<void()>& confine) {
     os::kernel& sys = os::sys();
     std::array<int, 2> fds{};
     if (const int failed = sys.pipe2(fds, O_CLOEXEC); failed < 0) return failure_of(-failed);
@@ -146,7 +147,7 @@ result<std::unique_ptr<process_guard>> process_guard::start() {
     if (pid < 0) return failure_of(-pid);
     if (pid == 0) {
         to.reset();
-        run_guard(from.get());
+        run_guard(from.get(), confine);
     }
     sys.fcntl(to.get(), F_SETFL, O_NONBLOCK);
     return std::unique_ptr<process_guard>{new process_guard{std::move(to), pid, sys.getpid()}};

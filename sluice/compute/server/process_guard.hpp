@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 
 #include "sluice/base/result.hpp"
@@ -16,8 +17,10 @@ namespace sluice::compute {
 /// Processes forked after the guard was started may use it too.
 class process_guard {
  public:
-    /// Forks: only while the process has one thread. The errno of pipe(2) or fork(2).
-    [[nodiscard]] static result<std::unique_ptr<process_guard>> start();
+    /// Forks: only while the process has one thread. The guard calls `confine`, which may be empty,
+    /// before its first record. The errno of pipe(2) or fork(2).
+    [[nodiscard]] static result<std::unique_ptr<process_guard>> start(
+        const std::function<void()>& confine = {});
     process_guard(const process_guard&) = delete;
     process_guard& operator=(const process_guard&) = delete;
     /// In the process that started the guard: waits until it has ended, at most 400 ms unless

@@ -173,7 +173,20 @@ void process_pool::wake() const noexcept {
     if (wakeup_) wakeup_.signal();
 }
 
+bool process_pool::confine() {
+    if (!options_.confine) return true;
+    const auto done = options_.confine();
+    if (!done && options_.on_error) {
+        options_.on_error(fmt::format("no program is started: {}", done.error()));
+    }
+    return done.has_value();
+}
+
 void process_pool::supervise() {
+    if (!confine()) {
+        const auto now = io::clock::now();
+        stop(now, now);
+    }
     for (bool over = false; !over;) {
         try {
             over = supervise_once();

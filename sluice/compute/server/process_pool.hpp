@@ -36,6 +36,15 @@ struct process_pool_options {
     io::duration deadline = std::chrono::seconds{30};  ///< of a question, waiting included
     std::size_t max_line = std::size_t{1} << 20;       ///< of an answer, in bytes
     bool fresh = false;                                ///< a new process per question
+    /// Bytes of memory that a program, and each that it starts, may have of its own (RLIMIT_DATA of
+    /// setrlimit(2)); 0: as this process.
+    std::uint64_t memory = 0;
+    io::duration longest =
+        io::duration::max();  ///< that a program may take over a question that it has read
+    /// Called on the thread that starts the programs, before the first of them, to restrict it and
+    /// them. The error is a sentence without its full stop: then no program is started. May be
+    /// empty.
+    std::function<std::expected<void, std::string>()> confine = {};
     /// After this long without output, a busy program is logged, and replaced if its client has
     /// closed its sending side and other questions wait.
     io::duration silence = std::chrono::seconds{5};
@@ -121,6 +130,8 @@ class process_pool {
     void supervise();
     /// True once the pool has stopped and all programs have ended. Throws std::bad_alloc.
     bool supervise_once();
+    /// False if the thread cannot be restricted: the pool is stopped.
+    bool confine();
     void wait(io::time_point until);
     [[nodiscard]] io::time_point advance(io::time_point now);
     void expire_queue(io::time_point now, io::time_point& next);

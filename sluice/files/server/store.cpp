@@ -129,14 +129,8 @@ result<store> store::open(const std::string& path, options o) {
     auto on = volumes::open(std::move(directory));
     if (!on) return failure(on.error());
     store made{std::move(*on), o};
-    for (const auto& each : made.volumes_->find_all(path)) {
-        remove_leftovers(each->top.get());
-        for (auto& notice : each->can.notices()) {
-            if (std::ranges::find(made.notices_, notice) == made.notices_.end()) {
-                made.notices_.push_back(std::move(notice));
-            }
-        }
-    }
+    for (const auto& each : made.volumes_->find_all(path)) remove_leftovers(each->top.get());
+    made.take_notices(path);
     if (made.quota_->is_limited()) {
         if (auto counted = made.count_files(); !counted) return failure(counted.error());
     }
@@ -146,6 +140,22 @@ result<store> store::open(const std::string& path, options o) {
                                           *made.quota_, o.partial);
     made.parts_->expire();
     return made;
+}
+
+void store::take_notices(const std::string& path) {
+    notices_.clear();
+    for (const auto& each : volumes_->find_all(path)) {
+        for (auto& notice : each->can.notices()) {
+            if (std::ranges::find(notices_, notice) == notices_.end()) {
+                notices_.push_back(std::move(notice));
+            }
+        }
+    }
+}
+
+void store::probe_again(const std::string& path) {
+    volumes_->probe_again();
+    take_notices(path);
 }
 
 result<void> store::count_files() {

@@ -93,6 +93,10 @@ class store {
     [[nodiscard]] result<void> remove(std::string_view path,
                                       const std::optional<file_state>& only = {});
 
+    /// Finds out again what the file systems let this process do, after it has changed its user or
+    /// its rights. Before other threads use the store.
+    void probe_again(const std::string& path);
+
     [[nodiscard]] int directory() const noexcept { return volumes_->root()->top.get(); }
     /// Sentences about the features that the file systems lack, and their replacements.
     [[nodiscard]] const std::vector<std::string>& notices() const noexcept { return notices_; }
@@ -109,6 +113,7 @@ class store {
         unique_fd folder;  ///< the deepest directory of the path that exists
     };
     store(std::unique_ptr<volumes> on, options o);
+    void take_notices(const std::string& path);
     /// Fails where it cannot count all: a quota of which a part is not counted is none.
     [[nodiscard]] result<void> count_files();
     /// Of the file system of `file`: whether an upload would take an inode of those to be left

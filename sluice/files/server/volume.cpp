@@ -184,7 +184,7 @@ result<mount_id> mount_id::of(int file) noexcept {
 
 volumes::volumes(unique_fd top, mount_id id) : id_{id} {
     const auto can = abilities::of(top.get(), next_hidden_name());
-    root_ = std::make_shared<const volume>(volume{.top = std::move(top), .can = can});
+    root_ = std::make_shared<volume>(volume{.top = std::move(top), .can = can});
 }
 
 result<std::unique_ptr<volumes>> volumes::open(unique_fd top) {
@@ -192,6 +192,11 @@ result<std::unique_ptr<volumes>> volumes::open(unique_fd top) {
     if (!id) return failure(id.error());
     // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
     return std::unique_ptr<volumes>{new volumes{std::move(top), *id}};
+}
+
+void volumes::probe_again() {
+    root_->can = abilities::of(root_->top.get(), next_hidden_name());
+    known_.clear();
 }
 
 result<unique_fd> volumes::top_of(mount_id id, std::string_view path) const {

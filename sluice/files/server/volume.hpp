@@ -77,7 +77,9 @@ class volumes {
     /// `top` is the store's directory. Errno of statx(2).
     [[nodiscard]] static result<std::unique_ptr<volumes>> open(unique_fd top);
 
-    [[nodiscard]] const std::shared_ptr<const volume>& root() const noexcept { return root_; }
+    [[nodiscard]] std::shared_ptr<const volume> root() const noexcept { return root_; }
+    /// Finds the abilities anew. Only while no other thread uses it.
+    void probe_again();
     /// The volume of `folder`, which is open and lies at `path` in the store.
     [[nodiscard]] result<std::shared_ptr<const volume>> of(int folder, std::string_view path);
     /// The volumes of `path` and below that are mounted now (/proc/self/mountinfo), that of the
@@ -95,7 +97,7 @@ class volumes {
     [[nodiscard]] result<unique_fd> top_of(mount_id id, std::string_view path) const;
 
     mount_id id_;
-    std::shared_ptr<const volume> root_;
+    std::shared_ptr<volume> root_;
     os::mutex mutex_;
     std::map<mount_id, known> known_;
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
+#include <vector>
 
 #include "sluice/os/kernel.hpp"
 
@@ -82,6 +83,29 @@ bool ring::register_descriptor() noexcept {
     entered_ = static_cast<int>(slot.offset);
     enter_flags_ = IORING_ENTER_REGISTERED_RING;
     return true;
+}
+
+result<void> ring::enable_for(std::span<const std::uint8_t> operations) {
+    std::vector<io_uring_restriction> all;
+    const auto add = [&all](unsigned kind, unsigned what) {
+        io_uring_restriction& one = all.emplace_back();
+        one.opcode = static_cast<__u16>(kind);
+        one.sqe_op = static_cast<__u8>(what);
+    };
+    for (const auto each : operations) add(IORING_RESTRICTION_SQE_OP, each);
+    add(IORING_RESTRICTION_SQE_FLAGS_ALLOWED, IOSQE_BUFFER_SELECT);
+    for (const unsigned each :
+         {IORING_REGISTER_BUFFERS2, IORING_REGISTER_BUFFERS_UPDATE, IORING_UNREGISTER_RING_FDS}) {
+        add(IORING_RESTRICTION_REGISTER_OP, each);
+    }
+    const auto count = static_cast<unsigned>(all.size());
+    if (const int r = register_with(IORING_REGISTER_RESTRICTIONS, all.data(), count); r < 0) {
+        return failure_of(-r);
+    }
+    if (const int r = register_with(IORING_REGISTER_ENABLE_RINGS, nullptr, 0); r < 0) {
+        return failure_of(-r);
+    }
+    return {};
 }
 
 int ring::register_with(unsigned operation, void* argument, unsigned count) noexcept {

@@ -4,7 +4,9 @@
 #include <liburing.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <ctime>
+#include <span>
 #include <utility>
 
 #include "sluice/base/planted_bug.hpp"
@@ -33,6 +35,9 @@ class ring {
     /// Saves a look-up of the descriptor per call (IORING_REGISTER_RING_FDS). False if the kernel
     /// cannot: the ring works without.
     bool register_descriptor() noexcept;
+    /// Enables a ring that was opened with IORING_SETUP_R_DISABLED, for these opcodes alone, and to
+    /// register buffers. Errno of io_uring_register(2).
+    [[nodiscard]] result<void> enable_for(std::span<const std::uint8_t> operations);
     /// io_uring_register(2): n or -errno.
     int register_with(unsigned operation, void* argument, unsigned count) noexcept;
 

@@ -66,6 +66,7 @@ result<void> uring_engine::set_up(const engine_options& o) noexcept {
     io_uring_params params{};
     params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
                    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP;
+    if (!o.ring_operations.empty()) params.flags |= IORING_SETUP_R_DISABLED;
     params.cq_entries = o.completion_entries;
     if (auto opened = ring_.open(o.ring_entries, params); !opened) return opened;
     ring_.register_descriptor();
@@ -74,10 +75,12 @@ result<void> uring_engine::set_up(const engine_options& o) noexcept {
     wakeup_ = std::move(*wakeup);
     try {
         add_attempt_buffers();
+        if (auto registered = register_buffers(); !registered) return registered;
+        if (!o.ring_operations.empty()) return ring_.enable_for(o.ring_operations);
     } catch (const std::bad_alloc&) {
         return failure_of(ENOMEM);
     }
-    return register_buffers();
+    return {};
 }
 
 result<void> uring_engine::register_buffers() noexcept {
