@@ -86,20 +86,27 @@ coro::task<result<decision>> decide(net::connection& client, const net::address&
     co_return decision{std::move(**found)};
 }
 
-coro::task<std::expected<void, std::string>> converse(net::connection& server,
-                                                      const credentials& given) {
-    const auto broken = [](error why) {
-        return std::unexpected{why == fault::ended
-                                   ? std::string{"the server went away during the login"}
-                                   : fmt::format("the login failed: {}", why.message())};
-    };
+using let_in = std::expected<void, login_failure>;
+
+let_in refused(std::string why) {
+    return std::unexpected{login_failure{std::move(why), error::system(EACCES)}};
+}
+
+let_in broken(error why) {
+    if (why == fault::cancelled) return std::unexpected{login_failure{why.message(), why}};
+    if (why == fault::ended) return refused("the server went away during the login");
+    return refused(fmt::format("the login failed: {}", why.message()));
+}
+
+// A result, for with_timeout().
+coro::task<result<let_in>> converse(net::connection& server, const credentials& given) {
     std::string line;
     auto received = co_await receive_line(server, line);
     if (!received) co_return broken(received.error());
     if (line != question) {
-        co_return std::unexpected{
+        co_return refused(
             fmt::format("the server does not ask who we are, but says '{}'; leave the login out",
-                        wire::printable(wire::truncate_utf8(line, 100)))};
+                        wire::printable(wire::truncate_utf8(line, 100))));
     }
     std::string said = login_line(given);
     const wipe_at_end wipe{said};
@@ -107,17 +114,11 @@ coro::task<std::expected<void, std::string>> converse(net::connection& server,
     if (!sent) co_return broken(sent.error());
     received = co_await receive_line(server, line);
     if (!received) co_return broken(received.error());
-    if (line.starts_with(welcome)) co_return std::expected<void, std::string>{};
+    if (line.starts_with(welcome)) co_return let_in{};
     std::string_view why = line;
     if (why.starts_with("* ")) why.remove_prefix(2);
-    co_return std::unexpected{
-        fmt::format("the server says '{}'", wire::printable(wire::truncate_utf8(why, 200)))};
-}
-
-coro::task<result<std::expected<void, std::string>>> as_result(net::connection& server,
-                                                               const credentials& given) {
-    auto done = co_await converse(server, given);
-    co_return done;
+    co_return refused(
+        fmt::format("the server says '{}'", wire::printable(wire::truncate_utf8(why, 200))));
 }
 
 }  // namespace
@@ -140,15 +141,13 @@ coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client,
     co_return nullptr;
 }
 
-coro::task<std::expected<void, std::string>> log_in(net::connection& server,
-                                                    const credentials& given,
-                                                    io::duration timeout) {
-    auto done = co_await io::with_timeout(server.engine(), as_result(server, given), timeout);
-    if (done) co_return *done;
-    co_return std::unexpected{
-        done.error() == fault::timed_out
-            ? std::string{"the server does not ask who we are; leave the login out"}
-            : done.error().message()};
+coro::task<std::expected<void, login_failure>> log_in(net::connection& server,
+                                                      const credentials& given,
+                                                      io::duration timeout) {
+    auto done = co_await io::with_timeout(server.engine(), converse(server, given), timeout);
+    if (done) co_return std::move(*done);
+    if (done.error() != fault::timed_out) co_return broken(done.error());
+    co_return refused("the server does not ask who we are; leave the login out");
 }
 
 }  // namespace sluice::auth

@@ -10,6 +10,7 @@
 
 #include "sluice/auth/authenticator.hpp"
 #include "sluice/auth/credentials.hpp"
+#include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/timer.hpp"
@@ -42,11 +43,17 @@ struct line_door {
                                                                   const line_door& door,
                                                                   coro::context& drain);
 
+/// Why a server did not let us in.
+struct login_failure {
+    std::string what;  ///< a sentence without its full stop
+    error why;         ///< fault::cancelled, or EACCES
+};
+
 /// The client's part: waits for the question, says `given`, and takes the answer, all within
-/// `timeout`. Nothing is said where the server does not ask. The error is a sentence without its
-/// full stop; the connection is of no more use then. Before recv() was used.
-[[nodiscard]] coro::task<std::expected<void, std::string>> log_in(net::connection& server,
-                                                                  const credentials& given,
-                                                                  io::duration timeout);
+/// `timeout`. Nothing is said where the server does not ask. After an error the connection is of no
+/// more use. Before recv() was used.
+[[nodiscard]] coro::task<std::expected<void, login_failure>> log_in(net::connection& server,
+                                                                    const credentials& given,
+                                                                    io::duration timeout);
 
 }  // namespace sluice::auth

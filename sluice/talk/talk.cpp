@@ -230,13 +230,10 @@ coro::task<result<std::unique_ptr<net::connection>>> talk_client::connect() {
         auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket), over_,
                                                     "sluice", connect_timeout);
         if (opened && login_) {
-            const auto known = co_await auth::log_in(**opened, *login_, connect_timeout);
-            if (!known && (co_await coro::this_context()).cancelled()) {
-                co_return failure(fault::cancelled);
-            }
+            auto known = co_await auth::log_in(**opened, *login_, connect_timeout);
             if (!known) {
-                ui_.report_error(known.error());
-                co_return failure_of(EACCES);
+                if (known.error().why != fault::cancelled) ui_.report_error(known.error().what);
+                co_return failure(known.error().why);
             }
         }
         if (opened) co_return std::move(*opened);

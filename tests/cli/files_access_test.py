@@ -60,7 +60,12 @@ class Permissions(HttpTest):
     @on_every_model(but=("sync",))
     def test_a_file_that_comes_meanwhile_is_not_replaced(self, flags, folder):
         with serve(folder, *flags, "--allow", "upload") as server, server.dial() as late:
-            late.sendall(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
+            late.sendall(
+                b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+            )
+            # It has been let begin before the other comes.
+            self.assertEqual(statuses(late.recv(65536)), [100])
+            late.sendall(b"hel")
             self.assertEqual(server.put("/a", SMALL)[0], 201)
             late.sendall(b"lo")
             self.assertEqual(statuses(late.recv(65536)), [412])

@@ -114,6 +114,15 @@ coro::task<chat_end> chat_client::run_sessions() {
     }
 }
 
+/// Says who the user is, if that is to be said. Reports errors itself.
+coro::task<result<void>> chat_client::log_in(net::connection& server) {
+    if (!options_.login) co_return result<void>{};
+    auto known = co_await auth::log_in(server, *options_.login, connect_timeout);
+    if (known) co_return result<void>{};
+    if (known.error().why != fault::cancelled) ui_.report_error(known.error().what);
+    co_return failure(known.error().why);
+}
+
 /// Connects; after the first session, retries until it succeeds. Reports errors itself.
 coro::task<result<std::unique_ptr<net::connection>>> chat_client::connect() {
     for (;;) {
@@ -129,18 +138,11 @@ coro::task<result<std::unique_ptr<net::connection>>> chat_client::connect() {
             reached_ = dialed.reached;
             auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket),
                                                         options_.over, "sluice", connect_timeout);
-            if (opened && options_.login) {
-                const auto known =
-                    co_await auth::log_in(**opened, *options_.login, connect_timeout);
-                if (!known && (co_await coro::this_context()).cancelled()) {
-                    co_return failure(fault::cancelled);
-                }
-                if (!known) {
-                    ui_.report_error(known.error());
-                    co_return failure_of(EACCES);
-                }
+            if (opened) {
+                auto known = co_await log_in(**opened);
+                if (!known) co_return failure(known.error());
+                co_return std::move(*opened);
             }
-            if (opened) co_return std::move(*opened);
             if (opened.error().why == fault::cancelled) co_return failure(fault::cancelled);
             if (sessions_ == 0 || opened.error().is_untrusted) {
                 ui_.report_error(opened.error().what);

@@ -93,6 +93,7 @@ class chat_client {
 
     coro::task<chat_end> run_sessions();
     coro::task<result<std::unique_ptr<net::connection>>> connect();
+    coro::task<result<void>> log_in(net::connection& server);
     void note_connected();
     coro::task<session_end> run_session(net::connection& server);
     coro::task<void> receive_lines(session& s);

@@ -80,24 +80,33 @@ bool member_input::feed(const result<io::lease>& got) {
     return resume();
 }
 
+member_input::outcome member_input::handle_lines(std::string_view rest) {
+    while (!rest.empty()) {
+        const auto end = std::min(rest.find('\n'), rest.size() - 1) + 1;
+        const auto line = wire::without_line_end(rest.substr(0, end));
+        if (!may_carry_out(line)) {
+            make_backlog().rest = rest;
+            return outcome::held;
+        }
+        rest.remove_prefix(end);
+        if (!handle_line(line)) return outcome::left;
+        if (held_ == hold::login) {
+            backlog_->rest = rest;
+            return outcome::held;
+        }
+    }
+    return outcome::done;
+}
+
 bool member_input::resume() {
     std::string_view rest;
     if (held_ == hold::turn || held_ == hold::login) rest = std::exchange(backlog_->rest, {});
     held_ = hold::none;
     for (;;) {
-        while (!rest.empty()) {
-            const auto end = std::min(rest.find('\n'), rest.size() - 1) + 1;
-            const auto line = wire::without_line_end(rest.substr(0, end));
-            if (!may_carry_out(line)) {
-                make_backlog().rest = rest;
-                return !member_.dismissed();
-            }
-            rest.remove_prefix(end);
-            if (!handle_line(line)) return leave();
-            if (held_ == hold::login) {
-                backlog_->rest = rest;
-                return !member_.dismissed();
-            }
+        switch (handle_lines(std::exchange(rest, {}))) {
+            case outcome::done: break;
+            case outcome::held: return !member_.dismissed();
+            case outcome::left: return leave();
         }
         if (member_.broken() && waits_for_commands()) return false;
         if (!may_read_message()) return !member_.dismissed();

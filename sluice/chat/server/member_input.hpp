@@ -77,6 +77,13 @@ class member_input {
     [[nodiscard]] bool waits_for_commands() const noexcept;
     /// False if the next message has to wait for held_for().
     [[nodiscard]] bool may_read_message();
+    /// What came of the lines of a message.
+    enum class outcome : std::uint8_t {
+        done,
+        held,  ///< those that are left are in the backlog
+        left,  ///< the member leaves
+    };
+    [[nodiscard]] outcome handle_lines(std::string_view rest);
     void report_held_back(std::string_view pace);
     void too_long();
     bool dismiss_stranger(error why);

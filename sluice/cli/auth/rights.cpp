@@ -1,13 +1,17 @@
 // Implements the words of rights, over the permissions of files.
 #include "sluice/cli/auth/rights.hpp"
 
-#include <algorithm>
-#include <cstddef>
-
 #include "sluice/auth/account.hpp"
 #include "sluice/cli/text.hpp"
 
 namespace sluice::cli {
+
+std::optional<std::size_t> rights::index_of(std::string_view text) noexcept {
+    for (std::size_t i = 0; i < of_lines.size(); ++i) {
+        if (of_lines.at(i) == text) return i;
+    }
+    return std::nullopt;
+}
 
 std::expected<void, std::string> rights::grant(std::string_view text) {
     if (!auth::is_right_text(text)) {
@@ -15,8 +19,8 @@ std::expected<void, std::string> rights::grant(std::string_view text) {
                                " is no right: it is empty, or holds a blank, a comma or a control "
                                "character"};
     }
-    if (const auto at = std::ranges::find(of_lines, text); at != of_lines.end()) {
-        lines_.at(static_cast<std::size_t>(at - of_lines.begin())) = true;
+    if (const auto index = index_of(text)) {
+        lines_.at(*index) = true;
         return {};
     }
     if (files_.grant(text)) return {};
@@ -27,9 +31,7 @@ std::expected<void, std::string> rights::grant(std::string_view text) {
 }
 
 bool rights::cover(std::string_view text) const {
-    if (const auto at = std::ranges::find(of_lines, text); at != of_lines.end()) {
-        return lines_.at(static_cast<std::size_t>(at - of_lines.begin()));
-    }
+    if (const auto index = index_of(text)) return lines_.at(*index);
     files::permissions wanted;
     return wanted.grant(text) && files_.cover(wanted);
 }

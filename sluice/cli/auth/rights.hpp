@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,8 @@ class rights {
 
  private:
     static constexpr std::array<std::string_view, 3> of_lines{"chat", "ask", "talk"};
+    /// None if it is no word of a door of lines.
+    [[nodiscard]] static std::optional<std::size_t> index_of(std::string_view text) noexcept;
 
     files::permissions files_;
     std::array<bool, of_lines.size()> lines_{};

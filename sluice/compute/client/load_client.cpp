@@ -125,10 +125,11 @@ coro::task<std::unique_ptr<net::connection>> load_client::connect() {
     auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket), options_.over,
                                                 "sluice", options_.timeout);
     if (opened && options_.login) {
-        const auto known = co_await auth::log_in(**opened, *options_.login, options_.timeout);
-        const bool cancelled = co_await is_cancelled();
-        if (!known && !cancelled) record_refusal(known.error());
-        if (!known) co_return nullptr;
+        auto known = co_await auth::log_in(**opened, *options_.login, options_.timeout);
+        if (!known) {
+            if (known.error().why != fault::cancelled) record_refusal(known.error().what);
+            co_return nullptr;
+        }
     }
     if (opened) co_return std::move(*opened);
     if (opened.error().why != fault::cancelled) record_failure(opened.error().what);

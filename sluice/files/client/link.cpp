@@ -47,10 +47,11 @@ coro::task<attempt<void>> link::open() {
             co_return refused;
         }
         if (options_.login) {
-            const auto known = co_await auth::log_in(**opened, *options_.login, options_.timeout);
-            const bool cancelled = (co_await coro::this_context()).cancelled();
-            if (!known && cancelled) co_return of_connection({}, fault::cancelled);
-            if (!known) co_return failed(server() + " lets nobody in: " + known.error());
+            auto known = co_await auth::log_in(**opened, *options_.login, options_.timeout);
+            if (!known && known.error().why == fault::cancelled) {
+                co_return of_connection({}, fault::cancelled);
+            }
+            if (!known) co_return failed(server() + " lets nobody in: " + known.error().what);
         }
         peer_ = std::move(*opened);
         reached_ = true;
