@@ -93,9 +93,10 @@ let_in refused(std::string why) {
 }
 
 let_in broken(error why) {
-    if (why == fault::cancelled) return std::unexpected{login_failure{why.message(), why}};
-    if (why == fault::ended) return refused("the server went away during the login");
-    return refused(fmt::format("the login failed: {}", why.message()));
+    return std::unexpected{login_failure{why == fault::ended
+                                             ? std::string{"the server went away during the login"}
+                                             : fmt::format("the login failed: {}", why.message()),
+                                         why}};
 }
 
 // A result, for with_timeout().

@@ -46,7 +46,7 @@ struct line_door {
 /// Why a server did not let us in.
 struct login_failure {
     std::string what;  ///< a sentence without its full stop
-    error why;         ///< fault::cancelled, or EACCES
+    error why;         ///< EACCES if the server refused; else of the connection
 };
 
 /// The client's part: waits for the question, says `given`, and takes the answer, all within

@@ -123,16 +123,8 @@ coro::task<talk_end> talk_server::serve() {
         const auto client_address = co_await receiving;
         if (!client_address) continue;
         net::connection client{listener_.engine(), std::move(*socket)};
-        if (options_.over.context != nullptr) {
-            const bool secure = co_await model::make_secure(client, options_.over, *accepting_);
-            if (!secure) continue;
-        }
-        if (options_.door.who != nullptr) {
-            auto asking = auth::ask_who(client, *client_address, options_.door, *accepting_);
-            asking.set_context(*accepting_);
-            const auto who = co_await asking;
-            if (who == nullptr) continue;
-        }
+        const bool welcome = co_await let_in(client, *client_address);
+        if (!welcome) continue;
         turns_.emplace(*root_);
         ++conversations_;
         const auto end = co_await talk_with(client, *client_address).outcome();
@@ -146,6 +138,19 @@ coro::task<talk_end> talk_server::serve() {
         if (end && *end) co_return **end;
         if (stops_ > 0) co_return talk_end::stopped;
     }
+}
+
+/// Makes the connection secure, and asks who it is, as far as that is wanted.
+coro::task<bool> talk_server::let_in(net::connection& client, net::address client_address) {
+    if (options_.over.context != nullptr) {
+        const bool secure = co_await model::make_secure(client, options_.over, *accepting_);
+        if (!secure) co_return false;
+    }
+    if (options_.door.who == nullptr) co_return true;
+    auto asking = auth::ask_who(client, client_address, options_.door, *accepting_);
+    asking.set_context(*accepting_);
+    const auto who = co_await asking;
+    co_return who != nullptr;
 }
 
 coro::task<result<net::address>> talk_server::receive_address(int socket) {

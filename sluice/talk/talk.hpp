@@ -71,6 +71,7 @@ class talk_server {
     };
 
     coro::task<talk_end> serve();
+    [[nodiscard]] coro::task<bool> let_in(net::connection& client, net::address client_address);
     coro::task<std::optional<talk_end>> talk_with(net::connection& client,
                                                   net::address client_address);
     /// Whose connection it is. An error if it is of no use, which is reported.

@@ -114,13 +114,32 @@ coro::task<chat_end> chat_client::run_sessions() {
     }
 }
 
-/// Says who the user is, if that is to be said. Reports errors itself.
-coro::task<result<void>> chat_client::log_in(net::connection& server) {
-    if (!options_.login) co_return result<void>{};
-    auto known = co_await auth::log_in(server, *options_.login, connect_timeout);
-    if (known) co_return result<void>{};
-    if (known.error().why != fault::cancelled) ui_.report_error(known.error().what);
-    co_return failure(known.error().why);
+/// Makes a connection, secure if that is wanted, and says who the user is. Null where another try
+/// may have more luck. Reports errors itself.
+coro::task<result<std::unique_ptr<net::connection>>> chat_client::open(unique_fd socket) {
+    auto opened = co_await tls::open_connection(engine_, std::move(socket), options_.over, "sluice",
+                                                connect_timeout);
+    if (!opened) {
+        const auto& refusal = opened.error();
+        co_return give_up(refusal.what, refusal.why, refusal.is_untrusted);
+    }
+    if (!options_.login) co_return std::move(*opened);
+    auto known = co_await auth::log_in(**opened, *options_.login, connect_timeout);
+    if (known) co_return std::move(*opened);
+    const auto& refusal = known.error();
+    co_return give_up(refusal.what, refusal.why, refusal.why.is(EACCES));
+}
+
+/// What a failed open() gives.
+result<std::unique_ptr<net::connection>> chat_client::give_up(const std::string& what, error why,
+                                                              bool is_final) {
+    if (why == fault::cancelled) return failure(fault::cancelled);
+    if (sessions_ > 0 && !is_final) {
+        ui_.report_event(what);
+        return std::unique_ptr<net::connection>{};
+    }
+    ui_.report_error(what);
+    return failure(why);
 }
 
 /// Connects; after the first session, retries until it succeeds. Reports errors itself.
@@ -136,19 +155,8 @@ coro::task<result<std::unique_ptr<net::connection>>> chat_client::connect() {
         auto dialed = co_await net::dial_any(engine_, addresses_, connect_timeout);
         if (dialed) {
             reached_ = dialed.reached;
-            auto opened = co_await tls::open_connection(engine_, std::move(dialed.socket),
-                                                        options_.over, "sluice", connect_timeout);
-            if (opened) {
-                auto known = co_await log_in(**opened);
-                if (!known) co_return failure(known.error());
-                co_return std::move(*opened);
-            }
-            if (opened.error().why == fault::cancelled) co_return failure(fault::cancelled);
-            if (sessions_ == 0 || opened.error().is_untrusted) {
-                ui_.report_error(opened.error().what);
-                co_return failure(opened.error().why);
-            }
-            ui_.report_event(opened.error().what);
+            auto opened = co_await open(std::move(dialed.socket));
+            if (!opened || *opened != nullptr) co_return opened;
             continue;
         }
         if (dialed.why() == fault::cancelled) co_return failure(fault::cancelled);

@@ -93,7 +93,9 @@ class chat_client {
 
     coro::task<chat_end> run_sessions();
     coro::task<result<std::unique_ptr<net::connection>>> connect();
-    coro::task<result<void>> log_in(net::connection& server);
+    coro::task<result<std::unique_ptr<net::connection>>> open(unique_fd socket);
+    result<std::unique_ptr<net::connection>> give_up(const std::string& what, error why,
+                                                     bool is_final);
     void note_connected();
     coro::task<session_end> run_session(net::connection& server);
     coro::task<void> receive_lines(session& s);

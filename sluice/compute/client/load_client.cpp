@@ -127,7 +127,12 @@ coro::task<std::unique_ptr<net::connection>> load_client::connect() {
     if (opened && options_.login) {
         auto known = co_await auth::log_in(**opened, *options_.login, options_.timeout);
         if (!known) {
-            if (known.error().why != fault::cancelled) record_refusal(known.error().what);
+            const auto& [what, why] = known.error();
+            if (why.is(EACCES)) {
+                record_refusal(what);
+            } else if (why != fault::cancelled) {
+                record_failure(what);
+            }
             co_return nullptr;
         }
     }

@@ -48,10 +48,10 @@ coro::task<attempt<void>> link::open() {
         }
         if (options_.login) {
             auto known = co_await auth::log_in(**opened, *options_.login, options_.timeout);
-            if (!known && known.error().why == fault::cancelled) {
-                co_return of_connection({}, fault::cancelled);
+            if (!known && known.error().why.is(EACCES)) {
+                co_return failed(server() + " lets nobody in: " + known.error().what);
             }
-            if (!known) co_return failed(server() + " lets nobody in: " + known.error().what);
+            if (!known) co_return of_connection("logging in to " + server(), known.error().why);
         }
         peer_ = std::move(*opened);
         reached_ = true;
