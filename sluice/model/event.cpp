@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 }  // namespace
 
 /// One shard's listeners and sessions. Posts itself to the server's engine when it has ended.
-class event::share : io::message {
+class event::share final : io::message, admitter {
  public:
     share(event& owner, std::size_t number, std::vector<unique_fd> listeners)
         : message{[](message& m) noexcept { static_cast<share&>(m).ended_ = true; }},
@@ -227,11 +227,7 @@ class event::share : io::message {
         accepted_.fetch_add(1, std::memory_order_relaxed);
         owner_.client_served();
         trimmer_->update(clients_);
-        admission permits{this, client.listener,
-                          [](void* shard, std::size_t endpoint) noexcept {
-                              static_cast<share*>(shard)->client_left(endpoint);
-                          },
-                          std::move(client.permit)};
+        admission permits{*this, client.listener, std::move(client.permit)};
         const auto& state = states_[client.listener];
         const auto& over = owner_.endpoints()[client.listener].over;
         // Without memory for its coroutine, the client is closed.
@@ -245,7 +241,7 @@ class event::share : io::message {
                                      owner_.endpoints()[client.listener].serve, owner_.log(),
                                      std::move(permits), std::move(client.announced))));
     }
-    void client_left(std::size_t endpoint) noexcept {
+    void release(std::size_t endpoint) noexcept override {
         trimmer_->update(--clients_);
         owner_.client_ended();
         owner_.limits_[endpoint].release();

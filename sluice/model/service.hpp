@@ -29,34 +29,41 @@ struct shard_place {
     coro::context& drain;  ///< cancelled when draining begins
 };
 
+/// What gives admissions, and takes them back.
+class admitter {
+ public:
+    admitter(const admitter&) = delete;
+    admitter& operator=(const admitter&) = delete;
+    virtual ~admitter() = default;
+    /// Returns one permit of that endpoint.
+    virtual void release(std::size_t endpoint) noexcept = 0;
+
+ protected:
+    admitter() = default;
+};
+
 /// The permits of one connection, returned by the destructor. Thread of the shard that serves it.
 class admission {
  public:
-    /// Returns one permit of that endpoint.
-    using release_function = void (*)(void* owner, std::size_t endpoint) noexcept;
-
     admission() noexcept = default;
-    /// `release` is called once, at the end; `owner` outlives it.
-    admission(void* owner, std::size_t endpoint, release_function release,
-              address_limit::permit permit) noexcept
-        : owner_{owner}, endpoint_{endpoint}, release_{release}, permit_{std::move(permit)} {}
+    /// `owner`, which outlives it, is told once, at the end.
+    admission(admitter& owner, std::size_t endpoint, address_limit::permit permit) noexcept
+        : owner_{&owner}, endpoint_{endpoint}, permit_{std::move(permit)} {}
     /// Leaves `other` without permits.
     admission(admission&& other) noexcept
         : owner_{std::exchange(other.owner_, nullptr)},
           endpoint_{other.endpoint_},
-          release_{other.release_},
           permit_{std::move(other.permit_)} {}
     admission& operator=(admission&&) = delete;
     admission(const admission&) = delete;
     admission& operator=(const admission&) = delete;
     ~admission() {
-        if (owner_ != nullptr) release_(owner_, endpoint_);
+        if (owner_ != nullptr) owner_->release(endpoint_);
     }
 
  private:
-    void* owner_ = nullptr;
+    admitter* owner_ = nullptr;
     std::size_t endpoint_ = 0;
-    release_function release_ = nullptr;
     address_limit::permit permit_;
 };
 

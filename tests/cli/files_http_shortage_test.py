@@ -142,7 +142,7 @@ class Shortage(HttpTest):
             before = memory()
             for _ in range(many):
                 connect()
-            self.assertLess((memory() - before) / many, 1216)
+            self.assertLess((memory() - before) / many, 1200)
 
 
 if __name__ == "__main__":
