@@ -64,12 +64,17 @@ void connection::set_nodelay() noexcept {
 }
 
 void connection::set_linger_reset(bool on) noexcept {
+    resets_ = on;
     net::set_linger_reset(fd(), on);
 }
 
 void connection::close_now() noexcept {
     input_.drop();
     input_.shut();
+    if (io::record_layer* const over = layer(); over != nullptr && !resets_) {
+        over->end();
+        static_cast<void>(over->flush(socket_.get()));
+    }
     engine().detach(socket_.get());
     if (planted(bug::talk_closed_twice)) os::sys().close(socket_.get());
     socket_.reset();

@@ -78,10 +78,12 @@ class connection {
     coro::task<void> end_sending();
     /// Sends small messages at once (tcp(7), TCP_NODELAY). No effect on other sockets.
     void set_nodelay() noexcept;
-    /// As net::set_linger_reset() for its socket.
+    /// As net::set_linger_reset() for its socket. Over a layer, close() does not announce the end
+    /// then.
     void set_linger_reset(bool on = true) noexcept;
 
-    /// `co_await c.close()`: cancels the operations in flight, then closes. A coroutine that waits
+    /// `co_await c.close()`: cancels the operations in flight, then closes; over a layer, it
+    /// announces the end, if the socket takes that at once. A coroutine that waits
     /// on this connection gets its result or fault::cancelled before this returns; later operations
     /// get fault::cancelled. Idempotent; several coroutines may close at once, and the connection
     /// lives until the last of them has returned.
@@ -109,6 +111,7 @@ class connection {
     // In the padding behind the stream, which saves memory per idle connection.
     [[no_unique_address]] io::recv_stream input_;
     unique_fd socket_;
+    bool resets_ = false;  // close() does: set_linger_reset()
 };
 
 }  // namespace sluice::net

@@ -80,8 +80,9 @@ result<std::unique_ptr<session>> client_context::connect(std::string_view protoc
         offered.push_back(static_cast<char>(protocol.size()));
         offered += protocol;
         if (!expect_host(*ssl, options_.host) ||
-            SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(offered.data()),
-                                static_cast<unsigned>(offered.size())) != 0) {
+            (!protocol.empty() &&
+             SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(offered.data()),
+                                 static_cast<unsigned>(offered.size())) != 0)) {
             ERR_clear_error();
             return failure(fault::bad_address);
         }

@@ -44,7 +44,8 @@ class client_context {
     [[nodiscard]] static std::expected<std::unique_ptr<client_context>, std::string> create(
         client_options o);
 
-    /// A connection to the host, about to begin. ENOMEM. `protocol` is static.
+    /// A connection to the host, about to begin. ENOMEM. `protocol` is static; empty: none is
+    /// named (ALPN).
     [[nodiscard]] result<std::unique_ptr<session>> connect(std::string_view protocol) noexcept;
     /// After the handshake: whether the server is trusted. If not, the error is a sentence without
     /// its full stop.

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "sluice/os/kernel.hpp"
-#include "sluice/os/mapping.hpp"
 
 namespace sluice::tls {
 namespace {
@@ -39,38 +38,9 @@ constexpr std::size_t most_unasked = std::size_t{64} << 10;
 constexpr std::size_t read_ahead = 4 * (large_record + record_overhead);
 constexpr std::size_t most_plain = 2048;
 
-/// Memory of a thread for records on their way to send(2). In use within one attempt only: what
-/// another session would have left is nothing to send.
-struct scratch {
-    mapping memory;
-    const session* owner = nullptr;
-    std::size_t used = 0;
-    bool active = false;
-
-    /// For records of this session.
-    [[nodiscard]] bool begin(const session& of) noexcept {
-        if (std::exchange(owner, &of) != &of) used = 0;
-        if (memory.size() == 0) {
-            auto made = mapping::create(scratch_size);
-            if (!made) return false;
-            memory = std::move(*made);
-        }
-        active = true;
-        return true;
-    }
-    [[nodiscard]] std::byte* data() const noexcept {
-        return static_cast<std::byte*>(memory.data());
-    }
-    /// Takes out the records of this session.
-    [[nodiscard]] const_bytes take(const session& of) noexcept {
-        const std::size_t length = std::exchange(used, 0);
-        if (owner != &of) return {};
-        return {data(), length};
-    }
-};
-
-scratch& scratch_of_thread() noexcept {
-    thread_local scratch of_thread;
+/// Memory of a thread for records on their way to send(2), between two uses.
+mapping& spare_memory() noexcept {
+    thread_local mapping of_thread;
     return of_thread;
 }
 
@@ -152,11 +122,11 @@ long session::bio_control(BIO* bio, int what, long /*number*/, void* /*pointer*/
 }
 
 bool session::append(const_bytes records) noexcept {
-    scratch& memory = scratch_of_thread();
-    if (memory.active) {
-        if (records.size() > memory.memory.size() - memory.used) return false;
-        std::memcpy(memory.data() + memory.used, records.data(), records.size());
-        memory.used += records.size();
+    if (is_sending_) {
+        if (records.size() > memory_.size() - used_) return false;
+        std::memcpy(static_cast<std::byte*>(memory_.data()) + used_, records.data(),
+                    records.size());
+        used_ += records.size();
         return true;
     }
     if (unsent_.size() - sent_of_ + records.size() > most_unasked + piece_size) return false;
@@ -254,20 +224,20 @@ int session::send(int fd, const_bytes data, bool more) noexcept {
     if (!unsent_.empty()) {
         if (const int left = send_rest(fd); left < 0) return left;
     }
-    scratch& memory = scratch_of_thread();
     const std::size_t bytes =
         std::min(data.size(), sent_since_pause_ < small_until ? small_until : piece_size);
-    if (memory.used + bytes + (bytes / small_record + 2) * record_overhead > scratch_size) {
+    if (used_ + bytes + (bytes / small_record + 2) * record_overhead > scratch_size) {
         if (const int left = flush(fd); left < 0) return left;
     }
-    if (!memory.begin(*this)) return write_status_ = -ENOMEM;
+    if (!borrow_memory()) return write_status_ = -ENOMEM;
     size_records(bytes);
     ERR_clear_error();
     std::size_t taken = 0;
+    is_sending_ = true;
     const bool encrypted = SSL_write_ex(ssl_.get(), data.data(), bytes, &taken) == 1;
-    memory.active = false;
+    is_sending_ = false;
     if (!encrypted) {
-        memory.used = 0;
+        used_ = 0;
         ERR_clear_error();
         return write_status_ = ended_ ? -EPIPE : broken;
     }
@@ -276,8 +246,22 @@ int session::send(int fd, const_bytes data, bool more) noexcept {
     return left < 0 && left != -EAGAIN ? left : static_cast<int>(taken);
 }
 
+bool session::borrow_memory() noexcept {
+    if (memory_.size() == 0) memory_ = std::move(spare_memory());
+    if (memory_.size() > 0) return true;
+    auto made = mapping::create(scratch_size);
+    if (made) memory_ = std::move(*made);
+    return made.has_value();
+}
+
 int session::flush(int fd) noexcept {
-    const_bytes records = scratch_of_thread().take(*this);
+    const int left = send_records(fd);
+    if (memory_.size() > 0) spare_memory() = std::move(memory_);
+    return left;
+}
+
+int session::send_records(int fd) noexcept {
+    const_bytes records{static_cast<const std::byte*>(memory_.data()), std::exchange(used_, 0)};
     if (write_status_ < 0) return write_status_;
     // None is overtaken: records are made only when none is left unsent.
     if (!records.empty() && unsent_.empty()) {
@@ -312,6 +296,7 @@ int session::send_rest(int fd) noexcept {
 
 void session::end() noexcept {
     if (write_status_ < 0 || SSL_is_init_finished(ssl_.get()) != 1) return;
+    if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;
     ERR_clear_error();
     static_cast<void>(SSL_shutdown(ssl_.get()));
     ERR_clear_error();

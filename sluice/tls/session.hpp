@@ -12,6 +12,7 @@
 #include "sluice/base/bytes.hpp"
 #include "sluice/io/record_layer.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/os/mapping.hpp"
 #include "sluice/tls/openssl.hpp"
 
 namespace sluice::tls {
@@ -58,12 +59,16 @@ class session final : public io::record_layer {
 
     [[nodiscard]] bool append(const_bytes records) noexcept;
     [[nodiscard]] int read_error(int code) noexcept;
+    [[nodiscard]] bool borrow_memory() noexcept;
+    [[nodiscard]] int send_records(int fd) noexcept;
     [[nodiscard]] int send_rest(int fd) noexcept;
     void size_records(std::size_t bytes) noexcept;
 
     std::shared_ptr<const void> context_;
     ssl_ptr ssl_;
     std::string_view protocol_;
+    mapping memory_;                 // for records that flush() sends; the thread's, until then
+    std::size_t used_ = 0;           // of it
     std::vector<std::byte> unsent_;  // records for which the socket had no room
     std::size_t sent_of_ = 0;        // of unsent_
     std::string plain_;
@@ -79,6 +84,7 @@ class session final : public io::record_layer {
     bool may_have_more_ = false;
     bool ended_ = false;  // the socket's stream
     bool small_records_ = false;
+    bool is_sending_ = false;  // OpenSSL makes records of what send() was given
 };
 
 }  // namespace sluice::tls

@@ -226,6 +226,25 @@ TEST_P(tls_contract, a_cut_stream_is_told_from_a_whole_one) {
     }
 }
 
+TEST_P(tls_contract, a_close_announces_the_end_and_a_reset_does_not) {
+    for (const bool resets : {false, true}) {
+        serve(
+            [resets](net::connection& ours) -> coro::task<> {
+                auto begin = co_await ours.recv();
+                begin = {};
+                if (resets) ours.set_linger_reset();
+                EXPECT_EQ(shown(co_await ours.send_all("all")), "3");
+            },
+            [resets](peer& p) {
+                EXPECT_TRUE(p.write("x"));
+                // A reset may overtake what was sent before it.
+                const std::string got = p.read(3);
+                EXPECT_TRUE(got == "all" || (resets && got.empty())) << got;
+                EXPECT_EQ(p.at_end(), !resets);
+            });
+    }
+}
+
 TEST_P(tls_contract, a_large_send_waits_for_a_slow_peer_and_arrives_whole) {
     const auto text = pattern(8'000'000);
     serve(

@@ -11,6 +11,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
+#include "tests/worlds/secure.hpp"
 #include "tests/worlds/server.hpp"
 #include "tests/worlds/waiting.hpp"
 
@@ -89,6 +90,7 @@ void chat_joiner::live() {
                                  {.framing = wire::framing::line,
                                   .nick = me_->own_name,
                                   .room = room_,
+                                  .over = client_tls(),
                                   .reconnect = true,
                                   .longest_pause = 1s}};
         static_cast<void>(io::run(**engine, client.run()));

@@ -208,7 +208,7 @@ void chat_member::read_until(sim::virtual_time until) {
 /// False if nothing has come, or the connection is over.
 bool chat_member::read_some(std::size_t most) {
     std::array<std::byte, 16'384> piece;
-    const auto n = os::sys().recv(socket_->fd(), std::span{piece}.first(most), MSG_DONTWAIT);
+    const auto n = socket_->receive(std::span{piece}.first(most));
     if (n > 0) {
         received_ += as_text(std::span{piece}.first(static_cast<std::size_t>(n)));
         hear_all();
@@ -283,7 +283,7 @@ void flood_chat(chat_scene& scene, std::size_t number, bool reads) {
             os::sleep_for(std::chrono::milliseconds{chance.between(1, 300)});
             std::array<std::byte, 16'384> piece;
             while (connected && reads) {
-                const auto n = os::sys().recv(socket->fd(), piece, MSG_DONTWAIT);
+                const auto n = socket->receive(piece);
                 if (n == 0 || (n < 0 && n != -EAGAIN && n != -EINTR)) connected = false;
                 if (n <= 0) break;
             }

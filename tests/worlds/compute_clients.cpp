@@ -13,6 +13,7 @@
 #include "sluice/io/run.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/os/clock.hpp"
+#include "tests/worlds/secure.hpp"
 #include "tests/worlds/server.hpp"
 
 namespace sluice::worlds {
@@ -221,6 +222,7 @@ void run_load_client(compute_scene& scene, bool& done) {
         compute::load_client load{
             **engine,
             {.where = {net::address::loopback(scene.port)},
+             .over = client_tls(),
              .question = q.text,
              .clients = clients,
              .requests = requests,

@@ -26,6 +26,7 @@
 #include "sluice/os/clock.hpp"
 #include "sluice/os/kernel.hpp"
 #include "sluice/os/signal_action.hpp"
+#include "tests/worlds/secure.hpp"
 #include "tests/worlds/server.hpp"
 
 namespace sluice::worlds {
@@ -533,6 +534,8 @@ void files_client::put_by_the_program(const std::string& path) {
             const files::client_options options{
                 .where = {net::address::loopback(scene_.http_port)},
                 .authority = "store",
+                .over = client_tls(),
+                .protocol = "http/1.1",
                 // It waits ten times as long for the answer to a whole file.
                 .timeout = scene_.patience / 3,
                 .retries = 3};
@@ -569,6 +572,8 @@ void files_client::get_by_the_program(const std::string& path) {
     const files::client_options options{
         .where = {net::address::loopback(scene_.http_port)},
         .authority = "store",
+        .over = client_tls(),
+        .protocol = "http/1.1",
         // It waits ten times as long for the answer to a whole file.
         .timeout = scene_.patience / 3,
         .retries = 3};

@@ -85,7 +85,7 @@ class files_workload final : public workload {
                  .pace = {.window = options_.body_time, .bytes_a_second = options_.min_rate},
                  .report = {}}};
             files::http_service http{*opened, options_};
-            run({{.port = files_scene::http_port, .serve = http.service()},
+            run({{.port = files_scene::http_port, .serve = http.service(), .protocol = "http/1.1"},
                  {.port = files_scene::raw_port, .serve = raw.service()}});
             return;
         }

@@ -19,6 +19,7 @@
 
 #include "sluice/chat/server/names.hpp"
 #include "tests/worlds/runner.hpp"
+#include "tests/worlds/secure.hpp"
 #include "tests/worlds/setting.hpp"
 #include "tests/worlds/worlds.hpp"
 
@@ -185,6 +186,7 @@ int main_of(int argc, char** argv) {
     std::string faults;
     std::string planted;
     std::string engine;
+    std::string tls;
     unsigned jobs = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
     std::string names = "all";
     for (const world& each : all_worlds) names += fmt::format(", {}", each.name);
@@ -199,6 +201,8 @@ int main_of(int argc, char** argv) {
     app.add_option("--engine", engine,
                    "Only servers on this engine: blocking, epoll or uring; a chat has no blocking "
                    "one");
+    app.add_option("--tls", tls, "on or off: doors and clients speak TLS, or none does")
+        ->check(CLI::IsMember({"on", "off"}));
     app.add_option("--plant", planted, "Plants a bug, which should be found; all: each in turn");
     app.add_option("--jobs", jobs, "Runs at a time")->capture_default_str();
     app.add_flag("--trace", wanted.how.keep_trace, "Print every call that was made");
@@ -216,6 +220,7 @@ int main_of(int argc, char** argv) {
     if (share) take_share(wanted);
     if (!faults.empty()) wanted.how.faults = faults_of(faults);
     if (!engine.empty()) wanted.how.engine = engine_of(engine);
+    if (!tls.empty()) wanted.how.tls = tls == "on";
     if (!planted.empty() && planted != "all") wanted.how.planted = bug_of(planted);
     for (const world& each : all_worlds) {
         if (of == "all" || of == each.name) wanted.of.push_back(&each);
@@ -226,6 +231,7 @@ int main_of(int argc, char** argv) {
     }
     // Else every child would.
     chat::load_name_tables();
+    load_certificate();
     runner runs{jobs};
     if (planted == "all") return find_all_bugs(runs, wanted) ? 0 : 1;
     bool good = true;

@@ -14,6 +14,7 @@
 #include "sluice/model/make.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
+#include "tests/worlds/secure.hpp"
 #include "tests/worlds/waiting.hpp"
 
 namespace sluice::worlds {
@@ -54,7 +55,10 @@ result<std::unique_ptr<model::server>> open(io::engine& engine, const server_sha
                                   {.share_port = shape.model == model::kind::event});
         if (!socket) return failure(socket.error());
         endpoints.push_back(
-            {.listener = std::move(*socket), .serve = each.serve, .state = each.state});
+            {.listener = std::move(*socket),
+             .serve = each.serve,
+             .state = each.state,
+             .over = {.context = server_tls(), .protocol = each.protocol, .answer_plain = {}}});
     }
     auto made = model::make(shape.model, engine, std::move(endpoints),
                             {.engine = usable_engine(shape),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/io/engine.hpp"
@@ -41,6 +42,7 @@ struct door {
     std::uint16_t port = 0;
     model::service serve = {};
     model::state_factory state = {};
+    std::string_view protocol = "sluice";  ///< over TLS, in ALPN
 };
 
 /// The main function of a server process: serves until SIGTERM, then drains. What cannot be opened

@@ -37,6 +37,7 @@ std::string setting::options() const {
         text += fmt::format(" --faults {}", names.empty() ? "none" : names);
     }
     if (engine) text += fmt::format(" --engine {}", io::to_text(*engine));
+    if (tls) text += fmt::format(" --tls {}", *tls ? "on" : "off");
     if (planted != bug::none) {
         text += fmt::format(" --plant {}", bug_names[static_cast<std::size_t>(planted)]);
     }

@@ -82,6 +82,7 @@ struct setting {
     std::uint64_t faults = ~std::uint64_t{0};  ///< a bit for each class that may happen
     bug planted = bug::none;
     std::optional<io::engine_kind> engine{};  ///< of the server; none: drawn from the seed
+    std::optional<bool> tls{};                ///< as above: its doors and clients speak TLS
     bool keep_trace = false;
 
     /// The rates that the seed draws, without those that are not in `faults`.

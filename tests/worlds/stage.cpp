@@ -77,6 +77,7 @@ void stage::within(std::chrono::nanoseconds time, std::string_view what,
 
 std::uint64_t run(const world& w, const setting& how) {
     plant(how.planted);
+    draw_tls(how);
     sim::world made{{.seed = how.seed, .faults = how.rates().kernel, .keep_trace = how.keep_trace}};
     stage s{made.kernel(), how};
     made.start_process("director", [&] {

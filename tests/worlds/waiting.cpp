@@ -13,6 +13,7 @@
 #include "sluice/net/address.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/os/kernel.hpp"
+#include "tests/worlds/secure.hpp"
 
 namespace sluice::worlds {
 void wait_a_while() {
@@ -31,8 +32,39 @@ std::optional<plain_client> plain_client::connect(std::uint16_t port,
         socklen_t size = sizeof failed;
         if (os::sys().getsockopt(made.fd(), SOL_SOCKET, SO_ERROR, &failed, size) < 0) failed = -1;
     }
-    if (failed != 0) return std::nullopt;
+    if (failed != 0 || !made.shake_hands()) return std::nullopt;
     return made;
+}
+
+bool plain_client::shake_hands() {
+    if (client_tls() == nullptr) return true;
+    auto begun = client_tls()->connect({});
+    if (!begun) return false;
+    secure_ = std::move(*begun);
+    for (;;) {
+        const int step = secure_->handshake(fd());
+        if ((step < 0 && step != -EAGAIN) || !flush()) return false;
+        if (step == 0) return client_tls()->check(*secure_).has_value();
+        if (!wait(POLLIN)) return false;
+    }
+}
+
+bool plain_client::flush() const noexcept {
+    if (!secure_) return true;
+    for (;;) {
+        const int left = secure_->flush(fd());
+        if (left != -EAGAIN) return left == 0;
+        if (!wait(POLLOUT)) return false;
+    }
+}
+
+ssize_t plain_client::try_send(const_bytes data) const noexcept {
+    return secure_ ? secure_->send(fd(), data, false)
+                   : os::sys().send(fd(), data, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+ssize_t plain_client::receive(mutable_bytes into) const noexcept {
+    return secure_ ? secure_->receive(fd(), into) : os::sys().recv(fd(), into, MSG_DONTWAIT);
 }
 
 bool plain_client::wait(short events) const noexcept {
@@ -50,7 +82,7 @@ bool plain_client::wait(short events) const noexcept {
 
 bool plain_client::send(std::string_view text) {
     while (!text.empty()) {
-        const auto n = os::sys().send(fd(), as_bytes(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto n = try_send(as_bytes(text));
         if (n > 0) {
             text.remove_prefix(static_cast<std::size_t>(n));
         } else if (n == -EAGAIN) {
@@ -59,14 +91,14 @@ bool plain_client::send(std::string_view text) {
             return false;
         }
     }
-    return true;
+    return flush();
 }
 
 std::optional<std::string> plain_client::some() {
     if (!received_.empty()) return std::exchange(received_, {});
     for (;;) {
         std::array<std::byte, 4096> piece{};
-        const auto n = os::sys().recv(fd(), piece, MSG_DONTWAIT);
+        const auto n = receive(piece);
         if (n >= 0) {
             at_end_ = n == 0;
             return std::string{as_text(std::span{piece}.first(static_cast<std::size_t>(n)))};
@@ -99,6 +131,10 @@ bool plain_client::ended() {
 }
 
 void plain_client::shut() noexcept {
+    if (secure_) {
+        secure_->end();
+        static_cast<void>(flush());
+    }
     static_cast<void>(os::sys().shutdown(fd(), SHUT_WR));
 }
 
