@@ -41,6 +41,7 @@ machine good_machine() {
     host.ephemeral_ports = port_range{32768, 60999};
     host.congestion_control = "cubic";
     host.congestion_controls = {"reno", "cubic"};
+    host.kernel_tls = false;
     host.receive_buffer = 6U << 20U;
     host.send_buffer = 4U << 20U;
     host.cores = 8;
@@ -218,6 +219,16 @@ TEST(findings, a_kernel_without_a_sandbox_is_named) {
     EXPECT_EQ(judged(host, "landlock").result, mark::bad);
     EXPECT_EQ(judged(host, "landlock").shown, "no");
     EXPECT_EQ(judged(host, "seccomp").result, mark::warn);
+}
+
+TEST(findings, kernel_tls_is_said_and_never_a_fault) {
+    machine host = good_machine();
+    EXPECT_EQ(judged(host, "kernel_tls").shown, "no");
+    host.kernel_tls = true;
+    EXPECT_EQ(judged(host, "kernel_tls").shown, "yes");
+    EXPECT_EQ(judged(host, "kernel_tls").result, mark::ok);
+    host.kernel_tls.reset();
+    EXPECT_EQ(judged(host, "kernel_tls").result, mark::unknown);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ CHECKS = {
         "syn_backlog",
         "ephemeral_ports",
     },
-    "network": {"congestion_control", "receive_buffer", "send_buffer"},
+    "network": {"congestion_control", "kernel_tls", "receive_buffer", "send_buffer"},
     "processors": {"cores"},
 }
 FEATURES = {

@@ -60,6 +60,7 @@ TEST_F(machine_files, reads_plain_settings) {
     put("proc/sys/net/ipv4/tcp_max_syn_backlog", "64\n");
     put("proc/sys/net/ipv4/ip_local_port_range", "1024\t2047\n");
     put("proc/sys/net/ipv4/tcp_congestion_control", "reno\n");
+    put("proc/sys/net/ipv4/tcp_available_ulp", "espintcp mptcp tls\n");
     put("proc/sys/net/ipv4/tcp_available_congestion_control", "reno cubic\n");
     put("proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n");
     put("proc/sys/net/ipv4/tcp_wmem", "4096\t16384\t4194304\n");
@@ -75,6 +76,7 @@ TEST_F(machine_files, reads_plain_settings) {
     EXPECT_EQ(found.ephemeral_ports->first, 1024U);
     EXPECT_EQ(found.ephemeral_ports->last, 2047U);
     EXPECT_EQ(found.congestion_control, "reno");
+    EXPECT_EQ(found.kernel_tls, true);
     EXPECT_THAT(found.congestion_controls.value(), ElementsAre("reno", "cubic"));
     EXPECT_EQ(found.receive_buffer, 6291456U);
     EXPECT_EQ(found.send_buffer, 4194304U);

@@ -266,6 +266,12 @@ observed_fact observe_congestion_control(const facts& all) {
     return control;
 }
 
+observed_fact observe_kernel_tls(const facts& all) {
+    const auto& there = all.host.kernel_tls;
+    if (!there) return {};
+    return {.level = amount{}, .value = *there, .shown = *there ? "yes" : "no"};
+}
+
 observed_fact observe_cores(const facts& all) {
     const auto& usable = all.host.usable_cores;
     const auto& quota = all.host.quota;
@@ -377,6 +383,12 @@ constexpr std::array all_checks{
               "It decides how fast a connection speeds up and slows down; bbr stands lost packets "
               "better than cubic.",
               "modprobe tcp_bbr && sysctl -w net.ipv4.tcp_congestion_control=bbr"},
+    check_row{"network",
+              "kernel_tls",
+              observe_kernel_tls,
+              {},
+              "Not used: a server encrypts by itself, up to 256 KiB for one send.",
+              "modprobe tls, for other programs"},
     // The kernel keeps half of a receive buffer for its own bookkeeping: tcp(7), tcp_adv_win_scale.
     check_row{"network",
               "receive_buffer",

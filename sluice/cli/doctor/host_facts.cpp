@@ -187,6 +187,8 @@ machine read_machine(const std::filesystem::path& root) {
     found.congestion_control = files.word("/proc/sys/net/ipv4/tcp_congestion_control");
     auto available = files.words("/proc/sys/net/ipv4/tcp_available_congestion_control");
     if (!available.empty()) found.congestion_controls = std::move(available);
+    const auto protocols = files.words("/proc/sys/net/ipv4/tcp_available_ulp");
+    if (!protocols.empty()) found.kernel_tls = std::ranges::count(protocols, "tls") != 0;
     found.receive_buffer = files.number("/proc/sys/net/ipv4/tcp_rmem", 2);
     found.send_buffer = files.number("/proc/sys/net/ipv4/tcp_wmem", 2);
 

@@ -52,6 +52,7 @@ struct machine {
 
     std::optional<std::string> congestion_control;
     std::optional<std::vector<std::string>> congestion_controls;  ///< those available
+    std::optional<bool> kernel_tls;               ///< tls is among tcp_available_ulp
     std::optional<std::uint64_t> receive_buffer;  ///< the most the kernel grows it to, bytes
     std::optional<std::uint64_t> send_buffer;     ///< the same
 
