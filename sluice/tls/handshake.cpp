@@ -2,12 +2,15 @@
 #include "sluice/tls/handshake.hpp"
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
 #include "sluice/base/relaxed.hpp"
 #include "sluice/io/deadline.hpp"
+#include "sluice/io/op.hpp"
 
 namespace sluice::tls {
 namespace {
@@ -15,20 +18,43 @@ namespace {
 // A client of TLS speaks first. Longer than its first packet takes to come when it is sent again.
 constexpr auto silence_of_clear = std::chrono::seconds{2};
 
+/// Goes on with a handshake until it is complete, or has something to say, which is to be sent
+/// before it can go on.
+class handshake_step final : public io::op {
+ public:
+    /// Both outlive it.
+    handshake_step(const net::connection& peer, session& with) noexcept
+        : op{kind_, peer.engine(), peer.fd()}, with_{with} {}
+    /// 0 if it is complete.
+    [[nodiscard]] result<std::size_t> await_resume() noexcept { return count(); }
+
+ private:
+    static int attempt(op& o) noexcept {
+        auto& self = static_cast<handshake_step&>(o);
+        const int step = self.with_.handshake(self.fd());
+        return step == -EAGAIN && self.with_.has_unsent() ? 1 : step;
+    }
+    static constexpr io::op_kind kind_{.want = io::interest::in,
+                                       .inline_first = true,
+                                       .may_hold_input = true,
+                                       .attempt = &attempt};
+
+    session& with_;
+};
+
 /// Runs all steps. The rest of the last message is sent with the first data, if the socket is full.
 coro::task<result<void>> shake_hands(net::connection& peer, session& with, io::time_point until) {
     for (;;) {
-        const int step = with.handshake(peer.fd());
-        if (step < 0 && step != -EAGAIN) {
+        handshake_step next{peer, with};
+        const auto step = co_await io::with_deadline(peer.engine(), next, until);
+        if (!step) {
             static_cast<void>(with.flush(peer.fd()));  // the alert, if there is one
-            co_return failure(io::record_layer::error_of(step));
+            co_return failure(step.error());
         }
         io::send all_said{peer.engine(), peer.fd(), {}, 0, &with};
         auto sent = co_await io::with_deadline(peer.engine(), all_said, until);
         if (!sent) co_return failure(sent.error());
-        if (step == 0) co_return result<void>{};
-        auto heard = co_await io::with_deadline(peer.engine(), peer.readable(), until);
-        if (!heard) co_return heard;
+        if (*step == 0) co_return result<void>{};
     }
 }
 

@@ -295,7 +295,9 @@ int session::send_rest(int fd) noexcept {
 }
 
 void session::end() noexcept {
-    if (write_status_ < 0 || SSL_is_init_finished(ssl_.get()) != 1) return;
+    // To a peer that is gone without a word, there is no more to say.
+    if (write_status_ < 0 || read_status_ < 0) return;
+    if (SSL_is_init_finished(ssl_.get()) != 1) return;
     if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;
     ERR_clear_error();
     static_cast<void>(SSL_shutdown(ssl_.get()));

@@ -33,6 +33,8 @@ class session final : public io::record_layer {
     /// One step of the handshake (RFC 8446, section 2): 0 if it is complete; -EAGAIN if bytes of
     /// the peer are awaited. flush() sends the rest of what this side has to say.
     [[nodiscard]] int handshake(int fd) noexcept;
+    /// True if flush() has bytes to send that the socket has not taken, or that no send() has made.
+    [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty(); }
     /// The peer's first bytes, if they are no TLS; empty otherwise.
     [[nodiscard]] std::string_view plain() const noexcept { return plain_; }
     /// Why the handshake failed, as in "no shared cipher".
