@@ -1,12 +1,15 @@
 """The page of a directory in a real browser, where there is one."""
 
+import base64
+import hashlib
 import os
 import pathlib
 import tempfile
 import unittest
 
 from browser_rig import CHROMIUM, Browser
-from talk_rig import SLUICE, Program, TalkTest, wait_until
+from talk_rig import SLUICE, Program, TalkTest, engines, wait_until
+from tls_rig import Authority, openssl
 
 DATA = os.urandom(300_000)
 
@@ -27,6 +30,30 @@ class Page(TalkTest):
         )  # fmt: skip
         port = server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+)")[1]
         return server, f"http://127.0.0.1:{port}/"
+
+    def test_over_tls_files_go_up_and_come_down(self):
+        chain, key = Authority(self.addCleanup).sign("server")
+        public = openssl("x509", "-in", chain, "-pubkey", "-noout").stdout
+        spki = openssl("pkey", "-pubin", "-outform", "der", stdin=public).stdout
+        known = base64.b64encode(hashlib.sha256(spki).digest()).decode()
+        mine = self.folder / "here" / "mine.bin"
+        mine.write_bytes(DATA)
+        for engine in engines():
+            server, url = self.serve("--engine", engine, "--tls", "--cert", chain, "--key", key)
+            url = url.replace("http:", "https:")
+            profile = self.folder / f"profile-{engine}"
+            flag = f"--ignore-certificate-errors-spki-list={known}"
+            with self.subTest(engine), server, Browser(profile, flag) as browser:
+                browser.go_to(url)
+                browser.choose_files(mine)
+                browser.wait_for("document.querySelectorAll('tbody tr').length === 1")
+                self.assertEqual(self.names(browser), [mine.name])
+                self.assertTrue((self.there / mine.name).read_bytes() == DATA)
+                size = "fetch('mine.bin').then(a => a.arrayBuffer()).then(b => b.byteLength)"
+                self.assertEqual(browser.evaluate(size), len(DATA))
+                self.assertEqual(browser.evaluate("window.isSecureContext"), True)
+                self.assertEqual(browser.errors(), [])
+            (self.there / mine.name).unlink()
 
     def names(self, browser):
         return browser.evaluate("[...document.querySelectorAll('tbody bdi')].map(e => e.innerText)")
