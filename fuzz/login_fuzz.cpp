@@ -70,7 +70,7 @@ void examine(std::string_view input) {
     const auto from = net::address::loopback(1);
     for (const char* scheme : {"", "Basic ", "Bearer "}) {
         if (std::string_view{scheme}.empty() && input.empty()) continue;
-        const auto found = visitors.identify_now(scheme + std::string{input}, from);
+        const auto found = visitors.identify_now(scheme + std::string{input}, from, nullptr);
         check(!found || !*found, "a client that proved nothing is let in");
     }
 }

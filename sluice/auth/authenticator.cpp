@@ -34,6 +34,8 @@ std::string_view to_text(login_refusal why) noexcept {
         case login_refusal::wrong: return "wrong name, password or token";
         case login_refusal::too_often:
             return "too many wrong attempts from your address; try again in a minute";
+        case login_refusal::busy:
+            return "too many passwords wait to be checked; try again in a few seconds";
         case login_refusal::no_memory: return "this server has no memory left; try again later";
     }
     return {};
@@ -68,6 +70,14 @@ void authenticator::replace(accounts known) {
 
 std::shared_ptr<const identity> authenticator::anonymous() const noexcept {
     return now()->without_name;
+}
+
+std::shared_ptr<const identity> authenticator::proved(const io::record_layer* layer) const {
+    const std::string name = layer != nullptr ? layer->peer_name() : std::string{};
+    if (name.empty() || name == anonymous_name) return nullptr;
+    const auto all = now();
+    const auto* const found = all->known.find(name);
+    return found != nullptr ? state::identity_of(found) : nullptr;
 }
 
 std::vector<std::string> authenticator::names() const {
@@ -130,7 +140,7 @@ coro::task<login> authenticator::check(io::engine& engine, credentials said, net
     });
     if (!verified) {
         const bool full = verified.error() == fault::queue_full;
-        co_return std::unexpected{full ? login_refusal::too_often : login_refusal::no_memory};
+        co_return std::unexpected{full ? login_refusal::busy : login_refusal::no_memory};
     }
     if (*verified == login_refusal::wrong) {
         co_return refuse(login_refusal::wrong, said.name, from);

@@ -19,6 +19,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/offload.hpp"
+#include "sluice/io/record_layer.hpp"
 #include "sluice/net/address.hpp"
 
 namespace sluice::auth {
@@ -39,6 +40,7 @@ enum class login_refusal : std::uint8_t {
     none,
     wrong,      ///< no such account, password or token
     too_often,  ///< its address has failed too often, and has to wait
+    busy,       ///< as many passwords as may wait to be checked are waiting
     no_memory,
 };
 
@@ -63,6 +65,9 @@ class authenticator {
 
     /// Clients without a name; the same object until replace().
     [[nodiscard]] std::shared_ptr<const identity> anonymous() const noexcept;
+    /// The account of the name that a client's certificate has proved (io::record_layer), which has
+    /// said nothing; null if there is none. Throws std::bad_alloc.
+    [[nodiscard]] std::shared_ptr<const identity> proved(const io::record_layer* layer) const;
     /// The names of the accounts. Throws std::bad_alloc.
     [[nodiscard]] std::vector<std::string> names() const;
 

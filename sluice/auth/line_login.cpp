@@ -127,6 +127,8 @@ coro::task<result<let_in>> converse(net::connection& server, const credentials& 
 coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client,
                                                     const net::address& from, const line_door& door,
                                                     coro::context& drain) {
+    auto known = door.who->proved(client.layer());
+    if (known != nullptr && door.admits(*known)) co_return known;
     if (auto anyone = door.who->anonymous(); door.admits(*anyone)) co_return anyone;
     auto asking = io::with_timeout(client.engine(), decide(client, from, door), door.timeout);
     const auto decided = co_await asking;

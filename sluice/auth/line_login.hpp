@@ -35,7 +35,8 @@ struct line_door {
 
 /// Asks a client at the address `from`, before anything was received from it, and takes its line
 /// but no byte behind it.
-/// Clients that may come in without a name are not asked. The identity; null if the client was
+/// Clients that may come in by the name that their certificate proves, or without any, are not
+/// asked. The identity; null if the client was
 /// turned away: it was told why, if it still reads, and the connection is closed. Broken off when
 /// `drain` is cancelled.
 [[nodiscard]] coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client,

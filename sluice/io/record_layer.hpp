@@ -1,6 +1,8 @@
 // Interface record_layer: what encrypts and decrypts the bytes of a connection, such as TLS.
 #pragma once
 
+#include <string>
+
 #include "sluice/base/bytes.hpp"
 #include "sluice/base/result.hpp"
 
@@ -44,6 +46,10 @@ class record_layer {
     [[nodiscard]] virtual int send(int fd, const_bytes data, bool more) noexcept = 0;
     /// Sends what is encrypted and not sent yet: 0 if nothing is left.
     [[nodiscard]] virtual int flush(int fd) noexcept = 0;
+    /// The name that the peer has proved to be its own, as by a certificate; empty: none. Throws
+    /// std::bad_alloc.
+    [[nodiscard]] virtual std::string peer_name() const = 0;
+
     /// Encrypts the announcement that nothing more is sent; flush() sends it. Idempotent.
     virtual void end() noexcept = 0;
 };

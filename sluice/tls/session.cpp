@@ -2,6 +2,7 @@
 #include "sluice/tls/session.hpp"
 
 #include <openssl/err.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -37,6 +38,10 @@ constexpr std::size_t most_unasked = std::size_t{64} << 10;
 // of full size.
 constexpr std::size_t read_ahead = 4 * (large_record + record_overhead);
 constexpr std::size_t most_plain = 2048;
+
+struct openssl_free {
+    void operator()(void* memory) const noexcept { OPENSSL_free(memory); }
+};
 
 /// Memory of a thread for records on their way to send(2), between two uses.
 mapping& spare_memory() noexcept {
@@ -302,6 +307,21 @@ void session::end() noexcept {
     ERR_clear_error();
     static_cast<void>(SSL_shutdown(ssl_.get()));
     ERR_clear_error();
+}
+
+std::string session::peer_name() const {
+    const X509* const shown = SSL_get0_peer_certificate(ssl_.get());
+    if (shown == nullptr || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
+    const X509_NAME* const subject = X509_get_subject_name(shown);
+    const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    // With two names it could be either.
+    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0) return {};
+    unsigned char* text = nullptr;
+    const int size =
+        ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    if (size < 0) return {};
+    const std::unique_ptr<unsigned char, openssl_free> owned{text};
+    return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
 }
 
 }  // namespace sluice::tls

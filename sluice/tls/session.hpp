@@ -52,6 +52,8 @@ class session final : public io::record_layer {
     [[nodiscard]] int send(int fd, const_bytes data, bool more) noexcept override;
     [[nodiscard]] int flush(int fd) noexcept override;
     void end() noexcept override;
+    /// The common name of the peer's certificate, which an authority has signed.
+    [[nodiscard]] std::string peer_name() const override;
 
  private:
     static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got);

@@ -34,13 +34,13 @@ class Authority:
         done = openssl(*words)
         assert done.returncode == 0, done.stderr
 
-    def sign(self, name, names="DNS:localhost,IP:127.0.0.1"):
-        """A certificate and its key, for `names`, as files."""
+    def sign(self, name, names="DNS:localhost,IP:127.0.0.1", subject=None):
+        """A certificate and its key, for `names`, as files. Its subject is `name` or `subject`."""
         made, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         request, extensions = self.folder / f"{name}.req", self.folder / f"{name}.ext"
         self.run(
             "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-subj", f"/CN={name}", "-keyout", key, "-out", request,
+            "-subj", subject or f"/CN={name}", "-keyout", key, "-out", request,
         )
         extensions.write_text(f"subjectAltName={names}\n", encoding="ascii")
         self.run(

@@ -165,6 +165,10 @@ bool http_exchange::is_known(const login& who) {
             response_.reply(429).field("Retry-After", 60);
             response_.end_with("too many attempts failed; try again in a minute");
             return false;
+        case auth::login_refusal::busy:
+            response_.reply(503).field("Retry-After", 5);
+            response_.end_with("too many passwords wait to be checked; try again");
+            return false;
         case auth::login_refusal::no_memory: break;
     }
     response_.refuse(503, "there is no memory for this now; try again later");
@@ -248,7 +252,8 @@ coro::task<void> http_exchange::answer() {
     if (asked == nullptr) return answer_known(nullptr);
     const auto from = address();
     if (!from) return answer_known(std::unexpected{auth::login_refusal::wrong});
-    const auto found = asked->identify_now(request().field(http_field::authorization), *from);
+    const auto found = asked->identify_now(request().field(http_field::authorization), *from,
+                                           client().peer().layer());
     if (found) return answer_known(*found);
     return answer_after_login();
 }

@@ -82,9 +82,13 @@ std::shared_ptr<const visitor> visitors::without_name() {
     return known;
 }
 
-std::optional<login> visitors::identify_now(std::string_view field,
-                                            const net::address& from) noexcept try {
-    if (field.empty()) return without_name();
+std::optional<login> visitors::identify_now(std::string_view field, const net::address& from,
+                                            const io::record_layer* layer) noexcept try {
+    if (field.empty()) {
+        auto proved = who_.proved(layer);
+        if (proved != nullptr) return as_visitor(std::move(proved));
+        return without_name();
+    }
     const auto found = who_.check_now(read_authorization(field), from);
     if (!found) return std::nullopt;
     return as_visitor(*found);

@@ -11,6 +11,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/files/server/permissions.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/io/record_layer.hpp"
 #include "sluice/net/address.hpp"
 
 namespace sluice::files {
@@ -39,11 +40,12 @@ class visitors {
     /// `who` outlives it.
     explicit visitors(auth::authenticator& who) noexcept : who_{who} {}
 
-    /// The visitor with this value of Authorization (RFC 9110, section 11.6.2), which is empty for
-    /// one without a name, at this address. None if a password has to be hashed first: identify()
-    /// does that.
+    /// The visitor with this value of Authorization (RFC 9110, section 11.6.2) at this address. If
+    /// the value is empty, it is the one that `layer`, which may be null, proves it to be, or has
+    /// no name. None if a password has to be hashed first: identify() does that.
     [[nodiscard]] std::optional<login> identify_now(std::string_view field,
-                                                    const net::address& from) noexcept;
+                                                    const net::address& from,
+                                                    const io::record_layer* layer) noexcept;
     /// The same off the loop, in some 50 ms of a core.
     [[nodiscard]] coro::task<login> identify(io::engine& engine, std::string field,
                                              net::address from);
