@@ -16,7 +16,8 @@ namespace sluice::cli {
 /// "a, b or c", with `last` ("or") before the last word.
 [[nodiscard]] std::string listed(std::span<const std::string_view> words, std::string_view last);
 
-/// The word of `known` that `word` most likely stands for; empty if none is near.
+/// The word of `known` that `word` most likely stands for; empty if none is so near that it can be
+/// mistyped.
 [[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string> known);
 
 /// "20,000".
