@@ -98,8 +98,8 @@ std::string choices_of(const one_of<T, N>& reader) {
 /// `60s`: as read_duration() takes it, in the largest unit of which there are two at least.
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds time);
 
-/// A value as a user would write it for that placeholder; empty if there is none, or if no such
-/// text is known.
+/// A value as a user would write it for that placeholder; empty if no text is known for it, or for
+/// no time at all, which stands for no limit.
 template <class T, class Reader>
 std::string value_text(const T& value, const Reader& reader, std::string_view placeholder) {
     if constexpr (std::same_as<T, std::string>) {
@@ -109,7 +109,7 @@ std::string value_text(const T& value, const Reader& reader, std::string_view pl
             reader.choices, [&value](const auto& each) { return each.second == value; });
         return found == reader.choices.end() ? std::string{} : std::string{found->first};
     } else if constexpr (std::convertible_to<T, std::chrono::milliseconds>) {
-        return duration_text(value);
+        return value.count() == 0 ? std::string{} : duration_text(value);
     } else if constexpr (std::unsigned_integral<T>) {
         return placeholder == "SIZE" ? size_text(value) : std::to_string(value);
     } else {
@@ -120,7 +120,8 @@ std::string value_text(const T& value, const Reader& reader, std::string_view pl
 /// Adds the option or positional `name` to `app`. `reader` parses its text, or returns an error;
 /// the last of several values wins. `into` must outlive the parsing and keeps its value if the
 /// option is not given. `placeholder` stands for the value in the help. get_option_text() is then
-/// choices_of() the reader, and get_default_str() the value of `into` as value_text().
+/// choices_of() the reader, and get_default_str() the value of `into` as value_text(); empty if the
+/// reader does not take that, as where 0 stands for a choice that is made later.
 template <class T, class Reader>
 CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader reader,
                        const std::string& placeholder, const std::string& description) {
@@ -130,10 +131,11 @@ CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader r
         into = static_cast<T>(std::move(*value));
         return true;
     };
+    const auto now = value_text(into, reader, placeholder);
     return app.add_option(name, CLI::callback_t{take}, description)
         ->type_name(placeholder)
         ->option_text(choices_of(reader))
-        ->default_str(value_text(into, reader, placeholder))
+        ->default_str(reader(now) ? now : std::string{})
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 

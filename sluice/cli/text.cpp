@@ -103,6 +103,19 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
     return line.size() > indent ? out + line + '\n' : out;
 }
 
+std::string wrapped_command(std::string_view line, std::size_t indent, std::size_t width) {
+    constexpr std::size_t further = 2;
+    constexpr std::string_view broken = " \\";
+    auto lines = wrapped(line, indent + further, width - broken.size());
+    lines.erase(0, further);
+    const auto last = lines.size() - 1;
+    for (auto end = lines.rfind('\n', last - 1); end != std::string::npos;
+         end = lines.rfind('\n', end - 1)) {
+        lines.insert(end, broken);
+    }
+    return lines;
+}
+
 std::string json_text(const nlohmann::ordered_json& value, int indent) {
     return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }

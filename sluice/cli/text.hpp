@@ -30,6 +30,11 @@ inline constexpr std::size_t text_columns = 80;
 /// `indent` spaces before each line and a newline after it.
 [[nodiscard]] std::string wrapped(std::string_view text, std::size_t indent, std::size_t width);
 
+/// Breaks a command line between words, with a backslash at the end of each line but the last, so
+/// that it can be pasted, and two spaces more before each but the first. As wrapped() otherwise.
+[[nodiscard]] std::string wrapped_command(std::string_view line, std::size_t indent,
+                                          std::size_t width);
+
 /// `value` as text that ends with a newline, on one line without an `indent`. Invalid UTF-8 becomes
 /// U+FFFD.
 [[nodiscard]] std::string json_text(const nlohmann::ordered_json& value, int indent = -1);

@@ -51,10 +51,19 @@ std::string section_of(const command_page& page) {
     return name;
 }
 
-void write_keys(roff& out, const command_page& page, bool common) {
+using server_pages = std::vector<const command_page*>;
+
+/// Whether all servers have it, and mean the same.
+bool is_common(const option_entry& option, const server_pages& servers) {
+    return std::ranges::all_of(servers, [&option](const auto* page) {
+        const auto* same = page->find_option(option.names.back());
+        return same != nullptr && same->text == option.text;
+    });
+}
+
+void write_keys(roff& out, const command_page& page, const server_pages& servers, bool common) {
     for (const auto& option : page.options) {
-        const bool is_common = !option.group.empty() && option.group.starts_with("Common");
-        if (option.variable.empty() || is_common != common) continue;
+        if (option.variable.empty() || is_common(option, servers) != common) continue;
         const std::string key{option.long_name()};
         if ("--" + key == config_flag) continue;
         const auto value = option.takes_value() ? option.placeholder : std::string{"true|false"};
@@ -69,7 +78,7 @@ std::string_view example_config() noexcept {
 }
 
 std::string config_man_page(std::span<const command_page> pages) {
-    std::vector<const command_page*> servers;
+    server_pages servers;
     for (const auto& page : pages) {
         if (page.find_option(config_flag) != nullptr) servers.push_back(&page);
     }
@@ -84,10 +93,10 @@ std::string config_man_page(std::span<const command_page> pages) {
     out.subsection("Changes while a server runs");
     out.paragraphs(reload_text);
     out.section("KEYS OF EVERY SERVER");
-    if (!servers.empty()) write_keys(out, *servers.front(), true);
+    if (!servers.empty()) write_keys(out, *servers.front(), servers, true);
     for (const auto* page : servers) {
         out.section("KEYS OF [" + section_of(*page) + "]");
-        write_keys(out, *page, false);
+        write_keys(out, *page, servers, false);
     }
     out.section("EXAMPLES");
     out.verbatim(example_text);

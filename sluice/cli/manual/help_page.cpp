@@ -42,18 +42,9 @@ class page_writer {
         }
     }
 
-    /// Of a command line, all lines but the last end with a backslash, so that it can be pasted.
     void example(std::string_view what, std::string_view command) {
         constexpr std::size_t indent = 2;
-        constexpr std::size_t more = 6;
-        text_ += wrapped(what, indent, columns_);
-        auto lines = wrapped(command, more, columns_ - 2);
-        lines.erase(0, 2);  // the first begins further left
-        lines.pop_back();
-        for (auto end = lines.find('\n'); end != std::string::npos; end = lines.find('\n', end + 3)) {
-            lines.insert(end, " \\");
-        }
-        text_ += lines + '\n';
+        text_ += wrapped(what, indent, columns_) + wrapped_command(command, 2 * indent, columns_);
     }
 
     [[nodiscard]] std::string take() { return std::move(text_); }

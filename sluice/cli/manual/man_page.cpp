@@ -89,10 +89,11 @@ void write_environment(roff& out, const command_page& page) {
 }
 
 void write_examples(roff& out, const command_page& page) {
+    constexpr std::size_t example_columns = 66;  // on a terminal with 80, indented
     out.section("EXAMPLES");
     for (const auto& each : page.text->examples) {
         out.paragraphs(std::string{each.what} + ':');
-        out.verbatim(each.command);
+        out.verbatim(wrapped_command(each.command, 0, example_columns));
     }
 }
 

@@ -66,8 +66,7 @@ std::vector<command_text> texts_of_chat() {
              "A line that a client sends reaches every other member of its room as `[NAME]: text`; "
              "a newcomer is `Client N` until `/nick`. Lines that begin with a slash are commands: "
              "`/nick`, `/join`, `/who`, `/me`, `/msg`, `/rooms`, `/help`, `/quit`; `exit` leaves. "
-             "Who comes, what is said in the first room and who goes is printed on stdout, unless "
-             "`--quiet`.\n\n"
+             "Who comes, what is said and who goes is printed on stdout, unless `--quiet`.\n\n"
              "A room is one log and a member is a place in it, so that a member that reads slowly "
              "holds up no other: it misses lines and is told so, or is sent away (`--slow`). "
              "Beyond this machine the server needs `--open`, `--auth` or `--client-ca`.",

@@ -56,13 +56,9 @@ std::vector<command_text> texts_of_program() {
              "names of files. Packages install it; without one, source it at the start of the "
              "shell.",
          .examples =
-             {{"For this bash, from now on", "source <(sluice completions bash)"},
-              {"For every bash of this user",
-               "sluice completions bash > ~/.local/share/bash-completion/completions/sluice"},
-              {"For zsh, in a folder of its $fpath",
-               "sluice completions zsh > ~/.zsh/functions/_sluice"},
-              {"For every fish of this user",
-               "sluice completions fish > ~/.config/fish/completions/sluice.fish"}},
+             {{"For this bash, and in ~/.bashrc for all", "source <(sluice completions bash)"},
+              {"For zsh, in a folder of its $fpath", "sluice completions zsh > ~/.zsh/_sluice"},
+              {"For this fish", "sluice completions fish | source"}},
          .statuses = usual_statuses(),
          .operands = {},
          .see_also = {"bash(1)", "zsh(1)", "fish(1)"}},
