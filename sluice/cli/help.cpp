@@ -30,8 +30,7 @@ exit_status show_help(const CLI::App& root, const std::vector<std::string>& word
 void add_help(commands& all) {
     auto* help = all.root().add_subcommand("help", "Explain a command");
     auto words = std::make_shared<std::vector<std::string>>();
-    help->add_option("COMMAND", *words, "Its words, as in: sluice help talk serve")
-        ->type_name("");
+    help->add_option("COMMAND", *words, "Its words, as in: sluice help talk serve")->type_name("");
     all.on(*help, [&root = all.root(), words] { return show_help(root, *words); });
 }
 

@@ -1,5 +1,6 @@
-// Parsers of option values: addresses, durations, sizes, counts, choices, lists. What a parser knows
-// of its values, choices and the default, is kept with the option for help, manual and completion.
+// Parsers of option values: addresses, durations, sizes, counts, choices, lists. What a parser
+// knows of its values, choices and the default, is kept with the option for help, manual and
+// completion.
 #pragma once
 
 #include <algorithm>
@@ -89,7 +90,8 @@ std::string choices_of(const Reader& /*reader*/) {
 template <class T, std::size_t N>
 std::string choices_of(const one_of<T, N>& reader) {
     std::string all;
-    for (const auto& [name, value] : reader.choices) all.append(all.empty() ? "" : "|").append(name);
+    for (const auto& [name, value] : reader.choices)
+        all.append(all.empty() ? "" : "|").append(name);
     return all;
 }
 

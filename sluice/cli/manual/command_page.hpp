@@ -56,7 +56,8 @@ struct command_page {
 
     /// `sluice chat serve`.
     [[nodiscard]] std::string command_line() const;
-    /// Command line, required options and operands, as in `sluice token --auth FILE [OPTIONS] NAME`.
+    /// Command line, required options and operands, as in `sluice token --auth FILE [OPTIONS]
+    /// NAME`.
     [[nodiscard]] std::string synopsis() const;
     /// The option of that name with its dashes, or nullptr.
     [[nodiscard]] const option_entry* find_option(std::string_view name) const noexcept;

@@ -92,7 +92,8 @@ std::string bash_completion(std::span<const command_page> pages) {
         add_command(table, page);
         for (const auto& option : page.options) {
             if (!option.takes_value()) continue;
-            for (const auto& name : option.names) kinds[name][bash_kind(option)].push_back(page.path);
+            for (const auto& name : option.names)
+                kinds[name][bash_kind(option)].push_back(page.path);
         }
     }
     table +=

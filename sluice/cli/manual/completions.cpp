@@ -76,8 +76,7 @@ void add_completions(commands& all) {
     auto* command = all.root().add_subcommand("completions", "Print what completes for a shell");
     auto chosen = std::make_shared<script>(bash_completion);
     add_value(*command, "SHELL", *chosen, one_of{scripts}, "", "bash, zsh or fish")->required();
-    all.on(*command,
-           [&root = all.root(), chosen] { return print_completion(root, *chosen); });
+    all.on(*command, [&root = all.root(), chosen] { return print_completion(root, *chosen); });
 }
 
 }  // namespace sluice::cli

@@ -86,8 +86,9 @@ std::string config_man_page(std::span<const command_page> pages) {
     out.section("NAME");
     out.paragraphs("sluice.conf - configuration of the servers of sluice");
     out.section("DESCRIPTION");
-    out.paragraphs("A server of `sluice` takes options from the file that `--config` names. "
-                   "Whatever an option can say, a line of the file can.");
+    out.paragraphs(
+        "A server of `sluice` takes options from the file that `--config` names. "
+        "Whatever an option can say, a line of the file can.");
     out.subsection("Format");
     out.paragraphs(format_text);
     out.subsection("Changes while a server runs");

@@ -17,7 +17,8 @@
 namespace sluice::cli {
 namespace {
 
-/// Two columns: names, and what they stand for. Where lines are short, a text stands below its name.
+/// Two columns: names, and what they stand for. Where lines are short, a text stands below its
+/// name.
 class page_writer {
  public:
     explicit page_writer(std::size_t columns) : columns_{columns} {}

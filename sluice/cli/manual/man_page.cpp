@@ -69,8 +69,8 @@ void write_environment(roff& out, const command_page& page) {
     const auto named = std::ranges::find_if(page.options, [](const auto& each) {
         return !each.variable.empty() && each.long_name().contains('-');
     });
-    const auto any = std::ranges::find_if(
-        page.options, [](const auto& each) { return !each.variable.empty(); });
+    const auto any =
+        std::ranges::find_if(page.options, [](const auto& each) { return !each.variable.empty(); });
     if (any != page.options.end()) {
         const auto& shown = named == page.options.end() ? *any : *named;
         out.entry("SLUICE_*",

@@ -20,15 +20,15 @@ std::vector<command_text> texts_of_transfers() {
              "Sends files by HTTP, or as plain streams (`tcp://`, `tls://`). An upload that was "
              "cut off goes on where it stopped, and its SHA-256 is compared at the end. With "
              "several files, one that is refused does not keep the others.",
-         .examples =
-             {{"One file, under a name",
-               "sluice files put plan.pdf http://127.0.0.1:8080/new.pdf"},
-              {"Several, each under its own name",
-               "sluice files put a.mp4 b.mp4 http://127.0.0.1:8080/new/"},
-              {"A folder with all below it", "sluice files put -r photos http://127.0.0.1:8080/"},
-              {"What another program writes",
-               "tar c folder | sluice files put - http://127.0.0.1:8080/a.tar"},
-              {"A bare stream", "sluice files put disk.img tcp://127.0.0.1:5001"}},
+         .examples = {{"One file, under a name",
+                       "sluice files put plan.pdf http://127.0.0.1:8080/new.pdf"},
+                      {"Several, each under its own name",
+                       "sluice files put a.mp4 b.mp4 http://127.0.0.1:8080/new/"},
+                      {"A folder with all below it",
+                       "sluice files put -r photos http://127.0.0.1:8080/"},
+                      {"What another program writes",
+                       "tar c folder | sluice files put - http://127.0.0.1:8080/a.tar"},
+                      {"A bare stream", "sluice files put disk.img tcp://127.0.0.1:5001"}},
          .statuses = transfer_statuses(),
          .operands = "FILE... URL",
          .see_also = {"curl(1)"}},
@@ -37,14 +37,13 @@ std::vector<command_text> texts_of_transfers() {
              "Writes to a hidden file beside its target, and gives it its name when it is whole, "
              "checked against the server's digest, and on the disk. When the connection breaks, it "
              "asks for the rest; after Ctrl-C or a crash, `--resume` does.",
-         .examples =
-             {{"Under its own name, here", "sluice files get http://127.0.0.1:8080/a.mp4"},
-              {"Go on with what an earlier get left",
-               "sluice files get http://127.0.0.1:8080/a.mp4 --resume"},
-              {"To another program",
-               "sluice files get http://127.0.0.1:8080/a.tar -o - | tar x"},
-              {"As a user, from a server with a certificate of its own making",
-               "sluice files get https://example.org:8443/a.pdf --user ann"}},
+         .examples = {{"Under its own name, here", "sluice files get http://127.0.0.1:8080/a.mp4"},
+                      {"Go on with what an earlier get left",
+                       "sluice files get http://127.0.0.1:8080/a.mp4 --resume"},
+                      {"To another program",
+                       "sluice files get http://127.0.0.1:8080/a.tar -o - | tar x"},
+                      {"As a user, from a server with a certificate of its own making",
+                       "sluice files get https://example.org:8443/a.pdf --user ann"}},
          .statuses = transfer_statuses(),
          .operands = {},
          .see_also = {"curl(1)"}},
@@ -67,15 +66,15 @@ std::vector<command_text> texts_of_stores() {
                   "file has its name when all of it has come, was checked and lies on the disk, "
                   "and not before.",
          .examples = {{"Serve a directory", "sluice files serve --create store"},
-                      {"Put a file there",
-                       "sluice files put plan.pdf http://127.0.0.1:8080/"},
+                      {"Put a file there", "sluice files put plan.pdf http://127.0.0.1:8080/"},
                       {"Get it", "sluice files get http://127.0.0.1:8080/plan.pdf"}},
          .statuses = usual_statuses(),
          .operands = {},
          .see_also = {"curl(1)"}},
         {.path = "files serve",
          .about =
-             "Serves DIR at two addresses: browsers, curl(1) and `sluice files put` come by HTTP; a "
+             "Serves DIR at two addresses: browsers, curl(1) and `sluice files put` come by HTTP; "
+             "a "
              "program that has only a socket streams its bytes to the raw one. With neither "
              "`--http` nor `--raw` it listens at both; with one of them, at that one alone.\n\n"
              "HTTP/1.1 has PUT, GET, HEAD, DELETE where `--allow` says so, ranges, conditional "
@@ -115,15 +114,14 @@ std::vector<command_text> texts_of_accounts() {
              "Makes, changes or removes an account in a file, which servers take by `--auth`. The "
              "file holds hashes (scrypt), and only its owner may read it. A server reads it again "
              "on SIGHUP.",
-         .examples =
-             {{"ann may do all with files", "sluice passwd accounts ann --allow all"},
-              {"bob may read, and upload below /inbox",
-               "sluice passwd accounts bob --allow read --allow upload:/inbox"},
-              {"Who has no name may read below /public",
-               "sluice passwd accounts '*' --allow read:/public"},
-              {"A program, which has tokens alone",
-               "sluice passwd accounts builder --no-password --allow ask"},
-              {"Remove an account", "sluice passwd accounts bob --remove"}},
+         .examples = {{"ann may do all with files", "sluice passwd accounts ann --allow all"},
+                      {"bob may read, and upload below /inbox",
+                       "sluice passwd accounts bob --allow read --allow upload:/inbox"},
+                      {"Who has no name may read below /public",
+                       "sluice passwd accounts '*' --allow read:/public"},
+                      {"A program, which has tokens alone",
+                       "sluice passwd accounts builder --no-password --allow ask"},
+                      {"Remove an account", "sluice passwd accounts bob --remove"}},
          .statuses = usual_statuses(),
          .operands = {},
          .see_also = {}},
@@ -132,10 +130,10 @@ std::vector<command_text> texts_of_accounts() {
              "Prints a token that stands for an account until it expires, with all of its rights "
              "or some. Keep it as you would a password. Clients give it "
              "by `--token-file`, and over HTTP in the field `Authorization: Bearer`.",
-         .examples =
-             {{"A day of reading", "sluice token ann --auth accounts --allow read --expires 1d"},
-              {"For a program, in a file",
-               "sluice token builder --auth accounts --expires 30d > token"}},
+         .examples = {{"A day of reading",
+                       "sluice token ann --auth accounts --allow read --expires 1d"},
+                      {"For a program, in a file",
+                       "sluice token builder --auth accounts --expires 30d > token"}},
          .statuses = usual_statuses(),
          .operands = {},
          .see_also = {}},

@@ -30,12 +30,12 @@ std::vector<command_text> texts_of_talk() {
              "served at a time: others wait, and are next with `--keep`. With `--echo` there is "
              "none to wait for, and many can be served at once under any model.\n\n"
              "What is said goes to stdout, a line each: `[Client 127.0.0.1:40123]: hello`.",
-         .examples =
-             {{"Talk with the first client that comes", "sluice talk serve"},
-              {"Answers from a file, then exit", "sluice talk serve < answers.txt"},
-              {"Say to each what it said, many at a time",
-               "sluice talk serve --echo --keep --model thread"},
-              {"Beyond this machine, over TLS", "sluice talk serve --listen 0.0.0.0:5000 --open --tls"}},
+         .examples = {{"Talk with the first client that comes", "sluice talk serve"},
+                      {"Answers from a file, then exit", "sluice talk serve < answers.txt"},
+                      {"Say to each what it said, many at a time",
+                       "sluice talk serve --echo --keep --model thread"},
+                      {"Beyond this machine, over TLS",
+                       "sluice talk serve --listen 0.0.0.0:5000 --open --tls"}},
          .statuses = statuses,
          .operands = {},
          .see_also = {"nc(1)", "telnet(1)"}},
@@ -116,12 +116,12 @@ std::vector<command_text> texts_of_compute() {
              "of the command line is the program and its arguments. Processes are started before "
              "they are asked, replaced when they die, and end with the server.\n\n"
              "Beyond this machine the server needs `--open`, `--auth` or `--client-ca`.",
-         .examples =
-             {{"fib on port 2999, on all cores", "sluice compute serve"},
-              {"A thread for each client", "sluice compute serve --model thread"},
-              {"Each line by a program of yours", "sluice compute serve --exec ./answer.py"},
-              {"Numbers of decimals, at most 256 MiB and a second each",
-               "sluice compute serve --exec-memory 256M --exec-time 1s --exec bc -lq"}},
+         .examples = {{"fib on port 2999, on all cores", "sluice compute serve"},
+                      {"A thread for each client", "sluice compute serve --model thread"},
+                      {"Each line by a program of yours",
+                       "sluice compute serve --exec ./answer.py"},
+                      {"Numbers of decimals, at most 256 MiB and a second each",
+                       "sluice compute serve --exec-memory 256M --exec-time 1s --exec bc -lq"}},
          .statuses = server_statuses(),
          .operands = "[PROGRAM [ARGUMENT...]]",
          .see_also = {"bc(1)"}},

@@ -45,8 +45,7 @@ std::vector<command_text> texts_of_program() {
         {.path = "help",
          .about = "Prints the page that `--help` of the same command prints. Pages fit the "
                   "terminal, or the columns that COLUMNS names.",
-         .examples = {{"All commands", "sluice help"},
-                      {"One of them", "sluice help chat serve"}},
+         .examples = {{"All commands", "sluice help"}, {"One of them", "sluice help chat serve"}},
          .statuses = usual_statuses(),
          .operands = {},
          .see_also = {"man(1)"}},
@@ -55,10 +54,11 @@ std::vector<command_text> texts_of_program() {
              "Prints a script with which a shell completes commands, options, their choices and "
              "names of files. Packages install it; without one, source it at the start of the "
              "shell.",
-         .examples =
-             {{"For this bash, and in ~/.bashrc for all", "source <(sluice completions bash)"},
-              {"For zsh, in a folder of its $fpath", "sluice completions zsh > ~/.zsh/_sluice"},
-              {"For this fish", "sluice completions fish | source"}},
+         .examples = {{"For this bash, and in ~/.bashrc for all",
+                       "source <(sluice completions bash)"},
+                      {"For zsh, in a folder of its $fpath",
+                       "sluice completions zsh > ~/.zsh/_sluice"},
+                      {"For this fish", "sluice completions fish | source"}},
          .statuses = usual_statuses(),
          .operands = {},
          .see_also = {"bash(1)", "zsh(1)", "fish(1)"}},
