@@ -51,6 +51,15 @@ std::string section_of(const command_page& page) {
     return name;
 }
 
+/// The long names of an option, without their dashes.
+std::string keys_of(const option_entry& option) {
+    std::string keys;
+    for (const std::string_view name : option.names) {
+        if (name.starts_with("--")) keys.append(keys.empty() ? "" : ", ").append(name.substr(2));
+    }
+    return keys;
+}
+
 using server_pages = std::vector<const command_page*>;
 
 /// Whether all servers have it, and mean the same.
@@ -64,10 +73,10 @@ bool is_common(const option_entry& option, const server_pages& servers) {
 void write_keys(roff& out, const command_page& page, const server_pages& servers, bool common) {
     for (const auto& option : page.options) {
         if (option.variable.empty() || is_common(option, servers) != common) continue;
-        const std::string key{option.long_name()};
-        if ("--" + key == config_flag) continue;
+        const auto keys = keys_of(option);
+        if (option.names.back() == config_flag) continue;
         const auto value = option.takes_value() ? option.placeholder : std::string{"true|false"};
-        out.entry(key + " = " + value, option.text);
+        out.entry(keys + " = " + value, option.text);
     }
 }
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "sluice/base/parse_number.hpp"
 #include "sluice/cli/manual/command_page.hpp"

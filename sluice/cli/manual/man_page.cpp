@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "sluice/cli/manual/roff.hpp"
+#include "sluice/cli/text.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -35,7 +36,7 @@ constexpr std::array<row, 3> state_variables{
      {"XDG_STATE_HOME", "Without it: the folder is sluice below this one."},
      {"HOME", "Without both: .local/state/sluice below it; without a home, /var/lib/sluice."}}};
 
-/// The first letter small, as NAME has it: "sluice-chat - talk with many at once".
+/// Begins small, as NAME has it: "sluice-chat - talk with many at once".
 std::string as_name(std::string_view summary) {
     std::string text{summary};
     const bool word = text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0;
