@@ -141,6 +141,7 @@ TEST_F(manual, an_option_knows_its_names_value_choices_and_variable) {
     EXPECT_EQ(page("chat serve").find_option("--quiet")->value, value_kind::none);
     EXPECT_EQ(page("chat serve").find_option("--chroot")->value, value_kind::directory);
     EXPECT_EQ(page("chat serve").find_option("--help")->variable, "");
+    EXPECT_EQ(page("token").find_option("--auth")->variable, "") << "it is required";
     EXPECT_TRUE(page("lab download").find_option("--write-config")->value_may_lack);
     EXPECT_EQ(page("passwd").operands.front().value, value_kind::file);
     EXPECT_EQ(page("files serve").operands.front().value, value_kind::directory);
@@ -205,6 +206,8 @@ TEST(completion, is_short_and_quoted) {
     EXPECT_EQ(in_short(option), "Largest head of a request");
     option.text = "HOST:PORT or PORT; port 0 picks one (5000)";
     EXPECT_EQ(in_short(option), "HOST:PORT or PORT");
+    option.text = "bar, json (on stderr) or none (bar)";
+    EXPECT_EQ(in_short(option), "bar, json (on stderr) or none");
     EXPECT_EQ(shell_quoted("it's"), "'it'\\''s'");
 }
 

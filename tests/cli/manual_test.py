@@ -78,6 +78,14 @@ class Pages(unittest.TestCase):
             with self.subTest(section):
                 self.assertEqual(keys, flags - {"help", "config"})
 
+    def test_pages_that_are_named_exist(self):
+        for name, text in self.pages.items():
+            also = plain(text).partition('.SH "SEE ALSO"')[2]
+            named = {f"{page}.{part}" for page, part in re.findall(r"(sluice[\w.-]*)\((\d)\)", also)}
+            with self.subTest(name):
+                self.assertTrue(named)
+                self.assertLessEqual(named, set(self.pages))
+
     def test_the_same_in_each_build(self):
         again = self.folder.with_name("again")
         environment = ENVIRONMENT | {"TZ": "Asia/Tokyo", "LC_ALL": "C", "SOURCE_DATE_EPOCH": "1"}

@@ -64,7 +64,9 @@ option_entry read_option(const CLI::App& command, const CLI::Option& option) {
         entry.value_may_lack = option.get_expected_min() == 0;
         entry.repeats = all_values || option.get_expected_max() > 1;
     }
-    if (!is_query(command, option) && !option.get_lnames().empty()) {
+    // CLI11 takes no command line without what is required, whatever the environment says.
+    const bool may_lack = !is_query(command, option) && !option.get_required();
+    if (may_lack && !option.get_lnames().empty()) {
         entry.variable = variable_of(option.get_lnames().front());
     }
     return entry;

@@ -56,7 +56,8 @@ std::string filled_in(std::string_view script, std::string_view commands) {
 
 std::string in_short(const option_entry& option) {
     const std::string_view text = option.text;
-    return std::string{text.substr(0, std::min(text.find(';'), text.find(" (")))};
+    const auto first = text.substr(0, text.find(';'));
+    return std::string{first.ends_with(')') ? first.substr(0, first.rfind(" (")) : first};
 }
 
 std::string shell_quoted(std::string_view text) {

@@ -75,7 +75,8 @@ void write_environment(roff& out, const command_page& page) {
     if (any != page.options.end()) {
         const auto& shown = named == page.options.end() ? *any : *named;
         out.entry("SLUICE_*",
-                  fmt::format("Each option can be set by a variable: that of `{}` is `{}`. A flag "
+                  fmt::format("Each option that need not be given can be set by a variable: that "
+                              "of `{}` is `{}`. A flag "
                               "beats it; an empty one counts as unset. Options without a value "
                               "take `true` or `false`.",
                               "--" + std::string{shown.long_name()}, shown.variable));
@@ -162,6 +163,7 @@ std::string man_name(const command_page& page) {
 std::vector<man_file> all_man_pages(const CLI::App& root) {
     const auto pages = read_pages(root);
     std::vector<man_file> files;
+    files.reserve(pages.size() + 1);
     for (const auto& page : pages) files.push_back({man_name(page) + ".1", man_page(page, pages)});
     files.push_back({"sluice.conf.5", config_man_page(pages)});
     return files;

@@ -124,7 +124,7 @@ std::vector<command_text> texts_of_accounts() {
                       {"Remove an account", "sluice passwd accounts bob --remove"}},
          .statuses = usual_statuses(),
          .operands = {},
-         .see_also = {}},
+         .see_also = {"sluice-token(1)", "sluice-files-serve(1)"}},
         {.path = "token",
          .about =
              "Prints a token that stands for an account until it expires, with all of its rights "
@@ -136,7 +136,7 @@ std::vector<command_text> texts_of_accounts() {
                        "sluice token builder --auth accounts --expires 30d > token"}},
          .statuses = usual_statuses(),
          .operands = {},
-         .see_also = {}},
+         .see_also = {"sluice-passwd(1)"}},
     };
 }
 
