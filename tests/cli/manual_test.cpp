@@ -185,6 +185,20 @@ TEST_F(manual, choices_stand_in_the_texts) {
     }
 }
 
+TEST_F(manual, choices_stand_in_the_completions) {
+    const auto completed = completed_pages(root());
+    for (const auto make : {bash_completion, zsh_completion, fish_completion}) {
+        const auto script = make(completed);
+        for (const auto& each : completed) {
+            for (const auto& option : each.options) {
+                std::string all;
+                for (const auto& choice : option.choices) all += (all.empty() ? "" : " ") + choice;
+                EXPECT_THAT(script, HasSubstr(all)) << each.path << ' ' << option.usage();
+            }
+        }
+    }
+}
+
 TEST_F(manual, help_goes_to_the_words_of_every_command) {
     const auto completed = completed_pages(root());
     const auto behind = [&completed](std::string_view path) {

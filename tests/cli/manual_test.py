@@ -20,7 +20,7 @@ SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "ENVIRO
 
 def plain(page):
     """The text of a page without what roff reads."""
-    text = re.sub(r"\\f[BR]", "", page.replace("\\-", "-").replace("\\&", ""))
+    text = re.sub(r"\\f[BIR]", "", page.replace("\\-", "-").replace("\\&", ""))
     for code, character in (("\\(aq", "'"), ("\\(dq", '"'), ("\\(rs", "\\")):
         text = text.replace(code, character)
     return text

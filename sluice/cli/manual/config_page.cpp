@@ -76,7 +76,7 @@ void write_keys(roff& out, const command_page& page, const server_pages& servers
         const auto keys = keys_of(option);
         if (option.names.back() == config_flag) continue;
         const auto value = option.takes_value() ? option.placeholder : std::string{"true|false"};
-        out.entry(keys + " = " + value, option.text);
+        out.entry(keys + " =", option.text, value);
     }
 }
 

@@ -55,12 +55,13 @@ std::string with_dashes(std::string text) {
 
 void write_options(roff& out, const command_page& page) {
     out.section("OPTIONS");
-    for (const auto& operand : page.operands) out.entry(operand.usage(), operand.text);
+    for (const auto& operand : page.operands) out.entry({}, operand.text, operand.placeholder);
     for (const auto& group : groups_of(page)) {
         if (!group.empty()) out.subsection(group);
         for (const auto& option : page.options) {
             if (option.group != group) continue;
-            out.entry(option.usage(), option.required ? option.text + " (required)" : option.text);
+            const auto text = option.required ? option.text + " (required)" : option.text;
+            out.entry(fmt::format("{}", fmt::join(option.names, ", ")), text, option.placeholder);
         }
     }
 }

@@ -99,8 +99,11 @@ void roff::paragraphs(std::string_view text) {
     }
 }
 
-void roff::entry(std::string_view tag, std::string_view text) {
-    text_ += ".TP\n\\fB" + escaped(tag) + "\\fR\n";
+void roff::entry(std::string_view tag, std::string_view text, std::string_view value) {
+    const auto shown = tag.empty() ? std::string{} : fmt::format("\\fB{}\\fR", escaped(tag));
+    const auto behind = value.empty() ? std::string{} : fmt::format("\\fI{}\\fR", escaped(value));
+    const auto* between = shown.empty() || behind.empty() ? "" : " ";
+    text_ += fmt::format(".TP\n{}{}{}\n", shown, between, behind);
     fill(text);
     begins_ = false;
 }

@@ -25,7 +25,7 @@ std::vector<command_text> texts_of_program() {
              "at the end of its text.\n\n"
              "Results go to stdout, and all else to stderr.",
          .examples = {{"Chat, files and compute in one process", "sluice serve"},
-                      {"Who is there: join the chat", "sluice chat join --nick ann"},
+                      {"Join the chat", "sluice chat join --nick ann"},
                       {"What this machine offers", "sluice doctor"},
                       {"Explain a command", "sluice help files serve"}},
          .statuses = all_statuses,
