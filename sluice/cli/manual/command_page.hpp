@@ -23,8 +23,8 @@ struct option_entry {
     std::string placeholder;         ///< stands for the value, such as FILE; empty if there is none
     std::string text;                ///< what it does, with its default in parentheses at the end
     std::string default_value;       ///< as a user would write it; empty if it is not known
-    std::string variable;            ///< of the environment, as SLUICE_LISTEN; empty if none sets it
-    std::string group;               ///< the heading above it; empty for the common one
+    std::string variable;  ///< of the environment, as SLUICE_LISTEN; empty if none sets it
+    std::string group;     ///< the heading above it; empty for the common one
     std::vector<std::string> choices;
     value_kind value = value_kind::none;
     bool value_may_lack = false;  ///< it may stand without its value

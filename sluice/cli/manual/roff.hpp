@@ -18,8 +18,8 @@ class roff {
     void subsection(std::string_view name);
     /// Paragraphs, with an empty line between them.
     void paragraphs(std::string_view text);
-    /// An entry of a list. The tag is shown bold and has no code; `value`, which may be empty, stands
-    /// behind it for what a user puts there.
+    /// An entry of a list. The tag is shown bold and has no code; `value`, which may be empty,
+    /// stands behind it for what a user puts there.
     void entry(std::string_view tag, std::string_view text, std::string_view value = {});
     /// Lines as they are, indented.
     void verbatim(std::string_view lines);
