@@ -17,4 +17,10 @@ extern const std::string_view listing_svg;
 /// lighter for dark pages; markers tell the lines apart, too.
 extern const std::string_view report_css;
 
+/// What completes command lines of the program in three shells, with `@commands@` where what there
+/// is to complete belongs.
+extern const std::string_view completion_bash;
+extern const std::string_view completion_fish;
+extern const std::string_view completion_zsh;
+
 }  // namespace sluice::assets

@@ -2,11 +2,13 @@
 #include "sluice/cli/commands.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "sluice/cli/manual/help_page.hpp"
 #include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/text.hpp"
@@ -28,13 +30,13 @@ std::optional<std::string> leftover(const CLI::App& root) {
     return word == words.end() ? std::nullopt : std::optional{*word};
 }
 
-std::vector<std::string> names_of_subcommands(CLI::App& command) {
+std::vector<std::string> names_of_subcommands(const CLI::App& command) {
     std::vector<std::string> names;
     for (const auto* each : below(command)) names.push_back(each->get_name());
     return names;
 }
 
-std::string list_subcommands(CLI::App& command) {
+std::string list_subcommands(const CLI::App& command) {
     const auto names = names_of_subcommands(command);
     const std::vector<std::string_view> views{names.begin(), names.end()};
     return listed(views, "or");
@@ -55,14 +57,6 @@ const CLI::Option* without_value(CLI::App& command, const CLI::ParseError& mista
     const std::string_view what = mistake.what();
     const auto name = what.substr(0, what.find(':'));
     return what.ends_with(" missing") ? command.get_option_no_throw(std::string{name}) : nullptr;
-}
-
-/// Renames CLI11's group "Subcommands" to "Commands".
-void name_groups(CLI::App& parent) {
-    for (auto* each : below(parent)) {
-        each->group("Commands");
-        name_groups(*each);
-    }
 }
 
 std::string explain(CLI::App& root, CLI::App& command, const CLI::ParseError& mistake) {
@@ -88,8 +82,6 @@ commands::commands()
     root_.require_subcommand(1);
     root_.set_help_flag("-h,--help", "Print this help");
     root_.set_version_flag("--version", "sluice " SLUICE_VERSION, "Print the version");
-    root_.get_formatter()->column_width(28);
-    root_.get_formatter()->label("SUBCOMMAND", "COMMAND");
 }
 
 void commands::on(CLI::App& command, action run) {
@@ -97,12 +89,15 @@ void commands::on(CLI::App& command, action run) {
 }
 
 std::expected<commands::action, exit_status> commands::choose(std::vector<std::string> arguments) {
-    name_groups(root_);
+    if (arguments.empty()) {
+        show_on_stderr(help_page(root_, columns_of(STDERR_FILENO)));
+        return std::unexpected{exit_status::usage};
+    }
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {
         root_.parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
-        print(root_.help());
+        print(help_page(chosen(root_), columns_of(STDOUT_FILENO)));
         return std::unexpected{exit_status::done};
     } catch (const CLI::CallForVersion& version) {
         print(std::string{version.what()} + '\n');
@@ -123,17 +118,21 @@ exit_status commands::run(std::vector<std::string> arguments) {
     return found ? (*found)() : found.error();
 }
 
-std::vector<CLI::App*> below(CLI::App& parent) {
-    return parent.get_subcommands([](CLI::App*) { return true; });
+std::vector<CLI::App*> below(const CLI::App& parent) {
+    std::vector<CLI::App*> all;
+    for (const auto* each : parent.get_subcommands([](const CLI::App*) { return true; })) {
+        if (!each->get_group().empty()) all.push_back(parent.get_subcommand(each));
+    }
+    return all;
 }
 
-CLI::App* find_below(CLI::App& parent, std::string_view name) {
+CLI::App* find_below(const CLI::App& parent, std::string_view name) {
     const auto all = below(parent);
     const auto found = std::ranges::find(all, name, &CLI::App::get_name);
     return found == all.end() ? nullptr : *found;
 }
 
-std::string explain_unknown(CLI::App& command, const std::string& word) {
+std::string explain_unknown(const CLI::App& command, const std::string& word) {
     const bool is_flag = word.starts_with('-');
     auto known = is_flag ? flags_of(command) : names_of_subcommands(command);
     const auto bare = word.substr(0, is_flag ? word.find('=') : std::string::npos);

@@ -37,7 +37,8 @@ class commands {
 
     /// Parses `arguments` (without the program's name) and fills in the options of the chosen
     /// command. Its action; or, where there is nothing to run, the status: a mistake was reported
-    /// in a line on stderr, or what was asked for was printed. May be called once.
+    /// in a line on stderr (without arguments: the page of commands), or what was asked for was
+    /// printed. May be called once.
     [[nodiscard]] std::expected<action, exit_status> choose(std::vector<std::string> arguments);
     /// The same, and runs that action.
     [[nodiscard]] exit_status run(std::vector<std::string> arguments);
@@ -52,13 +53,13 @@ class commands {
     std::vector<entry> entries_;
 };
 
-/// The direct subcommands of `parent`.
-[[nodiscard]] std::vector<CLI::App*> below(CLI::App& parent);
-/// The direct subcommand of that name, or nullptr.
-[[nodiscard]] CLI::App* find_below(CLI::App& parent, std::string_view name);
+/// The direct subcommands of `parent`, without hidden ones: those whose group is empty.
+[[nodiscard]] std::vector<CLI::App*> below(const CLI::App& parent);
+/// The one of that name, or nullptr.
+[[nodiscard]] CLI::App* find_below(const CLI::App& parent, std::string_view name);
 
 /// The message for a word or a flag that `command` does not know.
-[[nodiscard]] std::string explain_unknown(CLI::App& command, const std::string& word);
+[[nodiscard]] std::string explain_unknown(const CLI::App& command, const std::string& word);
 
 /// The words that select `command`, without the program's name: "talk serve".
 [[nodiscard]] std::string path_of(const CLI::App& command);

@@ -1,28 +1,27 @@
 // `sluice help COMMAND`: the same page as `sluice COMMAND --help`.
-#include <memory>
+#include <unistd.h>
 
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sluice/cli/manual/help_page.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/subcommands.hpp"
 
 namespace sluice::cli {
 namespace {
 
-exit_status show_help(CLI::App& root, const std::vector<std::string>& words) {
-    auto* command = &root;
-    std::string above;
+exit_status show_help(const CLI::App& root, const std::vector<std::string>& words) {
+    const auto* command = &root;
     for (const auto& word : words) {
-        auto* next = find_below(*command, word);
+        const auto* next = find_below(*command, word);
         if (next == nullptr) {
             return report_usage_error(*command, explain_unknown(*command, word));
         }
-        above += above.empty() ? command->get_name() : ' ' + command->get_name();
         command = next;
     }
-    // The root has `help` selected and would print that command's page instead of its own.
-    const auto page = command == &root ? root.get_formatter()->make_help(&root, root.get_name(),
-                                                                         CLI::AppFormatMode::Normal)
-                                       : command->help(above);
-    print(page);
+    print(help_page(*command, columns_of(STDOUT_FILENO)));
     return exit_status::done;
 }
 
@@ -31,7 +30,7 @@ exit_status show_help(CLI::App& root, const std::vector<std::string>& words) {
 void add_help(commands& all) {
     auto* help = all.root().add_subcommand("help", "Explain a command");
     auto words = std::make_shared<std::vector<std::string>>();
-    help->add_option("COMMAND", *words, "Its words, as in: sluice help talk serve");
+    help->add_option("COMMAND", *words, "Its words, as in: sluice help talk serve")->type_name("");
     all.on(*help, [&root = all.root(), words] { return show_help(root, *words); });
 }
 

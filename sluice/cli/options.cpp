@@ -60,6 +60,30 @@ reading<std::uint64_t> read_size(std::string_view text) {
     return std::unexpected{in_quotes(text) + " is no size; write 65536, 64K, 1M or 2G"};
 }
 
+std::string size_text(std::uint64_t bytes) {
+    constexpr std::string_view units = "KMGT";
+    std::string unit;
+    for (const char each : units) {
+        if (bytes == 0 || bytes % 1024 != 0) break;
+        bytes /= 1024;
+        unit = each;
+    }
+    return std::to_string(bytes) + unit;
+}
+
+std::string duration_text(std::chrono::milliseconds time) {
+    constexpr std::array<std::pair<std::string_view, std::int64_t>, 3> units{
+        {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}}};
+    constexpr std::int64_t second = 1000;
+    const auto count = time.count();
+    for (const auto& [unit, milliseconds] : units) {
+        if (count % milliseconds == 0 && count >= 2 * milliseconds) {
+            return fmt::format("{}{}", count / milliseconds, unit);
+        }
+    }
+    return count % second == 0 ? fmt::format("{}s", count / second) : fmt::format("{}ms", count);
+}
+
 reading<std::uint64_t> count_from::operator()(std::string_view text) const {
     const auto found = leading_number(text);
     if (found && found->second.empty() && found->first >= least && found->first <= most) {

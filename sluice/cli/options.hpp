@@ -1,13 +1,18 @@
-// Parsers of option values: addresses, durations, sizes, counts, choices, lists.
+// Parsers of option values: addresses, durations, sizes, counts, choices, lists. What a parser
+// knows of its values, choices and the default, is kept with the option for help, manual and
+// completion.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -77,9 +82,48 @@ struct one_of {
     }
 };
 
+/// The choices of a reader, with a | between them; empty for one that is no one_of.
+template <class Reader>
+std::string choices_of(const Reader& /*reader*/) {
+    return {};
+}
+template <class T, std::size_t N>
+std::string choices_of(const one_of<T, N>& reader) {
+    std::string all;
+    for (const auto& [name, value] : reader.choices)
+        all.append(all.empty() ? "" : "|").append(name);
+    return all;
+}
+
+/// `64K`: as read_size() takes it, in the largest unit that is exact.
+[[nodiscard]] std::string size_text(std::uint64_t bytes);
+/// `60s`: as read_duration() takes it, in the largest unit of which there are two at least.
+[[nodiscard]] std::string duration_text(std::chrono::milliseconds time);
+
+/// A value as a user would write it for that placeholder; empty if no text is known for it, or for
+/// no time at all, which stands for no limit.
+template <class T, class Reader>
+std::string value_text(const T& value, const Reader& reader, std::string_view placeholder) {
+    if constexpr (std::same_as<T, std::string>) {
+        return value;
+    } else if constexpr (requires { reader.choices.front().second == value; }) {
+        const auto found = std::ranges::find_if(
+            reader.choices, [&value](const auto& each) { return each.second == value; });
+        return found == reader.choices.end() ? std::string{} : std::string{found->first};
+    } else if constexpr (std::convertible_to<T, std::chrono::milliseconds>) {
+        return value.count() == 0 ? std::string{} : duration_text(value);
+    } else if constexpr (std::unsigned_integral<T>) {
+        return placeholder == "SIZE" ? size_text(value) : std::to_string(value);
+    } else {
+        return {};
+    }
+}
+
 /// Adds the option or positional `name` to `app`. `reader` parses its text, or returns an error;
 /// the last of several values wins. `into` must outlive the parsing and keeps its value if the
-/// option is not given. `placeholder` stands for the value in the help.
+/// option is not given. `placeholder` stands for the value in the help. get_option_text() is then
+/// choices_of() the reader, and get_default_str() the value of `into` as value_text(); empty if the
+/// reader does not take that, as where 0 stands for a choice that is made later.
 template <class T, class Reader>
 CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader reader,
                        const std::string& placeholder, const std::string& description) {
@@ -89,8 +133,11 @@ CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader r
         into = static_cast<T>(std::move(*value));
         return true;
     };
+    const auto now = value_text(into, reader, placeholder);
     return app.add_option(name, CLI::callback_t{take}, description)
         ->type_name(placeholder)
+        ->option_text(choices_of(reader))
+        ->default_str(reader(now) ? now : std::string{})
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 

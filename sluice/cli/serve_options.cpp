@@ -134,7 +134,7 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
              "HTTP by X-Forwarded-For")
         ->group(group);
     add_value(serve, "--grace", into.grace, read_duration, "TIME",
-              fmt::format("How long a stop may drain ({} ms)", into.grace.count()))
+              fmt::format("How long a stop may drain ({})", duration_text(into.grace)))
         ->group(group);
     serve
         .add_flag("--open", into.open,

@@ -6,6 +6,8 @@
 namespace sluice::cli {
 
 void add_chat(commands& all);
+/// `completions`: prints a script for a shell.
+void add_completions(commands& all);
 void add_compute(commands& all);
 void add_doctor(commands& all);
 void add_files(commands& all);
@@ -14,6 +16,8 @@ void add_help(commands& all);
 /// `serve`: chat, files and compute in one process.
 void add_serve(commands& all);
 void add_lab(commands& all);
+/// `manual`, which no help names: writes the manual pages.
+void add_manual(commands& all);
 /// `passwd`: the accounts of a server, in a file.
 void add_passwd(commands& all);
 void add_talk(commands& all);
@@ -31,7 +35,9 @@ inline void add_all(commands& all) {
     add_token(all);
     add_doctor(all);
     add_lab(all);
+    add_completions(all);
     add_help(all);
+    add_manual(all);
 }
 
 // Each adds a subcommand of the command in its name.

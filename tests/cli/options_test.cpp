@@ -46,6 +46,21 @@ TEST(options, reads_sizes) {
     EXPECT_THAT(read_size("64KB").error(), HasSubstr("write 65536, 64K"));
 }
 
+TEST(options, writes_sizes_and_durations_as_they_are_read) {
+    EXPECT_EQ(size_text(0), "0");
+    EXPECT_EQ(size_text(1000), "1000");
+    EXPECT_EQ(size_text(65536), "64K");
+    EXPECT_EQ(size_text(std::uint64_t{3} << 40), "3T");
+    EXPECT_EQ(size_text(std::uint64_t{1} << 50), "1024T");
+    EXPECT_EQ(duration_text(0s), "0s");
+    EXPECT_EQ(duration_text(1500ms), "1500ms");
+    EXPECT_EQ(duration_text(60s), "60s");
+    EXPECT_EQ(duration_text(90s), "90s");
+    EXPECT_EQ(duration_text(5min), "5m");
+    EXPECT_EQ(duration_text(24h), "24h");
+    EXPECT_EQ(duration_text(168h), "7d");
+}
+
 TEST(options, reads_counts_within_limits) {
     constexpr count_from some{1, 1024};
     EXPECT_EQ(some("1"), 1U);

@@ -50,7 +50,6 @@ class Program(unittest.TestCase):
 
     def test_a_mistake_is_one_line_on_stderr_and_status_2(self):
         for words, said in (
-            ([], "say what to do: "),
             (["doktor"], "there is no 'doktor'; did you mean doctor?"),
             (["xyzzy"], "there is no command 'xyzzy'; there is "),
             (["--nothing"], "there is no flag '--nothing'"),

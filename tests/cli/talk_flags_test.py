@@ -40,7 +40,7 @@ class Usage(TalkTest):
             ([], "say what to do: serve or join"),
             (["shout"], "there is no command 'shout'"),
             (["serve", "--eco"], "did you mean --echo?"),
-            (["join", "--keep"], "there is no '--keep'"),
+            (["join", "--keep"], "there is no flag '--keep'"),
             (["serve", "--framing", "xml"], "'xml' is none of auto, line and raw"),
             (["serve", "--max-line", "0"], "'0' is no length of a message; write 1 to 1G"),
             (["serve", "--max-line", "2G"], "'2G' is no length of a message"),

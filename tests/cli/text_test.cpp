@@ -37,6 +37,13 @@ TEST(words, finds_what_was_meant) {
     EXPECT_EQ(nearest("--port", known), "");
     EXPECT_EQ(nearest("jain", std::vector<std::string>{"join", "gain"}), "join") << "the first";
     EXPECT_EQ(nearest("", known), "");
+    const std::vector<std::string> commands{"talk", "chat", "serve", "doctor", "lab", "mv"};
+    EXPECT_EQ(nearest("chta", commands), "chat") << "two characters swapped are one mistake";
+    EXPECT_EQ(nearest("srevr", commands), "") << "two mistakes in five characters";
+    EXPECT_EQ(nearest("dokter", commands), "doctor");
+    for (const auto* far : {"xyzzy", "cost", "to", "x", "rm", "-"}) {
+        EXPECT_EQ(nearest(far, commands), "") << far;
+    }
     EXPECT_EQ(nearest(std::string(1'000'000, 'x'), known), "");
     EXPECT_EQ(nearest("x", {}), "");
 }
@@ -55,6 +62,12 @@ TEST(words, wraps_between_words) {
     EXPECT_EQ(wrapped("aaaa bbb cc", 2, 10), "  aaaa bbb\n  cc\n");
     EXPECT_EQ(wrapped("aaaa bbbb", 2, 10), "  aaaa\n  bbbb\n");
     EXPECT_EQ(wrapped("longer-than-the-line x", 2, 10), "  longer-than-the-line\n  x\n");
+}
+
+TEST(words, wraps_command_lines_so_that_they_can_be_pasted) {
+    EXPECT_EQ(wrapped_command("run --a", 2, 20), "  run --a\n");
+    EXPECT_EQ(wrapped_command("run --all --of it", 2, 15), "  run --all \\\n    --of it\n");
+    EXPECT_EQ(wrapped_command("a bbbbb c", 0, 7), "a \\\n  bbbbb \\\n  c\n");
 }
 
 }  // namespace

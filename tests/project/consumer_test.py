@@ -101,3 +101,13 @@ class Consumer(unittest.TestCase):
         self.assertEqual(below("include/**/*.cpp"), set())
         if (SOURCE / "sluice" / "cli" / "main.cpp").exists():
             self.assertEqual(below("bin/*"), {"bin/sluice"})
+            self.assertLessEqual(
+                {"share/man/man1/sluice.1", "share/man/man1/sluice-chat-serve.1"},
+                below("share/man/man1/*"),
+            )
+            self.assertEqual(below("share/man/man5/*"), {"share/man/man5/sluice.conf.5"})
+            for path in (
+                "bash-completion/completions/sluice", "zsh/vendor-completions/_sluice",
+                "fish/vendor_completions.d/sluice.fish",
+            ):
+                self.assertEqual(below(f"share/{path}"), {f"share/{path}"})
