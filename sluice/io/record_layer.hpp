@@ -52,6 +52,12 @@ class record_layer {
 
     /// Encrypts the announcement that nothing more is sent; flush() sends it. Idempotent.
     virtual void end() noexcept = 0;
+    /// Whether a close announces the end, too; it does unless this was said.
+    void announce_end(bool on) noexcept { announces_end_ = on; }
+    [[nodiscard]] bool announces_end() const noexcept { return announces_end_; }
+
+ private:
+    bool announces_end_ = true;
 };
 
 }  // namespace sluice::io

@@ -64,14 +64,14 @@ void connection::set_nodelay() noexcept {
 }
 
 void connection::set_linger_reset(bool on) noexcept {
-    resets_ = on;
+    if (layer() != nullptr) layer()->announce_end(!on);
     net::set_linger_reset(fd(), on);
 }
 
 void connection::close_now() noexcept {
     input_.drop();
     input_.shut();
-    if (io::record_layer* const over = layer(); over != nullptr && !resets_) {
+    if (io::record_layer* const over = layer(); over != nullptr && over->announces_end()) {
         over->end();
         static_cast<void>(over->flush(socket_.get()));
     }

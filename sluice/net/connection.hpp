@@ -111,7 +111,6 @@ class connection {
     // In the padding behind the stream, which saves memory per idle connection.
     [[no_unique_address]] io::recv_stream input_;
     unique_fd socket_;
-    bool resets_ = false;  // close() does: set_linger_reset()
 };
 
 }  // namespace sluice::net
