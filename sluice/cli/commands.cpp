@@ -96,7 +96,14 @@ void commands::on(CLI::App& command, action run) {
     entries_.push_back({&command, std::move(run)});
 }
 
+void commands::add_options_for(std::string_view name) const {
+    for (const auto& add : adders_) add(name);
+}
+
 std::expected<commands::action, exit_status> commands::choose(std::vector<std::string> arguments) {
+    for (const std::string_view word : arguments) {
+        if (word.starts_with("--")) add_options_for(word.substr(2, word.find('=') - 2));
+    }
     name_groups(root_);
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {

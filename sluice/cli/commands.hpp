@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -35,6 +36,13 @@ class commands {
     /// Calls `run` if the user chose `command`, once all its options have their values.
     void on(CLI::App& command, action run);
 
+    /// A command whose options are not all known before: `add` adds those that the name of a
+    /// setting, such as chat.team.rate, calls for, if there are none yet.
+    using option_adder = std::function<void(std::string_view name)>;
+    void on_name(option_adder add) { adders_.push_back(std::move(add)); }
+    /// Tells them all of a name. Before the options are looked up.
+    void add_options_for(std::string_view name) const;
+
     /// Parses `arguments` (without the program's name) and fills in the options of the chosen
     /// command. Its action; or, where there is nothing to run, the status: a mistake was reported
     /// in a line on stderr, or what was asked for was printed. May be called once.
@@ -50,6 +58,7 @@ class commands {
 
     CLI::App root_;
     std::vector<entry> entries_;
+    std::vector<option_adder> adders_;
 };
 
 /// The direct subcommands of `parent`.

@@ -85,7 +85,7 @@ CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader r
                        const std::string& placeholder, const std::string& description) {
     auto take = [&into, reader, name](const CLI::results_t& texts) {
         auto value = reader(texts.back());
-        if (!value) throw CLI::ValidationError{name, value.error()};
+        if (!value) throw CLI::ValidationError{name.substr(0, name.find(',')), value.error()};
         into = static_cast<T>(std::move(*value));
         return true;
     };

@@ -50,7 +50,7 @@ struct served_at {
     model::service serve = {};
     model::state_factory state = {};     ///< instead of `serve`
     std::string what = {};               ///< its name in messages, where a command serves several
-    std::string_view flag = "--listen";  ///< the flag that chose `where`
+    std::string flag = "--listen";       ///< the flag that chose `where`
     std::string visitors = {};           ///< what they may do: "talk in the chat"
     bool needs_open = false;             ///< beyond this machine, serves only with --open
     auth::line_door door = {};           ///< asks clients of `serve` who they are
