@@ -83,46 +83,97 @@ std::string explain(CLI::App& root, CLI::App& command, const CLI::ParseError& mi
 
 }  // namespace
 
-commands::commands()
-    : root_{"A chat, a file server and a request-reply server on io_uring, and a lab.", "sluice"} {
+commands::commands(builder add_all)
+    : root_{"A chat, a file server and a request-reply server on io_uring, and a lab.", "sluice"},
+      add_all_{std::move(add_all)} {
     root_.require_subcommand(1);
     root_.set_help_flag("-h,--help", "Print this help");
     root_.set_version_flag("--version", "sluice " SLUICE_VERSION, "Print the version");
     root_.get_formatter()->column_width(28);
     root_.get_formatter()->label("SUBCOMMAND", "COMMAND");
-}
-
-void commands::on(CLI::App& command, action run) {
-    entries_.push_back({&command, std::move(run)});
-}
-
-void commands::add_options_for(std::string_view name) const {
-    for (const auto& add : adders_) add(name);
-}
-
-std::expected<commands::action, exit_status> commands::choose(std::vector<std::string> arguments) {
-    for (const std::string_view word : arguments) {
-        if (word.starts_with("--")) add_options_for(word.substr(2, word.find('=') - 2));
-    }
+    add_all_(*this);
     name_groups(root_);
+}
+
+void commands::on(CLI::App& command, action run, std::shared_ptr<server_command> server) {
+    entries_.push_back({&command, std::move(run), std::move(server)});
+}
+
+void commands::on_flag(CLI::App& command, option_adder add) {
+    adders_.push_back({&command, std::move(add)});
+}
+
+void commands::add_options_for_setting(std::string_view name) const {
+    for (const auto& each : adders_) {
+        auto beginning = path_of(*each.command) + '.';
+        std::ranges::replace(beginning, ' ', '.');
+        if (name.starts_with(beginning)) each.add(name.substr(beginning.size()));
+    }
+}
+
+void commands::require_nothing() {
+    const auto relax = [](auto& self, CLI::App& command) -> void {
+        for (auto* option : command.get_options()) option->required(false);
+        for (auto* each : below(command)) self(self, *each);
+    };
+    relax(relax, root_);
+}
+
+std::expected<void, commands::answer> commands::parse(std::vector<std::string> arguments) {
+    arguments_ = arguments;
+    for (const std::string_view word : arguments_) {
+        if (!word.starts_with("--")) continue;
+        for (const auto& each : adders_) each.add(word.substr(2, word.find('=') - 2));
+    }
+    const auto mistake = [](CLI::App& command, std::string what) {
+        return std::unexpected{answer{exit_status::usage, std::move(what), &command}};
+    };
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {
         root_.parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
-        print(root_.help());
-        return std::unexpected{exit_status::done};
+        return std::unexpected{answer{.text = root_.help()}};
     } catch (const CLI::CallForVersion& version) {
-        print(std::string{version.what()} + '\n');
-        return std::unexpected{exit_status::done};
-    } catch (const CLI::ParseError& mistake) {
-        auto& command = chosen(root_);
-        return std::unexpected{report_usage_error(command, explain(root_, command, mistake))};
+        return std::unexpected{answer{.text = std::string{version.what()} + '\n'}};
+    } catch (const CLI::ParseError& error) {
+        auto& command = cli::chosen(root_);
+        return mistake(command, explain(root_, command, error));
     }
-    auto& command = chosen(root_);
-    if (const auto filled = fill_in(root_, command); !filled) {
-        return std::unexpected{report_usage_error(command, filled.error())};
+    auto& command = cli::chosen(root_);
+    auto filled = fill_in(*this, command);
+    if (!filled) return mistake(command, std::move(filled.error()));
+    options_ = std::move(*filled);
+    chosen_ = &*std::ranges::find(entries_, &command, &entry::command);
+    return {};
+}
+
+std::expected<commands::action, exit_status> commands::choose(std::vector<std::string> arguments) {
+    const auto parsed = parse(std::move(arguments));
+    if (parsed) return chosen_->run;
+    const auto& said = parsed.error();
+    if (said.command != nullptr) report_usage_error(*said.command, said.text);
+    if (said.command == nullptr) print(said.text);
+    return std::unexpected{said.status};
+}
+
+std::vector<std::string> commands::servers() const {
+    std::vector<std::string> all;
+    for (const auto& each : entries_) {
+        if (each.server) all.push_back(path_of(*each.command));
     }
-    return std::ranges::find(entries_, &command, &entry::command)->run;
+    return all;
+}
+
+std::unique_ptr<commands> commands::another() const {
+    return std::make_unique<commands>(add_all_);
+}
+
+std::expected<std::unique_ptr<commands>, std::string> commands::read_again() const {
+    auto again = another();
+    if (auto done = again->parse(arguments_); !done) {
+        return std::unexpected{std::move(done.error().text)};
+    }
+    return again;
 }
 
 exit_status commands::run(std::vector<std::string> arguments) {

@@ -30,6 +30,33 @@ std::optional<double> number_within(std::string_view text, double least, double 
 
 }  // namespace
 
+std::string written(double number) {
+    return fmt::format("{}", number);
+}
+
+std::string written_size(std::uint64_t bytes) {
+    if (bytes == std::numeric_limits<std::uint64_t>::max()) return {};  // no limit
+    constexpr std::uint64_t unit = 1024;
+    std::string_view units = " KMGT";
+    while (units.size() > 1 && bytes >= unit && bytes % unit == 0) {
+        bytes /= unit;
+        units.remove_prefix(1);
+    }
+    return fmt::format("{}{}", bytes, units.front() == ' ' ? "" : std::string(1, units.front()));
+}
+
+std::string written(std::chrono::milliseconds time) {
+    constexpr std::array<std::pair<std::string_view, std::int64_t>, 3> units{
+        {{"h", 3'600'000}, {"m", 60'000}, {"s", 1000}}};
+    const auto count = time.count();
+    for (const auto& [unit, milliseconds] : units) {
+        if (count >= milliseconds && count % milliseconds == 0) {
+            return fmt::format("{}{}", count / milliseconds, unit);
+        }
+    }
+    return count % 1000 == 0 ? fmt::format("{}s", count / 1000) : fmt::format("{}ms", count);
+}
+
 reading<std::string> read_address(std::string_view text) {
     if (auto why = net::why_no_address(text); !why.empty()) return std::unexpected{std::move(why)};
     return std::string{text};

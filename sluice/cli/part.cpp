@@ -149,14 +149,13 @@ std::vector<part*> server_command::present() const {
     return all;
 }
 
-std::expected<served, refusal> server_command::open(const std::vector<part*>& all,
-                                                    const pairing& pair) {
+std::expected<served, refusal> server_command::open(const pairing& pair) {
     const auto usage = [](std::string why) {
         return std::unexpected{refusal{exit_status::usage, std::move(why)}};
     };
-    if (all.empty()) return usage("every part is off; leave one on");
+    if (served_.empty()) return usage("every part is off; leave one on");
     std::vector<std::string> addresses;
-    for (auto* each : all) {
+    for (auto* each : served_) {
         auto chosen = each->choose_addresses(common);
         if (!chosen) return usage(std::move(chosen.error()));
         append(addresses, std::move(*chosen));
@@ -165,7 +164,7 @@ std::expected<served, refusal> server_command::open(const std::vector<part*>& al
     if (!who) return usage(std::move(who.error()));
     who_ = std::move(*who);
     served together{.listeners = {}, .who = who_.get()};
-    for (auto* each : all) {
+    for (auto* each : served_) {
         auto opened = each->open({.common = common, .model = pair.model, .who = who_.get()});
         if (!opened) return std::unexpected{std::move(opened.error())};
         merge(together, std::move(*opened));
@@ -174,23 +173,40 @@ std::expected<served, refusal> server_command::open(const std::vector<part*>& al
     return together;
 }
 
-exit_status server_command::run(const CLI::App& command) {
+exit_status server_command::run(const commands& all) {
+    const auto& command = all.command();
     settle_standard_streams();
+    if (const auto why = why_not()) return report_usage_error(command, *why);
     const auto pair = pair_up(common.engine, common.model);
-    if (!pair) return report_usage_error(command, pair.error());
-    const auto all = present();
-    for (const auto* each : all) {
-        if (const auto why = each->why_not(common, *pair)) {
-            return report_usage_error(command, *why);
-        }
-    }
+    served_ = present();
     set_up_output(common, pair->model);
     if (auto entered = enter_chroot(common.sandbox); !entered) {
         return log_failure(entered.error());
     }
-    auto opened = open(all, *pair);
+    auto opened = open(*pair);
     if (!opened) return report(command, opened.error());
-    return run_server(command, common, *pair, std::move(*opened));
+    return run_server(all, *this, *pair, std::move(*opened));
+}
+
+std::optional<std::string> server_command::why_not() const {
+    const auto pair = pair_up(common.engine, common.model);
+    if (!pair) return pair.error();
+    for (const auto* each : present()) {
+        if (auto why = each->why_not(common, *pair)) return why;
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string> server_command::take_over(const server_command& fresh) {
+    std::vector<std::string> names;
+    for (auto* each : served_) {
+        const auto* now = fresh.find(each->name());
+        if (now == nullptr) continue;
+        for (const auto name : each->take_over(*now, fresh.common)) {
+            names.push_back(each->name().flag(name).substr(2));
+        }
+    }
+    return names;
 }
 
 }  // namespace sluice::cli

@@ -81,6 +81,11 @@ class part {
     /// block.
     [[nodiscard]] virtual std::expected<served, refusal> open(const part_context& context) = 0;
 
+    /// While it serves: takes over what may change from `fresh`, the same part read anew, beside
+    /// the common options. The names of those options, without the part's.
+    [[nodiscard]] virtual std::vector<std::string_view> take_over(const part& fresh,
+                                                                  const serve_options& common) = 0;
+
  private:
     part_name name_;
 };
@@ -111,17 +116,24 @@ class server_command {
     /// The part of that name, or nullptr.
     [[nodiscard]] const part* find(const part_name& name) const;
     [[nodiscard]] std::size_t size() const noexcept { return parts_.size(); }
-    /// Serves all parts that are not off until signals stop it, as run_server().
-    [[nodiscard]] exit_status run(const CLI::App& command);
+    /// Serves all parts that are not off until signals stop it, as run_server(). `all` has read
+    /// the options.
+    [[nodiscard]] exit_status run(const commands& all);
+
+    /// Why its options do not go together, a sentence without its full stop; nothing if they do.
+    [[nodiscard]] std::optional<std::string> why_not() const;
+    /// While it serves: has the parts take over what may change from `fresh`, the same command read
+    /// anew; the names of those settings.
+    std::vector<std::string> take_over(const server_command& fresh);
 
  private:
     void take(CLI::App& command, std::unique_ptr<part> each);
     [[nodiscard]] std::vector<part*> present() const;
-    [[nodiscard]] std::expected<served, refusal> open(const std::vector<part*>& all,
-                                                      const pairing& pair);
+    [[nodiscard]] std::expected<served, refusal> open(const pairing& pair);
 
     std::unique_ptr<auth::authenticator> who_;  // outlives the services
     std::vector<std::unique_ptr<part>> parts_;
+    std::vector<part*> served_;
 };
 
 [[nodiscard]] std::unique_ptr<part> make_chat_part(part_name name);

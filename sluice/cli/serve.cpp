@@ -29,14 +29,14 @@ void add_serve(commands& all) {
         server->add(*command, make({.kind = std::string{kind}}));
     }
     add_serve_options_of_many_listeners(*command, server->common, "SLUICE_HTTP");
-    all.on_name([command, server](std::string_view setting) {
-        const auto name = part_name::of_setting(setting);
+    all.on_flag(*command, [command, server](std::string_view flag) {
+        const auto name = part_name::of_setting(flag);
         if (!name || server->find(*name) != nullptr || server->size() == most_parts) return;
         for (const auto& [kind, make] : kinds) {
             if (kind == name->kind) server->add(*command, make(*name));
         }
     });
-    all.on(*command, [command, server] { return server->run(*command); });
+    all.on(*command, [&all, server] { return server->run(all); }, server);
 }
 
 }  // namespace sluice::cli

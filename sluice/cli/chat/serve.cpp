@@ -96,6 +96,8 @@ class chat_part final : public part {
         return std::vector{address(common)};
     }
     [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
+    [[nodiscard]] std::vector<std::string_view> take_over(const part& fresh,
+                                                          const serve_options& common) override;
 
  private:
     [[nodiscard]] const std::string& address(const serve_options& common) const {
@@ -193,6 +195,12 @@ std::expected<served, refusal> chat_part::open(const part_context& context) {
                   .count = count};
 }
 
+std::vector<std::string_view> chat_part::take_over(const part& fresh, const serve_options& common) {
+    chat_->set_limits(limits_of(static_cast<const chat_part&>(fresh).settings_, common));
+    return {"history", "max-rooms", "max-private",  "presence",
+            "rate",    "burst",     "command-rate", "write-deadline"};
+}
+
 }  // namespace
 
 std::unique_ptr<part> make_chat_part(part_name name) {
@@ -205,7 +213,7 @@ void add_chat_serve(commands& all, CLI::App& chat) {
     server->add(*command, make_chat_part({}));
     server->common.listen = chat_part::usual_address;
     add_serve_options(*command, server->common);
-    all.on(*command, [command, server] { return server->run(*command); });
+    all.on(*command, [&all, server] { return server->run(all); }, server);
 }
 
 }  // namespace sluice::cli

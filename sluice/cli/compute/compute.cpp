@@ -45,7 +45,7 @@ struct compute_settings {
     std::chrono::milliseconds deadline{0};
     std::chrono::milliseconds idle_time{std::chrono::minutes{5}};
     std::chrono::milliseconds stall_time{std::chrono::seconds{30}};
-    bool runs_program = false;
+    std::string exec;  ///< of the command's own --exec: `true`, or the program
     bool fresh = false;
     std::optional<sandbox::user> program_user;
     std::uint64_t program_memory = 0;
@@ -233,6 +233,10 @@ class compute_part final : public part {
         return std::vector{address(common)};
     }
     [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
+    [[nodiscard]] std::vector<std::string_view> take_over(
+        const part& /*fresh*/, const serve_options& /*common*/) override {
+        return {};
+    }
 
     /// Takes the words that came last on the command line. The error is a sentence without its full
     /// stop.
@@ -280,9 +284,18 @@ void compute_part::add_options(CLI::App& command) {
     add_value(command, flag("limit"), s.limit, count_from{0, largest_fib}, "N",
               fmt::format("Largest number for fib ({})", s.limit));
     if (name().is_alone()) {
-        command.add_flag("--exec", s.runs_program,
-                         "Answer with a program that answers lines with lines: PROGRAM and its "
-                         "own words come last");
+        const auto why_no_program = [](const std::string& text) {
+            const auto program = read_program(text);
+            return program ? std::string{} : program.error();
+        };
+        // A configuration gives the program in one piece, as in exec = bc -l.
+        command
+            .add_flag("--exec", s.exec,
+                      "Answer with a program that answers lines with lines: PROGRAM and its "
+                      "own words come last")
+            ->type_name("COMMAND")
+            ->type_size(0)  // which the help does not show
+            ->check(why_no_program);
     } else {
         add_value(command, flag("exec"), s.program, read_program, "COMMAND",
                   "Answer with a program that answers lines with lines: its name and its own "
@@ -298,12 +311,16 @@ void compute_part::add_options(CLI::App& command) {
 }
 
 std::expected<void, std::string> compute_part::take_words(CLI::App& command) {
-    auto& words = settings_.program;
-    words = command.remaining();
-    if (!words.empty() && (!settings_.runs_program || words.front().starts_with('-'))) {
-        return std::unexpected{explain_unknown(command, words.front())};
+    auto& program = settings_.program;
+    const auto& exec = settings_.exec;
+    const bool comes_last = exec == "true";
+    program = command.remaining();
+    if (!program.empty() && (!comes_last || program.front().starts_with('-'))) {
+        return std::unexpected{explain_unknown(command, program.front())};
     }
-    if (settings_.runs_program && words.empty()) {
+    const bool is_given = !exec.empty() && !comes_last && exec != "false";
+    if (is_given) program = read_program(exec).value_or(program);
+    if (comes_last && program.empty()) {
         return std::unexpected{
             std::string{"--exec needs a program: its name, and the words it is to be given"}};
     }
@@ -319,10 +336,6 @@ std::optional<std::string> compute_part::why_not(const serve_options& common,
             "{}, {} and {} are for the program of --exec; give one, or leave them "
             "out",
             name().flag("exec-user"), name().flag("exec-memory"), name().flag("exec-time"));
-    }
-    if (s.program_user && os::sys().geteuid() != 0) {
-        return fmt::format("{} is for root, who alone may become another user; leave it out",
-                           name().flag("exec-user"));
     }
     if (s.program_user && pair.model == model_kind::fork) {
         return fmt::format(
@@ -345,6 +358,11 @@ std::expected<void, std::string> compute_part::open_pool(const part_context& con
 
 std::expected<served, refusal> compute_part::open(const part_context& context) {
     auto& s = settings_;
+    if (s.program_user && os::sys().geteuid() != 0) {
+        return std::unexpected{
+            refusal{.why = name().flag("exec-user") +
+                           " is for root, who alone may become another user; leave it out"}};
+    }
     const auto& common = context.common;
     auto options = s.compute;
     options.workers = common.workers;
@@ -408,12 +426,13 @@ void add_compute_serve(commands& all, CLI::App& compute) {
     // The first word that is not a flag of ours begins the program's command line.
     command->prefix_command();
     add_serve_options(*command, server->common);
-    all.on(*command, [command, server, &answers] {
+    const auto run = [&all, command, server, &answers] {
         if (const auto taken = answers.take_words(*command); !taken) {
             return report_usage_error(*command, taken.error());
         }
-        return server->run(*command);
-    });
+        return server->run(all);
+    };
+    all.on(*command, run, server);
 }
 
 }  // namespace

@@ -118,6 +118,8 @@ class files_part final : public part {
     [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
         const serve_options& common) override;
     [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
+    [[nodiscard]] std::vector<std::string_view> take_over(const part& fresh,
+                                                          const serve_options& common) override;
 
  private:
     void add_addresses(CLI::App& command);
@@ -177,9 +179,11 @@ void files_part::add_options(CLI::App& command) {
     command.add_flag(flag("digest-always"), l.digest_always,
                      "With --no-sync too, answer an upload when its digest is known, however large "
                      "it is");
-    command.add_flag(flag("create"), s.create,
-                     name().is_alone() ? "Make DIR if it does not exist"
-                                       : "Make the directory if it does not exist (true)");
+    command
+        .add_flag(flag("create"), s.create,
+                  name().is_alone() ? "Make DIR if it does not exist"
+                                    : "Make the directory if it does not exist (true)")
+        ->default_function([&s] { return std::string{s.create ? "true" : "false"}; });
     command.add_flag(flag("discard"), s.discard, "Count what is streamed, and drop it");
     command.add_flag(flag("no-sync"), s.no_sync, "Do not wait for the disk");
     command.add_flag(flag("stats"), s.stats, "Print the counters at the end");
@@ -274,15 +278,15 @@ void files_part::make_services(const part_context& context) {
     if (!context.common.quiet) {
         over_http.remark = [](std::string_view line) { log(log_level::info, line); };
     }
-    raw_ = std::make_unique<files::raw_service>(
-        s.discard ? nullptr : &*store_,
-        files::raw_options{.how = over_http.receive,
-                           .max_size = over_http.max_size,
-                           .idle_time = s.idle_time,
-                           .pace = {.window = s.body_time, .bytes_a_second = over_http.min_rate},
-                           .any = s.access.raw_any,
-                           .report = over_http.report,
-                           .remark = over_http.remark});
+    raw_ = std::make_unique<files::raw_service>(s.discard ? nullptr : &*store_,
+                                                files::raw_options{.how = over_http.receive,
+                                                                   .max_size = over_http.max_size,
+                                                                   .idle_time = s.idle_time,
+                                                                   .min_rate = over_http.min_rate,
+                                                                   .body_time = s.body_time,
+                                                                   .any = s.access.raw_any,
+                                                                   .report = over_http.report,
+                                                                   .remark = over_http.remark});
     http_ = std::make_unique<files::http_service>(*store_, std::move(over_http));
 }
 
@@ -349,6 +353,22 @@ std::expected<served, refusal> files_part::open(const part_context& context) {
     return what;
 }
 
+std::vector<std::string_view> files_part::take_over(const part& fresh,
+                                                    const serve_options& /*common*/) {
+    const auto& now = static_cast<const files_part&>(fresh).settings_;
+    auto& http = http_->live();
+    auto& raw = raw_->live();
+    http.head_time = now.head_time;
+    http.idle_time = raw.idle_time = now.idle_time;
+    http.body_time = raw.body_time = now.body_time;
+    http.max_size = raw.max_size = now.allowed.max_size;
+    http.min_rate = raw.min_rate = now.allowed.min_rate;
+    std::vector<std::string_view> names{"max-size", "head-time", "idle-time", "body-time",
+                                        "min-rate"};
+    if (store_->set_quota(now.quota)) names.emplace_back("quota");
+    return names;
+}
+
 }  // namespace
 
 std::unique_ptr<part> make_files_part(part_name name) {
@@ -360,7 +380,7 @@ void add_files_serve(commands& all, CLI::App& files) {
     auto server = std::make_shared<server_command>();
     server->add(*command, make_files_part({}));
     add_serve_options_of_many_listeners(*command, server->common, "SLUICE_LISTEN");
-    all.on(*command, [command, server] { return server->run(*command); });
+    all.on(*command, [&all, server] { return server->run(all); }, server);
 }
 
 }  // namespace sluice::cli
