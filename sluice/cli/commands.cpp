@@ -119,7 +119,8 @@ void commands::require_nothing() {
     relax(relax, root_);
 }
 
-std::expected<void, commands::answer> commands::parse(std::vector<std::string> arguments) {
+std::expected<void, commands::answer> commands::parse(std::vector<std::string> arguments,
+                                                      const std::optional<std::string>& usual) {
     arguments_ = arguments;
     for (const std::string_view word : arguments_) {
         if (!word.starts_with("--")) continue;
@@ -140,7 +141,7 @@ std::expected<void, commands::answer> commands::parse(std::vector<std::string> a
         return mistake(command, explain(root_, command, error));
     }
     auto& command = cli::chosen(root_);
-    auto filled = fill_in(*this, command);
+    auto filled = fill_in(*this, command, usual);
     if (!filled) return mistake(command, std::move(filled.error()));
     options_ = std::move(*filled);
     chosen_ = &*std::ranges::find(entries_, &command, &entry::command);
@@ -170,7 +171,9 @@ std::unique_ptr<commands> commands::another() const {
 
 std::expected<std::unique_ptr<commands>, std::string> commands::read_again() const {
     auto again = another();
-    if (auto done = again->parse(arguments_); !done) {
+    // A sandbox shows no other file by now.
+    const auto usual = options_.file.empty() ? std::nullopt : std::optional{options_.file};
+    if (auto done = again->parse(arguments_, usual); !done) {
         return std::unexpected{std::move(done.error().text)};
     }
     return again;

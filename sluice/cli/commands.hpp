@@ -4,8 +4,10 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -59,7 +61,9 @@ class commands {
     void require_nothing();
     /// Parses `arguments` (without the program's name) and fills in the options of the chosen
     /// command. May be called once.
-    [[nodiscard]] std::expected<void, answer> parse(std::vector<std::string> arguments);
+    [[nodiscard]] std::expected<void, answer> parse(std::vector<std::string> arguments) {
+        return parse(std::move(arguments), usual_configuration());
+    }
     /// The same, and its action; or, where there is nothing to run, the status: a mistake was
     /// reported in a line on stderr, or what was asked for was printed.
     [[nodiscard]] std::expected<action, exit_status> choose(std::vector<std::string> arguments);
@@ -77,11 +81,14 @@ class commands {
     [[nodiscard]] CLI::App& command() const noexcept { return *chosen_->command; }
     [[nodiscard]] const settings& options() const noexcept { return options_; }
     [[nodiscard]] server_command* server() const noexcept { return chosen_->server.get(); }
-    /// Parses the same arguments again, with the files as they are now. The error is a sentence
+    /// Parses the same arguments again, with the same file as it is now. The error is a sentence
     /// without its full stop.
     [[nodiscard]] std::expected<std::unique_ptr<commands>, std::string> read_again() const;
 
  private:
+    [[nodiscard]] std::expected<void, answer> parse(std::vector<std::string> arguments,
+                                                    const std::optional<std::string>& usual);
+
     struct entry {
         CLI::App* command;
         action run;

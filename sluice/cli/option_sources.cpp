@@ -282,10 +282,10 @@ std::expected<setting, std::string> first_of(CLI::Option& option) {
 }
 
 /// The value of --config, which is set to the usual file where there is no other.
-std::expected<std::string, std::string> choose_file(CLI::App& command, setting& config) {
+std::expected<std::string, std::string> choose_file(CLI::App& command, setting& config,
+                                                    const std::optional<std::string>& usual) {
     auto* option = command.get_option(std::string{"--"} + config_flag);
     if (config.from == setting::origin::standard) {
-        const auto usual = usual_configuration();
         if (!usual) return {};
         if (auto done = set_option(*option, *usual, *usual); !done) {
             return std::unexpected{std::move(done.error())};
@@ -353,7 +353,8 @@ std::optional<std::string> usual_configuration() {
     return std::nullopt;
 }
 
-std::expected<settings, std::string> fill_in(commands& all, CLI::App& command) {
+std::expected<settings, std::string> fill_in(commands& all, CLI::App& command,
+                                             const std::optional<std::string>& usual) {
     settings filled;
     for (auto* option : settable(command)) {
         auto first = first_of(*option);
@@ -362,7 +363,7 @@ std::expected<settings, std::string> fill_in(commands& all, CLI::App& command) {
     }
     const auto config = std::ranges::find(filled.all, config_flag, &setting::name);
     if (config == filled.all.end()) return filled;
-    auto file = choose_file(command, *config);
+    auto file = choose_file(command, *config, usual);
     if (!file) return std::unexpected{std::move(file.error())};
     if (file->empty()) return filled;
     filled.file = std::move(*file);

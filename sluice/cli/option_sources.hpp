@@ -46,7 +46,7 @@ constexpr std::string_view no_configuration = "none";
 
 /// Sets each option of `command` that no flag has set: from `SLUICE_<FLAG>` (--max-clients is
 /// SLUICE_MAX_CLIENTS, --chat.rate SLUICE_CHAT_RATE; an empty variable counts as unset), else from
-/// the file of --config, else from usual_configuration(), if the command has that option.
+/// the file of --config, else from `usual`, if the command has that option.
 ///
 /// In the file the name of a setting is the words of the command and the flag, joined by dots:
 /// talk.serve.listen; a section is the beginning of such names. Words of the command may be left
@@ -56,7 +56,8 @@ constexpr std::string_view no_configuration = "none";
 /// where the option takes one value. Settings of other commands are ignored; one that no command
 /// knows is an error. The error is a sentence without its full stop that names the variable, or the
 /// file and the line.
-[[nodiscard]] std::expected<settings, std::string> fill_in(commands& all, CLI::App& command);
+[[nodiscard]] std::expected<settings, std::string> fill_in(commands& all, CLI::App& command,
+                                                           const std::optional<std::string>& usual);
 
 /// All mistakes of a configuration, for all commands that read it, by lines.
 [[nodiscard]] std::vector<config_mistake> mistakes_of(commands& all, std::string_view text);

@@ -30,11 +30,11 @@ std::optional<double> number_within(std::string_view text, double least, double 
 
 }  // namespace
 
-std::string written(double number) {
+std::string number_text(double number) {
     return fmt::format("{}", number);
 }
 
-std::string written_size(std::uint64_t bytes) {
+std::string size_text(std::uint64_t bytes) {
     if (bytes == std::numeric_limits<std::uint64_t>::max()) return {};  // no limit
     constexpr std::uint64_t unit = 1024;
     std::string_view units = " KMGT";
@@ -45,7 +45,7 @@ std::string written_size(std::uint64_t bytes) {
     return fmt::format("{}{}", bytes, units.front() == ' ' ? "" : std::string(1, units.front()));
 }
 
-std::string written(std::chrono::milliseconds time) {
+std::string duration_text(std::chrono::milliseconds time) {
     constexpr std::array<std::pair<std::string_view, std::int64_t>, 3> units{
         {{"h", 3'600'000}, {"m", 60'000}, {"s", 1000}}};
     const auto count = time.count();

@@ -80,19 +80,19 @@ struct one_of {
 };
 
 /// The text of a number, a size and a duration, as it may be given.
-[[nodiscard]] std::string written(double number);
-[[nodiscard]] std::string written_size(std::uint64_t bytes);
-[[nodiscard]] std::string written(std::chrono::milliseconds time);
+[[nodiscard]] std::string number_text(double number);
+[[nodiscard]] std::string size_text(std::uint64_t bytes);
+[[nodiscard]] std::string duration_text(std::chrono::milliseconds time);
 
 /// The text that `reader` makes `value` of; empty if it makes it of none, such as 0 for as many as
 /// there are cores.
 template <class T, class Reader>
-std::string written(const T& value, const Reader& reader) {
+std::string default_text(const T& value, Reader reader) {
     std::string text;
     if constexpr (requires { value.has_value(); }) {
-        if (value) text = written(*value, reader);
+        if (value) text = default_text(*value, reader);
     } else if constexpr (requires { value.get(); }) {
-        text = written(value.get(), reader);
+        text = default_text(value.get(), reader);
     } else if constexpr (requires { reader.choices; }) {
         for (const auto& [name, each] : reader.choices) {
             if (each == value && text.empty()) text = name;
@@ -100,12 +100,12 @@ std::string written(const T& value, const Reader& reader) {
     } else if constexpr (std::convertible_to<T, std::string>) {
         text = value;
     } else if constexpr (std::convertible_to<T, std::chrono::nanoseconds>) {
-        text = written(std::chrono::duration_cast<std::chrono::milliseconds>(value));
+        text = duration_text(std::chrono::duration_cast<std::chrono::milliseconds>(value));
     } else if constexpr (std::is_arithmetic_v<T> && requires { reader.least; }) {
         constexpr double unit = std::is_same_v<Reader, percent_from> ? 100 : 1;
-        text = written(static_cast<double>(value) * unit);
+        text = number_text(static_cast<double>(value) * unit);
     } else if constexpr (std::is_arithmetic_v<T>) {
-        text = written_size(static_cast<std::uint64_t>(value));
+        text = size_text(static_cast<std::uint64_t>(value));
     }
     return !text.empty() && reader(text) ? text : std::string{};
 }
@@ -125,7 +125,7 @@ CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader r
     };
     return app.add_option(name, CLI::callback_t{take}, description)
         ->type_name(placeholder)
-        ->default_function([&into, reader] { return written(into, reader); })
+        ->default_function([&into, reader] { return default_text(into, reader); })
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 

@@ -261,6 +261,9 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
     if (const auto why = why_not_open(common, what.listeners)) {
         return report_usage_error(command, *why);
     }
+    if (!common.config.empty()) {
+        log(log_level::debug, fmt::format("settings come from {}", in_quotes(common.config)));
+    }
     check(!common.auth.on() || what.who != nullptr, "a server that does not ask who it is");
     raise_open_files();
     const auto shard_engine = engine_of(pair);

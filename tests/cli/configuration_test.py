@@ -1,6 +1,7 @@
 """sluice.conf: where it is found, which setting is meant, what is wrong with it, what is in force."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -179,6 +180,11 @@ class Check(Configuration):
     def test_all_is_well(self):
         status, said = self.check("max-clients = 5\n[serve.chat.team]\nlisten = 5100\n")
         self.assertEqual((status, said), (0, "@ no mistakes\n"))
+
+    def test_the_example_of_the_page_is_one(self):
+        page = pathlib.Path(os.environ["SLUICE_SOURCE"], "docs", "configuration.md")
+        example = page.read_text(encoding="utf-8").split("```\n")[1]
+        self.assertEqual(self.check(example), (0, "@ no mistakes\n"))
 
     def test_every_mistake_is_said(self):
         status, said = self.check(

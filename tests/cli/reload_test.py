@@ -235,6 +235,29 @@ class Reload(TalkTest):
                 accounts.write_text("* - - ask\n")
                 server.reload("max-per-address = 2\n", "says of max-per-address is in force")
 
+    def test_the_file_that_was_found_is_read_again(self):
+        variables = {"HOME": self.folder, "SLUICE_CONFIG": ""}
+        place = pathlib.Path(self.folder, ".config", "sluice")
+        place.mkdir(parents=True)
+        file = place / "sluice.conf"
+        for variant in LOOPS:
+            file.write_text("max-per-address = 1\n")
+            words = ("compute", "serve", "--listen", "127.0.0.1:0", *variant)
+            with Program(SLUICE, *words, stdin=None, variables=variables,
+                         start_new_session=True) as server:  # fmt: skip
+                server.expect_stderr("listening on")
+                file.write_text("max-per-address = 2\n")
+                server.signal(signal.SIGHUP)
+                server.expect_stderr("says of max-per-address is in force")
+
+    def test_the_times_of_compute(self):
+        for variant in LOOPS:
+            with self.compute(self.folder, "[compute]\nidle-time = 1h\n", variant) as server:
+                server.reload("[compute]\nidle-time = 10ms\nstall-time = 3s\n",
+                              "says of idle-time, stall-time is in force")  # fmt: skip
+                with server.call() as client:
+                    self.assertEqual(client.receive_to_end(), b"")
+
     @unittest.skipIf(os.geteuid() != 0, "only root may become another user")
     def test_a_user_that_was_found_once_is_known(self):
         flags = ("compute", "serve", "--listen", "127.0.0.1:0")

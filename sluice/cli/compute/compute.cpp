@@ -233,10 +233,8 @@ class compute_part final : public part {
         return std::vector{address(common)};
     }
     [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
-    [[nodiscard]] std::vector<std::string_view> take_over(
-        const part& /*fresh*/, const serve_options& /*common*/) override {
-        return {};
-    }
+    [[nodiscard]] std::vector<std::string_view> take_over(const part& fresh,
+                                                          const serve_options& common) override;
 
     /// Takes the words that came last on the command line. The error is a sentence without its full
     /// stop.
@@ -416,6 +414,17 @@ std::expected<served, refusal> compute_part::open(const part_context& context) {
         what.sandbox.start_programs = [this] { pool_->start(); };
     }
     return what;
+}
+
+std::vector<std::string_view> compute_part::take_over(const part& fresh,
+                                                      const serve_options& /*common*/) {
+    const auto& now = static_cast<const compute_part&>(fresh).settings_;
+    auto& live = answers_->live();
+    live.idle_time = now.idle_time;
+    live.stall_time = now.stall_time;
+    if (pool_) return {"idle-time", "stall-time"};
+    live.deadline = now.deadline > 0ms ? io::duration{now.deadline} : io::duration::max();
+    return {"idle-time", "stall-time", "deadline"};
 }
 
 void add_compute_serve(commands& all, CLI::App& compute) {
