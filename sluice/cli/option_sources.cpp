@@ -405,6 +405,7 @@ std::vector<config_mistake> mistakes_of(commands& all, std::string_view text) {
     }
     check_values(all.root(), read.entries, found);
     std::vector<config_mistake> mistakes;
+    mistakes.reserve(found.size());
     for (const auto& [line, what] : found) mistakes.push_back({line, what});
     return mistakes;
 }

@@ -18,7 +18,7 @@ namespace sluice::cli {
 namespace {
 
 template <class T>
-void append(std::vector<T>& to, std::vector<T>&& from) {
+void append(std::vector<T>& to, std::vector<T> from) {
     std::ranges::move(from, std::back_inserter(to));
 }
 

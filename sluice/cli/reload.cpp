@@ -17,9 +17,20 @@
 namespace sluice::cli {
 namespace {
 
-/// The common options of a server that are taken over while it runs.
-constexpr std::array<std::string_view, 4> live_common{"log-level", "max-clients", "max-per-address",
-                                                      "rate-per-address"};
+/// The options that set_limits() takes over.
+constexpr std::array<std::string_view, 3> limits{"max-clients", "max-per-address",
+                                                 "rate-per-address"};
+
+void refuse(std::string_view why, std::string_view rest) {
+    log(log_level::error, fmt::format("SIGHUP: {}; {}", why, rest));
+}
+
+/// The value of that name in `from` becomes the one in `to`.
+void copy_values(std::string_view name, const settings& from, settings& to) {
+    const auto now = std::ranges::find(from.all, name, &setting::name);
+    const auto before = std::ranges::find(to.all, name, &setting::name);
+    if (now != from.all.end() && before != to.all.end()) before->values = now->values;
+}
 
 }  // namespace
 
@@ -34,14 +45,13 @@ void reload::operator()() noexcept {
     }
 }
 
-void reload::refuse(std::string_view why, std::string_view rest) {
-    log(log_level::error, fmt::format("SIGHUP: {}; {}", why, rest));
-}
-
 std::vector<std::string> reload::take_over(const server_command& fresh) {
-    std::vector<std::string> names{live_common.begin(), live_common.end()};
+    std::vector<std::string> names{"log-level"};
     set_log_level(fresh.common.level);
-    if (targets_.set_limits) targets_.set_limits(fresh.common);
+    if (targets_.set_limits) {
+        targets_.set_limits(fresh.common);
+        names.insert(names.end(), limits.begin(), limits.end());
+    }
     std::ranges::move(running_.take_over(fresh), std::back_inserter(names));
     return names;
 }
@@ -65,18 +75,15 @@ void reload::read_again() {
         }
     }
     if (accounts) targets_.who->replace(std::move(*accounts));
-    auto changed = changed_settings(in_force_, (*again)->options());
+    const auto& now = (*again)->options();
+    const auto changed = changed_settings(in_force_, now);
     const auto live = take_over(fresh);
-    const auto is_live = [&live](const auto& name) { return std::ranges::count(live, name) != 0; };
-    const auto later = std::ranges::stable_partition(changed, is_live);
-    const std::vector<std::string> taken{changed.begin(), later.begin()};
-    for (const auto& name : taken) {
-        const auto of_name = [&name](const setting& each) { return each.name == name; };
-        const auto now = std::ranges::find_if((*again)->options().all, of_name);
-        const auto before = std::ranges::find_if(in_force_.all, of_name);
-        if (now != (*again)->options().all.end() && before != in_force_.all.end()) {
-            before->values = now->values;
-        }
+    std::vector<std::string> taken;
+    std::vector<std::string> later;
+    for (const auto& name : changed) {
+        const bool is_live = std::ranges::count(live, name) != 0;
+        (is_live ? taken : later).push_back(name);
+        if (is_live) copy_values(name, now, in_force_);
     }
     log(log_level::info, taken.empty()
                              ? std::string{"SIGHUP: the configuration was read again"}

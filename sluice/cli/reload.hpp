@@ -36,7 +36,6 @@ class reload {
 
  private:
     void read_again();
-    void refuse(std::string_view why, std::string_view rest);
     [[nodiscard]] std::vector<std::string> take_over(const server_command& fresh);
 
     const commands& all_;
