@@ -261,7 +261,7 @@ class Reload(TalkTest):
     @unittest.skipIf(os.geteuid() != 0, "only root may become another user")
     def test_a_user_that_was_found_once_is_known(self):
         flags = ("compute", "serve", "--listen", "127.0.0.1:0")
-        text = "user = nobody\n"
+        text = "user = daemon\n"
         os.chmod(self.folder, 0o755)
         with Server(self.folder, text + "max-clients = 5\n", *flags) as server:
             server.reload(text + "max-clients = 6\n", "says of max-clients is in force")
