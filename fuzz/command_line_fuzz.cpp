@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,7 @@ class configuration {
 /// Words, a line each, up to an empty line; the rest is the file that the word CONFIG stands for.
 void examine(std::string_view text) {
     static const configuration file;
+    ::setenv("SLUICE_CONFIG", "none", 1);
     std::vector<std::string> words;
     while (!text.empty() && !text.starts_with('\n')) {
         const auto end = std::min(text.find('\n'), text.size());
@@ -47,8 +49,7 @@ void examine(std::string_view text) {
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     file.write(text.substr(std::min<std::size_t>(1, text.size())));
-    cli::commands all;
-    cli::add_all(all);
+    cli::commands all{cli::add_all};
     const auto found = all.choose(std::move(words));
     if (!found) {
         check(found.error() == cli::exit_status::done || found.error() == cli::exit_status::usage,
@@ -57,8 +58,10 @@ void examine(std::string_view text) {
     }
     check(*found != nullptr, "a command without an action");
     // What a running program asks when it is to read its configuration again.
-    const auto changed = cli::changed_settings();
-    check(changed.has_value() && changed->empty(), "the same file has other settings");
+    const auto again = all.read_again();
+    check(again.has_value(), "the same file is no good");
+    check(cli::changed_settings(all.options(), (*again)->options()).empty(),
+          "the same file has other settings");
 }
 
 }  // namespace sluice::fuzz::command_line_target

@@ -77,40 +77,107 @@ std::string explain(CLI::App& root, CLI::App& command, const CLI::ParseError& mi
 
 }  // namespace
 
-commands::commands()
-    : root_{"A chat, a file server and a request-reply server on io_uring, and a lab.", "sluice"} {
+commands::commands(builder add_all)
+    : root_{"A chat, a file server and a request-reply server on io_uring, and a lab.", "sluice"},
+      add_all_{std::move(add_all)} {
     root_.require_subcommand(1);
     root_.set_help_flag("-h,--help", "Print this help");
     root_.set_version_flag("--version", "sluice " SLUICE_VERSION, "Print the version");
+    add_all_(*this);
 }
 
-void commands::on(CLI::App& command, action run) {
-    entries_.push_back({&command, std::move(run)});
+void commands::on(CLI::App& command, action run, std::shared_ptr<server_command> server) {
+    entries_.push_back({&command, std::move(run), std::move(server)});
 }
 
-std::expected<commands::action, exit_status> commands::choose(std::vector<std::string> arguments) {
-    if (arguments.empty()) {
-        show_on_stderr(help_page(root_, columns_of(STDERR_FILENO)));
-        return std::unexpected{exit_status::usage};
+void commands::on_flag(CLI::App& command, option_adder add) {
+    adders_.push_back({&command, std::move(add)});
+}
+
+void commands::add_options_for_setting(std::string_view name) const {
+    for (const auto& each : adders_) {
+        auto beginning = path_of(*each.command) + '.';
+        std::ranges::replace(beginning, ' ', '.');
+        if (name.starts_with(beginning)) each.add(name.substr(beginning.size()));
     }
+}
+
+void commands::require_nothing() {
+    const auto relax = [](auto& self, CLI::App& command) -> void {
+        for (auto* option : command.get_options()) option->required(false);
+        for (auto* each : below(command)) self(self, *each);
+    };
+    relax(relax, root_);
+}
+
+std::expected<void, commands::answer> commands::parse(std::vector<std::string> arguments,
+                                                      const std::optional<std::string>& usual) {
+    if (arguments.empty()) {
+        return std::unexpected{answer{.status = exit_status::usage,
+                                      .text = help_page(root_, columns_of(STDERR_FILENO))}};
+    }
+    arguments_ = arguments;
+    for (const std::string_view word : arguments_) {
+        if (!word.starts_with("--")) continue;
+        for (const auto& each : adders_) each.add(word.substr(2, word.find('=') - 2));
+    }
+    const auto mistake = [](CLI::App& command, std::string what) {
+        return std::unexpected{answer{exit_status::usage, std::move(what), &command}};
+    };
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     try {
         root_.parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
-        print(help_page(chosen(root_), columns_of(STDOUT_FILENO)));
-        return std::unexpected{exit_status::done};
+        auto& command = cli::chosen(root_);
+        return std::unexpected{answer{.text = help_page(command, columns_of(STDOUT_FILENO))}};
     } catch (const CLI::CallForVersion& version) {
-        print(std::string{version.what()} + '\n');
-        return std::unexpected{exit_status::done};
-    } catch (const CLI::ParseError& mistake) {
-        auto& command = chosen(root_);
-        return std::unexpected{report_usage_error(command, explain(root_, command, mistake))};
+        return std::unexpected{answer{.text = std::string{version.what()} + '\n'}};
+    } catch (const CLI::ParseError& error) {
+        auto& command = cli::chosen(root_);
+        return mistake(command, explain(root_, command, error));
     }
-    auto& command = chosen(root_);
-    if (const auto filled = fill_in(root_, command); !filled) {
-        return std::unexpected{report_usage_error(command, filled.error())};
+    auto& command = cli::chosen(root_);
+    auto filled = fill_in(*this, command, usual);
+    if (!filled) return mistake(command, std::move(filled.error()));
+    options_ = std::move(*filled);
+    chosen_ = &*std::ranges::find(entries_, &command, &entry::command);
+    return {};
+}
+
+std::expected<commands::action, exit_status> commands::choose(std::vector<std::string> arguments) {
+    const auto parsed = parse(std::move(arguments));
+    if (parsed) return chosen_->run;
+    const auto& said = parsed.error();
+    if (said.command != nullptr) {
+        report_usage_error(*said.command, said.text);
+    } else if (said.status == exit_status::done) {
+        print(said.text);
+    } else {
+        show_on_stderr(said.text);
     }
-    return std::ranges::find(entries_, &command, &entry::command)->run;
+    return std::unexpected{said.status};
+}
+
+std::vector<std::string> commands::servers() const {
+    std::vector<std::string> all;
+    for (const auto& each : entries_) {
+        if (each.server) all.push_back(path_of(*each.command));
+    }
+    return all;
+}
+
+std::unique_ptr<commands> commands::another() const {
+    return std::make_unique<commands>(add_all_);
+}
+
+std::expected<std::unique_ptr<commands>, std::string> commands::read_again() const {
+    auto again = another();
+    // A sandbox shows no other file by now.
+    const auto usual = options_.file.empty() ? std::nullopt : std::optional{options_.file};
+    if (auto done = again->parse(arguments_, usual); !done) {
+        return std::unexpected{std::move(done.error().text)};
+    }
+    return again;
 }
 
 exit_status commands::run(std::vector<std::string> arguments) {

@@ -7,6 +7,7 @@
 #include <ranges>
 
 #include "sluice/cli/text.hpp"
+#include "sluice/wire/text.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -33,9 +34,16 @@ std::string_view without_comment(std::string_view text) {
     return text;
 }
 
-bool is_name(std::string_view text) {
+bool is_word(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+}
+
+/// Words with a `separator` between.
+bool is_name(std::string_view text, char separator) {
+    return !text.empty() && std::ranges::all_of(text | std::views::split(separator), [](auto word) {
+        return is_word(std::string_view{word});
     });
 }
 
@@ -47,8 +55,7 @@ std::expected<std::string, std::string> read_section(std::string_view line) {
     }
     std::string section{trimmed(body.substr(1, body.size() - 2))};
     std::ranges::replace(section, '.', ' ');
-    const auto part_is_odd = [](auto part) { return !is_name(std::string_view{part}); };
-    if (section.empty() || std::ranges::any_of(section | std::views::split(' '), part_is_odd)) {
+    if (!is_name(section, ' ')) {
         return std::unexpected{fmt::format(
             "{} is no section; write the command's words, as in [talk.serve]", in_quotes(line))};
     }
@@ -74,7 +81,7 @@ std::expected<std::string, std::string> read_value(std::string_view text) {
 std::expected<config_entry, std::string> read_entry(std::string_view line) {
     const auto equals = line.find('=');
     const auto key = trimmed(line.substr(0, equals));
-    if (equals == std::string_view::npos || !is_name(key)) {
+    if (equals == std::string_view::npos || !is_name(key, '.')) {
         return std::unexpected{fmt::format(
             "{} is no setting; write KEY = VALUE, as in listen = 5000", in_quotes(line))};
     }
@@ -87,9 +94,15 @@ std::expected<config_entry, std::string> read_entry(std::string_view line) {
 
 }  // namespace
 
-std::expected<std::vector<config_entry>, config_mistake> parse_config(std::string_view text) {
-    std::vector<config_entry> entries;
-    std::string section;
+std::string config_entry::name() const {
+    std::string text = section;
+    std::ranges::replace(text, ' ', '.');
+    return text.empty() ? key : text + '.' + key;
+}
+
+config_text read_config(std::string_view text) {
+    config_text found;
+    std::optional<std::string> section{""};  // none: that of a mistake
     std::size_t number = 0;
     while (!text.empty()) {
         ++number;
@@ -99,17 +112,43 @@ std::expected<std::vector<config_entry>, config_mistake> parse_config(std::strin
         if (line.empty() || is_comment(line)) continue;
         if (line.starts_with('[')) {
             auto name = read_section(line);
-            if (!name) return std::unexpected{config_mistake{number, std::move(name.error())}};
+            section.reset();
+            if (!name) {
+                found.mistakes.push_back({number, std::move(name.error())});
+                continue;
+            }
+            found.sections.push_back({*name, number});
             section = std::move(*name);
             continue;
         }
         auto entry = read_entry(line);
-        if (!entry) return std::unexpected{config_mistake{number, std::move(entry.error())}};
-        entry->section = section;
-        entry->line = number;
-        entries.push_back(std::move(*entry));
+        if (!entry) {
+            found.mistakes.push_back({number, std::move(entry.error())});
+        } else if (section) {
+            entry->section = *section;
+            entry->line = number;
+            found.entries.push_back(std::move(*entry));
+        }
     }
-    return entries;
+    return found;
+}
+
+std::expected<std::vector<config_entry>, config_mistake> parse_config(std::string_view text) {
+    auto found = read_config(text);
+    if (!found.mistakes.empty()) return std::unexpected{std::move(found.mistakes.front())};
+    return std::move(found.entries);
+}
+
+std::optional<std::string> config_value(std::string_view value) {
+    if (!wire::is_printable(value)) return std::nullopt;
+    const bool is_quoted = value.starts_with('"') || value.starts_with('\'');
+    const bool is_plain =
+        !value.empty() && !is_quoted && trimmed(value) == value && without_comment(value) == value;
+    if (is_plain) return std::string{value};
+    for (const char quote : {'"', '\''}) {
+        if (!value.contains(quote)) return fmt::format("{0}{1}{0}", quote, value);
+    }
+    return std::nullopt;
 }
 
 std::optional<std::string> section_opened_by(std::string_view line) {

@@ -26,17 +26,18 @@ reading<std::uint64_t> read_length(std::string_view text) {
 
 }  // namespace
 
-void add_framing_option(CLI::App& command, wire::framing& into) {
+void add_framing_option(CLI::App& command, wire::framing& into, const std::string& flag) {
     using enum wire::framing;
     constexpr std::array<std::pair<std::string_view, wire::framing>, 3> framings{
         {{"auto", automatic}, {"line", line}, {"raw", raw}}};
-    add_value(command, "--framing", into, one_of{framings}, "HOW",
+    add_value(command, flag, into, one_of{framings}, "HOW",
               "What ends a message: auto, line or raw (auto); raw to measure unterminated clients");
 }
 
-void add_max_line_option(CLI::App& command, std::size_t& into, const std::string& what) {
+void add_max_line_option(CLI::App& command, std::size_t& into, const std::string& what,
+                         const std::string& flag) {
     constexpr std::size_t kibi = 1024;
-    add_value(command, "--max-line", into, read_length, "SIZE",
+    add_value(command, flag, into, read_length, "SIZE",
               fmt::format("Longest {}, in bytes ({}K)", what, into / kibi));
 }
 

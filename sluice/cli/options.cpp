@@ -30,6 +30,10 @@ std::optional<double> number_within(std::string_view text, double least, double 
 
 }  // namespace
 
+std::string number_text(double number) {
+    return fmt::format("{}", number);
+}
+
 reading<std::string> read_address(std::string_view text) {
     if (auto why = net::why_no_address(text); !why.empty()) return std::unexpected{std::move(why)};
     return std::string{text};
@@ -61,6 +65,7 @@ reading<std::uint64_t> read_size(std::string_view text) {
 }
 
 std::string size_text(std::uint64_t bytes) {
+    if (bytes == std::numeric_limits<std::uint64_t>::max()) return {};
     constexpr std::string_view units = "KMGT";
     std::string unit;
     for (const char each : units) {

@@ -95,49 +95,59 @@ std::string choices_of(const one_of<T, N>& reader) {
     return all;
 }
 
-/// `64K`: as read_size() takes it, in the largest unit that is exact.
+/// The text of a number.
+[[nodiscard]] std::string number_text(double number);
+/// `64K`: as read_size() takes it, in the largest unit that is exact; empty for the largest number,
+/// which stands for no limit.
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 /// `60s`: as read_duration() takes it, in the largest unit of which there are two at least.
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds time);
 
-/// A value as a user would write it for that placeholder; empty if no text is known for it, or for
-/// no time at all, which stands for no limit.
+/// The text that `reader` makes `value` of; empty if it makes it of none, such as 0 for as many as
+/// there are cores.
 template <class T, class Reader>
-std::string value_text(const T& value, const Reader& reader, std::string_view placeholder) {
-    if constexpr (std::same_as<T, std::string>) {
-        return value;
-    } else if constexpr (requires { reader.choices.front().second == value; }) {
-        const auto found = std::ranges::find_if(
-            reader.choices, [&value](const auto& each) { return each.second == value; });
-        return found == reader.choices.end() ? std::string{} : std::string{found->first};
-    } else if constexpr (std::convertible_to<T, std::chrono::milliseconds>) {
-        return value.count() == 0 ? std::string{} : duration_text(value);
-    } else if constexpr (std::unsigned_integral<T>) {
-        return placeholder == "SIZE" ? size_text(value) : std::to_string(value);
-    } else {
-        return {};
+std::string default_text(const T& value, Reader reader) {
+    std::string text;
+    if constexpr (requires { value.has_value(); }) {
+        if (value) text = default_text(*value, reader);
+    } else if constexpr (requires { value.get(); }) {
+        text = default_text(value.get(), reader);
+    } else if constexpr (requires { reader.choices; }) {
+        for (const auto& [name, each] : reader.choices) {
+            if (each == value && text.empty()) text = name;
+        }
+    } else if constexpr (std::convertible_to<T, std::string>) {
+        text = value;
+    } else if constexpr (std::convertible_to<T, std::chrono::nanoseconds>) {
+        text = duration_text(std::chrono::duration_cast<std::chrono::milliseconds>(value));
+    } else if constexpr (std::is_arithmetic_v<T> && requires { reader.least; }) {
+        constexpr double unit = std::is_same_v<Reader, percent_from> ? 100 : 1;
+        text = number_text(static_cast<double>(value) * unit);
+    } else if constexpr (std::is_arithmetic_v<T>) {
+        text = size_text(static_cast<std::uint64_t>(value));
     }
+    return !text.empty() && reader(text) ? text : std::string{};
 }
 
 /// Adds the option or positional `name` to `app`. `reader` parses its text, or returns an error;
 /// the last of several values wins. `into` must outlive the parsing and keeps its value if the
-/// option is not given. `placeholder` stands for the value in the help. get_option_text() is then
-/// choices_of() the reader, and get_default_str() the value of `into` as value_text(); empty if the
-/// reader does not take that, as where 0 stands for a choice that is made later.
+/// option is not given: its default. `placeholder` stands for the value in the help.
+/// get_option_text() is then choices_of() the reader, and get_default_str() default_text() of the
+/// value of `into` now.
 template <class T, class Reader>
 CLI::Option* add_value(CLI::App& app, const std::string& name, T& into, Reader reader,
                        const std::string& placeholder, const std::string& description) {
     auto take = [&into, reader, name](const CLI::results_t& texts) {
         auto value = reader(texts.back());
-        if (!value) throw CLI::ValidationError{name, value.error()};
+        if (!value) throw CLI::ValidationError{name.substr(0, name.find(',')), value.error()};
         into = static_cast<T>(std::move(*value));
         return true;
     };
-    const auto now = value_text(into, reader, placeholder);
     return app.add_option(name, CLI::callback_t{take}, description)
         ->type_name(placeholder)
         ->option_text(choices_of(reader))
-        ->default_str(reader(now) ? now : std::string{})
+        ->default_function([&into, reader] { return default_text(into, reader); })
+        ->capture_default_str()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 

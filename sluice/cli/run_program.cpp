@@ -7,8 +7,7 @@
 namespace sluice::cli {
 
 exit_status run_program(const std::vector<std::string>& arguments) {
-    commands all;
-    add_all(all);
+    commands all{add_all};
     return all.run(arguments);
 }
 

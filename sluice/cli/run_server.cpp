@@ -18,6 +18,8 @@
 #include "sluice/cli/commands.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/output_queue.hpp"
+#include "sluice/cli/part.hpp"
+#include "sluice/cli/reload.hpp"
 #include "sluice/cli/server_signals.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/text.hpp"
@@ -252,10 +254,15 @@ void set_up_output(const serve_options& common, model_kind model) {
     set_up_log(common.level, common.format);
 }
 
-exit_status run_server(const CLI::App& command, const serve_options& common, const pairing& pair,
+exit_status run_server(const commands& all, server_command& server_of, const pairing& pair,
                        served what) {
+    const auto& command = all.command();
+    const auto& common = server_of.common;
     if (const auto why = why_not_open(common, what.listeners)) {
         return report_usage_error(command, *why);
+    }
+    if (!common.config.empty()) {
+        log(log_level::debug, fmt::format("settings come from {}", in_quotes(common.config)));
     }
     check(!common.auth.on() || what.who != nullptr, "a server that does not ask who it is");
     raise_open_files();
@@ -314,11 +321,15 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
                                      if (over) announce_handshakes(over->counting());
                                      if (what.count) what.count();
                                  },
-                                 [&over, &what, &common]() -> reloaded {
-                                     auto taken = over ? over->reload() : reloaded{};
-                                     const auto more = reload_server_auth(what.who, common.auth);
-                                     return taken ? more : taken;
-                                 }};
+                                 reload{all,
+                                        server_of,
+                                        {.who = what.who,
+                                         .over = over.get(),
+                                         .set_limits = [&server](const serve_options& now) {
+                                             (*server)->set_limits(now.max_clients,
+                                                                   now.max_per_address,
+                                                                   now.rate_per_address);
+                                         }}}};
     const auto ended = (*server)->run();
     if (!confined) return log_failure(confined.error());
     if (!common.quiet) report(**server, pair.model);

@@ -23,6 +23,9 @@
 
 namespace sluice::cli {
 
+class commands;
+class server_command;
+
 /// Makes the engine `wanted` for the calling thread. `automatic` takes epoll where io_uring does
 /// not work, and announces why. The error is a sentence without its full stop.
 [[nodiscard]] std::expected<std::unique_ptr<io::engine>, std::string> open_engine(
@@ -48,12 +51,12 @@ namespace sluice::cli {
 struct served_at {
     std::string where;  ///< for net::resolve
     model::service serve = {};
-    model::state_factory state = {};     ///< instead of `serve`
-    std::string what = {};               ///< its name in messages, where a command serves several
-    std::string_view flag = "--listen";  ///< the flag that chose `where`
-    std::string visitors = {};           ///< what they may do: "talk in the chat"
-    bool needs_open = false;             ///< beyond this machine, serves only with --open
-    auth::line_door door = {};           ///< asks clients of `serve` who they are
+    model::state_factory state = {};  ///< instead of `serve`
+    std::string what = {};            ///< its name in messages, where a command serves several
+    std::string flag = "--listen";    ///< the flag that chose `where`
+    std::string visitors = {};        ///< what they may do: "talk in the chat"
+    bool needs_open = false;          ///< beyond this machine, serves only with --open
+    auth::line_door door = {};        ///< asks clients of `serve` who they are
     /// Over TLS: the name of its protocol in ALPN, which is static, and what it answers to clients
     /// that do not speak TLS (tls::door).
     std::string_view protocol = "sluice";
@@ -93,7 +96,8 @@ void set_up_output(const serve_options& common, model_kind model);
 /// Runs services under the model and on the engine of `pair` until signals stop them: the first
 /// drains for --grace, the second ends everything at once, the third exits. Reports on stderr where
 /// they listen, errors, and, unless --quiet, how much was served. Call set_up_output() before.
-[[nodiscard]] exit_status run_server(const CLI::App& command, const serve_options& common,
+/// `all` has read the options of `server`, and reads them again at SIGHUP.
+[[nodiscard]] exit_status run_server(const commands& all, server_command& server,
                                      const pairing& pair, served what);
 
 /// Raises the limit on open files to the hard limit (RLIMIT_NOFILE).

@@ -77,16 +77,6 @@ std::vector<net::network> trusted_proxies_of(const serve_options& common) {
     return all;
 }
 
-std::expected<log_level, std::string> log_level_now() {
-    constexpr auto flag = "log-level";
-    const auto text = value_now(flag);
-    if (!text) return std::unexpected{text.error()};
-    if (!*text) return serve_options{}.level;
-    auto level = one_of{levels}(**text);
-    if (!level) return std::unexpected{fmt::format("{}: {}", flag, level.error())};
-    return *level;
-}
-
 CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>& into) {
     return add_value(command, "--engine", into, one_of{engines}, "NAME",
                      "auto, blocking, epoll, uring (auto)");
@@ -95,6 +85,11 @@ CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>&
 namespace {
 
 constexpr auto group = "Common to every serve";
+
+/// `none` and an empty name stand for no file.
+reading<std::string> read_configuration_name(std::string_view text) {
+    return std::string{text == no_configuration ? std::string_view{} : text};
+}
 
 }  // namespace
 
@@ -150,8 +145,9 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
     add_value(serve, "--log-format", into.format, one_of{formats}, "FORMAT",
               "text or json, on stderr (text)")
         ->group(group);
-    serve.add_option("--config", into.config, "Settings, as in: listen = 5000")
-        ->type_name("FILE")
+    add_value(serve, "--config", into.config, read_configuration_name, "FILE",
+              "Settings, as in: listen = 5000; or none (~/.config/sluice/sluice.conf, else "
+              "/etc/sluice/sluice.conf)")
         ->group(group);
     serve.footer(
         fmt::format("Flags beat {}, SLUICE_ENGINE and so on, which beat --config.", variable));

@@ -63,10 +63,6 @@ struct serve_options {
 /// The networks of --trusted-proxy.
 [[nodiscard]] std::vector<net::network> trusted_proxies_of(const serve_options& common);
 
-/// The value of --log-level now: from a flag or the environment, else from the configuration file
-/// as it is now, else `info`. The error is a sentence without its full stop.
-[[nodiscard]] std::expected<log_level, std::string> log_level_now();
-
 /// Adds only --engine, for a command that is not a server. `into` must outlive the parsing.
 CLI::Option* add_engine_option(CLI::App& command, std::optional<engine_request>& into);
 

@@ -6,6 +6,9 @@
 
 #include <array>
 #include <ctime>
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -73,7 +76,13 @@ void add_sandbox_options(CLI::App& command, sandbox_options& into, const std::st
 }
 
 reading<sandbox::user> read_user(std::string_view text) {
-    return sandbox::find_user(std::string{text});
+    // One that was found is known when the options are read again, in a sandbox without
+    // /etc/passwd.
+    static std::map<std::string, sandbox::user, std::less<>> known;
+    if (const auto found = known.find(text); found != known.end()) return found->second;
+    auto user = sandbox::find_user(std::string{text});
+    if (user) known.emplace(text, *user);
+    return user;
 }
 
 std::expected<void, std::string> enter_chroot(const sandbox_options& o) {

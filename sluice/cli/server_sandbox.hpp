@@ -33,7 +33,7 @@ struct sandbox_options {
 /// Adds them to a command, in that group of its help. `into` must outlive the parsing.
 void add_sandbox_options(CLI::App& command, sandbox_options& into, const std::string& group);
 
-/// A user of this machine, by name.
+/// A user of this machine, by name. Main thread.
 [[nodiscard]] reading<sandbox::user> read_user(std::string_view text);
 
 /// Enters the directory of --chroot: all names of files are those within from now on, but that of

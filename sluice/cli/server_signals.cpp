@@ -2,16 +2,11 @@
 #include "sluice/cli/server_signals.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 
 #include <csignal>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sluice/cli/log.hpp"
-#include "sluice/cli/option_sources.hpp"
-#include "sluice/cli/serve_options.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/os/kernel.hpp"
 
@@ -30,27 +25,10 @@ bool has_controlling_terminal() noexcept {
         os::sys().openat(AT_FDCWD, "/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)});
 }
 
-void reload_configuration() {
-    const auto refuse = [](std::string_view why) {
-        log(log_level::error, fmt::format("SIGHUP: {}; all stays as it was", why));
-    };
-    const auto level = log_level_now();
-    if (!level) return refuse(level.error());
-    auto changed = changed_settings();
-    if (!changed) return refuse(changed.error());
-    set_log_level(*level);
-    log(log_level::info, "SIGHUP: the configuration was read again");
-    std::erase(*changed, "log-level");
-    if (changed->empty()) return;
-    log(log_level::warn, fmt::format("SIGHUP: what the configuration says of {} counts from the "
-                                     "next start of the server",
-                                     fmt::join(*changed, ", ")));
-}
-
 }  // namespace
 
 server_signals::server_signals(io::engine& engine, std::function<void()> stop,
-                               std::function<void()> count, std::function<reloaded()> reload)
+                               std::function<void()> count, std::function<void()> reload)
     : nohup_{is_ignored(SIGHUP)},
       has_terminal_{has_controlling_terminal()},
       stop_{std::move(stop)},
@@ -61,12 +39,7 @@ server_signals::server_signals(io::engine& engine, std::function<void()> stop,
 
 void server_signals::hang_up() {
     if (nohup_ || !has_terminal_ || has_controlling_terminal()) {
-        if (const auto taken = reload_ ? reload_() : reloaded{}; !taken) {
-            log(log_level::error,
-                fmt::format("SIGHUP: {}; what was read before stays in force", taken.error()));
-        }
-        // Last, so that all is in force when it is said to be.
-        return reload_configuration();
+        return reload_();
     }
     has_terminal_ = false;
     log(log_level::info, "SIGHUP: the terminal is gone, so the server stops");

@@ -31,9 +31,9 @@ void announce_costs(std::string_view title, transfer::peer_kind kind) {
 
 }  // namespace
 
-void announce_counters(const chat::counters& c) {
+void announce_counters(const chat::counters& c, std::string_view of) {
     announce_counters(
-        "chat",
+        of,
         std::array{
             counter{"members", c.members, "here now"},
             counter{"log_bytes", c.log_bytes, "kept in the logs of rooms now"},
@@ -61,9 +61,9 @@ void announce_counters(const chat::counters& c) {
             counter{"no_memory", c.no_memory, "members ended, lines dropped for lack of it"}});
 }
 
-void announce_counters(const files::http_counters& c) {
+void announce_counters(const files::http_counters& c, std::string_view of) {
     announce_counters(
-        "files over HTTP",
+        of,
         std::array{counter{"clients", c.clients, "connections"},
                    counter{"requests", c.requests, "whose heads were whole"},
                    counter{"transfers", c.transfers, "uploads and downloads, now"},
@@ -95,17 +95,16 @@ void announce_counters(const files::http_counters& c) {
                            "answers that say it is our fault, and files not read to the end"}});
 }
 
-void announce_counters(const files::raw_counters& c) {
+void announce_counters(const files::raw_counters& c, std::string_view of) {
     announce_counters(
-        "raw files",
-        std::array{counter{"clients", c.clients, "connections"},
-                   counter{"transfers", c.transfers, "that go on now"},
-                   counter{"stored", c.stored, "files, those that were only counted included"},
-                   counter{"bytes", c.bytes, "of them"},
-                   counter{"lost", c.lost, "clients that left before the end"},
-                   counter{"strangers", c.strangers, "refused: they speak HTTP or TLS"},
-                   counter{"too_large", c.too_large, "uploads beyond --max-size"},
-                   counter{"failed", c.failed, "uploads that the disk did not take"}});
+        of, std::array{counter{"clients", c.clients, "connections"},
+                       counter{"transfers", c.transfers, "that go on now"},
+                       counter{"stored", c.stored, "files, those that were only counted included"},
+                       counter{"bytes", c.bytes, "of them"},
+                       counter{"lost", c.lost, "clients that left before the end"},
+                       counter{"strangers", c.strangers, "refused: they speak HTTP or TLS"},
+                       counter{"too_large", c.too_large, "uploads beyond --max-size"},
+                       counter{"failed", c.failed, "uploads that the disk did not take"}});
 }
 
 void announce_counters(const files::offer_counters& c) {
@@ -116,25 +115,24 @@ void announce_counters(const files::offer_counters& c) {
                                  counter{"lost", c.lost, "clients that left before the end"}});
 }
 
-void announce_counters(const compute::compute_counters& c) {
+void announce_counters(const compute::compute_counters& c, std::string_view of) {
     announce_counters(
-        "compute",
-        std::array{counter{"at_once", c.at_once, "answers where the question was read"},
-                   counter{"worked_on", c.worked_on, "answers after work"},
-                   counter{"busy", c.busy, "refused: the queue was full"},
-                   counter{"late", c.late, "refused after --deadline"},
-                   counter{"failed", c.failed, "not answered: a program broke"},
-                   counter{"too_long", c.too_long, "questions beyond --max-line"},
-                   counter{"strangers", c.strangers, "closed: they speak HTTP or TLS"},
-                   counter{"abandoned", c.abandoned, "not computed: the client had left"},
-                   counter{"idle", c.idle, "connections closed after --idle-time"},
-                   counter{"stalled", c.stalled, "connections closed after --stall-time"},
-                   counter{"queued_ns", c.queued_ns, "waits before work, altogether"},
-                   counter{"worked_ns", c.worked_ns, "work, altogether"}});
+        of, std::array{counter{"at_once", c.at_once, "answers where the question was read"},
+                       counter{"worked_on", c.worked_on, "answers after work"},
+                       counter{"busy", c.busy, "refused: the queue was full"},
+                       counter{"late", c.late, "refused after --deadline"},
+                       counter{"failed", c.failed, "not answered: a program broke"},
+                       counter{"too_long", c.too_long, "questions beyond --max-line"},
+                       counter{"strangers", c.strangers, "closed: they speak HTTP or TLS"},
+                       counter{"abandoned", c.abandoned, "not computed: the client had left"},
+                       counter{"idle", c.idle, "connections closed after --idle-time"},
+                       counter{"stalled", c.stalled, "connections closed after --stall-time"},
+                       counter{"queued_ns", c.queued_ns, "waits before work, altogether"},
+                       counter{"worked_ns", c.worked_ns, "work, altogether"}});
 }
 
-void announce_counters(const compute::process_counters& c) {
-    announce_counters("programs",
+void announce_counters(const compute::process_counters& c, std::string_view of) {
+    announce_counters(of,
                       std::array{counter{"started", c.started, "processes of --exec"},
                                  counter{"ended", c.ended, "by themselves, or as they were told"},
                                  counter{"killed", c.killed, "by the server"},

@@ -8,6 +8,8 @@ namespace sluice::cli {
 void add_chat(commands& all);
 /// `completions`: prints a script for a shell.
 void add_completions(commands& all);
+/// `config`: what a configuration says, and whether it is one.
+void add_config(commands& all);
 void add_compute(commands& all);
 void add_doctor(commands& all);
 void add_files(commands& all);
@@ -33,6 +35,7 @@ inline void add_all(commands& all) {
     add_serve(all);
     add_passwd(all);
     add_token(all);
+    add_config(all);
     add_doctor(all);
     add_lab(all);
     add_completions(all);
@@ -45,6 +48,8 @@ inline void add_all(commands& all) {
 void add_chat_join(commands& all, CLI::App& chat);
 void add_chat_serve(commands& all, CLI::App& chat);
 void add_compute_ask(commands& all, CLI::App& compute);
+void add_config_check(commands& all, CLI::App& config);
+void add_config_show(commands& all, CLI::App& config);
 void add_files_get(commands& all, CLI::App& files);
 void add_files_offer(commands& all, CLI::App& files);
 void add_files_put(commands& all, CLI::App& files);

@@ -29,6 +29,22 @@ class throttle {
         duration tolerance_;
     };
 
+    /// The pace of a rate and a burst that may change, worked out again when they do.
+    class changing_pace {
+     public:
+        changing_pace(double rate, double burst) noexcept
+            : rate_{rate}, burst_{burst}, pace_{rate, burst} {}
+        [[nodiscard]] const pace& at(double rate, double burst) noexcept {
+            if (rate != rate_ || burst != burst_) *this = changing_pace{rate, burst};
+            return pace_;
+        }
+
+     private:
+        double rate_;
+        double burst_;
+        pace pace_;
+    };
+
     /// Time until the next event conforms; zero if it conforms now.
     [[nodiscard]] duration wait(const pace& p, time_point now) const noexcept {
         return std::max(duration{}, theoretical_arrival_ - p.tolerance_ - now);

@@ -16,17 +16,31 @@ constexpr double burst_seconds = 4;  // of connections that may come at once
 // Accounts below which nothing is swept.
 constexpr std::size_t few_accounts = 256;
 
-io::throttle::pace pace_of(std::uint32_t rate) noexcept {
-    return {static_cast<double>(rate), burst_seconds * static_cast<double>(rate)};
+std::uint32_t most_of(const address_limit::limits& l) noexcept {
+    return l.most > 0 ? l.most : std::max(1U, l.max_clients / share);
+}
+
+io::throttle::pace pace_of(const address_limit::limits& l) noexcept {
+    const double rate = l.rate > 0 ? l.rate : address_limit::usual_rate;
+    return {rate, burst_seconds * rate};
 }
 
 }  // namespace
 
 address_limit::address_limit(limits l) noexcept
-    : limits_{l},
-      most_{l.most > 0 ? l.most : std::max(1U, l.max_clients / share)},
-      pace_{pace_of(l.rate > 0 ? l.rate : usual_rate)},
+    : counts_loopback_{l.most > 0},
+      paces_loopback_{l.rate > 0},
+      most_{most_of(l)},
+      pace_{pace_of(l)},
       next_sweep_{few_accounts} {}
+
+void address_limit::set(limits l) noexcept {
+    counts_loopback_.set(l.most > 0);
+    paces_loopback_.set(l.rate > 0);
+    const std::lock_guard lock{mutex_};
+    most_ = most_of(l);
+    pace_ = pace_of(l);
+}
 
 std::optional<address_limit::permit> address_limit::admit(int socket) noexcept {
     const auto peer = net::address::peer_of(socket);
@@ -36,8 +50,8 @@ std::optional<address_limit::permit> address_limit::admit(int socket) noexcept {
 }
 
 std::optional<address_limit::permit> address_limit::admit(const net::address& peer) noexcept {
-    const bool is_counted = limits_.most > 0 || !peer.is_loopback();
-    const bool is_paced = limits_.rate > 0 || !peer.is_loopback();
+    const bool is_counted = counts_loopback_ || !peer.is_loopback();
+    const bool is_paced = paces_loopback_ || !peer.is_loopback();
     if (!is_counted && !is_paced) return permit{};
     const auto now = io::clock::now();
     const std::lock_guard lock{mutex_};

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "sluice/base/live_setting.hpp"
 #include "sluice/io/throttle.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/os/mutex.hpp"
@@ -75,6 +76,8 @@ class address_limit {
     static constexpr std::uint32_t usual_rate = 500;
 
     explicit address_limit(limits l) noexcept;
+    /// Other limits from now on; connections that have come stay.
+    void set(limits l) noexcept;
 
     /// For a connected socket: a permit, or nullopt where its address has none left, comes too
     /// often, or there is no memory to count it.
@@ -88,11 +91,12 @@ class address_limit {
     void release(table::value_type& held) noexcept;
     void forget_rested(io::time_point now) noexcept;
 
-    limits limits_;
-    std::uint32_t most_;
-    io::throttle::pace pace_;
+    live_setting<bool> counts_loopback_;
+    live_setting<bool> paces_loopback_;
     std::atomic<std::uint64_t> refused_ = 0;
     os::mutex mutex_;
+    std::uint32_t most_;
+    io::throttle::pace pace_;
     table accounts_;
     std::size_t next_sweep_;  // at so many accounts
 };

@@ -9,7 +9,7 @@ namespace sluice::model {
 
 bool connection_limit::take_or_wait(acquiring& waiter) noexcept {
     const std::lock_guard lock{mutex_};
-    if (free_ == 0) {
+    if (free_ <= 0) {
         waiting_.push_back(waiter);
         return false;
     }
@@ -20,13 +20,24 @@ bool connection_limit::take_or_wait(acquiring& waiter) noexcept {
 
 void connection_limit::release() noexcept {
     const std::lock_guard lock{mutex_};
-    if (waiting_.empty()) {
-        ++free_;
-        return;
+    ++free_;
+    grant();
+}
+
+void connection_limit::set_most(std::uint32_t most) noexcept {
+    const std::lock_guard lock{mutex_};
+    free_ += most - most_;
+    most_ = most;
+    grant();
+}
+
+void connection_limit::grant() noexcept {
+    while (free_ > 0 && !waiting_.empty()) {
+        --free_;
+        acquiring& next = waiting_.pop_front();
+        // Within the lock: withdraw() must not run between the two steps.
+        next.engine_.post(next);
     }
-    acquiring& next = waiting_.pop_front();
-    // Within the lock: withdraw() must not run between the two steps.
-    next.engine_.post(next);
 }
 
 bool connection_limit::withdraw(acquiring& waiter) noexcept {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <coroutine>
-#include <cstddef>
+#include <cstdint>
 
 #include "sluice/base/intrusive_list.hpp"
 #include "sluice/base/result.hpp"
@@ -16,11 +16,11 @@ namespace sluice::model {
 
 struct waiting_tag;
 
-/// A semaphore with a fixed number of permits. A coroutine that finds none waits without cost; a
+/// A semaphore. A coroutine that finds none waits without cost; a
 /// released permit goes to the longest waiter. Any thread.
 class connection_limit {
  public:
-    explicit connection_limit(std::size_t most) noexcept : free_{most} {}
+    explicit connection_limit(std::uint32_t most) noexcept : most_{most}, free_{most} {}
 
     /// `co_await limit.acquire(e)` on `e`'s thread: a permit to be released, or fault::cancelled.
     [[nodiscard]] auto acquire(io::engine& engine) noexcept {
@@ -31,6 +31,8 @@ class connection_limit {
         return acquiring{*this, engine, false};
     }
     void release() noexcept;
+    /// Changes the number of permits. Where more are held, none is free until so many are returned.
+    void set_most(std::uint32_t most) noexcept;
 
  private:
     class acquiring : public list_hook<waiting_tag>,
@@ -87,8 +89,11 @@ class connection_limit {
     bool take_or_wait(acquiring& waiter) noexcept;
     bool withdraw(acquiring& waiter) noexcept;
 
+    void grant() noexcept;
+
     os::mutex mutex_;
-    std::size_t free_;
+    std::int64_t most_;
+    std::int64_t free_;  // below 0: so many are to be returned first
     intrusive_list<acquiring, waiting_tag> waiting_;
 };
 

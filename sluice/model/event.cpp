@@ -294,6 +294,12 @@ event::event(io::engine& engine, std::vector<endpoint> endpoints, server_options
 
 event::~event() = default;
 
+void event::limits_changed() noexcept {
+    for (std::size_t i = 0; i < limits_.size(); ++i) {
+        if (!endpoints()[i].state) limits_[i].set_most(options().max_clients);
+    }
+}
+
 coro::task<result<void>> event::serve() {
     result<void> end;
     std::list<share> idle;

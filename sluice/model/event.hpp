@@ -28,6 +28,7 @@ class event final : public server {
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
+    void limits_changed() noexcept override;
     [[nodiscard]] result<void> open_listeners() override;
     /// The shard that serves a client that `accepting` has accepted. Any thread.
     [[nodiscard]] share& least_busy(share& accepting) const noexcept;

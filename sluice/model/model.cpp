@@ -280,11 +280,27 @@ server::server(io::engine& engine, std::vector<endpoint> endpoints, server_optio
         }
     }
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-        by_address_.push_back(std::make_unique<address_limit>(
-            address_limit::limits{.most = options_.max_per_address,
-                                  .rate = options_.rate_per_address,
-                                  .max_clients = options_.max_clients}));
+        by_address_.push_back(std::make_unique<address_limit>(limits_per_address()));
     }
+}
+
+address_limit::limits server::limits_per_address() const noexcept {
+    return {.most = options_.max_per_address,
+            .rate = options_.rate_per_address,
+            .max_clients = options_.max_clients};
+}
+
+void server::set_limits(std::uint32_t max_clients, std::uint32_t max_per_address,
+                        std::uint32_t rate_per_address) noexcept {
+    options_.max_clients = max_clients;
+    options_.max_per_address = max_per_address;
+    options_.rate_per_address = rate_per_address;
+    for (const auto& each : by_address_) each->set(limits_per_address());
+    for (std::size_t i = 0; acceptor_ && i < endpoints_.size(); ++i) {
+        acceptor_->set_paused(i, is_full(i));
+    }
+    changed_ = true;
+    limits_changed();
 }
 
 server::~server() {
@@ -387,8 +403,9 @@ std::optional<server::arrival> server::receive_header(announcing& from, bool is_
     if (step == announcement::step::waits && is_late) step = from.said.give_up(from.socket.get());
     if (step == announcement::step::waits) return std::nullopt;
     // Its model counts it from now on, if it gets that far.
-    if (is_full(from.endpoint)) acceptor_->set_paused(from.endpoint, false);
+    const bool was_full = is_full(from.endpoint);
     auto taken = acceptor_->take(from);
+    if (was_full) acceptor_->set_paused(taken.endpoint, is_full(taken.endpoint));
     auto client = taken.said.client();
     auto permit =
         admit_announced(taken.endpoint, taken.socket.get(), step, taken.said.why(), client.get());
@@ -474,9 +491,10 @@ void server::client_came(std::size_t endpoint) noexcept {
 }
 
 void server::client_left(std::size_t endpoint) noexcept {
-    if (acceptor_ && is_full(endpoint)) acceptor_->set_paused(endpoint, false);
+    const bool was_full = is_full(endpoint);
     --clients_;
     --clients_at_[endpoint];
+    if (acceptor_ && was_full) acceptor_->set_paused(endpoint, is_full(endpoint));
     trimmer_.update(clients_);
     ++counters_.ended;
     changed_ = true;

@@ -106,6 +106,10 @@ class server {
     /// cancels everything.
     void stop() noexcept;
 
+    /// The server's thread: other limits from now on. Clients that have come stay.
+    void set_limits(std::uint32_t max_clients, std::uint32_t max_per_address,
+                    std::uint32_t rate_per_address) noexcept;
+
     /// What it has counted since it was made. Any thread may read it.
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
     /// Clients that each shard has served; empty without shards.
@@ -121,6 +125,8 @@ class server {
     /// Passes the stage of a stop on to other threads and processes; the server's own has
     /// drain_context().
     virtual void pass_on(stage /*now*/) noexcept {}
+    /// options() has other limits.
+    virtual void limits_changed() noexcept {}
 
     void ready() const {
         if (options_.ready) options_.ready();
@@ -178,6 +184,7 @@ class server {
         server& owner;
     };
     void enter(stage next) noexcept;
+    [[nodiscard]] address_limit::limits limits_per_address() const noexcept;
     coro::task<result<void>> receive_and_serve();
     void wait_for_header(unique_fd socket, std::size_t number) noexcept;
     /// A client whose header has come, or will not; none if more of it is to come, or the

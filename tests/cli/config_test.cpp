@@ -7,10 +7,12 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::cli {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -47,6 +49,46 @@ TEST(config, takes_quoted_values_as_they_are) {
 
 TEST(config, takes_an_ipv6_address_without_quotes) {
     EXPECT_EQ(flat("listen = [::1]:5000\nquiet = 1\n"), "1[]listen=[::1]:5000;2[]quiet=1;");
+}
+
+TEST(config, joins_the_words_of_a_key_by_dots) {
+    EXPECT_EQ(flat("chat.max_line = 1\n[serve.chat]\nteam.rate = 2\n"),
+              "1[]chat.max-line=1;3[serve chat]team.rate=2;");
+    EXPECT_EQ((config_entry{.section = "serve chat", .key = "team.rate", .value = ""}.name()),
+              "serve.chat.team.rate");
+    EXPECT_EQ((config_entry{.section = "", .key = "rate", .value = ""}.name()), "rate");
+    for (const std::string_view bad : {".a = 1", "a. = 1", "a..b = 1", ". = 1"}) {
+        EXPECT_THAT(flat(bad), HasSubstr("KEY = VALUE")) << bad;
+    }
+}
+
+TEST(config, finds_every_mistake_and_all_that_is_none) {
+    const auto found =
+        read_config("a = 1\nnonsense\n[x]\nb = 2\n[y\nc = 3\n= 4\n[z]\nd = 'e\nf = 5");
+    std::vector<std::size_t> lines;
+    for (const auto& each : found.mistakes) lines.push_back(each.line);
+    EXPECT_THAT(lines, ElementsAre(2, 5, 7, 9));
+    std::vector<std::string> names;
+    for (const auto& each : found.entries) names.push_back(each.name());
+    // Whose section c is in is not known.
+    EXPECT_THAT(names, ElementsAre("a", "x.b", "z.f"));
+    ASSERT_EQ(found.sections.size(), 2U);
+    EXPECT_EQ(found.sections[1].section, "z");
+    EXPECT_EQ(found.sections[1].line, 8U);
+}
+
+TEST(config, a_value_that_is_written_is_read_again) {
+    for (const std::string_view value :
+         {"plain", "", " # x ", "x # y", "it's", "\"said\"", "a;b", "; a", "'", "sh -c 'a b'"}) {
+        const auto text = config_value(value);
+        ASSERT_TRUE(text) << value;
+        const auto read = parse_config("a = " + *text);
+        ASSERT_TRUE(read) << value;
+        EXPECT_EQ(read->front().value, value);
+    }
+    EXPECT_EQ(config_value("plain words"), "plain words");
+    EXPECT_FALSE(config_value("two\nlines"));
+    EXPECT_FALSE(config_value("\"a\" # 'b'"));
 }
 
 TEST(config, says_where_a_mistake_is) {

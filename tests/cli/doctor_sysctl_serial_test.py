@@ -10,6 +10,7 @@ from uring_switch import SwitchTest
 
 SLUICE = os.environ["SLUICE"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE")}
+ENVIRONMENT["SLUICE_CONFIG"] = "none"
 
 
 def usable(preexec_fn=None):

@@ -15,6 +15,7 @@ import unittest
 SLUICE = os.environ["SLUICE"]
 DENY = os.path.join(os.environ["SLUICE_BUILD"], "tests", "tools", "deny_io_uring")
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE")}
+ENVIRONMENT["SLUICE_CONFIG"] = "none"
 
 CHECKS = {
     "kernel": {"release", "clock", "huge_pages", "page_reporting"},

@@ -10,6 +10,7 @@ import unittest
 
 SLUICE = os.environ["SLUICE"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE")}
+ENVIRONMENT["SLUICE_CONFIG"] = "none"
 
 
 def series(name, unit, better, samples):

@@ -28,10 +28,7 @@ using ::testing::Not;
 
 class manual : public ::testing::Test {
  public:
-    manual() {
-        add_all(all_);
-        pages_ = read_pages(all_.root());
-    }
+    manual() { pages_ = read_pages(all_.root()); }
 
     [[nodiscard]] CLI::App& root() { return all_.root(); }
     [[nodiscard]] const std::vector<command_page>& pages() const { return pages_; }
@@ -40,7 +37,7 @@ class manual : public ::testing::Test {
     }
 
  private:
-    commands all_;
+    commands all_{add_all};
     std::vector<command_page> pages_;
 };
 
@@ -81,8 +78,7 @@ std::vector<std::vector<std::string>> command_lines_in(const std::string& line) 
 
 /// Why the command line cannot be parsed; empty if it can.
 std::string why_not(std::vector<std::string> words) {
-    commands all;
-    add_all(all);
+    commands all{add_all};
     std::ranges::reverse(words);
     try {
         all.root().parse(words);

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -116,6 +117,36 @@ TEST(options, an_error_names_the_option) {
     add_value(app, "--number", into.number, count_from{1, 9}, "N", "A number");
     EXPECT_EQ(error_of(app, "--number x"), "--number: 'x' is no whole number from 1 to 9");
     EXPECT_EQ(into.number, 7U);
+}
+
+TEST(options, a_default_is_written_as_it_may_be_given) {
+    using namespace std::string_view_literals;
+    constexpr one_of side{std::array{std::pair{"left"sv, 1}, std::pair{"right"sv, 2}}};
+    EXPECT_EQ(default_text(2, side), "right");
+    EXPECT_EQ(default_text(std::optional<int>{1}, side), "left");
+    EXPECT_EQ(default_text(std::optional<int>{}, side), "");
+    EXPECT_EQ(default_text(7U, count_from{1, 9}), "7");
+    EXPECT_EQ(default_text(0U, count_from{1, 9}), "") << "none that may be given";
+    EXPECT_EQ(default_text(0.02, percent_from{0, 100, ""}), "2");
+    EXPECT_EQ(default_text(std::string{"[::1]:80"}, read_address), "[::1]:80");
+    for (const auto& [bytes, text] : {std::pair{std::uint64_t{0}, "0"},
+                                      {1000, "1000"},
+                                      {1024, "1K"},
+                                      {1536, "1536"},
+                                      {std::uint64_t{3} << 30, "3G"},
+                                      {std::numeric_limits<std::uint64_t>::max(), ""}}) {
+        EXPECT_EQ(default_text(bytes, read_size), text);
+    }
+    for (const auto& [time, text] : {std::pair{0ms, "0s"},
+                                     {1ms, "1ms"},
+                                     {1500ms, "1500ms"},
+                                     {30'000ms, "30s"},
+                                     {90'000ms, "90s"},
+                                     {300'000ms, "5m"},
+                                     {86'400'000ms, "24h"}}) {
+        EXPECT_EQ(default_text(time, read_duration), text);
+        EXPECT_EQ(read_duration(text), time);
+    }
 }
 
 TEST(options, one_of_a_few_words) {

@@ -6,6 +6,7 @@ import unittest
 
 SLUICE = os.environ["SLUICE"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE")}
+ENVIRONMENT["SLUICE_CONFIG"] = "none"
 
 
 def sluice(*words, **options):

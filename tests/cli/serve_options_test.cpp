@@ -78,6 +78,7 @@ class sources : public ::testing::Test {
                                  "SLUICE_MAX_CLIENTS", "SLUICE_HELP"}) {
             ::unsetenv(name);
         }
+        set("SLUICE_CONFIG", "none");
     }
     ~sources() override {
         for (const auto& name : variables_) ::unsetenv(name.c_str());
@@ -101,7 +102,16 @@ class sources : public ::testing::Test {
 
     /// Runs `sluice ARGUMENTS` into `options_`; what it says on stderr is in `said_`.
     exit_status run(std::vector<std::string> arguments) {
-        commands all;
+        commands all{[this](commands& into) { add_commands(into); }};
+        all_ = &all;
+        ::testing::internal::CaptureStderr();
+        const auto status = all.run(std::move(arguments));
+        output().flush(30s);
+        said_ = ::testing::internal::GetCapturedStderr();
+        return status;
+    }
+
+    void add_commands(commands& all) {
         auto* talk = all.root().add_subcommand("talk");
         talk->require_subcommand(1);
         auto* serve = talk->add_subcommand("serve");
@@ -112,27 +122,30 @@ class sources : public ::testing::Test {
             return exit_status::done;
         });
         auto* join = talk->add_subcommand("join");
-        bool ignored = false;
-        join->add_flag("--loud", ignored);
+        join->add_flag("--loud", ignored_);
         all.on(*join, [] { return exit_status::done; });
         auto* files = all.root().add_subcommand("files");
         auto* files_serve = files->add_subcommand("serve");
-        serve_options other;
-        add_value(*files_serve, "--http,--listen", other.listen, read_address, "ADDRESS", "Where");
-        add_serve_options_of_many_listeners(*files_serve, other, "SLUICE_LISTEN");
-        all.on(*files_serve, [&] {
-            options_ = other;
+        add_value(*files_serve, "--http,--listen", other_.listen, read_address, "ADDRESS", "Where");
+        add_serve_options_of_many_listeners(*files_serve, other_, "SLUICE_LISTEN");
+        all.on(*files_serve, [this] {
+            options_ = other_;
             return exit_status::done;
         });
+    }
 
-        ::testing::internal::CaptureStderr();
-        const auto status = all.run(std::move(arguments));
-        output().flush(30s);
-        said_ = ::testing::internal::GetCapturedStderr();
-        return status;
+    /// The level that a server would take over at SIGHUP.
+    std::expected<log_level, std::string> log_level_now() {
+        options_.level = log_level::info;
+        const auto again = all_->read_again();
+        if (!again) return std::unexpected{again.error()};
+        return options_.level;
     }
 
     serve_options options_;
+    serve_options other_;
+    commands* all_ = nullptr;
+    bool ignored_ = false;
     bool ran_ = false;
     std::function<void()> while_it_runs_;
     std::string said_;

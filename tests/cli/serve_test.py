@@ -95,5 +95,99 @@ class Serve(unittest.TestCase):
                 self.assertIn(f"--model {model} cannot carry a chat", errors)
 
 
+class Parts(unittest.TestCase):
+    """The settings of each part, parts that are off, and several of a kind."""
+
+    def setUp(self):
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+
+    def serve(self, *flags):
+        program = self.enterContext(
+            Program(SLUICE, "serve", *flags, stdin=None, cwd=self.folder)
+        )
+        said = program.expect_stderr(r"^(.* on 127\.0\.0\.1:\d+, .*)$")[1]
+        return program, dict(place.split(" on ") for place in said.split(", "))
+
+    def refused(self, *flags):
+        with Program(SLUICE, "serve", *flags, stdin=None, cwd=self.folder) as program:
+            status, _, errors = program.end()
+            self.assertEqual(status, 2, errors)
+            return errors
+
+    def test_a_part_takes_the_flags_of_its_own_command(self):
+        for engine in ("epoll", "auto"):
+            _, places = self.serve(
+                "--engine", engine, "--raw", "off", "--chat", "off",
+                "--files.max-size", "10", "--http", "127.0.0.1:0",
+                "--compute.work", "echo", "--compute.max-line", "8", "--compute", "127.0.0.1:0",
+            )  # fmt: skip
+            self.assertEqual(sorted(places), ["compute", "files over HTTP"])
+            with socket.create_connection(address(places["compute"]), timeout=30) as client:
+                client.sendall(b"echo\n")
+                self.assertEqual(client.recv(100), b"echo\n")
+                client.sendall(b"123456789\n")
+                self.assertIn(b"too long", client.recv(100))
+            with socket.create_connection(address(places["files over HTTP"]), timeout=30) as client:
+                head = "PUT /a HTTP/1.1\r\nHost: here\r\nContent-Length: 11\r\n\r\n"
+                client.sendall(head.encode())
+                self.assertIn(b"HTTP/1.1 413 ", client.recv(100))
+
+    def test_several_of_a_kind_share_nothing_but_the_process(self):
+        for engine in ("epoll", "auto"):
+            program, places = self.serve(
+                "--engine", engine, "--raw", "off", "--files.docs.read-only",
+                "--chat", "127.0.0.1:0", "--chat.team.listen", "127.0.0.1:0",
+                "--chat.team.max-line", "8",
+                "--http", "127.0.0.1:0", "--files.docs.http", "127.0.0.1:0",
+                "--files.docs.dir", "docs",
+                "--compute", "127.0.0.1:0", "--compute.calc.listen", "127.0.0.1:0",
+                "--compute.calc.exec", "sh -c 'while read q; do echo \"$q!\"; done'",
+            )  # fmt: skip
+            self.assertEqual(
+                sorted(places),
+                ["chat", "chat.team", "compute", "compute.calc", "files over HTTP",
+                 "files.docs over HTTP"],
+            )  # fmt: skip
+            for name, answer in (("compute", b"10946\n"), ("compute.calc", b"20!\n")):
+                with socket.create_connection(address(places[name]), timeout=30) as client:
+                    client.sendall(b"20\n")
+                    self.assertEqual(client.recv(100), answer)
+            for name, status in (("files over HTTP", b"201"), ("files.docs over HTTP", b"403")):
+                with socket.create_connection(address(places[name]), timeout=30) as client:
+                    head = f"PUT /{engine} HTTP/1.1\r\nHost: here\r\nContent-Length: 1\r\n\r\nx"
+                    client.sendall(head.encode())
+                    self.assertIn(b"HTTP/1.1 " + status, client.recv(100))
+            self.assertTrue(pathlib.Path(self.folder, "sluice-files", engine).exists())
+            self.assertFalse(pathlib.Path(self.folder, "docs", engine).exists())
+            for name in ("chat", "chat.team"):
+                # Each chat counts its own members.
+                with socket.create_connection(address(places[name]), timeout=30) as client:
+                    self.assertIn(b"you are Client 1 ", client.makefile("rb").readline())
+            program.signal(signal.SIGTERM)
+            self.assertEqual(program.end()[0], 0)
+
+    def test_without_a_chat_any_model_goes(self):
+        _, places = self.serve("--model", "thread", "--chat", "off", "--raw", "127.0.0.1:0",
+                               "--http", "off", "--compute", "127.0.0.1:0")  # fmt: skip
+        self.assertEqual(sorted(places), ["compute", "raw files"])
+
+    def test_what_does_not_go_together_is_said(self):
+        self.assertIn("every part is off", self.refused("--chat", "off", "--files", "off",
+                                                         "--compute", "off"))  # fmt: skip
+        self.assertIn("chat.team lacks --chat.team.listen", self.refused("--chat.team.rate", "5"))
+        self.assertIn("files.docs lacks --files.docs.dir DIR",
+                      self.refused("--files.docs.http", "0"))  # fmt: skip
+        self.assertIn("files.docs lacks --files.docs.http ADDRESS",
+                      self.refused("--files.docs.dir", "d"))  # fmt: skip
+        self.assertIn("--chat.window 5 KiB is too small for --chat.max-line 4 KiB",
+                      self.refused("--chat.window", "5K"))  # fmt: skip
+        self.assertIn("there is no '--chat.raet'; did you mean --chat.rate?",
+                      self.refused("--chat.raet", "5"))  # fmt: skip
+        self.assertIn("there is no '--chat.team.raet'",
+                      self.refused("--chat.team.raet", "5"))  # fmt: skip
+        self.assertIn("--raw only takes files", self.refused("--raw", "0", "--read-only"))
+        self.assertIn("opens a quote", self.refused("--compute.exec", "a 'b"))
+
+
 if __name__ == "__main__":
     unittest.main()

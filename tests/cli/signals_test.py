@@ -121,10 +121,10 @@ class Configuration(TalkTest):
     def test_what_it_cannot_take_over_is_said(self):
         self.file.write_text("max-clients = 10\ngrace = 1s\n[compute.serve]\nqueue = 5\n")
         with self.serve("--grace", "2s") as server:
-            self.file.write_text("max-clients = 10\ngrace = 3s\nidle-time = 1m\n")
+            self.file.write_text("max-clients = 10\ngrace = 3s\nlimit = 30\n")
             server.signal(signal.SIGHUP)
             server.expect_stderr(
-                "warning: SIGHUP: what the configuration says of idle-time, queue counts from the "
+                "warning: SIGHUP: what the configuration says of limit, queue counts from the "
                 "next start of the server"
             )
 

@@ -44,6 +44,8 @@ ENVIRONMENT = {
     if not name.startswith("SLUICE") or name == "SLUICE_SANDBOX"
 }
 ENVIRONMENT["PYTHONUTF8"] = "1"
+# No file of this machine has a say.
+ENVIRONMENT["SLUICE_CONFIG"] = "none"
 
 
 @functools.cache

@@ -37,6 +37,26 @@ TEST(address_limit, counts_ipv6_by_its_64_and_a_mapped_address_as_ipv4) {
     EXPECT_FALSE(limit.admit(at("10.0.0.1:2")));
 }
 
+TEST(address_limit, other_limits_count_from_then_on) {
+    address_limit limit{{.most = 1}};
+    const auto first = limit.admit(at("10.0.0.1:1"));
+    EXPECT_FALSE(limit.admit(at("10.0.0.1:2")));
+    limit.set({.most = 2});
+    const auto second = limit.admit(at("10.0.0.1:2"));
+    EXPECT_TRUE(second);
+    // Those that are there stay.
+    limit.set({.most = 1});
+    EXPECT_FALSE(limit.admit(at("10.0.0.1:3")));
+    limit.set({.most = 10, .rate = 1});
+    // Four at once; loopback as well, once there is a limit for it.
+    for (const auto* host : {"10.0.0.2:1", "127.0.0.1:1"}) {
+        for (int i = 0; i < 4; ++i) EXPECT_TRUE(limit.admit(at(host))) << host;
+        EXPECT_FALSE(limit.admit(at(host))) << host;
+    }
+    limit.set({});
+    EXPECT_TRUE(limit.admit(at("127.0.0.1:1")));
+}
+
 TEST(address_limit, gives_an_address_a_quarter_and_loopback_all_by_default) {
     address_limit by_default{{.max_clients = 8}};
     std::vector<address_limit::permit> kept;

@@ -119,6 +119,30 @@ TEST(connection_limit, a_waiter_that_dies_leaves_its_permit_to_the_others) {
     }
 }
 
+TEST(connection_limit, more_permits_go_to_those_who_wait_and_fewer_are_returned_first) {
+    const auto engine = make(io::engine_kind::epoll);
+    connection_limit permits{1};
+    std::vector<int> order;
+    coro::context root{engine->ready()};
+    coro::scope all{root};
+    for (int i = 1; i <= 5; ++i) ASSERT_TRUE(all.spawn(acquire(permits, *engine, order, i)));
+    EXPECT_EQ(order, (std::vector{1}));
+    permits.set_most(3);
+    while (order.size() < 3) engine->run_once(io::never);
+    EXPECT_EQ(order, (std::vector{1, 2, 3}));
+    // Two of the three are to be returned now before one is free.
+    permits.set_most(1);
+    permits.release();
+    permits.release();
+    engine->run_once(io::time_point::min());
+    EXPECT_EQ(order.size(), 3U);
+    permits.release();
+    while (order.size() < 4) engine->run_once(io::never);
+    permits.release();
+    while (all.size() > 0) engine->run_once(io::never);
+    EXPECT_EQ(order, (std::vector{1, 2, 3, 4, 5}));
+}
+
 TEST(connection_limit, a_permit_given_back_on_another_thread_wakes_the_waiter) {
     const auto engine = make(io::engine_kind::epoll);
     connection_limit one{1};

@@ -53,7 +53,8 @@ class WatchedServer:
         self.process = subprocess.Popen(
             [SLUICE, "serve", *endpoints, *flags, "--files", folder, "--log-format", "json"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")},
+            env={k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
+            | {"SLUICE_CONFIG": "none"},
         )
         self.pid = self.process.pid
         self.ports = {}

@@ -99,8 +99,8 @@ compute_workload::compute_workload(stage& s, const server_shape& shape, std::uin
              .port = port,
              .max_line = options_.max_line,
              .refuses = shape.model == model::kind::event,
-             .hurries =
-                 shape.model == model::kind::event && options_.deadline != io::duration::max()} {}
+             .hurries = shape.model == model::kind::event &&
+                        options_.deadline.get() != io::duration::max()} {}
 
 void compute_workload::host(const std::function<void(std::vector<door>)>& run) {
     compute::compute_service service{make_world_handler(account_), options_};

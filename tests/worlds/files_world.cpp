@@ -78,12 +78,12 @@ class files_workload final : public workload {
             if (!opened) continue;
             store_ = &*opened;
             files::part_sweeper sweeper{opened->partials(), 500ms};
-            files::raw_service raw{
-                &*opened,
-                {.how = options_.receive,
-                 .idle_time = options_.idle_time,
-                 .pace = {.window = options_.body_time, .bytes_a_second = options_.min_rate},
-                 .report = {}}};
+            files::raw_service raw{&*opened,
+                                   {.how = options_.receive,
+                                    .idle_time = options_.idle_time,
+                                    .min_rate = options_.min_rate,
+                                    .body_time = options_.body_time,
+                                    .report = {}}};
             files::http_service http{*opened, options_};
             run({{.port = files_scene::http_port, .serve = http.service(), .protocol = "http/1.1"},
                  {.port = files_scene::raw_port, .serve = raw.service()}});

@@ -47,9 +47,9 @@ class chat_service::shard final : public model::shard_state {
     }
 
     coro::task<void> run() override {
-        const auto interval = std::max<io::duration>(hub_.allowed().write_deadline / 4,
-                                                     std::chrono::milliseconds{10});
         for (;;) {
+            const auto interval = std::max<io::duration>(hub_.allowed().write_deadline.get() / 4,
+                                                         std::chrono::milliseconds{10});
             auto slept = co_await io::sleep_for(hub_.engine(), interval);
             if (!slept) co_return;
             hub_.sweep();
@@ -71,6 +71,20 @@ chat_service::chat_service(const options& o)
       counters_(o.shards) {
     options_.allowed = with_window_for_a_line(o.allowed);
     load_name_tables();
+}
+
+void chat_service::set_limits(const limits& l) noexcept {
+    auto& now = options_.allowed;
+    now.history = l.history;
+    now.max_clients = l.max_clients;
+    now.max_rooms = l.max_rooms;
+    now.max_private = l.max_private;
+    now.presence = l.presence;
+    now.rate = l.rate;
+    now.burst = l.burst;
+    now.command_rate = l.command_rate;
+    now.command_burst = l.command_burst;
+    now.write_deadline = l.write_deadline;
 }
 
 model::state_factory chat_service::state() {

@@ -29,6 +29,9 @@ class chat_service {
     chat_service& operator=(const chat_service&) = delete;
     ~chat_service() = default;
 
+    /// Any thread: other limits from now on, those that are live_setting.
+    void set_limits(const limits& l) noexcept;
+
     /// For model::endpoint::state.
     [[nodiscard]] model::state_factory state();
     /// The sum of all shards' counters. Any thread.

@@ -402,7 +402,8 @@ void hub::post(std::unique_ptr<batch> message) noexcept {
 void hub::sweep() noexcept {
     for (auto& [id, m] : members_) {
         if (m->made_progress()) m->progress_at = engine_.now();
-        if (m->broken() || engine_.now() - m->progress_at < allowed().write_deadline) continue;
+        if (m->broken() || engine_.now() - m->progress_at < allowed().write_deadline.get())
+            continue;
         ++counted().too_silent;
         sometimes(rare_path::chat_silent_hung_up);
         m->hang_up();

@@ -63,9 +63,11 @@ class hub final : public member_host, io::turn_end {
     /// Announces once to the room of `m` that it has joined.
     void arrive(member& m);
     /// Rate limits per member: of lines, and of commands that send no message.
-    [[nodiscard]] const io::throttle::pace& pace_of_lines() const noexcept { return line_pace_; }
-    [[nodiscard]] const io::throttle::pace& pace_of_commands() const noexcept {
-        return command_pace_;
+    [[nodiscard]] const io::throttle::pace& pace_of_lines() noexcept {
+        return line_pace_.at(allowed().rate, allowed().burst);
+    }
+    [[nodiscard]] const io::throttle::pace& pace_of_commands() noexcept {
+        return command_pace_.at(allowed().command_rate, allowed().command_burst);
     }
     /// True if a command may run now, which counts it for this turn. Else the quota of this turn is
     /// used up, and `co_await command_turn()` waits, first come, first served, for a turn that runs
@@ -138,8 +140,8 @@ class hub final : public member_host, io::turn_end {
     relay& relay_;
     transcript* transcript_;
     registry* accounts_;
-    io::throttle::pace line_pace_;
-    io::throttle::pace command_pace_;
+    io::throttle::changing_pace line_pace_;
+    io::throttle::changing_pace command_pace_;
     std::unordered_map<std::string, std::unique_ptr<room>> rooms_;
     std::unordered_map<member_id, member*> members_;
     intrusive_list<room, changed_rooms_tag> changed_;

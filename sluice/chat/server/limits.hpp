@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sluice/base/live_setting.hpp"
 #include "sluice/base/owned_counter.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/wire/framing.hpp"
@@ -17,34 +18,35 @@ enum class slow_policy : std::uint8_t {
     disconnect,  ///< it is sent the reason and disconnected
 };
 
-/// Every limit of a chat. Memory is rooms times window, plus a little per member.
+/// Every limit of a chat; of those that are live_setting, others may be set while it runs. Memory
+/// is rooms times window, plus a little per member.
 struct limits {
     wire::framing framing = wire::framing::automatic;
     slow_policy slow = slow_policy::skip;
-    std::size_t window = std::size_t{1} << 20;  ///< bytes of lines that a room keeps
-    std::size_t history = 100;                  ///< lines that a new member is shown
-    std::size_t max_line = 4096;                ///< bytes of a message as received
-    std::size_t max_clients = 10'000;           ///< in the whole server
-    std::uint32_t max_per_address = 0;          ///< connections; 0: model::address_limit's default
-    std::size_t max_rooms = 1'000;              ///< in the whole server
+    std::size_t window = std::size_t{1} << 20;       ///< bytes of lines that a room keeps
+    live_setting<std::size_t> history = 100;         ///< lines that a new member is shown
+    std::size_t max_line = 4096;                     ///< bytes of a message as received
+    live_setting<std::size_t> max_clients = 10'000;  ///< in the whole server
+    std::uint32_t max_per_address = 0;  ///< connections; 0: model::address_limit's default
+    live_setting<std::size_t> max_rooms = 1'000;  ///< in the whole server
     /// Bytes of private lines (replies, whispers) that wait for one member.
-    std::size_t max_private = std::size_t{64} * 1024;
+    live_setting<std::size_t> max_private = std::size_t{64} * 1024;
     /// A room with more members announces no joins and leaves.
-    std::size_t presence = 500;
+    live_setting<std::size_t> presence = 500;
     /// Lines per second that a member may say, and the burst on top; a rate of 0 is no limit.
     /// Typing and pasting stay below them.
-    double rate = 100'000;
-    double burst = 200'000;
+    live_setting<double> rate = 100'000;
+    live_setting<double> burst = 200'000;
     /// The same for commands that send no message: /nick, /join, /who, /rooms, /help.
-    double command_rate = 50;
-    double command_burst = 200;
+    live_setting<double> command_rate = 50;
+    live_setting<double> command_burst = 200;
     /// Commands that a shard runs per turn for all its members; further ones wait for the next
     /// turn.
     std::size_t commands_a_turn = 32;
     /// Time for a new member to set its name and room before its join is announced.
     io::duration introduction = std::chrono::milliseconds{50};
     /// A member that reads nothing for this long while output waits for it is disconnected.
-    io::duration write_deadline = std::chrono::seconds{60};
+    live_setting<io::duration> write_deadline{std::chrono::seconds{60}};
 };
 
 /// Counters of one shard, changed by its thread; all but members, log_bytes and rooms only grow.

@@ -139,8 +139,9 @@ bool member_input::may_read_message() {
     make_backlog().time = std::max(lines, commands);
     held_ = hold::time;
     ++hub_.counted().held_back;
-    report_held_back(lines >= commands ? fmt::format("{} lines", hub_.allowed().rate)
-                                       : fmt::format("{} commands", hub_.allowed().command_rate));
+    report_held_back(lines >= commands
+                         ? fmt::format("{} lines", hub_.allowed().rate.get())
+                         : fmt::format("{} commands", hub_.allowed().command_rate.get()));
     return false;
 }
 

@@ -38,19 +38,14 @@ std::expected<std::unique_ptr<auth::authenticator>, std::string> open_server_aut
             "if that is meant",
             each)};
     }
-    auto known = auth::accounts::load(common.auth.accounts, why_no_right);
+    auto known = load_accounts(common.auth);
     if (!known) return std::unexpected{known.error()};
     return std::make_unique<auth::authenticator>(
         std::move(*known), [](std::string_view line) { log(log_level::warn, line); });
 }
 
-std::expected<void, std::string> reload_server_auth(auth::authenticator* into,
-                                                    const server_auth_options& o) {
-    if (into == nullptr) return {};
-    auto known = auth::accounts::load(o.accounts, why_no_right);
-    if (!known) return std::unexpected{known.error()};
-    into->replace(std::move(*known));
-    return {};
+std::expected<auth::accounts, std::string> load_accounts(const server_auth_options& o) {
+    return auth::accounts::load(o.accounts, why_no_right);
 }
 
 auth::line_door door_with_right(auth::authenticator* who, std::string_view word,

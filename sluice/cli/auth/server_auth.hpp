@@ -33,10 +33,9 @@ void add_server_auth_options(CLI::App& command, server_auth_options& into,
 /// sentence without its full stop. May block.
 [[nodiscard]] std::expected<std::unique_ptr<auth::authenticator>, std::string> open_server_auth(
     const serve_options& common, const std::vector<std::string>& where);
-/// Reads the accounts again; does nothing where `into` is null. The error is a sentence without its
-/// full stop, and they stay as they were then. May block.
-[[nodiscard]] std::expected<void, std::string> reload_server_auth(auth::authenticator* into,
-                                                                  const server_auth_options& o);
+/// Reads the accounts of --auth. The error is a sentence without its full stop. May block.
+[[nodiscard]] std::expected<auth::accounts, std::string> load_accounts(
+    const server_auth_options& o);
 
 /// A door for clients with the right `word`, which is static, as `purpose` is. It asks no client
 /// where `who` is null.

@@ -1,4 +1,4 @@
-// Implements `sluice chat serve`: options of the chat server, and its run.
+// Implements the chat of a server: its options, and its service; and `sluice chat serve`.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,25 +12,20 @@
 
 #include "sluice/chat/server/chat_service.hpp"
 #include "sluice/cli/auth/names.hpp"
-#include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/run_server.hpp"
-#include "sluice/cli/serve_options.hpp"
-#include "sluice/cli/server_signals.hpp"
+#include "sluice/cli/part.hpp"
 #include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/standard_streams.hpp"
-#include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/subcommands.hpp"
-#include "sluice/io/run.hpp"
 #include "sluice/wire/size.hpp"
 
 namespace sluice::cli {
 namespace {
 
-struct chat_serve_settings {
-    serve_options common;
+struct chat_settings {
+    std::string listen;  ///< in `sluice serve`; empty: a further chat of which it was not said
     chat::limits allowed;
     std::chrono::milliseconds write_deadline{60'000};
     std::optional<std::uint64_t> rate;
@@ -41,71 +36,28 @@ struct chat_serve_settings {
 };
 
 /// Why the window is too small, a sentence without its full stop; empty if it is not.
-std::string why_no_window(const chat::limits& l) {
+std::string why_no_window(const chat::limits& l, const part_name& name) {
     // A line with its control characters escaped can be four times as long.
     const std::size_t least = 8 * l.max_line;
     if (l.window >= least) return {};
-    return fmt::format("--window {} is too small for --max-line {}; give it at least {}",
-                       wire::format_size(l.window), wire::format_size(l.max_line),
-                       wire::format_size(least));
+    return fmt::format("{} {} is too small for {} {}; give it at least {}", name.flag("window"),
+                       wire::format_size(l.window), name.flag("max-line"),
+                       wire::format_size(l.max_line), wire::format_size(least));
 }
 
-/// Applies the chosen rates; each replaces the default burst, too.
-void set_rates(chat::limits& l, const chat_serve_settings& s) {
+/// The limits of a chat with those options; each chosen rate replaces the usual burst, too.
+chat::limits limits_of(const chat_settings& s, const serve_options& common) {
     constexpr std::uint64_t usual_burst = 10;
+    chat::limits l = s.allowed;
+    l.max_clients = common.max_clients;
+    l.write_deadline = s.write_deadline;
     if (s.rate) l.rate = static_cast<double>(*s.rate);
     if (s.rate || s.burst) l.burst = static_cast<double>(s.burst.value_or(usual_burst));
-    if (!s.command_rate) return;
-    l.command_rate = static_cast<double>(*s.command_rate);
-    l.command_burst = static_cast<double>(std::max(*s.command_rate, usual_burst));
-}
-
-exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
-    const auto& given = settle_standard_streams();
-    const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return report_usage_error(command, pair.error());
-    if (pair->model != model_kind::event) {
-        const auto asked = s.common.model ? fmt::format("--model {}", to_text(*s.common.model))
-                                          : std::string{"--engine blocking"};
-        return report_usage_error(
-            command, fmt::format("{} cannot carry a chat, where everybody hears "
-                                 "everybody at any time; use --model event, on epoll or uring",
-                                 asked));
+    if (s.command_rate) {
+        l.command_rate = static_cast<double>(*s.command_rate);
+        l.command_burst = static_cast<double>(std::max(*s.command_rate, usual_burst));
     }
-    if (const auto why = why_no_window(s.allowed); !why.empty())
-        return report_usage_error(command, why);
-    set_up_output(s.common, pair->model);
-    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
-        return log_failure(entered.error());
-    }
-    s.allowed.max_clients = s.common.max_clients;
-    s.allowed.write_deadline = s.write_deadline;
-    set_rates(s.allowed, s);
-    if (!s.operators.empty() && !s.common.auth.on()) {
-        return report_usage_error(
-            command, "--operators names accounts, and there are none; name their file with --auth");
-    }
-    const auto who = open_server_auth(s.common, {s.common.listen});
-    if (!who) return report_usage_error(command, who.error());
-    std::unique_ptr<chat::registry> accounts;
-    if (*who) {
-        accounts = std::make_unique<chat::registry>(
-            door_with_right(who->get(), "chat", "talk in the chat"), s.operators);
-    }
-    transcript_on_stdout shown;
-    chat::chat_service chat{{.allowed = s.allowed,
-                             .shards = model::workers_of(s.common.workers),
-                             .seen = s.common.quiet || !given.out ? nullptr : &shown,
-                             .accounts = accounts.get()}};
-    const auto count = [&chat] { announce_counters(chat.counted()); };
-    return run_server(command, s.common, *pair,
-                      {.listeners = {{.where = s.common.listen,
-                                      .state = chat.state(),
-                                      .visitors = "talk in the chat",
-                                      .needs_open = true}},
-                       .after = s.stats ? count : std::function<void()>{},
-                       .count = count,
-                       .who = who->get()});
+    return l;
 }
 
 reading<std::uint64_t> read_private_limit(std::string_view text) {
@@ -127,46 +79,141 @@ reading<std::uint64_t> read_window(std::string_view text) {
     return size;
 }
 
-void add_chat_limits(CLI::App& command, chat_serve_settings& into) {
+class chat_part final : public part {
+ public:
+    explicit chat_part(part_name called) : part{std::move(called)} {
+        if (!name().is_further()) settings_.listen = usual_address;
+    }
+
+    static constexpr auto usual_address = "127.0.0.1:5000";
+
+    void add_options(CLI::App& command) override;
+    [[nodiscard]] bool is_off() const override { return settings_.listen == off; }
+    [[nodiscard]] std::optional<std::string> why_not(const serve_options& common,
+                                                     const pairing& pair) const override;
+    [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
+        const serve_options& common) override {
+        return std::vector{address(common)};
+    }
+    [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
+    [[nodiscard]] std::vector<std::string_view> take_over(const part& fresh,
+                                                          const serve_options& common) override;
+
+ private:
+    [[nodiscard]] const std::string& address(const serve_options& common) const {
+        return name().is_alone() ? common.listen : settings_.listen;
+    }
+
+    chat_settings settings_;
+    transcript_on_stdout shown_;
+    std::unique_ptr<chat::registry> accounts_;
+    std::unique_ptr<chat::chat_service> chat_;
+};
+
+void chat_part::add_options(CLI::App& command) {
     constexpr std::array<std::pair<std::string_view, chat::slow_policy>, 2> policies{
         {{"skip", chat::slow_policy::skip}, {"disconnect", chat::slow_policy::disconnect}}};
     constexpr std::uint64_t many = 1'000'000;
-    chat::limits& l = into.allowed;
-    add_framing_option(command, l.framing);
-    add_value(command, "--slow", l.slow, one_of{policies}, "WHAT",
+    auto& s = settings_;
+    chat::limits& l = s.allowed;
+    const auto flag = [this](std::string_view option) { return name().flag(option); };
+    if (!name().is_alone()) {
+        add_address_option(command, name().flag("listen", "chat"), s.listen, "people talk");
+    }
+    add_framing_option(command, l.framing, flag("framing"));
+    add_value(command, flag("slow"), l.slow, one_of{policies}, "WHAT",
               "Becomes of who reads too slowly: skip or disconnect (skip)");
-    add_value(command, "--window", l.window, read_window, "SIZE",
+    add_value(command, flag("window"), l.window, read_window, "SIZE",
               "What a room keeps of its lines (1M)");
-    add_value(command, "--history", l.history, count_from{0, many}, "N",
+    add_value(command, flag("history"), l.history, count_from{0, many}, "N",
               "Lines that a newcomer is shown (100)");
-    add_max_line_option(command, l.max_line, "line");
-    add_value(command, "--max-rooms", l.max_rooms, count_from{1, many}, "N",
+    add_max_line_option(command, l.max_line, "line", flag("max-line"));
+    add_value(command, flag("max-rooms"), l.max_rooms, count_from{1, many}, "N",
               "Rooms at a time (1000)");
-    add_value(command, "--max-private", l.max_private, read_private_limit, "SIZE",
+    add_value(command, flag("max-private"), l.max_private, read_private_limit, "SIZE",
               "Replies and private lines that wait for a member (64K)");
-    add_value(command, "--rate", into.rate, count_from{0, many}, "N",
+    add_value(command, flag("rate"), s.rate, count_from{0, many}, "N",
               "Lines a second from a member, 0 for any number (100000)");
-    add_value(command, "--burst", into.burst, count_from{1, many}, "N",
+    add_value(command, flag("burst"), s.burst, count_from{1, many}, "N",
               "Lines at once beyond --rate (10; 200000 without --rate)");
-    add_value(command, "--command-rate", into.command_rate, count_from{0, many}, "N",
+    add_value(command, flag("command-rate"), s.command_rate, count_from{0, many}, "N",
               "Commands a second from a member, 0 for any number (50)");
-    add_list(command, "--operators", into.operators, why_no_account, "NAME",
+    add_list(command, flag("operators"), s.operators, why_no_account, "NAME",
              "Accounts of --auth that may send members away: /kick, /ban, /mute, /topic, /key");
-    add_value(command, "--presence", l.presence, count_from{0, many}, "N",
+    add_value(command, flag("presence"), l.presence, count_from{0, many}, "N",
               "Largest room that is told who comes and goes (500)");
-    add_value(command, "--write-deadline", into.write_deadline, read_duration, "TIME",
+    add_value(command, flag("write-deadline"), s.write_deadline, read_duration, "TIME",
               "How long a member may take nothing while something waits (60s)");
+    command.add_flag(flag("stats"), s.stats, "Print the counters at the end");
+}
+
+std::optional<std::string> chat_part::why_not(const serve_options& common,
+                                              const pairing& pair) const {
+    if (pair.model != model_kind::event && !name().is_alone()) {
+        return fmt::format(
+            "--model {} cannot carry a chat beside the rest; leave it out, or serve "
+            "each by its own command",
+            to_text(pair.model));
+    }
+    if (pair.model != model_kind::event) {
+        const auto asked = common.model ? fmt::format("--model {}", to_text(*common.model))
+                                        : std::string{"--engine blocking"};
+        return fmt::format(
+            "{} cannot carry a chat, where everybody hears everybody at any time; "
+            "use --model event, on epoll or uring",
+            asked);
+    }
+    if (address(common).empty()) return why_incomplete(name(), "listen", "ADDRESS");
+    if (auto why = why_no_window(settings_.allowed, name()); !why.empty()) return why;
+    if (!settings_.operators.empty() && !common.auth.on()) {
+        return fmt::format("{} names accounts, and there are none; name their file with --auth",
+                           name().flag("operators"));
+    }
+    return std::nullopt;
+}
+
+std::expected<served, refusal> chat_part::open(const part_context& context) {
+    if (context.who != nullptr) {
+        accounts_ = std::make_unique<chat::registry>(
+            door_with_right(context.who, "chat", "talk in the chat"), settings_.operators);
+    }
+    const auto& common = context.common;
+    const bool shows = !common.quiet && settle_standard_streams().out;
+    chat_ = std::make_unique<chat::chat_service>(
+        chat::chat_service::options{.allowed = limits_of(settings_, common),
+                                    .shards = model::workers_of(common.workers),
+                                    .seen = shows ? &shown_ : nullptr,
+                                    .accounts = accounts_.get()});
+    const auto count = [this] { announce_counters(chat_->counted(), name().title("chat")); };
+    return served{.listeners = {{.where = address(common),
+                                 .state = chat_->state(),
+                                 .what = name().title("chat"),
+                                 .flag = name().flag_said("listen", "chat"),
+                                 .visitors = "talk in the chat",
+                                 .needs_open = true}},
+                  .after = settings_.stats ? count : std::function<void()>{},
+                  .count = count};
+}
+
+std::vector<std::string_view> chat_part::take_over(const part& fresh, const serve_options& common) {
+    chat_->set_limits(limits_of(static_cast<const chat_part&>(fresh).settings_, common));
+    return {"history", "max-rooms", "max-private",  "presence",
+            "rate",    "burst",     "command-rate", "write-deadline"};
 }
 
 }  // namespace
 
+std::unique_ptr<part> make_chat_part(part_name name) {
+    return std::make_unique<chat_part>(std::move(name));
+}
+
 void add_chat_serve(commands& all, CLI::App& chat) {
     auto* command = chat.add_subcommand("serve", "Let everybody who connects talk with all others");
-    auto chosen = std::make_shared<chat_serve_settings>();
-    add_chat_limits(*command, *chosen);
-    command->add_flag("--stats", chosen->stats, "Print the counters at the end");
-    add_serve_options(*command, chosen->common);
-    all.on(*command, [command, chosen] { return serve_chat(*command, *chosen); });
+    auto server = std::make_shared<server_command>();
+    server->add(*command, make_chat_part({}));
+    server->common.listen = chat_part::usual_address;
+    add_serve_options(*command, server->common);
+    all.on(*command, [&all, server] { return server->run(all); }, server);
 }
 
 }  // namespace sluice::cli

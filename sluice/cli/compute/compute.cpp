@@ -1,4 +1,5 @@
-// `sluice compute serve`: a request-reply server under any model.
+// Implements the request-reply service of a server: its options, its programs, and its service; and
+// `sluice compute serve`.
 #include "sluice/compute/server/compute.hpp"
 
 #include <fmt/format.h>
@@ -19,10 +20,8 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
-#include "sluice/cli/run_server.hpp"
-#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/part.hpp"
 #include "sluice/cli/service_counters.hpp"
-#include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/compute/server/process_guard.hpp"
@@ -39,14 +38,14 @@ using namespace std::chrono_literals;
 enum class handler_kind : std::uint8_t { fib, echo, sleep };
 
 struct compute_settings {
-    serve_options common;
+    std::string listen;  ///< in `sluice serve`; empty: a further one of which it was not said
     compute::compute_options compute;
     handler_kind handler = handler_kind::fib;
     unsigned limit = 34;
     std::chrono::milliseconds deadline{0};
     std::chrono::milliseconds idle_time{std::chrono::minutes{5}};
     std::chrono::milliseconds stall_time{std::chrono::seconds{30}};
-    bool runs_program = false;
+    std::string exec;  ///< of the command's own --exec: `true`, or the program
     bool fresh = false;
     std::optional<sandbox::user> program_user;
     std::uint64_t program_memory = 0;
@@ -94,14 +93,15 @@ void report(const compute::process_counters& c) {
 }
 
 /// Who runs the programs; none: who runs the server.
-std::optional<sandbox::user> user_of_programs(const compute_settings& s) {
-    return s.program_user ? s.program_user : s.common.sandbox.as;
+std::optional<sandbox::user> user_of_programs(const compute_settings& s,
+                                              const serve_options& common) {
+    return s.program_user ? s.program_user : common.sandbox.as;
 }
 
 /// Confines the guard of the programs, which signals processes of their user.
-void confine_guard(const compute_settings& s) {
-    const sandbox::policy p{.how = s.common.sandbox.how(),
-                            .as = user_of_programs(s),
+void confine_guard(const compute_settings& s, const serve_options& common) {
+    const sandbox::policy p{.how = common.sandbox.how(),
+                            .as = user_of_programs(s, common),
                             .reachable = {.signals = true},
                             .needs = {.children = true}};
     // It works without; what is missing the server says of itself.
@@ -109,18 +109,20 @@ void confine_guard(const compute_settings& s) {
 }
 
 std::expected<std::unique_ptr<compute::process_pool>, std::string> make_pool(
-    const compute_settings& s, model_kind model, const compute::process_guard* guard) {
+    const compute_settings& s, const part_context& context, const compute::process_guard* guard) {
+    const auto& common = context.common;
+    const auto model = context.model;
     compute::process_pool_options o;
     o.command = s.program;
     // A forked process serves one client, which asks one question at a time.
-    o.count = model == model_kind::fork ? 1 : model::workers_of(s.common.workers);
+    o.count = model == model_kind::fork ? 1 : model::workers_of(common.workers);
     o.queue = s.compute.queue;
     if (s.deadline > 0ms) o.deadline = s.deadline;
     o.fresh = s.fresh;
     o.memory = s.program_memory;
     if (s.program_time > 0ms) o.longest = s.program_time;
-    o.confine = [&s] {
-        return sandbox::confine_programs(s.common.sandbox.how(), user_of_programs(s));
+    o.confine = [&s, &common] {
+        return sandbox::confine_programs(common.sandbox.how(), user_of_programs(s, common));
     };
     o.holds_thread = model == model_kind::sync || model == model_kind::pool;
     o.guard = guard;
@@ -156,8 +158,8 @@ void join_pool(compute::process_pool& pool, io::duration grace) {
 
 /// Serves a client of the fork model with its program, in a process that exits without destructors.
 coro::task<void> serve_with_program(model::session& client, const model::service& serve,
-                                    compute::process_pool& pool, const compute_settings& s) {
-    const io::duration grace = s.common.grace;
+                                    compute::process_pool& pool, const serve_options& common) {
+    const io::duration grace = common.grace;
     struct on_drain : coro::cancel_hook {
         on_drain(compute::process_pool& p, io::duration g)
             : cancel_hook{[](cancel_hook& h) noexcept {
@@ -172,7 +174,7 @@ coro::task<void> serve_with_program(model::session& client, const model::service
     if (!client.drain_context().cancelled()) client.drain_context().watch(drain);
     pool.set_environment(describe_client(client));
     pool.start();
-    sandbox::confine_session({.how = s.common.sandbox.how(), .needs = {.children = true}});
+    sandbox::confine_session({.how = common.sandbox.how(), .needs = {.children = true}});
     auto served = co_await serve(client).outcome();
     if (!served) client.peer().set_linger_reset();
     co_await client.peer().close();
@@ -180,96 +182,32 @@ coro::task<void> serve_with_program(model::session& client, const model::service
     if (!served) throw std::bad_alloc{};
 }
 
-/// Why the words that are left over are not a program; none if they are.
-std::optional<std::string> why_no_program(CLI::App& command, const compute_settings& s) {
-    if (!s.program.empty() && (!s.runs_program || s.program.front().starts_with('-'))) {
-        return explain_unknown(command, s.program.front());
-    }
-    if (s.runs_program && s.program.empty()) {
-        return "--exec needs a program: its name, and the words it is to be given";
-    }
-    if (!s.runs_program && (s.program_user || s.program_memory > 0 || s.program_time > 0ms)) {
-        return "--exec-user, --exec-memory and --exec-time are for the program of --exec; give "
-               "one, or leave them out";
-    }
-    if (s.program_user && os::sys().geteuid() != 0) {
-        return "--exec-user is for root, who alone may become another user; leave it out";
-    }
-    if (s.program_user && s.common.model == model_kind::fork) {
-        return "--exec-user does not go with --model fork, whose processes start a program each "
-               "when the server can change users no more; use another model, or --user";
-    }
-    return std::nullopt;
-}
-
-exit_status serve_compute(CLI::App& command, compute_settings& s) {
-    settle_standard_streams();
-    s.program = command.remaining();
-    if (auto mistake = why_no_program(command, s)) return report_usage_error(command, *mistake);
-    const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return report_usage_error(command, pair.error());
-    set_up_output(s.common, pair->model);
-    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
-        return log_failure(entered.error());
-    }
-    const auto who = open_server_auth(s.common, {s.common.listen});
-    if (!who) return report_usage_error(command, who.error());
-    s.compute.workers = s.common.workers;
-    if (s.deadline > 0ms) s.compute.deadline = s.deadline;
-    s.compute.idle_time = s.idle_time;
-    s.compute.stall_time = s.stall_time;
-    if (!s.common.quiet) {
-        s.compute.report = [](std::string_view what) { log(log_level::warn, what); };
-    }
-    std::unique_ptr<compute::process_guard> guard;
-    std::unique_ptr<compute::process_pool> pool;
-    if (!s.program.empty()) {
-        if (auto started = compute::process_guard::start([&s] { confine_guard(s); })) {
-            guard = std::move(*started);
+/// The words of a command line, split at blanks as a shell splits them; single and double quotes
+/// hold blanks.
+reading<std::vector<std::string>> read_program(std::string_view text) {
+    std::vector<std::string> words;
+    std::optional<std::string> word;
+    std::optional<char> quote;
+    for (const char c : text) {
+        const bool is_blank = c == ' ' || c == '\t';
+        if (quote == c) {
+            quote.reset();
+        } else if (!quote && (c == '\'' || c == '"')) {
+            quote = c;
+            word = word.value_or("");
+        } else if (!quote && is_blank) {
+            if (word) words.push_back(std::move(*word));
+            word.reset();
+        } else {
+            word = word.value_or("") + c;
         }
-        auto made = make_pool(s, pair->model, guard.get());
-        if (!made) return report_usage_error(command, made.error());
-        pool = std::move(*made);
     }
-    compute::compute_service answers{make_handler(s, pool.get()), s.compute};
-    auto serve_one = answers.service();
-    if (pool && pair->model == model_kind::fork) {
-        serve_one = [&pool, &s, inner = answers.service()](model::session& client) {
-            return serve_with_program(client, inner, *pool, s);
-        };
+    if (quote) return std::unexpected{in_quotes(text) + " opens a quote and never closes it"};
+    if (word) words.push_back(std::move(*word));
+    if (words.empty()) {
+        return std::unexpected{std::string{"a program is its name, and the words it is given"}};
     }
-    const auto on_stage = [&pool, &s](model::stage now) {
-        if (!pool) return;
-        stop_pool(*pool, now == model::stage::ending ? io::duration{} : s.common.grace);
-    };
-    const auto after = [&answers, &pool, &s] {
-        if (pool) join_pool(*pool, s.common.grace);
-        if (s.common.quiet) return;
-        report(answers.counted());
-        if (pool) report(pool->counted());
-    };
-    sandboxed_service confined{.runs_programs = pool != nullptr};
-    if (pool && pair->model != model_kind::fork)
-        confined.start_programs = [&pool] { pool->start(); };
-    const std::vector<int> keep = guard ? std::vector<int>{guard->fd()} : std::vector<int>{};
-    const std::string_view purpose =
-        pool ? "have the program of --exec answer" : "have this machine compute";
-    return run_server(command, s.common, *pair,
-                      {.listeners = {{.where = s.common.listen,
-                                      .serve = std::move(serve_one),
-                                      .visitors = std::string{purpose},
-                                      .needs_open = true,
-                                      .door = door_with_right(who->get(), "ask", purpose)}},
-                       .on_stage = on_stage,
-                       .after = after,
-                       .count =
-                           [&answers, &pool] {
-                               announce_counters(answers.counted());
-                               if (pool) announce_counters(pool->counted());
-                           },
-                       .who = who->get(),
-                       .sandbox = std::move(confined),
-                       .keep = keep});
+    return words;
 }
 
 reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {
@@ -278,51 +216,239 @@ reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {
     return read_duration(text);
 }
 
-void add_compute_serve(commands& all, CLI::App& compute) {
+class compute_part final : public part {
+ public:
+    explicit compute_part(part_name called) : part{std::move(called)} {
+        if (!name().is_further()) settings_.listen = usual_address;
+    }
+
+    static constexpr auto usual_address = "127.0.0.1:2999";
+
+    void add_options(CLI::App& command) override;
+    [[nodiscard]] bool is_off() const override { return settings_.listen == off; }
+    [[nodiscard]] std::optional<std::string> why_not(const serve_options& common,
+                                                     const pairing& pair) const override;
+    [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
+        const serve_options& common) override {
+        return std::vector{address(common)};
+    }
+    [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
+    [[nodiscard]] std::vector<std::string_view> take_over(const part& fresh,
+                                                          const serve_options& common) override;
+
+    /// Takes the words that came last on the command line. The error is a sentence without its full
+    /// stop.
+    [[nodiscard]] std::expected<void, std::string> take_words(CLI::App& command);
+
+ private:
+    [[nodiscard]] const std::string& address(const serve_options& common) const {
+        return name().is_alone() ? common.listen : settings_.listen;
+    }
+    [[nodiscard]] std::expected<void, std::string> open_pool(const part_context& context);
+
+    compute_settings settings_;
+    std::unique_ptr<compute::process_guard> guard_;
+    std::unique_ptr<compute::process_pool> pool_;
+    std::unique_ptr<compute::compute_service> answers_;
+};
+
+void compute_part::add_options(CLI::App& command) {
     constexpr std::array<std::pair<std::string_view, handler_kind>, 3> handlers{
         {{"fib", handler_kind::fib}, {"echo", handler_kind::echo}, {"sleep", handler_kind::sleep}}};
     constexpr std::uint64_t most_queued = 1'000'000;
     constexpr std::uint64_t largest_fib = 92;
-    auto* serve_command = compute.add_subcommand("serve", "Answer whoever asks");
-    auto s = std::make_shared<compute_settings>();
-    s->common.listen = "127.0.0.1:2999";
-    add_value(*serve_command, "--work", s->handler, one_of{handlers}, "WHAT",
-              "fib, echo, sleep (fib)");
-    add_framing_option(*serve_command, s->compute.framing);
-    add_max_line_option(*serve_command, s->compute.max_line, "question");
-    add_value(*serve_command, "--queue", s->compute.queue, count_from{0, most_queued}, "N",
+    auto& s = settings_;
+    const auto flag = [this](std::string_view option) { return name().flag(option); };
+    if (!name().is_alone()) {
+        add_address_option(command, name().flag("listen", "compute"), s.listen,
+                           "questions are answered");
+    }
+    add_value(command, flag("work"), s.handler, one_of{handlers}, "WHAT", "fib, echo, sleep (fib)");
+    add_framing_option(command, s.compute.framing, flag("framing"));
+    add_max_line_option(command, s.compute.max_line, "question", flag("max-line"));
+    add_value(command, flag("queue"), s.compute.queue, count_from{0, most_queued}, "N",
               fmt::format("Questions that may wait for a worker of the event model; the next is "
                           "'busy' ({})",
-                          s->compute.queue));
+                          s.compute.queue));
     add_value(
-        *serve_command, "--deadline", s->deadline, read_milliseconds, "MS",
+        command, flag("deadline"), s.deadline, read_milliseconds, "MS",
         "A question that waited longer is 'late' and not computed; with --exec, one that is not "
         "answered by then (none; 30s with --exec)");
-    add_value(*serve_command, "--idle-time", s->idle_time, read_duration, "TIME",
+    add_value(command, flag("idle-time"), s.idle_time, read_duration, "TIME",
               "A connection on which nothing is asked for so long is closed (5m)");
-    add_value(*serve_command, "--stall-time", s->stall_time, read_duration, "TIME",
+    add_value(command, flag("stall-time"), s.stall_time, read_duration, "TIME",
               "For the rest of a question that has begun, and for a client to take its answers "
               "(30s)");
-    add_value(*serve_command, "--limit", s->limit, count_from{0, largest_fib}, "N",
-              fmt::format("Largest number for fib ({})", s->limit));
-    serve_command->add_flag("--exec", s->runs_program,
-                            "Answer with a program that answers lines with lines: PROGRAM and its "
-                            "own words come last");
-    serve_command->add_flag("--fresh", s->fresh,
-                            "A new process of --exec's program for each question");
-    add_value(*serve_command, "--exec-user", s->program_user, read_user, "NAME",
+    add_value(command, flag("limit"), s.limit, count_from{0, largest_fib}, "N",
+              fmt::format("Largest number for fib ({})", s.limit));
+    if (name().is_alone()) {
+        const auto why_no_program = [](const std::string& text) {
+            const auto program = read_program(text);
+            return program ? std::string{} : program.error();
+        };
+        // A configuration gives the program in one piece, as in exec = bc -l.
+        command
+            .add_flag("--exec", s.exec,
+                      "Answer with a program that answers lines with lines: PROGRAM and its "
+                      "own words come last")
+            ->type_name("COMMAND")
+            ->type_size(0)  // which the help does not show
+            ->check(why_no_program);
+    } else {
+        add_value(command, flag("exec"), s.program, read_program, "COMMAND",
+                  "Answer with a program that answers lines with lines: its name and its own "
+                  "words, in one piece");
+    }
+    command.add_flag(flag("fresh"), s.fresh, "A new process of --exec's program for each question");
+    add_value(command, flag("exec-user"), s.program_user, read_user, "NAME",
               "Who runs --exec's program; for root (the user of the server)");
-    add_value(*serve_command, "--exec-memory", s->program_memory, read_size, "SIZE",
+    add_value(command, flag("exec-memory"), s.program_memory, read_size, "SIZE",
               "Memory that the program, and each that it starts, may have of its own (no limit)");
-    add_value(*serve_command, "--exec-time", s->program_time, read_duration, "TIME",
+    add_value(command, flag("exec-time"), s.program_time, read_duration, "TIME",
               "How long the program may take over a question before it is killed (no limit)");
+}
+
+std::expected<void, std::string> compute_part::take_words(CLI::App& command) {
+    auto& program = settings_.program;
+    const auto& exec = settings_.exec;
+    const bool comes_last = exec == "true";
+    program = command.remaining();
+    if (!program.empty() && (!comes_last || program.front().starts_with('-'))) {
+        return std::unexpected{explain_unknown(command, program.front())};
+    }
+    const bool is_given = !exec.empty() && !comes_last && exec != "false";
+    if (is_given) program = read_program(exec).value_or(program);
+    if (comes_last && program.empty()) {
+        return std::unexpected{
+            std::string{"--exec needs a program: its name, and the words it is to be given"}};
+    }
+    return {};
+}
+
+std::optional<std::string> compute_part::why_not(const serve_options& common,
+                                                 const pairing& pair) const {
+    const auto& s = settings_;
+    if (address(common).empty()) return why_incomplete(name(), "listen", "ADDRESS");
+    if (s.program.empty() && (s.program_user || s.program_memory > 0 || s.program_time > 0ms)) {
+        return fmt::format(
+            "{}, {} and {} are for the program of --exec; give one, or leave them "
+            "out",
+            name().flag("exec-user"), name().flag("exec-memory"), name().flag("exec-time"));
+    }
+    if (s.program_user && pair.model == model_kind::fork) {
+        return fmt::format(
+            "{} does not go with --model fork, whose processes start a program each when the "
+            "server can change users no more; use another model, or --user",
+            name().flag("exec-user"));
+    }
+    return std::nullopt;
+}
+
+std::expected<void, std::string> compute_part::open_pool(const part_context& context) {
+    if (settings_.program.empty()) return {};
+    const auto confine = [this, &context] { confine_guard(settings_, context.common); };
+    if (auto started = compute::process_guard::start(confine)) guard_ = std::move(*started);
+    auto made = make_pool(settings_, context, guard_.get());
+    if (!made) return std::unexpected{std::move(made.error())};
+    pool_ = std::move(*made);
+    return {};
+}
+
+std::expected<served, refusal> compute_part::open(const part_context& context) {
+    auto& s = settings_;
+    if (s.program_user && os::sys().geteuid() != 0) {
+        return std::unexpected{
+            refusal{.why = name().flag("exec-user") +
+                           " is for root, who alone may become another user; leave it out"}};
+    }
+    const auto& common = context.common;
+    auto options = s.compute;
+    options.workers = common.workers;
+    if (s.deadline > 0ms) options.deadline = s.deadline;
+    options.idle_time = s.idle_time;
+    options.stall_time = s.stall_time;
+    if (!common.quiet) {
+        options.report = [](std::string_view what) { log(log_level::warn, what); };
+    }
+    if (auto opened = open_pool(context); !opened) {
+        return std::unexpected{refusal{.why = std::move(opened.error())}};
+    }
+    answers_ = std::make_unique<compute::compute_service>(make_handler(s, pool_.get()), options);
+    const std::string_view purpose =
+        pool_ ? "have the program of --exec answer" : "have this machine compute";
+    served what{.listeners = {{.where = address(common),
+                               .serve = answers_->service(),
+                               .what = name().title("compute"),
+                               .flag = name().flag_said("listen", "compute"),
+                               .visitors = std::string{purpose},
+                               .needs_open = true,
+                               .door = door_with_right(context.who, "ask", purpose)}},
+                .after =
+                    [this, &common] {
+                        if (pool_) join_pool(*pool_, common.grace);
+                        if (common.quiet) return;
+                        report(answers_->counted());
+                        if (pool_) report(pool_->counted());
+                    },
+                .count =
+                    [this] {
+                        announce_counters(answers_->counted(), name().title("compute"));
+                        if (pool_) {
+                            announce_counters(pool_->counted(), name().is_further()
+                                                                    ? name().title({}) + " programs"
+                                                                    : "programs");
+                        }
+                    }};
+    if (!pool_) return what;
+    what.on_stage = [this, &common](model::stage now) {
+        stop_pool(*pool_, now == model::stage::ending ? io::duration{} : common.grace);
+    };
+    what.sandbox.runs_programs = true;
+    if (guard_) what.keep = {guard_->fd()};
+    if (context.model == model_kind::fork) {
+        what.listeners.front().serve = [this, &common,
+                                        inner = answers_->service()](model::session& client) {
+            return serve_with_program(client, inner, *pool_, common);
+        };
+    } else {
+        what.sandbox.start_programs = [this] { pool_->start(); };
+    }
+    return what;
+}
+
+std::vector<std::string_view> compute_part::take_over(const part& fresh,
+                                                      const serve_options& /*common*/) {
+    const auto& now = static_cast<const compute_part&>(fresh).settings_;
+    auto& live = answers_->live();
+    live.idle_time = now.idle_time;
+    live.stall_time = now.stall_time;
+    if (pool_) return {"idle-time", "stall-time"};
+    live.deadline = now.deadline > 0ms ? io::duration{now.deadline} : io::duration::max();
+    return {"idle-time", "stall-time", "deadline"};
+}
+
+void add_compute_serve(commands& all, CLI::App& compute) {
+    auto* command = compute.add_subcommand("serve", "Answer whoever asks");
+    auto server = std::make_shared<server_command>();
+    auto& answers = server->add(*command, std::make_unique<compute_part>(part_name{}));
+    server->common.listen = compute_part::usual_address;
     // The first word that is not a flag of ours begins the program's command line.
-    serve_command->prefix_command();
-    add_serve_options(*serve_command, s->common);
-    all.on(*serve_command, [serve_command, s] { return serve_compute(*serve_command, *s); });
+    command->prefix_command();
+    add_serve_options(*command, server->common);
+    const auto run = [&all, command, server, &answers] {
+        if (const auto taken = answers.take_words(*command); !taken) {
+            return report_usage_error(*command, taken.error());
+        }
+        return server->run(all);
+    };
+    all.on(*command, run, server);
 }
 
 }  // namespace
+
+std::unique_ptr<part> make_compute_part(part_name name) {
+    return std::make_unique<compute_part>(std::move(name));
+}
 
 void add_compute(commands& all) {
     auto* compute =

@@ -34,25 +34,26 @@ std::string why_no_host(std::string_view text) {
 
 }  // namespace
 
-void add_file_access_options(CLI::App& command, file_access& into) {
+void add_file_access_options(CLI::App& command, file_access& into, const part_name& name) {
     constexpr auto group = "Who may do what";
-    command.add_flag("--read-only", into.read_only, "Give files, and take none")->group(group);
-    add_list(command, "--allow", into.allow, why_no_grant, "WHAT[:PATH]",
+    const auto flag = [&name](std::string_view option) { return name.flag(option, option); };
+    command.add_flag(flag("read-only"), into.read_only, "Give files, and take none")->group(group);
+    add_list(command, flag("allow"), into.allow, why_no_grant, "WHAT[:PATH]",
              "What visitors may do: upload, overwrite, delete or all, everywhere or below PATH, as "
-             "in upload:/inbox (overwrite on this machine, nothing beyond it)");
-    command.add_flag("--allow-delete", into.allow_delete, "Files may be removed, too")
+             "in upload:/inbox (overwrite on this machine, nothing beyond it)")
         ->group(group);
-    add_list(command, "--host", into.hosts, why_no_host, "NAME",
-             "A name of this server beside its addresses and the name of this machine");
-    add_list(command, "--cors", into.pages, http::visitor_origin::why_no_page, "ORIGIN",
-             "Pages from there may read, and do what visitors may, as in https://example.org");
+    command.add_flag(flag("allow-delete"), into.allow_delete, "Files may be removed, too")
+        ->group(group);
+    add_list(command, flag("host"), into.hosts, why_no_host, "NAME",
+             "A name of this server beside its addresses and the name of this machine")
+        ->group(group);
+    add_list(command, flag("cors"), into.pages, http::visitor_origin::why_no_page, "ORIGIN",
+             "Pages from there may read, and do what visitors may, as in https://example.org")
+        ->group(group);
     command
-        .add_flag("--raw-any", into.raw_any,
+        .add_flag(flag("raw-any"), into.raw_any,
                   "Keep streams that begin as HTTP and TLS do, too, which a web page can send")
         ->group(group);
-    for (const auto* name : {"--allow", "--host", "--cors"}) {
-        command.get_option(name)->group(group);
-    }
 }
 
 std::expected<files::permissions, std::string> permissions_at(const std::string& where,
@@ -128,14 +129,17 @@ sandboxed_service sandbox_of_store(files::store& store, const std::string& direc
     return all;
 }
 
-std::string why_no_raw_door(const std::string& where, const file_access& access) {
-    if (access.read_only)
-        return "--raw only takes files, and --read-only takes none; leave one out";
+std::string why_no_raw_door(const std::string& where, const file_access& access,
+                            const part_name& name) {
+    const auto raw = name.flag_said("raw", "raw");
+    if (access.read_only) {
+        return fmt::format("{} only takes files, and {} takes none; leave one out", raw,
+                           name.flag_said("read-only", "read-only"));
+    }
     return fmt::format(
-        "--raw {} takes files from everybody who can reach it, and that is not allowed; say "
-        "--allow "
-        "upload if it is meant",
-        where);
+        "{} {} takes files from everybody who can reach it, and that is not allowed; say "
+        "{} upload if it is meant",
+        raw, where, name.flag_said("allow", "allow"));
 }
 
 }  // namespace sluice::cli

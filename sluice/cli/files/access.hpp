@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "sluice/auth/line_login.hpp"
+#include "sluice/cli/part.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/permissions.hpp"
@@ -27,8 +28,8 @@ struct file_access {
     std::vector<std::string> pages;
 };
 
-/// Adds them to a command. `into` must outlive the parsing.
-void add_file_access_options(CLI::App& command, file_access& into);
+/// Adds them to a command, for the part called `name`. `into` must outlive the parsing.
+void add_file_access_options(CLI::App& command, file_access& into, const part_name& name);
 
 /// What visitors of a door at the address `where` may do: what --allow says; without it, on this
 /// machine alone or with --open, all but to delete. The error is a sentence without its full stop.
@@ -51,6 +52,7 @@ void add_file_access_options(CLI::App& command, file_access& into);
                                                  std::function<void()> start);
 
 /// Why no raw door can be served at `where`: a sentence without its full stop.
-[[nodiscard]] std::string why_no_raw_door(const std::string& where, const file_access& access);
+[[nodiscard]] std::string why_no_raw_door(const std::string& where, const file_access& access,
+                                          const part_name& name);
 
 }  // namespace sluice::cli

@@ -13,8 +13,7 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/run_server.hpp"
-#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/part.hpp"
 #include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
@@ -25,7 +24,7 @@ namespace sluice::cli {
 namespace {
 
 struct offer_settings {
-    serve_options common;
+    server_command server;
     std::string file;
     transfer::to_socket how = transfer::to_socket::automatic;
     std::uint64_t count = 0;
@@ -34,15 +33,17 @@ struct offer_settings {
     std::uint64_t min_rate = files::default_upload_pace.bytes_a_second;
 };
 
-exit_status offer_file(const CLI::App& command, const offer_settings& s) {
+exit_status offer_file(const commands& all, offer_settings& s) {
+    const auto& command = all.command();
+    const auto& common = s.server.common;
     settle_standard_streams();
-    const auto pair = pair_up(s.common.engine, s.common.model);
+    const auto pair = pair_up(common.engine, common.model);
     if (!pair) return report_usage_error(command, pair.error());
-    set_up_output(s.common, pair->model);
-    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+    set_up_output(common, pair->model);
+    if (auto entered = enter_chroot(common.sandbox); !entered) {
         return log_failure(entered.error());
     }
-    const auto who = open_server_auth(s.common, {s.common.listen});
+    const auto who = open_server_auth(common, {common.listen});
     if (!who) return report_usage_error(command, who.error());
     // --count stops the first process, whichever process serves the last client.
     const auto server_pid = os::sys().getpid();
@@ -51,7 +52,7 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
                         .count = s.count,
                         .pace = {.window = s.body_time, .bytes_a_second = s.min_rate},
                         .idle_time = s.idle_time,
-                        .report = lines_to_stdout(s.common.quiet),
+                        .report = lines_to_stdout(common.quiet),
                         .done = [server_pid] { os::sys().kill(server_pid, SIGTERM); }}};
     if (const auto size = offer.size(); !size) {
         log(log_level::error, fmt::format("cannot offer {}: {}; give a file that can be read",
@@ -62,8 +63,8 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
     sandboxed_service sandbox{.keeps_files = true, .has_children = true};
     add_reloaded(sandbox.paths, s.file);
     return run_server(
-        command, s.common, *pair,
-        {.listeners = {{.where = s.common.listen,
+        all, s.server, *pair,
+        {.listeners = {{.where = common.listen,
                         .serve = offer.service(),
                         .door = door_for(files::operation::read, who->get(), "have the file")}},
          .count =
@@ -81,7 +82,7 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
 void add_files_offer(commands& all, CLI::App& files) {
     auto* command = files.add_subcommand("offer", "Give one file to whoever connects");
     auto s = std::make_shared<offer_settings>();
-    s->common.listen = "127.0.0.1:8082";
+    s->server.common.listen = "127.0.0.1:8082";
     command->add_option("FILE", s->file, "What to give")->required()->type_name("");
     add_value(
         *command, "--strategy", s->how, one_of{transfer::to_socket_names}, "HOW",
@@ -96,8 +97,10 @@ void add_files_offer(commands& all, CLI::App& files) {
               "Slowest download, a second, over each --body-time (256)");
     add_value(*command, "--idle-time", s->idle_time, read_duration, "TIME",
               "How long a client may take to close once it has everything (10s)");
-    add_serve_options(*command, s->common);
-    all.on(*command, [command, s] { return offer_file(*command, *s); });
+    add_serve_options(*command, s->server.common);
+    all.on(
+        *command, [&all, s] { return offer_file(all, *s); },
+        std::shared_ptr<server_command>{s, &s->server});
 }
 
 }  // namespace sluice::cli

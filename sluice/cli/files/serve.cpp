@@ -1,4 +1,5 @@
-// Implements `sluice files serve`: opens the store, and serves it over HTTP and plain streams.
+// Implements the files of a server: their options, the store, and its services over HTTP and plain
+// streams; and `sluice files serve`.
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -11,15 +12,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sluice/cli/files/access.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/run_server.hpp"
-#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/part.hpp"
 #include "sluice/cli/service_counters.hpp"
-#include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/files/server/http_service.hpp"
@@ -36,14 +36,14 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view default_http = "127.0.0.1:8080";
 constexpr std::string_view default_raw = "127.0.0.1:5001";
+constexpr std::string_view default_directory = "sluice-files";
 constexpr std::uint64_t most_partial = 1'000'000;
 constexpr std::size_t most_listed = 10'000'000;
 
-struct files_serve_settings {
-    serve_options common;
+struct files_settings {
     file_access access;
     std::string directory;
-    std::string http;  // without http and raw: both, at their defaults
+    std::string http;  // empty: not given
     std::string raw;
     files::http_options allowed;
     std::uint64_t quota = files::quota::unlimited;
@@ -66,129 +66,6 @@ milliseconds pause_for(milliseconds keep_partial) {
     return std::clamp(keep_partial / 4, shortest, longest);
 }
 
-/// Of the doors that are served.
-std::vector<std::string> addresses_of(const files_serve_settings& s) {
-    std::vector<std::string> all;
-    for (const auto* each : {&s.http, &s.raw}) {
-        if (!each->empty()) all.push_back(*each);
-    }
-    return all;
-}
-
-exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
-    settle_standard_streams();
-    const auto pair = pair_up(s.common.engine, s.common.model);
-    if (!pair) return report_usage_error(command, pair.error());
-    set_up_output(s.common, pair->model);
-    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
-        return log_failure(entered.error());
-    }
-    // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
-    os::set_signal_action(SIGXFSZ, SIG_IGN);
-    const bool raw_asked = !s.raw.empty();
-    if (s.http.empty() && s.raw.empty()) {
-        s.http = default_http;
-        s.raw = default_raw;
-    }
-    auto over_http = permissions_at(s.http, s.access, s.common);
-    const auto over_raw = permissions_at(s.raw, s.access, s.common);
-    if (!over_http) return report_usage_error(command, over_http.error());
-    if (!s.discard && !s.common.auth.on() && !over_raw->allows(files::operation::upload, {})) {
-        if (raw_asked) return report_usage_error(command, why_no_raw_door(s.raw, s.access));
-        s.raw.clear();
-    }
-    const auto who = open_server_auth(s.common, addresses_of(s));
-    if (!who) return report_usage_error(command, who.error());
-    std::unique_ptr<files::visitors> known;
-    if (*who) known = std::make_unique<files::visitors>(**who);
-    const std::string visitors = visitors_of(*over_http, s.common);
-    s.allowed.allowed = std::move(*over_http);
-    s.allowed.who = known.get();
-    s.allowed.hosts = s.access.hosts;
-    s.allowed.pages = s.access.pages;
-    s.allowed.proxies = trusted_proxies_of(s.common);
-    const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
-    struct stat found{};
-    if (!s.create && os::sys().fstatat(AT_FDCWD, s.directory.c_str(), found, 0) < 0) {
-        return log_failure(
-            fmt::format("there is no directory {}; name one that exists, or make it with "
-                        "--create",
-                        in_quotes(s.directory)));
-    }
-    auto store =
-        files::store::open(s.directory, {.sync = !s.no_sync,
-                                         .quota = s.quota,
-                                         .free_inodes = static_cast<unsigned>(s.free_inodes),
-                                         .partial = {.age = part_time, .count = s.max_partial}});
-    if (!store) {
-        return log_failure(
-            fmt::format("cannot store files in {}: {}; give a directory that can be written",
-                        in_quotes(s.directory), store.error().message()));
-    }
-    // Under the fork model no thread may run: the children sweep the parts instead.
-    std::optional<files::part_sweeper> sweeper;
-    const auto start_sweeper = [&] {
-        if (pair->model == model_kind::fork) return;
-        sweeper.emplace(store->partials(), pause_for(s.keep_partial));
-    };
-    const auto report = lines_to_stdout(s.common.quiet);
-    if (!s.common.quiet)
-        s.allowed.remark = [](std::string_view line) { log(log_level::info, line); };
-    files::raw_service raw{s.discard ? nullptr : &*store,
-                           {.how = s.allowed.receive,
-                            .max_size = s.allowed.max_size,
-                            .idle_time = s.idle_time,
-                            .pace = {.window = s.body_time, .bytes_a_second = s.allowed.min_rate},
-                            .any = s.access.raw_any,
-                            .report = report,
-                            .remark = s.allowed.remark}};
-    s.allowed.report = report;
-    s.allowed.head_time = s.head_time;
-    s.allowed.idle_time = s.idle_time;
-    s.allowed.body_time = s.body_time;
-    files::http_service http{*store, s.allowed};
-    served what;
-    if (!s.http.empty()) {
-        what.listeners.push_back({.where = s.http,
-                                  .serve = http.service(),
-                                  .what = "HTTP",
-                                  .flag = "--http",
-                                  .visitors = visitors,
-                                  .protocol = "http/1.1",
-                                  .answer_plain = files::redirect_to_tls});
-    }
-    if (!s.raw.empty()) {
-        what.listeners.push_back(
-            {.where = s.raw,
-             .serve = raw.service(),
-             .what = "streams",
-             .flag = "--raw",
-             .visitors = "upload files",
-             .door = door_for(files::operation::upload, who->get(), "upload files")});
-    }
-    what.sandbox = sandbox_of_store(*store, s.directory, s.access, s.common.sandbox, start_sweeper);
-    what.keep = {store->directory()};
-    what.who = who->get();
-    what.spread_evenly = true;
-    what.on_stage = [&](model::stage now) {
-        const auto transfers = http.counted().transfers + raw.counted().transfers;
-        if (now == model::stage::draining && transfers > 0)
-            log_pending_transfers(transfers, s.common.grace);
-    };
-    what.count = [&] {
-        announce_counters(http.counted());
-        announce_counters(raw.counted());
-        announce_send_costs();
-    };
-    if (s.stats) {
-        what.after = [&] {
-            announce_counters(http.counted());
-            announce_send_costs();
-        };
-    }
-    return run_server(command, s.common, *pair, std::move(what));
-}
-
 reading<std::uint64_t> read_head_size(std::string_view text) {
     constexpr std::uint64_t least = 256;
     auto size = read_size(text);
@@ -198,61 +75,312 @@ reading<std::uint64_t> read_head_size(std::string_view text) {
     return size;
 }
 
-void add_store_limits(CLI::App& command, files_serve_settings& s) {
+void add_store_limits(CLI::App& command, files_settings& s, const part_name& name) {
     auto& l = s.allowed;
-    add_value(command, "--max-size", l.max_size, read_size, "SIZE", "Largest file (no limit)");
-    add_value(command, "--quota", s.quota, read_size, "SIZE", "All files together (no limit)");
-    add_value(command, "--free-inodes", s.free_inodes, count_from{0, 99}, "PERCENT",
+    const auto flag = [&name](std::string_view option) { return name.flag(option); };
+    add_value(command, flag("max-size"), l.max_size, read_size, "SIZE", "Largest file (no limit)");
+    add_value(command, flag("quota"), s.quota, read_size, "SIZE", "All files together (no limit)");
+    add_value(command, flag("free-inodes"), s.free_inodes, count_from{0, 99}, "PERCENT",
               "Of the disk's table of files, which uploads leave free (1)");
-    add_value(command, "--keep-partial", s.keep_partial, read_duration, "TIME",
+    add_value(command, flag("keep-partial"), s.keep_partial, read_duration, "TIME",
               "How long a part of an upload waits to be resumed (24h)");
-    add_value(command, "--max-partial", s.max_partial, count_from{1, most_partial}, "N",
+    add_value(command, flag("max-partial"), s.max_partial, count_from{1, most_partial}, "N",
               "Uploads that wait to be resumed; the oldest go first (1000)");
-    add_value(command, "--max-listing", l.listing.entries, count_from{1, most_listed}, "N",
+    add_value(command, flag("max-listing"), l.listing.entries, count_from{1, most_listed}, "N",
               "Names of one directory that a listing shows (100000)");
-    add_value(command, "--max-head", l.max_head, read_head_size, "SIZE",
+    add_value(command, flag("max-head"), l.max_head, read_head_size, "SIZE",
               "Largest head of a request (16K)");
-    add_value(command, "--head-time", s.head_time, read_duration, "TIME",
+    add_value(command, flag("head-time"), s.head_time, read_duration, "TIME",
               "How long a head may take (10s)");
-    add_value(command, "--idle-time", s.idle_time, read_duration, "TIME",
+    add_value(command, flag("idle-time"), s.idle_time, read_duration, "TIME",
               "How long a connection may wait between requests, or before a stream (60s)");
-    add_value(command, "--body-time", s.body_time, read_duration, "TIME",
+    add_value(command, flag("body-time"), s.body_time, read_duration, "TIME",
               "How long a body may stand still, either way (30s)");
-    add_value(command, "--min-rate", l.min_rate, read_size, "SIZE",
+    add_value(command, flag("min-rate"), l.min_rate, read_size, "SIZE",
               "Slowest body of a request, a second, over each --body-time (256)");
+}
+
+class files_part final : public part {
+ public:
+    explicit files_part(part_name called) : part{std::move(called)} {
+        if (name().is_alone()) return;
+        settings_.create = true;
+        if (!name().is_further()) settings_.directory = default_directory;
+    }
+
+    void add_options(CLI::App& command) override;
+    [[nodiscard]] bool is_off() const override {
+        const auto& s = settings_;
+        return !name().is_alone() && (s.directory == off || (s.http == off && s.raw == off));
+    }
+    [[nodiscard]] std::optional<std::string> why_not(const serve_options& common,
+                                                     const pairing& pair) const override;
+    [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
+        const serve_options& common) override;
+    [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
+    [[nodiscard]] std::vector<std::string_view> take_over(const part& fresh,
+                                                          const serve_options& common) override;
+
+ private:
+    void add_addresses(CLI::App& command);
+    void choose_doors();
+    [[nodiscard]] std::expected<void, refusal> open_store();
+    void make_services(const part_context& context);
+    [[nodiscard]] std::vector<served_at> listeners(const part_context& context);
+
+    files_settings settings_;
+    std::string http_at_;  // empty: not served
+    std::string raw_at_;
+    files::permissions allowed_;
+    std::unique_ptr<files::visitors> known_;
+    std::optional<files::store> store_;
+    std::optional<files::part_sweeper> sweeper_;
+    std::unique_ptr<files::raw_service> raw_;
+    std::unique_ptr<files::http_service> http_;
+};
+
+void files_part::add_addresses(CLI::App& command) {
+    auto& s = settings_;
+    if (name().is_alone()) {
+        command.add_option("DIR", s.directory, "Where files are kept")->required()->type_name("");
+        add_value(command, "--http,--listen", s.http, read_address, "ADDRESS",
+                  fmt::format("Where browsers and curl find it ({})", default_http));
+        add_value(command, "--raw", s.raw, read_address, "ADDRESS",
+                  fmt::format("Where streams become files ({}); given alone, there is no HTTP, and "
+                              "the other way",
+                              default_raw));
+        return;
+    }
+    const auto usual = [this](std::string_view value) {
+        return name().is_further() ? std::string{} : fmt::format(" ({})", value);
+    };
+    command
+        .add_option(name().flag("dir", "files"), s.directory,
+                    fmt::format("Where files are kept, or off; made if need be{}",
+                                usual(default_directory)))
+        ->type_name("DIR");
+    add_value(command, name().flag("http", "http"), s.http, read_address_or_off, "ADDRESS",
+              fmt::format("Where browsers and curl find the files, or off{}", usual(default_http)));
+    add_value(command, name().flag("raw", "raw"), s.raw, read_address_or_off, "ADDRESS",
+              fmt::format("Where streams become files, or off{}", usual(default_raw)));
+}
+
+void files_part::add_options(CLI::App& command) {
+    auto& s = settings_;
+    auto& l = s.allowed;
+    const auto flag = [this](std::string_view option) { return name().flag(option); };
+    add_addresses(command);
+    add_value(command, flag("strategy"), l.receive, one_of{transfer::to_file_names}, "HOW",
+              "How files come in: auto, recv-write, recv-write-1m, recv-full, splice, "
+              "uring-splice, uring-recv-write (auto)");
+    add_value(command, flag("send-strategy"), l.send, one_of{transfer::to_socket_names}, "HOW",
+              "How files go out: auto, read-send, sendfile, sendfile-cork, splice, mmap-send, "
+              "zero-copy, uring-splice, uring-read-send-zc (auto)");
+    command.add_flag(flag("digest-always"), l.digest_always,
+                     "With --no-sync too, answer an upload when its digest is known, however large "
+                     "it is");
+    command
+        .add_flag(flag("create"), s.create,
+                  name().is_alone() ? "Make DIR if it does not exist"
+                                    : "Make the directory if it does not exist (true)")
+        ->default_function([&s] { return std::string{s.create ? "true" : "false"}; });
+    command.add_flag(flag("discard"), s.discard, "Count what is streamed, and drop it");
+    command.add_flag(flag("no-sync"), s.no_sync, "Do not wait for the disk");
+    command.add_flag(flag("stats"), s.stats, "Print the counters at the end");
+    add_store_limits(command, s, name());
+    add_file_access_options(command, s.access, name());
+}
+
+std::optional<std::string> files_part::why_not(const serve_options& /*common*/,
+                                               const pairing& /*pair*/) const {
+    const auto& s = settings_;
+    if (!name().is_further()) return std::nullopt;
+    if (s.directory.empty()) return why_incomplete(name(), "dir", "DIR");
+    if (s.http.empty() && s.raw.empty()) return why_incomplete(name(), "http", "ADDRESS");
+    return std::nullopt;
+}
+
+/// Alone, the doors that are asked for, or both; beside others, each unless it is off; further
+/// ones, those that are asked for.
+void files_part::choose_doors() {
+    const auto& s = settings_;
+    const bool usual = name().is_alone() ? s.http.empty() && s.raw.empty() : !name().is_further();
+    const auto choose = [usual](const std::string& asked, std::string_view by_default) {
+        if (asked == off) return std::string{};
+        return asked.empty() && usual ? std::string{by_default} : asked;
+    };
+    http_at_ = choose(s.http, default_http);
+    raw_at_ = choose(s.raw, default_raw);
+}
+
+std::expected<std::vector<std::string>, std::string> files_part::choose_addresses(
+    const serve_options& common) {
+    const auto& s = settings_;
+    choose_doors();
+    auto over_http = permissions_at(http_at_, s.access, common);
+    const auto over_raw = permissions_at(raw_at_, s.access, common);
+    if (!over_http) return std::unexpected{std::move(over_http.error())};
+    allowed_ = std::move(*over_http);
+    if (!s.discard && !common.auth.on() && !over_raw->allows(files::operation::upload, {})) {
+        // One that was not asked for is left out.
+        if (!s.raw.empty() && s.raw != off) {
+            return std::unexpected{why_no_raw_door(raw_at_, s.access, name())};
+        }
+        raw_at_.clear();
+    }
+    std::vector<std::string> all;
+    for (const auto* each : {&http_at_, &raw_at_}) {
+        if (!each->empty()) all.push_back(*each);
+    }
+    return all;
+}
+
+std::expected<void, refusal> files_part::open_store() {
+    const auto& s = settings_;
+    const auto failed = [](std::string why) {
+        return std::unexpected{refusal{exit_status::failed, std::move(why)}};
+    };
+    struct stat found{};
+    if (!s.create && os::sys().fstatat(AT_FDCWD, s.directory.c_str(), found, 0) < 0) {
+        return failed(
+            fmt::format("there is no directory {}; name one that exists, or make it with "
+                        "{}",
+                        in_quotes(s.directory), name().flag("create")));
+    }
+    const auto part_time = std::chrono::duration_cast<std::chrono::seconds>(s.keep_partial);
+    auto store =
+        files::store::open(s.directory, {.sync = !s.no_sync,
+                                         .quota = s.quota,
+                                         .free_inodes = static_cast<unsigned>(s.free_inodes),
+                                         .partial = {.age = part_time, .count = s.max_partial}});
+    if (!store) {
+        return failed(fmt::format(
+            "cannot store files in {}: {}; {}", in_quotes(s.directory), store.error().message(),
+            name().is_alone() ? "give a directory that can be written"
+                              : "name another directory with " + name().flag_said("dir", "files")));
+    }
+    store_.emplace(std::move(*store));
+    return {};
+}
+
+void files_part::make_services(const part_context& context) {
+    const auto& s = settings_;
+    auto over_http = s.allowed;
+    over_http.allowed = allowed_;
+    over_http.who = known_.get();
+    over_http.hosts = s.access.hosts;
+    over_http.pages = s.access.pages;
+    over_http.proxies = trusted_proxies_of(context.common);
+    over_http.head_time = s.head_time;
+    over_http.idle_time = s.idle_time;
+    over_http.body_time = s.body_time;
+    over_http.report = lines_to_stdout(context.common.quiet);
+    if (!context.common.quiet) {
+        over_http.remark = [](std::string_view line) { log(log_level::info, line); };
+    }
+    raw_ = std::make_unique<files::raw_service>(s.discard ? nullptr : &*store_,
+                                                files::raw_options{.how = over_http.receive,
+                                                                   .max_size = over_http.max_size,
+                                                                   .idle_time = s.idle_time,
+                                                                   .min_rate = over_http.min_rate,
+                                                                   .body_time = s.body_time,
+                                                                   .any = s.access.raw_any,
+                                                                   .report = over_http.report,
+                                                                   .remark = over_http.remark});
+    http_ = std::make_unique<files::http_service>(*store_, std::move(over_http));
+}
+
+std::vector<served_at> files_part::listeners(const part_context& context) {
+    std::vector<served_at> all;
+    const auto title = name().title("files");
+    if (!http_at_.empty()) {
+        all.push_back({.where = http_at_,
+                       .serve = http_->service(),
+                       .what = name().is_alone() ? "HTTP" : title + " over HTTP",
+                       .flag = name().flag_said("http", "http"),
+                       .visitors = visitors_of(allowed_, context.common),
+                       .protocol = "http/1.1",
+                       .answer_plain = files::redirect_to_tls});
+    }
+    if (!raw_at_.empty()) {
+        all.push_back({.where = raw_at_,
+                       .serve = raw_->service(),
+                       .what = name().is_alone() ? "streams" : "raw " + title,
+                       .flag = name().flag_said("raw", "raw"),
+                       .visitors = "upload files",
+                       .door = door_for(files::operation::upload, context.who, "upload files")});
+    }
+    return all;
+}
+
+std::expected<served, refusal> files_part::open(const part_context& context) {
+    const auto& s = settings_;
+    const auto& common = context.common;
+    // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
+    os::set_signal_action(SIGXFSZ, SIG_IGN);
+    if (context.who != nullptr) known_ = std::make_unique<files::visitors>(*context.who);
+    if (auto opened = open_store(); !opened) return std::unexpected{std::move(opened.error())};
+    make_services(context);
+    // Under the fork model no thread may run: the children sweep the parts instead.
+    const auto start_sweeper = [this, model = context.model] {
+        if (model == model_kind::fork) return;
+        sweeper_.emplace(store_->partials(), pause_for(settings_.keep_partial));
+    };
+    served what{
+        .listeners = listeners(context),
+        .on_stage =
+            [this, &common](model::stage now) {
+                const auto transfers = http_->counted().transfers + raw_->counted().transfers;
+                if (now == model::stage::draining && transfers > 0) {
+                    log_pending_transfers(transfers, common.grace);
+                }
+            },
+        .count =
+            [this] {
+                const auto title = name().title("files");
+                announce_counters(http_->counted(), title + " over HTTP");
+                announce_counters(raw_->counted(), "raw " + title);
+            },
+        .sandbox = sandbox_of_store(*store_, s.directory, s.access, common.sandbox, start_sweeper),
+        .keep = {store_->directory()},
+        .spread_evenly = true};
+    if (s.stats) {
+        what.after = [this] {
+            announce_counters(http_->counted(), name().title("files") + " over HTTP");
+            announce_send_costs();
+        };
+    }
+    return what;
+}
+
+std::vector<std::string_view> files_part::take_over(const part& fresh,
+                                                    const serve_options& /*common*/) {
+    const auto& now = static_cast<const files_part&>(fresh).settings_;
+    auto& http = http_->live();
+    auto& raw = raw_->live();
+    http.head_time = now.head_time;
+    http.idle_time = raw.idle_time = now.idle_time;
+    http.body_time = raw.body_time = now.body_time;
+    http.max_size = raw.max_size = now.allowed.max_size;
+    http.min_rate = raw.min_rate = now.allowed.min_rate;
+    std::vector<std::string_view> names{"max-size", "head-time", "idle-time", "body-time",
+                                        "min-rate"};
+    if (store_->set_quota(now.quota)) names.emplace_back("quota");
+    return names;
 }
 
 }  // namespace
 
+std::unique_ptr<part> make_files_part(part_name name) {
+    return std::make_unique<files_part>(std::move(name));
+}
+
 void add_files_serve(commands& all, CLI::App& files) {
     auto* command = files.add_subcommand("serve", "A directory, by HTTP and by plain streams");
-    auto s = std::make_shared<files_serve_settings>();
-    auto& l = s->allowed;
-    command->add_option("DIR", s->directory, "Where files are kept")->required()->type_name("");
-    add_value(*command, "--http,--listen", s->http, read_address, "ADDRESS",
-              fmt::format("Where browsers and curl find it ({})", default_http));
-    add_value(*command, "--raw", s->raw, read_address, "ADDRESS",
-              fmt::format("Where streams become files ({}); given alone, there is no HTTP, and the "
-                          "other way",
-                          default_raw));
-    add_value(*command, "--strategy", l.receive, one_of{transfer::to_file_names}, "HOW",
-              "How files come in: auto, recv-write, recv-write-1m, recv-full, splice, "
-              "uring-splice, uring-recv-write (auto)");
-    add_value(*command, "--send-strategy", l.send, one_of{transfer::to_socket_names}, "HOW",
-              "How files go out: auto, read-send, sendfile, sendfile-cork, splice, mmap-send, "
-              "zero-copy, uring-splice, uring-read-send-zc (auto)");
-    command->add_flag(
-        "--digest-always", l.digest_always,
-        "With --no-sync too, answer an upload when its digest is known, however large "
-        "it is");
-    command->add_flag("--create", s->create, "Make DIR if it does not exist");
-    command->add_flag("--discard", s->discard, "Count what is streamed, and drop it");
-    command->add_flag("--no-sync", s->no_sync, "Do not wait for the disk");
-    command->add_flag("--stats", s->stats, "Print the counters at the end");
-    add_store_limits(*command, *s);
-    add_file_access_options(*command, s->access);
-    add_serve_options_of_many_listeners(*command, s->common, "SLUICE_LISTEN");
-    all.on(*command, [command, s] { return serve_files(*command, *s); });
+    auto server = std::make_shared<server_command>();
+    server->add(*command, make_files_part({}));
+    add_serve_options_of_many_listeners(*command, server->common, "SLUICE_LISTEN");
+    all.on(*command, [&all, server] { return server->run(all); }, server);
 }
 
 }  // namespace sluice::cli

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 #include "sluice/cli/commands.hpp"
+#include "sluice/cli/option_sources.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -21,16 +21,6 @@ std::vector<std::string> split(std::string_view text, char between) {
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return parts;
-}
-
-/// The variable that sets a long option, as option_sources.hpp has it.
-std::string variable_of(std::string_view long_name) {
-    std::string name{"SLUICE_"};
-    for (const char c : long_name) {
-        const auto upper = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-        name += c == '-' ? '_' : upper;
-    }
-    return name;
 }
 
 /// A value is completed by what stands for it in the help: a placeholder, or an operand's name.
@@ -53,6 +43,7 @@ option_entry read_option(const CLI::App& command, const CLI::Option& option) {
     for (const auto& name : option.get_lnames()) entry.names.push_back("--" + name);
     entry.text = option.get_description();
     entry.default_value = option.get_default_str();
+    if (entry.default_value == "0s") entry.default_value.clear();  // stands for no limit
     entry.group = option.get_group() == usual_group ? std::string{} : option.get_group();
     entry.choices = split(option.get_option_text(), '|');
     entry.required = option.get_required();
@@ -67,7 +58,7 @@ option_entry read_option(const CLI::App& command, const CLI::Option& option) {
     // CLI11 takes no command line without what is required, whatever the environment says.
     const bool may_lack = !is_query(command, option) && !option.get_required();
     if (may_lack && !option.get_lnames().empty()) {
-        entry.variable = variable_of(option.get_lnames().front());
+        entry.variable = variable_for(option.get_lnames().front());
     }
     return entry;
 }

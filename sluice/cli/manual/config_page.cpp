@@ -18,11 +18,14 @@ constexpr std::string_view format_text =
     "in double or single quotes may hold `#`, `;` and spaces at its ends; there are no escapes. An "
     "option that takes no value is set by `true`, `yes`, `on` or `1`, and left by `false`, `no`, "
     "`off` or `0`.\n\n"
-    "A section names a command: keys below `[chat.serve]` are for `sluice chat serve`, those below "
-    "`[chat]` for all commands of `chat`, and those above any section for all commands that have "
-    "such an option. An inner section beats an outer one, wherever they stand, and of two equal "
-    "lines the later wins. Keys of other commands are passed over; a key that no command knows is "
-    "an error, which names the file and the line.\n\n"
+    "The name of a setting is the words of the command and the option, joined by dots, and a "
+    "section is the beginning of such names: `[serve.chat]` with `rate = 20`, `[serve]` with "
+    "`chat.rate = 20`, and `serve --chat.rate 20` say the same. Keys below `[chat]` are for every "
+    "chat, alone or in `sluice serve`, those below `[chat.serve]` for `sluice chat serve`, those "
+    "below `[serve.chat.team]` for one more chat of `sluice serve`, and those above any section "
+    "for all servers that have such an option. The more exact name wins, wherever it stands, and "
+    "of two equal ones the later. A name that no server knows is an error, which names the file "
+    "and the line; `sluice config check` finds all.\n\n"
     "A flag on the command line beats a variable `SLUICE_*` of the environment, which beats the "
     "file.";
 
@@ -96,8 +99,10 @@ std::string config_man_page(std::span<const command_page> pages) {
     out.paragraphs("sluice.conf - configuration of the servers of sluice");
     out.section("DESCRIPTION");
     out.paragraphs(
-        "A server of `sluice` takes options from the file that `--config` names. "
-        "Whatever an option can say, a line of the file can.");
+        "A server of `sluice` takes options from the file that `--config` names, or else from the "
+        "first of `$XDG_CONFIG_HOME/sluice/sluice.conf` (`~/.config/sluice/sluice.conf`) and "
+        "`/etc/sluice/sluice.conf` that exists; `--config none` reads none. Whatever an option can "
+        "say, a line of the file can.");
     out.subsection("Format");
     out.paragraphs(format_text);
     out.subsection("Changes while a server runs");

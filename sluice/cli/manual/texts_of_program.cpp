@@ -42,6 +42,34 @@ std::vector<command_text> texts_of_program() {
          .statuses = usual_statuses(),
          .operands = {},
          .see_also = {"io_uring(7)", "epoll(7)"}},
+        {.path = "config",
+         .about =
+             "Servers take their settings from `sluice.conf`, too: the file of `--config`, else "
+             "`~/.config/sluice/sluice.conf`, else `/etc/sluice/sluice.conf`.",
+         .examples = {{"Is the file right", "sluice config check"},
+                      {"What is in force", "sluice config show"}},
+         .statuses = usual_statuses(),
+         .operands = {},
+         .see_also = {"sluice.conf(5)"}},
+        {.path = "config check",
+         .about = "Reads the file as every server would, and prints each mistake with its line: "
+                  "unknown names, values that are none, and settings that do not go together.",
+         .examples = {{"The file that is found", "sluice config check"},
+                      {"Another", "sluice config check new.conf"}},
+         .statuses = usual_statuses(),
+         .operands = {},
+         .see_also = {"sluice.conf(5)"}},
+        {.path = "config show",
+         .about =
+             "Prints each setting of a server, the value that is in force, and where it comes "
+             "from: a flag, a variable, a line of a file, or the default. What is printed is a "
+             "configuration. Without a command it is that of `sluice serve`.",
+         .examples = {{"Of sluice serve", "sluice config show"},
+                      {"With another rate", "sluice config show serve --chat.rate 5"},
+                      {"For programs", "sluice config show --json chat serve"}},
+         .statuses = usual_statuses(),
+         .operands = "[COMMAND... [FLAGS]]",
+         .see_also = {"sluice.conf(5)"}},
         {.path = "help",
          .about = "Prints the page that `--help` of the same command prints. Pages fit the "
                   "terminal, or the columns that COLUMNS names.",

@@ -19,8 +19,8 @@
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/run_server.hpp"
-#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/part.hpp"
+#include "sluice/cli/reload.hpp"
 #include "sluice/cli/server_signals.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
@@ -43,7 +43,7 @@ using talk::conversation_options;
 using talk::talk_end;
 
 struct talk_serve_settings {
-    serve_options common;
+    server_command server;
     conversation_options conversation;
     bool keep = false;
     std::chrono::milliseconds idle_time{std::chrono::minutes{5}};
@@ -178,57 +178,60 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
 }
 
 /// Echoes to many clients at once.
-exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
-                         const pairing& pair) {
-    set_up_output(s.common, pair.model);
-    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+exit_status serve_echoes(const commands& all, talk_serve_settings& s, const pairing& pair) {
+    const auto& command = all.command();
+    const auto& common = s.server.common;
+    set_up_output(common, pair.model);
+    if (auto entered = enter_chroot(common.sandbox); !entered) {
         return log_failure(entered.error());
     }
-    const auto who = open_server_auth(s.common, {s.common.listen});
+    const auto who = open_server_auth(common, {common.listen});
     if (!who) return report_usage_error(command, who.error());
-    status_output status{s.common.format, s.common.quiet};
+    status_output status{common.format, common.quiet};
     const auto serve_one = [&](model::session& client) {
         return echo_to(client, s.conversation, status);
     };
-    return run_server(command, s.common, pair,
-                      {.listeners = {{.where = s.common.listen,
+    return run_server(all, s.server, pair,
+                      {.listeners = {{.where = common.listen,
                                       .serve = serve_one,
                                       .visitors = "be echoed to",
                                       .door = door_with_right(who->get(), "talk", "talk here")}},
                        .who = who->get()});
 }
 
-exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
+exit_status serve_talk(const commands& all, talk_serve_settings& s) {
+    const auto& command = all.command();
+    const auto& common = s.server.common;
     // A person may take any time to answer; an echo has an idle timeout.
     if (s.conversation.echo) s.conversation.idle_time = s.idle_time;
     settle_standard_streams();
-    const auto pair = pair_up(s.common.engine, s.common.model);
+    const auto pair = pair_up(common.engine, common.model);
     if (!pair) return report_usage_error(command, pair.error());
     if (pair->model != model_kind::event && pair->model != model_kind::sync) {
-        if (s.conversation.echo && s.keep) return serve_echoes(command, s, *pair);
+        if (s.conversation.echo && s.keep) return serve_echoes(all, s, *pair);
         return report_usage_error(
             command, fmt::format("--model {} has nothing to spread here, for talk serves one "
                                  "client at a time; use --model event or --model sync, or let "
                                  "it answer many by itself with --echo --keep",
                                  to_text(pair->model)));
     }
-    set_up_output(s.common, pair->model);
-    if (auto entered = enter_chroot(s.common.sandbox); !entered) {
+    set_up_output(common, pair->model);
+    if (auto entered = enter_chroot(common.sandbox); !entered) {
         return log_failure(entered.error());
     }
-    const auto who = open_server_auth(s.common, {s.common.listen});
+    const auto who = open_server_auth(common, {common.listen});
     if (!who) return report_usage_error(command, who.error());
-    status_output status{s.common.format, s.common.quiet};
-    auto engine = open_engine(pair->engine, engine_options_in(s.common.sandbox));
+    status_output status{common.format, common.quiet};
+    auto engine = open_engine(pair->engine, engine_options_in(common.sandbox));
     if (!engine) return fail(status, engine.error());
     auto ui = s.conversation.echo ? stdio_ui::of_echo(status)
                                   : stdio_ui::open(**engine, status, s.conversation.max_line);
     if (!ui) return fail(status, ui.error());
-    auto socket = open_listener(s.common.listen);
+    auto socket = open_listener(common.listen);
     if (!socket) return fail(status, socket.error());
     std::unique_ptr<tls::server_context> over;
-    if (s.common.tls.on()) {
-        auto made = open_server_tls(s.common.tls, 1);
+    if (common.tls.on()) {
+        auto made = open_server_tls(common.tls, 1);
         if (!made) return fail(status, made.error());
         over = std::move(*made);
     }
@@ -238,30 +241,26 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
         (*ui)->get(),
         {.conversation = s.conversation,
          .keep = s.keep,
-         .grace = s.common.grace,
+         .grace = common.grace,
          .over = {.context = over.get(), .protocol = "sluice", .answer_plain = say_tls},
          .door = door_with_right(who->get(), "talk", "talk here"),
-         .trusted_proxies = trusted_proxies_of(s.common)}};
+         .trusted_proxies = trusted_proxies_of(common)}};
     const server_signals signals{
         **engine, [&server] { server.stop(); },
         [&server] {
             announce_counters("talk", std::array{counter{"conversations", server.conversations(),
                                                          "that have begun"}});
         },
-        [&]() -> reloaded {
-            auto taken = over ? over->reload() : reloaded{};
-            const auto more = reload_server_auth(who->get(), s.common.auth);
-            return taken ? more : taken;
-        }};
+        reload{all, s.server, {.who = who->get(), .over = over.get()}}};
     const auto policy =
-        sandbox_of(s.common, pair->model, (*engine)->which(), {.rings_come_later = false});
+        sandbox_of(common, pair->model, (*engine)->which(), {.rings_come_later = false});
     const auto confined = enter_sandbox(policy, {});
     if (!confined) return fail(status, confined.error());
     // Before the announcement, as its reader may stop the server at once.
     const stop_signals stops{**engine, [&server] { server.stop(); }};
     announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
     if (over) announce_fingerprint(*over);
-    announce_sandbox(s.common, *confined);
+    announce_sandbox(common, *confined);
     const talk_end end = io::run(**engine, server.run());
     return status_of(end, stops.first());
 }
@@ -309,9 +308,10 @@ void add_serve(commands& all, CLI::App& talk) {
     serve_command->add_flag("--keep", settings->keep, "After a conversation take the next client");
     add_value(*serve_command, "--idle-time", settings->idle_time, read_duration, "TIME",
               "With --echo, how long a client may say or read nothing (5m)");
-    add_serve_options(*serve_command, settings->common);
-    all.on(*serve_command,
-           [serve_command, settings] { return serve_talk(*serve_command, *settings); });
+    add_serve_options(*serve_command, settings->server.common);
+    all.on(
+        *serve_command, [&all, settings] { return serve_talk(all, *settings); },
+        std::shared_ptr<server_command>{settings, &settings->server});
 }
 
 void add_join(commands& all, CLI::App& talk) {

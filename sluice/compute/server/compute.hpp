@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/base/live_setting.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/compute/server/counters.hpp"
 #include "sluice/compute/server/handler.hpp"
@@ -22,7 +23,7 @@
 
 namespace sluice::compute {
 
-/// Options of a compute_service.
+/// Options of a compute_service; those that are live_setting may be set while it runs (live()).
 struct compute_options {
     wire::framing framing = wire::framing::automatic;  ///< how questions end
     /// The longest question in bytes, its line end not counted. A longer one is answered `too long`
@@ -33,11 +34,11 @@ struct compute_options {
     /// Jobs that may wait for a thread; further ones are answered `busy`.
     std::size_t queue = 1024;
     /// How long a job may wait for a thread before it is answered `late` and not run.
-    io::duration deadline = io::duration::max();
-    io::duration idle_time = std::chrono::minutes{5};  ///< longest wait for a question
+    live_setting<io::duration> deadline = io::duration::max();
+    live_setting<io::duration> idle_time{std::chrono::minutes{5}};  ///< longest wait for a question
     /// From the first bytes of a question to its last, and for a client to read its answers: up to
     /// 64 KiB of them, or one longer answer.
-    io::duration stall_time = std::chrono::seconds{30};
+    live_setting<io::duration> stall_time{std::chrono::seconds{30}};
     /// Logs a line about a connection that was closed, without its newline. Any thread, any forked
     /// process; must not throw.
     std::function<void(std::string_view)> report = {};
@@ -59,6 +60,8 @@ class compute_service {
     [[nodiscard]] model::service service();
     /// What it has counted since it was made, in all processes. Any thread may read it.
     [[nodiscard]] const compute_counters& counted() const noexcept { return *counters_; }
+    /// Any thread: where its live settings are set.
+    [[nodiscard]] compute_options& live() noexcept { return options_; }
 
  private:
     class disconnect_monitor;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/base/live_setting.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/digest_pool.hpp"
 #include "sluice/files/server/digest_queue.hpp"
@@ -31,21 +32,25 @@
 
 namespace sluice::files {
 
+/// Those that are live_setting may be set while it runs (http_service::live()).
 struct http_options {
     transfer::to_file receive = transfer::to_file::automatic;
     transfer::to_socket send = transfer::to_socket::automatic;
-    std::uint64_t max_size = std::numeric_limits<std::uint64_t>::max();  ///< bytes of one file
-    permissions allowed = {};                           ///< what visitors may do but read
-    visitors* who = nullptr;                            ///< if given, decides instead; outlives it
-    std::vector<std::string> hosts = {};                ///< http::visitor_origin
-    std::vector<std::string> pages = {};                ///< the same
-    std::vector<net::network> proxies = {};             ///< trusted: forwarded_client()
-    std::size_t max_line = std::size_t{8} * 1024;       ///< bytes of a request's first line
-    std::size_t max_head = std::size_t{16} * 1024;      ///< bytes of a head; at most largest_head
-    io::duration head_time = std::chrono::seconds{10};  ///< for a head, from its first byte
-    io::duration idle_time = std::chrono::seconds{60};  ///< between two requests
-    io::duration body_time = std::chrono::seconds{30};  ///< in which a byte of a body must move
-    std::uint64_t min_rate = 256;  ///< bytes per second of an upload, over each body_time
+    /// Bytes of one file.
+    live_setting<std::uint64_t> max_size = std::numeric_limits<std::uint64_t>::max();
+    permissions allowed = {};                       ///< what visitors may do but read
+    visitors* who = nullptr;                        ///< if given, decides instead; outlives it
+    std::vector<std::string> hosts = {};            ///< http::visitor_origin
+    std::vector<std::string> pages = {};            ///< the same
+    std::vector<net::network> proxies = {};         ///< trusted: forwarded_client()
+    std::size_t max_line = std::size_t{8} * 1024;   ///< bytes of a request's first line
+    std::size_t max_head = std::size_t{16} * 1024;  ///< bytes of a head; at most largest_head
+    /// For a head, from its first byte; between two requests; in which a byte of a body must move.
+    live_setting<io::duration> head_time{std::chrono::seconds{10}};
+    live_setting<io::duration> idle_time{std::chrono::seconds{60}};
+    live_setting<io::duration> body_time{std::chrono::seconds{30}};
+    /// Bytes per second of an upload, over each body_time.
+    live_setting<std::uint64_t> min_rate = 256;
     /// Responses wait for the digest of every file. Otherwise, where they do not wait for the disk
     /// either, that of a large file is computed after the response, unless it was requested.
     bool digest_always = false;
@@ -103,6 +108,9 @@ class http_service {
     /// For a model. This object outlives it.
     [[nodiscard]] model::service service();
     [[nodiscard]] const http_counters& counted() const noexcept;
+
+    /// Any thread: where its live settings are set.
+    [[nodiscard]] http_options& live() noexcept { return options_; }
 
     /// For the handlers of the methods.
     [[nodiscard]] store& files() noexcept { return store_; }

@@ -66,7 +66,8 @@ bool put_upload::check_head() {
         return refuse(411, "an upload has a Content-Length, or comes in chunks");
     }
     constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
-    if (total().value_or(0) > std::min(options().max_size, largest)) return refuse_too_large();
+    if (total().value_or(0) > std::min(options().max_size.get(), largest))
+        return refuse_too_large();
     return true;
 }
 

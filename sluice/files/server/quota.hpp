@@ -19,32 +19,46 @@ class quota {
  public:
     static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
-    explicit quota(std::uint64_t limit) : limit_{limit} {}
+    explicit quota(std::uint64_t limit) : is_limited_{limit != unlimited} {
+        shared_->limit.store(limit);
+    }
 
-    [[nodiscard]] bool is_limited() const noexcept { return limit_ != unlimited; }
-    [[nodiscard]] std::uint64_t limit() const noexcept { return limit_; }
-    [[nodiscard]] std::uint64_t taken() const noexcept { return taken_->load(); }
+    /// Whether bytes are counted: without a limit at first, they never are.
+    [[nodiscard]] bool is_limited() const noexcept { return is_limited_; }
+    [[nodiscard]] std::uint64_t limit() const noexcept { return shared_->limit.load(); }
+    [[nodiscard]] std::uint64_t taken() const noexcept { return shared_->taken.load(); }
+    /// Another limit from now on, in all processes. What is taken stays. Only where bytes are
+    /// counted.
+    void set_limit(std::uint64_t limit) noexcept { shared_->limit.store(limit); }
     /// Counts the bytes of files that exist already, and of files that are removed.
-    void add(std::uint64_t bytes) noexcept { taken_->fetch_add(bytes); }
+    void add(std::uint64_t bytes) noexcept { shared_->taken.fetch_add(bytes); }
     void remove(std::uint64_t bytes) noexcept {
         // Files of other programs were never added.
-        std::uint64_t before = taken_->load();
-        while (!taken_->compare_exchange_weak(before, before - std::min(before, bytes))) {
+        auto& taken = shared_->taken;
+        std::uint64_t before = taken.load();
+        while (!taken.compare_exchange_weak(before, before - std::min(before, bytes))) {
         }
     }
 
  private:
     friend class space_claim;
     [[nodiscard]] bool take(std::uint64_t bytes) noexcept {
-        std::uint64_t before = taken_->load();
+        auto& taken = shared_->taken;
+        const std::uint64_t limit = shared_->limit.load();
+        std::uint64_t before = taken.load();
         do {
-            if (before > limit_ || bytes > limit_ - before) return false;
-        } while (!taken_->compare_exchange_weak(before, before + bytes));
+            if (before > limit || bytes > limit - before) return false;
+        } while (!taken.compare_exchange_weak(before, before + bytes));
         return true;
     }
 
-    std::uint64_t limit_;
-    shared_object<std::atomic<std::uint64_t>> taken_;
+    struct state {
+        std::atomic<std::uint64_t> taken = 0;
+        std::atomic<std::uint64_t> limit = unlimited;
+    };
+
+    bool is_limited_;
+    shared_object<state> shared_;
 };
 
 /// A claim on the quota for a file that is being received. Its destructor gives back the rest.

@@ -133,7 +133,7 @@ coro::task<void> raw_service::drop_from(model::session& client, std::string labe
     transfer::byte_counter counter;
     lasting_transfer going{counters_->transfers, progress_remark(label, counter)};
     const lasting_transfer::watch clock{going, client.engine()};
-    auto got = co_await at_pace<std::uint64_t>(client.engine(), options_.pace, counter,
+    auto got = co_await at_pace<std::uint64_t>(client.engine(), pace(), counter,
                                                [&] { return drop(client, counter); });
     if (!got) {
         count_lost(got.error());
@@ -205,7 +205,7 @@ coro::task<void> raw_service::store_from(model::session& client, std::string lab
     const std::uint64_t limit = options_.max_size;
     const std::uint64_t most =
         limit == std::numeric_limits<std::uint64_t>::max() ? limit : limit + 1;
-    auto got = co_await at_pace<std::uint64_t>(client.engine(), options_.pace, counter, [&] {
+    auto got = co_await at_pace<std::uint64_t>(client.engine(), pace(), counter, [&] {
         return take(client, *file, most, counter, going);
     });
     if (!got) {

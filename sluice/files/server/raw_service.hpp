@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/base/live_setting.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/server/pace.hpp"
@@ -20,11 +21,15 @@
 
 namespace sluice::files {
 
+/// Those that are live_setting may be set while it runs (raw_service::live()).
 struct raw_options {
     transfer::to_file how = transfer::to_file::automatic;
-    std::uint64_t max_size = std::numeric_limits<std::uint64_t>::max();  ///< bytes of one file
-    io::duration idle_time = std::chrono::seconds{60};                   ///< before the first byte
-    pace_limits pace = default_upload_pace;                              ///< from then on
+    /// Bytes of one file.
+    live_setting<std::uint64_t> max_size = std::numeric_limits<std::uint64_t>::max();
+    live_setting<io::duration> idle_time{std::chrono::seconds{60}};  ///< before the first byte
+    /// From then on, bytes per second over each body_time.
+    live_setting<std::uint64_t> min_rate = default_upload_pace.bytes_a_second;
+    live_setting<io::duration> body_time = default_upload_pace.window;
     bool any = false;  ///< streams that begin as HTTP and TLS do are kept, too
     /// Logs a line about the outcome of a client, without its newline. Any thread, any forked
     /// process; must not throw.
@@ -40,7 +45,7 @@ struct raw_counters {
     std::atomic<std::uint64_t> stored = 0;     ///< files, dropped ones included
     std::atomic<std::uint64_t> bytes = 0;      ///< of them
     std::atomic<std::uint64_t> lost = 0;       ///< clients that left before the end
-    std::atomic<std::uint64_t> slow = 0;       ///< of them, clients beyond idle_time or `pace`
+    std::atomic<std::uint64_t> slow = 0;  ///< of them, clients beyond idle_time or below min_rate
     std::atomic<std::uint64_t> strangers = 0;  ///< clients that speak HTTP or TLS
     std::atomic<std::uint64_t> too_large = 0;
     std::atomic<std::uint64_t> failed = 0;  ///< files that the disk did not take
@@ -63,6 +68,8 @@ class raw_service {
     /// For a model. This object outlives it.
     [[nodiscard]] model::service service();
     [[nodiscard]] const raw_counters& counted() const noexcept { return *counters_; }
+    /// Any thread: where its live settings are set.
+    [[nodiscard]] raw_options& live() noexcept { return options_; }
 
  private:
     coro::task<void> receive(model::session& client);
@@ -74,6 +81,9 @@ class raw_service {
     static coro::task<result<std::uint64_t>> drop(model::session& client,
                                                   transfer::byte_counter& counter);
     [[nodiscard]] static result<void> check_protocol(model::session& client) noexcept;
+    [[nodiscard]] pace_limits pace() const noexcept {
+        return {.window = options_.body_time, .bytes_a_second = options_.min_rate};
+    }
     void count_lost(error why) noexcept;
     coro::task<void> store_from(model::session& client, std::string label);
     coro::task<result<std::uint64_t>> take(model::session& client, pending_file& file,

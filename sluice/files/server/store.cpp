@@ -158,6 +158,12 @@ void store::probe_again(const std::string& path) {
     take_notices(path);
 }
 
+bool store::set_quota(std::uint64_t bytes) noexcept {
+    if (!quota_->is_limited()) return bytes == quota::unlimited;
+    quota_->set_limit(bytes);
+    return true;
+}
+
 result<void> store::count_files() {
     auto all = open_folder(directory(), ".");
     if (!all) return failure(all.error());

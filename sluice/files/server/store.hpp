@@ -103,6 +103,8 @@ class store {
     /// The partial uploads.
     [[nodiscard]] parts& partials() const noexcept { return *parts_; }
     [[nodiscard]] const quota& used() const noexcept { return *quota_; }
+    /// Changes the quota of bytes. False where files are not counted, for there was none at first.
+    [[nodiscard]] bool set_quota(std::uint64_t bytes) noexcept;
     [[nodiscard]] bool syncs() const noexcept { return options_.sync; }
 
  private:

@@ -1,0 +1,143 @@
+// A part of a server: a product's options, and what they make of its services, written once for its
+// own command (`chat serve --rate 20`) and for `sluice serve` (`--chat.rate 20`).
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "sluice/cli/exit_status.hpp"
+#include "sluice/cli/options.hpp"
+#include "sluice/cli/run_server.hpp"
+
+namespace sluice::cli {
+
+/// How a part is called in its command: not at all where it is alone under a command of its own;
+/// `chat` in `sluice serve`; `chat.team` for a further one there.
+struct part_name {
+    std::string kind = {};
+    std::string name = {};
+
+    friend bool operator==(const part_name&, const part_name&) = default;
+
+    [[nodiscard]] bool is_alone() const noexcept { return kind.empty(); }
+    /// One of several of its kind, which has no address by default.
+    [[nodiscard]] bool is_further() const noexcept { return !name.empty(); }
+    /// `option` is the flag without dashes: `--rate`, `--chat.rate`, `--chat.team.rate`.
+    [[nodiscard]] std::string flag(std::string_view option) const;
+    /// The same with a shorter name in front where it is the only one of its kind in `sluice
+    /// serve`, as in `--http,--files.http`.
+    [[nodiscard]] std::string flag(std::string_view option, std::string_view shorter) const;
+    /// The first of those.
+    [[nodiscard]] std::string flag_said(std::string_view option, std::string_view shorter) const;
+    /// `chat`, `chat.team`; `kind_alone` where it is alone.
+    [[nodiscard]] std::string title(std::string_view kind_alone) const;
+    /// Of the part to which a setting in `sluice serve` belongs: chat.rate is of `chat`,
+    /// chat.team.rate of `chat.team`; none for one of another form.
+    [[nodiscard]] static std::optional<part_name> of_setting(std::string_view setting);
+};
+
+/// What a part is told by the server that opens it.
+struct part_context {
+    const serve_options& common;
+    model_kind model = model_kind::event;
+    auth::authenticator* who = nullptr;  ///< null without --auth
+};
+
+/// Why a part cannot be served: a sentence without its full stop.
+struct refusal {
+    exit_status status = exit_status::usage;
+    std::string why;
+};
+
+/// A product in a server: first its options, then its services. Main thread.
+class part {
+ public:
+    explicit part(part_name name) : name_{std::move(name)} {}
+    part(const part&) = delete;
+    part& operator=(const part&) = delete;
+    virtual ~part() = default;
+
+    [[nodiscard]] const part_name& name() const noexcept { return name_; }
+
+    /// Adds its options, into settings of its own, which live as long as it does.
+    virtual void add_options(CLI::App& command) = 0;
+    /// Whether it is left out of `sluice serve`.
+    [[nodiscard]] virtual bool is_off() const = 0;
+    /// Why its options do not go together, a sentence without its full stop; nothing if they do.
+    [[nodiscard]] virtual std::optional<std::string> why_not(const serve_options& common,
+                                                             const pairing& pair) const = 0;
+    /// Chooses the addresses at which it will listen. The error is one of usage. May block.
+    [[nodiscard]] virtual std::expected<std::vector<std::string>, std::string> choose_addresses(
+        const serve_options& common) = 0;
+    /// Opens its services, which live as long as it does; `context.common` outlives it. Once. May
+    /// block.
+    [[nodiscard]] virtual std::expected<served, refusal> open(const part_context& context) = 0;
+
+    /// While it serves: takes over what may change from `fresh`, the same part read anew, beside
+    /// the common options. The names of those options, without the part's.
+    [[nodiscard]] virtual std::vector<std::string_view> take_over(const part& fresh,
+                                                                  const serve_options& common) = 0;
+
+ private:
+    part_name name_;
+};
+
+/// Why a further part cannot do without the value of that flag.
+[[nodiscard]] std::string why_incomplete(const part_name& name, std::string_view option,
+                                         std::string_view placeholder);
+
+/// An address, or `off`.
+[[nodiscard]] reading<std::string> read_address_or_off(std::string_view text);
+constexpr std::string_view off = "off";
+/// Adds the flag with the address of a part in `sluice serve`, at which clients `find` it.
+void add_address_option(CLI::App& command, const std::string& flag, std::string& into,
+                        std::string_view find);
+
+/// A command that serves: its common options, and its parts.
+class server_command {
+ public:
+    serve_options common;
+
+    /// Adds a part and its options to `command`.
+    template <class Part>
+    Part& add(CLI::App& command, std::unique_ptr<Part> each) {
+        Part& added = *each;
+        take(command, std::move(each));
+        return added;
+    }
+    /// The part of that name, or nullptr.
+    [[nodiscard]] const part* find(const part_name& name) const;
+    [[nodiscard]] std::size_t size() const noexcept { return parts_.size(); }
+    /// Serves all parts that are not off until signals stop it, as run_server(). `all` has read
+    /// the options.
+    [[nodiscard]] exit_status run(const commands& all);
+
+    /// Why its options do not go together, a sentence without its full stop; nothing if they do.
+    [[nodiscard]] std::optional<std::string> why_not() const;
+    /// While it serves: has the parts take over what may change from `fresh`, the same command read
+    /// anew; the names of those settings.
+    std::vector<std::string> take_over(const server_command& fresh);
+
+ private:
+    void take(CLI::App& command, std::unique_ptr<part> each);
+    [[nodiscard]] std::vector<part*> present() const;
+    [[nodiscard]] std::expected<served, refusal> open(const pairing& pair);
+
+    std::unique_ptr<auth::authenticator> who_;  // outlives the services
+    std::vector<std::unique_ptr<part>> parts_;
+    std::vector<part*> served_;
+};
+
+[[nodiscard]] std::unique_ptr<part> make_chat_part(part_name name);
+[[nodiscard]] std::unique_ptr<part> make_compute_part(part_name name);
+[[nodiscard]] std::unique_ptr<part> make_files_part(part_name name);
+
+}  // namespace sluice::cli
