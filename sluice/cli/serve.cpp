@@ -91,7 +91,8 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     chat::chat_service chat{{.allowed = allowed,
                              .shards = model::workers_of(s.common.workers),
                              .seen = s.common.quiet || !given.out ? nullptr : &shown,
-                             .accounts = accounts.get()}};
+                             .accounts = accounts.get(),
+                             .access = access_log_of(s.common.access, pair->model)}};
     files::http_options over_http;
     over_http.allowed = *over_http_allowed;
     over_http.who = visitors.get();
@@ -99,6 +100,8 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
     over_http.pages = s.access.pages;
     over_http.proxies = trusted_proxies_of(s.common);
     over_http.report = lines_to_stdout(s.common.quiet);
+    over_http.access = access_log_of(s.common.access, pair->model);
+    over_http.detail = [](std::string_view line) { log(log_level::debug, line); };
     if (!s.common.quiet) {
         over_http.remark = [](std::string_view line) { log(log_level::info, line); };
     }
@@ -106,9 +109,11 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                            {.how = {},
                             .any = s.access.raw_any,
                             .report = over_http.report,
-                            .remark = over_http.remark}};
+                            .remark = over_http.remark,
+                            .access = over_http.access}};
     files::http_service http{*store, over_http};
     compute::compute_options questions;
+    questions.access = over_http.access;
     if (!s.common.quiet) {
         questions.report = [](std::string_view what) { log(log_level::warn, what); };
     }

@@ -150,6 +150,7 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
     add_value(serve, "--log-format", into.format, one_of{formats}, "FORMAT",
               "text or json, on stderr (text)")
         ->group(group);
+    add_access_options(serve, into.access, group);
     serve.add_option("--config", into.config, "Settings, as in: listen = 5000")
         ->type_name("FILE")
         ->group(group);

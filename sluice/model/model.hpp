@@ -57,6 +57,7 @@ struct server_options {
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack per thread that serves
     log_sink log_to = {};                          ///< failures, a line per kind
+    detail_sink details = {};                      ///< what becomes of each connection
     /// Called on the server's thread once all its sockets listen, before any thread or process is
     /// started and any client is accepted. An error of it ends run(). May be empty.
     std::function<result<void>()> listening = {};
@@ -208,6 +209,11 @@ class server {
 
 /// Reports that there was no descriptor or memory for a client.
 void report_shortage(event_log& log, error why) noexcept;
+/// Details about a connection that comes, and one that is about to be closed.
+void report_coming(event_log& log, const session& client) noexcept;
+void report_going(event_log& log, const session& client) noexcept;
+/// The same of one that has no session yet.
+void report_coming(event_log& log, const announced_address& announced, int socket) noexcept;
 /// Reports that a connection could not be served to its end, and has it reset when it is closed.
 void report_lost(event_log& log, session& client, error why) noexcept;
 

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 #include <expected>
+#include <iterator>
 #include <memory>
 
 #include "sluice/os/kernel.hpp"
@@ -231,24 +232,26 @@ socklen_t address::size() const noexcept {
     }
 }
 
-std::string address::to_string() const {
+void address::append_host(std::string& to) const {
     char host[INET6_ADDRSTRLEN];
     if (family() == AF_INET) {
-        ::inet_ntop(AF_INET, &storage_.v4.sin_addr, host, sizeof host);
-        return fmt::format("{}:{}", host, port());
-    }
-    if (family() == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&storage_.v6.sin6_addr)) {
+        to += ::inet_ntop(AF_INET, &storage_.v4.sin_addr, host, sizeof host);
+    } else if (family() == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&storage_.v6.sin6_addr)) {
         // An IPv4 client on an IPv6 socket (RFC 4291, section 2.5.5.2): shown as IPv4.
-        ::inet_ntop(AF_INET, &storage_.v6.sin6_addr.s6_addr[12], host, sizeof host);
-        return fmt::format("{}:{}", host, port());
-    }
-    if (family() == AF_INET6) {
-        ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, host, sizeof host);
+        to += ::inet_ntop(AF_INET, &storage_.v6.sin6_addr.s6_addr[12], host, sizeof host);
+    } else if (family() == AF_INET6) {
+        to += ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, host, sizeof host);
         const auto zone = storage_.v6.sin6_scope_id;
-        return zone == 0 ? fmt::format("[{}]:{}", host, port())
-                         : fmt::format("[{}%{}]:{}", host, zone, port());
+        if (zone != 0) fmt::format_to(std::back_inserter(to), "%{}", zone);
     }
-    return "-";
+}
+
+std::string address::to_string() const {
+    std::string text;
+    append_host(text);
+    if (text.empty()) return "-";
+    const bool in_brackets = text.contains(':');
+    return in_brackets ? fmt::format("[{}]:{}", text, port()) : fmt::format("{}:{}", text, port());
 }
 
 bool operator==(const address& a, const address& b) noexcept {

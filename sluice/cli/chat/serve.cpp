@@ -96,7 +96,8 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     chat::chat_service chat{{.allowed = s.allowed,
                              .shards = model::workers_of(s.common.workers),
                              .seen = s.common.quiet || !given.out ? nullptr : &shown,
-                             .accounts = accounts.get()}};
+                             .accounts = accounts.get(),
+                             .access = access_log_of(s.common.access, pair->model)}};
     const auto count = [&chat] { announce_counters(chat.counted()); };
     return run_server(command, s.common, *pair,
                       {.listeners = {{.where = s.common.listen,

@@ -218,6 +218,7 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     if (s.deadline > 0ms) s.compute.deadline = s.deadline;
     s.compute.idle_time = s.idle_time;
     s.compute.stall_time = s.stall_time;
+    s.compute.access = access_log_of(s.common.access, pair->model);
     if (!s.common.quiet) {
         s.compute.report = [](std::string_view what) { log(log_level::warn, what); };
     }

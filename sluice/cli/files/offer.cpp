@@ -52,6 +52,7 @@ exit_status offer_file(const CLI::App& command, const offer_settings& s) {
                         .pace = {.window = s.body_time, .bytes_a_second = s.min_rate},
                         .idle_time = s.idle_time,
                         .report = lines_to_stdout(s.common.quiet),
+                        .access = access_log_of(s.common.access, pair->model),
                         .done = [server_pid] { os::sys().kill(server_pid, SIGTERM); }}};
     if (const auto size = offer.size(); !size) {
         log(log_level::error, fmt::format("cannot offer {}: {}; give a file that can be read",

@@ -132,6 +132,8 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
         sweeper.emplace(store->partials(), pause_for(s.keep_partial));
     };
     const auto report = lines_to_stdout(s.common.quiet);
+    s.allowed.access = access_log_of(s.common.access, pair->model);
+    s.allowed.detail = [](std::string_view line) { log(log_level::debug, line); };
     if (!s.common.quiet)
         s.allowed.remark = [](std::string_view line) { log(log_level::info, line); };
     files::raw_service raw{s.discard ? nullptr : &*store,
@@ -141,7 +143,8 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
                             .pace = {.window = s.body_time, .bytes_a_second = s.allowed.min_rate},
                             .any = s.access.raw_any,
                             .report = report,
-                            .remark = s.allowed.remark}};
+                            .remark = s.allowed.remark,
+                            .access = s.allowed.access}};
     s.allowed.report = report;
     s.allowed.head_time = s.head_time;
     s.allowed.idle_time = s.idle_time;

@@ -33,6 +33,8 @@ class http_exchange : public http_connection {
 
     coro::task<bool> read_head();
     void refuse_head(const http::http_refusal& why);
+    /// Tells the access log, if there is one, that the request has ended.
+    void tell() noexcept;
     /// The address of the client of this request.
     [[nodiscard]] result<net::address> address();
     coro::task<void> answer();
