@@ -38,7 +38,7 @@ struct names {
 };
 
 constexpr std::array<names, static_cast<std::size_t>(access_kind::last_kind)> all_names{
-    {{"http", "request", "url.original", "SLUICE_TARGET"},
+    {{"http", "request", "url.path", "SLUICE_TARGET"},
      {"raw", "upload", "file.name", "SLUICE_FILE"},
      {"offer", "download", "file.name", "SLUICE_FILE"},
      {"chat", "session", "sluice.room", "SLUICE_ROOM"},

@@ -91,21 +91,22 @@ void access_log::record(access_event e) noexcept {
     write(e);
 }
 
-access_span::access_span(access_log* to) noexcept
+access_span::access_span(access_log* to, const net::address& client) noexcept
     : log_{to},
       id_{to == nullptr ? event_id{} : to->next_id()},
-      begun_{to == nullptr ? io::time_point{} : io::clock::now()} {}
+      begun_{to == nullptr ? io::time_point{} : io::clock::now()},
+      client_{client} {}
+
+access_span::access_span(access_log* to, const session& client) noexcept
+    : access_span{to, to == nullptr ? net::address{} : client.address().value_or(net::address{})} {}
 
 void access_span::end(const access_event& e) const noexcept {
     end_as(e.kind, [&e] { return e; });
 }
 
-void access_span::end(access_event e, session& client) const noexcept {
-    end_as(e.kind, [&e, &client] {
-        if (const auto from = client.address()) e.client = *from;
-        e.user = client.account();
-        return e;
-    });
+void access_span::end(access_event e, const session& client) const noexcept {
+    e.user = client.account();
+    end(e);
 }
 
 }  // namespace sluice::model

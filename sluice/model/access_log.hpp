@@ -117,13 +117,16 @@ class access_log {
 /// What a service keeps of an event while it lasts.
 class access_span {
  public:
-    /// Of an event that begins now; without a log nothing is kept.
-    explicit access_span(access_log* to) noexcept;
+    /// Of an event of that client which begins now; without a log nothing is kept.
+    explicit access_span(access_log* to, const net::address& client = {}) noexcept;
+    /// The same of that session: at the end its client may be gone, and its address with it.
+    access_span(access_log* to, const session& client) noexcept;
 
     /// Whether it will be recorded.
     [[nodiscard]] explicit operator bool() const noexcept { return log_ != nullptr; }
     [[nodiscard]] event_id id() const noexcept { return id_; }
-    /// Records its end: id and duration of `e` are set here.
+    [[nodiscard]] const net::address& client() const noexcept { return client_; }
+    /// Records its end: id and duration of `e` are set here, and its client unless it has one.
     void end(const access_event& e) const noexcept;
     /// The same for an event that `make` returns, which is called if it is to be written.
     template <std::invocable<> Make>
@@ -135,15 +138,17 @@ class access_span {
         e.kind = kind;
         e.id = id_;
         e.took = now - begun_;
+        if (e.client.family() == AF_UNSPEC) e.client = client_;
         log_->write(e);
     }
-    /// The same for an event of that session: address and user are set, too.
-    void end(access_event e, session& client) const noexcept;
+    /// The same for an event of that session, whose account is set.
+    void end(access_event e, const session& client) const noexcept;
 
  private:
     access_log* log_;
     event_id id_;
     io::time_point begun_;
+    net::address client_;
 };
 
 }  // namespace sluice::model

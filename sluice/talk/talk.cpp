@@ -175,12 +175,11 @@ coro::task<result<net::address>> talk_server::receive_address(int socket) {
 coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& client,
                                                            net::address client_address,
                                                            std::string_view account) {
-    const model::access_span span{options_.access};
+    const model::access_span span{options_.access, client_address};
     conversation talk{client, fmt::format("Client {}", client_address.to_string()), ui_,
                       options_.conversation};
     const auto how = co_await talk.run(beginner::they, *turns_);
     auto event = access_of(talk, how);
-    event.client = client_address;
     event.user = account;
     span.end(event);
     // A web page that makes a browser call is not the client that is awaited.

@@ -224,7 +224,8 @@ class Others(AccessLog):
             upload(server.port, DATA)
             name = re.search(r" as (\S+) ", server.read_line())[1]
             (whole,) = log.wait(1)
-            upload(server.port, b"GET / HTTP/1.1\r\n\r\n")
+            with contextlib.suppress(OSError):
+                upload(server.port, b"GET / HTTP/1.1\r\n\r\n")
             _, stranger = log.wait(2)
         self.assert_common(whole, "raw", "upload")
         self.assert_event(
@@ -247,10 +248,10 @@ class Others(AccessLog):
         )
 
     @on_every_compute_model
-    def test_a_question_is_a_line(self, model, engine):
+    def test_a_question_is_a_line(self, start):
         with tempfile.TemporaryDirectory() as folder:
             log = Log(folder)
-            with ComputeServer(model, *log.flags, engine=engine) as server:
+            with start(*log.flags) as server:
                 with call(server.port) as peer:
                     for question, answer in ((b"10", b"89"), (b"22", b"28657"), (b"x", b"not a number")):
                         peer.send(question + b"\n")
@@ -281,8 +282,7 @@ class Others(AccessLog):
                     while b"busy\n" not in answers:
                         other.send(b"33\n")
                         answers.add(line_of(other))
-                wait_until(lambda: '"busy"' in log.text(), "a busy question is told")
-        self.assertRegex(log.text(), r'"event.reason":"busy"')
+                    wait_until(lambda: '"event.reason":"busy"' in log.text(), "it is told")
 
     @on_every_loop
     def test_a_chat_session_is_a_line(self, engine):
@@ -386,34 +386,37 @@ class Writing(AccessLog):
     def test_a_renamed_file_loses_no_line(self, flags, folder):
         log = Log(folder, "text")
         old = folder / "access.log.1"
-        requests, turns = 120, 4
-        with HttpServer(folder / "files", *log.flags, "--log-level", "info", *flags) as server:
+        rotated = threading.Event()
+        asked = [[], [], []]
+        with HttpServer(folder / "files", *log.flags, *flags) as server:
 
-            def ask_often(first):
-                for i in range(first, first + requests // 4):
-                    server.get(f"/{i}")
+            def ask_often(number):
+                while not rotated.is_set():
+                    asked[number].append(f"{number}x{len(asked[number])}")
+                    server.get("/" + asked[number][-1])
 
-            threads = [
-                threading.Thread(target=ask_often, args=(n * requests // 4,)) for n in range(4)
-            ]
+            threads = [threading.Thread(target=ask_often, args=(n,)) for n in range(len(asked))]
             for each in threads:
                 each.start()
             kept = []
-            for turn in range(turns):
-                wait_until(lambda: log.path.exists() and log.text(), "a line is written")
-                kept.append(old.with_suffix(f".{turn}"))
-                log.path.rename(kept[-1])
-                server.signal(signal.SIGHUP)
-                server.expect_stderr("SIGHUP: the configuration was read again")
-            for each in threads:
-                each.join()
+            try:
+                for turn in range(4):
+                    wait_until(lambda: log.path.exists() and log.text(), "a line is written")
+                    kept.append(old.with_suffix(f".{turn}"))
+                    log.path.rename(kept[-1])
+                    server.signal(signal.SIGHUP)
+                    server.expect_stderr("SIGHUP: the configuration was read again")
+            finally:
+                rotated.set()
+                for each in threads:
+                    each.join()
             server.get("/last")
-            wait_until(lambda: " /last" in log.text(), "the new file is written")
+            wait_until(lambda: '/last" 404' in log.text(), "the new file is written")
             texts = [path.read_text(encoding="utf-8") for path in [*kept, log.path]]
         for text_of_one in texts:
             self.assertTrue(text_of_one.endswith("\n"))
         told = re.findall(r'"GET /(\w+)" 404 in=0 out=\d+ [\d.]+s$', "".join(texts), re.MULTILINE)
-        self.assertEqual(sorted(told), sorted([*map(str, range(requests)), "last"]))
+        self.assertEqual(sorted(told), sorted([*sum(asked, []), "last"]))
 
     def test_a_file_that_cannot_be_opened_again_stays(self):
         log = Log(self.folder, "text")
@@ -430,16 +433,16 @@ class Writing(AccessLog):
         with Program(
             SLUICE, "files", "serve", self.folder, "--http", 0, "--access-log", self.folder / "no" / "log"
         ) as server:
-            self.assert_ends(server, 1, "", "cannot write the access log .*/no/log': No such file")
+            self.assert_ends(server, 1, "", "cannot write the access log .*/no/log': no such file")
 
     @on_every_compute_model
-    def test_a_fifo_without_a_reader_costs_lines_alone(self, model, engine):
+    def test_a_fifo_without_a_reader_costs_lines_alone(self, start):
         with tempfile.TemporaryDirectory() as folder:
             log = Log(folder, "text")
             os.mkfifo(log.path)
             number = 4000
             with ComputeServer(
-                model, "--work", "echo", *log.flags, "--access-rate", 0, engine=engine
+                *model, "--work", "echo", *log.flags, "--access-rate", 0
             ) as server:
                 for _ in range(6):
                     with call(server.port) as peer:
@@ -462,12 +465,12 @@ class Writing(AccessLog):
                 self.assertRegex(errors, r"access log: \d+ more lines are missing|dropped")
 
     @on_every_compute_model
-    def test_lines_beyond_the_rate_are_counted(self, model, engine):
+    def test_lines_beyond_the_rate_are_counted(self, start):
         with tempfile.TemporaryDirectory() as folder:
             log = Log(folder, "text")
             number = 2000
             with ComputeServer(
-                model, "--work", "echo", *log.flags, "--access-rate", 3, engine=engine
+                *model, "--work", "echo", *log.flags, "--access-rate", 3
             ) as server, call(server.port) as peer:
                 peer.send(b"q\n" * number)
                 peer.receive(2 * number)
@@ -560,8 +563,8 @@ def fields_of(entry):
 
 class Levels(AccessLog):
     @on_every_compute_model
-    def test_debug_shows_connections(self, model, engine):
-        with ComputeServer(model, "--log-level", "debug", engine=engine) as server:
+    def test_debug_shows_connections(self, start):
+        with start("--log-level", "debug") as server:
             with call(server.port) as peer:
                 peer.send(b"1\n")
                 peer.receive(2)
@@ -593,7 +596,8 @@ class Levels(AccessLog):
                 for level in ("warning", "debug"):
                     with call(server.port) as other:
                         other.send(text(port=7))
-                        other.receive_to_end()
+                        with contextlib.suppress(ConnectionResetError):
+                            other.receive_to_end()
                     server.expect_stderr(rf" {level}: a client was turned away, .*192\.0\.2\.1:7$")
 
     def test_debug_shows_a_resumed_upload(self):

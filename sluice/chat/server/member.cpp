@@ -262,7 +262,6 @@ void member::tell_end(bool admitted) const noexcept {
                           .what = told_->room,
                           .received = told_->received,
                           .sent = told_->sent};
-    if (const auto from = address()) e.client = *from;
     if (account_) e.user = account_->name;
     if (!admitted) {
         e.reason = "refused";

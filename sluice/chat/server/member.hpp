@@ -82,7 +82,9 @@ class member final : public io::send_pieces<member>,
     }
     /// Keeps what is told of its session at its end, if there is a log. Throws std::bad_alloc.
     void tell_to(model::access_log* to) {
-        if (to != nullptr) told_ = std::make_unique<told_session>(model::access_span{to});
+        if (to == nullptr) return;
+        told_ = std::make_unique<told_session>(
+            model::access_span{to, address().value_or(net::address{})});
     }
     /// A sentence for a member that is refused, with the id of its session if that is told.
     [[nodiscard]] std::string with_id(std::string_view sentence) const;

@@ -167,7 +167,7 @@ exit_status fail(status_output& status, std::string_view why) {
 /// Echoes to a client, and shows its messages.
 coro::task<void> echo_to(model::session& client, conversation_options o, status_output& status,
                          model::access_log* access) {
-    const model::access_span span{access};
+    const model::access_span span{access, client};
     const auto peer = client.address();
     if (!peer) co_return;
     term::terminal_ui ui{lines_to_stdout(false),

@@ -78,7 +78,11 @@ struct compute_service::pending {
     io::time_point asked_at = io::never;  ///< when the question began that is to be told
     std::size_t answer_begins = 0;        ///< in `out`
     std::string_view reason;              ///< why it was not answered; static
-    std::unique_ptr<std::string> kept;    ///< the question of a job that is to be told
+    struct kept_question {
+        std::string text;
+        net::address client;
+    };
+    std::unique_ptr<kept_question> kept;  ///< of a job that is to be told
 
     void begin_question(io::time_point when) noexcept {
         asked_at = when;
@@ -86,16 +90,19 @@ struct compute_service::pending {
         reason = {};
     }
     /// For a job, during which the bytes of the question move; it sends the answers before its own.
-    void keep_question(std::string_view question) {
+    void keep_question(const model::session& client, std::string_view question) {
         answer_begins = 0;
-        if (asked_at != io::never) kept = std::make_unique<std::string>(question);
+        if (asked_at == io::never) return;
+        kept = std::make_unique<kept_question>(std::string{question},
+                                               client.address().value_or(net::address{}));
     }
     [[nodiscard]] std::string_view answer() const noexcept {
         return std::string_view{out}.substr(answer_begins);
     }
     [[nodiscard]] model::access_event kept_event(std::string_view why) const noexcept {
-        const std::string_view question = kept ? std::string_view{*kept} : std::string_view{};
+        const std::string_view question = kept ? std::string_view{kept->text} : std::string_view{};
         return {.kind = model::access_kind::question,
+                .client = kept ? kept->client : net::address{},
                 .what = question,
                 .reason = why,
                 .received = question.size(),
@@ -197,7 +204,7 @@ coro::task<void> compute_service::serve(model::session& client) {
             p.begin_question(time_to_tell(client));
             auto todo = begin((*question)->text, p.out);
             if (todo) {
-                p.keep_question((*question)->text);
+                p.keep_question(client, (*question)->text);
                 auto answered =
                     co_await answer(client, questions, std::move(*todo), p.out, p.reason);
                 if (!answered) {
@@ -205,6 +212,7 @@ coro::task<void> compute_service::serve(model::session& client) {
                     co_return;
                 }
                 tell(client, p.asked_at, p.kept_event(p.reason));
+                p.kept.reset();
             } else if (p.asked_at != io::never) {
                 const auto said = p.answer();
                 tell(client, p.asked_at,
@@ -268,7 +276,7 @@ void compute_service::tell(model::session& client, io::time_point begun,
                            model::access_event e) noexcept {
     if (begun == io::never) return;
     e.id = options_.access->next_id();
-    if (const auto from = client.address()) e.client = *from;
+    if (e.client.family() == AF_UNSPEC) e.client = client.address().value_or(net::address{});
     e.user = client.account();
     e.took = io::clock::now() - begun;
     options_.access->write(e);

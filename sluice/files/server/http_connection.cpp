@@ -57,7 +57,7 @@ void http_connection::begin_head() noexcept {
     keep_alive_ = false;
     visitor_.reset();
     head_ = 0;
-    buffers_->told = {.span = model::access_span{service_.options().access}};
+    buffers_->told = {.span = model::access_span{service_.options().access, client_}};
 }
 
 told_request& http_connection::told_to_nobody() noexcept {

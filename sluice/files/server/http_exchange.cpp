@@ -108,11 +108,10 @@ void http_exchange::tell() noexcept {
     // A client that leaves before it has sent a head made no request.
     if (!about.span || (request().target.empty() && about.status == 0)) return;
     about.span.end_as(model::access_kind::request, [this, &about] {
-        const auto from = address();
         const auto words = http::first_words(head());
         const std::string_view target = request().target;
         return model::access_event{
-            .client = from.value_or(net::address{}),
+            .client = address_behind(about.span.client()),
             .user = who() == nullptr ? std::string_view{} : std::string_view{who()->who->name},
             .what = target.empty() ? words.target : target,
             .method = words.method,
@@ -261,9 +260,14 @@ void http_exchange::answer_options() {
 
 result<net::address> http_exchange::address() {
     auto from = client().address();
+    if (!from) return from;
+    return address_behind(*from);
+}
+
+net::address http_exchange::address_behind(const net::address& from) {
     const auto& proxies = service().options().proxies;
-    if (proxies.empty() || !from || !net::covers(proxies, *from)) return from;
-    return forwarded_client(request(), proxies, *from);
+    if (proxies.empty() || !net::covers(proxies, from)) return from;
+    return forwarded_client(request(), proxies, from);
 }
 
 // Not a coroutine: an upload that waits for its body holds the memory of each frame.

@@ -52,7 +52,7 @@ model::service offer::service() {
 
 coro::task<void> offer::serve(model::session& client) {
     const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
-    const model::access_span span{options_.access};
+    const model::access_span span{options_.access, client};
     model::access_event told{.kind = model::access_kind::offer, .what = path_};
     const bool limited = options_.count > 0;
     if (limited && counters_->begun.fetch_add(1) >= options_.count) {

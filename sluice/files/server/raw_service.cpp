@@ -105,7 +105,7 @@ std::function<void()> raw_service::progress_remark(const std::string& label,
 }
 
 coro::task<void> raw_service::serve(model::session& client) {
-    const model::access_span span{options_.access};
+    const model::access_span span{options_.access, client};
     const auto done = co_await receive(client);
     span.end({.kind = model::access_kind::upload,
               .what = done.name,
