@@ -38,18 +38,13 @@ constexpr mode_t mode_of_file = 0640;
 constexpr std::string_view journal = "journal";
 constexpr std::string_view journal_socket = "/run/systemd/journal/socket";
 // Between two lines about lost events.
-constexpr std::int64_t report_interval = 60;
+constexpr std::int64_t report_interval = 60;  // seconds
 
 /// Formats events on the thread that tells them, and queues the lines.
 class queued_access_log final : public model::access_log {
  public:
     queued_access_log(const access_options& o, bool forks)
-        : access_log{{.most_per_second = o.most_per_second, .forks = forks}}, format_{o.format} {
-        output().set_notice(stream::access, [this](std::uint64_t lines) {
-            shared_->dropped.fetch_add(lines, relaxed);
-            return std::string{};
-        });
-    }
+        : access_log{{.most_per_second = o.most_per_second, .forks = forks}}, format_{o.format} {}
 
     void set_format(access_format format) noexcept { format_ = format; }
 
@@ -61,10 +56,29 @@ class queued_access_log final : public model::access_log {
                 shared_->cut.fetch_add(1, relaxed);
             }
             output().add(stream::access, line);
-            report_losses();
+            // There is an event each second in which others are left out.
+            report_losses(report_interval);
         } catch (const std::bad_alloc&) {
-            shared_->dropped.fetch_add(1, relaxed);
+            shared_->without_memory.fetch_add(1, relaxed);
         }
+    }
+
+    /// Reports what was lost since the last report.
+    void report_losses(std::int64_t at_most_every) {
+        const auto lost = dropped();
+        const auto limited = counted().limited.load(relaxed);
+        if (lost + limited == shared_->reported.load(relaxed)) return;
+        const auto now = std::chrono::floor<seconds>(io::clock::now().time_since_epoch()).count();
+        if (auto last = shared_->last_report.load(relaxed);
+            now - last < at_most_every ||
+            !shared_->last_report.compare_exchange_strong(last, now, relaxed)) {
+            return;
+        }
+        const auto known = shared_->reported.exchange(lost + limited, relaxed);
+        log(log_level::warn,
+            fmt::format("access log: {} more lines are missing: of all, {} were beyond "
+                        "--access-rate, and {} were not taken by their file or reader",
+                        grouped(lost + limited - known), grouped(limited), grouped(lost)));
     }
 
     void announce() const {
@@ -72,36 +86,20 @@ class queued_access_log final : public model::access_log {
             "access log",
             std::array{counter{"written", counted().written, "lines"},
                        counter{"limited", counted().limited, "left out, beyond --access-rate"},
-                       counter{"dropped", shared_->dropped, "not taken by their file or reader"},
+                       counter{"dropped", dropped(), "not taken by their file or reader"},
                        counter{"cut", shared_->cut, "written with fields cut short"}});
     }
 
  private:
     struct shared_state {
-        std::atomic<std::uint64_t> dropped = 0;
+        std::atomic<std::uint64_t> without_memory = 0;
         std::atomic<std::uint64_t> cut = 0;
-        std::atomic<std::uint64_t> reported = 0;  // of those limited and dropped
-        std::atomic<std::int64_t> last_report = 0;
+        std::atomic<std::uint64_t> reported = 0;                   // of those limited and dropped
+        std::atomic<std::int64_t> last_report = -report_interval;  // in seconds of the clock
     };
 
-    /// At most once a minute. From a thread that has just told an event: there is one each second
-    /// in which others are left out.
-    void report_losses() {
-        const auto dropped = shared_->dropped.load(relaxed);
-        const auto limited = counted().limited.load(relaxed);
-        auto known = shared_->reported.load(relaxed);
-        if (dropped + limited == known) return;
-        const auto now = std::chrono::floor<seconds>(io::clock::now().time_since_epoch()).count();
-        if (auto last = shared_->last_report.load(relaxed);
-            now - last < report_interval ||
-            !shared_->last_report.compare_exchange_strong(last, now, relaxed)) {
-            return;
-        }
-        known = shared_->reported.exchange(dropped + limited, relaxed);
-        log(log_level::warn,
-            fmt::format("access log: {} more lines are missing: of all, {} were beyond "
-                        "--access-rate, and {} were not taken by their file or reader",
-                        grouped(dropped + limited - known), grouped(limited), grouped(dropped)));
+    [[nodiscard]] std::uint64_t dropped() const noexcept {
+        return shared_->without_memory.load(relaxed) + output().lost_of_access();
     }
 
     access_format format_;
@@ -210,6 +208,10 @@ std::expected<void, std::string> reopen_access_log(const access_options& o) {
                                            done.error().message())};
     }
     return {};
+}
+
+void report_lost_access_lines() {
+    if (current()) current()->report_losses(0);
 }
 
 void announce_access_log() {

@@ -42,6 +42,10 @@ void add_access_options(CLI::App& command, access_options& into, const std::stri
 /// file. The error is a sentence without its full stop: the file that is open stays.
 [[nodiscard]] std::expected<void, std::string> reopen_access_log(const access_options& o);
 
+/// Logs how many lines were lost since that was last said, if any were; otherwise it is said once a
+/// minute.
+void report_lost_access_lines();
+
 /// Announces how much was written and lost; nothing with --access-log off.
 void announce_access_log();
 

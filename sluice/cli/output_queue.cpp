@@ -16,6 +16,7 @@
 #include <span>
 #include <utility>
 
+#include "sluice/base/relaxed.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/os/kernel.hpp"
@@ -114,6 +115,7 @@ struct output_queue::state {
     os::condition changed;  // wakes flush() and finish()
     std::array<lane, stream_count> lanes;
     os::wakeup wakeup;
+    std::atomic<std::uint64_t> access_lost = 0;
     bool hurried = false;  // a flush() waits
     bool ending = false;
     bool ended = false;
@@ -121,6 +123,13 @@ struct output_queue::state {
     [[nodiscard]] bool is_empty() const noexcept {
         return std::ranges::none_of(
             lanes, [](const lane& l) { return l.busy || !l.waiting.empty() || l.dropped > 0; });
+    }
+    void drop(lane& l, std::uint64_t lines) noexcept {
+        if (&l != &lanes[access_lane]) {
+            l.dropped += lines;
+        } else {
+            access_lost.fetch_add(lines, relaxed);
+        }
     }
     /// What waits is due, or will be at that time.
     [[nodiscard]] bool is_due(lane& l, io::time_point now) const noexcept {
@@ -164,7 +173,7 @@ struct output_queue::state {
         ++l.progress;
         if (l.end == '\0') {
             l.written += piece.size() + 1;
-            if (n < 0) ++l.dropped;
+            if (n < 0) drop(l, 1);
             l.busy = l.written < l.writing.size();
             return;
         }
@@ -176,15 +185,15 @@ struct output_queue::state {
         if (l.broken) l.waiting.clear();
         if (n < 0 || l.written == l.writing.size()) l.busy = false;
     }
-    static void drop_rest(lane& l) noexcept {
+    void drop_rest(lane& l) noexcept {
         if (l.torn) {
             // Not even its end can be written, which comes before all that waits.
-            l.dropped += count_lines(l.waiting, l.end);
+            drop(l, count_lines(l.waiting, l.end));
             l.waiting.clear();
             return;
         }
         l.torn = l.written > 0 && l.writing[l.written - 1] != l.end;
-        l.dropped += count_lines(std::string_view{l.writing}.substr(l.written), l.end);
+        drop(l, count_lines(std::string_view{l.writing}.substr(l.written), l.end));
     }
 };
 
@@ -228,6 +237,11 @@ result<void> output_queue::replace_access(unique_fd by) noexcept {
     if (replaced < 0) return failure_of(-replaced);
     sys.fcntl(own_[access_lane].get(), F_SETFD, FD_CLOEXEC);
     return {};
+}
+
+std::uint64_t output_queue::lost_of_access() const noexcept {
+    const auto of_thread = started_ ? state_->access_lost.load(relaxed) : 0;
+    return of_thread + shared_->dropped[access_lane].load(relaxed);
 }
 
 void output_queue::go_without_thread() {
@@ -293,13 +307,13 @@ void output_queue::add(stream where, std::string_view text) noexcept {
         if (lane.broken) return;
         const std::size_t before = lane.waiting.size();
         if (before + text.size() > most_) {
-            lane.dropped += count_lines(text, lane.end);
+            s.drop(lane, count_lines(text, lane.end));
             return;
         }
         try {
             lane.waiting.append(text);
         } catch (const std::bad_alloc&) {
-            lane.dropped += count_lines(text, lane.end);
+            s.drop(lane, count_lines(text, lane.end));
             return;
         }
         const bool is_urgent = where != stream::access;
@@ -370,7 +384,8 @@ void output_queue::write_now(stream where, std::string_view text) noexcept {
     shared_counts& all = *shared_;
     const auto lines = count_lines(text, end_in(lane));
     if (end_in(lane) == '\0') text = text.substr(0, text.find('\0'));
-    const auto missing = all.dropped[lane].exchange(0);
+    // Those of the access log are not told in their place.
+    const auto missing = lane == access_lane ? 0 : all.dropped[lane].exchange(0);
     std::string with_notice;
     if (missing > 0 || all.torn[lane]) {
         try {

@@ -70,6 +70,9 @@ class output_queue {
     /// Writes to another file from now on: text that waits goes there, too. Any thread.
     [[nodiscard]] result<void> replace_access(unique_fd by) noexcept;
 
+    /// Lines of the access log that were dropped, which are not counted in their place. Any thread.
+    [[nodiscard]] std::uint64_t lost_of_access() const noexcept;
+
     /// Keeps text in the queues, and starts no thread, until release(): a process that changes its
     /// rights has one thread. finish() releases, too.
     void hold() noexcept { held_ = true; }
@@ -81,7 +84,8 @@ class output_queue {
     /// Its own descriptors, which forked children must keep open.
     [[nodiscard]] std::vector<int> descriptors() const;
 
-    /// Sets the notice about dropped lines on `where`; until then it is
+    /// Sets the notice about dropped lines on `where`, which is not stream::access; until then it
+    /// is
     /// `<< N lines were not shown here >>`. Call it before other threads add text.
     void set_notice(stream where, drop_notice notice);
 

@@ -337,6 +337,7 @@ exit_status run_server(const CLI::App& command, const serve_options& common, con
     const auto ended = (*server)->run();
     if (!confined) return log_failure(confined.error());
     if (!common.quiet) report(**server, pair.model);
+    report_lost_access_lines();
     if (what.after) what.after();
     if (!ended) {
         return log_failure(fmt::format("cannot serve any more: {}", ended.error().message()));

@@ -17,19 +17,19 @@
 namespace sluice::cli {
 namespace {
 
+using model::access_event;
+using model::access_kind;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
-using model::access_event;
-using model::access_kind;
 using namespace std::chrono_literals;
 using namespace std::string_view_literals;
 
 /// 2026-11-30 22:12:10.123 UTC, an hour later in the log's zone.
-constexpr local_time at{.when = std::chrono::sys_days{std::chrono::November / 30 / 2026} + 22h +
-                                12min + 10s + 123ms,
-                        .offset = 1h};
+constexpr local_time at{
+    .when = std::chrono::sys_days{std::chrono::November / 30 / 2026} + 22h + 12min + 10s + 123ms,
+    .offset = 1h};
 
 access_event request() {
     return {.kind = access_kind::request,
@@ -169,8 +169,7 @@ TEST(access_format, what_is_too_long_is_cut_and_the_line_stays_one_write) {
         EXPECT_LE(line.size(), longest_access_line);
         EXPECT_THAT(line, HasSubstr("..."));
     }
-    EXPECT_EQ(nlohmann::json::parse(line_of(access_format::json, e, true))["service.name"],
-              "http");
+    EXPECT_EQ(nlohmann::json::parse(line_of(access_format::json, e, true))["service.name"], "http");
 }
 
 TEST(access_format, needs_no_memory_for_a_line_but_its_own) {

@@ -17,12 +17,11 @@ from compute_rig import Server as ComputeServer
 from compute_rig import on_every_model as on_every_compute_model
 from files_http_rig import DATA, SMALL, HttpServer, on_every_model
 from files_raw_test import FileServer, download, upload
-from login_test import PASSWORDS, QUESTION, LoginTest
+from login_test import PASSWORDS, LoginTest
 from talk_rig import (
-    SLUICE, TIMEOUT, Ended, Program, Server, call, on_every_engine, on_every_loop, one_by_one,
+    SLUICE, TIMEOUT, Program, Server, call, on_every_engine, on_every_loop, one_by_one,
     wait_until,
 )
-from tls_rig import Authority, dial_tls
 from trusted_proxy_test import CLIENT, TRUSTED, text
 
 ID = r"[0-9a-z]{5}-[0-9a-z]+"
@@ -158,7 +157,7 @@ class Requests(AccessLog):
             server.get("/a", User_Agent='a "quoted" agent', Referer="https://example.org/?q")
             put, get = log.wait(2)
         apache = r"127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
-        self.assertRegex(put, rf'^{apache} "PUT /a HTTP/1\.1" 201 \d+ "-" "-"$')
+        self.assertRegex(put, rf'^{apache} "PUT /a HTTP/1\.1" 201 - "-" "-"$')
         self.assertRegex(
             get,
             rf'^{apache} "GET /a HTTP/1\.1" 200 {len(SMALL)} "https://example\.org/\?q" '
@@ -178,11 +177,11 @@ class Requests(AccessLog):
                 log = Log(folder, how)
                 with HttpServer(folder + "/files", *log.flags) as server:
                     for number, head in enumerate(heads):
-                        server.say(head)
+                        server.say(head, end=True)
                         log.wait(number + 1)
                     server.signal(signal.SIGUSR1)
                     self.assertEqual(server.expect_stderr(r"^  cut +(\d+)")[1], "1")
-                data = log.path.read_bytes()
+                data = log.path.read_bytes().replace("\ufffd".encode(), b"?")
                 self.assertNotRegex(data, rb"[\x00-\x09\x0b-\x1f\x7f-\xff]")
                 if how != "json":
                     self.assertIn(rb'GET /\"quote\\', data)
@@ -425,7 +424,7 @@ class Writing(AccessLog):
             log.path.rename(moved)
             log.path.mkdir()
             server.signal(signal.SIGHUP)
-            server.expect_stderr("error: SIGHUP: cannot write the access log .*: Is a directory; .*")
+            server.expect_stderr("error: SIGHUP: cannot write the access log .*: is a directory; ")
             server.get("/a")
             wait_until(lambda: "/a" in moved.read_text(encoding="utf-8"), "the old file is written")
 
@@ -441,8 +440,8 @@ class Writing(AccessLog):
             log = Log(folder, "text")
             os.mkfifo(log.path)
             number = 4000
-            with ComputeServer(
-                *model, "--work", "echo", *log.flags, "--access-rate", 0
+            with start(
+                "--work", "echo", *log.flags, "--access-rate", 0
             ) as server:
                 for _ in range(6):
                     with call(server.port) as peer:
@@ -462,15 +461,15 @@ class Writing(AccessLog):
                     self.assertRegex(line, rb'^\S+ \S+ compute \S+ - "question q{100}" ok in=100 out=100 \S+s$')
                 status, errors = server.stop()
                 self.assertEqual(status, 0)
-                self.assertRegex(errors, r"access log: \d+ more lines are missing|dropped")
+                self.assertRegex(errors, r"access log: [\d,]+ more lines are missing")
 
     @on_every_compute_model
     def test_lines_beyond_the_rate_are_counted(self, start):
         with tempfile.TemporaryDirectory() as folder:
             log = Log(folder, "text")
             number = 2000
-            with ComputeServer(
-                *model, "--work", "echo", *log.flags, "--access-rate", 3
+            with start(
+                "--work", "echo", *log.flags, "--access-rate", 3
             ) as server, call(server.port) as peer:
                 peer.send(b"q\n" * number)
                 peer.receive(2 * number)
@@ -487,7 +486,6 @@ class Writing(AccessLog):
                     return log.text().count("\n") > written
 
                 wait_until(say_more, "another second begins")
-            # It is said once there is something to be written.
 
     def test_what_is_missing_is_said(self):
         log = Log(self.folder, "text")
@@ -501,7 +499,7 @@ class Writing(AccessLog):
 
                 wait_until(lambda: lines() >= 3, "a few seconds begin")
             server.expect_stderr(
-                r"warning: access log: \d+ more lines are missing: of all, \d+ were beyond "
+                r"warning: access log: [\d,]+ more lines are missing: of all, [\d,]+ were beyond "
                 r"--access-rate, and 0 were not taken"
             )
 

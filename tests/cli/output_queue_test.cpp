@@ -239,7 +239,9 @@ TEST(output_queue, the_access_log_goes_to_another_file_without_a_loss) {
         for (int i = 0; i < 2000; ++i) {
             all += line(i);
             queue.add(stream::access, line(i));
-            if (i == 1000) ASSERT_TRUE(queue.replace_access(second.open()));
+            if (i == 1000) {
+                ASSERT_TRUE(queue.replace_access(second.open()));
+            }
         }
         const auto fds = queue.descriptors();
         ASSERT_FALSE(fds.empty());
@@ -254,12 +256,7 @@ TEST(output_queue, an_access_log_that_is_stuck_counts_its_lines_and_holds_up_not
     static const streams s{16 * page};
     static const pipe_ends log = *pipe_ends::create(page);
     constexpr std::size_t most = std::size_t{64} * 100;
-    static std::uint64_t lost = 0;
     output_queue queue{s.ends(), most};
-    queue.set_notice(stream::access, [](std::uint64_t lines) {
-        lost += lines;
-        return std::string{};
-    });
     ::fcntl(log.in.get(), F_SETFL, O_NONBLOCK);
     queue.open_access(unique_fd{::dup(log.in.get())}, access_target::file);
     for (int i = 0; i < 1000; ++i) queue.add(stream::access, line(i));
@@ -269,8 +266,8 @@ TEST(output_queue, an_access_log_that_is_stuck_counts_its_lines_and_holds_up_not
     std::string seen;
     while (!queue.flush(0ms)) seen += read_some(log);
     seen += read_some(log);
-    EXPECT_EQ(lost + seen.size() / 64, 1000U);
-    EXPECT_GT(lost, 0U);
+    EXPECT_EQ(queue.lost_of_access() + seen.size() / 64, 1000U);
+    EXPECT_GT(queue.lost_of_access(), 0U);
     EXPECT_EQ(seen.size() % 64, 0U);
     EXPECT_EQ(queue.finish(), 0U);
 }
@@ -306,7 +303,8 @@ class full_disk final : public os::linux_kernel {
             return linux_kernel::write(fd, data);
         }
         if (left == 0) return -ENOSPC;
-        const auto n = linux_kernel::write(fd, data.first(std::min<std::size_t>(left, data.size())));
+        const auto n =
+            linux_kernel::write(fd, data.first(std::min<std::size_t>(left, data.size())));
         left -= static_cast<std::size_t>(n);
         return n;
     }
@@ -321,12 +319,7 @@ TEST(output_queue, a_full_disk_costs_lines_and_tears_none_that_comes_later) {
     const log_file file;
     full_disk disk{file.opened.get()};
     const os::kernel_in_place in_place{disk};
-    std::uint64_t lost = 0;
     output_queue queue{s.ends()};
-    queue.set_notice(stream::access, [&lost](std::uint64_t lines) {
-        lost += lines;
-        return std::string{};
-    });
     queue.open_access(file.open(), access_target::file);
     for (int i = 0; i < 5; ++i) queue.add(stream::access, line(i));
     EXPECT_TRUE(queue.flush(10s));
@@ -336,7 +329,7 @@ TEST(output_queue, a_full_disk_costs_lines_and_tears_none_that_comes_later) {
     queue.add(stream::access, line(6));
     EXPECT_EQ(queue.finish(), 0U);
     EXPECT_EQ(file.text(), line(0) + line(1).substr(0, 10) + "\n" + line(6));
-    EXPECT_EQ(lost, 5U);
+    EXPECT_EQ(queue.lost_of_access(), 5U);
 }
 
 }  // namespace
