@@ -16,7 +16,7 @@ namespace {
 constexpr unsigned number_bits = 39;
 constexpr std::uint64_t number_mask = (std::uint64_t{1} << number_bits) - 1;
 constexpr unsigned bits_per_character = 5;
-// Without the letters that are taken for digits, or for each other.
+// Without `i`, `l`, `o` and `u`, which are taken for others.
 constexpr std::string_view alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
 // Numbers that a thread takes from those of all at a time.

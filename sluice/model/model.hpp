@@ -209,8 +209,9 @@ class server {
 
 /// Reports that there was no descriptor or memory for a client.
 void report_shortage(event_log& log, error why) noexcept;
-/// Details about a connection that comes, and one that is about to be closed.
+/// Tells as a detail of a connection that has come.
 void report_coming(event_log& log, const session& client) noexcept;
+/// Tells as a detail of a connection that is about to be closed.
 void report_going(event_log& log, const session& client) noexcept;
 /// The same of one that has no session yet.
 void report_coming(event_log& log, const announced_address& announced, int socket) noexcept;

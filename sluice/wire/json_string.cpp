@@ -1,4 +1,4 @@
-// Implements append_json_string.
+// Implements append_json_string: quotes, escapes, and UTF-8 that is none.
 #include "sluice/wire/json_string.hpp"
 
 #include <array>

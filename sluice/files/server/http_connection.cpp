@@ -60,7 +60,7 @@ void http_connection::begin_head() noexcept {
     buffers_->told = {.span = model::access_span{service_.options().access, client_}};
 }
 
-told_request& http_connection::told_to_nobody() noexcept {
+told_request& http_connection::unread_told() noexcept {
     static thread_local told_request unused;
     return unused;
 }

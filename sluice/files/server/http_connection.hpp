@@ -46,7 +46,7 @@ class http_connection {
     /// What the access log is told of it.
     [[nodiscard]] told_request& told() noexcept {
         if (stub_ != nullptr) return stub_->told;
-        return buffers_ != nullptr ? buffers_->told : told_to_nobody();
+        return buffers_ != nullptr ? buffers_->told : unread_told();
     }
     /// Whether the requested path ends in a slash.
     [[nodiscard]] bool names_folder() const noexcept { return names_folder_; }
@@ -160,7 +160,7 @@ class http_connection {
         return stub_ != nullptr ? stub_->in.get() : buffers_->in.data();
     }
     /// A connection without memory for buffers is lost; what is told of it goes nowhere.
-    [[nodiscard]] static told_request& told_to_nobody() noexcept;
+    [[nodiscard]] static told_request& unread_told() noexcept;
 
     http_service& service_;
     model::session& client_;
