@@ -78,31 +78,29 @@ struct compute_service::pending {
     io::time_point asked_at = io::never;  ///< when the question began that is to be told
     std::size_t answer_begins = 0;        ///< in `out`
     std::string_view reason;              ///< why it was not answered; static
-    struct kept_question {
-        std::string text;
-        net::address client;
-    };
-    std::unique_ptr<kept_question> kept;  ///< of a job that is to be told
+    std::unique_ptr<std::string> kept;    ///< the question of a job that is to be told
+    std::unique_ptr<net::address> from;   ///< of the client, once a question is to be told
 
-    void begin_question(io::time_point when) noexcept {
+    void begin_question(const model::session& client, io::time_point when) {
+        if (when != io::never && !from) {
+            from = std::make_unique<net::address>(client.address().value_or(net::address{}));
+        }
         asked_at = when;
         answer_begins = out.size();
         reason = {};
     }
     /// For a job, during which the bytes of the question move; it sends the answers before its own.
-    void keep_question(const model::session& client, std::string_view question) {
+    void keep_question(std::string_view question) {
         answer_begins = 0;
-        if (asked_at == io::never) return;
-        kept = std::make_unique<kept_question>(std::string{question},
-                                               client.address().value_or(net::address{}));
+        if (asked_at != io::never) kept = std::make_unique<std::string>(question);
     }
     [[nodiscard]] std::string_view answer() const noexcept {
         return std::string_view{out}.substr(answer_begins);
     }
     [[nodiscard]] model::access_event kept_event(std::string_view why) const noexcept {
-        const std::string_view question = kept ? std::string_view{kept->text} : std::string_view{};
+        const std::string_view question = kept ? std::string_view{*kept} : std::string_view{};
         return {.kind = model::access_kind::question,
-                .client = kept ? kept->client : net::address{},
+                .client = from ? *from : net::address{},
                 .what = question,
                 .reason = why,
                 .received = question.size(),
@@ -201,10 +199,10 @@ coro::task<void> compute_service::serve(model::session& client) {
         }
         if (*question) {
             p.asked = true;
-            p.begin_question(time_to_tell(client));
+            p.begin_question(client, time_to_tell(client));
             auto todo = begin((*question)->text, p.out);
             if (todo) {
-                p.keep_question(client, (*question)->text);
+                p.keep_question((*question)->text);
                 auto answered =
                     co_await answer(client, questions, std::move(*todo), p.out, p.reason);
                 if (!answered) {
@@ -217,6 +215,7 @@ coro::task<void> compute_service::serve(model::session& client) {
                 const auto said = p.answer();
                 tell(client, p.asked_at,
                      {.kind = model::access_kind::question,
+                      .client = *p.from,
                       .what = (*question)->text,
                       .reason = handler_->is_refusal(said) ? said : std::string_view{},
                       .received = (*question)->text.size(),
@@ -268,8 +267,7 @@ coro::task<result<void>> compute_service::receive(model::session& client, messag
 io::time_point compute_service::time_to_tell(const model::session& client) noexcept {
     if (options_.access == nullptr) return io::never;
     const auto now = deadline_after(client, {});
-    const bool admitted = options_.access->admits(model::access_kind::question, now);
-    return admitted ? io::clock::now() : io::never;
+    return options_.access->admits(model::access_kind::question, now) ? now : io::never;
 }
 
 void compute_service::tell(model::session& client, io::time_point begun,
