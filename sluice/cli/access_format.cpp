@@ -134,10 +134,10 @@ void add_apache_time(std::string& out, local_time at) {
 /// Adds the fields of an event, each cut to its limit.
 class line_writer {
  public:
-    line_writer(std::string& out, const access_event& e, cuts most) noexcept
-        : most{most}, out_{out}, e_{e} {}
+    line_writer(std::string& out, const access_event& e, cuts l) noexcept
+        : limits{l}, out_{out}, e_{e} {}
 
-    const cuts most;
+    const cuts limits;
 
     void add(std::string_view text) { out_ += text; }
 
@@ -223,10 +223,10 @@ std::string_view version_of(const access_event& e) noexcept {
 /// `GET /a.txt`, `question 30`: in text, and as the message of the journal.
 void add_request(line_writer& to) {
     const auto& e = to.event();
-    to.add_quoted(e.method.empty() ? names_of(e.kind).action : e.method, to.most.word);
+    to.add_quoted(e.method.empty() ? names_of(e.kind).action : e.method, to.limits.word);
     if (e.what.empty()) return;
     to.add(" ");
-    to.add_quoted(e.what, to.most.what);
+    to.add_quoted(e.what, to.limits.what);
 }
 
 void add_client(line_writer& to) {
@@ -248,7 +248,7 @@ void add_status(line_writer& to) {
     if (e.status > 0) {
         add_number(to.out(), e.status);
     } else if (e.failed()) {
-        to.add_word(e.reason, to.most.field);
+        to.add_word(e.reason, to.limits.field);
     } else {
         to.add("ok");
     }
@@ -257,7 +257,7 @@ void add_status(line_writer& to) {
 /// What follows the client in text, and is the message of the journal.
 void add_summary(line_writer& to) {
     const auto& e = to.event();
-    to.add_word(e.user, to.most.word);
+    to.add_word(e.user, to.limits.word);
     to.add(" \"");
     add_request(to);
     to.add("\" ");
@@ -271,7 +271,7 @@ void add_summary(line_writer& to) {
     to.add("s");
     if (e.status > 0 && !e.reason.empty()) {
         to.add(" ");
-        to.add_word(e.reason, to.most.field);
+        to.add_word(e.reason, to.limits.field);
     }
 }
 
@@ -296,7 +296,7 @@ void format_combined(line_writer& to, local_time at) {
     e.client.append_host(to.out());
     if (to.out().size() == before) to.add("-");
     to.add(" - ");
-    to.add_word(e.user, to.most.word);
+    to.add_word(e.user, to.limits.word);
     to.add(" [");
     add_apache_time(to.out(), at);
     to.add("] \"");
@@ -318,9 +318,9 @@ void format_combined(line_writer& to, local_time at) {
         to.add("-");
     }
     to.add(" \"");
-    to.add_quoted(e.referrer.empty() ? "-" : e.referrer, to.most.field);
+    to.add_quoted(e.referrer.empty() ? "-" : e.referrer, to.limits.field);
     to.add("\" \"");
-    to.add_quoted(e.agent.empty() ? "-" : e.agent, to.most.field);
+    to.add_quoted(e.agent.empty() ? "-" : e.agent, to.limits.field);
     to.add("\"\n");
 }
 
@@ -328,40 +328,40 @@ void format_combined(line_writer& to, local_time at) {
 void format_json(line_writer& to, local_time at) {
     const auto& e = to.event();
     const auto& n = names_of(e.kind);
-    to.add("{\"@timestamp\":\"");
+    to.add(R"({"@timestamp":")");
     add_timestamp(to.out(), at);
     to.add("\"");
-    to.add_json("ecs.version", "8.11.0", to.most.word);
-    to.add_json("event.dataset", "sluice.access", to.most.word);
-    to.add_json("event.id", model::event_id_text{e.id}.view(), to.most.word);
-    to.add_json("event.action", n.action, to.most.word);
-    to.add_json("event.outcome", e.failed() ? "failure" : "success", to.most.word);
-    to.add_json("event.reason", e.reason, to.most.field);
+    to.add_json("ecs.version", "8.11.0", to.limits.word);
+    to.add_json("event.dataset", "sluice.access", to.limits.word);
+    to.add_json("event.id", model::event_id_text{e.id}.view(), to.limits.word);
+    to.add_json("event.action", n.action, to.limits.word);
+    to.add_json("event.outcome", e.failed() ? "failure" : "success", to.limits.word);
+    to.add_json("event.reason", e.reason, to.limits.field);
     to.add_json("event.duration",
                 static_cast<std::uint64_t>(std::max<std::int64_t>(e.took.count(), 0)));
-    to.add_json("service.name", n.service, to.most.word);
+    to.add_json("service.name", n.service, to.limits.word);
     if (e.client.family() != AF_UNSPEC) {
-        to.add(",\"client.address\":\"");
+        to.add(R"(,"client.address":")");
         e.client.append_host(to.out());
         to.add("\"");
         to.add_json("client.port", e.client.port());
     }
-    to.add_json("user.name", e.user, to.most.word);
+    to.add_json("user.name", e.user, to.limits.word);
     if (e.kind == access_kind::request) {
-        to.add_json("http.version", version_of(e), to.most.word);
-        to.add_json("http.request.method", e.method, to.most.word);
+        to.add_json("http.version", version_of(e), to.limits.word);
+        to.add_json("http.request.method", e.method, to.limits.word);
         const auto path = e.what.substr(0, e.what.find('?'));
-        to.add_json(n.what, path, to.most.what);
+        to.add_json(n.what, path, to.limits.what);
         if (path.size() < e.what.size()) {
-            to.add_json("url.query", e.what.substr(path.size() + 1), to.most.field);
+            to.add_json("url.query", e.what.substr(path.size() + 1), to.limits.field);
         }
         to.add_json("http.request.body.bytes", e.received);
         if (e.status > 0) to.add_json("http.response.status_code", e.status);
         to.add_json("http.response.body.bytes", e.sent);
-        to.add_json("http.request.referrer", e.referrer, to.most.field);
-        to.add_json("user_agent.original", e.agent, to.most.field);
+        to.add_json("http.request.referrer", e.referrer, to.limits.field);
+        to.add_json("user_agent.original", e.agent, to.limits.field);
     } else {
-        to.add_json(n.what, e.what, to.most.what);
+        to.add_json(n.what, e.what, to.limits.what);
         to.add_json("client.bytes", e.received);
         to.add_json("server.bytes", e.sent);
     }
@@ -382,26 +382,26 @@ void format_entry(line_writer& to) {
     add_summary(to);
     to.add("\n");
     to.add_entry("PRIORITY", e.status >= 500 ? warning : information);
-    to.add_entry("SYSLOG_IDENTIFIER", "sluice", to.most.word);
-    to.add_entry("SLUICE_ID", model::event_id_text{e.id}.view(), to.most.word);
-    to.add_entry("SLUICE_SERVICE", n.service, to.most.word);
-    to.add_entry("SLUICE_ACTION", n.action, to.most.word);
+    to.add_entry("SYSLOG_IDENTIFIER", "sluice", to.limits.word);
+    to.add_entry("SLUICE_ID", model::event_id_text{e.id}.view(), to.limits.word);
+    to.add_entry("SLUICE_SERVICE", n.service, to.limits.word);
+    to.add_entry("SLUICE_ACTION", n.action, to.limits.word);
     to.add("SLUICE_CLIENT=");
     e.client.append_host(to.out());
     to.add("\n");
     to.add_entry("SLUICE_CLIENT_PORT", e.client.port());
-    to.add_entry("SLUICE_USER", e.user, to.most.word);
-    to.add_entry("SLUICE_METHOD", e.method, to.most.word);
-    to.add_entry(n.journal, e.what, to.most.what);
+    to.add_entry("SLUICE_USER", e.user, to.limits.word);
+    to.add_entry("SLUICE_METHOD", e.method, to.limits.word);
+    to.add_entry(n.journal, e.what, to.limits.what);
     if (e.status > 0) to.add_entry("SLUICE_STATUS", e.status);
-    to.add_entry("SLUICE_OUTCOME", e.failed() ? "failure" : "success", to.most.word);
-    to.add_entry("SLUICE_REASON", e.reason, to.most.field);
+    to.add_entry("SLUICE_OUTCOME", e.failed() ? "failure" : "success", to.limits.word);
+    to.add_entry("SLUICE_REASON", e.reason, to.limits.field);
     to.add_entry("SLUICE_BYTES_IN", e.received);
     to.add_entry("SLUICE_BYTES_OUT", e.sent);
     to.add_entry("SLUICE_DURATION_US",
                  static_cast<std::uint64_t>(std::max<std::int64_t>(e.took.count(), 0)) / 1000);
-    to.add_entry("SLUICE_REFERRER", e.referrer, to.most.field);
-    to.add_entry("SLUICE_USER_AGENT", e.agent, to.most.field);
+    to.add_entry("SLUICE_REFERRER", e.referrer, to.limits.field);
+    to.add_entry("SLUICE_USER_AGENT", e.agent, to.limits.field);
     to.out() += '\0';
 }
 

@@ -211,15 +211,8 @@ coro::task<void> compute_service::serve(model::session& client) {
                 }
                 tell(client, p.asked_at, p.kept_event(p.reason));
                 p.kept.reset();
-            } else if (p.asked_at != io::never) {
-                const auto said = p.answer();
-                tell(client, p.asked_at,
-                     {.kind = model::access_kind::question,
-                      .client = *p.from,
-                      .what = (*question)->text,
-                      .reason = handler_->is_refusal(said) ? said : std::string_view{},
-                      .received = (*question)->text.size(),
-                      .sent = said.size()});
+            } else {
+                tell_at_once(client, p, (*question)->text);
             }
             p.end_answer(questions.answers_terminated());
             if (p.out.size() < max_batch) continue;
@@ -278,6 +271,19 @@ void compute_service::tell(model::session& client, io::time_point begun,
     e.user = client.account();
     e.took = io::clock::now() - begun;
     options_.access->write(e);
+}
+
+void compute_service::tell_at_once(model::session& client, const pending& p,
+                                   std::string_view question) noexcept {
+    if (p.asked_at == io::never) return;
+    const auto said = p.answer();
+    tell(client, p.asked_at,
+         {.kind = model::access_kind::question,
+          .client = *p.from,
+          .what = question,
+          .reason = handler_->is_refusal(said) ? said : std::string_view{},
+          .received = question.size(),
+          .sent = said.size()});
 }
 
 std::optional<job> compute_service::begin(std::string_view question, std::string& out) {

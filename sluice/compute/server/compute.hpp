@@ -79,6 +79,8 @@ class compute_service {
     [[nodiscard]] io::time_point time_to_tell(const model::session& client) noexcept;
     /// Tells a question that began at `begun`, unless that is io::never.
     void tell(model::session& client, io::time_point begun, model::access_event e) noexcept;
+    /// Tells the question of `p` that was answered at once, if it is to be told.
+    void tell_at_once(model::session& client, const pending& p, std::string_view question) noexcept;
     coro::task<outcome> run_job(model::session& client, messages& from, job todo);
     coro::task<void> execute(io::engine& engine, coro::scope& tasks, job& todo,
                              question_context& state, outcome& into);

@@ -39,7 +39,7 @@ struct http_stub {
     std::unique_ptr<char[]> in;
     http::http_request request;
     std::string path;
-    told_request told;
+    std::unique_ptr<told_request> told;  ///< null without an access log
 };
 
 /// Returns buffers to the free list of this thread.

@@ -105,7 +105,11 @@ void http_connection::step_out() noexcept {
     stub->in.reset(new (std::nothrow) char[in_]);
     if (stub->in == nullptr) return;
     std::memcpy(stub->in.get(), buffers_->in.data(), in_);
-    stub->told = buffers_->told;
+    if (buffers_->told.span) {
+        std::unique_ptr<told_request> told{new (std::nothrow) told_request{buffers_->told}};
+        if (told == nullptr) return;
+        stub->told = std::move(told);
+    }
     if (head_ > 0) {
         std::swap(stub->request, buffers_->request);
         std::swap(stub->path, buffers_->path);
@@ -127,7 +131,7 @@ bool http_connection::step_in() noexcept {
     std::swap(stub_->request, buffers_->request);
     std::swap(stub_->path, buffers_->path);
     buffers_->request.move_views(stub_->in.get(), buffers_->in.data());
-    buffers_->told = stub_->told;
+    if (stub_->told) buffers_->told = *stub_->told;
     out_ = reply_text{buffers_->out};
     stub_.reset();
     return true;

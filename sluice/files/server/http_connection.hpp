@@ -45,7 +45,7 @@ class http_connection {
     }
     /// What the access log is told of it.
     [[nodiscard]] told_request& told() noexcept {
-        if (stub_ != nullptr) return stub_->told;
+        if (stub_ != nullptr) return stub_->told ? *stub_->told : unread_told();
         return buffers_ != nullptr ? buffers_->told : unread_told();
     }
     /// Whether the requested path ends in a slash.
@@ -159,7 +159,8 @@ class http_connection {
     [[nodiscard]] const char* input() const noexcept {
         return stub_ != nullptr ? stub_->in.get() : buffers_->in.data();
     }
-    /// A connection without memory for buffers is lost; what is told of it goes nowhere.
+    /// For what is told of a request without an access log, or of a connection that is lost without
+    /// memory for buffers: it goes nowhere.
     [[nodiscard]] static told_request& unread_told() noexcept;
 
     http_service& service_;
