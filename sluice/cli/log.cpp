@@ -79,7 +79,7 @@ std::shared_ptr<spdlog::logger> make_logger(log_level least) {
     auto made = std::make_shared<spdlog::logger>(
         "sluice", std::make_shared<queue_sink>(term::may_colour(stderr)));
     made->set_level(of(least));
-    made->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$: %v");
+    made->set_pattern("%Y-%m-%d %H:%M:%S.%e%z %^%l%$: %v");
     return made;
 }
 
@@ -121,6 +121,10 @@ void set_up_log(log_level least, log_format format) {
     current().logger = make_logger(least);
     set_log_level(least);
     output().set_notice(stream::err, notice_of_lost_lines);
+}
+
+bool logs(log_level level) noexcept {
+    return level >= current().least;
 }
 
 void set_log_level(log_level least) noexcept {

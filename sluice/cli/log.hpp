@@ -15,6 +15,8 @@ enum class log_format : std::uint8_t { text, json };
 /// Sets how log() and announce() write; the default is text from `info` up. Call it before other
 /// threads log.
 void set_up_log(log_level least, log_format format);
+/// Whether lines of that level are logged now: for those that cost something to make. Any thread.
+[[nodiscard]] bool logs(log_level level) noexcept;
 /// Changes the lowest level that is logged. Any thread.
 void set_log_level(log_level least) noexcept;
 

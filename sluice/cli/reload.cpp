@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/cli/access_log.hpp"
 #include "sluice/cli/commands.hpp"
 #include "sluice/cli/log.hpp"
 
@@ -39,6 +40,10 @@ reload::reload(const commands& all, server_command& running, reload_targets targ
 
 void reload::operator()() noexcept {
     try {
+        // It was moved away for this, whatever else has changed.
+        if (const auto opened = reopen_access_log(running_.common.access); !opened) {
+            log(log_level::error, fmt::format("SIGHUP: {}", opened.error()));
+        }
         read_again();
     } catch (const std::bad_alloc&) {
         log(log_level::error, "SIGHUP: there is no memory to read the configuration again");

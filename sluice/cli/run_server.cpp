@@ -152,7 +152,8 @@ std::expected<open_listeners, std::string> open_all(std::vector<served_at> wante
              .state = std::move(each.state),
              .over = {.context = over,
                       .protocol = each.protocol,
-                      .answer_plain = std::move(each.answer_plain)}});
+                      .answer_plain = std::move(each.answer_plain),
+                      .failed = log_failed_handshake}});
     }
     return all;
 }
@@ -242,6 +243,15 @@ std::optional<std::string> why_not_open(const serve_options& common,
     return std::nullopt;
 }
 
+model::detail_sink details_to_log() {
+    using level = model::detail_sink::level;
+    const auto of = [](level which) {
+        return which == level::trace ? log_level::trace : log_level::debug;
+    };
+    return {.wanted = [of](level which) { return logs(of(which)); },
+            .to = [of](level which, std::string_view line) { log(of(which), line); }};
+}
+
 }  // namespace
 
 std::string say_tls(std::string_view /*first*/) {
@@ -279,6 +289,7 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
     }
     auto opened = open_all(std::move(what.listeners), pair.model, over.get());
     if (!opened) return log_failure(opened.error());
+    if (auto logged = open_access_log(common.access); !logged) return log_failure(logged.error());
     std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
     const auto policy = sandbox_of(common, pair.model, *shard_engine, what.sandbox);
     std::expected<sandbox::outcome, std::string> confined;
@@ -292,6 +303,7 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
                                .trusted_proxies = trusted_proxies_of(common),
                                .grace = common.grace,
                                .log_to = [](std::string_view line) { log(log_level::warn, line); },
+                               .details = details_to_log(),
                                .listening = [&]() -> result<void> {
                                    confined = enter_sandbox(policy, what.sandbox);
                                    if (!confined) return failure(fault::closed);
@@ -319,6 +331,7 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
                                  [&server, &what, &over] {
                                      announce_clients(**server);
                                      if (over) announce_handshakes(over->counting());
+                                     announce_access_log();
                                      if (what.count) what.count();
                                  },
                                  reload{all,
@@ -333,6 +346,7 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
     const auto ended = (*server)->run();
     if (!confined) return log_failure(confined.error());
     if (!common.quiet) report(**server, pair.model);
+    report_lost_access_lines();
     if (what.after) what.after();
     if (!ended) {
         return log_failure(fmt::format("cannot serve any more: {}", ended.error().message()));

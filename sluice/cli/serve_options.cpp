@@ -145,6 +145,7 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
     add_value(serve, "--log-format", into.format, one_of{formats}, "FORMAT",
               "text or json, on stderr (text)")
         ->group(group);
+    add_access_options(serve, into.access, group);
     add_value(serve, "--config", into.config, read_configuration_name, "FILE",
               "Settings, as in: listen = 5000; or none (~/.config/sluice/sluice.conf, else "
               "/etc/sluice/sluice.conf)")

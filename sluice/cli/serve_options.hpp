@@ -11,6 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "sluice/cli/access_log.hpp"
 #include "sluice/cli/auth/server_auth.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/server_sandbox.hpp"
@@ -56,6 +57,7 @@ struct serve_options {
     bool quiet = false;
     log_level level = log_level::info;
     log_format format = log_format::text;
+    access_options access;
     std::string config;
     std::chrono::milliseconds grace{5000};  ///< how long a stop may drain
 };

@@ -95,12 +95,12 @@ std::expected<void, std::string> enter_chroot(const sandbox_options& o) {
     return {};
 }
 
-void add_reloaded(std::vector<path_rule>& to, const std::string& file) {
+void add_reloaded(std::vector<path_rule>& to, const std::string& file, path_access allowed) {
     if (file.empty()) return;
-    to.push_back({directory_of(file), path_access::read});
+    to.push_back({directory_of(file), allowed});
     std::string real;
     if (os::sys().realpath(file.c_str(), real) == 0) {
-        to.push_back({directory_of(real), path_access::read});
+        to.push_back({directory_of(real), allowed});
     }
 }
 
@@ -132,6 +132,7 @@ sandbox::policy sandbox_of(const serve_options& common, model::kind model, io::e
                              &common.auth.accounts, &common.config}) {
         add_reloaded(paths, *each);
     }
+    if (common.access.is_file()) add_reloaded(paths, common.access.where, path_access::add_to);
     if (tls.on() && tls.certificate.empty()) {
         if (const auto folder = state_directory()) paths.push_back({*folder, path_access::read});
     }

@@ -73,8 +73,9 @@ struct sandboxed_service {
 /// with --sandbox off.
 void announce_sandbox(const serve_options& common, const sandbox::outcome& o);
 
-/// The accounts or another file that SIGHUP reads again: its directory, as a file is replaced by
-/// another, and that of the file to which a link leads. Nothing for an empty name.
-void add_reloaded(std::vector<sandbox::path_rule>& to, const std::string& file);
+/// The accounts, the access log or another file that SIGHUP opens again: its directory, as a file
+/// is replaced by another, and that of the file to which a link leads. Nothing for an empty name.
+void add_reloaded(std::vector<sandbox::path_rule>& to, const std::string& file,
+                  sandbox::path_access allowed = sandbox::path_access::read);
 
 }  // namespace sluice::cli

@@ -132,6 +132,15 @@ std::expected<std::unique_ptr<tls::server_context>, std::string> open_server_tls
     return tls::server_context::create(std::move(settings));
 }
 
+void log_failed_handshake(const net::connection& client, error why) {
+    if (!logs(log_level::debug)) return;
+    const auto from = client.peer();
+    log(log_level::debug,
+        fmt::format("the TLS handshake of {} failed: {}",
+                    from ? from->to_string() : std::string{"a client that is gone"},
+                    why.message()));
+}
+
 void announce_fingerprint(const tls::server_context& context) {
     announce(
         fmt::format("TLS with the certificate of SHA-256 fingerprint {}", context.fingerprint()));

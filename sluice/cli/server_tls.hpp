@@ -9,6 +9,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "sluice/base/result.hpp"
+#include "sluice/net/connection.hpp"
 #include "sluice/tls/server_context.hpp"
 
 namespace sluice::cli {
@@ -37,6 +39,9 @@ void add_server_tls_options(CLI::App& command, server_tls_options& into, const s
 /// The error is a sentence without its full stop. May block.
 [[nodiscard]] std::expected<std::unique_ptr<tls::server_context>, std::string> open_server_tls(
     const server_tls_options& o, std::size_t threads);
+
+/// Logs for debugging why a handshake failed (tls::door::failed). Any thread.
+void log_failed_handshake(const net::connection& client, error why);
 
 /// Announces the fingerprint of the certificate, for clients to compare.
 void announce_fingerprint(const tls::server_context& context);

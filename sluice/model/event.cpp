@@ -227,9 +227,11 @@ class event::share final : io::message, admitter {
         accepted_.fetch_add(1, std::memory_order_relaxed);
         owner_.client_served();
         trimmer_->update(clients_);
+        trace_shard(client);
         admission permits{*this, client.listener, std::move(client.permit)};
         const auto& state = states_[client.listener];
         const auto& over = owner_.endpoints()[client.listener].over;
+        if (state) report_coming(owner_.log(), client.announced, client.socket.get());
         // Without memory for its coroutine, the client is closed.
         static_cast<void>(served_->spawn(
             state ? state->serve({.socket = std::move(client.socket),
@@ -241,8 +243,19 @@ class event::share final : io::message, admitter {
                                      owner_.endpoints()[client.listener].serve, owner_.log(),
                                      std::move(permits), std::move(client.announced))));
     }
+    void trace_shard(const hand_over::client& client) noexcept {
+        owner_.log().detail(event_log::level::trace, [this, &client] {
+            const auto from = address_of(client.announced, client.socket.get());
+            return fmt::format("{} is served by shard {}, as one of {}",
+                               from ? from->to_string() : std::string{"a client"}, number_,
+                               clients_.load());
+        });
+    }
     void release(std::size_t endpoint) noexcept override {
         trimmer_->update(--clients_);
+        owner_.log().detail(event_log::level::trace, [this] {
+            return fmt::format("shard {} serves {} clients", number_, clients_.load());
+        });
         owner_.client_ended();
         owner_.limits_[endpoint].release();
     }

@@ -222,6 +222,31 @@ void report_shortage(event_log& log, error why) noexcept {
     });
 }
 
+namespace {
+
+std::string text_of(const result<net::address>& from) {
+    return from ? from->to_string() : std::string{"a client that is gone"};
+}
+
+}  // namespace
+
+void report_coming(event_log& log, const session& client) noexcept {
+    log.detail(event_log::level::debug,
+               [&client] { return fmt::format("{} has connected", text_of(client.address())); });
+}
+
+void report_coming(event_log& log, const announced_address& announced, int socket) noexcept {
+    log.detail(event_log::level::debug, [&announced, socket] {
+        return fmt::format("{} has connected", text_of(address_of(announced, socket)));
+    });
+}
+
+void report_going(event_log& log, const session& client) noexcept {
+    log.detail(event_log::level::debug, [&client] {
+        return fmt::format("the connection of {} is closed", text_of(client.address()));
+    });
+}
+
 void report_lost(event_log& log, session& client, error why) noexcept {
     // The peer must not take a part of the data for all of it.
     client.peer().set_linger_reset();
@@ -267,7 +292,7 @@ server::server(io::engine& engine, std::vector<endpoint> endpoints, server_optio
     : engine_{engine},
       endpoints_{std::move(endpoints)},
       options_{std::move(o)},
-      event_log_{options_.log_to},
+      event_log_{options_.log_to, options_.details},
       clients_at_(endpoints_.size()),
       root_{engine.ready()},
       drain_context_{root_},

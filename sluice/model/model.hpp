@@ -57,6 +57,7 @@ struct server_options {
     io::duration grace = std::chrono::seconds{5};  ///< how long a stop may drain
     std::size_t stack = std::size_t{256} * 1024;   ///< bytes of stack per thread that serves
     log_sink log_to = {};                          ///< failures, a line per kind
+    detail_sink details = {};                      ///< what becomes of each connection
     /// Called on the server's thread once all its sockets listen, before any thread or process is
     /// started and any client is accepted. An error of it ends run(). May be empty.
     std::function<result<void>()> listening = {};
@@ -215,6 +216,12 @@ class server {
 
 /// Reports that there was no descriptor or memory for a client.
 void report_shortage(event_log& log, error why) noexcept;
+/// Tells as a detail of a connection that has come.
+void report_coming(event_log& log, const session& client) noexcept;
+/// Tells as a detail of a connection that is about to be closed.
+void report_going(event_log& log, const session& client) noexcept;
+/// The same of one that has no session yet.
+void report_coming(event_log& log, const announced_address& announced, int socket) noexcept;
 /// Reports that a connection could not be served to its end, and has it reset when it is closed.
 void report_lost(event_log& log, session& client, error why) noexcept;
 

@@ -69,9 +69,11 @@ class pool::runnable : public io::session_set::entry, public io::message {
         static_cast<void>(running_.spawn(serve_client()));
     }
     coro::task<void> serve_client() {
+        report_coming(owner_.log(), *client_);
         if (auto served = co_await (*arrived_.serve)(*client_).outcome(); !served) {
             report_lost(owner_.log(), *client_, served.error());
         }
+        report_going(owner_.log(), *client_);
         co_await client_->peer().close();
     }
     static void destroy(runnable& s) noexcept {

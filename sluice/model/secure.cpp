@@ -26,6 +26,7 @@ coro::task<bool> make_secure(net::connection& client, const tls::door& over, cor
     handshake.set_context(drain);
     const auto done = co_await std::move(handshake);
     if (done) co_return true;
+    if (over.failed) over.failed(client, done.error());
     if (done.error() == fault::tls_missing) {
         co_await net::lingering_close(client, drain, answer_limits);
     } else {

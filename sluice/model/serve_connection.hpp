@@ -26,9 +26,11 @@ coro::task<void> serve_connection(io::engine& engine, unique_fd socket,
                                   announced_address announced = {}) {
     session client{engine, std::move(socket), drain_context, std::move(announced)};
     client.peer().set_nodelay();
+    report_coming(log, client);
     if (auto served = co_await serve(client).outcome(); !served) {
         report_lost(log, client, served.error());
     }
+    report_going(log, client);
     co_await client.peer().close();
 }
 

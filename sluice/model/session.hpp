@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "sluice/coro/context.hpp"
@@ -40,6 +42,12 @@ class session {
     [[nodiscard]] result<net::address> address() const {
         return address_of(announced_, peer_.fd());
     }
+    /// The name of the account that its client has proved to have; empty if it was not asked.
+    [[nodiscard]] std::string_view account() const noexcept {
+        return account_ == nullptr ? std::string_view{} : *account_;
+    }
+    /// `name` outlives the session, or null.
+    void set_account(const std::string* name) noexcept { account_ = name; }
     /// The engine of the connection.
     [[nodiscard]] io::engine& engine() const noexcept { return peer_.engine(); }
     /// As net::connection::recv().
@@ -53,6 +61,7 @@ class session {
     net::connection peer_;
     coro::context& drain_context_;
     announced_address announced_;
+    const std::string* account_ = nullptr;
 };
 
 }  // namespace sluice::model

@@ -12,7 +12,10 @@ coro::task<void> serve_known(session& client, const auth::line_door& door, const
     auto asking = auth::ask_who(client.peer(), *from, door, client.drain_context());
     asking.set_context(client.drain_context());
     const auto who = co_await asking;
-    if (who != nullptr) co_await serve(client);
+    if (who == nullptr) co_return;
+    client.set_account(&who->name);
+    co_await serve(client);
+    client.set_account(nullptr);
 }
 
 }  // namespace

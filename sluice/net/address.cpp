@@ -7,10 +7,12 @@
 #include <netdb.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <expected>
+#include <iterator>
 #include <memory>
 
 #include "sluice/os/kernel.hpp"
@@ -18,6 +20,19 @@
 
 namespace sluice::net {
 namespace {
+
+/// inet_ntop(3), which formats by printf(3).
+void append_v4(std::string& to, const in_addr& host) {
+    std::array<std::uint8_t, 4> bytes{};
+    std::memcpy(bytes.data(), &host, sizeof host);
+    std::array<char, 16> text{};
+    char* end = text.data();
+    for (const auto each : bytes) {
+        if (end != text.data()) *end++ = '.';
+        end = std::to_chars(end, text.data() + text.size(), each).ptr;
+    }
+    to.append(text.data(), end);
+}
 
 enum class problem : std::uint8_t {
     empty,
@@ -231,24 +246,28 @@ socklen_t address::size() const noexcept {
     }
 }
 
-std::string address::to_string() const {
+void address::append_host(std::string& to) const {
     char host[INET6_ADDRSTRLEN];
     if (family() == AF_INET) {
-        ::inet_ntop(AF_INET, &storage_.v4.sin_addr, host, sizeof host);
-        return fmt::format("{}:{}", host, port());
-    }
-    if (family() == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&storage_.v6.sin6_addr)) {
+        append_v4(to, storage_.v4.sin_addr);
+    } else if (family() == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&storage_.v6.sin6_addr)) {
         // An IPv4 client on an IPv6 socket (RFC 4291, section 2.5.5.2): shown as IPv4.
-        ::inet_ntop(AF_INET, &storage_.v6.sin6_addr.s6_addr[12], host, sizeof host);
-        return fmt::format("{}:{}", host, port());
-    }
-    if (family() == AF_INET6) {
-        ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, host, sizeof host);
+        in_addr mapped{};
+        std::memcpy(&mapped, &storage_.v6.sin6_addr.s6_addr[12], sizeof mapped);
+        append_v4(to, mapped);
+    } else if (family() == AF_INET6) {
+        to += ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, host, sizeof host);
         const auto zone = storage_.v6.sin6_scope_id;
-        return zone == 0 ? fmt::format("[{}]:{}", host, port())
-                         : fmt::format("[{}%{}]:{}", host, zone, port());
+        if (zone != 0) fmt::format_to(std::back_inserter(to), "%{}", zone);
     }
-    return "-";
+}
+
+std::string address::to_string() const {
+    std::string text;
+    append_host(text);
+    if (text.empty()) return "-";
+    const bool in_brackets = text.contains(':');
+    return in_brackets ? fmt::format("[{}]:{}", text, port()) : fmt::format("{}:{}", text, port());
 }
 
 bool operator==(const address& a, const address& b) noexcept {

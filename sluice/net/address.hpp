@@ -59,6 +59,8 @@ class address {
     /// `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%2]:5000`; `-` for none. parse() reads it back, an
     /// IPv4-mapped IPv6 address as the IPv4 address that it is.
     [[nodiscard]] std::string to_string() const;
+    /// Appends the host alone: `127.0.0.1`, `::1`, `fe80::1%2`; nothing for none.
+    void append_host(std::string& to) const;
 
     /// True if host, port and family are the same, and for IPv6 the scope.
     friend bool operator==(const address& a, const address& b) noexcept;

@@ -44,6 +44,8 @@ std::uint64_t rights_of(path_access allowed) noexcept {
     switch (allowed) {
         case path_access::read: break;
         case path_access::write: return write_any;
+        case path_access::add_to:
+            return read_any | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG;
         case path_access::run: return read_any | LANDLOCK_ACCESS_FS_EXECUTE;
         case path_access::use_devices:
             return read_any | LANDLOCK_ACCESS_FS_WRITE_FILE | truncate_file | ioctl_device;

@@ -14,6 +14,7 @@ enum class path_access : std::uint8_t {
     read,         ///< read files and directories
     write,        ///< that, and make, change, rename and remove files and directories
     run,          ///< read, and execute
+    add_to,       ///< read and write files that are there, and make new ones
     use_devices,  ///< read and write what is there, with ioctl(2), and make nothing
 };
 

@@ -177,6 +177,7 @@ coro::task<result<void>> conversation::receive_next(io::time_point until) {
         if (found && *found) {
             unread_.emplace_back((*found)->text);
             unread_bytes_ += unread_.back().size();
+            received_ += unread_.back().size();
         } else {
             ended_ = found ? result<void>{} : failure(found.error());
             sometimes(rare_path::talk_broken_stream, !found);
@@ -200,6 +201,7 @@ coro::task<conversation::outcome> conversation::send(std::string_view text, bool
     auto sent = co_await io::with_deadline(peer_.engine(), peer_.send_all(out_),
                                            io::after(io::clock::now(), options_.idle_time));
     mid_message_ = !sent;
+    if (sent) sent_ += out_.size();
     if (sent) co_return std::nullopt;
     if (sent.error() == fault::timed_out) {
         // Drops the bytes that the peer does not read from the kernel's send buffer.
@@ -227,6 +229,7 @@ coro::task<void> conversation::send_last_message(parting how) {
         const auto sent =
             co_await io::with_timeout(peer_.engine(), peer_.send_all(out_), last_message_timeout);
         if (!sent) co_return;
+        sent_ += out_.size();
     }
     co_await peer_.end_sending();
     co_await drain(message_too_long);
@@ -289,6 +292,33 @@ void conversation::report(parting how) const {
                             error_.message()));
         case parting::interrupted: return;
     }
+}
+
+namespace {
+
+std::string_view reason_of(parting how) noexcept {
+    switch (how) {
+        case parting::they_said_exit:
+        case parting::we_said_exit:
+        case parting::input_ended: break;
+        case parting::they_went_away: return "lost";
+        case parting::they_talk_long: return "message too long";
+        case parting::keyboard_failed:
+        case parting::screen_failed: return "no terminal";
+        case parting::they_are_strangers: return "another protocol";
+        case parting::they_keep_silent: return "idle";
+        case parting::interrupted: return "stopped";
+    }
+    return {};
+}
+
+}  // namespace
+
+model::access_event access_of(const conversation& ended, parting how) noexcept {
+    return {.kind = model::access_kind::conversation,
+            .reason = reason_of(how),
+            .received = ended.received(),
+            .sent = ended.sent()};
 }
 
 }  // namespace sluice::talk

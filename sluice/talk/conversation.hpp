@@ -12,6 +12,7 @@
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/coro/task.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/framed.hpp"
 #include "sluice/term/terminal_ui.hpp"
@@ -66,6 +67,10 @@ class conversation {
     /// s if the peer was sending a message over the limit).
     [[nodiscard]] coro::task<parting> run(beginner first, coro::context& turns);
 
+    /// Bytes of the messages that have come from the peer, and of those sent to it.
+    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+
  private:
     using outcome = std::optional<parting>;  // none: the conversation continues
 
@@ -94,6 +99,8 @@ class conversation {
 
     std::deque<std::string> unread_;  // received ahead of their turn
     std::size_t unread_bytes_ = 0;
+    std::uint64_t received_ = 0;
+    std::uint64_t sent_ = 0;
     std::optional<result<void>> ended_;  // end of stream, or the error that ended it
     std::string last_message_;
     std::optional<result<std::optional<std::string_view>>> typed_;
@@ -103,5 +110,8 @@ class conversation {
     bool mid_message_ = false;   // a part of a message may have been sent
     bool unterminated_ = false;  // our last message was sent without a newline
 };
+
+/// Its event in the access log, but for who the peer is.
+[[nodiscard]] model::access_event access_of(const conversation& ended, parting how) noexcept;
 
 }  // namespace sluice::talk

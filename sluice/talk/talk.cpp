@@ -123,11 +123,11 @@ coro::task<talk_end> talk_server::serve() {
         const auto client_address = co_await receiving;
         if (!client_address) continue;
         net::connection client{listener_.engine(), std::move(*socket)};
-        const bool welcome = co_await let_in(client, *client_address);
-        if (!welcome) continue;
+        const auto who = co_await let_in(client, *client_address);
+        if (who == nullptr) continue;
         turns_.emplace(*root_);
         ++conversations_;
-        const auto end = co_await talk_with(client, *client_address).outcome();
+        const auto end = co_await talk_with(client, *client_address, who->name).outcome();
         turns_.reset();
         if (!end) {
             ui_.report_error("no memory to go on with this conversation: it is over");
@@ -141,16 +141,17 @@ coro::task<talk_end> talk_server::serve() {
 }
 
 /// Makes the connection secure, and asks who it is, as far as that is wanted.
-coro::task<bool> talk_server::let_in(net::connection& client, net::address client_address) {
+coro::task<std::shared_ptr<const auth::identity>> talk_server::let_in(net::connection& client,
+                                                                      net::address client_address) {
     if (options_.over.context != nullptr) {
         const bool secure = co_await model::make_secure(client, options_.over, *accepting_);
-        if (!secure) co_return false;
+        if (!secure) co_return nullptr;
     }
-    if (options_.door.who == nullptr) co_return true;
+    if (options_.door.who == nullptr) co_return std::make_shared<const auth::identity>();
     auto asking = auth::ask_who(client, client_address, options_.door, *accepting_);
     asking.set_context(*accepting_);
-    const auto who = co_await asking;
-    co_return who != nullptr;
+    auto who = co_await asking;
+    co_return who;
 }
 
 coro::task<result<net::address>> talk_server::receive_address(int socket) {
@@ -172,10 +173,15 @@ coro::task<result<net::address>> talk_server::receive_address(int socket) {
 }
 
 coro::task<std::optional<talk_end>> talk_server::talk_with(net::connection& client,
-                                                           net::address client_address) {
+                                                           net::address client_address,
+                                                           std::string_view account) {
+    const model::access_span span{options_.access, client_address};
     conversation talk{client, fmt::format("Client {}", client_address.to_string()), ui_,
                       options_.conversation};
     const auto how = co_await talk.run(beginner::they, *turns_);
+    auto event = access_of(talk, how);
+    event.user = account;
+    span.end(event);
     // A web page that makes a browser call is not the client that is awaited.
     if (how == parting::they_are_strangers) co_return std::nullopt;
     if (!options_.keep) co_return to_talk_end(how);

@@ -12,6 +12,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
 #include "sluice/net/network.hpp"
@@ -45,6 +46,7 @@ class talk_server {
         /// As model::server_options.
         std::vector<net::network> trusted_proxies{};
         io::duration header_time = std::chrono::seconds{10};
+        model::access_log* access = nullptr;  ///< outlives the server; null: none
     };
 
     /// `listener` accepts one connection at a time (io::accepting), so that the others wait in the
@@ -71,9 +73,12 @@ class talk_server {
     };
 
     coro::task<talk_end> serve();
-    [[nodiscard]] coro::task<bool> let_in(net::connection& client, net::address client_address);
+    /// Who it is, without a name where none is asked for; null if it was turned away.
+    [[nodiscard]] coro::task<std::shared_ptr<const auth::identity>> let_in(
+        net::connection& client, net::address client_address);
     coro::task<std::optional<talk_end>> talk_with(net::connection& client,
-                                                  net::address client_address);
+                                                  net::address client_address,
+                                                  std::string_view account);
     /// Whose connection it is. An error if it is of no use, which is reported.
     coro::task<result<net::address>> receive_address(int socket);
 

@@ -28,6 +28,9 @@ struct door {
     std::string_view protocol;          ///< its name in ALPN; static
     /// What is answered to a client by its first bytes, which are no TLS. May be empty.
     std::function<std::string(std::string_view first)> answer_plain = {};
+    /// Told of each handshake that failed, before its connection is closed. Any thread; must not
+    /// throw. May be empty.
+    std::function<void(const net::connection&, error)> failed = {};
 };
 
 /// Makes a client's connection secure, within the time of the context. Counts. Before anything was

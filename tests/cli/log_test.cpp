@@ -30,7 +30,8 @@ std::string written(log_level least, log_format format, auto write) {
 TEST(log, text_has_time_and_level) {
     const auto text = written(log_level::info, log_format::text,
                               [] { log(log_level::warn, "the queue is full"); });
-    EXPECT_THAT(text, MatchesRegex("....-..-.. ..:..:..\\.... warning: the queue is full\n"));
+    EXPECT_THAT(text,
+                MatchesRegex("....-..-.. ..:..:..\\....[-+]..:.. warning: the queue is full\n"));
 }
 
 TEST(log, json_is_a_document_a_line) {

@@ -113,7 +113,7 @@ class Configuration(TalkTest):
                 self.assertRegex(server.err.next(), "worked_on")
             self.file.write_text("[compute.serve]\nlog-level = info\n")
             server.signal(signal.SIGHUP)
-            server.expect_stderr(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ info: SIGHUP")
+            server.expect_stderr(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+[+-]\d\d:\d\d info: SIGHUP")
             server.signal(signal.SIGTERM)
             said = self.assert_ends(server, 0)
             self.assertEqual(len(re.findall("SIGHUP", said)), 1)

@@ -40,7 +40,9 @@ class chat_service::shard final : public model::shard_state {
                owner.relay_,
                owner.options_.seen,
                owner.counters_[place.index],
-               owner.options_.accounts} {}
+               owner.options_.accounts} {
+        hub_.set_access_log(owner.options_.access);
+    }
 
     coro::task<void> serve(model::accepted_connection client) override {
         return serve_member(hub_, std::move(client));

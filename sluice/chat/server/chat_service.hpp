@@ -9,6 +9,7 @@
 #include "sluice/chat/server/registry.hpp"
 #include "sluice/chat/server/relay.hpp"
 #include "sluice/chat/server/transcript.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/model/service.hpp"
 
 namespace sluice::chat {
@@ -19,9 +20,10 @@ class chat_service {
  public:
     struct options {
         limits allowed;
-        std::size_t shards = 1;        ///< of the model: model::workers_of()
-        transcript* seen = nullptr;    ///< lines for the operator; may be nullptr
-        registry* accounts = nullptr;  ///< nullptr: no client is asked for a password
+        std::size_t shards = 1;               ///< of the model: model::workers_of()
+        transcript* seen = nullptr;           ///< lines for the operator; may be nullptr
+        registry* accounts = nullptr;         ///< nullptr: no client is asked for a password
+        model::access_log* access = nullptr;  ///< outlives the service; nullptr: none
     };
 
     explicit chat_service(const options& o);

@@ -22,6 +22,7 @@
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/throttle.hpp"
+#include "sluice/model/access_log.hpp"
 
 namespace sluice::chat {
 
@@ -45,6 +46,9 @@ class hub final : public member_host, io::turn_end {
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
     /// Null where no client is asked for a password.
     [[nodiscard]] registry* accounts() const noexcept { return accounts_; }
+    /// Where sessions are told; null: nowhere. It outlives the hub.
+    [[nodiscard]] model::access_log* access_log() const noexcept { return access_; }
+    void set_access_log(model::access_log* to) noexcept { access_ = to; }
     /// Too much is in flight between shards: pause reading from members.
     [[nodiscard]] bool congested() const noexcept { return relay_.congested(); }
     /// Adds lines to the transcript, if there is one and memory for them.
@@ -136,6 +140,7 @@ class hub final : public member_host, io::turn_end {
 
     io::engine& engine_;
     std::size_t index_;
+    model::access_log* access_ = nullptr;
     directory& directory_;
     relay& relay_;
     transcript* transcript_;

@@ -230,6 +230,7 @@ bool member::made_progress() noexcept {
 void member::on_sent(std::size_t n, bool whole) noexcept {
     progressed_ = true;
     host_.counted().sent_bytes += n;
+    if (told_) told_->sent += n;
     unterminated_ = whole && sending_unterminated_;
     if (!sending_own_) {
         cursor_ = whole ? sending_to_ : cursor_ + n;
@@ -239,6 +240,35 @@ void member::on_sent(std::size_t n, bool whole) noexcept {
     } else {
         outbox_->sent += n;
     }
+}
+
+std::string member::with_id(std::string_view sentence) const {
+    std::string all{sentence};
+    if (told_) {
+        all += " (session ";
+        all += model::event_id_text{told_->span.id()}.view();
+        all += ')';
+    }
+    return all;
+}
+
+void member::keep_last_room() {
+    if (told_ && room_ != nullptr) told_->room = room_->name();
+}
+
+void member::tell_end(bool admitted) const noexcept {
+    if (!told_) return;
+    model::access_event e{.kind = model::access_kind::session,
+                          .what = told_->room,
+                          .received = told_->received,
+                          .sent = told_->sent};
+    if (account_) e.user = account_->name;
+    if (!admitted) {
+        e.reason = "refused";
+    } else if (broken_) {
+        e.reason = "lost";
+    }
+    told_->span.end(e);
 }
 
 void member::on_send_error() noexcept {

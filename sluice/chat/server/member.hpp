@@ -18,6 +18,7 @@
 #include "sluice/chat/server/log.hpp"
 #include "sluice/io/ops/send_pieces.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/net/connection.hpp"
 
 namespace sluice::chat {
@@ -79,6 +80,21 @@ class member final : public io::send_pieces<member>,
     void set_account(std::shared_ptr<const auth::identity> who) noexcept {
         account_ = std::move(who);
     }
+    /// Keeps what is told of its session at its end, if there is a log. Throws std::bad_alloc.
+    void tell_to(model::access_log* to) {
+        if (to == nullptr) return;
+        told_ = std::make_unique<told_session>(
+            model::access_span{to, address().value_or(net::address{})});
+    }
+    /// A sentence for a member that is refused, with the id of its session if that is told.
+    [[nodiscard]] std::string with_id(std::string_view sentence) const;
+    void count_received(std::size_t bytes) noexcept {
+        if (told_) told_->received += bytes;
+    }
+    /// Its session ends in this room, if it is in one. Throws std::bad_alloc.
+    void keep_last_room();
+    /// Tells the session that has ended.
+    void tell_end(bool admitted) const noexcept;
     /// False if it ignores `most` already.
     [[nodiscard]] bool ignore(member_id whom, std::size_t most);
     /// False if it did not ignore it.
@@ -195,6 +211,14 @@ class member final : public io::send_pieces<member>,
     member_host& host_;
     net::connection& peer_;
     directory::entry entry_;
+    struct told_session {
+        explicit told_session(model::access_span begun) noexcept : span{begun} {}
+        model::access_span span;
+        std::uint64_t received = 0;
+        std::uint64_t sent = 0;
+        std::string room;
+    };
+    std::unique_ptr<told_session> told_;
     const net::address* announced_ = nullptr;
     std::shared_ptr<const auth::identity> account_;
     std::unique_ptr<private_lines> outbox_;

@@ -61,6 +61,7 @@ void member_input::drop_chunk() noexcept {
 
 bool member_input::feed(const result<io::lease>& got) {
     if (got && !got->empty()) {
+        member_.count_received(got->bytes().size());
         reader_.feed(got->text());
     } else if (got) {
         // After a reset that a send has reported, recv() reports the end of the stream.

@@ -51,7 +51,7 @@ bool admit(hub& h, member& m) {
     }
     if (!h.people().admit(m.entry(), h.index(), h.allowed().max_clients)) {
         ++h.counted().refused;
-        m.dismiss("* this server is full; try again later");
+        m.dismiss(m.with_id("* this server is full; try again later"));
         return false;
     }
     if (m.account() != nullptr) take_name_of_account(h, m);
@@ -62,7 +62,7 @@ bool admit(hub& h, member& m) {
         ++h.counted().refused;
         h.remove(m);
         h.people().remove(m.entry());
-        m.dismiss("* this server has no memory left; try again later");
+        m.dismiss(m.with_id("* this server has no memory left; try again later"));
         return false;
     }
     show_topic(h, m);
@@ -101,6 +101,7 @@ coro::task<void> end_session(hub& h, net::connection& peer, member& m, bool admi
     if (admitted) {
         // The room must stay while the member reads it; the server's grace limits that.
         if (m.is_flushing()) static_cast<void>(co_await m.rest_sent());
+        m.keep_last_room();
         remove_member(h, m);
     }
     co_await flush_and_linger(peer, m);
@@ -148,6 +149,15 @@ coro::task<let_in_as> let_in(hub& h, net::connection& peer,
     }
     if (h.accounts() == nullptr) co_return let_in_as{std::in_place};
     co_return co_await ask_for_account(h, peer, client);
+}
+
+/// Tells of a client that was not let in.
+void tell_refused(hub& h, const net::connection& peer, const model::accepted_connection& client) {
+    if (h.access_log() == nullptr) return;
+    const auto from = model::address_of(client.announced, peer.fd());
+    h.access_log()->record({.kind = model::access_kind::session,
+                            .client = from.value_or(net::address{}),
+                            .reason = "not let in"});
 }
 
 /// Lets a member use the account that it names, if it can prove that it is its own.
@@ -205,7 +215,10 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
     std::shared_ptr<const auth::identity> who;
     if (client.over != nullptr || h.accounts() != nullptr) {
         auto found = co_await let_in(h, peer, client);
-        if (!found) co_return;
+        if (!found) {
+            tell_refused(h, peer, client);
+            co_return;
+        }
         who = std::move(*found);
     }
     member m{h, peer};
@@ -214,6 +227,7 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
     m.want_newlines(h.allowed().framing != wire::framing::raw);
     bool admitted = false;
     try {
+        m.tell_to(h.access_log());
         admitted = admit(h, m);
         if (admitted) {
             member_input input{h, m};
@@ -237,6 +251,7 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
         remove_member(h, m);
     }
     m.shut();
+    m.tell_end(admitted);
     // The member's send stays in flight while the kernel reads from its memory.
     co_await peer.close();
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sluice/chat/server/chat_service.hpp"
+#include "sluice/cli/access_log.hpp"
 #include "sluice/cli/auth/names.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -183,7 +184,8 @@ std::expected<served, refusal> chat_part::open(const part_context& context) {
         chat::chat_service::options{.allowed = limits_of(settings_, common),
                                     .shards = model::workers_of(common.workers),
                                     .seen = shows ? &shown_ : nullptr,
-                                    .accounts = accounts_.get()});
+                                    .accounts = accounts_.get(),
+                                    .access = access_log_of(common.access, context.model)});
     const auto count = [this] { announce_counters(chat_->counted(), name().title("chat")); };
     return served{.listeners = {{.where = address(common),
                                  .state = chat_->state(),

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/cli/access_log.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -367,6 +368,7 @@ std::expected<served, refusal> compute_part::open(const part_context& context) {
     if (s.deadline > 0ms) options.deadline = s.deadline;
     options.idle_time = s.idle_time;
     options.stall_time = s.stall_time;
+    options.access = access_log_of(common.access, context.model);
     if (!common.quiet) {
         options.report = [](std::string_view what) { log(log_level::warn, what); };
     }

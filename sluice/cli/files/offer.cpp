@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "sluice/cli/access_log.hpp"
 #include "sluice/cli/files/access.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
@@ -53,6 +54,7 @@ exit_status offer_file(const commands& all, offer_settings& s) {
                         .pace = {.window = s.body_time, .bytes_a_second = s.min_rate},
                         .idle_time = s.idle_time,
                         .report = lines_to_stdout(common.quiet),
+                        .access = access_log_of(common.access, pair->model),
                         .done = [server_pid] { os::sys().kill(server_pid, SIGTERM); }}};
     if (const auto size = offer.size(); !size) {
         log(log_level::error, fmt::format("cannot offer {}: {}; give a file that can be read",

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/cli/access_log.hpp"
 #include "sluice/cli/files/access.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
@@ -275,6 +276,8 @@ void files_part::make_services(const part_context& context) {
     over_http.idle_time = s.idle_time;
     over_http.body_time = s.body_time;
     over_http.report = lines_to_stdout(context.common.quiet);
+    over_http.access = access_log_of(context.common.access, context.model);
+    over_http.detail = [](std::string_view line) { log(log_level::debug, line); };
     if (!context.common.quiet) {
         over_http.remark = [](std::string_view line) { log(log_level::info, line); };
     }
@@ -286,7 +289,8 @@ void files_part::make_services(const part_context& context) {
                                                                    .body_time = s.body_time,
                                                                    .any = s.access.raw_any,
                                                                    .report = over_http.report,
-                                                                   .remark = over_http.remark});
+                                                                   .remark = over_http.remark,
+                                                                   .access = over_http.access});
     http_ = std::make_unique<files::http_service>(*store_, std::move(over_http));
 }
 

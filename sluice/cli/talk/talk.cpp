@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sluice/cli/access_log.hpp"
 #include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/log.hpp"
@@ -165,7 +166,9 @@ exit_status fail(status_output& status, std::string_view why) {
 }
 
 /// Echoes to a client, and shows its messages.
-coro::task<void> echo_to(model::session& client, conversation_options o, status_output& status) {
+coro::task<void> echo_to(model::session& client, conversation_options o, status_output& status,
+                         model::access_log* access) {
+    const model::access_span span{access, client};
     const auto peer = client.address();
     if (!peer) co_return;
     term::terminal_ui ui{lines_to_stdout(false),
@@ -174,7 +177,8 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
                           .prompt = {},
                           .answered = {}}};
     talk::conversation talk{client.peer(), fmt::format("Client {}", peer->to_string()), ui, o};
-    static_cast<void>(co_await talk.run(talk::beginner::they, client.drain_context()));
+    const auto how = co_await talk.run(talk::beginner::they, client.drain_context());
+    span.end(talk::access_of(talk, how), client);
 }
 
 /// Echoes to many clients at once.
@@ -188,8 +192,9 @@ exit_status serve_echoes(const commands& all, talk_serve_settings& s, const pair
     const auto who = open_server_auth(common, {common.listen});
     if (!who) return report_usage_error(command, who.error());
     status_output status{common.format, common.quiet};
-    const auto serve_one = [&](model::session& client) {
-        return echo_to(client, s.conversation, status);
+    model::access_log* const access = access_log_of(common.access, pair.model);
+    const auto serve_one = [&status, &s, access](model::session& client) {
+        return echo_to(client, s.conversation, status, access);
     };
     return run_server(all, s.server, pair,
                       {.listeners = {{.where = common.listen,
@@ -236,20 +241,25 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
         over = std::move(*made);
     }
     net::listener listener{**engine, std::move(*socket), io::accepting::one_by_one};
-    talk::talk_server server{
-        listener,
-        (*ui)->get(),
-        {.conversation = s.conversation,
-         .keep = s.keep,
-         .grace = common.grace,
-         .over = {.context = over.get(), .protocol = "sluice", .answer_plain = say_tls},
-         .door = door_with_right(who->get(), "talk", "talk here"),
-         .trusted_proxies = trusted_proxies_of(common)}};
+    talk::talk_server server{listener,
+                             (*ui)->get(),
+                             {.conversation = s.conversation,
+                              .keep = s.keep,
+                              .grace = common.grace,
+                              .over = {.context = over.get(),
+                                       .protocol = "sluice",
+                                       .answer_plain = say_tls,
+                                       .failed = log_failed_handshake},
+                              .door = door_with_right(who->get(), "talk", "talk here"),
+                              .trusted_proxies = trusted_proxies_of(common),
+                              .access = access_log_of(common.access, pair->model)}};
+    if (auto logged = open_access_log(common.access); !logged) return fail(status, logged.error());
     const server_signals signals{
         **engine, [&server] { server.stop(); },
         [&server] {
             announce_counters("talk", std::array{counter{"conversations", server.conversations(),
                                                          "that have begun"}});
+            announce_access_log();
         },
         reload{all, s.server, {.who = who->get(), .over = over.get()}}};
     const auto policy =

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t max_batch = std::size_t{64} * 1024;
 // Bytes of its answer buffer that an idle connection keeps.
 constexpr std::size_t max_idle_capacity = 256;
+
+// The reason of a question whose client has gone.
+constexpr std::string_view lost = "lost";
 
 std::uint64_t nanoseconds(io::duration d) noexcept {
     return static_cast<std::uint64_t>(
@@ -71,6 +75,37 @@ struct compute_service::pending {
     bool asked = true;          ///< a question came since the last wait
     bool begun = false;         ///< a part of the next question has come
     io::time_point until = io::never;
+    io::time_point asked_at = io::never;  ///< when the question began that is to be told
+    std::size_t answer_begins = 0;        ///< in `out`
+    std::string_view reason;              ///< why it was not answered; static
+    std::unique_ptr<std::string> kept;    ///< the question of a job that is to be told
+    std::unique_ptr<net::address> from;   ///< of the client, once a question is to be told
+
+    void begin_question(const model::session& client, io::time_point when) {
+        if (when != io::never && !from) {
+            from = std::make_unique<net::address>(client.address().value_or(net::address{}));
+        }
+        asked_at = when;
+        answer_begins = out.size();
+        reason = {};
+    }
+    /// For a job, during which the bytes of the question move; it sends the answers before its own.
+    void keep_question(std::string_view question) {
+        answer_begins = 0;
+        if (asked_at != io::never) kept = std::make_unique<std::string>(question);
+    }
+    [[nodiscard]] std::string_view answer() const noexcept {
+        return std::string_view{out}.substr(answer_begins);
+    }
+    [[nodiscard]] model::access_event kept_event(std::string_view why) const noexcept {
+        const std::string_view question = kept ? std::string_view{*kept} : std::string_view{};
+        return {.kind = model::access_kind::question,
+                .client = from ? *from : net::address{},
+                .what = question,
+                .reason = why,
+                .received = question.size(),
+                .sent = why == lost ? 0 : answer().size()};
+    }
 
     void end_answer(bool terminated) {
         out += wire::message_end(terminated);
@@ -164,10 +199,20 @@ coro::task<void> compute_service::serve(model::session& client) {
         }
         if (*question) {
             p.asked = true;
+            p.begin_question(client, time_to_tell(client));
             auto todo = begin((*question)->text, p.out);
             if (todo) {
-                auto answered = co_await answer(client, questions, std::move(*todo), p.out);
-                if (!answered) co_return;
+                p.keep_question((*question)->text);
+                auto answered =
+                    co_await answer(client, questions, std::move(*todo), p.out, p.reason);
+                if (!answered) {
+                    tell(client, p.asked_at, p.kept_event(lost));
+                    co_return;
+                }
+                tell(client, p.asked_at, p.kept_event(p.reason));
+                p.kept.reset();
+            } else {
+                tell_at_once(client, p, (*question)->text);
             }
             p.end_answer(questions.answers_terminated());
             if (p.out.size() < max_batch) continue;
@@ -212,6 +257,35 @@ coro::task<result<void>> compute_service::receive(model::session& client, messag
     co_return questions.take(std::move(got));
 }
 
+io::time_point compute_service::time_to_tell(const model::session& client) noexcept {
+    if (options_.access == nullptr) return io::never;
+    const auto now = deadline_after(client, {});
+    return options_.access->admits(model::access_kind::question, now) ? now : io::never;
+}
+
+void compute_service::tell(model::session& client, io::time_point begun,
+                           model::access_event e) noexcept {
+    if (begun == io::never) return;
+    e.id = options_.access->next_id();
+    if (e.client.family() == AF_UNSPEC) e.client = client.address().value_or(net::address{});
+    e.user = client.account();
+    e.took = io::clock::now() - begun;
+    options_.access->write(e);
+}
+
+void compute_service::tell_at_once(model::session& client, const pending& p,
+                                   std::string_view question) noexcept {
+    if (p.asked_at == io::never) return;
+    const auto said = p.answer();
+    tell(client, p.asked_at,
+         {.kind = model::access_kind::question,
+          .client = *p.from,
+          .what = question,
+          .reason = handler_->is_refusal(said) ? said : std::string_view{},
+          .received = question.size(),
+          .sent = said.size()});
+}
+
 std::optional<job> compute_service::begin(std::string_view question, std::string& out) {
     auto todo = handler_->begin(question, out);
     if (!todo) counters_->at_once.fetch_add(1, std::memory_order_relaxed);
@@ -219,7 +293,7 @@ std::optional<job> compute_service::begin(std::string_view question, std::string
 }
 
 coro::task<result<void>> compute_service::answer(model::session& client, messages& from, job todo,
-                                                 std::string& out) {
+                                                 std::string& out, std::string_view& reason) {
     // Sends finished answers before a job that may take long.
     if (!out.empty()) {
         auto sent = co_await io::with_deadline(client.engine(), client.peer().send_all(out),
@@ -241,7 +315,8 @@ coro::task<result<void>> compute_service::answer(model::session& client, message
         co_return result<void>{};
     }
     if (reply.error() == fault::cancelled) co_return failure(reply.error());
-    out += count_refusal(reply.error());
+    reason = count_refusal(reply.error());
+    out += reason;
     co_return result<void>{};
 }
 
@@ -367,7 +442,11 @@ void compute_service::report_stranger(model::session& client, error why) {
 
 coro::task<void> compute_service::refuse(model::session& client, error why, std::string& out,
                                          bool terminated) {
-    if (is_other_protocol(why)) co_return report_stranger(client, why);
+    const bool is_stranger = is_other_protocol(why);
+    tell(client, time_to_tell(client),
+         {.kind = model::access_kind::question,
+          .reason = is_stranger ? "another protocol" : refusal::too_long});
+    if (is_stranger) co_return report_stranger(client, why);
     sometimes(rare_path::compute_too_long);
     counters_->too_long.fetch_add(1, std::memory_order_relaxed);
     out += refusal::too_long;

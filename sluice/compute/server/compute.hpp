@@ -16,6 +16,7 @@
 #include "sluice/coro/task.hpp"
 #include "sluice/io/offload.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/model/session.hpp"
 #include "sluice/net/framed.hpp"
@@ -42,6 +43,7 @@ struct compute_options {
     /// Logs a line about a connection that was closed, without its newline. Any thread, any forked
     /// process; must not throw.
     std::function<void(std::string_view)> report = {};
+    model::access_log* access = nullptr;  ///< outlives the service; null: none
 };
 
 /// Answers questions in order; the handler computes short answers on the session's thread. A job
@@ -73,8 +75,15 @@ class compute_service {
     /// Waits for the client's next bytes, at most until the deadline in `p`.
     coro::task<result<void>> receive(model::session& client, messages& questions, const pending& p);
     std::optional<job> begin(std::string_view question, std::string& out);
+    /// `reason`: why the job has no answer, in a word.
     coro::task<result<void>> answer(model::session& client, messages& from, job todo,
-                                    std::string& out);
+                                    std::string& out, std::string_view& reason);
+    /// The time, if the question that begins is to be told; else io::never.
+    [[nodiscard]] io::time_point time_to_tell(const model::session& client) noexcept;
+    /// Tells a question that began at `begun`, unless that is io::never.
+    void tell(model::session& client, io::time_point begun, model::access_event e) noexcept;
+    /// Tells the question of `p` that was answered at once, if it is to be told.
+    void tell_at_once(model::session& client, const pending& p, std::string_view question) noexcept;
     coro::task<outcome> run_job(model::session& client, messages& from, job todo);
     coro::task<void> execute(io::engine& engine, coro::scope& tasks, job& todo,
                              question_context& state, outcome& into);

@@ -50,7 +50,15 @@ void append_number(std::string& to, std::uint64_t number) {
     fmt::format_to(std::back_inserter(to), "{}", number);
 }
 
-class fib_handler final : public handler {
+/// Answers numbers alone.
+class number_handler : public handler {
+ public:
+    bool is_refusal(std::string_view answer) const noexcept override {
+        return answer == refusal::not_a_number || answer == refusal::out_of_range;
+    }
+};
+
+class fib_handler final : public number_handler {
  public:
     explicit fib_handler(unsigned limit) noexcept : limit_{limit} {
         check(limit <= max_fib, "fib of more than 92 does not fit 64 bits");
@@ -81,7 +89,7 @@ class echo_handler final : public handler {
     }
 };
 
-class sleep_handler final : public handler {
+class sleep_handler final : public number_handler {
  public:
     explicit sleep_handler(io::duration limit) noexcept
         : limit_{std::chrono::duration_cast<std::chrono::milliseconds>(limit)} {}

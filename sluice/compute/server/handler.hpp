@@ -51,6 +51,10 @@ class handler {
     /// job. `question` is any bytes, valid during the call.
     [[nodiscard]] virtual std::optional<job> begin(std::string_view question,
                                                    std::string& answers) const = 0;
+    /// Whether an answer of begin() refuses its question.
+    [[nodiscard]] virtual bool is_refusal(std::string_view /*answer*/) const noexcept {
+        return false;
+    }
 };
 
 /// The doubly recursive Fibonacci function with fib(0) = fib(1) = 1, which burns CPU on purpose.

@@ -52,6 +52,7 @@ coro::task<result<void>> request_body::drop_if_small() {
     transfer::byte_counter counter;
     auto dropped =
         co_await at_pace<void>(of_.engine(), limits(), counter, [&] { return drop(counter); });
+    of_.told().received += counter.bytes();
     if (dropped) of_.end_body();
     co_return dropped;
 }

@@ -3,12 +3,22 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
 #include "sluice/http/request.hpp"
+#include "sluice/model/access_log.hpp"
 
 namespace sluice::files {
+
+/// What the access log is told of a request at its end.
+struct told_request {
+    model::access_span span{nullptr};
+    std::uint64_t received = 0;  ///< of its body
+    std::uint64_t sent = 0;      ///< of the body of the response
+    unsigned status = 0;         ///< 0: there is no response
+};
 
 /// Leased while a connection processes a request. Only pages that are used are touched.
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): clearing it would touch every page
@@ -20,6 +30,7 @@ struct http_buffers {
     std::array<char, out_size> out;
     http::http_request request;
     std::string path;
+    told_request told;
 };
 
 /// State of a connection that waits in the middle of a request without buffers: the bytes received
@@ -28,6 +39,7 @@ struct http_stub {
     std::unique_ptr<char[]> in;
     http::http_request request;
     std::string path;
+    std::unique_ptr<told_request> told;  ///< null without an access log
 };
 
 /// Returns buffers to the free list of this thread.

@@ -57,6 +57,12 @@ void http_connection::begin_head() noexcept {
     keep_alive_ = false;
     visitor_.reset();
     head_ = 0;
+    buffers_->told = {.span = model::access_span{service_.options().access, client_}};
+}
+
+told_request& http_connection::unread_told() noexcept {
+    static thread_local told_request unused;
+    return unused;
 }
 
 void http_connection::set_path(std::string decoded, bool names_folder) noexcept {
@@ -99,6 +105,11 @@ void http_connection::step_out() noexcept {
     stub->in.reset(new (std::nothrow) char[in_]);
     if (stub->in == nullptr) return;
     std::memcpy(stub->in.get(), buffers_->in.data(), in_);
+    if (buffers_->told.span) {
+        std::unique_ptr<told_request> told{new (std::nothrow) told_request{buffers_->told}};
+        if (told == nullptr) return;
+        stub->told = std::move(told);
+    }
     if (head_ > 0) {
         std::swap(stub->request, buffers_->request);
         std::swap(stub->path, buffers_->path);
@@ -120,6 +131,7 @@ bool http_connection::step_in() noexcept {
     std::swap(stub_->request, buffers_->request);
     std::swap(stub_->path, buffers_->path);
     buffers_->request.move_views(stub_->in.get(), buffers_->in.data());
+    if (stub_->told) buffers_->told = *stub_->told;
     out_ = reply_text{buffers_->out};
     stub_.reset();
     return true;

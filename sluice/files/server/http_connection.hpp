@@ -43,6 +43,11 @@ class http_connection {
     [[nodiscard]] std::string_view path() const noexcept {
         return stub_ != nullptr ? stub_->path : buffers_->path;
     }
+    /// What the access log is told of it.
+    [[nodiscard]] told_request& told() noexcept {
+        if (stub_ != nullptr) return stub_->told ? *stub_->told : unread_told();
+        return buffers_ != nullptr ? buffers_->told : unread_told();
+    }
     /// Whether the requested path ends in a slash.
     [[nodiscard]] bool names_folder() const noexcept { return names_folder_; }
     /// What follows the first question mark of the target, still encoded.
@@ -56,8 +61,7 @@ class http_connection {
 
     /// Bytes after the head that are received and not consumed.
     [[nodiscard]] std::string_view buffered() const noexcept {
-        const char* const in = stub_ != nullptr ? stub_->in.get() : buffers_->in.data();
-        return {in + begin_, in_ - begin_};
+        return {input() + begin_, in_ - begin_};
     }
     void take(std::size_t bytes) noexcept;
     /// Receives more bytes; sends the buffered output before a wait. 0 at the end of the stream;
@@ -123,6 +127,14 @@ class http_connection {
     void begin_head() noexcept;
     /// The request to fill, while its head is parsed.
     [[nodiscard]] http::http_request& request_to_fill() noexcept { return buffers_->request; }
+    /// The bytes of the head; before end_head_at(), all that has come of it.
+    [[nodiscard]] std::string_view head() const noexcept {
+        return {input(), head_ > 0 ? head_ : in_};
+    }
+    /// Neither bytes nor buffers are left, for lack of memory.
+    [[nodiscard]] bool has_no_buffers() const noexcept {
+        return stub_ == nullptr && buffers_ == nullptr;
+    }
     /// The head has so many bytes; what follows it is the body.
     void end_head_at(std::size_t bytes) noexcept { head_ = begin_ = bytes; }
     /// As path() and names_folder() return them.
@@ -144,6 +156,13 @@ class http_connection {
     coro::task<void> flush_and_close();
 
  private:
+    [[nodiscard]] const char* input() const noexcept {
+        return stub_ != nullptr ? stub_->in.get() : buffers_->in.data();
+    }
+    /// For what is told of a request without an access log, or of a connection that is lost without
+    /// memory for buffers: it goes nowhere.
+    [[nodiscard]] static told_request& unread_told() noexcept;
+
     http_service& service_;
     model::session& client_;
     std::uint64_t number_;

@@ -12,6 +12,7 @@
 #include "sluice/files/server/forwarded.hpp"
 #include "sluice/files/server/path.hpp"
 #include "sluice/http/percent.hpp"
+#include "sluice/http/raw_head.hpp"
 
 namespace sluice::files {
 namespace {
@@ -47,8 +48,9 @@ coro::task<void> http_exchange::serve(http_service& service, model::session& cli
             if (!x.accept_first(got)) co_return;
         }
         auto read = co_await x.read_head();
+        if (read) co_await x.answer();
+        x.tell();
         if (!read) break;
-        co_await x.answer();
         if (!x.goes_on()) break;
         x.compact();
     }
@@ -98,6 +100,29 @@ void http_exchange::refuse_head(const http::http_refusal& why) {
     // A response to HEAD has no body, even where the rest of the request is malformed.
     if (buffered().starts_with("HEAD ")) request.method = http_method::head;
     response_.refuse(why.status, why.why);
+}
+
+void http_exchange::tell() noexcept {
+    if (has_no_buffers()) return;
+    const auto& about = told();
+    // A client that leaves before it has sent a head made no request.
+    if (!about.span || (request().target.empty() && about.status == 0)) return;
+    about.span.end_as(model::access_kind::request, [this, &about] {
+        const auto words = http::first_words(head());
+        const std::string_view target = request().target;
+        return model::access_event{
+            .client = address_behind(about.span.client()),
+            .user = who() == nullptr ? std::string_view{} : std::string_view{who()->who->name},
+            .what = target.empty() ? words.target : target,
+            .method = words.method,
+            .referrer = http::raw_field(head(), "Referer"),
+            .agent = http::raw_field(head(), "User-Agent"),
+            .is_old = request().is_old,
+            .status = about.status,
+            .reason = lost() ? "broken off" : std::string_view{},
+            .received = about.received,
+            .sent = about.sent};
+    });
 }
 
 bool http_exchange::parse_path() {
@@ -239,9 +264,14 @@ void http_exchange::answer_options() {
 
 result<net::address> http_exchange::address() {
     auto from = client().address();
+    if (!from) return from;
+    return address_behind(*from);
+}
+
+net::address http_exchange::address_behind(const net::address& from) {
     const auto& proxies = service().options().proxies;
-    if (proxies.empty() || !from || !net::covers(proxies, *from)) return from;
-    return forwarded_client(request(), proxies, *from);
+    if (proxies.empty() || !net::covers(proxies, from)) return from;
+    return forwarded_client(request(), proxies, from);
 }
 
 // Not a coroutine: an upload that waits for its body holds the memory of each frame.

@@ -33,8 +33,12 @@ class http_exchange : public http_connection {
 
     coro::task<bool> read_head();
     void refuse_head(const http::http_refusal& why);
+    /// Tells the access log, if there is one, that the request has ended.
+    void tell() noexcept;
     /// The address of the client of this request.
     [[nodiscard]] result<net::address> address();
+    /// The same, from the one of its connection.
+    [[nodiscard]] net::address address_behind(const net::address& from);
     coro::task<void> answer();
     coro::task<void> answer_known(const login& who);
     coro::task<void> answer_after_login();

@@ -172,6 +172,7 @@ class file_answer {
                 if (const bool sent = co_await x_.flush(true); !sent) co_return;
             }
             x_.out().add(heads[i]);
+            x_.told().sent += heads[i].size();
             co_await send(parts[i]);
         }
         if (x_.lost()) co_return;
@@ -179,6 +180,7 @@ class file_answer {
             if (const bool sent = co_await x_.flush(true); !sent) co_return;
         }
         x_.out().add(end);
+        x_.told().sent += end.size();
     }
 
     /// Sends bytes of the file after the buffered output.
@@ -202,6 +204,7 @@ class file_answer {
             });
         auto& counters = x_.service().counting();
         counters.bytes_fetched.fetch_add(counter.bytes(), relaxed);
+        x_.told().sent += counter.bytes();
         if (sent) co_return;
         // A client detects a short body by the end of the connection, and still receives earlier
         // responses. Only a client that reads nothing would not notice a mere end: it gets a reset.
@@ -245,6 +248,7 @@ class file_answer {
             part.offset += count;
             part.length -= count;
             x_.service().counting().bytes_fetched.fetch_add(count, relaxed);
+            x_.told().sent += count;
         }
     }
 

@@ -19,6 +19,7 @@
 #include "sluice/files/server/listing.hpp"
 #include "sluice/files/server/listing_page.hpp"
 #include "sluice/http/text.hpp"
+#include "sluice/wire/json_string.hpp"
 
 namespace sluice::files {
 namespace {
@@ -153,6 +154,7 @@ class folder_answer {
                 if (!sent) co_return;
             }
             x_.out().add(text);
+            x_.told().sent += text.size();
         }
     }
 
@@ -180,9 +182,9 @@ coro::task<void> answer_parts(http_exchange& x) {
     for (bool first = true; const auto& each : *found) {
         if (!std::exchange(first, false)) body += ',';
         body += R"({"id":)";
-        append_json_string(body, each.id);
+        wire::append_json_string(body, each.id);
         body += R"(,"path":)";
-        append_json_string(body, "/" + each.path);
+        wire::append_json_string(body, "/" + each.path);
         fmt::format_to(std::back_inserter(body),
                        R"(,"size":{},"total":{},"modified":"{}","active":{}}})", each.size,
                        each.total, timestamp(each.modified), each.active);

@@ -14,11 +14,24 @@
 #include "sluice/io/deadline.hpp"
 
 namespace sluice::files {
+namespace {
+
+/// Whether the client is told the id of its request: if the access log has it, too.
+bool is_refusal(const told_request& told) noexcept {
+    return told.span && told.status >= 400;
+}
+
+}  // namespace
 
 reply_text& response_writer::reply(unsigned status) {
+    auto& told = of_.told();
+    told.status = status;
     of_.out().add("HTTP/1.1 ").add(status_line(status)).add("\r\nServer: sluice\r\nDate: ");
     of_.out().add(remembered_date(wall_clock())).add("\r\n");
     add_allowed_page();
+    if (is_refusal(told)) {
+        of_.out().field("X-Request-Id", model::event_id_text{told.span.id()}.view());
+    }
     return of_.out();
 }
 
@@ -54,9 +67,19 @@ void response_writer::end_with(std::string_view sentence) {
     of_.out().add(
         "X-Content-Type-Options: nosniff\r\n"
         "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n");
+    // For the operator to find it in the access log.
+    const auto& told = of_.told();
+    const model::event_id_text id{is_refusal(told) ? told.span.id() : model::event_id{}};
+    constexpr std::string_view before_id = " (request ";
+    const std::size_t id_size = id.view().empty() ? 0 : before_id.size() + id.view().size() + 1;
     // A newline more, for terminals.
-    end_head(sentence.size() + 1);
-    if (of_.request().method != http::http_method::head) of_.out().add(sentence).add("\n");
+    const std::size_t size = sentence.size() + id_size + 1;
+    end_head(size);
+    if (of_.request().method == http::http_method::head) return;
+    of_.out().add(sentence);
+    if (id_size > 0) of_.out().add(before_id).add(id.view()).add(")");
+    of_.out().add("\n");
+    of_.told().sent += size;
 }
 
 void response_writer::refuse(unsigned status, std::string_view why) {
@@ -106,6 +129,7 @@ void response_writer::refuse_for(error why) {
 }
 
 coro::task<void> response_writer::send_body(std::string body) {
+    of_.told().sent += body.size();
     if (body.size() <= of_.out().left() / 2) {
         of_.out().add(body);
         co_return;

@@ -24,6 +24,7 @@
 #include "sluice/http/visitor_origin.hpp"
 #include "sluice/io/offload.hpp"
 #include "sluice/io/timer.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/network.hpp"
 #include "sluice/os/shared_object.hpp"
@@ -59,6 +60,9 @@ struct http_options {
     std::function<void(std::string_view)> report;
     /// Logs a line about a transfer in progress; otherwise as `report`.
     std::function<void(std::string_view)> remark = {};
+    /// The same for debugging.
+    std::function<void(std::string_view)> detail = {};
+    model::access_log* access = nullptr;  ///< outlives the service; null: none
     listing_cache::limits listing = {};
 
     static constexpr std::size_t largest_head = std::size_t{32} * 1024;
@@ -124,6 +128,9 @@ class http_service {
     }
     void remark(std::string_view what) noexcept {
         if (options_.remark) options_.remark(what);
+    }
+    void detail(std::string_view what) noexcept {
+        if (options_.detail) options_.detail(what);
     }
     /// For jobs that wait for the disk, and for short digests.
     [[nodiscard]] io::offload_pool& disk() noexcept { return disk_; }

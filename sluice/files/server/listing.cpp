@@ -9,14 +9,14 @@
 #include <utility>
 
 #include "sluice/files/server/listing_page.hpp"
-#include "sluice/wire/text.hpp"
+#include "sluice/wire/json_string.hpp"
 
 namespace sluice::files {
 namespace {
 
 void append_json_entry(std::string& out, const listing_entry& entry) {
     out += R"({"name":)";
-    append_json_string(out, entry.name);
+    wire::append_json_string(out, entry.name);
     if (entry.directory) {
         out += R"(,"type":"directory")";
     } else {
@@ -37,21 +37,6 @@ void append_json_end(std::string& out, const listing& what) {
 }
 
 }  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
-    for (const char c : wire::replace_invalid_utf8(text)) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-            out += c;
-        }
-    }
-    out += '"';
-}
 
 std::size_t listing::pages() const noexcept {
     return std::max<std::size_t>((holds->entries.size() + page_size - 1) / page_size, 1);
@@ -85,7 +70,7 @@ bool listing_writer::next(std::string& out, std::size_t piece) {
         stage_ = stage::entries;
         if (json) {
             out += R"({"path":)";
-            append_json_string(out, what_.path);
+            wire::append_json_string(out, what_.path);
             out += R"(,"entries":[)";
         } else {
             append_page_beginning(out, what_);

@@ -32,9 +32,6 @@ struct listing {
 /// "2026-11-22T10:00:00Z" (RFC 3339).
 [[nodiscard]] std::string timestamp(std::chrono::sys_seconds when);
 
-/// Appends `text` in quotes (RFC 8259, section 7); invalid UTF-8 becomes U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
 /// Writes a listing in pieces, so that it is never in memory as a whole.
 ///
 /// As JSON (RFC 8259), on one line with its newline: `{"path":"/DIR/","entries":[{"name":"sub",

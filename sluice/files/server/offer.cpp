@@ -52,13 +52,18 @@ model::service offer::service() {
 
 coro::task<void> offer::serve(model::session& client) {
     const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
+    const model::access_span span{options_.access, client};
+    model::access_event told{.kind = model::access_kind::offer, .what = path_};
     const bool limited = options_.count > 0;
     if (limited && counters_->begun.fetch_add(1) >= options_.count) {
         counters_->begun.fetch_sub(1);
         client.peer().set_linger_reset();
+        told.reason = "all were served";
+        span.end(told, client);
         co_return;
     }
-    const bool sent = co_await send_to(client, number);
+    const bool sent = co_await send_to(client, number, told);
+    span.end(told, client);
     if (!limited) co_return;
     if (!sent) {
         counters_->begun.fetch_sub(1);
@@ -67,9 +72,11 @@ coro::task<void> offer::serve(model::session& client) {
     }
 }
 
-coro::task<bool> offer::send_to(model::session& client, std::uint64_t number) {
+coro::task<bool> offer::send_to(model::session& client, std::uint64_t number,
+                                model::access_event& told) {
     auto file = open_file(path_);
     if (!file) {
+        told.reason = "no file";
         counters_->lost.fetch_add(1, relaxed);
         options_.report(fmt::format("Nothing for [Client {}]: {}", number, file.error().message()));
         client.peer().set_linger_reset();
@@ -83,7 +90,9 @@ coro::task<bool> offer::send_to(model::session& client, std::uint64_t number) {
                                    counter);
     });
     counters_->bytes.fetch_add(counter.bytes(), relaxed);
+    told.sent = counter.bytes();
     if (!sent) {
+        told.reason = "lost";
         counters_->lost.fetch_add(1, relaxed);
         if (sent.error() == fault::timed_out) counters_->slow.fetch_add(1, relaxed);
         options_.report(fmt::format("Lost [Client {}] after {} bytes: {}", number, counter.bytes(),

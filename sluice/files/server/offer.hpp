@@ -10,6 +10,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/server/pace.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/to_socket.hpp"
@@ -34,6 +35,7 @@ struct offer_options {
     /// Logs a line about the outcome of a client, without its newline. Any thread, any forked
     /// process; must not throw.
     std::function<void(std::string_view)> report;
+    model::access_log* access = nullptr;  ///< outlives the offer; null: none
     /// Called after the last of `count` clients was served, in any thread or forked process.
     std::function<void()> done;
 };
@@ -55,7 +57,8 @@ class offer {
 
  private:
     coro::task<void> serve(model::session& client);
-    coro::task<bool> send_to(model::session& client, std::uint64_t number);
+    coro::task<bool> send_to(model::session& client, std::uint64_t number,
+                             model::access_event& told);
 
     std::string path_;
     offer_options options_;

@@ -93,7 +93,11 @@ void refuse_commit(put_upload& put, pending_file& file, error why) {
 void answer_commit(put_upload& put, const commit_result& k, std::uint64_t size) {
     auto& x = put.exchange();
     put.counting().stored.fetch_add(1, relaxed);
-    if (put.base() > 0) put.counting().resumed.fetch_add(1, relaxed);
+    if (put.base() > 0) {
+        put.counting().resumed.fetch_add(1, relaxed);
+        x.service().detail(fmt::format("[Client {}] resumed {} at {} of {} bytes", x.number(),
+                                       put.path(), put.base(), size));
+    }
     auto& to = x.response().reply(k.replaced ? 204 : 201);
     to.add("Location: /").add(http::percent_encode_path(put.path())).add("\r\nETag: ");
     add_entity_tag(to, k.now);

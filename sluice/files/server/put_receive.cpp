@@ -79,6 +79,7 @@ coro::task<bool> put_upload::receive(put_body& body) {
     if (planted(bug::files_half_body_kept)) arrived = {};
     if (!x_.step_in() && arrived) arrived = failure_of(ENOMEM);
     counting().bytes_stored.fetch_add(body.bytes(), relaxed);
+    x_.told().received += body.bytes();
     if (arrived) {
         x_.end_body();
         co_return true;

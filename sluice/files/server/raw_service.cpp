@@ -88,7 +88,7 @@ raw_service::raw_service(store* into, raw_options o) : store_{into}, options_{st
 raw_service::~raw_service() = default;
 
 model::service raw_service::service() {
-    return [this](model::session& client) { return receive(client); };
+    return [this](model::session& client) { return serve(client); };
 }
 
 void raw_service::report(std::string_view what) noexcept {
@@ -104,7 +104,17 @@ std::function<void()> raw_service::progress_remark(const std::string& label,
     };
 }
 
-coro::task<void> raw_service::receive(model::session& client) {
+coro::task<void> raw_service::serve(model::session& client) {
+    const model::access_span span{options_.access, client};
+    const auto done = co_await receive(client);
+    span.end({.kind = model::access_kind::upload,
+              .what = done.name,
+              .reason = done.reason,
+              .received = done.received},
+             client);
+}
+
+coro::task<raw_service::outcome> raw_service::receive(model::session& client) {
     const auto number = counters_->clients.fetch_add(1, relaxed) + 1;
     std::string label = fmt::format("[Client {}]", number);
     auto begun = co_await first_byte(client);
@@ -114,22 +124,21 @@ coro::task<void> raw_service::receive(model::session& client) {
         report(fmt::format("Refused {}: {}; --raw-any keeps such streams", label,
                            begun.error().message()));
         refuse(client);
-        co_return;
+        co_return outcome{.reason = "another protocol"};
     }
     if (!begun) {
         count_lost(begun.error());
         report(fmt::format("Lost {} before its first byte: {}", label, begun.error().message()));
         refuse(client);
-        co_return;
+        co_return outcome{.reason = "lost"};
     }
-    if (store_ != nullptr) {
-        co_await store_from(client, std::move(label));
-    } else {
-        co_await drop_from(client, std::move(label));
-    }
+    auto receiving = store_ != nullptr ? store_from(client, std::move(label))
+                                       : drop_from(client, std::move(label));
+    auto done = co_await receiving;
+    co_return done;
 }
 
-coro::task<void> raw_service::drop_from(model::session& client, std::string label) {
+coro::task<raw_service::outcome> raw_service::drop_from(model::session& client, std::string label) {
     transfer::byte_counter counter;
     lasting_transfer going{counters_->transfers, progress_remark(label, counter)};
     const lasting_transfer::watch clock{going, client.engine()};
@@ -139,11 +148,12 @@ coro::task<void> raw_service::drop_from(model::session& client, std::string labe
         count_lost(got.error());
         report(fmt::format("Lost {}: {}", label, got.error().message()));
         refuse(client);
-        co_return;
+        co_return outcome{.reason = "lost", .received = counter.bytes()};
     }
     counters_->stored.fetch_add(1, relaxed);
     counters_->bytes.fetch_add(*got, relaxed);
     report(fmt::format("Received {} bytes from {}, and dropped them", *got, label));
+    co_return outcome{.received = *got};
 }
 
 // Before that, a client has neither a file nor memory here.
@@ -191,13 +201,14 @@ coro::task<result<std::uint64_t>> raw_service::drop(model::session& client,
     }
 }
 
-coro::task<void> raw_service::store_from(model::session& client, std::string label) {
+coro::task<raw_service::outcome> raw_service::store_from(model::session& client,
+                                                         std::string label) {
     auto file = store_->receive();
     if (!file) {
         counters_->failed.fetch_add(1, relaxed);
         report(fmt::format("Refused {}: no file can be made: {}", label, file.error().message()));
         refuse(client);
-        co_return;
+        co_return outcome{.reason = "no file can be made"};
     }
     transfer::byte_counter counter;
     lasting_transfer going{counters_->transfers, progress_remark(label, counter)};
@@ -219,14 +230,14 @@ coro::task<void> raw_service::store_from(model::session& client, std::string lab
         report(fmt::format("{} {} after {} bytes: {}; nothing was kept", disk ? "Refused" : "Lost",
                            label, counter.bytes(), got.error().message()));
         refuse(client);
-        co_return;
+        co_return outcome{.reason = disk ? "not stored" : "lost", .received = counter.bytes()};
     }
     if (*got > limit) {
         counters_->too_large.fetch_add(1, relaxed);
         report(fmt::format("Refused {}: a file has at most {} here; nothing was kept", label,
                            wire::format_size(limit)));
         refuse(client);
-        co_return;
+        co_return outcome{.reason = "too large", .received = *got};
     }
     auto name = co_await commit(client.engine(), *file);
     if (!name) {
@@ -234,7 +245,7 @@ coro::task<void> raw_service::store_from(model::session& client, std::string lab
         report(fmt::format("Refused {} after {} bytes: {}; nothing was kept", label, *got,
                            name.error().message()));
         refuse(client);
-        co_return;
+        co_return outcome{.reason = "not stored", .received = *got};
     }
     counters_->stored.fetch_add(1, relaxed);
     counters_->bytes.fetch_add(*got, relaxed);
@@ -242,6 +253,7 @@ coro::task<void> raw_service::store_from(model::session& client, std::string lab
     co_await client.peer().end_sending();
     const std::string sha256 = co_await digest(client.engine(), *file, *got);
     report(fmt::format("Received {} bytes from {} as {} (sha256 {})", *got, label, *name, sha256));
+    co_return outcome{.name = std::move(*name), .received = *got};
 }
 
 coro::task<result<std::uint64_t>> raw_service::take(model::session& client, pending_file& file,

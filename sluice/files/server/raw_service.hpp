@@ -15,6 +15,7 @@
 #include "sluice/files/server/store.hpp"
 #include "sluice/files/server/workers.hpp"
 #include "sluice/io/offload.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/os/shared_object.hpp"
 #include "sluice/transfer/to_file.hpp"
@@ -36,6 +37,7 @@ struct raw_options {
     std::function<void(std::string_view)> report;
     /// Logs a line about a transfer in progress; otherwise as `report`.
     std::function<void(std::string_view)> remark = {};
+    model::access_log* access = nullptr;  ///< outlives the service; null: none
 };
 
 /// Counters of a raw upload service, in all threads and forked processes.
@@ -72,12 +74,19 @@ class raw_service {
     [[nodiscard]] raw_options& live() noexcept { return options_; }
 
  private:
-    coro::task<void> receive(model::session& client);
+    /// What became of a client's stream.
+    struct outcome {
+        std::string name = {};         ///< of the file that is kept; empty if none is
+        std::string_view reason = {};  ///< why none is; static
+        std::uint64_t received = 0;    ///< bytes
+    };
+    coro::task<void> serve(model::session& client);
+    coro::task<outcome> receive(model::session& client);
     coro::task<result<void>> first_byte(model::session& client);
     /// A callback that logs the progress of a lasting transfer. Both arguments outlive it.
     [[nodiscard]] std::function<void()> progress_remark(const std::string& label,
                                                         const transfer::byte_counter& counter);
-    coro::task<void> drop_from(model::session& client, std::string label);
+    coro::task<outcome> drop_from(model::session& client, std::string label);
     static coro::task<result<std::uint64_t>> drop(model::session& client,
                                                   transfer::byte_counter& counter);
     [[nodiscard]] static result<void> check_protocol(model::session& client) noexcept;
@@ -85,7 +94,7 @@ class raw_service {
         return {.window = options_.body_time, .bytes_a_second = options_.min_rate};
     }
     void count_lost(error why) noexcept;
-    coro::task<void> store_from(model::session& client, std::string label);
+    coro::task<outcome> store_from(model::session& client, std::string label);
     coro::task<result<std::uint64_t>> take(model::session& client, pending_file& file,
                                            std::uint64_t most, transfer::byte_counter& counter,
                                            lasting_transfer& going);
