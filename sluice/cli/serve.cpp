@@ -156,12 +156,12 @@ exit_status serve_all(const CLI::App& command, const serve_settings& s) {
                                }
                            },
                        .count =
-                           [&] {
-                               announce_counters(chat.counted());
-                               announce_counters(http.counted());
-                               announce_counters(raw.counted());
-                               announce_send_costs();
-                               announce_counters(compute.counted());
+                           [&](metrics::collection& to) {
+                               collect(to, chat);
+                               collect(to, http.counted());
+                               collect(to, raw.counted());
+                               collect_send_costs(to);
+                               collect(to, compute.counted());
                            },
                        .who = who->get(),
                        .sandbox = sandbox_of_store(

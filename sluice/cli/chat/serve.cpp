@@ -97,13 +97,13 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
                              .shards = model::workers_of(s.common.workers),
                              .seen = s.common.quiet || !given.out ? nullptr : &shown,
                              .accounts = accounts.get()}};
-    const auto count = [&chat] { announce_counters(chat.counted()); };
+    const auto count = [&chat](metrics::collection& to) { collect(to, chat); };
     return run_server(command, s.common, *pair,
                       {.listeners = {{.where = s.common.listen,
                                       .state = chat.state(),
                                       .visitors = "talk in the chat",
                                       .needs_open = true}},
-                       .after = s.stats ? count : std::function<void()>{},
+                       .after = s.stats ? announcing(count) : std::function<void()>{},
                        .count = count,
                        .who = who->get()});
 }

@@ -263,9 +263,9 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
                        .on_stage = on_stage,
                        .after = after,
                        .count =
-                           [&answers, &pool] {
-                               announce_counters(answers.counted());
-                               if (pool) announce_counters(pool->counted());
+                           [&answers, &pool](metrics::collection& to) {
+                               collect(to, answers.counted());
+                               if (pool) collect(to, pool->counted());
                            },
                        .who = who->get(),
                        .sandbox = std::move(confined),

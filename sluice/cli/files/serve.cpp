@@ -175,16 +175,16 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
         if (now == model::stage::draining && transfers > 0)
             log_pending_transfers(transfers, s.common.grace);
     };
-    what.count = [&] {
-        announce_counters(http.counted());
-        announce_counters(raw.counted());
-        announce_send_costs();
+    what.count = [&](metrics::collection& to) {
+        collect(to, http.counted());
+        collect(to, raw.counted());
+        collect_send_costs(to);
     };
     if (s.stats) {
-        what.after = [&] {
-            announce_counters(http.counted());
-            announce_send_costs();
-        };
+        what.after = announcing([&](metrics::collection& to) {
+            collect(to, http.counted());
+            collect_send_costs(to);
+        });
     }
     return run_server(command, s.common, *pair, std::move(what));
 }

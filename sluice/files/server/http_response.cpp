@@ -11,12 +11,14 @@
 #include "sluice/files/server/http_conditions.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/http/request.hpp"
+#include "sluice/http/status_line.hpp"
 #include "sluice/io/deadline.hpp"
 
 namespace sluice::files {
 
 reply_text& response_writer::reply(unsigned status) {
-    of_.out().add("HTTP/1.1 ").add(status_line(status)).add("\r\nServer: sluice\r\nDate: ");
+    of_.set_status(status);
+    of_.out().add("HTTP/1.1 ").add(http::status_line(status)).add("\r\nServer: sluice\r\nDate: ");
     of_.out().add(remembered_date(wall_clock())).add("\r\n");
     add_allowed_page();
     return of_.out();
