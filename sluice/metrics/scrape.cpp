@@ -119,6 +119,15 @@ std::expected<scrape, std::string> scrape::parse(std::string_view text) {
     return all;
 }
 
+bool scrape::has(std::string_view name) const noexcept {
+    return std::ranges::find(samples_, name, &scraped::name) != samples_.end();
+}
+
+std::string_view scrape::first(std::string_view name, std::string_view of) const noexcept {
+    const auto found = std::ranges::find(samples_, name, &scraped::name);
+    return found == samples_.end() ? std::string_view{} : found->label(of);
+}
+
 double scrape::sum(std::string_view name, std::string_view with,
                    std::string_view value) const noexcept {
     double sum = 0;

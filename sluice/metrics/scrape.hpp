@@ -28,12 +28,15 @@ class scrape {
     [[nodiscard]] static std::expected<scrape, std::string> parse(std::string_view text);
 
     [[nodiscard]] const std::vector<scraped>& samples() const noexcept { return samples_; }
+    [[nodiscard]] bool has(std::string_view name) const noexcept;
     /// The sum of the samples of that name; with a label, of those alone that have this value of
     /// it. 0 if there are none.
     [[nodiscard]] double sum(std::string_view name, std::string_view with = {},
                              std::string_view value = {}) const noexcept;
     /// The values that a label has in the samples of that name, each once, in their order.
     [[nodiscard]] std::vector<std::string> values(std::string_view name, std::string_view of) const;
+    /// The value that a label has in the first sample of that name; empty if there is none.
+    [[nodiscard]] std::string_view first(std::string_view name, std::string_view of) const noexcept;
 
  private:
     std::vector<scraped> samples_;
