@@ -150,16 +150,18 @@ void collect_handshakes(metrics::collection& to, const tls::counters& c) {
                 .labels = label("outcome", name),
                 .help = "Handshakes of TLS: full, resumed by a ticket, or broken off"};
     };
-    to.add(
-        {.title = "TLS",
-         .part = "sluice_tls",
-         .samples = {of_outcome("full", c.full, "handshakes"),
-                     of_outcome("resumed", c.resumed, "handshakes with a ticket"),
-                     of_outcome("failed", c.failed, "handshakes that were broken off"),
-                     {.name = "slow", .value = c.slow, .description = "of them, for lack of time"},
-                     {.name = "plain",
-                      .value = c.plain,
-                      .description = "clients that did not speak TLS"}}});
+    to.add({.title = "TLS",
+            .part = "sluice_tls",
+            .samples = {of_outcome("full", c.full, "handshakes"),
+                        of_outcome("resumed", c.resumed, "handshakes with a ticket"),
+                        of_outcome("failed", c.failed, "handshakes that were broken off"),
+                        {.name = "slow",
+                         .value = c.slow,
+                         .description = "of them, for lack of time",
+                         .help = "Handshakes that were broken off for lack of time"},
+                        {.name = "plain",
+                         .value = c.plain,
+                         .description = "clients that did not speak TLS"}}});
 }
 
 void collect_logins(metrics::collection& to, const auth::login_counters& c) {

@@ -72,11 +72,13 @@ class Metrics(TalkTest):
                 yield {"command": words[:2], "variant": variant}, (*words, *variant)
 
     def on_every_model_of_files(self, check):
-        side_by_side(
-            self,
-            [({"variant": v}, v) for v in ALL],
-            lambda v: check("files", "serve", self.folder, "--http", "127.0.0.1:0", *v),
-        )
+        def run(variant):
+            folder = self.folder / variant[1]  # of its own, for what is put there
+            folder.mkdir()
+            shutil.copy(self.file, folder)
+            check("files", "serve", folder, "--http", "127.0.0.1:0", *variant)
+
+        side_by_side(self, [({"variant": v}, v) for v in ALL], run)
 
     def test_every_server_shows_metrics_that_are_valid_and_documented(self):
         page = (SOURCE / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -168,8 +170,8 @@ class Metrics(TalkTest):
             with Server("compute", "serve", "--listen", "127.0.0.1:0", *variant) as server:
                 with call(server.ports[0]) as peer:
                     for _ in range(3):
-                        peer.send(b"15\n")
-                        self.assertEqual(peer.receive(4), b"987\n")
+                        peer.send(b"25\n")
+                        self.assertEqual(peer.receive(7), b"121393\n")
                 wait_until(
                     lambda: server.scrape()["sluice_compute_work_seconds_count"] == 3, "3 jobs"
                 )
@@ -203,9 +205,11 @@ class Metrics(TalkTest):
         def check(*words):
             with Server(*words, "--max-clients", "1") as server:
                 # Two clients: the second waits for the first, who says nothing more.
-                with call(server.ports[0]) as first, call(server.ports[0]) as second:
+                with contextlib.ExitStack() as stack:
+                    first = stack.enter_context(call(server.ports[0]))
                     first.send(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
                     self.assertIn(b"200 OK", first.receive(15))
+                    second = stack.enter_context(call(server.ports[0]))
                     second.send(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
                     seen = server.scrape()
                     self.assertEqual(seen["sluice_clients_connected"], 1)
@@ -258,7 +262,7 @@ class Metrics(TalkTest):
                 with call(server.metrics) as one_more, self.assertRaises(ConnectionResetError):
                     one_more.receive(1)
                 held.close()
-                wait_until(lambda: self.refused(server) == 1, "one was refused")
+                wait_until(lambda: self.refused(server) >= 1, "one was refused")
 
         self.on_every_model_of_files(check)
 
@@ -266,6 +270,7 @@ class Metrics(TalkTest):
     def refused(server):
         with contextlib.suppress(ConnectionError, http.client.HTTPException):
             return server.scrape()["sluice_metrics_connections_refused_total"]
+        return 0  # the others have not left yet
 
     def test_requests_of_other_kinds(self):
         def check(*words):
@@ -386,6 +391,7 @@ class Metrics(TalkTest):
             (SOURCE / "packaging" / "grafana" / "sluice.json").read_text(encoding="utf-8")
         )
         expressions = re.findall(r'"(?:expr|query)": "((?:[^"\\]|\\.)*)"', json.dumps(dashboard))
+        expressions.remove("prometheus")  # the kind of the data source
         self.assertGreater(len(expressions), 20)
         doors = [w for d in ("--chat", "--http", "--raw", "--compute") for w in (d, "127.0.0.1:0")]
         accounts = self.folder / "accounts"
