@@ -11,14 +11,12 @@ namespace sluice::io {
 
 /// The engine's thread writes it at the end of each turn; any thread reads it. Outlives the engine.
 struct loop_counters {
-    // As engine_counters has them.
-    owned_counter turns;
-    owned_counter operations;
-    owned_counter at_once;
-    owned_counter cancels;
-    owned_counter buffer_waits;
-    owned_counter submission_overflows;
-
+    owned_counter turns;                 ///< as engine_counters has it
+    owned_counter operations;            ///< the same
+    owned_counter at_once;               ///< the same
+    owned_counter cancels;               ///< the same
+    owned_counter buffer_waits;          ///< the same
+    owned_counter submission_overflows;  ///< engine_counters::overflows
     owned_counter completion_overflows;  ///< turns that found io_uring's completion queue overflown
     owned_counter resumed;               ///< coroutines
     owned_counter resumed_last;          ///< of them, in the last turn: the depth of its run queue

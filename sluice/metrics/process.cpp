@@ -31,7 +31,7 @@ std::optional<std::uint64_t> cpu_time_of(int who) noexcept {
     return nanoseconds_of(used.ru_utime) + nanoseconds_of(used.ru_stime);
 }
 
-/// Bytes of the process, virtual and resident (proc(5), statm).
+/// Bytes of its address space, and of its memory that is used (proc(5), statm).
 std::optional<std::pair<std::uint64_t, std::uint64_t>> memory() noexcept {
     const unique_fd file{os::sys().openat(AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC)};
     std::array<char, 128> text{};

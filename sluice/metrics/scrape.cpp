@@ -17,8 +17,8 @@ namespace {
 constexpr std::string_view blanks = " \t";
 
 bool is_name_character(char c, bool first) noexcept {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':';
-    return letter || (!first && c >= '0' && c <= '9');
+    const bool begins = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':';
+    return begins || (!first && c >= '0' && c <= '9');
 }
 
 /// Reads one line.

@@ -94,8 +94,8 @@ struct counters {
 
 /// Clients of one endpoint. Changed by one thread, read by any.
 struct client_counts {
-    owned_counter accepted;
-    owned_counter ended;  ///< of them
+    owned_counter accepted;  ///< and served
+    owned_counter ended;     ///< of them
 };
 
 /// What any thread may read of a shard, or of a model without shards, as long as the server lives.

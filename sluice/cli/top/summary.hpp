@@ -50,7 +50,7 @@ struct summary {
     double most = 0;
     double shed = 0;
     double refused = 0;
-    double memory = 0;  ///< resident bytes
+    double memory = 0;  ///< bytes that are used
     double cpu = 0;     ///< cores
     double descriptors = 0;
     std::vector<activity> activities;
