@@ -72,7 +72,7 @@ class door {
 
     /// Accepts from the listening socket and serves, until it is cancelled or cannot accept any
     /// more. Once.
-    [[nodiscard]] coro::task<void> serve(io::engine& engine, unique_fd listener);
+    [[nodiscard]] coro::task<void> serve(io::engine& engine, unique_fd listening);
 
     /// Any thread.
     void set(readiness now) noexcept { readiness_ = now; }

@@ -181,7 +181,7 @@ class screen {
     }
 
  private:
-    coro::task<void> read_keys(term::console& keyboard, coro::scope& both) {
+    static coro::task<void> read_keys(term::console& keyboard, coro::scope& both) {
         for (;;) {
             const auto typed = co_await keyboard.recv();
             constexpr std::string_view leaving = "qQ\x03\x04";
