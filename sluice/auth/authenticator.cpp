@@ -8,6 +8,7 @@
 #include <new>
 #include <utility>
 
+#include "sluice/base/relaxed.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -84,7 +85,18 @@ std::vector<std::string> authenticator::names() const {
     return now()->known.names();
 }
 
+login authenticator::admit(std::shared_ptr<const identity> who) noexcept {
+    counters_->admitted.fetch_add(1, relaxed);
+    return who;
+}
+
+login authenticator::refuse_unheard() noexcept {
+    counters_->too_often.fetch_add(1, relaxed);
+    return std::unexpected{login_refusal::too_often};
+}
+
 login authenticator::refuse(login_refusal why, std::string_view name, const net::address& from) {
+    counters_->wrong.fetch_add(1, relaxed);
     const auto all = refused_.fetch_add(1) + 1;
     const auto at = os::clock::now().time_since_epoch().count();
     auto last = reported_at_.load();
@@ -102,9 +114,7 @@ std::optional<login> authenticator::check_now(const std::optional<credentials>& 
                                               const net::address& from) noexcept try {
     const auto all = now();
     const auto key = failure_key(from);
-    if (failures_.wait_of(key, os::clock::now()) > 0s) {
-        return std::unexpected{login_refusal::too_often};
-    }
+    if (failures_.wait_of(key, os::clock::now()) > 0s) return refuse_unheard();
     const auto fail = [&](std::string_view name) {
         failures_.add_failure(key, os::clock::now());
         return refuse(login_refusal::wrong, name, from);
@@ -116,12 +126,12 @@ std::optional<login> authenticator::check_now(const std::optional<credentials>& 
         if (!claims) return fail(to_text(claims.error()));
         const auto* const found = all->known.find(claims->name);
         if (found == nullptr) return fail(claims->name);
-        return std::make_shared<const identity>(
-            identity{.name = claims->name, .rights = found->rights, .narrowed = claims->rights});
+        return admit(std::make_shared<const identity>(
+            identity{.name = claims->name, .rights = found->rights, .narrowed = claims->rights}));
     }
     const auto* const found = all->known.find(said->name);
     if (found != nullptr && cache_.knows(*found, said->secret, os::clock::now())) {
-        return state::identity_of(found);
+        return admit(state::identity_of(found));
     }
     return std::nullopt;
 } catch (const std::bad_alloc&) {
@@ -134,6 +144,7 @@ coro::task<login> authenticator::check(io::engine& engine, credentials said, net
     const auto verified = co_await hashers_.run(engine, [&]() -> login_refusal {
         // Here, for guesses that were queued at once have failed meanwhile.
         if (failures_.wait_of(key, os::clock::now()) > 0s) return login_refusal::too_often;
+        counters_->hashed.fetch_add(1, relaxed);
         if (all->known.verify(said.name, said.secret)) return login_refusal::none;
         failures_.add_failure(key, os::clock::now());
         return login_refusal::wrong;
@@ -145,10 +156,11 @@ coro::task<login> authenticator::check(io::engine& engine, credentials said, net
     if (*verified == login_refusal::wrong) {
         co_return refuse(login_refusal::wrong, said.name, from);
     }
+    if (*verified == login_refusal::too_often) co_return refuse_unheard();
     if (*verified != login_refusal::none) co_return std::unexpected{*verified};
     const auto* const found = all->known.find(said.name);
     cache_.remember(*found, said.secret, os::clock::now());
-    co_return state::identity_of(found);
+    co_return admit(state::identity_of(found));
 }
 
 }  // namespace sluice::auth

@@ -21,6 +21,7 @@
 #include "sluice/io/offload.hpp"
 #include "sluice/io/record_layer.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/os/shared_object.hpp"
 
 namespace sluice::auth {
 
@@ -50,6 +51,14 @@ enum class login_refusal : std::uint8_t {
 /// Who a client is, or why that is not known.
 using login = std::expected<std::shared_ptr<const identity>, login_refusal>;
 
+/// Counters of an authenticator, in all threads and forked processes.
+struct login_counters {
+    std::atomic<std::uint64_t> admitted = 0;   ///< by a password or a token
+    std::atomic<std::uint64_t> hashed = 0;     ///< passwords that had to be hashed
+    std::atomic<std::uint64_t> wrong = 0;      ///< names, passwords or tokens
+    std::atomic<std::uint64_t> too_often = 0;  ///< refused unheard: too many failures before
+};
+
 /// The accounts as the doors of a server ask them. Any thread; a forked child has its own memory of
 /// passwords and failures.
 class authenticator {
@@ -77,19 +86,23 @@ class authenticator {
                                                  const net::address& from) noexcept;
     /// The same for a password, off the loop, in some 50 ms of a core.
     [[nodiscard]] coro::task<login> check(io::engine& engine, credentials said, net::address from);
+    [[nodiscard]] const login_counters& counted() const noexcept { return *counters_; }
 
  private:
     struct state;
 
     [[nodiscard]] std::shared_ptr<const state> now() const noexcept { return state_.load(); }
+    [[nodiscard]] login admit(std::shared_ptr<const identity> who) noexcept;
+    [[nodiscard]] login refuse_unheard() noexcept;
     [[nodiscard]] login refuse(login_refusal why, std::string_view name, const net::address& from);
 
     std::function<void(std::string_view)> report_;
     std::atomic<std::shared_ptr<const state>> state_;
     password_cache cache_;
     failure_limit failures_;
-    std::atomic<std::uint64_t> refused_ = 0;
-    std::atomic<std::int64_t> reported_at_;  // os::clock, nanoseconds
+    shared_if_possible<login_counters> counters_;
+    std::atomic<std::uint64_t> refused_ = 0;  // since the last report
+    std::atomic<std::int64_t> reported_at_;   // os::clock, nanoseconds
     // One thread: guesses take turns, whatever their number.
     io::offload_pool hashers_{{.workers = 1, .queue = 64}};
 };

@@ -34,10 +34,9 @@ class owned_counter {
         set(get() - n);
         return *this;
     }
-
- private:
     void set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
 
+ private:
     std::atomic<std::uint64_t> value_ = 0;
 };
 

@@ -119,6 +119,19 @@ void add_address_option(CLI::App& command, const std::string& flag, std::string&
                            : fmt::format("Where {}, or off ({})", find, into));
 }
 
+void part::collect_as_own(metrics::collection& to, const count_function& count) const {
+    metrics::collection own;
+    count(own);
+    for (auto& each : own.take()) {
+        if (name_.is_further()) {
+            each.title += fmt::format(" of {}", name_.title({}));
+            each.labels =
+                metrics::joined_labels(metrics::label("part", name_.title({})), each.labels);
+        }
+        to.add(std::move(each));
+    }
+}
+
 std::string why_incomplete(const part_name& name, std::string_view option,
                            std::string_view placeholder) {
     return fmt::format("{} lacks {} {}; add it, or leave out all that begins with --{}.",
@@ -169,7 +182,7 @@ std::expected<served, refusal> server_command::open(const pairing& pair) {
         if (!opened) return std::unexpected{std::move(opened.error())};
         merge(together, std::move(*opened));
     }
-    chain(together.count, std::function<void()>{announce_send_costs});
+    chain(together.count, count_function{collect_send_costs});
     return together;
 }
 

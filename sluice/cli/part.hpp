@@ -86,6 +86,11 @@ class part {
     [[nodiscard]] virtual std::vector<std::string_view> take_over(const part& fresh,
                                                                   const serve_options& common) = 0;
 
+ protected:
+    /// Adds what `count` adds, as this part's own: a further part is named in the titles and by the
+    /// label `part`.
+    void collect_as_own(metrics::collection& to, const count_function& count) const;
+
  private:
     part_name name_;
 };

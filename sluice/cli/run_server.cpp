@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <iterator>
 #include <optional>
@@ -20,7 +20,9 @@
 #include "sluice/cli/output_queue.hpp"
 #include "sluice/cli/part.hpp"
 #include "sluice/cli/reload.hpp"
+#include "sluice/cli/server_metrics.hpp"
 #include "sluice/cli/server_signals.hpp"
+#include "sluice/cli/service_counters.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/io/engines/uring_probe.hpp"
@@ -201,29 +203,19 @@ void report(const model::server& server, model_kind model) {
     log(log_level::info, fmt::format("clients by shard: {}", shares));
 }
 
-void announce_clients(const model::server& server) {
-    const auto& c = server.counted();
-    announce_counters(
-        "clients",
-        std::array{
-            counter{"accepted", c.accepted, "connections"},
-            counter{"here", c.accepted - c.ended, "now"}, counter{"most", c.most, "at a time"},
-            counter{"shed", c.shed, "closed at once: no descriptor for them"},
-            counter{"refused", c.refused, "closed at once: too many or too often from an address"},
-            counter{"announced", c.announced, "connections of which a trusted proxy said whose"},
-            counter{"bad_headers", c.bad_headers,
-                    "closed: a trusted proxy's PROXY header is no good"},
-            counter{"crashed", c.crashed, "processes that ended by a signal"},
-            counter{"retries", c.retries, "waits for a thread or process"}});
-}
-
-void announce_handshakes(const tls::counters& c) {
-    announce_counters("TLS",
-                      std::array{counter{"full", c.full, "handshakes"},
-                                 counter{"resumed", c.resumed, "handshakes with a ticket"},
-                                 counter{"failed", c.failed, "handshakes that were broken off"},
-                                 counter{"slow", c.slow, "of them, for lack of time"},
-                                 counter{"plain", c.plain, "clients that did not speak TLS"}});
+/// Short names of the listeners, for labels: their flags; a number behind it where several have the
+/// same.
+std::vector<std::string> names_of(const std::vector<served_at>& listeners) {
+    std::vector<std::string> all;
+    for (const auto& each : listeners) {
+        const std::string name{each.flag.substr(std::min<std::size_t>(2, each.flag.size()))};
+        std::string unique = name;
+        for (unsigned number = 2; std::ranges::find(all, unique) != all.end(); ++number) {
+            unique = fmt::format("{}-{}", name, number);
+        }
+        all.push_back(std::move(unique));
+    }
+    return all;
 }
 
 /// Why a service may not be let beyond this machine, a sentence without its full stop.
@@ -254,6 +246,14 @@ model::detail_sink details_to_log() {
 
 }  // namespace
 
+std::function<void()> announcing(count_function count) {
+    return [count = std::move(count)] {
+        metrics::collection all;
+        count(all);
+        announce_counters(all);
+    };
+}
+
 std::string say_tls(std::string_view /*first*/) {
     return std::string{tls::line_for_plain};
 }
@@ -274,6 +274,7 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
     if (!common.config.empty()) {
         log(log_level::debug, fmt::format("settings come from {}", in_quotes(common.config)));
     }
+    if (const auto why = why_no_metrics(common)) return report_usage_error(command, *why);
     check(!common.auth.on() || what.who != nullptr, "a server that does not ask who it is");
     raise_open_files();
     const auto shard_engine = engine_of(pair);
@@ -287,39 +288,60 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
         if (!made) return log_failure(made.error());
         over = std::move(*made);
     }
+    const auto doors = names_of(what.listeners);
     auto opened = open_all(std::move(what.listeners), pair.model, over.get());
     if (!opened) return log_failure(opened.error());
     if (auto logged = open_access_log(common.access); !logged) return log_failure(logged.error());
+    std::unique_ptr<server_metrics> observed;
+    if (!common.metrics.empty()) {
+        auto made = server_metrics::open({.common = common,
+                                          .model = pair.model,
+                                          .engine = *shard_engine,
+                                          .outer = **engine,
+                                          .over = over.get(),
+                                          .who = what.who,
+                                          .doors = doors,
+                                          .count = what.count});
+        if (!made) return log_failure(made.error());
+        observed = std::move(*made);
+    }
     std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
     const auto policy = sandbox_of(common, pair.model, *shard_engine, what.sandbox);
     std::expected<sandbox::outcome, std::string> confined;
-    auto server = model::make(pair.model, **engine, std::move(opened->endpoints),
-                              {.engine = *shard_engine,
-                               .shards = engine_options_in(common.sandbox),
-                               .workers = common.workers,
-                               .max_clients = common.max_clients,
-                               .max_per_address = common.max_per_address,
-                               .rate_per_address = common.rate_per_address,
-                               .trusted_proxies = trusted_proxies_of(common),
-                               .grace = common.grace,
-                               .log_to = [](std::string_view line) { log(log_level::warn, line); },
-                               .details = details_to_log(),
-                               .listening = [&]() -> result<void> {
-                                   confined = enter_sandbox(policy, what.sandbox);
-                                   if (!confined) return failure(fault::closed);
-                                   return {};
-                               },
-                               .ready =
-                                   [&] {
-                                       sandbox::forbid_new_rings(policy);
-                                       announce_all(opened->addresses, pair.model, *shard_engine,
-                                                    common, over.get());
-                                       announce_sandbox(common, *confined);
-                                       if (what.on_ready) what.on_ready();
-                                   },
-                               .on_stage = std::move(what.on_stage),
-                               .keep = std::move(what.keep),
-                               .spread_evenly = what.spread_evenly});
+    std::expected<std::unique_ptr<model::server>, std::string> server;
+    server = model::make(pair.model, **engine, std::move(opened->endpoints),
+                         {.engine = *shard_engine,
+                          .shards = engine_options_in(common.sandbox),
+                          .workers = common.workers,
+                          .max_clients = common.max_clients,
+                          .max_per_address = common.max_per_address,
+                          .rate_per_address = common.rate_per_address,
+                          .trusted_proxies = trusted_proxies_of(common),
+                          .grace = common.grace,
+                          .log_to = [](std::string_view line) { log(log_level::warn, line); },
+                          .details = details_to_log(),
+                          .listening = [&]() -> result<void> {
+                              confined = enter_sandbox(policy, what.sandbox);
+                              if (!confined) return failure(fault::closed);
+                              return observed ? observed->start(server->get()) : result<void>{};
+                          },
+                          .ready =
+                              [&] {
+                                  sandbox::forbid_new_rings(policy);
+                                  announce_all(opened->addresses, pair.model, *shard_engine, common,
+                                               over.get());
+                                  announce_sandbox(common, *confined);
+                                  if (observed) observed->announce();
+                                  if (what.on_ready) what.on_ready();
+                              },
+                          .on_stage =
+                              [&](model::stage now) {
+                                  if (observed) observed->set(metrics::readiness::draining);
+                                  if (what.on_stage) what.on_stage(now);
+                              },
+                          .keep = std::move(what.keep),
+                          .spread_evenly = what.spread_evenly,
+                          .publishes_loops = observed != nullptr});
     if (!server) return report_usage_error(command, server.error());
     unsigned stop_requests = 0;
     const stop_signals stops{**engine, [&server, &stop_requests] {
@@ -328,11 +350,15 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
                                  (*server)->stop();
                              }};
     const server_signals signals{**engine, [&server] { (*server)->stop(); },
-                                 [&server, &what, &over] {
-                                     announce_clients(**server);
-                                     if (over) announce_handshakes(over->counting());
+                                 [&server, &what, &over, &doors] {
+                                     metrics::collection all;
+                                     collect_clients(all, **server, doors);
+                                     if (over) collect_handshakes(all, over->counting());
+                                     if (what.who != nullptr)
+                                         collect_logins(all, what.who->counted());
+                                     if (what.count) what.count(all);
+                                     announce_counters(all);
                                      announce_access_log();
-                                     if (what.count) what.count();
                                  },
                                  reload{all,
                                         server_of,
@@ -344,6 +370,7 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
                                                                    now.rate_per_address);
                                          }}}};
     const auto ended = (*server)->run();
+    observed.reset();
     if (!confined) return log_failure(confined.error());
     if (!common.quiet) report(**server, pair.model);
     report_lost_access_lines();

@@ -16,6 +16,7 @@
 #include "sluice/cli/exit_status.hpp"
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/io/engine.hpp"
+#include "sluice/metrics/collection.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
@@ -75,13 +76,18 @@ struct bound_address {
 /// then.
 [[nodiscard]] bool is_on_this_machine(const std::string& where, const serve_options& common);
 
+/// Adds the counters of services. Any thread; throws std::bad_alloc alone.
+using count_function = std::function<void(metrics::collection&)>;
+/// A function that announces what `count` adds (service_counters.hpp).
+[[nodiscard]] std::function<void()> announcing(count_function count);
+
 /// The services of a command, and its callbacks.
 struct served {
     std::vector<served_at> listeners;
     std::function<void()> on_ready = {};              ///< called when all of them are served
     std::function<void(model::stage)> on_stage = {};  ///< called at each stage of the stop
     std::function<void()> after = {};                 ///< called after the last session
-    std::function<void()> count = {};                 ///< announces the counters, at SIGUSR1
+    count_function count = {};                        ///< its counters, for SIGUSR1 and --metrics
     auth::authenticator* who = nullptr;  ///< of --auth, whose file is read again at SIGHUP
     sandboxed_service sandbox = {};
     std::vector<int> keep = {};  ///< descriptors that children of the fork model need

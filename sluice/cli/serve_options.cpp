@@ -138,6 +138,10 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
     add_server_tls_options(serve, into.tls, group);
     add_server_auth_options(serve, into.auth, group);
     add_sandbox_options(serve, into.sandbox, group);
+    add_value(serve, "--metrics", into.metrics, read_address, "ADDRESS",
+              "Show its counters there by HTTP: /metrics for Prometheus and sluice top, /healthz, "
+              "/readyz (nowhere)")
+        ->group(group);
     serve.add_flag("--quiet", into.quiet, "Report no coming and going")->group(group);
     add_value(serve, "--log-level", into.level, one_of{levels}, "LEVEL",
               "trace, debug, info, warn, error, off (info)")

@@ -54,6 +54,7 @@ struct serve_options {
     server_tls_options tls;
     server_auth_options auth;
     sandbox_options sandbox;
+    std::string metrics;  ///< for net::resolve; its form has been checked; empty: none
     bool quiet = false;
     log_level level = log_level::info;
     log_format format = log_format::text;

@@ -112,7 +112,7 @@ sandbox::policy sandbox_of(const serve_options& common, model::kind model, io::e
     p.needs = {
         .files = service.keeps_files,
         // Models without shards wait for several listeners and sessions by it.
-        .epoll = engine != io::engine_kind::uring,
+        .epoll = engine != io::engine_kind::uring || !common.metrics.empty(),
         .ring = engine == io::engine_kind::uring,
         .new_ring = engine == io::engine_kind::uring && service.rings_come_later,
         .children = service.has_children || service.runs_programs || model == model::kind::fork,

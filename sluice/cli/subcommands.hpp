@@ -25,6 +25,8 @@ void add_passwd(commands& all);
 void add_talk(commands& all);
 /// `token`: prints a token of an account.
 void add_token(commands& all);
+/// `top`: a view of a running server.
+void add_top(commands& all);
 
 /// Adds them all, in the order of the help.
 inline void add_all(commands& all) {
@@ -36,6 +38,7 @@ inline void add_all(commands& all) {
     add_passwd(all);
     add_token(all);
     add_config(all);
+    add_top(all);
     add_doctor(all);
     add_lab(all);
     add_completions(all);

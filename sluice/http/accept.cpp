@@ -31,16 +31,30 @@ std::optional<unsigned> parse_weight(std::string_view text) noexcept {
 struct media_range {
     std::string_view type;
     unsigned weight = 1000;
-    bool narrowed = false;  // has a parameter that none of our types has
+    bool narrowed = false;  // has a parameter that the offered type has not
 };
 
-std::optional<media_range> parse_range(std::string_view element) noexcept {
-    auto end = std::min(element.find(';'), element.size());
-    media_range found{.type = trim_blanks(element.substr(0, end))};
-    while (end < element.size()) {
-        element.remove_prefix(end + 1);
-        end = std::min(element.find(';'), element.size());
-        const auto parameter = trim_blanks(element.substr(0, end));
+/// Removes what stands before the next semicolon, and returns it trimmed.
+std::string_view next_part(std::string_view& text) noexcept {
+    const auto end = std::min(text.find(';'), text.size());
+    const auto part = trim_blanks(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return part;
+}
+
+bool has_part(std::string_view parts, std::string_view wanted) noexcept {
+    while (!parts.empty()) {
+        if (same_word(next_part(parts), wanted)) return true;
+    }
+    return false;
+}
+
+/// `parameters` are those of the offered type, with semicolons between.
+std::optional<media_range> parse_range(std::string_view element,
+                                       std::string_view parameters) noexcept {
+    media_range found{.type = next_part(element)};
+    while (!element.empty()) {
+        const auto parameter = next_part(element);
         if (parameter.empty()) continue;
         if (parameter.size() > 1 && lower(parameter[0]) == 'q' && parameter[1] == '=') {
             const auto weight = parse_weight(parameter.substr(2));
@@ -48,7 +62,9 @@ std::optional<media_range> parse_range(std::string_view element) noexcept {
             found.weight = *weight;
             break;  // accept-ext follows, which RFC 9110 removed
         }
-        if (!same_word(parameter, "charset=utf-8")) found.narrowed = true;
+        if (!same_word(parameter, "charset=utf-8") && !has_part(parameters, parameter)) {
+            found.narrowed = true;
+        }
     }
     return found;
 }
@@ -65,12 +81,14 @@ unsigned closeness_of(std::string_view range, std::string_view type) noexcept {
 
 }  // namespace
 
-media_rank rank_of(std::string_view accept, std::string_view type) noexcept {
+media_rank rank_of(std::string_view accept, std::string_view offer) noexcept {
     media_rank found;
+    auto parameters = offer;
+    const auto type = next_part(parameters);
     std::size_t place = accept.size() + 1;
     while (const auto element = next_element(accept)) {
         --place;
-        const auto range = parse_range(*element);
+        const auto range = parse_range(*element, parameters);
         if (!range || range->narrowed) continue;
         const unsigned closeness = closeness_of(range->type, type);
         if (closeness == 0 || closeness < found.closeness) continue;

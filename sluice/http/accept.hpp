@@ -21,8 +21,9 @@ struct media_rank {
     [[nodiscard]] friend auto operator<=>(const media_rank&, const media_rank&) = default;
 };
 
-/// The rank that the list `accept` gives to `type` (`text/html`, without parameters).
-[[nodiscard]] media_rank rank_of(std::string_view accept, std::string_view type) noexcept;
+/// The rank that the list `accept` gives to `offer`: `text/html`, perhaps with parameters, as in
+/// `text/plain; version=0.0.4`. A range with a parameter that it has not does not match it.
+[[nodiscard]] media_rank rank_of(std::string_view accept, std::string_view offer) noexcept;
 
 /// The index of the offer that `accept` ranks highest; the first of equals.
 [[nodiscard]] std::size_t best_of(std::string_view accept,

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sluice/base/check.hpp"
+#include "sluice/base/relaxed.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/os/kernel.hpp"
 
@@ -367,13 +368,36 @@ void engine::run_once(time_point until) noexcept {
     if (attempt_buffers_) attempt_buffers_->wake_one();
     trim_buffers();
     wait(is_busy() ? time_point::min() : std::min(until, timers_.next()));
+    if (options_.published != nullptr) {
+        options_.published->busy_since.store(now_.time_since_epoch().count(), relaxed);
+    }
     run_due();
     run_queued();
-    for (std::uint32_t left = options_.turn_budget; left > 0 && !ready_.empty(); --left) {
+    std::uint32_t left = options_.turn_budget;
+    for (; left > 0 && !ready_.empty(); --left) {
         inline_left_ = options_.inline_budget;
         ready_.run(1);
     }
     run_turn_ends();
+    if (options_.published != nullptr) publish(options_.turn_budget - left);
+}
+
+void engine::publish(std::uint32_t resumed) noexcept {
+    loop_counters& to = *options_.published;
+    to.turns.set(counters_.turns);
+    to.operations.set(counters_.operations);
+    to.at_once.set(counters_.at_once);
+    to.cancels.set(counters_.cancels);
+    to.buffer_waits.set(counters_.buffer_waits);
+    to.submission_overflows.set(counters_.overflows);
+    to.completion_overflows.set(counters_.completion_overflows);
+    to.resumed += resumed;
+    to.resumed_last.set(resumed);
+    if (!ready_.empty()) ++to.cut_short;
+    to.buffers.set(buffers_->leased());
+    to.in_flight.set(in_flight_);
+    to.busy.add(static_cast<std::uint64_t>((clock::now() - now_).count()));
+    to.busy_since.store(0, relaxed);
 }
 
 void engine::run_turn_ends() noexcept {

@@ -15,6 +15,7 @@
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/ready_queue.hpp"
 #include "sluice/io/buffer_pool.hpp"
+#include "sluice/io/loop_counters.hpp"
 #include "sluice/io/mailbox.hpp"
 #include "sluice/io/op.hpp"
 #include "sluice/io/registered_buffers.hpp"
@@ -44,17 +45,22 @@ struct engine_options {
     /// The opcodes that io_uring's ring is restricted to (IORING_REGISTER_RESTRICTIONS), in memory
     /// that outlives the engine; any other is answered EACCES. Empty: all.
     std::span<const std::uint8_t> ring_operations{};
+    /// On an engine that runs within another one, whose process may have no other thread (fork):
+    /// works_in_place() is true.
+    bool in_place = false;
+    loop_counters* published = nullptr;  ///< written at the end of each turn; outlives the engine
 };
 
 /// Counters of an engine since it was made. The owner's thread.
 struct engine_counters {
-    std::uint64_t turns = 0;         ///< calls of run_once
-    std::uint64_t operations = 0;    ///< submitted
-    std::uint64_t at_once = 0;       ///< completed without waiting
-    std::uint64_t cancels = 0;       ///< requested while in flight
-    std::uint64_t buffer_waits = 0;  ///< operations that found no free buffer
-    std::uint64_t overflows = 0;     ///< operations that found the submission queue full
-    std::uint64_t unregistered = 0;  ///< registered_pool's buffers taken unregistered
+    std::uint64_t turns = 0;                 ///< calls of run_once
+    std::uint64_t operations = 0;            ///< submitted
+    std::uint64_t at_once = 0;               ///< completed without waiting
+    std::uint64_t cancels = 0;               ///< requested while in flight
+    std::uint64_t buffer_waits = 0;          ///< operations that found no free buffer
+    std::uint64_t overflows = 0;             ///< operations that found the submission queue full
+    std::uint64_t unregistered = 0;          ///< registered_pool's buffers taken unregistered
+    std::uint64_t completion_overflows = 0;  ///< turns that found the completion queue overflown
 };
 
 /// A waiter until no operation is in flight on `fd`.
@@ -189,7 +195,13 @@ class engine {
     /// True if work that burns CPU or waits for a disk is done on the calling thread, since no
     /// other session waits for it there: on the blocking engine, and for sessions of the pool
     /// model.
-    [[nodiscard]] virtual bool works_in_place() const noexcept { return blocks(); }
+    [[nodiscard]] virtual bool works_in_place() const noexcept {
+        return blocks() || options_.in_place;
+    }
+    /// True if a turn has work without waiting.
+    [[nodiscard]] bool is_busy() const noexcept {
+        return !ready_.empty() || !queued_.empty() || !inbox_.empty() || !turn_ends_.empty();
+    }
     /// SOCK_NONBLOCK or 0: the flag for new sockets of this engine (socket(2), accept4(2)).
     [[nodiscard]] int socket_flags() const noexcept;
 
@@ -238,10 +250,6 @@ class engine {
     void add_attempt_buffers() {
         attempt_buffers_ = std::make_unique<buffer_pool>(options_.buffers, queued_);
     }
-    /// True if a turn has work without waiting.
-    [[nodiscard]] bool is_busy() const noexcept {
-        return !ready_.empty() || !queued_.empty() || !inbox_.empty() || !turn_ends_.empty();
-    }
     /// Fires timers and delivers messages; the blocking engine does so inside its waits, too.
     void run_due() noexcept;
     void update_clock() noexcept { now_ = clock::now(); }
@@ -270,6 +278,8 @@ class engine {
     void notify_idle(int fd) noexcept;
     void run_queued() noexcept;
     void run_turn_ends() noexcept;
+    /// A turn in which so many coroutines were resumed is over.
+    void publish(std::uint32_t resumed) noexcept;
 
     coro::ready_queue ready_;
     coro::resumable_list queued_;

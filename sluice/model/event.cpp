@@ -36,14 +36,17 @@ class event::share final : io::message, admitter {
           owner_{owner},
           number_{number},
           listeners_{std::move(listeners)},
+          counts_(listeners_.size()),
           stop_relay_{
               [this](stage now) { (now == stage::draining ? *drain_context_ : *root_).cancel(); }},
           from_others_{[this](hand_over::client c) { serve_here(std::move(c)); }} {}
 
     [[nodiscard]] result<void> start() {
-        auto started = io::shard::start(
-            {.kind = owner_.options().engine, .engine = owner_.options().shards, .cpu = {}},
-            [this](io::engine& engine) { return run(engine); });
+        auto options = owner_.options().shards;
+        if (owner_.options().publishes_loops) options.published = &loop_;
+        auto started =
+            io::shard::start({.kind = owner_.options().engine, .engine = options, .cpu = {}},
+                             [this](io::engine& engine) { return run(engine); });
         if (!started) return failure(started.error());
         shard_ = std::move(*started);
         return {};
@@ -56,6 +59,10 @@ class event::share final : io::message, admitter {
         return outcome_;
     }
     [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_; }
+    /// The same: what it counts.
+    [[nodiscard]] shard_counts counts() const noexcept {
+        return {.clients = counts_, .loop = owner_.options().publishes_loops ? &loop_ : nullptr};
+    }
     /// Any thread.
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
     /// Any thread. False if it does not serve now: the caller keeps `client`.
@@ -225,6 +232,7 @@ class event::share final : io::message, admitter {
 
     void serve_here(hand_over::client client) noexcept {
         accepted_.fetch_add(1, std::memory_order_relaxed);
+        ++counts_[client.listener].accepted;
         owner_.client_served();
         trimmer_->update(clients_);
         trace_shard(client);
@@ -256,6 +264,7 @@ class event::share final : io::message, admitter {
         owner_.log().detail(event_log::level::trace, [this] {
             return fmt::format("shard {} serves {} clients", number_, clients_.load());
         });
+        ++counts_[endpoint].ended;
         owner_.client_ended();
         owner_.limits_[endpoint].release();
     }
@@ -277,6 +286,8 @@ class event::share final : io::message, admitter {
     event& owner_;
     std::size_t number_;
     std::vector<unique_fd> listeners_;
+    std::vector<client_counts> counts_;  // by endpoint
+    io::loop_counters loop_;
     std::vector<std::unique_ptr<shard_state>> states_;  // by endpoint; may be null
     failure_message failed_{owner_};
     stop_relay stop_relay_;
@@ -387,6 +398,13 @@ void event::pass_on(stage now) noexcept {
 std::vector<std::uint64_t> event::spread() const {
     std::vector<std::uint64_t> all;
     for (const auto& each : shares_) all.push_back(each.accepted());
+    return all;
+}
+
+std::vector<shard_counts> event::by_shard() const {
+    std::vector<shard_counts> all;
+    all.reserve(all_.size());
+    for (const auto* each : all_) all.push_back(each->counts());
     return all;
 }
 

@@ -22,6 +22,8 @@ class event final : public server {
     ~event() override;
 
     [[nodiscard]] std::vector<std::uint64_t> spread() const override;
+    [[nodiscard]] std::vector<shard_counts> by_shard() const override;
+    [[nodiscard]] bool has_shards() const noexcept override { return true; }
 
  private:
     class share;

@@ -294,6 +294,7 @@ server::server(io::engine& engine, std::vector<endpoint> endpoints, server_optio
       options_{std::move(o)},
       event_log_{options_.log_to, options_.details},
       clients_at_(endpoints_.size()),
+      client_counts_(endpoints_.size()),
       root_{engine.ready()},
       drain_context_{root_},
       grace_{*this} {
@@ -509,6 +510,7 @@ bool server::is_full(std::size_t endpoint) const noexcept {
 void server::client_came(std::size_t endpoint) noexcept {
     ++clients_;
     ++clients_at_[endpoint];
+    ++client_counts_[endpoint].accepted;
     trimmer_.update(clients_);
     if (acceptor_ && is_full(endpoint)) acceptor_->set_paused(endpoint, true);
     ++counters_.accepted;
@@ -520,6 +522,7 @@ void server::client_left(std::size_t endpoint) noexcept {
     --clients_;
     --clients_at_[endpoint];
     if (acceptor_ && was_full) acceptor_->set_paused(endpoint, is_full(endpoint));
+    ++client_counts_[endpoint].ended;
     trimmer_.update(clients_);
     ++counters_.ended;
     changed_ = true;

@@ -8,9 +8,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
+#include "sluice/base/owned_counter.hpp"
 #include "sluice/base/result.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
@@ -70,6 +72,7 @@ struct server_options {
     /// another hands over the next. Otherwise the kernel spreads them by a hash of their addresses,
     /// which costs nothing and may put six of eight on one shard.
     bool spread_evenly = false;
+    bool publishes_loops = false;  ///< shards publish what their loops do (by_shard())
 };
 
 /// The number of threads or shards: `workers`, or for 0 one per usable core, within the CPU quota.
@@ -88,6 +91,18 @@ struct counters {
         0;                                   ///< reset: the header of a trusted proxy is no good
     std::atomic<std::uint64_t> crashed = 0;  ///< children that ended by a signal or an error
     std::atomic<std::uint64_t> retries = 0;  ///< pauses for lack of a thread, process or memory
+};
+
+/// Clients of one endpoint. Changed by one thread, read by any.
+struct client_counts {
+    owned_counter accepted;  ///< and served
+    owned_counter ended;     ///< of them
+};
+
+/// What any thread may read of a shard, or of a model without shards, as long as the server lives.
+struct shard_counts {
+    std::span<const client_counts> clients;   ///< by endpoint
+    const io::loop_counters* loop = nullptr;  ///< with server_options::publishes_loops
 };
 
 /// Serves endpoints under one model. Made, run and stopped on one thread, that of `engine`, a
@@ -115,6 +130,12 @@ class server {
     [[nodiscard]] const counters& counted() const noexcept { return counters_; }
     /// Clients that each shard has served; empty without shards.
     [[nodiscard]] virtual std::vector<std::uint64_t> spread() const { return {}; }
+    /// The counters of each shard, or of all without shards. Any thread, from `listening` on.
+    [[nodiscard]] virtual std::vector<shard_counts> by_shard() const {
+        return {{.clients = client_counts_}};
+    }
+    /// Whether shards serve, each on an engine of its own.
+    [[nodiscard]] virtual bool has_shards() const noexcept { return false; }
 
  protected:
     server(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
@@ -205,7 +226,8 @@ class server {
     memory_trimmer trimmer_{engine_};
     stage stage_ = stage::serving;
     std::size_t clients_ = 0;
-    std::vector<std::size_t> clients_at_;  // by endpoint; the server's thread
+    std::vector<std::size_t> clients_at_;       // by endpoint; the server's thread
+    std::vector<client_counts> client_counts_;  // the same, for other threads to read
     std::vector<std::unique_ptr<address_limit>> by_address_;
     bool changed_ = false;  // a client left, or the stage changed
     coro::context root_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sluice/auth/line_login.hpp"
+#include "sluice/base/owned_counter.hpp"
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/engine.hpp"
@@ -63,7 +64,7 @@ class talk_server {
     /// `exit` after `grace`; the second call cancels everything.
     void stop() noexcept;
 
-    /// Conversations begun so far. The engine's thread.
+    /// Conversations begun so far. Any thread.
     [[nodiscard]] std::uint64_t conversations() const noexcept { return conversations_; }
 
  private:
@@ -87,7 +88,7 @@ class talk_server {
     options options_;
     grace_timer grace_;
     unsigned stops_ = 0;
-    std::uint64_t conversations_ = 0;
+    owned_counter conversations_;
     std::optional<coro::context> root_;
     std::optional<coro::context> accepting_;
     std::optional<coro::context> turns_;  // of the current conversation

@@ -14,6 +14,7 @@
 #include "sluice/base/result.hpp"
 #include "sluice/io/timer.hpp"
 #include "sluice/os/mutex.hpp"
+#include "sluice/os/shared_object.hpp"
 #include "sluice/tls/certificate.hpp"
 #include "sluice/tls/openssl.hpp"
 #include "sluice/tls/session.hpp"
@@ -35,7 +36,7 @@ struct server_options {
     io::duration handshake_time = std::chrono::seconds{10};  ///< for all of a handshake
 };
 
-/// Counters of a server's TLS. Any thread.
+/// Counters of a server's TLS, in all threads and forked processes.
 struct counters {
     std::atomic<std::uint64_t> full = 0;     ///< handshakes with a signature
     std::atomic<std::uint64_t> resumed = 0;  ///< handshakes with a ticket
@@ -65,7 +66,7 @@ class server_context {
     /// As certificate::fingerprint(), of the certificate in force.
     [[nodiscard]] std::string fingerprint() const;
     [[nodiscard]] const server_options& options() const noexcept { return options_; }
-    [[nodiscard]] counters& counting() noexcept { return counters_; }
+    [[nodiscard]] counters& counting() noexcept { return *counters_; }
 
  private:
     struct context;
@@ -76,7 +77,7 @@ class server_context {
 
     server_options options_;
     ticket_keys keys_;
-    counters counters_;
+    shared_if_possible<counters> counters_;
     std::atomic<std::size_t> next_thread_ = 0;
     std::vector<std::atomic<std::shared_ptr<context>>> contexts_;
     mutable os::mutex mutex_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "sluice/chat/server/directory.hpp"
@@ -38,6 +39,8 @@ class chat_service {
     [[nodiscard]] model::state_factory state();
     /// The sum of all shards' counters. Any thread.
     [[nodiscard]] counters counted() const noexcept;
+    /// Each shard's. Any thread; they live as long as this.
+    [[nodiscard]] std::span<const counters> by_shard() const noexcept { return counters_; }
 
  private:
     class shard;

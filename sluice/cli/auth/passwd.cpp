@@ -187,7 +187,7 @@ void add_passwd(commands& all) {
     command->add_flag("--new-tokens", s->new_tokens, "End the tokens that were made for it");
     command->footer(
         "WHAT is read, upload, overwrite, delete or all (of these), with a PATH below\n"
-        "which it holds, as in upload:/inbox; or chat, ask or talk. The new password is\n"
+        "which it holds, as in upload:/inbox; or chat, ask, talk or metrics. The new password is\n"
         "asked for twice on a terminal, or is the first line of stdin.");
     all.on(*command, [s, command] { return run_passwd(*command, *s); });
 }

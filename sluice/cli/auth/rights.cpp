@@ -27,7 +27,7 @@ std::expected<void, std::string> rights::grant(std::string_view text) {
     return std::unexpected{in_quotes(text) +
                            " is no right; write read, upload, overwrite, delete or all, with a "
                            "path behind a colon if only that is meant, as in upload:/inbox; or "
-                           "chat, ask or talk"};
+                           "chat, ask, talk or metrics"};
 }
 
 bool rights::cover(std::string_view text) const {

@@ -13,7 +13,8 @@
 namespace sluice::cli {
 
 /// WHAT or WHAT:/PATH for files, where WHAT is read, upload, overwrite, delete or all (of these);
-/// `chat`, `ask` and `talk` for a chat, for questions to `compute`, and for `talk`.
+/// `chat`, `ask`, `talk` and `metrics` for a chat, for questions to `compute`, for `talk`, and for
+/// the address of --metrics.
 class rights {
  public:
     /// Adds the right that the text is. The error is a sentence without its full stop, and safe on
@@ -23,7 +24,7 @@ class rights {
     [[nodiscard]] bool cover(std::string_view text) const;
 
  private:
-    static constexpr std::array<std::string_view, 3> of_lines{"chat", "ask", "talk"};
+    static constexpr std::array<std::string_view, 4> of_lines{"chat", "ask", "talk", "metrics"};
     /// None if it is no word of a door of lines.
     [[nodiscard]] static std::optional<std::size_t> index_of(std::string_view text) noexcept;
 

@@ -186,14 +186,16 @@ std::expected<served, refusal> chat_part::open(const part_context& context) {
                                     .seen = shows ? &shown_ : nullptr,
                                     .accounts = accounts_.get(),
                                     .access = access_log_of(common.access, context.model)});
-    const auto count = [this] { announce_counters(chat_->counted(), name().title("chat")); };
+    const count_function count = [this](metrics::collection& to) {
+        collect_as_own(to, [this](metrics::collection& own) { collect(own, *chat_); });
+    };
     return served{.listeners = {{.where = address(common),
                                  .state = chat_->state(),
                                  .what = name().title("chat"),
                                  .flag = name().flag_said("listen", "chat"),
                                  .visitors = "talk in the chat",
                                  .needs_open = true}},
-                  .after = settings_.stats ? count : std::function<void()>{},
+                  .after = settings_.stats ? announcing(count) : std::function<void()>{},
                   .count = count};
 }
 

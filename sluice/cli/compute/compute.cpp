@@ -393,13 +393,11 @@ std::expected<served, refusal> compute_part::open(const part_context& context) {
                         if (pool_) report(pool_->counted());
                     },
                 .count =
-                    [this] {
-                        announce_counters(answers_->counted(), name().title("compute"));
-                        if (pool_) {
-                            announce_counters(pool_->counted(), name().is_further()
-                                                                    ? name().title({}) + " programs"
-                                                                    : "programs");
-                        }
+                    [this](metrics::collection& to) {
+                        collect_as_own(to, [this](metrics::collection& own) {
+                            collect(own, answers_->counted());
+                            if (pool_) collect(own, pool_->counted());
+                        });
                     }};
     if (!pool_) return what;
     what.on_stage = [this, &common](model::stage now) {

@@ -70,9 +70,9 @@ exit_status offer_file(const commands& all, offer_settings& s) {
                         .serve = offer.service(),
                         .door = door_for(files::operation::read, who->get(), "have the file")}},
          .count =
-             [&offer] {
-                 announce_counters(offer.counted());
-                 announce_send_costs();
+             [&offer](metrics::collection& to) {
+                 collect(to, offer.counted());
+                 collect_send_costs(to);
              },
          .who = who->get(),
          .sandbox = std::move(sandbox),

@@ -340,19 +340,21 @@ std::expected<served, refusal> files_part::open(const part_context& context) {
                 }
             },
         .count =
-            [this] {
-                const auto title = name().title("files");
-                announce_counters(http_->counted(), title + " over HTTP");
-                announce_counters(raw_->counted(), "raw " + title);
+            [this](metrics::collection& to) {
+                collect_as_own(to, [this](metrics::collection& own) {
+                    collect(own, http_->counted());
+                    collect(own, raw_->counted());
+                });
             },
         .sandbox = sandbox_of_store(*store_, s.directory, s.access, common.sandbox, start_sweeper),
         .keep = {store_->directory()},
         .spread_evenly = true};
     if (s.stats) {
-        what.after = [this] {
-            announce_counters(http_->counted(), name().title("files") + " over HTTP");
-            announce_send_costs();
-        };
+        what.after = announcing([this](metrics::collection& to) {
+            collect_as_own(to,
+                           [this](metrics::collection& own) { collect(own, http_->counted()); });
+            collect_send_costs(to);
+        });
     }
     return what;
 }

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <expected>
 #include <memory>
@@ -22,6 +21,9 @@
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/part.hpp"
 #include "sluice/cli/reload.hpp"
+#include "sluice/cli/run_server.hpp"
+#include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/server_metrics.hpp"
 #include "sluice/cli/server_signals.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
@@ -254,23 +256,52 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
                               .trusted_proxies = trusted_proxies_of(common),
                               .access = access_log_of(common.access, pair->model)}};
     if (auto logged = open_access_log(common.access); !logged) return fail(status, logged.error());
-    const server_signals signals{
-        **engine, [&server] { server.stop(); },
-        [&server] {
-            announce_counters("talk", std::array{counter{"conversations", server.conversations(),
-                                                         "that have begun"}});
-            announce_access_log();
-        },
-        reload{all, s.server, {.who = who->get(), .over = over.get()}}};
+    const count_function count = [&server](metrics::collection& to) {
+        to.add({.title = "talk",
+                .part = "sluice_talk",
+                .samples = {{.name = "conversations",
+                             .value = server.conversations(),
+                             .description = "that have begun"}}});
+    };
+    if (const auto why = why_no_metrics(common)) return report_usage_error(command, *why);
+    std::unique_ptr<server_metrics> observed;
+    if (!common.metrics.empty()) {
+        auto made = server_metrics::open({.common = common,
+                                          .model = pair->model,
+                                          .engine = (*engine)->which(),
+                                          .outer = **engine,
+                                          .over = over.get(),
+                                          .who = who->get(),
+                                          .doors = {},
+                                          .count = count});
+        if (!made) return fail(status, made.error());
+        observed = std::move(*made);
+    }
+    const auto stop = [&server, &observed] {
+        if (observed) observed->set(metrics::readiness::draining);
+        server.stop();
+    };
+    const server_signals signals{**engine, stop,
+                                 [&count] {
+                                     announcing(count)();
+                                     announce_access_log();
+                                 },
+                                 reload{all, s.server, {.who = who->get(), .over = over.get()}}};
     const auto policy =
         sandbox_of(common, pair->model, (*engine)->which(), {.rings_come_later = false});
     const auto confined = enter_sandbox(policy, {});
     if (!confined) return fail(status, confined.error());
+    if (observed) {
+        if (auto started = observed->start(nullptr); !started) {
+            return fail(status, fmt::format("cannot show metrics: {}", started.error().message()));
+        }
+    }
     // Before the announcement, as its reader may stop the server at once.
-    const stop_signals stops{**engine, [&server] { server.stop(); }};
+    const stop_signals stops{**engine, stop};
     announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
     if (over) announce_fingerprint(*over);
     announce_sandbox(common, *confined);
+    if (observed) observed->announce();
     const talk_end end = io::run(**engine, server.run());
     return status_of(end, stops.first());
 }

@@ -4,9 +4,17 @@
 #include <atomic>
 #include <cstdint>
 
+#include "sluice/base/latency_counts.hpp"
+#include "sluice/base/spread.hpp"
 #include "sluice/os/shared_object.hpp"
 
 namespace sluice::compute {
+
+/// How long jobs took.
+struct job_times {
+    shared_latency queued;  ///< before they ran
+    shared_latency worked;
+};
 
 /// Counters of one service. Any thread, and any process forked after it was made.
 struct compute_counters {
@@ -23,6 +31,7 @@ struct compute_counters {
     std::atomic<std::uint64_t> queued_ns = 0;  ///< total waiting time of jobs
     std::atomic<std::uint64_t> worked_ns = 0;  ///< total running time of jobs
     std::atomic<std::uint64_t> longest_queued_ns = 0;
+    spread<job_times> times;
 
     /// Counts a job that waited `queued` ns and ran `worked` ns.
     void count_job(std::uint64_t queued, std::uint64_t worked) noexcept;

@@ -39,6 +39,8 @@ struct client_options {
     unsigned retries = 8;
     /// Also retries a server to which no connection was ever made.
     bool insist = false;
+    /// What the user starts where no server listens; static.
+    std::string_view server_command = "files serve";
     /// Called for each failed attempt that is retried after `pause`.
     std::function<void(const transfer_error& why, io::duration pause)> on_retry = {};
     transfer::to_socket sends = transfer::to_socket::automatic;

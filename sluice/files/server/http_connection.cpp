@@ -53,6 +53,7 @@ bool http_connection::accept_first(const result<std::size_t>& got) {
 void http_connection::begin_head() noexcept {
     buffers_->request.clear();
     buffers_->path.clear();
+    status_ = 0;
     names_folder_ = false;
     keep_alive_ = false;
     visitor_.reset();

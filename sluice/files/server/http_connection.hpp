@@ -105,6 +105,8 @@ class http_connection {
         keep_alive_ = false;
         hung_up_ = true;
     }
+    /// The status of the response, for the counters.
+    void set_status(unsigned status) noexcept { status_ = static_cast<std::uint16_t>(status); }
     /// Nothing can be added to the response any more.
     [[nodiscard]] bool lost() const noexcept { return lost_ || hung_up_; }
 
@@ -144,6 +146,8 @@ class http_connection {
     /// Takes from the parsed head whether the connection may be kept, and whether a body follows.
     void begin_answer() noexcept;
 
+    /// Of the response to the last request; 0 if it got none.
+    [[nodiscard]] unsigned status() const noexcept { return status_; }
     /// Whether another request may be read.
     [[nodiscard]] bool goes_on() const noexcept { return !lost_ && keep_alive_; }
     /// Moves the input that follows this request to the front.
@@ -174,6 +178,7 @@ class http_connection {
     std::size_t head_ = 0;
     std::size_t begin_ = 0;
     std::size_t in_ = 0;
+    std::uint16_t status_ = 0;
     bool names_folder_ = false;
     bool keep_alive_ = false;
     bool lost_ = false;

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "sluice/auth/authorization.hpp"
 #include "sluice/base/relaxed.hpp"
 #include "sluice/files/server/forwarded.hpp"
 #include "sluice/files/server/path.hpp"
@@ -22,9 +23,6 @@ using http::http_method;
 
 // Bytes of responses to pipelined requests that are sent together.
 constexpr std::size_t batch = std::size_t{16} * 1024;
-
-// Asks for a name and a password (RFC 7617). Tokens need not be asked for.
-constexpr std::string_view challenge = R"(Basic realm="sluice", charset="UTF-8")";
 
 }  // namespace
 
@@ -48,13 +46,21 @@ coro::task<void> http_exchange::serve(http_service& service, model::session& cli
             if (!x.accept_first(got)) co_return;
         }
         auto read = co_await x.read_head();
+        const auto begun = io::clock::now();
         if (read) co_await x.answer();
+        x.count_answer(begun);
         x.tell();
-        if (!read) break;
-        if (!x.goes_on()) break;
+        if (!read || !x.goes_on()) break;
         x.compact();
     }
     co_await x.flush_and_close();
+}
+
+void http_exchange::count_answer(io::time_point begun) noexcept {
+    if (status() == 0) return;
+    auto& counters = service().counting().answered.mine();
+    counters.count(request().method, status());
+    counters.times.add(static_cast<std::uint64_t>((io::clock::now() - begun).count()));
 }
 
 coro::task<bool> http_exchange::read_head() {
@@ -183,7 +189,7 @@ bool http_exchange::is_known(const login& who) {
     switch (who.error()) {
         case auth::login_refusal::none:
         case auth::login_refusal::wrong:
-            response_.reply(401).field("WWW-Authenticate", challenge);
+            response_.reply(401).field("WWW-Authenticate", auth::basic_challenge);
             response_.end_with("this name and password, or this token, are not known here");
             return false;
         case auth::login_refusal::too_often:
@@ -206,7 +212,7 @@ void http_exchange::refuse_permission(std::string_view why) {
     if (who() == nullptr) return response_.refuse(403, why);
     if (!who()->who->name.empty())
         return response_.refuse(403, "this account may not do that here");
-    response_.reply(401).field("WWW-Authenticate", challenge);
+    response_.reply(401).field("WWW-Authenticate", auth::basic_challenge);
     response_.end_with("say who you are: a name and a password, or a token");
 }
 

@@ -11,6 +11,7 @@
 #include "sluice/files/server/http_conditions.hpp"
 #include "sluice/files/server/store.hpp"
 #include "sluice/http/request.hpp"
+#include "sluice/http/status_line.hpp"
 #include "sluice/io/deadline.hpp"
 
 namespace sluice::files {
@@ -26,7 +27,8 @@ bool is_refusal(const told_request& told) noexcept {
 reply_text& response_writer::reply(unsigned status) {
     auto& told = of_.told();
     told.status = status;
-    of_.out().add("HTTP/1.1 ").add(status_line(status)).add("\r\nServer: sluice\r\nDate: ");
+    of_.set_status(status);
+    of_.out().add("HTTP/1.1 ").add(http::status_line(status)).add("\r\nServer: sluice\r\nDate: ");
     of_.out().add(remembered_date(wall_clock())).add("\r\n");
     add_allowed_page();
     if (is_refusal(told)) {

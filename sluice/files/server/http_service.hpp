@@ -1,6 +1,7 @@
 // HTTP/1.1 file service (RFC 9110, RFC 9112): clients put, fetch, list and remove files.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -11,7 +12,10 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/base/latency_counts.hpp"
 #include "sluice/base/live_setting.hpp"
+#include "sluice/base/relaxed.hpp"
+#include "sluice/base/spread.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/files/digest_pool.hpp"
 #include "sluice/files/server/digest_queue.hpp"
@@ -21,6 +25,7 @@
 #include "sluice/files/server/store.hpp"
 #include "sluice/files/server/visitors.hpp"
 #include "sluice/files/server/workers.hpp"
+#include "sluice/http/request.hpp"
 #include "sluice/http/visitor_origin.hpp"
 #include "sluice/io/offload.hpp"
 #include "sluice/io/timer.hpp"
@@ -68,6 +73,21 @@ struct http_options {
     static constexpr std::size_t largest_head = std::size_t{32} * 1024;
 };
 
+/// Answers by method and class of their status, and the time from the end of a request's head to
+/// that of its answer, all of it sent or in the socket.
+struct answer_counts {
+    static constexpr std::size_t methods = static_cast<std::size_t>(http::http_method::unknown) + 1;
+    static constexpr std::size_t classes = 5;  ///< 1xx to 5xx
+
+    std::array<std::array<std::atomic<std::uint64_t>, classes>, methods> answers{};
+    shared_latency times;
+
+    void count(http::http_method method, unsigned status) noexcept {
+        const std::size_t of_status = status / 100 - 1;
+        answers.at(static_cast<std::size_t>(method)).at(of_status).fetch_add(1, relaxed);
+    }
+};
+
 /// Counters of an HTTP file service, in all threads and forked processes.
 struct http_counters {
     std::atomic<std::uint64_t> clients = 0;
@@ -98,6 +118,7 @@ struct http_counters {
     std::atomic<std::uint64_t> parts_crowded_out = 0;  ///< of them, removed for newer ones
     std::atomic<std::uint64_t> cut_files = 0;          ///< files that became shorter while sent
     std::atomic<std::uint64_t> failed = 0;             ///< responses 500 and 503, read errors
+    spread<answer_counts> answered;
 };
 
 /// Serves a store. Runs under every model, for each client as long as its connection is kept.

@@ -42,9 +42,6 @@ class reply_text {
     bool outgrown_ = false;
 };
 
-/// `200 OK`
-[[nodiscard]] std::string_view status_line(unsigned status) noexcept;
-
 /// A date as HTTP writes it, from a cache of the last ones on this thread. Valid until the next
 /// call on this thread.
 [[nodiscard]] std::string_view remembered_date(std::chrono::sys_seconds when);

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <span>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -60,15 +62,19 @@ void blocking_engine::wait(time_point until) noexcept {
 }
 
 bool blocking_engine::wait_for(int fd, short events, time_point until) noexcept {
-    std::array<pollfd, 2> watched{{{wakeup_.fd(), POLLIN, 0}, {fd, events, 0}}};
+    std::array<pollfd, 3> watched{
+        {{wakeup_.fd(), POLLIN, 0}, {fd, events, 0}, {beside_fd_, POLLIN, 0}}};
+    const std::size_t count = beside_fd_ < 0 ? watched.size() - 1 : watched.size();
     const timespec left = until == time_point::min() ? timespec{} : time_left(until);
-    const int n = os::sys().ppoll(watched, until == never ? nullptr : &left);
+    const int n =
+        os::sys().ppoll(std::span{watched}.first(count), until == never ? nullptr : &left);
     update_clock();
     if (n < 0) {
         check(n == -EINTR, "ppoll failed");
         return false;
     }
     if (watched[0].revents != 0) wakeup_.clear();
+    if (watched[2].revents != 0) beside_();
     return watched[1].revents != 0;
 }
 

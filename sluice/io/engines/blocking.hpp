@@ -1,7 +1,9 @@
 // Blocking engine: every operation finishes before it returns (poll(2)).
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "sluice/io/engine.hpp"
 #include "sluice/os/wakeup.hpp"
@@ -18,6 +20,12 @@ class blocking_engine final : public engine {
 
     [[nodiscard]] engine_kind which() const noexcept override { return engine_kind::blocking; }
     void wake() noexcept override;
+    /// Within its waits, calls `act`, which must not throw or wait, whenever `fd` can be read. One
+    /// at a time; -1 ends it. For what the thread does beside the coroutine that it runs.
+    void watch(int fd, std::function<void()> act) noexcept {
+        beside_fd_ = fd;
+        beside_ = std::move(act);
+    }
 
  private:
     blocking_engine(const engine_options& o, os::wakeup wakeup);
@@ -32,6 +40,8 @@ class blocking_engine final : public engine {
     bool wait_for(int fd, short events, time_point until) noexcept;
 
     os::wakeup wakeup_;
+    int beside_fd_ = -1;
+    std::function<void()> beside_;
 };
 
 }  // namespace sluice::io

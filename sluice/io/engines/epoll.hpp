@@ -22,6 +22,8 @@ class epoll_engine final : public engine {
 
     [[nodiscard]] engine_kind which() const noexcept override { return engine_kind::epoll; }
     void wake() noexcept override;
+    /// Readable while a turn would find an event; for a thread that waits for several engines.
+    [[nodiscard]] int fd() const noexcept { return epoll_.fd(); }
 
  private:
     epoll_engine(const engine_options& o, epoll poll, os::wakeup wakeup);

@@ -234,6 +234,7 @@ void uring_engine::wait(time_point until) noexcept {
     }
     update_clock();
     ring_.take_completions([this](const io_uring_cqe& cqe) { take_in(cqe); });
+    if (!ring_.is_drained()) ++counters_.completion_overflows;
 }
 
 void uring_engine::take_in(const io_uring_cqe& cqe) noexcept {
