@@ -70,6 +70,17 @@ std::vector<command_text> texts_of_program() {
          .statuses = usual_statuses(),
          .operands = "[COMMAND... [FLAGS]]",
          .see_also = {"sluice.conf(5)"}},
+        {.path = "top",
+         .about =
+             "Shows what the metrics of a running server say, twice a second: rates, connections "
+             "by door, the slowest answers, memory and the load of each shard. The server runs "
+             "with `--metrics ADDRESS`. `q` or Ctrl-C leaves.",
+         .examples = {{"A server with metrics", "sluice serve --metrics 9100"},
+                      {"Elsewhere: watch it", "sluice top 127.0.0.1:9100"},
+                      {"One look, for programs", "sluice top 9100 --once --json"}},
+         .statuses = usual_statuses(),
+         .operands = {},
+         .see_also = {"top(1)"}},
         {.path = "help",
          .about = "Prints the page that `--help` of the same command prints. Pages fit the "
                   "terminal, or the columns that COLUMNS names.",
