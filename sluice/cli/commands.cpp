@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/cli/build_info.hpp"
 #include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/text.hpp"
@@ -87,7 +88,8 @@ commands::commands()
     : root_{"A chat, a file server and a request-reply server on io_uring, and a lab.", "sluice"} {
     root_.require_subcommand(1);
     root_.set_help_flag("-h,--help", "Print this help");
-    root_.set_version_flag("--version", "sluice " SLUICE_VERSION, "Print the version");
+    root_.set_version_flag("--version", describe_build,
+                           "Print the version, the commit, and what it was built with");
     root_.get_formatter()->column_width(28);
     root_.get_formatter()->label("SUBCOMMAND", "COMMAND");
 }
