@@ -89,7 +89,7 @@ commands::commands()
     root_.require_subcommand(1);
     root_.set_help_flag("-h,--help", "Print this help");
     root_.set_version_flag("--version", describe_build,
-                           "Print the version, the commit, and what it was built with");
+                           "Print the version, commit, compiler and libraries");
     root_.get_formatter()->column_width(28);
     root_.get_formatter()->label("SUBCOMMAND", "COMMAND");
 }
