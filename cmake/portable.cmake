@@ -2,13 +2,10 @@
 option(SLUICE_STATIC "Link everything but glibc statically" OFF)
 set(SLUICE_FMT fmt::fmt)
 set(SLUICE_SPDLOG spdlog::spdlog)
-set(SLUICE_ICU_DATA "")
 if(SLUICE_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
   add_link_options(-static-libstdc++ -static-libgcc)
   # Debian has no archives of these two; their headers alone will do.
   set(SLUICE_FMT fmt::fmt-header-only)
   set(SLUICE_SPDLOG spdlog::spdlog_header_only)
-  # The tables, which the shared library of ICU brings with it.
-  set(SLUICE_ICU_DATA data)
 endif()
