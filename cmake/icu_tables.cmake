@@ -1,9 +1,9 @@
 # Makes the library sluice_icu_tables: of ICU's tables, which are 30 MB when they are linked statically,
 # those that sluice reads. What is in them is decided by chat/server/names.cpp and term/grapheme.cpp:
-# the ends of characters, look-alikes, and the root of all languages. (Properties of characters and
-# NFC are in ICU's code.)
+# the ends of characters, look-alikes, NFKC, and the root of all languages. (Properties of characters
+# and NFC are in ICU's code.) A chat does not start without them.
 set(tables root.res res_index.res pool.res brkitr/root.res brkitr/res_index.res brkitr/char.brk
-  confusables.cfu nfkc.nrm)
+  confusables.cfu nfkc.nrm nfkc_cf.nrm)
 
 string(REGEX MATCH "^[0-9]+" major ${ICU_VERSION})
 set(folder ${PROJECT_BINARY_DIR}/generated/icu)
@@ -35,3 +35,4 @@ __asm__(".section .rodata\n"
         ".previous\n");
 ]])
 add_library(sluice_icu_tables STATIC ${folder}/tables.c)
+set_source_files_properties(${folder}/tables.c PROPERTIES OBJECT_DEPENDS ${folder}/${name}.dat)

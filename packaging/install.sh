@@ -47,7 +47,7 @@ here=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed -n 's/^glibc //p')
 run it in a container of Debian, or build it from source."
 oldest=$(printf '%s\n%s\n' "$here" "$glibc" | sort -t . -k 1,1n -k 2,2n | head -n 1)
 [ "$oldest" = "$glibc" ] || missing "glibc is $here, and it needs $glibc or newer (Debian 12, \
-Ubuntu 22.04, RHEL 9.x and newer have it); build it from source."
+Ubuntu 24.04, RHEL 10 and newer have it); build it from source."
 ./bin/sluice --version >/dev/null || missing "bin/sluice does not start, see above."
 if [ "$what" = check ]; then
     echo "sluice runs here; ./bin/sluice doctor says what the kernel offers it"
