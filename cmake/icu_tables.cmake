@@ -36,3 +36,4 @@ __asm__(".section .rodata\n"
 ]])
 add_library(sluice_icu_tables STATIC ${folder}/tables.c)
 set_source_files_properties(${folder}/tables.c PROPERTIES OBJECT_DEPENDS ${folder}/${name}.dat)
+set_target_properties(sluice_icu_tables PROPERTIES UNITY_BUILD OFF)
