@@ -26,11 +26,16 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-# Each file of the tar that is installed, by its name below the prefix.
+# Each file of the tar that is installed, by its name below the prefix; and where it is noted which
+# folders were made for them.
 files() { find bin share -type f; }
+made=$prefix/share/doc/sluice/made-folders
 
 if [ "$what" = remove ]; then
-    files | while read -r file; do rm -f "$prefix/$file"; done
+    folders=$(sort -r "$made" 2>/dev/null) || folders=
+    { files | sed "s|^|$prefix/|" && echo "$made"; } | while read -r file; do rm -f "$file"; done
+    # One in which others have put something stays.
+    echo "$folders" | while read -r folder; do rmdir "$prefix/$folder" 2>/dev/null || true; done
     echo "removed from $prefix"
     exit 0
 fi
@@ -54,9 +59,13 @@ if [ "$what" = check ]; then
     exit 0
 fi
 
+mkdir -p "$prefix"
+new=$(find bin share -type d | while read -r folder; do
+    [ -d "$prefix/$folder" ] || { mkdir -p "$prefix/$folder" && echo "$folder"; }
+done)
+[ -z "$new" ] || echo "$new" >>"$made"
 files | while read -r file; do
-    mkdir -p "$prefix/$(dirname "$file")"
-    # Beside it and in its place at once: one that is running goes on with what it has.
+    # Beside it, and in its place at once: one that is running goes on with what it has.
     cp "$file" "$prefix/$file.new"
     mv -f "$prefix/$file.new" "$prefix/$file"
 done
