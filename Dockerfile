@@ -9,8 +9,9 @@ RUN script/bootstrap run && \
     strip build/portable/sluice
 
 FROM debian:12-slim
-RUN useradd --system --uid 900 --home-dir /var/lib/sluice --create-home --shell /usr/sbin/nologin \
-    sluice
+RUN useradd --system --uid 900 --home-dir /var/lib/sluice --no-create-home \
+        --shell /usr/sbin/nologin sluice && \
+    install -d -o sluice -g sluice /var/lib/sluice
 COPY --from=build /src/build/portable/sluice /usr/bin/sluice
 COPY --from=build /src/LICENSE /src/NOTICE /usr/share/doc/sluice/
 COPY packaging/sluice.conf /etc/sluice/sluice.conf
@@ -24,6 +25,6 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 # A question to the process that serves, answered by its event loop.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5s \
-    CMD ["sluice", "compute", "ask", "127.0.0.1:2999", "1"]
+    CMD sluice compute ask 127.0.0.1:2999 1 || exit 1
 ENTRYPOINT ["/usr/bin/sluice"]
 CMD ["serve"]

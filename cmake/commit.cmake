@@ -25,6 +25,8 @@ if(commit MATCHES "Format")
   endif()
 endif()
 
+# There from the start, for what reads sources without a build.
+file(CONFIGURE OUTPUT ${commit_file} CONTENT "\"${commit}\"\n")
 if(EXISTS "${log_of_head}")
   list(JOIN git "\" \"" quoted_git)
   set(write_commit ${PROJECT_BINARY_DIR}/generated/write_commit.cmake)
@@ -35,6 +37,4 @@ file(CONFIGURE OUTPUT "@commit_file@" CONTENT "\"${head}\"\n")
 ]])
   add_custom_command(OUTPUT ${commit_file} COMMAND ${CMAKE_COMMAND} -P ${write_commit}
     DEPENDS ${log_of_head} ${write_commit} COMMENT "Asking git for the commit" VERBATIM)
-else()
-  file(CONFIGURE OUTPUT ${commit_file} CONTENT "\"${commit}\"\n")
 endif()
