@@ -11,6 +11,9 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/sluice DESTINATION ${CMAKE_INSTALL_INCLU
 install(EXPORT sluice NAMESPACE sluice:: FILE sluiceTargets.cmake DESTINATION ${package_folder})
 if(TARGET sluice_program)
   install(TARGETS sluice_program DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # An example here; the package of Debian has it in /etc as well.
+  install(FILES ${PROJECT_SOURCE_DIR}/packaging/sluice.conf
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sluice/examples)
 endif()
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/sluiceConfig.cmake.in

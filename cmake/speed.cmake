@@ -1,6 +1,10 @@
-# Makes builds fast with what the machine has: ccache, and mold or lld as the linker.
-find_program(SLUICE_CCACHE ccache)
-if(SLUICE_CCACHE)
+# Makes builds fast with what the machine has: ccache, and mold or lld as the linker. A package is
+# built without, so that it does not depend on the machine.
+option(SLUICE_LOCAL_TOOLS "Use ccache, and mold or lld, where they are installed" ON)
+if(SLUICE_LOCAL_TOOLS)
+  find_program(SLUICE_CCACHE ccache)
+endif()
+if(SLUICE_LOCAL_TOOLS AND SLUICE_CCACHE)
   foreach(language C CXX)
     if(NOT DEFINED CMAKE_${language}_COMPILER_LAUNCHER)
       set(CMAKE_${language}_COMPILER_LAUNCHER ${SLUICE_CCACHE})
@@ -43,8 +47,12 @@ function(share_precompiled_headers target group)
   endif()
 endfunction()
 
+set(SLUICE_LINKERS "")
+if(SLUICE_LOCAL_TOOLS)
+  set(SLUICE_LINKERS mold lld)
+endif()
 include(CheckLinkerFlag)
-foreach(linker mold lld)
+foreach(linker IN LISTS SLUICE_LINKERS)
   check_linker_flag(CXX -fuse-ld=${linker} SLUICE_LINKS_WITH_${linker})
   if(SLUICE_LINKS_WITH_${linker})
     add_link_options(-fuse-ld=${linker})

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "sluice/cli/build_info.hpp"
 #include "sluice/cli/manual/help_page.hpp"
 #include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/output.hpp"
@@ -82,7 +83,8 @@ commands::commands(builder add_all)
       add_all_{std::move(add_all)} {
     root_.require_subcommand(1);
     root_.set_help_flag("-h,--help", "Print this help");
-    root_.set_version_flag("--version", "sluice " SLUICE_VERSION, "Print the version");
+    root_.set_version_flag("--version", describe_build,
+                           "Print the version, commit, compiler and libraries");
     add_all_(*this);
 }
 

@@ -4,8 +4,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/base_sink-inl.h>  // for a mutex that the library is not built for
 #include <spdlog/spdlog.h>
+// In this order, for a mutex that the library is not built for.
+// clang-format off
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/base_sink-inl.h>
+// clang-format on
 
 #include <array>
 #include <atomic>

@@ -23,10 +23,21 @@ def sluice(*words, **options):
 
 
 class Program(unittest.TestCase):
-    def test_version_is_one_line_on_stdout(self):
+    def test_version_says_what_was_built_and_with_what(self):
         done = sluice("--version")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertRegex(done.stdout, r"\Asluice \d+\.\d+\.\d+\n\Z")
+        # Scripts read the first line; the others are for people who report a bug.
+        first, *others = done.stdout.removesuffix("\n").split("\n")
+        self.assertRegex(first, r"\Asluice \d+\.\d+\.\d+\Z")
+        self.assertEqual(len(others), 4, done.stdout)
+        for line, form in zip(others, (
+            r"commit: ([0-9a-f]{40}|unknown)",
+            r"built with: (g|clang)\+\+ \d+\.\d+\.\d+, \w+.*, glibc 2\.\d+",
+            r"libraries: liburing 2\.\d+, OpenSSL \d\S+, ICU \d\S+, fmt \d\S+, "
+            r"spdlog \d\S+, libseccomp \d\S+",
+            r"engines: blocking, epoll, uring",
+        )):
+            self.assertRegex(line, rf"\A{form}\Z")
 
     def test_help_names_every_command(self):
         for words in (["--help"], ["-h"], ["help"]):

@@ -11,7 +11,9 @@
 namespace sluice::files {
 
 /// Opens `path` below `directory` (openat2(2): RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS); `flags` as of
-/// open(2). Crosses mount points. Errno of openat2(2).
+/// open(2) for what exists, without O_PATH. Crosses mount points. Errno of openat2(2). Where a
+/// filter of system calls has no openat2(2), as that of RestrictSUIDSGID= in systemd.exec(5), a
+/// component at a time; a path with `..` is EXDEV then.
 [[nodiscard]] result<unique_fd> open_beneath(int directory, const char* path, int flags) noexcept;
 /// The same, for reading a directory.
 [[nodiscard]] result<unique_fd> open_folder(int directory, const char* path) noexcept;
