@@ -129,7 +129,7 @@ class Reload(TalkTest):
                     lines = hearer.socket.makefile("rb")
                     self.assertIn(b"you are Client", lines.readline())
                     # At one a second they would take longer than a test may.
-                    count = 10 * TIMEOUT
+                    count = 2 * TIMEOUT
                     speaker.send(b"".join(b"line %d\n" % n for n in range(count)))
                     while b"line 1\n" not in lines.readline():
                         pass
