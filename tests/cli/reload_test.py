@@ -64,8 +64,10 @@ class Reload(TalkTest):
     def test_max_clients(self):
         def check(folder, variant):
             with self.compute(folder, "max-clients = 1\n", variant) as server:
-                with server.call() as first, server.call() as second:
+                with contextlib.ExitStack() as both:
+                    first = both.enter_context(server.call())
                     self.assertEqual(ask(first), b"1\n")
+                    second = both.enter_context(server.call())
                     second.send(b"1\n")
                     server.wait_asleep()
                     second.socket.setblocking(False)
@@ -127,7 +129,7 @@ class Reload(TalkTest):
                     lines = hearer.socket.makefile("rb")
                     self.assertIn(b"you are Client", lines.readline())
                     # At one a second they would take longer than a test may.
-                    count = 10 * TIMEOUT
+                    count = 2 * TIMEOUT
                     speaker.send(b"".join(b"line %d\n" % n for n in range(count)))
                     while b"line 1\n" not in lines.readline():
                         pass
@@ -228,7 +230,8 @@ class Reload(TalkTest):
         accounts.write_text("* - - ask\n")
         flags = ("compute", "serve", "--listen", "127.0.0.1:0", "--auth", accounts)
         with Server(self.folder, "max-per-address = 1\n", *flags) as server:
-            with server.call():
+            with server.call() as first:
+                ask(first)
                 accounts.write_text("nonsense\n")
                 server.reload("max-per-address = 2\n", "accounts:1: .*; what was read before stays")
                 self.assertTrue(is_refused(server))
