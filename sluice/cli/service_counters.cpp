@@ -137,7 +137,8 @@ void add_answers(metrics::group& to, const files::http_counters& c) {
 
 void add_costs(metrics::collection& to, std::string_view title, std::string_view peer,
                transfer::peer_kind kind) {
-    metrics::group costs{.title = std::string{title}, .part = "sluice_send", .labels = label("peer", peer)};
+    metrics::group costs{
+        .title = std::string{title}, .part = "sluice_send", .labels = label("peer", peer)};
     bool measured = false;
     for (const auto& row : transfer::send_costs_of(kind).rows()) {
         measured = measured || row.mebibytes > 0;

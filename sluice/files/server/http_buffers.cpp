@@ -19,6 +19,7 @@ thread_local std::size_t free_count = 0;
 }  // namespace
 
 void free_list_deleter::operator()(http_buffers* buffers) const noexcept {
+    buffers->visitor.reset();
     std::unique_ptr<http_buffers> owned{buffers};
     if (free_count < max_free) free_list[free_count++] = std::move(owned);
 }

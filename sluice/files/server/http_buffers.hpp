@@ -12,6 +12,8 @@
 
 namespace sluice::files {
 
+struct visitor;
+
 /// What the access log is told of a request at its end.
 struct told_request {
     model::access_span span{nullptr};
@@ -31,6 +33,7 @@ struct http_buffers {
     http::http_request request;
     std::string path;
     told_request told;
+    std::shared_ptr<const files::visitor> visitor;  ///< whose request it is
 };
 
 /// State of a connection that waits in the middle of a request without buffers: the bytes received
@@ -40,6 +43,7 @@ struct http_stub {
     http::http_request request;
     std::string path;
     std::unique_ptr<told_request> told;  ///< null without an access log
+    std::shared_ptr<const files::visitor> visitor;
 };
 
 /// Returns buffers to the free list of this thread.

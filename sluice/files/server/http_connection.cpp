@@ -46,7 +46,7 @@ bool http_connection::accept_first(const result<std::size_t>& got) {
     if (buffers_ == nullptr) return false;
     out_ = reply_text{buffers_->out};
     std::memcpy(buffers_->in.data(), first_.data(), *got);
-    in_ = *got;
+    in_ = static_cast<offset>(*got);
     return true;
 }
 
@@ -56,7 +56,7 @@ void http_connection::begin_head() noexcept {
     status_ = 0;
     names_folder_ = false;
     keep_alive_ = false;
-    visitor_.reset();
+    buffers_->visitor.reset();
     head_ = 0;
     buffers_->told = {.span = model::access_span{service_.options().access, client_}};
 }
@@ -87,14 +87,14 @@ void http_connection::compact() noexcept {
 }
 
 bool http_connection::allows(operation what, std::string_view path) const noexcept {
-    if (visitor_) return visitor_->allows(what, path);
+    if (who() != nullptr) return who()->allows(what, path);
     const auto& options = service_.options();
     if (options.who != nullptr) return false;
     return what == operation::read || options.allowed.allows(what, path);
 }
 
 void http_connection::take(std::size_t bytes) noexcept {
-    begin_ += bytes;
+    begin_ += static_cast<offset>(bytes);
     if (begin_ == in_) begin_ = in_ = head_;
 }
 
@@ -111,6 +111,7 @@ void http_connection::step_out() noexcept {
         if (told == nullptr) return;
         stub->told = std::move(told);
     }
+    stub->visitor = std::move(buffers_->visitor);
     if (head_ > 0) {
         std::swap(stub->request, buffers_->request);
         std::swap(stub->path, buffers_->path);
@@ -133,6 +134,7 @@ bool http_connection::step_in() noexcept {
     std::swap(stub_->path, buffers_->path);
     buffers_->request.move_views(stub_->in.get(), buffers_->in.data());
     if (stub_->told) buffers_->told = *stub_->told;
+    buffers_->visitor = std::move(stub_->visitor);
     out_ = reply_text{buffers_->out};
     stub_.reset();
     return true;
@@ -143,7 +145,7 @@ result<std::size_t> http_connection::read_now() noexcept {
     // The buffer is full: no caller waits for more bytes than it holds.
     if (in_ == buffers_->in.size()) return failure(fault::message_too_long);
     auto got = client_.peer().recv_now(bytes_of(std::span{buffers_->in}.subspan(in_)));
-    if (got) in_ += *got;
+    if (got) in_ += static_cast<offset>(*got);
     return got;
 }
 

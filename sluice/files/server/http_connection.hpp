@@ -138,14 +138,22 @@ class http_connection {
         return stub_ == nullptr && buffers_ == nullptr;
     }
     /// The head has so many bytes; what follows it is the body.
-    void end_head_at(std::size_t bytes) noexcept { head_ = begin_ = bytes; }
+    void end_head_at(std::size_t bytes) noexcept {
+        head_ = begin_ = static_cast<offset>(bytes);
+        begun_ = io::clock::now();
+    }
     /// As path() and names_folder() return them.
     void set_path(std::string decoded, bool names_folder) noexcept;
     /// Where the head is no request, the end of the body is unknown, so the connection ends.
-    void lose_body() noexcept { body_done_ = false; }
+    void lose_body() noexcept {
+        body_done_ = false;
+        begun_ = io::clock::now();
+    }
     /// Takes from the parsed head whether the connection may be kept, and whether a body follows.
     void begin_answer() noexcept;
 
+    /// When the head of the request was whole, or known to be none.
+    [[nodiscard]] io::time_point begun() const noexcept { return begun_; }
     /// Of the response to the last request; 0 if it got none.
     [[nodiscard]] unsigned status() const noexcept { return status_; }
     /// Whether another request may be read.
@@ -153,8 +161,13 @@ class http_connection {
     /// Moves the input that follows this request to the front.
     void compact() noexcept;
     /// The client is this visitor, until the next request begins.
-    void set_visitor(std::shared_ptr<const visitor> v) noexcept { visitor_ = std::move(v); }
-    [[nodiscard]] const visitor* who() const noexcept { return visitor_.get(); }
+    void set_visitor(std::shared_ptr<const visitor> v) noexcept {
+        buffers_->visitor = std::move(v);
+    }
+    [[nodiscard]] const visitor* who() const noexcept {
+        if (stub_ != nullptr) return stub_->visitor.get();
+        return buffers_ != nullptr ? buffers_->visitor.get() : nullptr;
+    }
 
     /// Sends what is buffered, unless the connection is broken, and closes it.
     coro::task<void> flush_and_close();
@@ -167,17 +180,19 @@ class http_connection {
     /// memory for buffers: it goes nowhere.
     [[nodiscard]] static told_request& unread_told() noexcept;
 
+    using offset = std::uint32_t;
+
     http_service& service_;
     model::session& client_;
     std::uint64_t number_;
     leased_buffers buffers_;
     std::unique_ptr<http_stub> stub_;
-    std::shared_ptr<const visitor> visitor_;
     reply_text out_{{}};
+    io::time_point begun_;
     // Offsets in the input buffer: the head ends at head_, unconsumed bytes are from begin_ to in_.
-    std::size_t head_ = 0;
-    std::size_t begin_ = 0;
-    std::size_t in_ = 0;
+    offset head_ = 0;
+    offset begin_ = 0;
+    offset in_ = 0;
     std::uint16_t status_ = 0;
     bool names_folder_ = false;
     bool keep_alive_ = false;

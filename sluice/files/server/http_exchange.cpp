@@ -46,9 +46,8 @@ coro::task<void> http_exchange::serve(http_service& service, model::session& cli
             if (!x.accept_first(got)) co_return;
         }
         auto read = co_await x.read_head();
-        const auto begun = io::clock::now();
         if (read) co_await x.answer();
-        x.count_answer(begun);
+        x.count_answer();
         x.tell();
         if (!read || !x.goes_on()) break;
         x.compact();
@@ -56,11 +55,11 @@ coro::task<void> http_exchange::serve(http_service& service, model::session& cli
     co_await x.flush_and_close();
 }
 
-void http_exchange::count_answer(io::time_point begun) noexcept {
+void http_exchange::count_answer() noexcept {
     if (status() == 0) return;
     auto& counters = service().counting().answered.mine();
     counters.count(request().method, status());
-    counters.times.add(static_cast<std::uint64_t>((io::clock::now() - begun).count()));
+    counters.times.add(static_cast<std::uint64_t>((io::clock::now() - begun()).count()));
 }
 
 coro::task<bool> http_exchange::read_head() {

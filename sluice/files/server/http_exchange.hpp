@@ -32,7 +32,7 @@ class http_exchange : public http_connection {
         : http_connection{service, client, number} {}
 
     coro::task<bool> read_head();
-    void count_answer(io::time_point begun) noexcept;
+    void count_answer() noexcept;
     void refuse_head(const http::http_refusal& why);
     /// Tells the access log, if there is one, that the request has ended.
     void tell() noexcept;
