@@ -31,6 +31,8 @@ class connection_limit {
         return acquiring{*this, engine, false};
     }
     void release() noexcept;
+    /// Takes a permit if one is free.
+    [[nodiscard]] bool try_acquire() noexcept;
 
  private:
     class acquiring : public list_hook<waiting_tag>,
