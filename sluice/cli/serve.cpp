@@ -15,6 +15,7 @@
 
 #include "sluice/chat/server/chat_service.hpp"
 #include "sluice/cli/files/access.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -44,13 +45,18 @@ struct serve_settings {
     file_access access;
 };
 
-exit_status serve_all(const CLI::App& command, const serve_settings& s) {
+exit_status serve_all(const CLI::App& command, serve_settings& s) {
     const auto& given = settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
     set_up_output(s.common, pair->model);
     if (auto entered = enter_chroot(s.common.sandbox); !entered) {
         return log_failure(entered.error());
+    }
+    if (auto given = inherited().assign(
+            {{"chat", &s.chat}, {"http", &s.http}, {"raw", &s.raw}, {"compute", &s.compute}});
+        !given) {
+        return log_failure(given.error());
     }
     if (pair->model != model_kind::event) {
         return report_usage_error(

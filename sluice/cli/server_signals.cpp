@@ -12,6 +12,7 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/service_manager.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/os/kernel.hpp"
 
@@ -50,27 +51,36 @@ void reload_configuration() {
 }  // namespace
 
 server_signals::server_signals(io::engine& engine, std::function<void()> stop,
-                               std::function<void()> count, std::function<reloaded()> reload)
+                               std::function<void()> count, std::function<reloaded()> reload,
+                               std::function<void()> upgrade)
     : nohup_{is_ignored(SIGHUP)},
       has_terminal_{has_controlling_terminal()},
       stop_{std::move(stop)},
       reload_{std::move(reload)},
       hang_up_{engine, SIGHUP, [this](unsigned) { hang_up(); }},
       count_{engine, SIGUSR1, [act = std::move(count)](unsigned) { act(); }},
-      ignored_{engine, SIGUSR2, [](unsigned) {}} {}
+      upgrade_{engine, SIGUSR2, [act = std::move(upgrade)](unsigned) {
+                   if (act) act();
+               }} {}
 
 void server_signals::hang_up() {
     if (nohup_ || !has_terminal_ || has_controlling_terminal()) {
-        if (const auto taken = reload_ ? reload_() : reloaded{}; !taken) {
-            log(log_level::error,
-                fmt::format("SIGHUP: {}; what was read before stays in force", taken.error()));
-        }
-        // Last, so that all is in force when it is said to be.
-        return reload_configuration();
+        manager().reloading();
+        reload();
+        return manager().reloaded();
     }
     has_terminal_ = false;
     log(log_level::info, "SIGHUP: the terminal is gone, so the server stops");
     stop_();
+}
+
+void server_signals::reload() {
+    if (const auto taken = reload_ ? reload_() : reloaded{}; !taken) {
+        log(log_level::error,
+            fmt::format("SIGHUP: {}; what was read before stays in force", taken.error()));
+    }
+    // Last, so that all is in force when it is said to be.
+    reload_configuration();
 }
 
 }  // namespace sluice::cli

@@ -12,6 +12,7 @@
 
 #include "sluice/chat/server/chat_service.hpp"
 #include "sluice/cli/auth/names.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -77,6 +78,9 @@ exit_status serve_chat(const CLI::App& command, chat_serve_settings s) {
     set_up_output(s.common, pair->model);
     if (auto entered = enter_chroot(s.common.sandbox); !entered) {
         return log_failure(entered.error());
+    }
+    if (auto given = inherited().assign({{"listen", &s.common.listen}}); !given) {
+        return log_failure(given.error());
     }
     s.allowed.max_clients = s.common.max_clients;
     s.allowed.write_deadline = s.write_deadline;

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -211,6 +212,9 @@ exit_status serve_compute(CLI::App& command, compute_settings& s) {
     set_up_output(s.common, pair->model);
     if (auto entered = enter_chroot(s.common.sandbox); !entered) {
         return log_failure(entered.error());
+    }
+    if (auto given = inherited().assign({{"listen", &s.common.listen}}); !given) {
+        return log_failure(given.error());
     }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "sluice/cli/files/access.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -34,13 +35,16 @@ struct offer_settings {
     std::uint64_t min_rate = files::default_upload_pace.bytes_a_second;
 };
 
-exit_status offer_file(const CLI::App& command, const offer_settings& s) {
+exit_status offer_file(const CLI::App& command, offer_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(s.common.engine, s.common.model);
     if (!pair) return report_usage_error(command, pair.error());
     set_up_output(s.common, pair->model);
     if (auto entered = enter_chroot(s.common.sandbox); !entered) {
         return log_failure(entered.error());
+    }
+    if (auto given = inherited().assign({{"listen", &s.common.listen}}); !given) {
+        return log_failure(given.error());
     }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "sluice/cli/files/access.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -82,6 +83,9 @@ exit_status serve_files(const CLI::App& command, files_serve_settings& s) {
     set_up_output(s.common, pair->model);
     if (auto entered = enter_chroot(s.common.sandbox); !entered) {
         return log_failure(entered.error());
+    }
+    if (auto given = inherited().assign({{"http", &s.http}, {"raw", &s.raw}}); !given) {
+        return log_failure(given.error());
     }
     // A write beyond RLIMIT_FSIZE must fail, not end the process (setrlimit(2)).
     os::set_signal_action(SIGXFSZ, SIG_IGN);

@@ -15,6 +15,7 @@
 
 #include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -25,6 +26,7 @@
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/subcommands.hpp"
+#include "sluice/cli/supervisor.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/ops/poll.hpp"
@@ -178,11 +180,13 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
 }
 
 /// Echoes to many clients at once.
-exit_status serve_echoes(const CLI::App& command, const talk_serve_settings& s,
-                         const pairing& pair) {
+exit_status serve_echoes(const CLI::App& command, talk_serve_settings& s, const pairing& pair) {
     set_up_output(s.common, pair.model);
     if (auto entered = enter_chroot(s.common.sandbox); !entered) {
         return log_failure(entered.error());
+    }
+    if (auto given = inherited().assign({{"listen", &s.common.listen}}); !given) {
+        return log_failure(given.error());
     }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());
@@ -216,6 +220,9 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
     if (auto entered = enter_chroot(s.common.sandbox); !entered) {
         return log_failure(entered.error());
     }
+    if (auto given = inherited().assign({{"listen", &s.common.listen}}); !given) {
+        return log_failure(given.error());
+    }
     const auto who = open_server_auth(s.common, {s.common.listen});
     if (!who) return report_usage_error(command, who.error());
     status_output status{s.common.format, s.common.quiet};
@@ -224,7 +231,7 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
     auto ui = s.conversation.echo ? stdio_ui::of_echo(status)
                                   : stdio_ui::open(**engine, status, s.conversation.max_line);
     if (!ui) return fail(status, ui.error());
-    auto socket = open_listener(s.common.listen);
+    auto socket = open_listener(s.common.listen, "--listen", {.allowed = s.common.doors.sockets});
     if (!socket) return fail(status, socket.error());
     std::unique_ptr<tls::server_context> over;
     if (s.common.tls.on()) {
@@ -263,6 +270,7 @@ exit_status serve_talk(const CLI::App& command, talk_serve_settings s) {
     if (over) announce_fingerprint(*over);
     announce_sandbox(s.common, *confined);
     const talk_end end = io::run(**engine, server.run());
+    server_supervisor().end();
     return status_of(end, stops.first());
 }
 
