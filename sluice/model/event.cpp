@@ -182,12 +182,11 @@ class event::share final : io::message, admitter {
         listener.on_shortage([this](error why) { report_shortage(owner_.log(), why); });
         const auto ended = co_await accept_all(listener, number);
         owner_.counting().shed += listener.counted().shed;
+        // Had the kernel not accepted them ahead, another process would.
+        if (owner_.has_successor()) listener.keep_left();
         co_await listener.close();
-        if (ended || ended.error() == fault::cancelled) {
-            // Had the kernel not accepted them ahead, another process would.
-            if (owner_.has_successor()) take_ahead(listener, number);
-            co_return;
-        }
+        take_ahead(listener, number);
+        if (ended || ended.error() == fault::cancelled) co_return;
         fail(ended.error());
         acceptors.cancel();
     }

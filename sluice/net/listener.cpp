@@ -180,6 +180,7 @@ void listener::shed_one() noexcept {
 
 void listener::close_now() noexcept {
     left_ = incoming_.take_all();
+    if (!keeps_left_) left_.clear();
     incoming_.shut();
     engine().detach(socket_.get());
     socket_.reset();

@@ -68,8 +68,10 @@ class listener {
     /// pending accept() gives fault::cancelled, before this returns unless it is in such a pause.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
 
-    /// After close(): the connections that the kernel had accepted ahead, which are closed
-    /// otherwise.
+    /// Before close(): connections that the kernel has accepted ahead are for take_left(), and not
+    /// closed.
+    void keep_left() noexcept { keeps_left_ = true; }
+    /// After close(): those connections.
     [[nodiscard]] std::vector<unique_fd> take_left() noexcept { return std::exchange(left_, {}); }
 
     /// `callback` is called for each shortage, before the pause. It must not throw.
@@ -106,6 +108,7 @@ class listener {
     shortage_pause* pause_ = nullptr;  // of a waiting recover()
     counters counters_;
     std::vector<unique_fd> left_;
+    bool keeps_left_ = false;
     std::function<void(error)> on_shortage_;
 };
 
