@@ -26,8 +26,8 @@ namespace sluice::cli {
 template <class T>
 using reading = std::expected<T, std::string>;
 
-/// HOST:PORT, [V6]:PORT or PORT. Checks only the form: net::resolve, which blocks and has errors of
-/// its own, resolves the name when it is used.
+/// HOST:PORT, [V6]:PORT, PORT, unix:PATH or unix:@NAME. Checks only the form: net::resolve, which
+/// blocks and has errors of its own, resolves the name when it is used.
 [[nodiscard]] reading<std::string> read_address(std::string_view text);
 
 /// A duration up to a limit: `5` and `5s` are seconds; `500ms`, `2m`, `1h`, `7d`.

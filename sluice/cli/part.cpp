@@ -149,11 +149,25 @@ std::vector<part*> server_command::present() const {
     return all;
 }
 
+/// Sockets without a name are for the chat first, and for further parts last.
+std::expected<void, std::string> server_command::take_inherited() {
+    auto in_order = served_;
+    std::ranges::stable_sort(in_order, {}, [](const part* each) {
+        return std::pair{each->name().is_further(), each->name().kind != "chat"};
+    });
+    std::vector<door_address> doors;
+    for (auto* each : in_order) append(doors, each->doors(common));
+    return inherited().assign(doors);
+}
+
 std::expected<served, refusal> server_command::open(const pairing& pair) {
     const auto usage = [](std::string why) {
         return std::unexpected{refusal{exit_status::usage, std::move(why)}};
     };
     if (served_.empty()) return usage("every part is off; leave one on");
+    if (auto given = take_inherited(); !given) {
+        return std::unexpected{refusal{exit_status::failed, std::move(given.error())}};
+    }
     std::vector<std::string> addresses;
     for (auto* each : served_) {
         auto chosen = each->choose_addresses(common);

@@ -55,6 +55,7 @@ void http_connection::begin_head() noexcept {
     buffers_->path.clear();
     names_folder_ = false;
     keep_alive_ = false;
+    was_asked_ = true;
     visitor_.reset();
     head_ = 0;
     buffers_->told = {.span = model::access_span{service_.options().access, client_}};
