@@ -16,15 +16,19 @@
 namespace sluice::cli {
 namespace {
 
-reading<mode_t> read_mode(std::string_view text) {
-    constexpr mode_t most = 0777;
-    constexpr int octal = 8;
-    mode_t mode = 0;
-    const char* const end = text.data() + text.size();
-    const auto [at, code] = std::from_chars(text.data(), end, mode, octal);
-    if (code == std::errc{} && at == end && mode <= most) return mode;
-    return std::unexpected{in_quotes(text) + " is no mode; write one as in 0660 or 0666"};
-}
+/// Reads a mode, in octal.
+struct mode_reader {
+    reading<mode_t> operator()(std::string_view text) const {
+        constexpr mode_t most = 0777;
+        constexpr int octal = 8;
+        mode_t mode = 0;
+        const char* const end = text.data() + text.size();
+        const auto [at, code] = std::from_chars(text.data(), end, mode, octal);
+        if (code == std::errc{} && at == end && mode <= most) return mode;
+        return std::unexpected{in_quotes(text) + " is no mode; write one as in 0660 or 0666"};
+    }
+    static std::string text_of(mode_t mode) { return fmt::format("{:04o}", mode); }
+};
 
 reading<gid_t> read_group(std::string_view text) {
     if (const auto number = parse_number<gid_t>(text)) return *number;
@@ -47,7 +51,7 @@ reading<gid_t> read_group(std::string_view text) {
 }  // namespace
 
 void add_door_options(CLI::App& command, door_options& into, const std::string& group) {
-    add_value(command, "--socket-mode", into.sockets.mode, read_mode, "MODE",
+    add_value(command, "--socket-mode", into.sockets.mode, mode_reader{}, "MODE",
               "Who may connect to a Unix socket, as chmod takes it (0660)")
         ->group(group);
     add_value(command, "--socket-group", into.sockets.group, read_group, "GROUP",
