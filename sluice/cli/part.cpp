@@ -151,12 +151,15 @@ std::vector<part*> server_command::present() const {
 
 /// Sockets without a name are for the chat first, and for further parts last.
 std::expected<void, std::string> server_command::take_inherited() {
-    auto in_order = served_;
-    std::ranges::stable_sort(in_order, {}, [](const part* each) {
-        return std::pair{each->name().is_further(), each->name().kind != "chat"};
-    });
     std::vector<door_address> doors;
-    for (auto* each : in_order) append(doors, each->doors(common));
+    for (const bool further : {false, true}) {
+        for (const bool is_chat : {true, false}) {
+            for (auto* each : served_) {
+                if (each->name().is_further() != further) continue;
+                if ((each->name().kind == "chat") == is_chat) append(doors, each->doors(common));
+            }
+        }
+    }
     return inherited().assign(doors);
 }
 

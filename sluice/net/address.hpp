@@ -103,7 +103,7 @@ class address {
         unix_socket local;
         sockaddr any;
     };
-    [[nodiscard]] static const unix_name* keep(const sockaddr_un& name, socklen_t size);
+    [[nodiscard]] static const unix_name* keep(const sockaddr_un& raw, socklen_t size);
     [[nodiscard]] static result<address> of_process(int fd) noexcept;
     [[nodiscard]] const unix_name* name() const noexcept;
     storage storage_;
