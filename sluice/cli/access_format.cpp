@@ -234,6 +234,7 @@ void add_client(line_writer& to) {
     const auto before = to.out().size();
     from.append_host(to.out());
     if (to.out().size() == before) return to.add("-");
+    if (from.is_unix()) return;
     if (to.out().find(':', before) != std::string::npos) {
         to.out().insert(before, 1, '[');
         to.add("]");
@@ -344,7 +345,7 @@ void format_json(line_writer& to, local_time at) {
         to.add(R"(,"client.address":")");
         e.client.append_host(to.out());
         to.add("\"");
-        to.add_json("client.port", e.client.port());
+        if (!e.client.is_unix()) to.add_json("client.port", e.client.port());
     }
     to.add_json("user.name", e.user, to.limits.word);
     if (e.kind == access_kind::request) {
@@ -389,7 +390,7 @@ void format_entry(line_writer& to) {
     to.add("SLUICE_CLIENT=");
     e.client.append_host(to.out());
     to.add("\n");
-    to.add_entry("SLUICE_CLIENT_PORT", e.client.port());
+    if (!e.client.is_unix()) to.add_entry("SLUICE_CLIENT_PORT", e.client.port());
     to.add_entry("SLUICE_USER", e.user, to.limits.word);
     to.add_entry("SLUICE_METHOD", e.method, to.limits.word);
     to.add_entry(n.journal, e.what, to.limits.what);

@@ -162,7 +162,7 @@ void add_access_options(CLI::App& command, access_options& into, const std::stri
         ->type_name("FILE")
         ->group(group);
     add_value(command, "--access-format", into.format, one_of{formats}, "FORMAT",
-              "text, json (Elastic Common Schema), combined (Apache's) (text)")
+              "text, json (Elastic Common Schema), combined as Apache has it (text)")
         ->group(group);
     add_value(command, "--access-rate", into.most_per_second, count_from{0, many}, "N",
               "Lines a second for each kind of them, 0 for any number; more are counted (10000)")

@@ -115,4 +115,8 @@ reading<double> percent_from::operator()(std::string_view text) const {
     return *number / 100;
 }
 
+std::string percent_from::text_of(double share) {
+    return number_text(share * 100) + '%';
+}
+
 }  // namespace sluice::cli

@@ -26,8 +26,8 @@ namespace sluice::cli {
 template <class T>
 using reading = std::expected<T, std::string>;
 
-/// HOST:PORT, [V6]:PORT or PORT. Checks only the form: net::resolve, which blocks and has errors of
-/// its own, resolves the name when it is used.
+/// HOST:PORT, [V6]:PORT, PORT, unix:PATH or unix:@NAME. Checks only the form: net::resolve, which
+/// blocks and has errors of its own, resolves the name when it is used.
 [[nodiscard]] reading<std::string> read_address(std::string_view text);
 
 /// A duration up to a limit: `5` and `5s` are seconds; `500ms`, `2m`, `1h`, `7d`.
@@ -65,6 +65,7 @@ struct percent_from {
     double most;
     std::string_view why_not;
     [[nodiscard]] reading<double> operator()(std::string_view text) const;
+    [[nodiscard]] static std::string text_of(double share);
 };
 
 /// A word out of a few: `one_of{std::array{std::pair{"skip"sv, slow::skip}, ...}}`.
@@ -103,8 +104,8 @@ std::string choices_of(const one_of<T, N>& reader) {
 /// `60s`: as read_duration() takes it, in the largest unit of which there are two at least.
 [[nodiscard]] std::string duration_text(std::chrono::milliseconds time);
 
-/// The text that `reader` makes `value` of; empty if it makes it of none, such as 0 for as many as
-/// there are cores.
+/// The text that `reader` makes `value` of, by its text_of() if it has one; empty if it makes it of
+/// none, such as 0 for as many as there are cores.
 template <class T, class Reader>
 std::string default_text(const T& value, Reader reader) {
     std::string text;
@@ -116,13 +117,14 @@ std::string default_text(const T& value, Reader reader) {
         for (const auto& [name, each] : reader.choices) {
             if (each == value && text.empty()) text = name;
         }
+    } else if constexpr (requires { reader.text_of(value); }) {
+        text = reader.text_of(value);
     } else if constexpr (std::convertible_to<T, std::string>) {
         text = value;
     } else if constexpr (std::convertible_to<T, std::chrono::nanoseconds>) {
         text = duration_text(std::chrono::duration_cast<std::chrono::milliseconds>(value));
     } else if constexpr (std::is_arithmetic_v<T> && requires { reader.least; }) {
-        constexpr double unit = std::is_same_v<Reader, percent_from> ? 100 : 1;
-        text = number_text(static_cast<double>(value) * unit);
+        text = number_text(static_cast<double>(value));
     } else if constexpr (std::is_arithmetic_v<T>) {
         text = size_text(static_cast<std::uint64_t>(value));
     }

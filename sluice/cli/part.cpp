@@ -162,11 +162,29 @@ std::vector<part*> server_command::present() const {
     return all;
 }
 
+/// Sockets without a name are for the chat first, and for further parts last.
+std::expected<void, std::string> server_command::take_inherited() {
+    std::vector<door_address> doors;
+    for (const bool further : {false, true}) {
+        for (const bool is_chat : {true, false}) {
+            for (auto* each : served_) {
+                if (each->name().is_further() != further) continue;
+                if ((each->name().kind == "chat") == is_chat) append(doors, each->doors(common));
+            }
+        }
+    }
+    if (!common.metrics.empty()) doors.push_back({"metrics", &common.metrics});
+    return inherited().assign(doors);
+}
+
 std::expected<served, refusal> server_command::open(const pairing& pair) {
     const auto usage = [](std::string why) {
         return std::unexpected{refusal{exit_status::usage, std::move(why)}};
     };
     if (served_.empty()) return usage("every part is off; leave one on");
+    if (auto given = take_inherited(); !given) {
+        return std::unexpected{refusal{exit_status::failed, std::move(given.error())}};
+    }
     std::vector<std::string> addresses;
     for (auto* each : served_) {
         auto chosen = each->choose_addresses(common);

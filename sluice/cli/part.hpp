@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include "sluice/cli/exit_status.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/run_server.hpp"
 
@@ -74,6 +75,8 @@ class part {
     /// Why its options do not go together, a sentence without its full stop; nothing if they do.
     [[nodiscard]] virtual std::optional<std::string> why_not(const serve_options& common,
                                                              const pairing& pair) const = 0;
+    /// Its doors that are not off; their addresses may be set before choose_addresses().
+    [[nodiscard]] virtual std::vector<door_address> doors(serve_options& common) = 0;
     /// Chooses the addresses at which it will listen. The error is one of usage. May block.
     [[nodiscard]] virtual std::expected<std::vector<std::string>, std::string> choose_addresses(
         const serve_options& common) = 0;
@@ -134,6 +137,7 @@ class server_command {
  private:
     void take(CLI::App& command, std::unique_ptr<part> each);
     [[nodiscard]] std::vector<part*> present() const;
+    [[nodiscard]] std::expected<void, std::string> take_inherited();
     [[nodiscard]] std::expected<served, refusal> open(const pairing& pair);
 
     std::unique_ptr<auth::authenticator> who_;  // outlives the services

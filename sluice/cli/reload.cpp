@@ -14,6 +14,7 @@
 #include "sluice/cli/access_log.hpp"
 #include "sluice/cli/commands.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/service_manager.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -39,6 +40,7 @@ reload::reload(const commands& all, server_command& running, reload_targets targ
     : all_{all}, running_{running}, targets_{std::move(targets)}, in_force_{all.options()} {}
 
 void reload::operator()() noexcept {
+    manager().reloading();
     try {
         // It was moved away for this, whatever else has changed.
         if (const auto opened = reopen_access_log(running_.common.access); !opened) {
@@ -48,6 +50,7 @@ void reload::operator()() noexcept {
     } catch (const std::bad_alloc&) {
         log(log_level::error, "SIGHUP: there is no memory to read the configuration again");
     }
+    manager().reloaded();
 }
 
 std::vector<std::string> reload::take_over(const server_command& fresh) {

@@ -31,7 +31,7 @@ class reload {
     /// `all` has read the options of `running`; both outlive it.
     reload(const commands& all, server_command& running, reload_targets targets);
 
-    /// Logs what came of it. Does not throw.
+    /// Logs what came of it; a service manager is told that it reloads. Does not throw.
     void operator()() noexcept;
 
  private:

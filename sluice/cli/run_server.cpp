@@ -16,15 +16,20 @@
 
 #include "sluice/base/check.hpp"
 #include "sluice/cli/commands.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/output_queue.hpp"
 #include "sluice/cli/part.hpp"
+#include "sluice/cli/pid_file.hpp"
 #include "sluice/cli/reload.hpp"
 #include "sluice/cli/server_metrics.hpp"
 #include "sluice/cli/server_signals.hpp"
 #include "sluice/cli/service_counters.hpp"
+#include "sluice/cli/service_manager.hpp"
 #include "sluice/cli/stop_signals.hpp"
+#include "sluice/cli/supervisor.hpp"
 #include "sluice/cli/text.hpp"
+#include "sluice/cli/upgrade.hpp"
 #include "sluice/io/engines/uring_probe.hpp"
 #include "sluice/io/make_engine.hpp"
 #include "sluice/model/make.hpp"
@@ -59,7 +64,19 @@ result<unique_fd> listen_with_retry(const net::address& where, const net::listen
 
 std::string why_no_listener(const net::address& where, error why, std::string_view flag) {
     std::string advice = fmt::format("choose another address with {}", flag);
-    if (why.is(EADDRINUSE) && where.port() == 0) {
+    if (where.is_unix() && why.is(EADDRINUSE)) {
+        advice = fmt::format(
+            "end the program that has it, or remove the file if it is no socket, or choose another "
+            "with {}",
+            flag);
+    } else if (where.is_unix() && why.is(ENOENT)) {
+        advice = "make its directory first";
+    } else if (where.is_unix() && (why.is(EACCES) || why.is(EPERM) || why.is(EROFS))) {
+        advice = fmt::format(
+            "its directory is to be one where this user may make files, and --socket-group a group "
+            "of this user; or choose another with {}",
+            flag);
+    } else if (why.is(EADDRINUSE) && where.port() == 0) {
         advice = "no port is free: end what has them, or widen net.ipv4.ip_local_port_range";
     } else if (why.is(EADDRINUSE)) {
         advice = fmt::format("end the program that has it, or choose another port with {}", flag);
@@ -104,6 +121,9 @@ std::expected<std::unique_ptr<io::engine>, std::string> open_engine(engine_reque
 
 std::expected<unique_fd, std::string> open_listener(const std::string& where, std::string_view flag,
                                                     const net::listen_options& o) {
+    if (auto given = inherited().take(door_of(flag)); !given.empty()) {
+        return std::move(given.front().socket);
+    }
     const auto addresses = net::resolve(where);
     if (!addresses) {
         return std::unexpected{
@@ -114,6 +134,7 @@ std::expected<unique_fd, std::string> open_listener(const std::string& where, st
     std::optional<std::string> first_refusal;
     for (const auto& address : *addresses) {
         auto socket = listen_with_retry(address, o);
+        if (socket && address.is_unix()) server_supervisor().remove_at_end(address.path());
         if (socket) return std::move(*socket);
         if (!first_refusal) first_refusal = why_no_listener(address, socket.error(), flag);
     }
@@ -130,24 +151,79 @@ std::expected<io::engine_kind, std::string> engine_of(const pairing& pair) {
     return (*tried)->which();
 }
 
-/// Listeners with their services, and their addresses.
+/// Listeners with their services, their addresses, and their sockets for a successor.
 struct open_listeners {
     std::vector<model::endpoint> endpoints;
     std::vector<bound_address> addresses;
+    std::vector<supervisor::handed> sockets;
 };
 
-std::expected<open_listeners, std::string> open_all(std::vector<served_at> wanted, model_kind model,
+/// As many sockets that share an address as there are shards. Fails if another server has it:
+/// unnoticed, a server that shares it too would take half of the clients.
+std::expected<std::vector<unique_fd>, std::string> open_for_shards(const served_at& door,
+                                                                   std::size_t shards) {
+    if (auto alone = open_listener(door.where, door.flag); !alone) {
+        return std::unexpected{alone.error()};
+    }
+    std::vector<unique_fd> all;
+    auto first = open_listener(door.where, door.flag, {.share_port = true});
+    if (!first) return std::unexpected{first.error()};
+    all.push_back(std::move(*first));
+    const auto where = net::address::local_of(all.front().get());
+    while (where && all.size() < shards) {
+        auto another = net::listen(*where, {.share_port = true});
+        if (!another) return std::unexpected{why_no_listener(*where, another.error(), door.flag)};
+        all.push_back(std::move(*another));
+    }
+    return all;
+}
+
+/// The sockets of a door: those that were inherited, or new ones.
+std::expected<std::vector<inherited_sockets::one>, std::string> open_door(
+    const served_at& door, const serve_options& common, model_kind model) {
+    auto all = inherited().take(door_of(door.flag));
+    for (const auto& each : all) {
+        if (!each.removes_file) continue;
+        if (const auto where = net::address::local_of(each.socket.get())) {
+            server_supervisor().remove_at_end(where->path());
+        }
+    }
+    if (!all.empty()) return all;
+    const bool is_unix = net::address::parse(door.where).value_or(net::address{}).is_unix();
+    if (is_unix || model != model_kind::event) {
+        auto one = open_listener(door.where, door.flag, {.allowed = common.doors.sockets});
+        if (!one) return std::unexpected{one.error()};
+        all.push_back({.socket = std::move(*one), .removes_file = is_unix});
+        return all;
+    }
+    auto made = open_for_shards(door, model::workers_of(common.workers));
+    if (!made) return std::unexpected{made.error()};
+    for (auto& each : *made) all.push_back({.socket = std::move(each)});
+    return all;
+}
+
+std::expected<open_listeners, std::string> open_all(std::vector<served_at> wanted,
+                                                    const serve_options& common, model_kind model,
                                                     tls::server_context* over) {
     open_listeners all;
     for (auto& each : wanted) {
-        auto listener = model == model_kind::event ? open_first_listener(each.where, each.flag)
-                                                   : open_listener(each.where, each.flag);
-        if (!listener) return std::unexpected{listener.error()};
-        const auto where = net::address::local_of(listener->get());
-        all.addresses.push_back(
-            {where.value_or(net::address{}), std::move(each.what), std::move(each.visitors)});
+        auto opened = open_door(each, common, model);
+        if (!opened) return std::unexpected{opened.error()};
+        std::vector<unique_fd> sockets;
+        for (auto& one : *opened) {
+            all.sockets.push_back({.socket = one.socket.get(),
+                                   .door = std::string{door_of(each.flag)},
+                                   .removes_file = one.removes_file});
+            sockets.push_back(std::move(one.socket));
+        }
+        const auto where = net::address::local_of(sockets.front().get()).value_or(net::address{});
+        all.addresses.push_back({where, std::move(each.what), std::move(each.visitors)});
+        auto first = std::move(sockets.front());
+        sockets.erase(sockets.begin());
         all.endpoints.push_back(
-            {.listener = std::move(*listener),
+            {.listener = std::move(first),
+             .more = std::move(sockets),
+             .is_complete = true,
              .serve = each.door.who == nullptr
                           ? std::move(each.serve)
                           : model::with_login(std::move(each.door), std::move(each.serve)),
@@ -262,7 +338,75 @@ void set_up_output(const serve_options& common, model_kind model) {
     if (model == model_kind::fork) output().go_without_thread();
     output().hold();
     set_up_log(common.level, common.format);
+    // First, so that a successor begins as this process has begun.
+    server_supervisor().start();
+    manager().connect();
+    inherited().take_from_environment();
+    if (inherited().is_successor()) server_supervisor().wait_for_confirmation();
 }
+
+namespace {
+
+/// Says WATCHDOG=1 for as long as the server's loop turns, and those of its shards.
+class watchdog : io::timer {
+ public:
+    watchdog(io::engine& engine, model::server& server) noexcept
+        : timer{[](timer& t) noexcept { static_cast<watchdog&>(t).turn(); }},
+          engine_{engine},
+          server_{server} {
+        if (manager().watchdog() > io::duration{}) arm();
+    }
+    watchdog(const watchdog&) = delete;
+    watchdog& operator=(const watchdog&) = delete;
+    ~watchdog() { engine_.timers().disarm(*this); }
+
+ private:
+    void arm() noexcept {
+        engine_.timers().arm(*this, io::after(io::clock::now(), manager().watchdog()));
+    }
+    void turn() noexcept {
+        if (server_.has_turned()) manager().alive();
+        if (manager().watchdog() > io::duration{}) arm();
+    }
+
+    io::engine& engine_;
+    model::server& server_;
+};
+
+/// What a service manager shows of a server.
+std::string status_of(const std::vector<bound_address>& addresses) {
+    std::string all{"serving"};
+    for (const auto& each : addresses) {
+        all += fmt::format("{}{} on {}", all.back() == 'g' ? " " : ", ",
+                           each.what.empty() ? std::string_view{"clients"} : each.what,
+                           each.where.to_string());
+    }
+    return all;
+}
+
+/// What is to be given up, and what to be had before: the pid file, which is held.
+std::expected<sandbox::outcome, std::string> settle(const serve_options& common,
+                                                    const sandbox::policy& policy,
+                                                    const sandboxed_service& service,
+                                                    unique_fd& pid_file) {
+    if (const auto& path = common.doors.pid_file; !path.empty()) {
+        auto held = write_pid_file(path, inherited().is_successor());
+        if (!held) return std::unexpected{held.error()};
+        pid_file = std::move(*held);
+        server_supervisor().remove_at_end(path);
+    }
+    server_supervisor().seal();
+    return enter_sandbox(policy, service);
+}
+
+/// All doors serve: this is said to people, to a service manager, and to the server before.
+void announce_ready(const std::vector<bound_address>& addresses) {
+    server_supervisor().confirm();
+    inherited().tell_ready();
+    manager().ready(status_of(addresses));
+}
+
+}  // namespace
 
 exit_status run_server(const commands& all, server_command& server_of, const pairing& pair,
                        served what) {
@@ -289,7 +433,7 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
         over = std::move(*made);
     }
     const auto doors = names_of(what.listeners);
-    auto opened = open_all(std::move(what.listeners), pair.model, over.get());
+    auto opened = open_all(std::move(what.listeners), common, pair.model, over.get());
     if (!opened) return log_failure(opened.error());
     if (auto logged = open_access_log(common.access); !logged) return log_failure(logged.error());
     std::unique_ptr<server_metrics> observed;
@@ -304,55 +448,63 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
                                           .count = what.count});
         if (!made) return log_failure(made.error());
         observed = std::move(*made);
+        opened->sockets.push_back(
+            {.socket = observed->socket(), .door = "metrics", .removes_file = false});
     }
     std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
     const auto policy = sandbox_of(common, pair.model, *shard_engine, what.sandbox);
     std::expected<sandbox::outcome, std::string> confined;
-    std::expected<std::unique_ptr<model::server>, std::string> server;
-    server = model::make(pair.model, **engine, std::move(opened->endpoints),
-                         {.engine = *shard_engine,
-                          .shards = engine_options_in(common.sandbox),
-                          .workers = common.workers,
-                          .max_clients = common.max_clients,
-                          .max_per_address = common.max_per_address,
-                          .rate_per_address = common.rate_per_address,
-                          .trusted_proxies = trusted_proxies_of(common),
-                          .grace = common.grace,
-                          .log_to = [](std::string_view line) { log(log_level::warn, line); },
-                          .details = details_to_log(),
-                          .listening = [&]() -> result<void> {
-                              confined = enter_sandbox(policy, what.sandbox);
-                              if (!confined) return failure(fault::closed);
-                              return observed ? observed->start(server->get()) : result<void>{};
-                          },
-                          .ready =
-                              [&] {
-                                  sandbox::forbid_new_rings(policy);
-                                  announce_all(opened->addresses, pair.model, *shard_engine, common,
-                                               over.get());
-                                  announce_sandbox(common, *confined);
-                                  if (observed) observed->announce();
-                                  if (what.on_ready) what.on_ready();
-                              },
-                          .on_stage =
-                              [&](model::stage now) {
-                                  if (observed) observed->set(metrics::readiness::draining);
-                                  if (what.on_stage) what.on_stage(now);
-                              },
-                          .keep = std::move(what.keep),
-                          .spread_evenly = what.spread_evenly,
-                          .publishes_loops = observed != nullptr});
-    if (!server) return report_usage_error(command, server.error());
+    unique_fd pid_file;
+    std::unique_ptr<model::server> server;
+    upgrade successor{**engine, opened->sockets, [&server] { server->stop_for_successor(); }};
+    auto made = model::make(pair.model, **engine, std::move(opened->endpoints),
+                            {.engine = *shard_engine,
+                             .shards = engine_options_in(common.sandbox),
+                             .workers = common.workers,
+                             .max_clients = common.max_clients,
+                             .max_per_address = common.max_per_address,
+                             .rate_per_address = common.rate_per_address,
+                             .trusted_proxies = trusted_proxies_of(common),
+                             .grace = common.grace,
+                             .log_to = [](std::string_view line) { log(log_level::warn, line); },
+                             .details = details_to_log(),
+                             .listening = [&]() -> result<void> {
+                                 confined = settle(common, policy, what.sandbox, pid_file);
+                                 if (!confined) return failure(fault::closed);
+                                 return observed ? observed->start(server.get()) : result<void>{};
+                             },
+                             .ready =
+                                 [&] {
+                                     sandbox::forbid_new_rings(policy);
+                                     announce_all(opened->addresses, pair.model, *shard_engine,
+                                                  common, over.get());
+                                     announce_sandbox(common, *confined);
+                                     if (observed) observed->announce();
+                                     announce_ready(opened->addresses);
+                                     if (what.on_ready) what.on_ready();
+                                 },
+                             .on_stage =
+                                 [&](model::stage now) {
+                                     successor.forget_sockets();
+                                     if (now == model::stage::draining) manager().stopping();
+                                     if (observed) observed->set(metrics::readiness::draining);
+                                     if (what.on_stage) what.on_stage(now);
+                                 },
+                             .keep = std::move(what.keep),
+                             .spread_evenly = what.spread_evenly,
+                             .publishes_loops = observed != nullptr});
+    if (!made) return report_usage_error(command, made.error());
+    server = std::move(*made);
     unsigned stop_requests = 0;
     const stop_signals stops{**engine, [&server, &stop_requests] {
                                  // CPU-bound work cannot be cancelled: it ends with the process.
                                  if (++stop_requests > 2) os::exit_at_once(EXIT_FAILURE);
-                                 (*server)->stop();
+                                 server->stop();
                              }};
-    const server_signals signals{**engine, [&server] { (*server)->stop(); },
+    const server_signals signals{**engine, [&server] { server->stop(); },
                                  [&server, &what, &over, &doors] {
                                      metrics::collection all;
-                                     collect_clients(all, **server, doors);
+                                     collect_clients(all, *server, doors);
                                      if (over) collect_handshakes(all, over->counting());
                                      if (what.who != nullptr)
                                          collect_logins(all, what.who->counted());
@@ -364,17 +516,21 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
                                         server_of,
                                         {.who = what.who,
                                          .over = over.get(),
-                                         .set_limits = [&server](const serve_options& now) {
-                                             (*server)->set_limits(now.max_clients,
-                                                                   now.max_per_address,
-                                                                   now.rate_per_address);
-                                         }}}};
-    const auto ended = (*server)->run();
+                                         .set_limits =
+                                             [&server](const serve_options& now) {
+                                                 server->set_limits(now.max_clients,
+                                                                    now.max_per_address,
+                                                                    now.rate_per_address);
+                                             }}},
+                                 [&successor] { successor.request(); }};
+    const watchdog alive{**engine, *server};
+    const auto ended = server->run();
     observed.reset();
     if (!confined) return log_failure(confined.error());
-    if (!common.quiet) report(**server, pair.model);
+    if (!common.quiet) report(*server, pair.model);
     report_lost_access_lines();
     if (what.after) what.after();
+    server_supervisor().end();
     if (!ended) {
         return log_failure(fmt::format("cannot serve any more: {}", ended.error().message()));
     }
@@ -392,12 +548,6 @@ void raise_open_files() noexcept {
     if (os::sys().getrlimit(RLIMIT_NOFILE, limit) < 0) return;
     limit.rlim_cur = limit.rlim_max;
     static_cast<void>(os::sys().setrlimit(RLIMIT_NOFILE, limit));
-}
-
-std::expected<unique_fd, std::string> open_first_listener(const std::string& where,
-                                                          std::string_view flag) {
-    if (auto alone = open_listener(where, flag); !alone) return alone;
-    return open_listener(where, flag, {.share_port = true});
 }
 
 void log_pending_transfers(std::uint64_t transfers, std::chrono::milliseconds grace) {

@@ -34,16 +34,11 @@ class server_command;
 
 /// A socket that listens at `where` (net::resolve, which may block), at the first of its addresses
 /// that works. Waits for an address in use, a second at most. `flag` is the flag that chose
-/// `where`. The error is a sentence without its full stop.
+/// `where`: a socket that was inherited for it is taken instead. The file of a Unix socket is
+/// removed at the end of the server. The error is a sentence without its full stop.
 [[nodiscard]] std::expected<unique_fd, std::string> open_listener(
     const std::string& where, std::string_view flag = "--listen",
     const net::listen_options& o = {});
-
-/// The first of several sockets that share `where` (net::listen_options::share_port). Fails if
-/// another server has the address: unnoticed, a server that shares it too would take half of the
-/// clients.
-[[nodiscard]] std::expected<unique_fd, std::string> open_first_listener(
-    const std::string& where, std::string_view flag = "--listen");
 
 /// A line for people who speak in the clear to a door that takes lines, over TLS alone.
 [[nodiscard]] std::string say_tls(std::string_view first);
@@ -94,15 +89,17 @@ struct served {
     bool spread_evenly = false;  ///< clients are few and long (model::server_options)
 };
 
-/// Prepares stdout, stderr and the log for a server. A command calls it first, once it knows the
-/// model: the fork model must have no thread (output_queue). What is written waits for
-/// enter_sandbox(), or for the end of the program.
+/// Prepares stdout, stderr and the log for a server, starts its supervisor, and takes from the
+/// environment what a service manager has put there: its socket, and those of the doors. A command
+/// calls it first, once it knows the model: the fork model must have no thread (output_queue). What
+/// is written waits for enter_sandbox(), or for the end of the program.
 void set_up_output(const serve_options& common, model_kind model);
 
 /// Runs services under the model and on the engine of `pair` until signals stop them: the first
-/// drains for --grace, the second ends everything at once, the third exits. Reports on stderr where
-/// they listen, errors, and, unless --quiet, how much was served. Call set_up_output() before.
-/// `all` has read the options of `server`, and reads them again at SIGHUP.
+/// drains for --grace, the second ends everything at once, the third exits. SIGUSR2 hands over to a
+/// successor. Reports on stderr where they listen, errors, and, unless --quiet, how much was
+/// served, and to a service manager what it does. Call set_up_output() before. `all` has read the
+/// options of `server`, and reads them again at SIGHUP.
 [[nodiscard]] exit_status run_server(const commands& all, server_command& server,
                                      const pairing& pair, served what);
 

@@ -95,8 +95,9 @@ reading<std::string> read_configuration_name(std::string_view text) {
 
 void add_serve_options(CLI::App& serve, serve_options& into) {
     constexpr auto variable = "SLUICE_LISTEN";
-    add_value(serve, "--listen", into.listen, read_address, "ADDRESS",
-              fmt::format("HOST:PORT or PORT; port 0 picks one ({})", into.listen))
+    add_value(
+        serve, "--listen", into.listen, read_address, "ADDRESS",
+        fmt::format("HOST:PORT, PORT, unix:PATH or unix:@NAME; port 0 picks one ({})", into.listen))
         ->group(group);
     add_serve_options_of_many_listeners(serve, into, variable);
 }
@@ -125,8 +126,8 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
               "(500; from loopback any number)")
         ->group(group);
     add_list(serve, "--trusted-proxy", into.trusted_proxies, net::why_no_network, "ADDRESS[/BITS]",
-             "Take the addresses of clients from proxies there: by the PROXY protocol, or over "
-             "HTTP by X-Forwarded-For")
+             "Take the addresses of clients from proxies there, or from those that come by a Unix "
+             "socket (unix): by the PROXY protocol, or over HTTP by X-Forwarded-For")
         ->group(group);
     add_value(serve, "--grace", into.grace, read_duration, "TIME",
               fmt::format("How long a stop may drain ({})", duration_text(into.grace)))
@@ -142,6 +143,7 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
               "Show its counters there by HTTP: /metrics for Prometheus and sluice top, /healthz, "
               "/readyz (nowhere)")
         ->group(group);
+    add_door_options(serve, into.doors, group);
     serve.add_flag("--quiet", into.quiet, "Report no coming and going")->group(group);
     add_value(serve, "--log-level", into.level, one_of{levels}, "LEVEL",
               "trace, debug, info, warn, error, off (info)")

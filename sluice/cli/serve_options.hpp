@@ -13,6 +13,7 @@
 
 #include "sluice/cli/access_log.hpp"
 #include "sluice/cli/auth/server_auth.hpp"
+#include "sluice/cli/door_options.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/server_sandbox.hpp"
 #include "sluice/cli/server_tls.hpp"
@@ -55,6 +56,7 @@ struct serve_options {
     server_auth_options auth;
     sandbox_options sandbox;
     std::string metrics;  ///< for net::resolve; its form has been checked; empty: none
+    door_options doors;
     bool quiet = false;
     log_level level = log_level::info;
     log_format format = log_format::text;

@@ -46,6 +46,8 @@ class server_metrics {
 
     /// Listens; serves only from start() on. The error is a sentence without its full stop.
     [[nodiscard]] static std::expected<std::unique_ptr<server_metrics>, std::string> open(source s);
+    /// The socket that listens, for a successor of the server; before start().
+    [[nodiscard]] int socket() const noexcept { return listener_.get(); }
     server_metrics(const server_metrics&) = delete;
     server_metrics& operator=(const server_metrics&) = delete;
     /// Stops.

@@ -28,14 +28,17 @@ bool has_controlling_terminal() noexcept {
 }  // namespace
 
 server_signals::server_signals(io::engine& engine, std::function<void()> stop,
-                               std::function<void()> count, std::function<void()> reload)
+                               std::function<void()> count, std::function<void()> reload,
+                               std::function<void()> upgrade)
     : nohup_{is_ignored(SIGHUP)},
       has_terminal_{has_controlling_terminal()},
       stop_{std::move(stop)},
       reload_{std::move(reload)},
       hang_up_{engine, SIGHUP, [this](unsigned) { hang_up(); }},
       count_{engine, SIGUSR1, [act = std::move(count)](unsigned) { act(); }},
-      ignored_{engine, SIGUSR2, [](unsigned) {}} {}
+      upgrade_{engine, SIGUSR2, [act = std::move(upgrade)](unsigned) {
+                   if (act) act();
+               }} {}
 
 void server_signals::hang_up() {
     if (nohup_ || !has_terminal_ || has_controlling_terminal()) {

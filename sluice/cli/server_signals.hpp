@@ -10,15 +10,15 @@ namespace sluice::cli {
 
 /// While it lives, SIGHUP has the configuration taken over (reload). If the controlling terminal is
 /// gone (credentials(7), "Sessions"), SIGHUP drains the server instead, unless SIGHUP was ignored
-/// at the start, as under nohup(1). SIGUSR1 announces counters. SIGUSR2 does nothing. Construct and
-/// destroy it on the engine's thread while the engine does not run, once the command's options are
-/// set.
+/// at the start, as under nohup(1). SIGUSR1 announces counters. SIGUSR2 hands over, or does
+/// nothing. Construct and destroy it on the engine's thread while the engine does not run, once the
+/// command's options are set.
 class server_signals {
  public:
     /// `stop`: as for SIGTERM; `count` announces the counters; `reload` takes over what has
-    /// changed. They must not throw.
+    /// changed; `upgrade` hands over to a successor. They must not throw.
     server_signals(io::engine& engine, std::function<void()> stop, std::function<void()> count,
-                   std::function<void()> reload);
+                   std::function<void()> reload, std::function<void()> upgrade = {});
 
  private:
     bool nohup_;
@@ -27,7 +27,7 @@ class server_signals {
     std::function<void()> reload_;
     io::signal_handler hang_up_;
     io::signal_handler count_;
-    io::signal_handler ignored_;
+    io::signal_handler upgrade_;
 
     void hang_up();
 };

@@ -76,10 +76,11 @@ std::optional<address_limit::permit> address_limit::admit(const net::address& pe
 }
 
 address_limit::host address_limit::host_of(const net::address& peer) noexcept {
+    if (peer.is_unix()) return {.bits = peer.user(), .family = AF_UNIX};
     if (peer.family() == AF_INET) {
         sockaddr_in v4{};
         std::memcpy(&v4, peer.data(), sizeof v4);
-        return {.bits = v4.sin_addr.s_addr, .is_v4 = true};
+        return {.bits = v4.sin_addr.s_addr, .family = AF_INET};
     }
     sockaddr_in6 v6{};
     std::memcpy(&v6, peer.data(), std::min<std::size_t>(sizeof v6, peer.size()));
@@ -88,7 +89,7 @@ address_limit::host address_limit::host_of(const net::address& peer) noexcept {
         constexpr std::size_t prefix = 12;
         std::uint32_t bits = 0;
         std::memcpy(&bits, &v6.sin6_addr.s6_addr[prefix], sizeof bits);
-        return {.bits = bits, .is_v4 = true};
+        return {.bits = bits, .family = AF_INET};
     }
     std::memcpy(&found.bits, &v6.sin6_addr, sizeof found.bits);
     return found;

@@ -17,17 +17,17 @@
 namespace sluice::model {
 
 /// A semaphore and a token bucket per client address: an IPv4 address, or the /64 of an IPv6
-/// address, the prefix of one host or site (RFC 6177). IPv4-mapped addresses count as IPv4. Any
-/// thread.
+/// address, the prefix of one host or site (RFC 6177). IPv4-mapped addresses count as IPv4, and a
+/// Unix socket counts as its user. Any thread.
 class address_limit {
     struct host {
         std::uint64_t bits = 0;
-        bool is_v4 = false;
+        sa_family_t family = AF_INET6;
         friend bool operator==(const host&, const host&) = default;
     };
     struct hash {
         [[nodiscard]] std::size_t operator()(const host& h) const noexcept {
-            return std::hash<std::uint64_t>{}(h.bits) ^ std::size_t{h.is_v4};
+            return std::hash<std::uint64_t>{}(h.bits) ^ std::size_t{h.family};
         }
     };
     struct account {

@@ -18,6 +18,13 @@ bool connection_limit::take_or_wait(acquiring& waiter) noexcept {
     return true;
 }
 
+bool connection_limit::try_acquire() noexcept {
+    const std::lock_guard lock{mutex_};
+    if (free_ <= 0) return false;
+    --free_;
+    return true;
+}
+
 void connection_limit::release() noexcept {
     const std::lock_guard lock{mutex_};
     ++free_;

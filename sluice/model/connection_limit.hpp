@@ -31,6 +31,8 @@ class connection_limit {
         return acquiring{*this, engine, false};
     }
     void release() noexcept;
+    /// Takes a permit if one is free.
+    [[nodiscard]] bool try_acquire() noexcept;
     /// Changes the number of permits. Where more are held, none is free until so many are returned.
     void set_most(std::uint32_t most) noexcept;
 

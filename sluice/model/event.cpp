@@ -1,11 +1,13 @@
 // Implements the event model: shards, each with its listeners and sessions.
 #include "sluice/model/event.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -20,6 +22,7 @@
 #include "sluice/net/address.hpp"
 #include "sluice/net/linger_reset.hpp"
 #include "sluice/net/listener.hpp"
+#include "sluice/os/kernel.hpp"
 
 namespace sluice::model {
 namespace {
@@ -31,12 +34,12 @@ using namespace std::chrono_literals;
 /// One shard's listeners and sessions. Posts itself to the server's engine when it has ended.
 class event::share final : io::message, admitter {
  public:
-    share(event& owner, std::size_t number, std::vector<unique_fd> listeners)
+    share(event& owner, std::size_t number, std::vector<numbered_listener> listeners)
         : message{[](message& m) noexcept { static_cast<share&>(m).ended_ = true; }},
           owner_{owner},
           number_{number},
           listeners_{std::move(listeners)},
-          counts_(listeners_.size()),
+          counts_(owner.endpoints().size()),
           stop_relay_{
               [this](stage now) { (now == stage::draining ? *drain_context_ : *root_).cancel(); }},
           from_others_{[this](hand_over::client c) { serve_here(std::move(c)); }} {}
@@ -65,6 +68,12 @@ class event::share final : io::message, admitter {
     }
     /// Any thread.
     [[nodiscard]] std::size_t clients() const noexcept { return clients_; }
+    /// The server's thread, while it serves: whether the shard has had a turn since the last call.
+    [[nodiscard]] bool has_turned() noexcept {
+        if (turn_.pending.exchange(true)) return false;
+        shard_->engine().post(turn_);
+        return true;
+    }
     /// Any thread. False if it does not serve now: the caller keeps `client`.
     [[nodiscard]] bool take_over(hand_over::client& client) noexcept {
         // Counted before it is on its way, so that a burst is spread over the shards.
@@ -75,6 +84,13 @@ class event::share final : io::message, admitter {
     }
 
  private:
+    struct turn_message : io::message {
+        turn_message() noexcept
+            : message{
+                  [](io::message& m) noexcept { static_cast<turn_message&>(m).pending = false; }} {}
+        std::atomic<bool> pending = false;
+    };
+
     /// Makes the server's thread end the serving.
     struct failure_message : io::message {
         explicit failure_message(event& e) noexcept
@@ -144,15 +160,12 @@ class event::share final : io::message, admitter {
             if (each) begin(each->run());
         }
         co_await acceptors.join();
-        // Clients on their way are reset, as those in the backlog are.
-        for (const auto& each : from_others_.close()) {
-            net::set_linger_reset(each.socket.get());
-            owner_.limits_[each.listener].release();
-        }
+        for (auto& each : from_others_.close()) serve_here(std::move(each));
         // The turn's end comes first, at which states post what they have for other shards: all
         // that was done before the stop arrives before any state drains.
         static_cast<void>(co_await io::sleep_until{engine, io::clock::now()});
         static_cast<void>(co_await owner_.all_draining_.arrive(engine));
+        if (owner_.has_successor()) co_await wait_for_leaving(engine);
         for (const auto& each : states_) {
             if (each) each->drain();
         }
@@ -160,16 +173,41 @@ class event::share final : io::message, admitter {
         served_ = nullptr;
     }
 
-    coro::task<void> run_listener(io::engine& engine, std::size_t number, coro::scope& acceptors) {
+    /// Until its sessions have ended by themselves, or most of the grace is over.
+    coro::task<void> wait_for_leaving(io::engine& engine) {
+        const auto until = io::after(io::clock::now(), owner_.options().grace * 4 / 5);
+        while (clients_ > 0 && io::clock::now() < until) {
+            const auto slept = co_await io::sleep_for(engine, 20ms);
+            if (!slept) co_return;
+        }
+    }
+
+    coro::task<void> run_listener(io::engine& engine, std::size_t which, coro::scope& acceptors) {
+        const std::size_t number = listeners_[which].endpoint;
         const auto how = states_[number] ? io::accepting::ahead : io::accepting::one_by_one;
-        net::listener listener{engine, std::move(listeners_[number]), how};
+        net::listener listener{engine, std::move(listeners_[which].socket), how};
         listener.on_shortage([this](error why) { report_shortage(owner_.log(), why); });
         const auto ended = co_await accept_all(listener, number);
         owner_.counting().shed += listener.counted().shed;
+        // Had the kernel not accepted them ahead, another process would.
+        if (owner_.has_successor()) listener.keep_left();
         co_await listener.close();
+        take_ahead(listener, number);
         if (ended || ended.error() == fault::cancelled) co_return;
         fail(ended.error());
         acceptors.cancel();
+    }
+
+    void take_ahead(net::listener& listener, std::size_t number) {
+        for (auto& each : listener.take_left()) {
+            auto permit = owner_.admit(number, each.get());
+            if (!permit) continue;
+            ++clients_;
+            // A service that limits itself, as others do not accept ahead: its permits are endless.
+            if (!owner_.limits_[number].try_acquire()) continue;
+            serve_here(
+                {.socket = std::move(each), .listener = number, .permit = std::move(*permit)});
+        }
     }
 
     coro::task<result<void>> accept_all(net::listener& listener, std::size_t number) {
@@ -192,7 +230,8 @@ class event::share final : io::message, admitter {
             if (!is_from_proxy) permit = owner_.admit(number, socket->get());
             if (!permit) continue;
             slot = co_await permits.acquire(listener.engine());
-            if (!slot) co_return slot;
+            // A stop that comes with a client does not lose it.
+            if (!slot && !permits.try_acquire()) co_return slot;
             hand_over::client arrived{
                 .socket = std::move(*socket), .listener = number, .permit = std::move(*permit)};
             if (!is_from_proxy) {
@@ -272,7 +311,7 @@ class event::share final : io::message, admitter {
     /// Waits until no message to this engine is pending.
     coro::task<void> release(io::engine& engine) {
         coro::context uncancelled{engine.ready()};
-        while (!from_others_.idle() || !stop_relay_.try_detach()) {
+        while (turn_.pending || !from_others_.idle() || !stop_relay_.try_detach()) {
             auto wait = pause(engine);
             wait.set_context(uncancelled);
             co_await wait;
@@ -285,11 +324,12 @@ class event::share final : io::message, admitter {
 
     event& owner_;
     std::size_t number_;
-    std::vector<unique_fd> listeners_;
+    std::vector<numbered_listener> listeners_;
     std::vector<client_counts> counts_;  // by endpoint
     io::loop_counters loop_;
     std::vector<std::unique_ptr<shard_state>> states_;  // by endpoint; may be null
     failure_message failed_{owner_};
+    turn_message turn_;
     stop_relay stop_relay_;
     hand_over from_others_;
     io::engine* engine_ = nullptr;
@@ -347,26 +387,52 @@ coro::task<result<void>> event::serve() {
 }
 
 result<void> event::open_listeners() {
-    std::vector<net::address> addresses;
-    std::vector<unique_fd> first;
-    for (auto& each : endpoints()) {
-        const auto where = net::address::local_of(each.listener.get());
-        if (!where) return failure(where.error());
-        addresses.push_back(*where);
-        first.push_back(std::move(each.listener));
+    std::vector<std::vector<numbered_listener>> of_shards(shards_);
+    for (std::size_t number = 0; number < endpoints().size(); ++number) {
+        auto& each = endpoints()[number];
+        std::vector<unique_fd> sockets;
+        sockets.push_back(std::move(each.listener));
+        std::ranges::move(each.more, std::back_inserter(sockets));
+        if (auto done = each.is_complete ? share_sockets(sockets) : open_more(sockets); !done)
+            return done;
+        for (std::size_t i = 0; i < sockets.size(); ++i)
+            of_shards[i % shards_].push_back({number, std::move(sockets[i])});
     }
-    shares_.emplace_back(*this, 0, std::move(first));
-    for (unsigned i = 1; i < shards_; ++i) {
-        std::vector<unique_fd> more;
-        for (const auto& where : addresses) {
-            auto another = net::listen(where, {.share_port = true});
-            if (!another) return failure(another.error());
-            more.push_back(std::move(*another));
-        }
-        shares_.emplace_back(*this, i, std::move(more));
-    }
+    for (unsigned i = 0; i < shards_; ++i) shares_.emplace_back(*this, i, std::move(of_shards[i]));
     for (auto& each : shares_) all_.push_back(&each);
     return {};
+}
+
+// Each with a port of its own, so that the kernel spreads the connections.
+result<void> event::open_more(std::vector<unique_fd>& sockets) const {
+    const auto where = net::address::local_of(sockets.front().get());
+    if (!where) return failure(where.error());
+    while (sockets.size() < shards_) {
+        auto another = net::listen(*where, {.share_port = true});
+        if (!another) return failure(another.error());
+        sockets.push_back(std::move(*another));
+    }
+    return {};
+}
+
+// Two shards that accept at one socket each have a descriptor of it.
+result<void> event::share_sockets(std::vector<unique_fd>& sockets) const {
+    const std::size_t given = sockets.size();
+    while (sockets.size() < shards_) {
+        const int from = sockets[sockets.size() % given].get();
+        unique_fd another{os::sys().fcntl(from, F_DUPFD_CLOEXEC, 0)};
+        if (!another) return failure_of(-another.get());
+        sockets.push_back(std::move(another));
+    }
+    return {};
+}
+
+bool event::has_turned() noexcept {
+    if (now() != stage::serving) return true;
+    bool all = true;
+    // Each is asked, whatever the others say.
+    for (auto& each : shares_) all = each.has_turned() && all;
+    return all;
 }
 
 void event::client_served() noexcept {

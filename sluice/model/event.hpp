@@ -21,17 +21,25 @@ class event final : public server {
     event(io::engine& engine, std::vector<endpoint> endpoints, server_options o);
     ~event() override;
 
+    [[nodiscard]] bool has_turned() noexcept override;
     [[nodiscard]] std::vector<std::uint64_t> spread() const override;
     [[nodiscard]] std::vector<shard_counts> by_shard() const override;
     [[nodiscard]] bool has_shards() const noexcept override { return true; }
 
  private:
     class share;
+    struct numbered_listener {
+        std::size_t endpoint = 0;
+        unique_fd socket;
+    };
 
     coro::task<result<void>> serve() override;
     void pass_on(stage now) noexcept override;
     void limits_changed() noexcept override;
     [[nodiscard]] result<void> open_listeners() override;
+    /// Make sockets of one endpoint until each shard has one.
+    [[nodiscard]] result<void> open_more(std::vector<unique_fd>& sockets) const;
+    [[nodiscard]] result<void> share_sockets(std::vector<unique_fd>& sockets) const;
     /// The shard that serves a client that `accepting` has accepted. Any thread.
     [[nodiscard]] share& least_busy(share& accepting) const noexcept;
 

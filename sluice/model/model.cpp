@@ -43,6 +43,7 @@ class server::acceptor {
  public:
     /// What has come: a connection at an endpoint, or more of a `header`, or the end of its time.
     struct ready_at {
+        std::size_t listener = 0;
         std::size_t endpoint = 0;
         announcing* header = nullptr;
         bool is_late = false;
@@ -50,15 +51,12 @@ class server::acceptor {
 
     /// With `proxied`, connections may be added that wait for their headers.
     acceptor(io::engine& engine, std::vector<endpoint>& endpoints, event_log& log, bool proxied)
-        : engine_{engine},
-          proxied_{proxied},
-          next_key_{endpoints.size()},
-          waiting_at_(endpoints.size()) {
-        for (auto& each : endpoints) {
-            auto& listener = listeners_.emplace_back(engine, std::move(each.listener),
-                                                     io::accepting::one_by_one);
-            listener.on_shortage([&log](error why) { report_shortage(log, why); });
+        : engine_{engine}, proxied_{proxied}, waiting_at_(endpoints.size()) {
+        for (std::size_t number = 0; number < endpoints.size(); ++number) {
+            add_listener(number, std::move(endpoints[number].listener), log);
+            for (auto& each : endpoints[number].more) add_listener(number, std::move(each), log);
         }
+        next_key_ = listeners_.size();
     }
 
     acceptor(const acceptor&) = delete;
@@ -68,10 +66,14 @@ class server::acceptor {
         for (const auto& [key, each] : announcing_) net::set_linger_reset(each.socket.get());
     }
 
-    /// The endpoint at which a connection waits, of those that are not paused; the only one at once
-    /// if there is one.
+    /// The listener at which a connection waits, of those that are not paused.
     [[nodiscard]] coro::task<result<ready_at>> wait_until_ready() {
-        if (is_alone()) co_return ready_at{};
+        if (is_alone()) {
+            io::poll readiness{engine_, listener(0).socket.fd(), io::interest::in};
+            const auto ready = co_await readiness;
+            if (!ready) co_return failure(ready.error());
+            co_return ready_at{};
+        }
         if (auto watched = watch(); !watched) co_return failure(watched.error());
         for (;;) {
             const auto until = announcing_.empty() ? io::never : announcing_.begin()->second.until;
@@ -119,39 +121,53 @@ class server::acceptor {
         return waiting_at_[number];
     }
     [[nodiscard]] bool has_waiting() const noexcept { return !announcing_.empty(); }
-    /// A connection that came there. No descriptor if it is gone, and others wait elsewhere: after
-    /// a shortage, or because its client left the backlog.
-    [[nodiscard]] coro::task<result<unique_fd>> accept(std::size_t number) {
-        if (is_alone()) return listener(number).accept();
-        return listener(number).accept_waiting();
+    /// A connection that came to that listener. No descriptor if it is gone: after a shortage,
+    /// because its client left the backlog, or because another process has it.
+    [[nodiscard]] coro::task<result<unique_fd>> accept(std::size_t which) {
+        return listener(which).socket.accept_waiting();
     }
     /// Leaves connections at that endpoint in its backlog, or accepts them again.
     void set_paused(std::size_t number, bool paused) {
         if (!ready_set_) return;
-        const auto changed =
-            ready_set_->modify(listener(number).fd(), paused ? 0U : std::uint32_t{EPOLLIN}, number);
-        check(changed.has_value(), "a listener is missing from its epoll instance");
+        std::uint64_t key = 0;
+        for (auto& each : listeners_) {
+            const auto own = key++;
+            if (each.endpoint != number) continue;
+            const auto changed =
+                ready_set_->modify(each.socket.fd(), paused ? 0U : std::uint32_t{EPOLLIN}, own);
+            check(changed.has_value(), "a listener is missing from its epoll instance");
+        }
     }
     [[nodiscard]] coro::task<void> close() {
-        for (auto& each : listeners_) co_await each.close();
+        for (auto& each : listeners_) co_await each.socket.close();
     }
     [[nodiscard]] std::uint64_t shed() const {
         std::uint64_t sum = 0;
-        for (const auto& each : listeners_) sum += each.counted().shed;
+        for (const auto& each : listeners_) sum += each.socket.counted().shed;
         return sum;
     }
 
  private:
-    [[nodiscard]] net::listener& listener(std::size_t number) {
-        return *std::next(listeners_.begin(), static_cast<std::ptrdiff_t>(number));
+    struct numbered_listener {
+        numbered_listener(io::engine& engine, unique_fd from, std::size_t number)
+            : endpoint{number}, socket{engine, std::move(from), io::accepting::one_by_one} {}
+        std::size_t endpoint;
+        net::listener socket;
+    };
+    void add_listener(std::size_t number, unique_fd socket, event_log& log) {
+        auto& made = listeners_.emplace_back(engine_, std::move(socket), number);
+        made.socket.on_shortage([&log](error why) { report_shortage(log, why); });
+    }
+    [[nodiscard]] numbered_listener& listener(std::size_t which) {
+        return *std::next(listeners_.begin(), static_cast<std::ptrdiff_t>(which));
     }
     /// One listener, and nothing else to wait for.
     [[nodiscard]] bool is_alone() const noexcept { return listeners_.size() == 1 && !proxied_; }
-    /// Endpoints are watched by their numbers, and connections by greater ones.
+    /// Listeners are watched by their numbers, and connections by greater ones.
     [[nodiscard]] ready_at ready_of(std::uint64_t key) noexcept {
         const auto found = announcing_.find(key);
-        if (found == announcing_.end()) return {.endpoint = key};
-        return {.header = &found->second};
+        if (found != announcing_.end()) return {.header = &found->second};
+        return {.listener = key, .endpoint = listener(key).endpoint};
     }
     result<void> watch() {
         if (ready_set_) return {};
@@ -159,7 +175,7 @@ class server::acceptor {
         if (!made) return failure(made.error());
         std::uint64_t number = 0;
         for (auto& each : listeners_) {
-            if (auto added = made->add(each.fd(), EPOLLIN, number++); !added) return added;
+            if (auto added = made->add(each.socket.fd(), EPOLLIN, number++); !added) return added;
         }
         if (auto attached = engine_.attach(made->fd()); !attached) return attached;
         ready_set_.emplace(std::move(*made));
@@ -168,10 +184,10 @@ class server::acceptor {
 
     io::engine& engine_;
     bool proxied_;
-    std::list<net::listener> listeners_;
+    std::list<numbered_listener> listeners_;
     std::optional<io::epoll> ready_set_;
     std::map<std::uint64_t, announcing> announcing_;  // in the order of their ends of time
-    std::uint64_t next_key_;
+    std::uint64_t next_key_ = 0;
     std::vector<std::size_t> waiting_at_;  // by endpoint
 };
 
@@ -357,6 +373,11 @@ void server::stop() noexcept {
     enter(stage_ == stage::serving ? stage::draining : stage::ending);
 }
 
+void server::stop_for_successor() noexcept {
+    has_successor_ = true;
+    stop();
+}
+
 void server::enter(stage next) noexcept {
     if (next <= stage_) return;
     stage_ = next;
@@ -386,7 +407,8 @@ coro::task<result<server::arrival>> server::next_client() {
         readiness.set_context(drain_context_);
         const auto ready = co_await readiness;
         if (!ready) co_return failure(ready.error());
-        // A stop may have come with it, after which no model takes another client.
+        // A stop may have come with it, after which no model takes another client: it stays in the
+        // backlog, for another process that accepts at the same socket.
         if (stage_ != stage::serving) co_return failure(fault::cancelled);
         if (ready->header != nullptr) {
             auto announced = receive_header(*ready->header, ready->is_late);
@@ -394,12 +416,11 @@ coro::task<result<server::arrival>> server::next_client() {
             continue;
         }
         const std::size_t number = ready->endpoint;
-        auto accepting = acceptor_->accept(number);
+        auto accepting = acceptor_->accept(ready->listener);
         accepting.set_context(drain_context_);
         auto socket = co_await accepting;
         if (!socket) co_return failure(socket.error());
         if (!*socket) continue;
-        if (stage_ != stage::serving) co_return failure(fault::cancelled);
         if (is_from_proxy(socket->get())) {
             wait_for_header(std::move(*socket), number);
             continue;

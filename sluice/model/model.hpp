@@ -121,6 +121,13 @@ class server {
     /// clients may finish what they began, for `grace`. A second call, or the end of the grace,
     /// cancels everything.
     void stop() noexcept;
+    /// The same where another process accepts at the same sockets from now on: sessions of services
+    /// that keep state, which would end at once, may go on for most of the grace.
+    void stop_for_successor() noexcept;
+
+    /// The server's thread, while it serves: whether all other threads that wait for clients have
+    /// had a turn since the last call. A watchdog asks.
+    [[nodiscard]] virtual bool has_turned() noexcept { return true; }
 
     /// The server's thread: other limits from now on. Clients that have come stay.
     void set_limits(std::uint32_t max_clients, std::uint32_t max_per_address,
@@ -194,6 +201,8 @@ class server {
         const net::address* client) noexcept;
     [[nodiscard]] const server_options& options() const noexcept { return options_; }
     [[nodiscard]] stage now() const noexcept { return stage_; }
+    /// Any thread: whether another process has taken over.
+    [[nodiscard]] bool has_successor() const noexcept { return has_successor_; }
     [[nodiscard]] coro::context& drain_context() noexcept { return drain_context_; }
     [[nodiscard]] event_log& log() noexcept { return event_log_; }
     [[nodiscard]] counters& counting() noexcept { return counters_; }
@@ -225,6 +234,7 @@ class server {
     counters counters_;
     memory_trimmer trimmer_{engine_};
     stage stage_ = stage::serving;
+    std::atomic<bool> has_successor_ = false;
     std::size_t clients_ = 0;
     std::vector<std::size_t> clients_at_;       // by endpoint; the server's thread
     std::vector<client_counts> client_counts_;  // the same, for other threads to read

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
@@ -109,6 +110,11 @@ using state_factory = std::function<std::unique_ptr<shard_state>(const shard_pla
 /// A listening socket, and the service of the connections that it accepts.
 struct endpoint {
     unique_fd listener;  ///< as net::listen() makes it
+    /// More sockets of the same address (SO_REUSEPORT), which are served alike.
+    std::vector<unique_fd> more = {};
+    /// The sockets are all that there are to be: those of another process, or of an address that
+    /// sockets cannot share. Shards that would have none accept at one of another's.
+    bool is_complete = false;
     service serve = {};  ///< of each connection, unless `state` is given
     /// Instead of `serve`, under the event model alone. Such a service limits the number of its
     /// sessions itself, and can answer those over the limit: max_clients is not applied to it.

@@ -8,14 +8,19 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <expected>
 #include <iterator>
 #include <memory>
+#include <mutex>
+#include <new>
+#include <set>
 
 #include "sluice/os/kernel.hpp"
+#include "sluice/os/mutex.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::net {
@@ -45,6 +50,8 @@ enum class problem : std::uint8_t {
     odd_v4,
     odd_v6,
     odd_name,
+    no_path,
+    long_path,
 };
 
 /// A parsed text: a name for the resolver, or an address.
@@ -129,8 +136,28 @@ std::expected<void, problem> read_host(std::string_view host, bool bracketed, pa
     return {};
 }
 
+constexpr std::string_view unix_prefix = "unix:";
+
+/// Reads the path or the abstract name of a Unix socket.
+std::expected<parsed, problem> read_unix(std::string_view path) {
+    const bool is_abstract = path.starts_with('@');
+    if (is_abstract) path.remove_prefix(1);
+    if (path.empty() || path.contains('\0')) return std::unexpected{problem::no_path};
+    sockaddr_un raw{};
+    raw.sun_family = AF_UNIX;
+    // A path ends in a NUL, and an abstract name begins with one.
+    if (path.size() >= sizeof raw.sun_path) return std::unexpected{problem::long_path};
+    std::memcpy(raw.sun_path + (is_abstract ? 1 : 0), path.data(), path.size());
+    const auto size = offsetof(sockaddr_un, sun_path) + path.size() + 1;
+    const auto found =
+        address::from(reinterpret_cast<const sockaddr*>(&raw), static_cast<socklen_t>(size));
+    if (!found) throw std::bad_alloc{};
+    return parsed{.name = {}, .literal = *found};
+}
+
 std::expected<parsed, problem> read(std::string_view text) {
     if (text.empty()) return std::unexpected{problem::empty};
+    if (text.starts_with(unix_prefix)) return read_unix(text.substr(unix_prefix.size()));
     if (all_of(text, digits)) {
         const auto port = read_port(text);
         if (!port) return std::unexpected{port.error()};
@@ -164,15 +191,37 @@ std::string quoted(std::string_view text) {
     return fmt::format("'{}{}'", wire::printable(shown), shown.size() < text.size() ? "..." : "");
 }
 
-result<address> ask_kernel(int fd, int (os::kernel::*call)(int, sockaddr*, socklen_t&) noexcept) {
+/// What a system call wrote.
+struct raw_address {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
-    auto* raw = reinterpret_cast<sockaddr*>(&storage);
-    if (const int failed = (os::sys().*call)(fd, raw, size); failed < 0) return failure_of(-failed);
-    return address::from(raw, size);
-}
+    [[nodiscard]] sockaddr* data() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
+};
 
 }  // namespace
+
+/// The name of a Unix socket, as the kernel takes it. A path has its NUL.
+struct address::unix_name {
+    sockaddr_un raw{};
+    socklen_t size = 0;
+
+    [[nodiscard]] std::string_view text() const noexcept {
+        return {raw.sun_path, size - offsetof(sockaddr_un, sun_path)};
+    }
+    friend bool operator<(const unix_name& a, const unix_name& b) noexcept {
+        return a.text() < b.text();
+    }
+};
+
+const address::unix_name* address::keep(const sockaddr_un& raw, socklen_t size) {
+    static os::mutex mutex;
+    static std::set<unix_name> all;
+    unix_name made;
+    std::memcpy(&made.raw, &raw, size);
+    made.size = size;
+    const std::lock_guard lock{mutex};
+    return &*all.insert(made).first;
+}
 
 address address::loopback(std::uint16_t port) noexcept {
     auto made = any(port);
@@ -195,11 +244,47 @@ result<address> address::parse(std::string_view text) {
 }
 
 result<address> address::local_of(int fd) {
-    return ask_kernel(fd, &os::kernel::getsockname);
+    raw_address raw;
+    const int failed = os::sys().getsockname(fd, raw.data(), raw.size);
+    if (failed < 0) return failure_of(-failed);
+    return from(raw.data(), raw.size);
 }
 
 result<address> address::peer_of(int fd) {
-    return ask_kernel(fd, &os::kernel::getpeername);
+    raw_address raw;
+    const int failed = os::sys().getpeername(fd, raw.data(), raw.size);
+    if (failed < 0) return failure_of(-failed);
+    if (raw.storage.ss_family == AF_UNIX) return of_process(fd);
+    return from(raw.data(), raw.size);
+}
+
+result<address> address::of_process(int fd) noexcept {
+    ucred of{};
+    socklen_t size = sizeof of;
+    const int failed = os::sys().getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &of, size);
+    if (failed < 0) return failure_of(-failed);
+    address made;
+    made.storage_.local = {.family = AF_UNIX, .name = {}, .user = of.uid, .process = of.pid};
+    return made;
+}
+
+const address::unix_name* address::name() const noexcept {
+    return is_unix() ? std::bit_cast<const unix_name*>(storage_.local.name) : nullptr;
+}
+
+uid_t address::user() const noexcept {
+    return is_unix() && name() == nullptr ? storage_.local.user : static_cast<uid_t>(-1);
+}
+
+std::string_view address::path() const noexcept {
+    const auto* own = name();
+    if (own == nullptr || own->raw.sun_path[0] == '\0') return {};
+    return own->raw.sun_path;
+}
+
+const sockaddr* address::data() const noexcept {
+    const auto* own = name();
+    return own != nullptr ? reinterpret_cast<const sockaddr*>(&own->raw) : &storage_.any;
 }
 
 result<address> address::from(const sockaddr* raw, socklen_t size) {
@@ -209,6 +294,19 @@ result<address> address::from(const sockaddr* raw, socklen_t size) {
         std::memcpy(&made.storage_.v4, raw, sizeof(sockaddr_in));
     } else if (raw->sa_family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
         std::memcpy(&made.storage_.v6, raw, sizeof(sockaddr_in6));
+    } else if (raw->sa_family == AF_UNIX && size > offsetof(sockaddr_un, sun_path) &&
+               size <= sizeof(sockaddr_un)) {
+        try {
+            sockaddr_un name{};
+            std::memcpy(&name, raw, size);
+            made.storage_.local = {
+                .family = AF_UNIX,
+                .name = std::bit_cast<decltype(unix_socket::name)>(keep(name, size)),
+                .user = static_cast<uid_t>(-1),
+                .process = 0};
+        } catch (const std::bad_alloc&) {
+            return failure_of(ENOMEM);
+        }
     } else {
         return failure(fault::unsupported);
     }
@@ -224,6 +322,7 @@ std::uint16_t address::port() const noexcept {
 }
 
 bool address::is_loopback() const noexcept {
+    if (is_unix()) return true;
     if (family() == AF_INET) return ntohl(storage_.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
     if (family() != AF_INET6) return false;
     const in6_addr& host = storage_.v6.sin6_addr;
@@ -242,6 +341,7 @@ socklen_t address::size() const noexcept {
     switch (family()) {
         case AF_INET: return sizeof(sockaddr_in);
         case AF_INET6: return sizeof(sockaddr_in6);
+        case AF_UNIX: return name() != nullptr ? name()->size : sizeof(sa_family_t);
         default: return sizeof(sa_family_t);
     }
 }
@@ -260,12 +360,23 @@ void address::append_host(std::string& to) const {
         const auto zone = storage_.v6.sin6_scope_id;
         if (zone != 0) fmt::format_to(std::back_inserter(to), "%{}", zone);
     }
+    if (!is_unix()) return;
+    const auto* own = name();
+    if (own == nullptr) {
+        fmt::format_to(std::back_inserter(to), "unix:uid={},pid={}", storage_.local.user,
+                       storage_.local.process);
+        return;
+    }
+    const bool is_abstract = own->text().starts_with('\0');
+    to += is_abstract ? "unix:@" : "unix:";
+    to += wire::printable(is_abstract ? own->text().substr(1) : path());
 }
 
 std::string address::to_string() const {
     std::string text;
     append_host(text);
     if (text.empty()) return "-";
+    if (is_unix()) return text;
     const bool in_brackets = text.contains(':');
     return in_brackets ? fmt::format("[{}]:{}", text, port()) : fmt::format("{}:{}", text, port());
 }
@@ -277,6 +388,9 @@ bool operator==(const address& a, const address& b) noexcept {
         case AF_INET6:
             return IN6_ARE_ADDR_EQUAL(&a.storage_.v6.sin6_addr, &b.storage_.v6.sin6_addr) &&
                    a.storage_.v6.sin6_scope_id == b.storage_.v6.sin6_scope_id;
+        case AF_UNIX:
+            return a.name() == b.name() && a.storage_.local.user == b.storage_.local.user &&
+                   a.storage_.local.process == b.storage_.local.process;
         default: return true;
     }
 }
@@ -339,6 +453,12 @@ std::string why_no_address(std::string_view text) {
                 "the host of {} is neither a name nor an address; write HOST:PORT, as in "
                 "127.0.0.1:5000",
                 given);
+        case problem::no_path:
+            return fmt::format(
+                "{} names no socket; write unix:/PATH, or unix:@NAME for an abstract name", given);
+        case problem::long_path:
+            return fmt::format("the path of {} is too long; a Unix socket has up to 107 bytes",
+                               given);
     }
     return {};
 }

@@ -61,6 +61,7 @@ result<void> set_option(int fd, int level, int name, int value) noexcept {
 }  // namespace
 
 result<unique_fd> listen(const address& where, const listen_options& o) noexcept {
+    if (where.is_unix()) return listen_unix(where, o.allowed, o.backlog);
     unique_fd fd{os::sys().socket(where.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (!fd) return failure_of(-fd.get());
     if (auto r = set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1); !r) return failure(r.error());
@@ -76,12 +77,23 @@ result<unique_fd> listen(const address& where, const listen_options& o) noexcept
     return fd;
 }
 
+void adopt_listener(int socket) noexcept {
+    static_cast<void>(os::sys().fcntl(socket, F_SETFD, FD_CLOEXEC));
+    const auto where = address::local_of(socket);
+    if (!where || where->is_unix()) return;
+    avoid_pacing_on_loopback(socket, *where);
+    keep_alive(socket);
+}
+
 listener::listener(io::engine& engine, unique_fd socket, io::accepting how)
     : socket_{std::move(socket)}, reserve_{open_reserve()}, incoming_{engine, socket_.get(), how} {
-    // Not every engine makes it non-blocking (engine::attach).
-    if (how == io::accepting::one_by_one) {
+    // Not every engine makes it non-blocking (engine::attach). One that waits in the kernel needs
+    // it blocking, and the server that had it before may have changed that.
+    if (how == io::accepting::one_by_one || engine.socket_flags() == 0) {
         const int flags = os::sys().fcntl(fd(), F_GETFL);
-        static_cast<void>(os::sys().fcntl(fd(), F_SETFL, flags | O_NONBLOCK));
+        const int wanted =
+            how == io::accepting::one_by_one ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+        if (wanted != flags) static_cast<void>(os::sys().fcntl(fd(), F_SETFL, wanted));
     }
     check(engine.attach(fd()).has_value(),
           "the descriptor of a listener is beyond the table of the engine");
@@ -123,14 +135,15 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
 }
 
 coro::task<result<unique_fd>> listener::accept_waiting() noexcept {
-    // Otherwise the next connection would be waited for.
-    if (io::poll::poll_now(fd(), io::interest::in) != 0) co_return unique_fd{};
-    auto accepted = co_await incoming_.next();
-    if (accepted) {
+    unique_fd socket{os::sys().accept4(fd(), SOCK_CLOEXEC | engine().socket_flags())};
+    if (socket) {
         ++counters_.accepted;
-        co_return std::move(*accepted);
+        co_return std::move(socket);
     }
-    auto recovered = co_await recover(accepted.error());
+    // Another process may accept at the same socket.
+    const error why = error::system(-socket.get());
+    if (why.is(EAGAIN) || why.is(EINTR)) co_return unique_fd{};
+    auto recovered = co_await recover(why);
     if (!recovered) co_return failure(recovered.error());
     co_return unique_fd{};
 }
@@ -166,7 +179,8 @@ void listener::shed_one() noexcept {
 }
 
 void listener::close_now() noexcept {
-    incoming_.drop();
+    left_ = incoming_.take_all();
+    if (!keeps_left_) left_.clear();
     incoming_.shut();
     engine().detach(socket_.get());
     socket_.reset();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "sluice/base/result.hpp"
 #include "sluice/coro/ready_queue.hpp"
@@ -12,6 +13,7 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/io/ops/accept.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/net/unix_listener.hpp"
 #include "sluice/os/fd.hpp"
 
 namespace sluice::net {
@@ -22,12 +24,17 @@ struct listen_options {
     int backlog = 4096;
     /// Several sockets share the port, and the kernel spreads connections over them (socket(7)).
     bool share_port = false;
+    unix_permissions allowed = {};  ///< of a Unix socket
 };
 
 /// A socket that listens at `where`, with SO_REUSEADDR, closed on exec. Connections accepted from
 /// it have TCP keepalive (keep_alive()). Errno of socket(2), bind(2) or listen(2): EADDRINUSE,
-/// EACCES, EADDRNOTAVAIL ...
+/// EACCES, EADDRNOTAVAIL ...; for a Unix socket as listen_unix().
 [[nodiscard]] result<unique_fd> listen(const address& where, const listen_options& o = {}) noexcept;
+
+/// Gives a listening socket that another process has made the options that listen() sets, but those
+/// that count before bind(2) alone.
+void adopt_listener(int socket) noexcept;
 
 /// Accepts connections. Its destructor closes it, if close() has not: an accept() that waits then
 /// gives fault::cancelled, and on io_uring the thread waits for the kernel. Thread of its engine.
@@ -53,12 +60,19 @@ class listener {
     /// fails for that. fault::cancelled; any other errno is the listener's end.
     [[nodiscard]] coro::task<result<unique_fd>> accept() noexcept;
     /// The first of the connections that wait, as accept() gives it; no descriptor if there is
-    /// none, or none any more after a shortage. For a caller that waits for other listeners, too.
+    /// none, or none any more after a shortage. For a caller that waits by itself. Of a listener
+    /// that accepts one by one.
     [[nodiscard]] coro::task<result<unique_fd>> accept_waiting() noexcept;
 
     /// `co_await l.close()`: stops listening; the kernel resets connections in the backlog. A
     /// pending accept() gives fault::cancelled, before this returns unless it is in such a pause.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
+
+    /// Before close(): connections that the kernel has accepted ahead are for take_left(), and not
+    /// closed.
+    void keep_left() noexcept { keeps_left_ = true; }
+    /// After close(): those connections.
+    [[nodiscard]] std::vector<unique_fd> take_left() noexcept { return std::exchange(left_, {}); }
 
     /// `callback` is called for each shortage, before the pause. It must not throw.
     void on_shortage(std::function<void(error)> callback) noexcept {
@@ -93,6 +107,8 @@ class listener {
     io::accept_stream incoming_;
     shortage_pause* pause_ = nullptr;  // of a waiting recover()
     counters counters_;
+    std::vector<unique_fd> left_;
+    bool keeps_left_ = false;
     std::function<void(error)> on_shortage_;
 };
 

@@ -63,6 +63,11 @@ result<address> parse_host(std::string_view text) {
 }
 
 result<network> network::parse(std::string_view text) {
+    if (text == "unix") {
+        network all;
+        all.is_unix_ = true;
+        return all;
+    }
     const auto slash = std::min(text.find('/'), text.size());
     const auto where = parse_host(text.substr(0, slash));
     if (!where || where->port() != 0) return failure(fault::bad_address);
@@ -79,6 +84,7 @@ result<network> network::parse(std::string_view text) {
 }
 
 bool network::covers(const address& where) const noexcept {
+    if (is_unix_ || where.is_unix()) return is_unix_ && where.is_unix();
     const auto of = host_of(where);
     if (where.family() == AF_UNSPEC || of.is_v4 != is_v4_) return false;
     const auto whole = bits_ / 8;
@@ -93,7 +99,7 @@ std::string why_no_network(std::string_view text) {
     if (network::parse(text)) return {};
     constexpr std::size_t enough = 80;
     return "'" + wire::printable(wire::truncate_utf8(text, enough)) +
-           "' is no address or network; write one as in 127.0.0.1, 10.0.0.0/8 or fd00::/8";
+           "' is no address or network; write one as in 127.0.0.1, 10.0.0.0/8 or fd00::/8, or unix";
 }
 
 bool covers(const std::vector<network>& all, const address& where) noexcept {

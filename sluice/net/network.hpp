@@ -12,12 +12,13 @@
 
 namespace sluice::net {
 
-/// The IPv4 or IPv6 addresses that begin with the same bits. An IPv4-mapped IPv6 address is the
-/// IPv4 address that it is.
+/// The IPv4 or IPv6 addresses that begin with the same bits, or all Unix sockets. An IPv4-mapped
+/// IPv6 address is the IPv4 address that it is.
 class network {
  public:
-    /// Parses `10.0.0.0/8`, `fd00::/8`, or an address alone: a network of one. Bits behind the
-    /// first `/8` do not matter. fault::bad_address, also for a name; why_no_network() explains it.
+    /// Parses `10.0.0.0/8`, `fd00::/8`, an address alone: a network of one, or `unix`. Bits behind
+    /// the first `/8` do not matter. fault::bad_address, also for a name; why_no_network() explains
+    /// it.
     [[nodiscard]] static result<network> parse(std::string_view text);
 
     /// Whether the host of `where` is in it.
@@ -27,6 +28,7 @@ class network {
     network() = default;
     std::array<unsigned char, 16> host_{};  // IPv4: the first four
     bool is_v4_ = false;
+    bool is_unix_ = false;
     unsigned bits_ = 0;
 };
 

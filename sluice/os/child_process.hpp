@@ -50,6 +50,8 @@ class child_process {
     [[nodiscard]] bool is_to_be_reaped() const noexcept { return to_reap_; }
     /// Waits for its end; the status of waitpid(2). Once.
     int reap() noexcept;
+    /// Leaves it alone: it is neither killed nor reaped.
+    void release() noexcept { to_reap_ = false; }
 
     // Of start(): non-blocking and close-on-exec.
     unique_fd input;   ///< writes to its stdin: a pipe that is writable only while it is empty

@@ -49,6 +49,7 @@ class kernel {
     /// @name Sockets
     /// @{
     virtual int socket(int family, int type, int protocol) noexcept = 0;
+    virtual int socketpair(int family, int type, std::array<int, 2>& ends) noexcept = 0;
     virtual int bind(int fd, const sockaddr* address, socklen_t size) noexcept = 0;
     virtual int listen(int fd, int backlog) noexcept = 0;
     /// Without the peer's address.
@@ -57,6 +58,7 @@ class kernel {
     virtual ssize_t recv(int fd, mutable_bytes memory, int flags) noexcept = 0;
     virtual ssize_t send(int fd, const_bytes data, int flags) noexcept = 0;
     virtual ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept = 0;
+    virtual ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept = 0;
     virtual int shutdown(int fd, int how) noexcept = 0;
     virtual int getsockopt(int fd, int level, int name, void* value, socklen_t& size) noexcept = 0;
     virtual int setsockopt(int fd, int level, int name, const void* value,
@@ -157,6 +159,8 @@ class kernel {
     /// The target is cut to the size of `into`, and no '\0' follows it.
     virtual ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept = 0;
     virtual int mkdirat(int directory, const char* path, mode_t mode) noexcept = 0;
+    /// Does not follow links (AT_SYMLINK_NOFOLLOW).
+    virtual int fchownat(int directory, const char* path, uid_t owner, gid_t group) noexcept = 0;
     virtual int unlinkat(int directory, const char* path, int flags) noexcept = 0;
     virtual int linkat(int from, const char* old_path, int to, const char* new_path,
                        int flags) noexcept = 0;

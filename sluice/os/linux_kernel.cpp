@@ -65,6 +65,10 @@ int linux_kernel::socket(int family, int type, int protocol) noexcept {
     return checked(::socket(family, type, protocol));
 }
 
+int linux_kernel::socketpair(int family, int type, std::array<int, 2>& ends) noexcept {
+    return checked(::socketpair(family, type, 0, ends.data()));
+}
+
 int linux_kernel::bind(int fd, const sockaddr* address, socklen_t size) noexcept {
     return checked(::bind(fd, address, size));
 }
@@ -103,6 +107,10 @@ ssize_t linux_kernel::send(int fd, const_bytes data, int flags) noexcept {
 
 ssize_t linux_kernel::recvmsg(int fd, msghdr& message, int flags) noexcept {
     return checked(::recvmsg(fd, &message, flags));
+}
+
+ssize_t linux_kernel::sendmsg(int fd, const msghdr& message, int flags) noexcept {
+    return checked(::sendmsg(fd, &message, flags));
 }
 
 int linux_kernel::shutdown(int fd, int how) noexcept {
@@ -371,6 +379,10 @@ ssize_t linux_kernel::readlinkat(int directory, const char* path, std::span<char
 
 int linux_kernel::mkdirat(int directory, const char* path, mode_t mode) noexcept {
     return checked(::mkdirat(directory, path, mode));
+}
+
+int linux_kernel::fchownat(int directory, const char* path, uid_t owner, gid_t group) noexcept {
+    return checked(::fchownat(directory, path, owner, group, AT_SYMLINK_NOFOLLOW));
 }
 
 int linux_kernel::unlinkat(int directory, const char* path, int flags) noexcept {

@@ -12,6 +12,7 @@ class linux_kernel : public kernel {
     /// @name Sockets
     /// @{
     int socket(int family, int type, int protocol) noexcept override;
+    int socketpair(int family, int type, std::array<int, 2>& ends) noexcept override;
     int bind(int fd, const sockaddr* address, socklen_t size) noexcept override;
     int listen(int fd, int backlog) noexcept override;
     int accept4(int fd, int flags) noexcept override;
@@ -19,6 +20,7 @@ class linux_kernel : public kernel {
     ssize_t recv(int fd, mutable_bytes memory, int flags) noexcept override;
     ssize_t send(int fd, const_bytes data, int flags) noexcept override;
     ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept override;
+    ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept override;
     int shutdown(int fd, int how) noexcept override;
     int getsockopt(int fd, int level, int name, void* value, socklen_t& size) noexcept override;
     int setsockopt(int fd, int level, int name, const void* value,
@@ -100,6 +102,7 @@ class linux_kernel : public kernel {
     int faccessat(int directory, const char* path, int mode, int flags) noexcept override;
     ssize_t readlinkat(int directory, const char* path, std::span<char> into) noexcept override;
     int mkdirat(int directory, const char* path, mode_t mode) noexcept override;
+    int fchownat(int directory, const char* path, uid_t owner, gid_t group) noexcept override;
     int unlinkat(int directory, const char* path, int flags) noexcept override;
     int linkat(int from, const char* old_path, int to, const char* new_path,
                int flags) noexcept override;

@@ -10,6 +10,7 @@ using enum need;
 
 constexpr auto of_kernel = std::to_array<calls_of>({
     {"socket", "socket", startup},
+    {"socketpair", "socketpair", startup},
     {"bind", "bind", startup},
     {"listen", "listen", startup},
     {"accept4", "accept4"},
@@ -17,6 +18,7 @@ constexpr auto of_kernel = std::to_array<calls_of>({
     {"recv", "recvfrom"},
     {"send", "sendto"},
     {"recvmsg", "recvmsg"},
+    {"sendmsg", "sendmsg"},  // listening sockets, to the supervisor
     {"shutdown", "shutdown"},
     {"getsockopt", "getsockopt"},
     {"setsockopt", "setsockopt"},
@@ -74,6 +76,7 @@ constexpr auto of_kernel = std::to_array<calls_of>({
     {"faccessat", "faccessat faccessat2"},
     {"readlinkat", "readlinkat"},
     {"mkdirat", "mkdirat", files},
+    {"fchownat", "fchownat", startup},
     {"unlinkat", "unlinkat", files},
     {"linkat", "linkat", files},
     {"renameat2", "renameat renameat2", files},

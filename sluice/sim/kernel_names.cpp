@@ -150,6 +150,19 @@ int simulated_kernel::mkdirat(int directory, const char* path, mode_t mode) noex
         path);
 }
 
+int simulated_kernel::fchownat(int directory, const char* path, uid_t owner, gid_t group) noexcept {
+    return call(
+        "fchownat", {directory, traced(owner), traced(group)},
+        [&] {
+            // As fchown().
+            struct stat now{};
+            const int status = fstatat(directory, path, now, AT_SYMLINK_NOFOLLOW);
+            if (status < 0) return status;
+            return owner == now.st_uid && group == now.st_gid ? 0 : -EPERM;
+        },
+        path);
+}
+
 int simulated_kernel::unlinkat(int directory, const char* path, int flags) noexcept {
     return call(
         "unlinkat", {directory, flags},

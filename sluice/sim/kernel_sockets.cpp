@@ -38,6 +38,10 @@ int simulated_kernel::socket(int family, int type, int protocol) noexcept {
     });
 }
 
+int simulated_kernel::socketpair(int family, int type, std::array<int, 2>& /*ends*/) noexcept {
+    return call("socketpair", {family, type}, [&] { return -EAFNOSUPPORT; });
+}
+
 int simulated_kernel::bind(int fd, const sockaddr* address, socklen_t size) noexcept {
     const auto where = endpoint::from(address, size);
     return call("bind", {fd, where ? where->port : -1}, [&] {
@@ -145,6 +149,14 @@ ssize_t simulated_kernel::recvmsg(int fd, msghdr& /*message*/, int flags) noexce
         if (socket_of(fd, error) == nullptr) return ssize_t{error};
         // No notification is ever queued.
         return ssize_t{(flags & MSG_ERRQUEUE) != 0 ? -EAGAIN : -EOPNOTSUPP};
+    });
+}
+
+ssize_t simulated_kernel::sendmsg(int fd, const msghdr& /*message*/, int flags) noexcept {
+    return call("sendmsg", {fd, flags}, [&] {
+        int error = 0;
+        // It sends descriptors, which no socket here takes.
+        return ssize_t{socket_of(fd, error) == nullptr ? error : -EOPNOTSUPP};
     });
 }
 

@@ -107,6 +107,7 @@ class simulated_kernel final : public os::kernel {
     /// @name Sockets
     /// @{
     int socket(int family, int type, int protocol) noexcept override;
+    int socketpair(int family, int type, std::array<int, 2>& ends) noexcept override;
     int bind(int fd, const sockaddr* address, socklen_t size) noexcept override;
     int listen(int fd, int backlog) noexcept override;
     int accept4(int fd, int flags) noexcept override;
@@ -114,6 +115,7 @@ class simulated_kernel final : public os::kernel {
     ssize_t recv(int fd, mutable_bytes memory, int flags) noexcept override;
     ssize_t send(int fd, const_bytes data, int flags) noexcept override;
     ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept override;
+    ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept override;
     int shutdown(int fd, int how) noexcept override;
     int getsockopt(int fd, int level, int name, void* value, socklen_t& size) noexcept override;
     int setsockopt(int fd, int level, int name, const void* value,
@@ -194,6 +196,7 @@ class simulated_kernel final : public os::kernel {
     int mount_of(int fd, std::uint64_t& number, dev_t& device) noexcept override;
     int faccessat(int directory, const char* path, int mode, int flags) noexcept override;
     int mkdirat(int directory, const char* path, mode_t mode) noexcept override;
+    int fchownat(int directory, const char* path, uid_t owner, gid_t group) noexcept override;
     int unlinkat(int directory, const char* path, int flags) noexcept override;
     int linkat(int from, const char* old_path, int to, const char* new_path,
                int flags) noexcept override;

@@ -262,8 +262,8 @@ class Show(Configuration):
                 continue
             with self.subTest(words):
                 shown = self.shown(*words)
-                for line in re.findall(r"^  ((?:-\S+)+)(?: |$)", page, re.MULTILINE):
-                    names = [name[2:] for name in line.split(",") if name.startswith("--")]
+                for line in re.findall(r"^  (-[^\s,]+(?:, -[^\s,]+)*)", page, re.MULTILINE):
+                    names = [name[2:] for name in line.split(", ") if name.startswith("--")]
                     if names == ["help"]:
                         continue
                     self.assertTrue(set(names) & set(shown), f"{names} in {sorted(shown)}")

@@ -127,7 +127,7 @@ TEST(options, a_default_is_written_as_it_may_be_given) {
     EXPECT_EQ(default_text(std::optional<int>{}, side), "");
     EXPECT_EQ(default_text(7U, count_from{1, 9}), "7");
     EXPECT_EQ(default_text(0U, count_from{1, 9}), "") << "none that may be given";
-    EXPECT_EQ(default_text(0.02, percent_from{0, 100, ""}), "2");
+    EXPECT_EQ(default_text(0.02, percent_from{0, 100, ""}), "2%");
     EXPECT_EQ(default_text(std::string{"[::1]:80"}, read_address), "[::1]:80");
     for (const auto& [bytes, text] : {std::pair{std::uint64_t{0}, "0"},
                                       {1000, "1000"},

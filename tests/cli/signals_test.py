@@ -1,4 +1,4 @@
-"""What SIGHUP, SIGUSR1 and SIGUSR2 do to every server, on a terminal and without one."""
+"""What SIGHUP and SIGUSR1 do to every server, on a terminal and without one."""
 
 import contextlib
 import fcntl
@@ -58,7 +58,6 @@ class Signals(TalkTest):
             with Server(*command) as server:
                 server.signal(signal.SIGHUP)
                 server.expect_stderr("SIGHUP: the configuration was read again")
-                server.signal(signal.SIGUSR2)
                 server.signal(signal.SIGUSR1)
                 server.expect_stderr(rf"^  {counter} +\d+  ")
                 server.signal(signal.SIGTERM)
@@ -87,7 +86,7 @@ class Signals(TalkTest):
                 for _ in range(2):
                     client.sendall(b"1\n")
                     self.assertEqual(client.recv(10), b"1\n")
-                    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+                    for number in (signal.SIGHUP, signal.SIGUSR1):
                         os.killpg(server.process.pid, number)
             server.signal(signal.SIGTERM)
             self.assert_ends(server, 0)

@@ -20,7 +20,7 @@ PAGE = 4096  # the smallest pipe (pipe(7))
 TIMES = 20  # lines, the first of which finds its pipe full already
 FOLDER = "FOLDER"  # stands for a directory of each server's own
 # What servers say of them goes to stderr.
-TELLING = (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2)
+TELLING = (signal.SIGUSR1, signal.SIGHUP)
 PAUSE = 0.05  # before another line is provoked
 LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
 

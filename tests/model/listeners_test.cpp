@@ -89,6 +89,35 @@ TEST_P(listeners, each_has_its_own_service) {
     EXPECT_EQ((*made)->counted().accepted, 9U);
 }
 
+TEST_P(listeners, all_sockets_of_one_endpoint_are_served) {
+    auto control = io::make_engine(io::engine_kind::blocking);
+    ASSERT_TRUE(control);
+    // Two sockets for three shards, with ports of their own, so that each is known to be served.
+    auto first = open_one(true);
+    auto second = open_one(true);
+    const std::array places{first.where, second.where};
+    std::vector<endpoint> endpoints;
+    endpoints.push_back(
+        {.listener = std::move(first.listener), .is_complete = true, .serve = saying('a')});
+    endpoints.front().more.push_back(std::move(second.listener));
+    auto made = make(GetParam(), **control, std::move(endpoints),
+                     {.engine = io::engine_kind::epoll, .workers = 3});
+    ASSERT_TRUE(made);
+    stop_message stop{**made};
+    std::string received;
+    std::thread clients{[&] {
+        for (int round = 0; round < 10; ++round) {
+            for (const auto& where : places) {
+                received += test::read_to_end(test::connect_to(where.port()).get());
+            }
+        }
+        (*control)->post(stop);
+    }};
+    EXPECT_TRUE((*made)->run());
+    clients.join();
+    EXPECT_EQ(received, std::string(20, 'a'));
+}
+
 /// Linux that has no descriptor for the first connection.
 class one_shortage final : public os::linux_kernel {
  public:

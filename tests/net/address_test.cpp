@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <string>
 #include <string_view>
@@ -212,12 +213,53 @@ TEST(address, goes_through_sockets) {
 
         address peer;
         socklen_t size = address::capacity();
-        const unique_fd accepted{::accept4(listener.get(), peer.data(), &size, SOCK_CLOEXEC)};
+        const unique_fd accepted{::accept4(listener.get(), peer.writable(), &size, SOCK_CLOEXEC)};
         ASSERT_TRUE(accepted);
         EXPECT_EQ(size, peer.size());
         EXPECT_EQ(peer, address::local_of(client.get()));
         EXPECT_EQ(peer, address::peer_of(accepted.get()));
     }
+}
+
+TEST(address, names_unix_sockets) {
+    for (const auto* text : {"unix:/run/sluice/chat.sock", "unix:relative", "unix:@name"}) {
+        const auto named = address::parse(text);
+        ASSERT_TRUE(named) << text;
+        EXPECT_EQ(named->family(), AF_UNIX);
+        EXPECT_TRUE(named->is_unix());
+        EXPECT_TRUE(named->is_loopback());
+        EXPECT_EQ(named->port(), 0);
+        EXPECT_EQ(named->to_string(), text);
+        EXPECT_EQ(address::parse(text), named);
+        EXPECT_EQ(address::from(named->data(), named->size()), named);
+    }
+    EXPECT_EQ(address::parse("unix:/run/x")->path(), "/run/x");
+    EXPECT_EQ(address::parse("unix:@x")->path(), "");
+    EXPECT_EQ(address::loopback(1).path(), "");
+    EXPECT_NE(address::parse("unix:/run/x"), address::parse("unix:/run/y"));
+    EXPECT_NE(address::parse("unix:x"), address::parse("unix:@x"));
+    EXPECT_NE(address::parse("unix:/run/x"), address::loopback(0));
+    for (const std::string& text :
+         {std::string{"unix:"}, std::string{"unix:@"}, "unix:/" + std::string(108, 'x')}) {
+        EXPECT_EQ(address::parse(text), failure(fault::bad_address)) << text;
+        EXPECT_FALSE(why_no_address(text).empty());
+    }
+    EXPECT_TRUE(address::parse("unix:/" + std::string(106, 'x')));
+}
+
+TEST(address, shows_the_process_at_the_other_end_of_a_unix_socket) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+    const unique_fd one{ends[0]};
+    const unique_fd other{ends[1]};
+    const auto peer = address::peer_of(one.get());
+    ASSERT_TRUE(peer);
+    EXPECT_TRUE(peer->is_loopback());
+    EXPECT_EQ(peer->user(), ::getuid());
+    EXPECT_EQ(peer->path(), "");
+    EXPECT_EQ(peer->to_string(),
+              "unix:uid=" + std::to_string(::getuid()) + ",pid=" + std::to_string(::getpid()));
+    EXPECT_EQ(address::peer_of(other.get()), peer);
 }
 
 TEST(address, says_what_the_kernel_said) {

@@ -93,7 +93,7 @@ TEST(network, is_not_parsed_from_other_text) {
     }
     EXPECT_EQ(why_no_network("\x1b[31m"),
               "'\\x1b[31m' is no address or network; write one as in 127.0.0.1, 10.0.0.0/8 or "
-              "fd00::/8");
+              "fd00::/8, or unix");
     EXPECT_EQ(why_no_network("10.0.0.0/8"), "");
 }
 
@@ -111,6 +111,18 @@ TEST(parse_host, reads_addresses_with_and_without_a_port) {
                                    "192.0.2.1:", "192.0.2.1:x", "[::1]x", "1.2.3.4.5", ":::"}) {
         EXPECT_EQ(shown(text), "none") << text;
     }
+}
+
+TEST(network, unix_is_that_of_all_unix_sockets_alone) {
+    const auto all = network::parse("unix");
+    ASSERT_TRUE(all);
+    EXPECT_TRUE(all->covers(*address::parse("unix:/run/x")));
+    EXPECT_FALSE(all->covers(address::loopback(1)));
+    EXPECT_FALSE(all->covers(address{}));
+    for (const auto* text : {"0.0.0.0/0", "::/0"}) {
+        EXPECT_FALSE(network::parse(text)->covers(*address::parse("unix:/run/x"))) << text;
+    }
+    EXPECT_FALSE(network::parse("unix/8"));
 }
 
 }  // namespace

@@ -92,6 +92,10 @@ class chat_part final : public part {
     [[nodiscard]] bool is_off() const override { return settings_.listen == off; }
     [[nodiscard]] std::optional<std::string> why_not(const serve_options& common,
                                                      const pairing& pair) const override;
+    [[nodiscard]] std::vector<door_address> doors(serve_options& common) override {
+        return {{std::string{door_of(name().flag_said("listen", "chat"))},
+                 name().is_alone() ? &common.listen : &settings_.listen}};
+    }
     [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
         const serve_options& common) override {
         return std::vector{address(common)};

@@ -11,6 +11,7 @@
 
 #include "sluice/cli/access_log.hpp"
 #include "sluice/cli/files/access.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -36,13 +37,16 @@ struct offer_settings {
 
 exit_status offer_file(const commands& all, offer_settings& s) {
     const auto& command = all.command();
-    const auto& common = s.server.common;
+    auto& common = s.server.common;
     settle_standard_streams();
     const auto pair = pair_up(common.engine, common.model);
     if (!pair) return report_usage_error(command, pair.error());
     set_up_output(common, pair->model);
     if (auto entered = enter_chroot(common.sandbox); !entered) {
         return log_failure(entered.error());
+    }
+    if (auto given = inherited().assign({{"listen", &common.listen}}); !given) {
+        return log_failure(given.error());
     }
     const auto who = open_server_auth(common, {common.listen});
     if (!who) return report_usage_error(command, who.error());

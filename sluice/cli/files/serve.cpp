@@ -116,6 +116,7 @@ class files_part final : public part {
     }
     [[nodiscard]] std::optional<std::string> why_not(const serve_options& common,
                                                      const pairing& pair) const override;
+    [[nodiscard]] std::vector<door_address> doors(serve_options& common) override;
     [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
         const serve_options& common) override;
     [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
@@ -212,6 +213,14 @@ void files_part::choose_doors() {
     };
     http_at_ = choose(s.http, default_http);
     raw_at_ = choose(s.raw, default_raw);
+}
+
+std::vector<door_address> files_part::doors(serve_options& /*common*/) {
+    std::vector<door_address> all{
+        {std::string{door_of(name().flag_said("http", "http"))}, &settings_.http},
+        {std::string{door_of(name().flag_said("raw", "raw"))}, &settings_.raw}};
+    std::erase_if(all, [](const door_address& each) { return *each.where == off; });
+    return all;
 }
 
 std::expected<std::vector<std::string>, std::string> files_part::choose_addresses(

@@ -26,7 +26,7 @@ constexpr std::array<row, 4> server_signals_text{
       "runs, such as the log level, counts from then on; what needs a restart is named in the log. "
       "A file that is no good leaves the old one in force."},
      {"SIGUSR1", "It prints its counters."},
-     {"SIGUSR2", "It does nothing."}}};
+     {"SIGUSR2", "It starts a successor, and hands its sockets over to it."}}};
 
 constexpr row password_variable{"SLUICE_PASSWORD",
                                 "The password of `--user`, which is asked for on the terminal "

@@ -15,6 +15,7 @@
 #include "sluice/cli/access_log.hpp"
 #include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
+#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
@@ -28,6 +29,7 @@
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/subcommands.hpp"
+#include "sluice/cli/supervisor.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/ops/poll.hpp"
@@ -186,10 +188,13 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
 /// Echoes to many clients at once.
 exit_status serve_echoes(const commands& all, talk_serve_settings& s, const pairing& pair) {
     const auto& command = all.command();
-    const auto& common = s.server.common;
+    auto& common = s.server.common;
     set_up_output(common, pair.model);
     if (auto entered = enter_chroot(common.sandbox); !entered) {
         return log_failure(entered.error());
+    }
+    if (auto given = inherited().assign({{"listen", &common.listen}}); !given) {
+        return log_failure(given.error());
     }
     const auto who = open_server_auth(common, {common.listen});
     if (!who) return report_usage_error(command, who.error());
@@ -208,7 +213,7 @@ exit_status serve_echoes(const commands& all, talk_serve_settings& s, const pair
 
 exit_status serve_talk(const commands& all, talk_serve_settings& s) {
     const auto& command = all.command();
-    const auto& common = s.server.common;
+    auto& common = s.server.common;
     // A person may take any time to answer; an echo has an idle timeout.
     if (s.conversation.echo) s.conversation.idle_time = s.idle_time;
     settle_standard_streams();
@@ -226,6 +231,9 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
     if (auto entered = enter_chroot(common.sandbox); !entered) {
         return log_failure(entered.error());
     }
+    if (auto given = inherited().assign({{"listen", &common.listen}}); !given) {
+        return log_failure(given.error());
+    }
     const auto who = open_server_auth(common, {common.listen});
     if (!who) return report_usage_error(command, who.error());
     status_output status{common.format, common.quiet};
@@ -234,7 +242,7 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
     auto ui = s.conversation.echo ? stdio_ui::of_echo(status)
                                   : stdio_ui::open(**engine, status, s.conversation.max_line);
     if (!ui) return fail(status, ui.error());
-    auto socket = open_listener(common.listen);
+    auto socket = open_listener(common.listen, "--listen", {.allowed = common.doors.sockets});
     if (!socket) return fail(status, socket.error());
     std::unique_ptr<tls::server_context> over;
     if (common.tls.on()) {
@@ -303,6 +311,7 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
     announce_sandbox(common, *confined);
     if (observed) observed->announce();
     const talk_end end = io::run(**engine, server.run());
+    server_supervisor().end();
     return status_of(end, stops.first());
 }
 

@@ -30,6 +30,8 @@ using namespace std::chrono_literals;
 constexpr std::size_t max_batch = std::size_t{64} * 1024;
 // Bytes of its answer buffer that an idle connection keeps.
 constexpr std::size_t max_idle_capacity = 256;
+// For a question that a client has sent when the server begins to drain: a trip over a long line.
+constexpr auto last_call = 250ms;
 
 // The reason of a question whose client has gone.
 constexpr std::string_view lost = "lost";
@@ -74,6 +76,7 @@ struct compute_service::pending {
     bool unterminated = false;  ///< the last answer was sent without a newline
     bool asked = true;          ///< a question came since the last wait
     bool begun = false;         ///< a part of the next question has come
+    bool is_last = false;       ///< the server drains: what comes now is the last
     io::time_point until = io::never;
     io::time_point asked_at = io::never;  ///< when the question began that is to be told
     std::size_t answer_begins = 0;        ///< in `out`
@@ -105,6 +108,14 @@ struct compute_service::pending {
                 .reason = why,
                 .received = question.size(),
                 .sent = why == lost ? 0 : answer().size()};
+    }
+
+    /// True once, where a stop has ended the wait for a question: one may be on its way.
+    bool begin_last_call(error why) noexcept {
+        if (why != fault::cancelled || is_last) return false;
+        is_last = true;
+        until = io::after(io::clock::now(), last_call);
+        return true;
     }
 
     void end_answer(bool terminated) {
@@ -227,6 +238,7 @@ coro::task<void> compute_service::serve(model::session& client) {
         if (questions.ended()) co_return;
         p.start_idle_deadline(deadline_after(client, options_.idle_time));
         const auto read = co_await receive(client, questions, p);
+        if (!read && p.begin_last_call(read.error())) continue;
         if (!read) {
             // At a stop. Unread questions must not cause a reset that drops the answers sent.
             if (read.error() == fault::cancelled) {
@@ -247,8 +259,10 @@ coro::task<result<void>> compute_service::receive(model::session& client, messag
         co_return co_await more;
     }
     questions.release();
-    auto got = co_await io::with_deadline(client.engine(),
-                                          client.peer().recv(client.drain_context()), p.until);
+    coro::context& own = co_await coro::this_context();
+    coro::context& within = p.is_last ? own : client.drain_context();
+    auto got = co_await io::with_deadline(client.engine(), client.peer().recv(within), p.until);
+    if (!got && got.error() == fault::timed_out && p.is_last) co_return failure(fault::cancelled);
     if (!got && got.error() == fault::timed_out) {
         sometimes(p.begun ? rare_path::compute_stalled : rare_path::compute_idle);
         (p.begun ? counters_->stalled : counters_->idle).fetch_add(1, std::memory_order_relaxed);

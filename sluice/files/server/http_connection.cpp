@@ -56,6 +56,7 @@ void http_connection::begin_head() noexcept {
     status_ = 0;
     names_folder_ = false;
     keep_alive_ = false;
+    was_asked_ = true;
     buffers_->visitor.reset();
     head_ = 0;
     buffers_->told = {.span = model::access_span{service_.options().access, client_}};

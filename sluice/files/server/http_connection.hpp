@@ -2,11 +2,13 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sluice/base/result.hpp"
 #include "sluice/coro/task.hpp"
@@ -115,6 +117,15 @@ class http_connection {
     ~http_connection() = default;
 
     [[nodiscard]] bool is_draining() const noexcept { return client_.drain_context().cancelled(); }
+    /// For a request that is on its way when the server begins to drain. A client that has just
+    /// connected loses it otherwise; one whose connection was kept can ask again.
+    [[nodiscard]] io::duration last_call() const noexcept {
+        return std::chrono::milliseconds{was_asked_ ? 250 : 1000};
+    }
+    /// True once, where draining has ended the wait for a request.
+    [[nodiscard]] bool begins_last_call(error why) noexcept {
+        return why == fault::cancelled && is_draining() && !std::exchange(had_last_call_, true);
+    }
     /// Whether no byte of the next request is here.
     [[nodiscard]] bool is_idle() const noexcept { return in_ == 0; }
     /// Gives back the buffers between two requests; the output is sent.
@@ -199,6 +210,8 @@ class http_connection {
     bool lost_ = false;
     bool hung_up_ = false;
     bool body_done_ = true;
+    bool had_last_call_ = false;
+    bool was_asked_ = false;
     // Input of an idle connection, which has no other memory; most heads fit.
     std::array<char, 96> first_;
 };

@@ -37,12 +37,14 @@ coro::task<void> http_exchange::serve(http_service& service, model::session& cli
         }
         if (x.is_idle()) {
             x.return_buffers();
-            if (x.is_draining()) co_return;
-            // Idle: the connection holds no buffers, and draining ends only this wait.
-            const auto until = io::after(io::clock::now(), service.options().idle_time);
-            auto read = x.first_bytes(until);
-            read.set_context(client.drain_context());
+            // Idle: the connection holds no buffers, and draining ends only this wait. A request
+            // may be on its way then: it has a moment left.
+            const io::duration idle_time = service.options().idle_time;
+            const auto time = x.is_draining() ? x.last_call() : idle_time;
+            auto read = x.first_bytes(io::after(io::clock::now(), time));
+            if (!x.is_draining()) read.set_context(client.drain_context());
             auto got = co_await read;
+            if (!got && x.begins_last_call(got.error())) continue;
             if (!x.accept_first(got)) co_return;
         }
         auto read = co_await x.read_head();

@@ -78,9 +78,10 @@ result<unique_fd> accept_stream::take() noexcept {
     return fd;
 }
 
-void accept_stream::drop() noexcept {
-    accepted_.clear();
-    next_ = 0;
+std::vector<unique_fd> accept_stream::take_all() noexcept {
+    accepted_.erase(accepted_.begin(),
+                    accepted_.begin() + static_cast<std::ptrdiff_t>(std::exchange(next_, 0)));
+    return std::exchange(accepted_, {});
 }
 
 }  // namespace sluice::io

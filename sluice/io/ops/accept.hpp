@@ -31,8 +31,8 @@ class accept_stream final : public stream<accept_stream, unique_fd> {
         return next_ < accepted_.size() || error_ != 0;
     }
     [[nodiscard]] result<unique_fd> take() noexcept;
-    /// Closes accepted sockets that were not taken.
-    void drop() noexcept;
+    /// All accepted sockets that were not taken.
+    [[nodiscard]] std::vector<unique_fd> take_all() noexcept;
 
  private:
     static int attempt(op& o) noexcept;
