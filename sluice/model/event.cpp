@@ -173,10 +173,11 @@ class event::share final : io::message, admitter {
         served_ = nullptr;
     }
 
-    /// Until its sessions have ended by themselves, or most of the grace is over.
+    /// Until the sessions of all shards have ended by themselves, for they may go on through this
+    /// one's state, or most of the grace is over.
     coro::task<void> wait_for_leaving(io::engine& engine) {
         const auto until = io::after(io::clock::now(), owner_.options().grace * 4 / 5);
-        while (clients_ > 0 && io::clock::now() < until) {
+        while (owner_.clients_ > 0 && io::clock::now() < until) {
             const auto slept = co_await io::sleep_for(engine, 20ms);
             if (!slept) co_return;
         }
