@@ -129,14 +129,19 @@ struct compute_service::pending {
         if (unterminated && questions.answers_terminated()) end_answer(true);
     }
 
+    /// Whether the server drains, and has waited long enough for a question on its way.
+    [[nodiscard]] bool is_past_last_call() const noexcept {
+        return is_last && io::clock::now() >= until;
+    }
+
     void start_idle_deadline(io::time_point idle) noexcept {
-        if (!std::exchange(asked, false)) return;
+        if (!std::exchange(asked, false) || is_last) return;
         begun = false;
         until = idle;
     }
 
     void on_bytes(io::time_point stalled) noexcept {
-        if (!std::exchange(begun, true)) until = stalled;
+        if (!std::exchange(begun, true) && !is_last) until = stalled;
     }
 };
 
@@ -253,6 +258,7 @@ coro::task<void> compute_service::serve(model::session& client) {
 
 coro::task<result<void>> compute_service::receive(model::session& client, messages& questions,
                                                   const pending& p) {
+    if (p.is_past_last_call()) co_return failure(fault::cancelled);
     if (questions.awaits_pause()) {
         auto more = questions.more();
         more.set_context(client.drain_context());

@@ -89,7 +89,7 @@ coro::task<bool> http_exchange::read_head() {
         if (!got && got.error() == fault::timed_out) {
             service().counting().slow_heads.fetch_add(1, relaxed);
             lose_body();
-            response_.refuse(408, "the head of a request did not come in time");
+            response().refuse(408, "the head of a request did not come in time");
             co_return false;
         }
         if (!got) give_up();
@@ -106,7 +106,7 @@ void http_exchange::refuse_head(const http::http_refusal& why) {
     request.is_old = false;
     // A response to HEAD has no body, even where the rest of the request is malformed.
     if (buffered().starts_with("HEAD ")) request.method = http_method::head;
-    response_.refuse(why.status, why.why);
+    response().refuse(why.status, why.why);
 }
 
 void http_exchange::tell() noexcept {
@@ -134,7 +134,7 @@ void http_exchange::tell() noexcept {
 
 bool http_exchange::parse_path() {
     const auto refuse = [this](unsigned status, std::string_view why) {
-        response_.refuse(status, why);
+        response().refuse(status, why);
         return false;
     };
     const auto method = request().method;
@@ -175,9 +175,10 @@ bool http_exchange::is_for_us() {
     const auto asked = http::authority_of(request());
     if (asked.empty() || service().origins().is_for_us(asked)) return true;
     service().counting().other_hosts.fetch_add(1, relaxed);
-    response_.refuse(421, fmt::format("this server is not called {}; start it with --host and this "
-                                      "name if it is",
-                                      asked));
+    response().refuse(421,
+                      fmt::format("this server is not called {}; start it with --host and this "
+                                  "name if it is",
+                                  asked));
     return false;
 }
 
@@ -190,31 +191,31 @@ bool http_exchange::is_known(const login& who) {
     switch (who.error()) {
         case auth::login_refusal::none:
         case auth::login_refusal::wrong:
-            response_.reply(401).field("WWW-Authenticate", auth::basic_challenge);
-            response_.end_with("this name and password, or this token, are not known here");
+            response().reply(401).field("WWW-Authenticate", auth::basic_challenge);
+            response().end_with("this name and password, or this token, are not known here");
             return false;
         case auth::login_refusal::too_often:
-            response_.reply(429).field("Retry-After", 60);
-            response_.end_with("too many attempts failed; try again in a minute");
+            response().reply(429).field("Retry-After", 60);
+            response().end_with("too many attempts failed; try again in a minute");
             return false;
         case auth::login_refusal::busy:
-            response_.reply(503).field("Retry-After", 5);
-            response_.end_with("too many passwords wait to be checked; try again");
+            response().reply(503).field("Retry-After", 5);
+            response().end_with("too many passwords wait to be checked; try again");
             return false;
         case auth::login_refusal::no_memory: break;
     }
-    response_.refuse(503, "there is no memory for this now; try again later");
+    response().refuse(503, "there is no memory for this now; try again later");
     return false;
 }
 
 /// A visitor without a name is asked for one first.
 void http_exchange::refuse_permission(std::string_view why) {
     service().counting().forbidden.fetch_add(1, relaxed);
-    if (who() == nullptr) return response_.refuse(403, why);
+    if (who() == nullptr) return response().refuse(403, why);
     if (!who()->who->name.empty())
-        return response_.refuse(403, "this account may not do that here");
-    response_.reply(401).field("WWW-Authenticate", auth::basic_challenge);
-    response_.end_with("say who you are: a name and a password, or a token");
+        return response().refuse(403, "this account may not do that here");
+    response().reply(401).field("WWW-Authenticate", auth::basic_challenge);
+    response().end_with("say who you are: a name and a password, or a token");
 }
 
 /// Whether this method may be used on this path, by the page that asks: false if it was refused.
@@ -227,7 +228,7 @@ bool http_exchange::may_ask(http_method method) {
     if (method != http_method::put && method != http_method::remove) return true;
     if (service().origins().is_foreign(request())) {
         service().counting().foreign_pages.fetch_add(1, relaxed);
-        response_.refuse(403, "a page from elsewhere may change nothing here; --cors permits it");
+        response().refuse(403, "a page from elsewhere may change nothing here; --cors permits it");
         return false;
     }
     if (allows(method == http_method::put ? operation::upload : operation::remove, path())) {
@@ -237,8 +238,8 @@ bool http_exchange::may_ask(http_method method) {
         refuse_permission("no files are taken here; start the server with --allow upload");
     } else {
         service().counting().forbidden.fetch_add(1, relaxed);
-        response_.reply(405).field("Allow", methods());
-        response_.end_with("nothing is removed here; start the server with --allow delete");
+        response().reply(405).field("Allow", methods());
+        response().end_with("nothing is removed here; start the server with --allow delete");
     }
     return false;
 }
@@ -253,7 +254,8 @@ std::string http_exchange::methods() {
 void http_exchange::answer_options() {
     const auto all = methods();
     // Accept-Content-Range permits a PUT with Content-Range (docs/files.md).
-    response_.reply(204)
+    response()
+        .reply(204)
         .field("Allow", all)
         .field("Accept-Ranges", "bytes")
         .field("Accept-Content-Range", "bytes");
@@ -266,7 +268,7 @@ void http_exchange::answer_options() {
                    "If-Unmodified-Since, Range, Repr-Digest, Want-Repr-Digest")
             .field("Access-Control-Max-Age", 600);
     }
-    response_.end_head();
+    response().end_head();
 }
 
 result<net::address> http_exchange::address() {
@@ -317,7 +319,7 @@ coro::task<void> http_exchange::answer_other(http_method method, bool settled) {
     auto dropped = co_await body_.drop_if_small();
     if (!dropped) {
         if (dropped.error() == fault::timed_out) {
-            response_.refuse_slow_body();
+            response().refuse_slow_body();
         } else if (dropped.error() == fault::ended) {
             hang_up();
         } else {
@@ -331,11 +333,11 @@ coro::task<void> http_exchange::answer_other(http_method method, bool settled) {
         case http_method::put: break;
         case http_method::remove: co_await answer_delete(*this); break;
         case http_method::other:
-            response_.reply(405).field("Allow", methods());
-            response_.end_with("this cannot be done to files here");
+            response().reply(405).field("Allow", methods());
+            response().end_with("this cannot be done to files here");
             break;
         case http_method::options: answer_options(); break;
-        case http_method::unknown: response_.refuse(501, "there is no such method here"); break;
+        case http_method::unknown: response().refuse(501, "there is no such method here"); break;
     }
 }
 

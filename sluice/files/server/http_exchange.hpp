@@ -25,7 +25,8 @@ class http_exchange : public http_connection {
                                   std::uint64_t number);
 
     [[nodiscard]] request_body& body() noexcept { return body_; }
-    [[nodiscard]] response_writer& response() noexcept { return response_; }
+    /// Made where it is needed: an idle connection has no room for one.
+    [[nodiscard]] response_writer response() noexcept { return response_writer{*this}; }
 
  private:
     http_exchange(http_service& service, model::session& client, std::uint64_t number) noexcept
@@ -54,7 +55,6 @@ class http_exchange : public http_connection {
     void answer_options();
 
     request_body body_{*this};
-    response_writer response_{*this};
 };
 
 /// Handlers of the methods.

@@ -196,8 +196,9 @@ coro::task<void> answer_parts(http_exchange& x) {
         .field("Cache-Control", "no-store")
         .field("X-Content-Type-Options", "nosniff");
     x.response().end_head(body.size());
-    if (x.request().method == http::http_method::get)
-        co_await x.response().send_body(std::move(body));
+    if (x.request().method != http::http_method::get) co_return;
+    auto answer = x.response();
+    co_await answer.send_body(std::move(body));
 }
 
 }  // namespace sluice::files
