@@ -146,8 +146,8 @@ std::string_view media_type_of(format f) noexcept {
 }
 
 format preferred_format(std::string_view accept) noexcept {
-    constexpr std::array<std::string_view, 2> offers{
-        "text/plain; version=0.0.4", "application/openmetrics-text; version=1.0.0"};
+    constexpr std::array<std::string_view, 2> offers{"text/plain; version=0.0.4",
+                                                     "application/openmetrics-text; version=1.0.0"};
     if (accept.empty()) return format::prometheus;
     return http::best_of(accept, offers) == 1 ? format::openmetrics : format::prometheus;
 }

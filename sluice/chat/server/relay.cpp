@@ -24,15 +24,15 @@ batch::batch(relay& r, std::size_t from_shard, std::size_t to_shard, purpose p,
       kind{p},
       room{std::move(room_name)} {}
 
-void batch::add(author by, std::initializer_list<std::string_view> pieces) {
+void batch::add(author said_by, std::initializer_list<std::string_view> pieces) {
     std::size_t length = 0;
     for (const auto piece : pieces) length += piece.size();
     const std::size_t whole = bytes.size() + length;
     if (whole > bytes.capacity()) bytes.reserve(std::max(whole, 2 * bytes.capacity()));
-    if (!stretches.empty() && stretches.back().first == by) {
+    if (!stretches.empty() && stretches.back().first == said_by) {
         stretches.back().second += length;
     } else {
-        stretches.emplace_back(by, length);
+        stretches.emplace_back(said_by, length);
     }
     for (const auto piece : pieces) bytes.append(piece);
 }

@@ -60,9 +60,9 @@ coro::task<attempt<void>> link::open() {
     }
     auto failed = of_connection("cannot connect to " + server(), dialed.why());
     if (dialed.why().is(ECONNREFUSED)) {
-        failed.error().what += fmt::format(
-            "; start a server there with 'sluice {}', or correct the address",
-            options_.server_command);
+        failed.error().what +=
+            fmt::format("; start a server there with 'sluice {}', or correct the address",
+                        options_.server_command);
     }
     co_return failed;
 }
