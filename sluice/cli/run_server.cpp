@@ -408,17 +408,66 @@ void announce_ready(const std::vector<bound_address>& addresses) {
 
 }  // namespace
 
+namespace {
+
+/// Why a server with these options is not to run, a sentence without its full stop.
+std::optional<std::string> why_not_served(const serve_options& common,
+                                          const std::vector<served_at>& listeners) {
+    if (auto why = why_not_open(common, listeners)) return why;
+    return why_no_metrics(common);
+}
+
+/// Null without TLS.
+std::expected<std::unique_ptr<tls::server_context>, std::string> open_tls(
+    const serve_options& common) {
+    if (!common.tls.on()) return nullptr;
+    return open_server_tls(common.tls, model::workers_of(common.workers));
+}
+
+/// Null without --metrics.
+std::expected<std::unique_ptr<server_metrics>, std::string> open_metrics(
+    server_metrics::source from) {
+    if (from.common.metrics.empty()) return nullptr;
+    return server_metrics::open(std::move(from));
+}
+
+/// What a server has opened beside its endpoints; null where it has none.
+struct beside_endpoints {
+    tls::server_context* over = nullptr;
+    server_metrics* observed = nullptr;
+};
+
+void enter_stage(model::stage now, upgrade& successor, const beside_endpoints& more,
+                 const served& what) {
+    successor.forget_sockets();
+    if (now == model::stage::draining) manager().stopping();
+    if (more.observed != nullptr) more.observed->set(metrics::readiness::draining);
+    if (what.on_stage) what.on_stage(now);
+}
+
+void announce_all_counters(const model::server& server, const std::vector<std::string>& doors,
+                           const beside_endpoints& more, const served& what) {
+    metrics::collection all;
+    collect_clients(all, server, doors);
+    if (more.over != nullptr) collect_handshakes(all, more.over->counting());
+    if (what.who != nullptr) collect_logins(all, what.who->counted());
+    if (what.count) what.count(all);
+    announce_counters(all);
+    announce_access_log();
+}
+
+}  // namespace
+
 exit_status run_server(const commands& all, server_command& server_of, const pairing& pair,
                        served what) {
     const auto& command = all.command();
     const auto& common = server_of.common;
-    if (const auto why = why_not_open(common, what.listeners)) {
+    if (const auto why = why_not_served(common, what.listeners)) {
         return report_usage_error(command, *why);
     }
     if (!common.config.empty()) {
         log(log_level::debug, fmt::format("settings come from {}", in_quotes(common.config)));
     }
-    if (const auto why = why_no_metrics(common)) return report_usage_error(command, *why);
     check(!common.auth.on() || what.who != nullptr, "a server that does not ask who it is");
     raise_open_files();
     const auto shard_engine = engine_of(pair);
@@ -426,30 +475,25 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
     auto engine = io::make_engine(io::engine_kind::blocking);
     if (!engine)
         return log_failure(fmt::format("cannot set up an engine: {}", engine.error().message()));
-    std::unique_ptr<tls::server_context> over;
-    if (common.tls.on()) {
-        auto made = open_server_tls(common.tls, model::workers_of(common.workers));
-        if (!made) return log_failure(made.error());
-        over = std::move(*made);
-    }
+    const auto over = open_tls(common);
+    if (!over) return log_failure(over.error());
     const auto doors = names_of(what.listeners);
-    auto opened = open_all(std::move(what.listeners), common, pair.model, over.get());
+    auto opened = open_all(std::move(what.listeners), common, pair.model, over->get());
     if (!opened) return log_failure(opened.error());
     if (auto logged = open_access_log(common.access); !logged) return log_failure(logged.error());
-    std::unique_ptr<server_metrics> observed;
-    if (!common.metrics.empty()) {
-        auto made = server_metrics::open({.common = common,
-                                          .model = pair.model,
-                                          .engine = *shard_engine,
-                                          .outer = **engine,
-                                          .over = over.get(),
-                                          .who = what.who,
-                                          .doors = doors,
-                                          .count = what.count});
-        if (!made) return log_failure(made.error());
-        observed = std::move(*made);
+    auto observed = open_metrics({.common = common,
+                                  .model = pair.model,
+                                  .engine = *shard_engine,
+                                  .outer = **engine,
+                                  .over = over->get(),
+                                  .who = what.who,
+                                  .doors = doors,
+                                  .count = what.count});
+    if (!observed) return log_failure(observed.error());
+    const beside_endpoints more{.over = over->get(), .observed = observed->get()};
+    if (more.observed != nullptr) {
         opened->sockets.push_back(
-            {.socket = observed->socket(), .door = "metrics", .removes_file = false});
+            {.socket = more.observed->socket(), .door = "metrics", .removes_file = false});
     }
     std::ranges::copy(output().descriptors(), std::back_inserter(what.keep));
     const auto policy = sandbox_of(common, pair.model, *shard_engine, what.sandbox);
@@ -457,42 +501,37 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
     unique_fd pid_file;
     std::unique_ptr<model::server> server;
     upgrade successor{**engine, opened->sockets, [&server] { server->stop_for_successor(); }};
-    auto made = model::make(pair.model, **engine, std::move(opened->endpoints),
-                            {.engine = *shard_engine,
-                             .shards = engine_options_in(common.sandbox),
-                             .workers = common.workers,
-                             .max_clients = common.max_clients,
-                             .max_per_address = common.max_per_address,
-                             .rate_per_address = common.rate_per_address,
-                             .trusted_proxies = trusted_proxies_of(common),
-                             .grace = common.grace,
-                             .log_to = [](std::string_view line) { log(log_level::warn, line); },
-                             .details = details_to_log(),
-                             .listening = [&]() -> result<void> {
-                                 confined = settle(common, policy, what.sandbox, pid_file);
-                                 if (!confined) return failure(fault::closed);
-                                 return observed ? observed->start(server.get()) : result<void>{};
-                             },
-                             .ready =
-                                 [&] {
-                                     sandbox::forbid_new_rings(policy);
-                                     announce_all(opened->addresses, pair.model, *shard_engine,
-                                                  common, over.get());
-                                     announce_sandbox(common, *confined);
-                                     if (observed) observed->announce();
-                                     announce_ready(opened->addresses);
-                                     if (what.on_ready) what.on_ready();
-                                 },
-                             .on_stage =
-                                 [&](model::stage now) {
-                                     successor.forget_sockets();
-                                     if (now == model::stage::draining) manager().stopping();
-                                     if (observed) observed->set(metrics::readiness::draining);
-                                     if (what.on_stage) what.on_stage(now);
-                                 },
-                             .keep = std::move(what.keep),
-                             .spread_evenly = what.spread_evenly,
-                             .publishes_loops = observed != nullptr});
+    auto made = model::make(
+        pair.model, **engine, std::move(opened->endpoints),
+        {.engine = *shard_engine,
+         .shards = engine_options_in(common.sandbox),
+         .workers = common.workers,
+         .max_clients = common.max_clients,
+         .max_per_address = common.max_per_address,
+         .rate_per_address = common.rate_per_address,
+         .trusted_proxies = trusted_proxies_of(common),
+         .grace = common.grace,
+         .log_to = [](std::string_view line) { log(log_level::warn, line); },
+         .details = details_to_log(),
+         .listening = [&]() -> result<void> {
+             confined = settle(common, policy, what.sandbox, pid_file);
+             if (!confined) return failure(fault::closed);
+             if (more.observed == nullptr) return {};
+             return more.observed->start(server.get());
+         },
+         .ready =
+             [&] {
+                 sandbox::forbid_new_rings(policy);
+                 announce_all(opened->addresses, pair.model, *shard_engine, common, more.over);
+                 announce_sandbox(common, *confined);
+                 if (more.observed != nullptr) more.observed->announce();
+                 announce_ready(opened->addresses);
+                 if (what.on_ready) what.on_ready();
+             },
+         .on_stage = [&](model::stage now) { enter_stage(now, successor, more, what); },
+         .keep = std::move(what.keep),
+         .spread_evenly = what.spread_evenly,
+         .publishes_loops = more.observed != nullptr});
     if (!made) return report_usage_error(command, made.error());
     server = std::move(*made);
     unsigned stop_requests = 0;
@@ -501,31 +540,22 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
                                  if (++stop_requests > 2) os::exit_at_once(EXIT_FAILURE);
                                  server->stop();
                              }};
-    const server_signals signals{**engine, [&server] { server->stop(); },
-                                 [&server, &what, &over, &doors] {
-                                     metrics::collection all;
-                                     collect_clients(all, *server, doors);
-                                     if (over) collect_handshakes(all, over->counting());
-                                     if (what.who != nullptr)
-                                         collect_logins(all, what.who->counted());
-                                     if (what.count) what.count(all);
-                                     announce_counters(all);
-                                     announce_access_log();
-                                 },
-                                 reload{all,
-                                        server_of,
-                                        {.who = what.who,
-                                         .over = over.get(),
-                                         .set_limits =
-                                             [&server](const serve_options& now) {
-                                                 server->set_limits(now.max_clients,
-                                                                    now.max_per_address,
-                                                                    now.rate_per_address);
-                                             }}},
-                                 [&successor] { successor.request(); }};
+    const server_signals signals{
+        **engine, [&server] { server->stop(); },
+        [&server, &doors, &more, &what] { announce_all_counters(*server, doors, more, what); },
+        reload{all,
+               server_of,
+               {.who = what.who,
+                .over = more.over,
+                .set_limits =
+                    [&server](const serve_options& now) {
+                        server->set_limits(now.max_clients, now.max_per_address,
+                                           now.rate_per_address);
+                    }}},
+        [&successor] { successor.request(); }};
     const watchdog alive{**engine, *server};
     const auto ended = server->run();
-    observed.reset();
+    observed->reset();
     if (!confined) return log_failure(confined.error());
     if (!common.quiet) report(*server, pair.model);
     report_lost_access_lines();
