@@ -100,14 +100,15 @@ struct compute_service::pending {
     [[nodiscard]] std::string_view answer() const noexcept {
         return std::string_view{out}.substr(answer_begins);
     }
-    [[nodiscard]] model::access_event kept_event(std::string_view why) const noexcept {
+    [[nodiscard]] model::access_event kept_event(bool is_answered) const noexcept {
+        const std::string_view why = is_answered ? reason : lost;
         const std::string_view question = kept ? std::string_view{*kept} : std::string_view{};
         return {.kind = model::access_kind::question,
                 .client = from ? *from : net::address{},
                 .what = question,
                 .reason = why,
                 .received = question.size(),
-                .sent = why == lost ? 0 : answer().size()};
+                .sent = is_answered ? answer().size() : 0};
     }
 
     /// True once, where a stop has ended the wait for a question: one may be on its way.
@@ -202,6 +203,16 @@ model::service compute_service::service() {
     return [this](model::session& client) { return serve(client); };
 }
 
+namespace {
+
+/// Unread questions must not cause a reset that drops the answers sent.
+coro::task<void> close_at_stop(model::session& client) {
+    sometimes(rare_path::compute_stopped_in_wait);
+    co_await net::lingering_close(client.peer(), client.drain_context());
+}
+
+}  // namespace
+
 coro::task<void> compute_service::serve(model::session& client) {
     messages questions{client, options_.framing, options_.max_line, wire::sender::client};
     questions.refuse_other_protocols();
@@ -221,11 +232,8 @@ coro::task<void> compute_service::serve(model::session& client) {
                 p.keep_question((*question)->text);
                 auto answered =
                     co_await answer(client, questions, std::move(*todo), p.out, p.reason);
-                if (!answered) {
-                    tell(client, p.asked_at, p.kept_event(lost));
-                    co_return;
-                }
-                tell(client, p.asked_at, p.kept_event(p.reason));
+                tell(client, p.asked_at, p.kept_event(answered.has_value()));
+                if (!answered) co_return;
                 p.kept.reset();
             } else {
                 tell_at_once(client, p, (*question)->text);
@@ -243,13 +251,8 @@ coro::task<void> compute_service::serve(model::session& client) {
         if (questions.ended()) co_return;
         p.start_idle_deadline(deadline_after(client, options_.idle_time));
         const auto read = co_await receive(client, questions, p);
-        if (!read && p.begin_last_call(read.error())) continue;
         if (!read) {
-            // At a stop. Unread questions must not cause a reset that drops the answers sent.
-            if (read.error() == fault::cancelled) {
-                sometimes(rare_path::compute_stopped_in_wait);
-                co_await net::lingering_close(client.peer(), client.drain_context());
-            }
+            if (read.error() == fault::cancelled) co_await close_at_stop(client);
             co_return;
         }
         p.on_bytes(deadline_after(client, options_.stall_time));
@@ -257,17 +260,20 @@ coro::task<void> compute_service::serve(model::session& client) {
 }
 
 coro::task<result<void>> compute_service::receive(model::session& client, messages& questions,
-                                                  const pending& p) {
+                                                  pending& p) {
     if (p.is_past_last_call()) co_return failure(fault::cancelled);
     if (questions.awaits_pause()) {
         auto more = questions.more();
         more.set_context(client.drain_context());
-        co_return co_await more;
+        auto came = co_await more;
+        if (!came && p.begin_last_call(came.error())) co_return result<void>{};
+        co_return came;
     }
     questions.release();
     coro::context& own = co_await coro::this_context();
     coro::context& within = p.is_last ? own : client.drain_context();
     auto got = co_await io::with_deadline(client.engine(), client.peer().recv(within), p.until);
+    if (!got && p.begin_last_call(got.error())) co_return result<void>{};
     if (!got && got.error() == fault::timed_out && p.is_last) co_return failure(fault::cancelled);
     if (!got && got.error() == fault::timed_out) {
         sometimes(p.begun ? rare_path::compute_stalled : rare_path::compute_idle);

@@ -72,8 +72,9 @@ class compute_service {
     using outcome = result<std::string>;
 
     coro::task<void> serve(model::session& client);
-    /// Waits for the client's next bytes, at most until the deadline in `p`.
-    coro::task<result<void>> receive(model::session& client, messages& questions, const pending& p);
+    /// Waits for the client's next bytes, at most until the deadline in `p`. When a stop begins, it
+    /// returns without any, and the deadline is that of the last call.
+    coro::task<result<void>> receive(model::session& client, messages& questions, pending& p);
     std::optional<job> begin(std::string_view question, std::string& out);
     /// `reason`: why the job has no answer, in a word.
     coro::task<result<void>> answer(model::session& client, messages& from, job todo,
