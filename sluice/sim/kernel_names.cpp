@@ -152,7 +152,7 @@ int simulated_kernel::mkdirat(int directory, const char* path, mode_t mode) noex
 
 int simulated_kernel::fchownat(int directory, const char* path, uid_t owner, gid_t group) noexcept {
     return call(
-        "fchownat", {directory, traced(owner), traced(group)},
+        "fchownat", {directory, owner, group},
         [&] {
             // As fchown().
             struct stat now{};
