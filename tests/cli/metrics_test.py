@@ -21,7 +21,8 @@ from talk_rig import (
     TIMEOUT,
     TalkTest,
     call,
-    sanitized, side_by_side,
+    sanitized,
+    side_by_side,
     wait_until,
 )
 
