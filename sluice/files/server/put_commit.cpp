@@ -81,6 +81,9 @@ void refuse_commit(put_upload& put, pending_file& file, error why) {
         put.refuse(412, "the file has changed meanwhile; nothing was kept");
     } else if (why.is(EISDIR) || why.is(ENOTDIR) || why.is(EINVAL)) {
         put.refuse(409, "something that is no file has this name");
+    } else if (why.is(ENOENT)) {
+        // It was new, and went with the upload that had made it, whose disk failed.
+        put.refuse(503, "the directory of this file was removed meanwhile; send the file again");
     } else if (why.is(EXDEV)) {
         put.refuse(409, "another file system was mounted here meanwhile; send the file again");
     } else {
