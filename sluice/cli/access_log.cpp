@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <new>
 #include <string_view>
@@ -211,7 +212,10 @@ std::expected<void, std::string> reopen_access_log(const access_options& o) {
 }
 
 void report_lost_access_lines() {
-    if (current()) current()->report_losses(0);
+    if (!current()) return;
+    // The last lines are on their way: what is not taken of them counts, too.
+    static_cast<void>(output().flush(std::chrono::milliseconds{200}));
+    current()->report_losses(0);
 }
 
 void announce_access_log() {

@@ -247,6 +247,17 @@ class Others(AccessLog):
         )
 
     @on_every_compute_model
+    def test_what_a_full_disk_did_not_take_is_said_at_the_end(self, start):
+        with start("--access-log", "/dev/full") as server:
+            with call(server.port) as client:
+                client.send(b"10\n")
+                self.assertEqual(client.receive(3), b"89\n")
+            server.signal(signal.SIGTERM)
+            status, _, err = server.end()
+            self.assertEqual(status, 0)
+            self.assertIn("and 1 were not taken by their file or reader", err)
+
+    @on_every_compute_model
     def test_a_question_is_a_line(self, start):
         with tempfile.TemporaryDirectory() as folder:
             log = Log(folder)
