@@ -16,7 +16,7 @@ import termios
 import time
 import unittest
 
-from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Program
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Program, given
 
 
 def unpadded(text):
@@ -32,9 +32,8 @@ class Accounts(unittest.TestCase):
 
     def passwd(self, name, *flags, password="secret\n"):
         """Status and stderr; stdout stays empty."""
-        with Program(SLUICE, "passwd", self.file, name, *flags) as program:
-            program.type(password)
-            program.end_input()
+        words = (SLUICE, "passwd", self.file, name, *flags)
+        with given(password) as stdin, Program(*words, stdin=stdin) as program:
             status, out, said = program.end()
         self.assertEqual(out, "")
         return status, said

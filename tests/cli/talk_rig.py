@@ -118,6 +118,17 @@ def states_of(pid):
     return states
 
 
+@contextlib.contextmanager
+def given(text):
+    """A stdin that holds all of `text` and ends: it is there before the program is, which may end
+    without a look at it."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as stdin:
+        with open(writing, "wb") as ours:
+            ours.write(text.encode("utf-8", "surrogateescape"))
+        yield stdin
+
+
 class Program:
     """A program that runs, and is killed if a test leaves it behind. `variables` are added to its
     environment."""
