@@ -1,10 +1,12 @@
 // Moves files for a comparison: downloads that are dropped in the kernel, uploads that come from
 // memory, small files over kept connections; says in JSON how fast that was.
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
@@ -32,6 +34,8 @@ struct arguments {
     std::size_t clients = 1;
     std::uint64_t size = 0;   ///< of each upload
     std::uint64_t files = 1;  ///< small ones, by the names PATH0, PATH1 ...
+    bool blocks = true;       ///< uploads are sent in blocking calls of 256 KiB; else in a megabyte
+                              ///< each, without blocking
     double seconds = 2;       ///< for small files
     pid_t server = 0;
 };
@@ -112,6 +116,26 @@ void send_source(int socket, std::span<const std::uint32_t> source, std::uint64_
     }
 }
 
+/// A megabyte over and over, as fast as the socket takes it: what a client on an event loop does.
+void send_without_blocking(int socket, std::uint64_t size) {
+    const std::vector<std::byte> block(large_step, std::byte{'x'});
+    const std::span bytes{block};
+    for (std::uint64_t sent = 0; sent < size;) {
+        const auto left = bytes.subspan(static_cast<std::size_t>(sent % bytes.size()));
+        const auto n =
+            ::send(socket, left.data(), std::min<std::uint64_t>(size - sent, left.size()),
+                   MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n > 0) {
+            sent += static_cast<std::uint64_t>(n);
+            continue;
+        }
+        pollfd room{.fd = socket, .events = POLLOUT, .revents = 0};
+        if (errno != EAGAIN || ::poll(&room, 1, -1) < 0) {
+            load::fail_with_errno("the server took no more");
+        }
+    }
+}
+
 std::uint64_t put(const arguments& a, std::span<const std::uint32_t> source, std::size_t number) {
     const auto socket = load::connect_to(a.port, number);
     if (a.what == job::put) {
@@ -119,7 +143,11 @@ std::uint64_t put(const arguments& a, std::span<const std::uint32_t> source, std
                                     " HTTP/1.1\r\nHost: here\r\nContent-Length: " +
                                     std::to_string(a.size) + "\r\n\r\n");
     }
-    send_source(socket.get(), source, a.size);
+    if (a.blocks) {
+        send_source(socket.get(), source, a.size);
+    } else {
+        send_without_blocking(socket.get(), a.size);
+    }
     if (a.what == job::put) {
         expect_success(read_head(socket.get()));
     } else {
@@ -190,13 +218,15 @@ load::outcome ask_for_small(const arguments& a) {
 
 constexpr const char* usage =
     "usage: files_load get|take|put|raw|small PORT [--path PATH] [--clients N] [--size BYTES]\n"
-    "                  [--files N] [--seconds S] [--server-pid PID]\n"
+    "                  [--files N] [--seconds S] [--server-pid PID] [--blocks 0|1]\n"
     "\n"
     "  get    each client downloads PATH by HTTP\n"
     "  take   each client connects and reads to the end\n"
     "  put    each client uploads SIZE bytes to PATH0, PATH1 ... by HTTP\n"
     "  raw    each client streams SIZE bytes and ends\n"
-    "  small  each client downloads PATH0, PATH1 ... over one connection, for so many seconds\n";
+    "  small  each client downloads PATH0, PATH1 ... over one connection, for so many seconds\n"
+    "\n"
+    "  --blocks 0  uploads are sent without blocking, a megabyte a call; else 256 KiB a call\n";
 
 [[noreturn]] void show_usage() {
     std::fputs(usage, stderr);
@@ -230,6 +260,8 @@ arguments parse(std::span<char*> words) {
             a.files = number<std::uint64_t>(flag, value, 1, 1'000'000);
         } else if (flag == "--seconds") {
             a.seconds = number<double>(flag, value, 0, 3600);
+        } else if (flag == "--blocks") {
+            a.blocks = number<int>(flag, value, 0, 1) == 1;
         } else if (flag == "--server-pid") {
             a.server = number<pid_t>(flag, value, 1, 1 << 22);
         } else {

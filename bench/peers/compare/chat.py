@@ -1,4 +1,5 @@
-"""A group chat: sluice on both engines beside Redis, NATS, ngircd and ncat, each in its protocol."""
+"""A group chat: sluice on both engines beside Redis, NATS, ngircd and ncat, each in its protocol, and
+beside a bare ring in C."""
 
 import json
 import pathlib
@@ -14,6 +15,7 @@ from .processes import Failed, Process, cores, open_files
 
 SLUICE = building.BUILD / "sluice"
 LOAD = building.BUILD / "bench" / "chat_load"
+RING = building.BUILD / "bench" / "ring_chat"
 WARMUP = 0.5
 TIMEOUT = 10  # seconds until a server that says nothing must accept
 
@@ -52,6 +54,8 @@ SERVERS = {
     ),
     "nats": ("nats", ["nats-server", "-a", "127.0.0.1", "-p", "{port}"]),
     "ngircd": ("irc", ["ngircd", "-n", "-f", "{conf}"]),
+    # What it costs by hand: a line a message and no words on joining, as with ncat.
+    "ring": ("ncat", [RING, 0]),
     "ncat": ("ncat", ["ncat", "-l", "--chat", "-m", "15000", "127.0.0.1", "{port}"]),
 }
 # The others have no limit on what one member says.
@@ -66,11 +70,13 @@ CASES = {
 }
 # members, messages a second
 PACED = (100, 2000)
+# A pace at which there is nothing to batch: each delivery is a send of its own.
+HUMAN = (90, 300)
 FLAT = (10, 100, 1000, 10_000)
 SLOW = {"none": [], "one stuck": ["--stuck", 1], "one trickling": ["--trickling", 1]}
 SLOW_RATE = 10_000
 IDLE_MEMBERS = 9000
-ALL_CASES = [*CASES, "paced", "flat", "slow", "idle"]
+ALL_CASES = [*CASES, "human", "paced", "flat", "slow", "idle"]
 
 
 def add_arguments(parser):
@@ -89,10 +95,10 @@ class Server(Process):
     def __init__(self, name, core, nice, flags=()):
         self._folder = tempfile.TemporaryDirectory()
         self.protocol, command = SERVERS[name]
+        self._port = None
         if self.protocol == "sluice":
             command = [*command, *SLUICE_FLAGS, *flags]
-            self._port = None
-        else:
+        elif name != "ring":
             self._port = free_port()
             conf = pathlib.Path(self._folder.name) / "conf"
             conf.write_text(IRC.format(port=self._port), encoding="utf-8")
@@ -180,6 +186,10 @@ class Comparison:
                 if name == "ngircd" and size > 400:
                     continue
                 yield name, case, [*common, "--members", members, "--size", size], []
+        if "human" in self.cases:
+            members, rate = HUMAN
+            for name in self.servers:
+                yield name, "human", ["--members", members, "--rate", rate], []
         if "paced" in self.cases:
             members, rate = PACED
             for name in self.servers:
@@ -301,6 +311,26 @@ class Comparison:
                 )
         print(figures.table(["server", "p50 ms", "p99 ms", "server"], rows))
 
+    def show_human(self):
+        members, rate = HUMAN
+        print(f"\nhuman: {rate} messages a second to {members} members, nothing to batch")
+        ring = self.values("ring", "human", "cpu_ns")
+        rows = []
+        for name in self.servers:
+            cpu = self.values(name, "human", "cpu_ns")
+            rows.append(
+                [
+                    name,
+                    figures.shown(figures.median(list(cpu.values()))),
+                    figures.spread(min(cpu.values(), default=None), max(cpu.values(), default=None)),
+                    figures.shown(figures.of_pairs(cpu, ring), "{:.3f}"),
+                    figures.shown(self.median(name, "human", "p50_ms"), "{:.3f}"),
+                    figures.shown(self.median(name, "human", "p99_ms"), "{:.3f}"),
+                ]
+            )
+        header = ["server", "CPU ns/delivery", "least..most", "x ring", "p50 ms", "p99 ms"]
+        print(figures.table(header, rows))
+
     def show_flat(self):
         print("\nflat: CPU ns of the server a delivery, one sender x 64 B, by members")
         rows = []
@@ -335,6 +365,8 @@ class Comparison:
         )
         for case in (case for case in CASES if case in self.cases):
             self.show_case(case)
+        if "human" in self.cases:
+            self.show_human()
         if "paced" in self.cases:
             members, rate = PACED
             title = f"paced: {rate:,} messages a second to {members} members, from when each was due"

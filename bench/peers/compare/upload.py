@@ -1,10 +1,13 @@
-"""Uploads into new files beside nginx's PUT and a bare C splice loop, by 1, 2 and 8 clients."""
+"""Uploads into new files beside nginx's PUT and a bare C splice loop, by 1, 2 and 8 clients, and by
+such as keep the socket full."""
 
 import pathlib
 
 from . import building, files
 
-CASES = {"1": 1, "2": 2, "8": 8}
+# Clients, and whether they send in blocking calls; the others offer a megabyte a call and wait for
+# room, so that the socket is always full.
+CASES = {"1": (1, 1), "2": (2, 1), "8": (8, 1), "full-1": (1, 0), "full-8": (8, 0)}
 # None of the peers waits for the disk, so ours do not either.
 SERVERS = {
     "c-splice": None,
@@ -43,10 +46,12 @@ def run(arguments):
             files.settle(root)
             kind = "put" if "put" in name else "raw"
             size = arguments.size * files.GIB
+            clients, blocks = CASES[case]
             with start(name) as server:
-                files.touch(files.TOUCHED * size * CASES[case])
+                files.touch(files.TOUCHED * size * clients)
                 return comparison.load(
-                    kind, server, "--path", "/upload", "--clients", CASES[case], "--size", size
+                    kind, server, "--path", "/upload", "--clients", clients, "--size", size, "--blocks",
+                    blocks,
                 )
 
         comparison.measure(measure)
