@@ -12,8 +12,9 @@ namespace sluice::auth {
 
 std::string failure_key(const net::address& client) {
     const auto network = net::network_of(client);
-    std::string key(sizeof network.bits + 1, network.is_v4 ? '4' : '6');
+    std::string key(sizeof network.bits + sizeof network.family, '\0');
     std::memcpy(key.data(), &network.bits, sizeof network.bits);
+    std::memcpy(key.data() + sizeof network.bits, &network.family, sizeof network.family);
     return key;
 }
 

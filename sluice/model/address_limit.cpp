@@ -1,10 +1,7 @@
 // Counts connections by address in one table under a lock.
 #include "sluice/model/address_limit.hpp"
 
-#include <netinet/in.h>
-
 #include <algorithm>
-#include <cstring>
 #include <mutex>
 #include <new>
 
@@ -57,7 +54,7 @@ std::optional<address_limit::permit> address_limit::admit(const net::address& pe
     const std::lock_guard lock{mutex_};
     try {
         if (accounts_.size() >= next_sweep_) forget_rested(now);
-        auto& found = *accounts_.try_emplace(host_of(peer)).first;
+        auto& found = *accounts_.try_emplace(net::network_of(peer)).first;
         auto& [held, coming] = found.second;
         const bool too_many = is_counted && held >= most_;
         const bool too_fast = is_paced && coming.wait(pace_, now) > io::duration{};
@@ -75,31 +72,11 @@ std::optional<address_limit::permit> address_limit::admit(const net::address& pe
     return std::nullopt;
 }
 
-address_limit::host address_limit::host_of(const net::address& peer) noexcept {
-    if (peer.is_unix()) return {.bits = peer.user(), .family = AF_UNIX};
-    if (peer.family() == AF_INET) {
-        sockaddr_in v4{};
-        std::memcpy(&v4, peer.data(), sizeof v4);
-        return {.bits = v4.sin_addr.s_addr, .family = AF_INET};
-    }
-    sockaddr_in6 v6{};
-    std::memcpy(&v6, peer.data(), std::min<std::size_t>(sizeof v6, peer.size()));
-    host found;
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-        constexpr std::size_t prefix = 12;
-        std::uint32_t bits = 0;
-        std::memcpy(&bits, &v6.sin6_addr.s6_addr[prefix], sizeof bits);
-        return {.bits = bits, .family = AF_INET};
-    }
-    std::memcpy(&found.bits, &v6.sin6_addr, sizeof found.bits);
-    return found;
-}
-
 void address_limit::release(table::value_type& held) noexcept {
     const auto now = io::clock::now();
     const std::lock_guard lock{mutex_};
     auto& [count, coming] = held.second;
-    if (--count == 0 && coming.is_rested(now)) accounts_.erase(host{held.first});
+    if (--count == 0 && coming.is_rested(now)) accounts_.erase(net::client_network{held.first});
 }
 
 // Linear, but only when there are twice as many accounts as the last time left.

@@ -12,29 +12,23 @@
 #include "sluice/base/live_setting.hpp"
 #include "sluice/io/throttle.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/net/client_network.hpp"
 #include "sluice/os/mutex.hpp"
 
 namespace sluice::model {
 
-/// A semaphore and a token bucket per client address: an IPv4 address, or the /64 of an IPv6
-/// address, the prefix of one host or site (RFC 6177). IPv4-mapped addresses count as IPv4, and a
-/// Unix socket counts as its user. Any thread.
+/// A semaphore and a token bucket per client address, which is a net::client_network. Any thread.
 class address_limit {
-    struct host {
-        std::uint64_t bits = 0;
-        sa_family_t family = AF_INET6;
-        friend bool operator==(const host&, const host&) = default;
-    };
     struct hash {
-        [[nodiscard]] std::size_t operator()(const host& h) const noexcept {
-            return std::hash<std::uint64_t>{}(h.bits) ^ std::size_t{h.family};
+        [[nodiscard]] std::size_t operator()(const net::client_network& n) const noexcept {
+            return std::hash<std::uint64_t>{}(n.bits) ^ std::size_t{n.family};
         }
     };
     struct account {
         std::uint32_t held = 0;  // permits
         io::throttle coming;
     };
-    using table = std::unordered_map<host, account, hash>;
+    using table = std::unordered_map<net::client_network, account, hash>;
 
  public:
     /// One connection's permit, returned by its destructor. Empty for a connection that is not
@@ -87,7 +81,6 @@ class address_limit {
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 
  private:
-    [[nodiscard]] static host host_of(const net::address& peer) noexcept;
     void release(table::value_type& held) noexcept;
     void forget_rested(io::time_point now) noexcept;
 

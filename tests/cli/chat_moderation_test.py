@@ -1,13 +1,26 @@
 """What operators of a chat may do, and each member for itself."""
 
+import contextlib
+import os
 import unittest
 
 from chat_rig import ChatServer, Member
 from login_test import LoginTest, login
-from talk_rig import on_every_loop
+from talk_rig import SLUICE, Program, on_every_loop
 
 # Members then live on several threads.
 SHARDS = ("--workers", "3")
+NOBODY = 65534
+
+
+@contextlib.contextmanager
+def as_user(number):
+    """What is connected meanwhile is that user's (unix(7), SO_PEERCRED)."""
+    os.seteuid(number)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 class ModerationTest(LoginTest):
@@ -105,6 +118,27 @@ class Operators(ModerationTest):
             ann.say("/unban 127.0.0.1")
             ann.until("^. 127.0.0.1 is banned no more$")
             self.enter(server)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can connect as another user")
+    @on_every_loop
+    def test_the_user_of_a_unix_socket_is_banned(self, engine):
+        name = f"sluice-{engine}-{os.getpid()}"
+        with Program(
+            SLUICE, "chat", "serve", "--listen", f"unix:@{name}", "--engine", engine,
+            "--auth", self.with_guests("chat"), "--operators", "ann", *SHARDS,
+        ) as server:
+            server.expect_stderr("listening on unix:@")
+            server.port = "\0" + name
+            ann = self.enter(server, "ann")
+            with as_user(NOBODY):
+                carl = self.enter(server, nick="carl")
+            ann.say("/ban carl 10m")
+            self.assertEqual(self.gone(carl), "* you have to go: ann banned you for 10 minutes")
+            with as_user(NOBODY), Member(server.port) as other:
+                self.assertEqual(other.line(), "* no: you are banned here; come back later")
+            self.enter(server)  # of the user that ann is
+            ann.say(f"/unban unix:uid={NOBODY}")
+            ann.until(f"^. unix:uid={NOBODY} is banned no more$")
 
     @on_every_loop
     def test_a_muted_member_is_not_heard(self, engine):

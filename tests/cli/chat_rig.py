@@ -39,12 +39,13 @@ class Member(Socket):
     """A connected client; `greeted` waits until it is in the lobby."""
 
     def __init__(self, port, small=False):
-        connecting = socket.socket()
+        connecting = socket.socket(socket.AF_INET if isinstance(port, int) else socket.AF_UNIX)
         if small:
             # Settled when the connection is made (tcp(7)).
             connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connecting.settimeout(TIMEOUT)
-        connecting.connect(("127.0.0.1", port))
+        # At a Unix socket, `port` is its name.
+        connecting.connect(("127.0.0.1", port) if isinstance(port, int) else port)
         super().__init__(connecting)
         self.waiting = b""
 

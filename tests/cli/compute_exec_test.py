@@ -7,12 +7,14 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
 import unittest
 
 from compute_rig import ComputeTest, Server, ask, ask_json, call, on_every_model, wait_until
+from talk_rig import SLUICE, TIMEOUT, Program
 
 DOUBLE = "import sys\nfor line in sys.stdin: print(int(line) * 2, flush=True)"
 FRAGILE = (
@@ -169,6 +171,20 @@ class Exec(ComputeTest):
             client.send(b"1\n")
             answer = b"127.0.0.1 %d\n" % port
             self.assertEqual(client.receive(len(answer)), answer)
+
+    def test_a_client_of_a_unix_socket_is_its_user(self):
+        script = "while read x; do echo $REMOTE_ADDR,$REMOTE_PORT; done"
+        name = f"sluice-{os.getpid()}"
+        with Program(
+            SLUICE, "compute", "serve", "--listen", f"unix:@{name}", "--model", "fork",
+            "--exec", "sh", "-c", script,
+        ) as server, socket.socket(socket.AF_UNIX) as client:
+            server.expect_stderr("listening on unix:@")
+            client.settimeout(TIMEOUT)
+            client.connect("\0" + name)
+            client.sendall(b"1\n")
+            expected = f"unix:uid={os.geteuid()},pid={os.getpid()},\n"
+            self.assertEqual(client.recv(200).decode(), expected)
 
     @unittest.skipUnless(shutil.which("bc"), "no bc here")
     def test_long_numbers_of_bc_are_one_line(self):

@@ -251,7 +251,8 @@ class Socket:
     def __init__(self, connected):
         self.socket = connected
         self.socket.settimeout(TIMEOUT)
-        self.name = "{}:{}".format(*connected.getsockname()[:2])
+        if connected.family != socket.AF_UNIX:
+            self.name = "{}:{}".format(*connected.getsockname()[:2])
 
     def __enter__(self):
         return self

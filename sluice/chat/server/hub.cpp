@@ -1,9 +1,12 @@
 // Implements hub: rooms and members of one shard, and its messages to other shards.
 #include "sluice/chat/server/hub.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -24,6 +27,14 @@ void shrink(Table& table) noexcept {
     } catch (const std::bad_alloc&) {
         return;
     }
+}
+
+/// What is banned with a member without an account: its host, or of a Unix socket its user.
+std::string host_text(const net::address& from) {
+    if (from.is_unix()) return fmt::format("unix:uid={}", from.user());
+    std::string host;
+    from.append_host(host);
+    return host;
 }
 
 }  // namespace
@@ -271,11 +282,8 @@ void hub::send_away_here(member& m, std::string_view told_all, std::string_view 
         if (m.account() != nullptr && !m.account()->name.empty()) {
             accounts_->banned().add({.what = m.account()->name, .until = until}, now);
         } else if (from) {
-            auto host = from->to_string();
-            host.resize(host.rfind(':'));
-            if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
             accounts_->banned().add(
-                {.what = host, .network = net::network_of(*from), .until = until}, now);
+                {.what = host_text(*from), .network = net::network_of(*from), .until = until}, now);
         }
     }
     if (m.where() != nullptr && !m.dismissed()) say(m, author::announced(m.id()), {told_all});

@@ -132,14 +132,15 @@ std::expected<std::unique_ptr<compute::process_pool>, std::string> make_pool(
     return compute::process_pool::make(std::move(o));
 }
 
-/// The environment of a program of the fork model, which has a single client (RFC 3875).
+/// The environment of a program of the fork model, which has a single client (RFC 3875). One of a
+/// Unix socket has no port.
 std::vector<std::string> describe_client(model::session& client) {
     const auto peer = client.address();
     if (!peer || peer->family() == AF_UNSPEC) return {};
-    auto host = peer->to_string();
-    host.resize(host.rfind(':'));
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-    return {"REMOTE_ADDR=" + host, "REMOTE_PORT=" + std::to_string(peer->port())};
+    std::string address = "REMOTE_ADDR=";
+    peer->append_host(address);
+    if (peer->is_unix()) return {std::move(address)};
+    return {std::move(address), "REMOTE_PORT=" + std::to_string(peer->port())};
 }
 
 /// Lets programs finish their answers while the server drains, tells them to end half a second
