@@ -371,6 +371,20 @@ class Put(TalkTest):
             },
         )
 
+    def test_a_directory_that_is_too_deep_does_not_keep_the_others(self):
+        (self.folder / "tree").mkdir()
+        self.make("tree/z", b"z")
+        deep = os.open(self.folder / "tree", os.O_RDONLY)
+        for _ in range(18):  # of a name there can be 4,095 bytes (path_resolution(7))
+            os.mkdir("d" * 250, dir_fd=deep)
+            inner = os.open("d" * 250, os.O_RDONLY, dir_fd=deep)
+            os.close(deep)
+            deep = inner
+        os.close(deep)
+        with Fake(take_it) as fake, put("-r", self.folder / "tree", fake.url()) as program:
+            self.assert_ends(program, 1, err=r"d\.\.\.'?: file name too long")
+        self.assertEqual([request.target for request in fake.requests], ["/tree/z"])
+
     def test_one_file_that_cannot_be_sent_does_not_keep_the_others(self):
         with Fake(take_it) as fake, put("/nonexistent", self.small, fake.url()) as program:
             self.assert_ends(program, 1, err="it cannot be read: no such file")

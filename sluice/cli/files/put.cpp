@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sluice/cli/files/client.hpp"
+#include "sluice/cli/files/files_below.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -63,33 +64,20 @@ exit_status report_failure(const progress_display& display, const std::string& f
 /// Adds all regular files below `folder`; their paths on the server begin with its name.
 void add_directory(plan& into, const progress_display& display, const std::string& folder,
                    const std::string& base) {
-    std::error_code code;
     auto name = fs::path{folder}.lexically_normal();
     if (!name.has_filename()) name = name.parent_path();
     const auto own = name.filename().string();
     const std::string below = own == "." || own == ".." || own == "/" ? "" : own + "/";
-    std::vector<item> found;
-    fs::recursive_directory_iterator each{folder, code};
-    for (; !code && each != fs::recursive_directory_iterator{}; each.increment(code)) {
-        const auto status = each->symlink_status(code);
-        if (code) break;
-        const auto file = each->path().string();
-        if (fs::is_directory(status)) continue;
-        if (!fs::is_regular_file(status)) {
-            into.status =
-                worse(into.status,
-                      report_failure(display, file,
-                                     "it is no regular file and was left out; name it alone"));
-            continue;
-        }
-        const auto relative = each->path().lexically_relative(folder).string();
-        found.push_back({.file = file, .path = base + http::percent_encode_path(below + relative)});
+    const std::string prefix = folder.ends_with('/') ? folder : folder + "/";
+    const auto found = find_files_below(folder);
+    for (const auto& each : found.omitted) {
+        const auto file = each.name.empty() ? folder : prefix + each.name;
+        into.status = worse(into.status, report_failure(display, file, each.why));
     }
-    if (code) {
-        into.status = worse(into.status, report_failure(display, folder, code.message()));
+    for (const auto& each : found.regular) {
+        into.items.push_back(
+            {.file = prefix + each, .path = base + http::percent_encode_path(below + each)});
     }
-    std::ranges::sort(found, {}, &item::file);
-    std::ranges::move(found, std::back_inserter(into.items));
 }
 
 /// The files to upload and their paths; the error is a mistake of the user.
