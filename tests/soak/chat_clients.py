@@ -32,20 +32,30 @@ class Member:
     async def enter(self, room_name):
         """Joins as another sender than before, for a sender's lines are in one room."""
         self.leave()
-        await self.connection.send(b"/join %s\n" % room_name.encode())
-        await self.hears(b"* you are in ")  # a room, or one already
+        while True:
+            await self.connection.send(b"/join %s\n" % room_name.encode())
+            # In a room, or in one already; or there are as many as there may be until others end.
+            answer = await self.hears(b"* you are in ", b"* no: ")
+            if answer.startswith(b"* you are in "):
+                break
+            if not answer.startswith(b"* no: this server has as many rooms as it may"):
+                raise Wrong(f"a room was refused: {answer!r}")
+            self.load.counts["chat: rooms refused"] += 1
+            await self.load.all.pause(1)
         self.id = self.load.new_id()
         self.number = 0
         self.entered = self.load.now()
         self.room = self.load.rooms.setdefault(room_name, Room())
 
-    async def hears(self, words):
+    async def hears(self, *words):
+        """The line that begins with one of `words`, which the server says next or later."""
         self.told = []
-        while not any(line.startswith(words) for line in self.told):
+        while not (heard := [line for line in self.told if line.startswith(words)]):
             data = await self.connection.receive()
             if not data:
                 raise Late(f"the chat ended before it said {words!r}; last: {self.told[-1:]}")
             self.take(data)
+        return heard[0]
 
     async def say(self, count, until=None):
         first = self.number + 1

@@ -49,9 +49,10 @@ class Load:
         return self.ids
 
     def room_of(self, number):
-        """Rooms are new each minute: those of before end with their last members."""
-        minute = int(self.now() // 60)
-        return f"room{self.process}-{minute}-{number % max(1, self.connections * 45 // 100 // ROOM)}"
+        """Rooms are new every two minutes: those of before end with their last members, within some
+        four, and a server has a thousand at most."""
+        age = int(self.now() // 120)
+        return f"room{self.process}-{age}-{number % max(1, self.connections * 45 // 100 // ROOM)}"
 
     def busy_room_of(self, number):
         return f"busy{self.process}-{number % max(1, self.connections // 5000)}"
