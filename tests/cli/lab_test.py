@@ -9,6 +9,7 @@ import pwd
 import re
 import resource
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -179,6 +180,16 @@ class Load(LabTest):
                 server.terminate()
         self.assertEqual(status, 0, err)
         self.assertGreater(float(re.search(r"^amount (\S+)$", out, re.M)[1]), 0, out)
+
+    def test_a_server_that_is_not_there_is_unreachable(self):
+        with socket.socket() as taken:  # bound, and does not listen
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            for kind in ("ask", "echo", "chat", "download --size 1M", "upload --size 1M"):
+                with self.subTest(kind):
+                    status, out, err = self.lab("load", *kind.split(), port)
+                    self.assertEqual((status, out), (3, ""), err)
+                    self.assertIn("cannot connect to 127.0.0.1:", err)
 
 
 class OnATerminal(LabTest):

@@ -40,7 +40,7 @@ struct load_settings {
     std::string question = "1";
 };
 
-using action = std::function<std::expected<lab::outcome, std::string>(load_settings&)>;
+using action = std::function<std::expected<lab::outcome, lab::load_failure>(load_settings&)>;
 
 /// Seconds with a fraction; other options take durations with units.
 constexpr number_from read_short_time{0, 3600, "is no time; write seconds, as in 0.5"};
@@ -79,8 +79,8 @@ exit_status run(load_settings& s, const action& load) {
     s.exchange.server = s.bytes.server = s.chat.server = s.server;
     const auto seen = load(s);
     if (!seen) {
-        announce(fmt::format("sluice: {}", seen.error()));
-        return exit_status::failed;
+        announce(fmt::format("sluice: {}", seen.error().what));
+        return seen.error().is_unreachable ? exit_status::unreachable : exit_status::failed;
     }
     print(lab::to_text(*seen));
     return exit_status::done;
@@ -153,7 +153,7 @@ void add_ask(commands& all, CLI::App& parent) {
     CLI::App* command = nullptr;
     auto s = add(
         all, parent, "ask", "Ask a compute server the same question again and again",
-        [](load_settings& o) -> std::expected<lab::outcome, std::string> {
+        [](load_settings& o) -> std::expected<lab::outcome, lab::load_failure> {
             o.exchange.request = o.question + '\n';
             auto answer = lab::learn_answer(o.exchange.where, o.exchange.request);
             if (!answer) return std::unexpected{std::move(answer.error())};
@@ -212,7 +212,7 @@ exit_status run_copy(const lab::copy_options& o) {
     settle_standard_streams();
     const auto seen = lab::copy(o);
     if (!seen) {
-        announce(fmt::format("sluice: {}", seen.error()));
+        announce(fmt::format("sluice: {}", seen.error().what));
         return exit_status::failed;
     }
     print(lab::to_text(*seen));

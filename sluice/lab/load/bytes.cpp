@@ -92,24 +92,30 @@ class mover {
     std::size_t left_;
 };
 
+/// Gives up over an error of a connection that dial() began.
+[[noreturn]] void lose(const bytes_options& o, const char* what, int code) {
+    if (code == ECONNREFUSED) lose_server("cannot connect to " + o.where.to_string(), code);
+    lose_server(what, code);
+}
+
 }  // namespace
 
-std::expected<outcome, std::string> download(const bytes_options& o) {
+std::expected<outcome, load_failure> download(const bytes_options& o) {
     try {
         mover all{o};
-        return all.run([&all](bytes_client& c, const epoll_event&) {
+        return all.run([&all, &o](bytes_client& c, const epoll_event&) {
             long got = 0;
             while ((got = discard(c.fd.get())) > 0) c.moved += static_cast<std::uint64_t>(got);
             if (got == -EAGAIN) return;
-            if (got < 0) give_up("a download was cut off", static_cast<int>(-got));
+            if (got < 0) lose(o, "a download was cut off", static_cast<int>(-got));
             all.finish(c);
         });
-    } catch (const load_error& what) {
-        return std::unexpected{std::string{what.what()}};
+    } catch (const load_error& e) {
+        return std::unexpected{e.why()};
     }
 }
 
-std::expected<outcome, std::string> upload(const bytes_options& o) {
+std::expected<outcome, load_failure> upload(const bytes_options& o) {
     try {
         auto memory = mapping::create(piece);
         if (!memory) give_up("no memory to send", memory.error().code());
@@ -121,7 +127,7 @@ std::expected<outcome, std::string> upload(const bytes_options& o) {
                 const ssize_t sent =
                     ::send(c.fd.get(), memory->data(), n, MSG_DONTWAIT | MSG_NOSIGNAL);
                 if (sent < 0 && errno == EAGAIN) return;
-                if (sent < 0) give_up("an upload was cut off", errno);
+                if (sent < 0) lose(o, "an upload was cut off", errno);
                 c.moved += static_cast<std::uint64_t>(sent);
                 if (c.moved < o.size) continue;
                 ::shutdown(c.fd.get(), SHUT_WR);
@@ -130,11 +136,11 @@ std::expected<outcome, std::string> upload(const bytes_options& o) {
             if (!is_readable(event)) return;
             const long got = discard(c.fd.get());
             if (got == -EAGAIN || got > 0) return;
-            if (got < 0) give_up("an upload was refused at its end", static_cast<int>(-got));
+            if (got < 0) lose_server("an upload was refused at its end", static_cast<int>(-got));
             all.finish(c);
         });
-    } catch (const load_error& what) {
-        return std::unexpected{std::string{what.what()}};
+    } catch (const load_error& e) {
+        return std::unexpected{e.why()};
     }
 }
 

@@ -24,12 +24,12 @@ struct bytes_options {
 /// (MSG_TRUNC), so that the load is never the bottleneck; another number of bytes than `size` is an
 /// error. `amount` is bytes. Runs on the calling thread; the error is a sentence without its full
 /// stop.
-[[nodiscard]] std::expected<outcome, std::string> download(const bytes_options& o);
+[[nodiscard]] std::expected<outcome, load_failure> download(const bytes_options& o);
 
 /// Every client sends `size` bytes, shuts down its sending side, and waits for the server's end of
 /// stream, which comes when the file is stored. `seconds` ends when the server's kernel has
 /// acknowledged all bytes; `whole_seconds` includes the rest, in which the server checks and names
 /// the file.
-[[nodiscard]] std::expected<outcome, std::string> upload(const bytes_options& o);
+[[nodiscard]] std::expected<outcome, load_failure> upload(const bytes_options& o);
 
 }  // namespace sluice::lab

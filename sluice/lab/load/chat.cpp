@@ -84,7 +84,7 @@ class chat_clients {
         p.listens = listens;
         if (!command.empty() &&
             ::send(p.fd.get(), command.data(), command.size(), MSG_NOSIGNAL) < 0) {
-            give_up("cannot join the chat", errno);
+            lose_server("cannot join the chat", errno);
         }
         wait_for(p, command.empty() ? "* welcome" : "* you are now");
         ready_.add(p.fd.get(), peers_.size());
@@ -98,10 +98,10 @@ class chat_clients {
         while (!received.contains(answer)) {
             pollfd one{.fd = p.fd.get(), .events = POLLIN, .revents = 0};
             if (::poll(&one, 1, timeout_ms) != 1) {
-                give_up(fmt::format("the chat did not say '{}' within 10 s", answer));
+                lose_server(fmt::format("the chat did not say '{}' within 10 s", answer));
             }
             const ssize_t got = ::recv(p.fd.get(), space.data(), space.size(), 0);
-            if (got <= 0) give_up("the chat closed a connection on joining");
+            if (got <= 0) lose_server("the chat closed a connection on joining");
             received.append(space.data(), static_cast<std::size_t>(got));
         }
     }
@@ -143,7 +143,7 @@ class chat_clients {
         if (p.unsent.empty()) return;
         const ssize_t n =
             ::send(p.fd.get(), p.unsent.data(), p.unsent.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN) give_up("cannot send to the chat", errno);
+        if (n < 0 && errno != EAGAIN) lose_server("cannot send to the chat", errno);
         if (n > 0) p.unsent.erase(0, static_cast<std::size_t>(n));
     }
 
@@ -155,8 +155,8 @@ class chat_clients {
             if (!is_readable(event)) continue;
             const long got = is_timed && p.listens ? read(p) : discard(p.fd.get());
             if (got == -EAGAIN) continue;
-            if (got == 0) give_up("the chat closed a connection that was in use");
-            if (got < 0) give_up("a connection to the chat was lost", static_cast<int>(-got));
+            if (got == 0) lose_server("the chat closed a connection that was in use");
+            if (got < 0) lose_server("a connection to the chat was lost", static_cast<int>(-got));
             if (p.listens) bytes_ += static_cast<std::uint64_t>(got);
         }
         return !ready.empty();
@@ -268,12 +268,12 @@ outcome run_paced(chat_clients& all, const chat_options& o) {
 
 }  // namespace
 
-std::expected<outcome, std::string> chat(const chat_options& o) {
+std::expected<outcome, load_failure> chat(const chat_options& o) {
     try {
         chat_clients all{o};
         return o.rate > 0 ? run_paced(all, o) : run_full(all, o);
-    } catch (const load_error& what) {
-        return std::unexpected{std::string{what.what()}};
+    } catch (const load_error& e) {
+        return std::unexpected{e.why()};
     }
 }
 

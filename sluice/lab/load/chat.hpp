@@ -31,6 +31,6 @@ struct chat_options {
 /// Joins all clients, sends and receives; `amount` is deliveries. Without a rate the kernel
 /// discards deliveries and the load counts their bytes, so that it costs less than the server. Runs
 /// on the calling thread; the error is a sentence without its full stop.
-[[nodiscard]] std::expected<outcome, std::string> chat(const chat_options& o);
+[[nodiscard]] std::expected<outcome, load_failure> chat(const chat_options& o);
 
 }  // namespace sluice::lab

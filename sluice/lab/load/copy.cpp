@@ -47,11 +47,11 @@ outcome run(const copy_options& o) {
 
 }  // namespace
 
-std::expected<outcome, std::string> copy(const copy_options& o) {
+std::expected<outcome, load_failure> copy(const copy_options& o) {
     try {
         return run(o);
-    } catch (const load_error& what) {
-        return std::unexpected{std::string{what.what()}};
+    } catch (const load_error& e) {
+        return std::unexpected{e.why()};
     }
 }
 

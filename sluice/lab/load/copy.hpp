@@ -17,6 +17,6 @@ struct copy_options {
 
 /// `amount` is bytes; the copy is not synced. Runs on the calling thread; the error is a sentence
 /// without its full stop.
-[[nodiscard]] std::expected<outcome, std::string> copy(const copy_options& o);
+[[nodiscard]] std::expected<outcome, load_failure> copy(const copy_options& o);
 
 }  // namespace sluice::lab

@@ -179,8 +179,8 @@ class exchanger {
     void handle_lost(std::size_t index, int code) {
         constexpr std::uint64_t too_many = 1000;
         if (!options_.reconnect || ++errors_ > too_many) {
-            if (code == 0) give_up("the server closed a connection that was in use");
-            give_up("a connection to the server was lost", code);
+            if (code == 0) lose_server("the server closed a connection that was in use");
+            lose_server("a connection to the server was lost", code);
         }
         exchange_client& c = clients_[index];
         in_flight_ -= std::min<std::uint64_t>(in_flight_, 1);
@@ -286,7 +286,7 @@ bool wants_uring(const exchange_options& o) {
 
 }  // namespace
 
-std::expected<outcome, std::string> exchange(const exchange_options& o) {
+std::expected<outcome, load_failure> exchange(const exchange_options& o) {
     try {
         if (wants_uring(o)) {
             if (auto clients = uring_exchanger::make(o)) return run_closed(*clients, o);
@@ -296,29 +296,29 @@ std::expected<outcome, std::string> exchange(const exchange_options& o) {
         }
         exchanger clients{o};
         return o.rate > 0 ? run_paced(clients, o) : run_closed(clients, o);
-    } catch (const load_error& what) {
-        return std::unexpected{std::string{what.what()}};
+    } catch (const load_error& e) {
+        return std::unexpected{e.why()};
     }
 }
 
-std::expected<std::string, std::string> learn_answer(const net::address& where,
-                                                     const std::string& request) {
+std::expected<std::string, load_failure> learn_answer(const net::address& where,
+                                                      const std::string& request) {
     try {
         const unique_fd socket = dialer{where}.dial_and_wait();
         if (::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
-            give_up("cannot ask the first question", errno);
+            lose_server("cannot ask the first question", errno);
         }
         std::string answer;
         std::array<char, 4096> buffer{};
         while (!answer.ends_with('\n')) {
             const ssize_t got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
-            if (got < 0) give_up("no answer came to the first question", errno);
-            if (got == 0) give_up("the server closed the connection before it had answered");
+            if (got < 0) lose_server("no answer came to the first question", errno);
+            if (got == 0) lose_server("the server closed the connection before it had answered");
             answer.append(buffer.data(), static_cast<std::size_t>(got));
         }
         return answer;
-    } catch (const load_error& what) {
-        return std::unexpected{std::string{what.what()}};
+    } catch (const load_error& e) {
+        return std::unexpected{e.why()};
     }
 }
 

@@ -43,11 +43,11 @@ struct exchange_options {
 };
 
 /// Runs the load on the calling thread. The error is a sentence without its full stop.
-[[nodiscard]] std::expected<outcome, std::string> exchange(const exchange_options& o);
+[[nodiscard]] std::expected<outcome, load_failure> exchange(const exchange_options& o);
 
 /// The answer of `where` to the line `request`, both with their newlines, to expect of every later
 /// answer.
-[[nodiscard]] std::expected<std::string, std::string> learn_answer(const net::address& where,
-                                                                   const std::string& request);
+[[nodiscard]] std::expected<std::string, load_failure> learn_answer(const net::address& where,
+                                                                    const std::string& request);
 
 }  // namespace sluice::lab

@@ -23,6 +23,12 @@ struct outcome {
     histogram latencies;          ///< from when a message was due to its answer
 };
 
+/// Why there is no outcome.
+struct load_failure {
+    std::string what;             ///< a sentence without its full stop
+    bool is_unreachable = false;  ///< the server could not be reached, or went away
+};
+
 /// Lines of a name and a number, and a line `cell NANOSECONDS COUNT` per histogram cell.
 [[nodiscard]] std::string to_text(const outcome& o);
 /// Parses the output of to_text(); empty if it is malformed or incomplete.

@@ -10,18 +10,27 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <utility>
 
 #include "sluice/base/result.hpp"
 #include "sluice/net/congestion.hpp"
 
 namespace sluice::lab {
 
-void give_up(const std::string& what) {
-    throw load_error{what};
+void give_up(std::string what) {
+    throw load_error{{.what = std::move(what)}};
 }
 
 void give_up(const std::string& what, int code) {
-    throw load_error{what + ": " + error::system(code).message()};
+    give_up(what + ": " + error::system(code).message());
+}
+
+void lose_server(std::string what) {
+    throw load_error{{.what = std::move(what), .is_unreachable = true}};
+}
+
+void lose_server(const std::string& what, int code) {
+    lose_server(what + ": " + error::system(code).message());
 }
 
 dialer::dialer(const net::address& address) : address_{address} {
@@ -38,8 +47,10 @@ void dialer::refuse(int code) const {
     } else if (is_loopback_ && code == ENETUNREACH) {
         advice = "; the loopback interface is down: `ip link set lo up` brings it up";
     }
-    give_up(fmt::format("cannot connect to {}: {}{}", address_.to_string(),
-                        error::system(code).message(), advice));
+    auto what = fmt::format("cannot connect to {}: {}{}", address_.to_string(),
+                            error::system(code).message(), advice);
+    if (!advice.empty()) give_up(std::move(what));
+    lose_server(std::move(what));
 }
 
 unique_fd dialer::open(int flags) {

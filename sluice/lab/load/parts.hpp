@@ -9,9 +9,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
-#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "sluice/lab/load/outcome.hpp"
 #include "sluice/lab/usage.hpp"
@@ -30,15 +31,22 @@ using time_point = load_clock::time_point;
     return std::chrono::duration_cast<load_clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-/// An error that ends a load; thrown and caught inside the load's file. Its text is a sentence
-/// without its full stop.
-class load_error : public std::runtime_error {
+/// An error that ends a load; thrown and caught inside the load's file.
+class load_error : public std::exception {
  public:
-    using std::runtime_error::runtime_error;
+    explicit load_error(load_failure why) : why_{std::move(why)} {}
+    [[nodiscard]] const char* what() const noexcept override { return why_.what.c_str(); }
+    [[nodiscard]] const load_failure& why() const noexcept { return why_; }
+
+ private:
+    load_failure why_;
 };
-[[noreturn]] void give_up(const std::string& what);
+[[noreturn]] void give_up(std::string what);
 /// The same, with the text of an errno.
 [[noreturn]] void give_up(const std::string& what, int code);
+/// Gives up because the server could not be reached, or went away.
+[[noreturn]] void lose_server(std::string what);
+[[noreturn]] void lose_server(const std::string& what, int code);
 
 /// Connects to one address repeatedly. On loopback every 4,000 connections use another source
 /// address 127.0.0.x, so that neither ephemeral ports nor sockets in TIME_WAIT exhaust the ports.

@@ -100,7 +100,7 @@ bool uring_exchanger::turn(load_clock::duration /*timeout*/) {
 }
 
 void uring_exchanger::complete(const io_uring_cqe& cqe) {
-    if (cqe.user_data == of_send) give_up("cannot send to the server", -cqe.res);
+    if (cqe.user_data == of_send) lose_server("cannot send to the server", -cqe.res);
     const auto index = static_cast<std::size_t>(cqe.user_data);
     if (cqe.res > 0) {
         ++used_;
@@ -111,9 +111,9 @@ void uring_exchanger::complete(const io_uring_cqe& cqe) {
         answered_ += whole;
         if (whole > 0) send_requests(index, whole);
     } else if (cqe.res == 0) {
-        give_up("the server closed a connection that was in use");
+        lose_server("the server closed a connection that was in use");
     } else if (cqe.res != -ENOBUFS && cqe.res != -EINTR) {
-        give_up("a connection to the server was lost", -cqe.res);
+        lose_server("a connection to the server was lost", -cqe.res);
     }
     if ((cqe.flags & IORING_CQE_F_MORE) == 0) arm(index);
 }
