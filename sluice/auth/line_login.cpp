@@ -105,9 +105,12 @@ coro::task<result<let_in>> converse(net::connection& server, const credentials& 
     auto received = co_await receive_line(server, line);
     if (!received) co_return broken(received.error());
     if (line != question) {
+        // A chat that lets anybody in.
+        const bool asks_later = line.starts_with("* welcome, you are ");
         co_return refused(
-            fmt::format("the server does not ask who we are, but says '{}'; leave the login out",
-                        wire::printable(wire::truncate_utf8(line, 100))));
+            fmt::format("the server does not ask who we are, but says '{}'; leave the login out{}",
+                        wire::printable(wire::truncate_utf8(line, 100)),
+                        asks_later ? ", and say /login NAME PASSWORD in the chat" : ""));
     }
     std::string said = login_line(given);
     const wipe_at_end wipe{said};

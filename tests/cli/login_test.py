@@ -299,6 +299,12 @@ class Chat(LoginTest):
             self.assertEqual(done.returncode, 1, done.stderr)
             self.assertIn("the server says 'no: wrong name, password or token'", done.stderr)
 
+    def test_a_chat_that_lets_anybody_in_says_how_to_log_in(self):
+        with ChatServer("epoll", "--auth", self.with_guests("chat")) as server:
+            done = run("chat", "join", server.port, "--user", "ann", SLUICE_PASSWORD="any")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("leave the login out, and say /login NAME PASSWORD in the chat", done.stderr)
+
     def test_the_password_is_asked_for_on_a_terminal(self):
         with ChatServer("epoll", *self.flags) as server:
             command = [SLUICE, "chat", "join", f"127.0.0.1:{server.port}", "--user", "bob"]
