@@ -500,7 +500,10 @@ exit_status run_server(const commands& all, server_command& server_of, const pai
     std::expected<sandbox::outcome, std::string> confined;
     unique_fd pid_file;
     std::unique_ptr<model::server> server;
-    upgrade successor{**engine, opened->sockets, [&server] { server->stop_for_successor(); }};
+    upgrade successor{**engine, opened->sockets, [&server, &more] {
+                          if (more.observed != nullptr) more.observed->hand_over();
+                          server->stop_for_successor();
+                      }};
     auto made = model::make(
         pair.model, **engine, std::move(opened->endpoints),
         {.engine = *shard_engine,

@@ -1,6 +1,7 @@
 """SIGUSR2 hands a server's sockets to a new one without a gap; pid files tell which one serves."""
 
 import contextlib
+import http.client
 import os
 import pathlib
 import pwd
@@ -91,6 +92,13 @@ def get(port):
 
 class Upgrade(UpgradeTest):
     @on_every_model
+def scrape(metrics):
+    """An answer on a connection to the metrics, and its body."""
+    metrics.request("GET", "/metrics")
+    answer = metrics.getresponse()
+    return answer, answer.read()
+
+
     def test_a_new_one_takes_over(self, model, flags):
         pid_file = self.folder / f"{model}.pid"
         server = self.serve(
@@ -151,6 +159,40 @@ class Upgrade(UpgradeTest):
 
     def who_is_there(self, port):
         """As a newcomer is told. It may still come to the old server, which is about to stop."""
+    @on_every_model
+    def test_the_metrics_are_those_of_the_new_one(self, model, flags):
+        files = self.folder / model
+        files.mkdir()
+        server = self.serve(
+            "files", "serve", files, "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
+            "--grace", "1h", *flags,
+        )  # fmt: skip
+        metrics = int(server.expect_stderr(r"^metrics on 127\.0\.0\.1:(\d+)$")[1])
+        ready = b"\nsluice_ready 1\n"
+        with call(server.port) as slow, contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", metrics, timeout=TIMEOUT)
+        ) as kept:
+            # What holds up the drain of the old one.
+            slow.send(b"PUT /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+            answer, text = scrape(kept)
+            self.assertIsNone(answer.getheader("Connection"))
+            self.assertTrue(ready in text)
+            server.upgrade()
+            # Its answers on a kept connection go on until it has heard of the successor.
+            while answer.getheader("Connection") != "close":
+                answer, text = scrape(kept)
+            for _ in range(30):
+                with contextlib.closing(
+                    http.client.HTTPConnection("127.0.0.1", metrics, timeout=TIMEOUT)
+                ) as new:
+                    self.assertTrue(ready in scrape(new)[1], "the old one answers")
+            self.assertIsNone(server.process.poll(), "the old one drains all that time")
+            slow.send(b"cd")
+            self.assertIn(b"201 Created", slow.receive(20))
+            slow.finish()
+        self.assertEqual(server.process.wait(TIMEOUT), 0)
+        server.stop()
+
         with call(port) as new:
             new.send(b"/who\n")
             new.finish()
