@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "sluice/cli/log.hpp"
-#include "sluice/cli/run_server.hpp"
+#include "sluice/cli/server_listeners.hpp"
 #include "sluice/metrics/process.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/os/host_name.hpp"
@@ -209,7 +209,8 @@ server_metrics::server_metrics(source s, unique_fd listener)
              // On this machine alone, all may ask, but for pages of strangers in a browser.
              .who = where_.is_loopback() && source_.common.trusted_proxies.empty() ? nullptr
                                                                                    : source_.who,
-             .origins = where_.is_loopback() ? &origins_ : nullptr}},
+             .origins = where_.is_loopback() ? &origins_ : nullptr,
+             .most = source_.common.metrics_max_clients}},
       hand_over_{door_} {}
 
 server_metrics::hand_over_message::hand_over_message(metrics::door& d) noexcept
