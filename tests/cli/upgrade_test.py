@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 from files_http_rig import MODELS
+from sandbox_test import without_call
 from service_rig import Load, Manager, given, listening, process_is_there
 from talk_rig import (
     SLUICE,
@@ -22,6 +23,7 @@ from talk_rig import (
     engines,
     on_every_loop,
     one_by_one,
+    sanitized,
     side_by_side,
     wait_until,
 )
@@ -324,6 +326,40 @@ def scrape(metrics):
         server.expect_stderr("SIGUSR2: the successor ended with status 127; this server goes on")
         # What lies there now is started, whatever it was.
         shutil.copy(SLUICE, program)
+    @unittest.skipIf(sanitized(), "a sanitizer makes calls of its own, so its builds have no sandbox")
+    @on_every_model
+    def test_one_that_fails_late_leaves_the_pid_file(self, model, flags):
+        folder = self.folder / model
+        folder.mkdir()
+        config, pid_file = folder / "sluice.conf", folder / "pid"
+        config.write_text("sandbox = auto\n")
+        # Without Landlock, whose first call that is, --sandbox on fails: after the pid file.
+        words = without_call(
+            444, "files", "serve", str(self.files), "--http", "127.0.0.1:0", "--config",
+            str(config), "--pid-file", str(pid_file), *flags,
+        )  # fmt: skip
+        server = self.enterContext(Upgraded(*words))
+        port = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+        config.write_text("sandbox = on\n")
+        for _ in range(2):
+            server.signal(signal.SIGUSR2)
+            server.expect_stderr("SIGUSR2: the successor ended with status 1; this server goes on")
+            self.assertEqual(pid_file.read_text(), f"{server.process.pid}\n")
+            self.assertIn(BODY, get(port))
+        wait_until(lambda: len(list(folder.iterdir())) == 2, "what it had begun is removed")
+        # The lock on it, too, is still that of the old one.
+        with Program(
+            SLUICE, "compute", "serve", "--listen", "127.0.0.1:0", "--pid-file", pid_file
+        ) as other:
+            self.assert_ends(other, 1, err=f"is that of process {server.process.pid}, which lives")
+        config.write_text("sandbox = auto\n")
+        server.upgrade()
+        self.assertEqual(pid_file.read_text(), f"{server.serving}\n")
+        self.assertEqual(server.process.wait(TIMEOUT), 0)
+        self.assertEqual(pid_file.read_text(), f"{server.serving}\n")
+        server.stop()
+        wait_until(lambda: not pid_file.exists(), "the last one removes it")
+
         server.upgrade()
         self.assertIn(BODY, get(port))
         server.stop()
