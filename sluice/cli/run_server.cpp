@@ -226,7 +226,9 @@ std::expected<open_listeners, std::string> open_all(std::vector<served_at> wante
              .is_complete = true,
              .serve = each.door.who == nullptr
                           ? std::move(each.serve)
-                          : model::with_login(std::move(each.door), std::move(each.serve)),
+                          : model::with_login(
+                                std::move(each.door), std::move(each.serve),
+                                {.log = access_log_of(common.access, model), .kind = each.event}),
              .state = std::move(each.state),
              .over = {.context = over,
                       .protocol = each.protocol,
@@ -411,7 +413,6 @@ std::expected<sandbox::outcome, std::string> settle(const serve_options& common,
         auto held = hold_pid_file(path);
         if (!held) return std::unexpected{held.error()};
         pid_file = std::move(*held);
-        server_supervisor().remove_at_end(path);
     }
     server_supervisor().seal();
     return enter_sandbox(policy, service);

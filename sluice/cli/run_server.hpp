@@ -17,6 +17,7 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/metrics/collection.hpp"
+#include "sluice/model/access_log.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
 #include "sluice/net/listener.hpp"
@@ -53,6 +54,8 @@ struct served_at {
     std::string visitors = {};        ///< what they may do: "talk in the chat"
     bool needs_open = false;          ///< beyond this machine, serves only with --open
     auth::line_door door = {};        ///< asks clients of `serve` who they are
+    /// The access log has those whom `door` turns away as such events.
+    model::access_kind event = model::access_kind::question;
     /// Over TLS: the name of its protocol in ALPN, which is static, and what it answers to clients
     /// that do not speak TLS (tls::door).
     std::string_view protocol = "sluice";

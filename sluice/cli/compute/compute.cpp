@@ -388,7 +388,8 @@ std::expected<served, refusal> compute_part::open(const part_context& context) {
                                .flag = name().flag_said("listen", "compute"),
                                .visitors = std::string{purpose},
                                .needs_open = true,
-                               .door = door_with_right(context.who, "ask", purpose)}},
+                               .door = door_with_right(context.who, "ask", purpose),
+                               .event = model::access_kind::question}},
                 .after =
                     [this, &common] {
                         if (pool_) join_pool(*pool_, common.grace);

@@ -321,7 +321,8 @@ std::vector<served_at> files_part::listeners(const part_context& context) {
                        .what = name().is_alone() ? "streams" : "raw " + title,
                        .flag = name().flag_said("raw", "raw"),
                        .visitors = "upload files",
-                       .door = door_for(files::operation::upload, context.who, "upload files")});
+                       .door = door_for(files::operation::upload, context.who, "upload files"),
+                       .event = model::access_kind::upload});
     }
     return all;
 }

@@ -207,7 +207,8 @@ exit_status serve_echoes(const commands& all, talk_serve_settings& s, const pair
                       {.listeners = {{.where = common.listen,
                                       .serve = serve_one,
                                       .visitors = "be echoed to",
-                                      .door = door_with_right(who->get(), "talk", "talk here")}},
+                                      .door = door_with_right(who->get(), "talk", "talk here"),
+                                      .event = model::access_kind::conversation}},
                        .who = who->get()});
 }
 
