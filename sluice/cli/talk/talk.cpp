@@ -19,6 +19,7 @@
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/options.hpp"
+#include "sluice/cli/open_engine.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/part.hpp"
 #include "sluice/cli/reload.hpp"
