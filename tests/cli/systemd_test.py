@@ -119,6 +119,26 @@ class Notify(ServiceTest):
                 while manager.socket.recv(65536) != b"WATCHDOG=1":
                     pass
 
+    @on_every_model
+    def test_the_watchdog_is_fed_while_a_drain_gets_nowhere(self, flags):
+        with tempfile.TemporaryDirectory() as folder, Manager(f"{folder}/notify") as manager:
+            fed = manager.variables | {"WATCHDOG_USEC": "100000"}
+            where = ("--http", "127.0.0.1:0", "--grace", "1h")
+            with self.files(*where, *flags, variables=fed) as server:
+                with call(port_of(server)) as stuck:
+                    stuck.send(b"PUT /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+                               b"Expect: 100-continue\r\n\r\n" % server.process.pid)  # fmt: skip
+                    self.assertIn(b"100 Continue", stuck.receive(25))
+                    server.signal(signal.SIGTERM)
+                    while manager.socket.recv(65536) != b"STOPPING=1":
+                        pass
+                    for _ in range(10):
+                        self.assertEqual(manager.socket.recv(65536), b"WATCHDOG=1")
+                    self.assertIsNone(server.process.poll())
+                    stuck.send(b"done")
+                    self.assertIn(b"201 Created", stuck.receive_to_end())
+                self.assert_ends(server, 0)
+
     @unittest.skipUnless(os.geteuid() == 0, "only root may always stop a thread of another process")
     @on_every_loop
     def test_a_shard_that_stands_still_is_seen(self, engine):
@@ -219,26 +239,6 @@ class Activation(ServiceTest):
             )
             self.assertIn(b"hello, world", get(docs))
 
-    @on_every_model
-    def test_several_sockets_of_a_door(self, flags):
-        """As of ReusePort=yes: fewer than shards, as many, and more."""
-        for count in (1, 2, 3):
-            first = listening(reuse_port=True)
-            doors = [first] + [
-                listening(first.getsockname(), reuse_port=True) for _ in range(count - 1)
-            ]
-            words, options = given(doors, ["http"] * count)
-            with self.files(*flags, "--workers", 2, words=words, **options) as server:
-                port = port_of(server)
-                self.assertEqual(port, first.getsockname()[1])
-                # Each of them is served: the kernel spreads the connections.
-                for _ in range(20):
-                    self.assertIn(b"hello, world", get(port))
-            for each in doors:
-                each.close()
-
-    def test_a_socket_for_which_there_is_no_door(self):
-        with listening() as one, listening() as more:
     @on_every_loop
     def test_further_parts_need_no_address_beside_their_sockets(self, engine):
         names = ["chat.team", "files.docs.raw", "compute.sums"]
@@ -294,6 +294,26 @@ class Activation(ServiceTest):
                     "manager give a socket that is called chat.team",
                 )
 
+    @on_every_model
+    def test_several_sockets_of_a_door(self, flags):
+        """As of ReusePort=yes: fewer than shards, as many, and more."""
+        for count in (1, 2, 3):
+            first = listening(reuse_port=True)
+            doors = [first] + [
+                listening(first.getsockname(), reuse_port=True) for _ in range(count - 1)
+            ]
+            words, options = given(doors, ["http"] * count)
+            with self.files(*flags, "--workers", 2, words=words, **options) as server:
+                port = port_of(server)
+                self.assertEqual(port, first.getsockname()[1])
+                # Each of them is served: the kernel spreads the connections.
+                for _ in range(20):
+                    self.assertIn(b"hello, world", get(port))
+            for each in doors:
+                each.close()
+
+    def test_a_socket_for_which_there_is_no_door(self):
+        with listening() as one, listening() as more:
             words, options = given([one, more], ["http", "smtp"])
             with Program(
                 *words, SLUICE, "compute", "serve", "--engine", "epoll", **options

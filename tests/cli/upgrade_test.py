@@ -92,8 +92,6 @@ def get(port):
         return peer.receive_to_end()
 
 
-class Upgrade(UpgradeTest):
-    @on_every_model
 def scrape(metrics):
     """An answer on a connection to the metrics, and its body."""
     metrics.request("GET", "/metrics")
@@ -101,6 +99,8 @@ def scrape(metrics):
     return answer, answer.read()
 
 
+class Upgrade(UpgradeTest):
+    @on_every_model
     def test_a_new_one_takes_over(self, model, flags):
         pid_file = self.folder / f"{model}.pid"
         server = self.serve(
@@ -159,8 +159,6 @@ def scrape(metrics):
         self.assertEqual(server.process.wait(TIMEOUT), 0)
         server.stop()
 
-    def who_is_there(self, port):
-        """As a newcomer is told. It may still come to the old server, which is about to stop."""
     @on_every_model
     def test_the_metrics_are_those_of_the_new_one(self, model, flags):
         files = self.folder / model
@@ -195,6 +193,8 @@ def scrape(metrics):
         self.assertEqual(server.process.wait(TIMEOUT), 0)
         server.stop()
 
+    def who_is_there(self, port):
+        """As a newcomer is told. It may still come to the old server, which is about to stop."""
         with call(port) as new:
             new.send(b"/who\n")
             new.finish()
@@ -269,17 +269,28 @@ def scrape(metrics):
         server.stop()
 
     def test_the_manager_hears_of_it(self):
+        # As systemd starts it: the watchdog is for this very process.
+        started = ("sh", "-c", 'WATCHDOG_PID=$$ exec "$@"', "sh", SLUICE)
         with Manager(str(self.folder / "notify")) as manager:
-            server = self.serve(
-                "files", "serve", self.files, "--http", "127.0.0.1:0",
-                variables=manager.variables | {"WATCHDOG_USEC": "100000"},
+            manager.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            server = self.enterContext(
+                Upgraded(
+                    *started, "files", "serve", self.files, "--http", "127.0.0.1:0",
+                    variables=manager.variables | {"WATCHDOG_USEC": "100000"},
+                )
             )  # fmt: skip
-            self.assertEqual(manager.next()["READY"], "1")
+            self.assertEqual(manager.next_with_sender()[0]["READY"], "1")
             server.upgrade()
-            self.assertEqual(manager.next()["READY"], "1")
+            # The new one speaks for itself, and the old one says that it is the one to listen to.
+            heard = [manager.next_with_sender() for _ in range(2)]
             self.assertEqual(
-                manager.next(), {"MAINPID": str(server.serving), "READY": "1"}
+                [(said["READY"], said.get("MAINPID"), sender) for said, sender in heard],
+                [
+                    ("1", None, server.serving),
+                    ("1", str(server.serving), server.process.pid),
+                ],
             )
+            self.assertEqual(heard[1][0]["WATCHDOG"], "1", "its time begins anew")
             self.assertEqual(server.process.wait(TIMEOUT), 0)
             # The new one is watched, and the old one says nothing of its end.
             manager.waiting()
@@ -315,17 +326,6 @@ def scrape(metrics):
         self.assertIn(BODY, get(server.port))
         server.stop()
 
-    def test_a_program_that_is_gone(self):
-        program = shutil.copy(SLUICE, self.folder / "sluice")
-        server = self.enterContext(
-            Upgraded(program, "files", "serve", self.files, "--http", "127.0.0.1:0")
-        )
-        port = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
-        os.unlink(program)
-        server.signal(signal.SIGUSR2)
-        server.expect_stderr("SIGUSR2: the successor ended with status 127; this server goes on")
-        # What lies there now is started, whatever it was.
-        shutil.copy(SLUICE, program)
     @unittest.skipIf(sanitized(), "a sanitizer makes calls of its own, so its builds have no sandbox")
     @on_every_model
     def test_one_that_fails_late_leaves_the_pid_file(self, model, flags):
@@ -360,6 +360,17 @@ def scrape(metrics):
         server.stop()
         wait_until(lambda: not pid_file.exists(), "the last one removes it")
 
+    def test_a_program_that_is_gone(self):
+        program = shutil.copy(SLUICE, self.folder / "sluice")
+        server = self.enterContext(
+            Upgraded(program, "files", "serve", self.files, "--http", "127.0.0.1:0")
+        )
+        port = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+        os.unlink(program)
+        server.signal(signal.SIGUSR2)
+        server.expect_stderr("SIGUSR2: the successor ended with status 127; this server goes on")
+        # What lies there now is started, whatever it was.
+        shutil.copy(SLUICE, program)
         server.upgrade()
         self.assertIn(BODY, get(port))
         server.stop()
