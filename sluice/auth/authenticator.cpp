@@ -42,6 +42,17 @@ std::string_view to_text(login_refusal why) noexcept {
     return {};
 }
 
+std::string_view in_brief(login_refusal why) noexcept {
+    switch (why) {
+        case login_refusal::none: break;
+        case login_refusal::wrong: return "wrong login";
+        case login_refusal::too_often: return "too many wrong logins";
+        case login_refusal::busy: return "too many logins";
+        case login_refusal::no_memory: return "no memory";
+    }
+    return {};
+}
+
 /// Accounts, and each as an identity. Immutable.
 struct authenticator::state {
     explicit state(accounts all) : known{std::move(all)} {}

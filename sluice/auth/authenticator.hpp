@@ -47,6 +47,8 @@ enum class login_refusal : std::uint8_t {
 
 /// "wrong name, password or token".
 [[nodiscard]] std::string_view to_text(login_refusal why) noexcept;
+/// The same in a few words, for a log: "wrong login".
+[[nodiscard]] std::string_view in_brief(login_refusal why) noexcept;
 
 /// Who a client is, or why that is not known.
 using login = std::expected<std::shared_ptr<const identity>, login_refusal>;

@@ -56,8 +56,22 @@ coro::task<result<void>> receive_line(net::connection& from, std::string& line) 
     co_return result<void>{};
 }
 
-/// What a client is told that is not let in, or who it is.
-using decision = std::expected<std::shared_ptr<const identity>, std::string>;
+/// What a client is told that is not let in.
+struct refusal {
+    std::string told;  ///< a sentence without its full stop
+    turned_away logged;
+};
+using decision = std::expected<std::shared_ptr<const identity>, refusal>;
+
+decision refuse(std::string told, std::string_view why, std::shared_ptr<const identity> who = {}) {
+    return std::unexpected{refusal{std::move(told), {.why = why, .who = std::move(who)}}};
+}
+
+/// Why nothing came of asking a client.
+std::string_view why_broken_off(error why) noexcept {
+    if (why == fault::timed_out) return "idle";
+    return why == fault::cancelled ? "stopped" : "lost";
+}
 
 coro::task<result<decision>> decide(net::connection& client, const net::address& from,
                                     const line_door& door) {
@@ -75,13 +89,13 @@ coro::task<result<decision>> decide(net::connection& client, const net::address&
         found = std::move(checked);
     }
     if (!*found && !said) {
-        co_return decision{std::unexpected{
-            std::string{"a line was expected that says: login NAME PASSWORD, or: login TOKEN"}}};
+        co_return refuse("a line was expected that says: login NAME PASSWORD, or: login TOKEN",
+                         "no login");
     }
-    if (!*found) co_return decision{std::unexpected{std::string{to_text(found->error())}}};
+    if (!*found) co_return refuse(std::string{to_text(found->error())}, in_brief(found->error()));
     if (!door.admits(***found)) {
-        co_return decision{
-            std::unexpected{fmt::format("{} may not {}", (**found)->name, door.purpose)}};
+        auto told = fmt::format("{} may not {}", (**found)->name, door.purpose);
+        co_return refuse(std::move(told), "no right", std::move(**found));
     }
     co_return decision{std::move(**found)};
 }
@@ -127,9 +141,8 @@ coro::task<result<let_in>> converse(net::connection& server, const credentials& 
 
 }  // namespace
 
-coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client,
-                                                    const net::address& from, const line_door& door,
-                                                    coro::context& drain) {
+coro::task<admission> ask_who(net::connection& client, const net::address& from,
+                              const line_door& door, coro::context& drain) {
     auto known = door.who->proved(client.layer());
     if (known != nullptr && door.admits(*known)) co_return known;
     if (auto anyone = door.who->anonymous(); door.admits(*anyone)) co_return anyone;
@@ -137,14 +150,15 @@ coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client,
     const auto decided = co_await asking;
     if (!decided) {
         co_await client.close();
-        co_return nullptr;
+        co_return std::unexpected{turned_away{.why = why_broken_off(decided.error())}};
     }
     const std::string answer = *decided ? fmt::format("{}{}\n", welcome, (**decided)->name)
-                                        : fmt::format("* no: {}\n", decided->error());
+                                        : fmt::format("* no: {}\n", decided->error().told);
     auto sent = co_await io::with_timeout(client.engine(), client.send_all(answer), door.timeout);
     if (sent && *decided) co_return **decided;
     co_await net::lingering_close(client, drain, answer_limits);
-    co_return nullptr;
+    if (!*decided) co_return std::unexpected{decided->error().logged};
+    co_return std::unexpected{turned_away{.why = why_broken_off(sent.error()), .who = **decided}};
 }
 
 coro::task<std::expected<void, login_failure>> log_in(net::connection& server,

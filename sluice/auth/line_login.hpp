@@ -33,16 +33,20 @@ struct line_door {
     io::duration timeout = std::chrono::seconds{30};   ///< for the whole line
 };
 
+/// A client that was turned away.
+struct turned_away {
+    std::string_view why;                      ///< in a few words, for a log; static
+    std::shared_ptr<const identity> who = {};  ///< whom it has proved to be; null: not known
+};
+/// Who a client is that may come in, never null; or what became of it.
+using admission = std::expected<std::shared_ptr<const identity>, turned_away>;
+
 /// Asks a client at the address `from`, before anything was received from it, and takes its line
-/// but no byte behind it.
-/// Clients that may come in by the name that their certificate proves, or without any, are not
-/// asked. The identity; null if the client was
-/// turned away: it was told why, if it still reads, and the connection is closed. Broken off when
-/// `drain` is cancelled.
-[[nodiscard]] coro::task<std::shared_ptr<const identity>> ask_who(net::connection& client,
-                                                                  const net::address& from,
-                                                                  const line_door& door,
-                                                                  coro::context& drain);
+/// but no byte behind it. Clients that may come in by the name that their certificate proves, or
+/// without any, are not asked. A client that is turned away was told why, if it still reads, and
+/// the connection is closed. Broken off when `drain` is cancelled.
+[[nodiscard]] coro::task<admission> ask_who(net::connection& client, const net::address& from,
+                                            const line_door& door, coro::context& drain);
 
 /// Why a server did not let us in.
 struct login_failure {

@@ -41,15 +41,42 @@ constexpr std::string_view journal_socket = "/run/systemd/journal/socket";
 // Between two lines about lost events.
 constexpr std::int64_t report_interval = 60;  // seconds
 
+/// Opens the file of an access log, with O_NONBLOCK, which concerns FIFOs. A FIFO is opened for
+/// reading too, so that it needs no reader: what is written waits in it for the next one. `more`
+/// are flags of open(2).
+result<unique_fd> open_to_add(const std::string& where, int more = 0) noexcept {
+    struct stat found{};
+    const bool is_fifo =
+        os::sys().fstatat(AT_FDCWD, where.c_str(), found, 0) == 0 && S_ISFIFO(found.st_mode);
+    const int flags =
+        (is_fifo ? O_RDWR : O_WRONLY) | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | more;
+    unique_fd file{os::sys().openat(AT_FDCWD, where.c_str(), flags, mode_of_file)};
+    if (!file) return failure_of(-file.get());
+    return file;
+}
+
+/// The same, which makes the file if there is none.
+std::expected<unique_fd, std::string> open_file(const std::string& where) {
+    auto file = open_to_add(where, O_CREAT);
+    if (file) return std::move(*file);
+    return std::unexpected{
+        fmt::format("cannot write the access log {}: {}; name a file in a directory that can be "
+                    "written, with --access-log",
+                    in_quotes(where), file.error().message())};
+}
+
 /// Formats events on the thread that tells them, and queues the lines.
 class queued_access_log final : public model::access_log {
  public:
     queued_access_log(const access_options& o, bool forks)
-        : access_log{{.most_per_second = o.most_per_second, .forks = forks}}, format_{o.format} {}
+        : access_log{{.most_per_second = o.most_per_second, .forks = forks}},
+          format_{o.format},
+          followed_{forks && o.is_file() ? o.where : std::string{}} {}
 
     void set_format(access_format format) noexcept { format_ = format; }
 
     void write(const model::access_event& e) noexcept override {
+        if (!followed_.empty()) follow_rotation();
         try {
             static thread_local std::string line;
             line.reserve(longest_access_line);
@@ -63,6 +90,10 @@ class queued_access_log final : public model::access_log {
             shared_->without_memory.fetch_add(1, relaxed);
         }
     }
+
+    /// The file has been opened again by its name. Processes that were forked before have the old
+    /// one still.
+    void note_rotation() noexcept { opened_ = shared_->rotations.fetch_add(1, relaxed) + 1; }
 
     /// Reports what was lost since the last report.
     void report_losses(std::int64_t at_most_every) {
@@ -93,39 +124,36 @@ class queued_access_log final : public model::access_log {
 
  private:
     struct shared_state {
+        std::atomic<std::uint64_t> rotations = 0;
         std::atomic<std::uint64_t> without_memory = 0;
         std::atomic<std::uint64_t> cut = 0;
         std::atomic<std::uint64_t> reported = 0;                   // of those limited and dropped
         std::atomic<std::int64_t> last_report = -report_interval;  // in seconds of the clock
     };
 
+    /// Has this process write where the server does since it has opened the file again. Between
+    /// two rotations there may be no file of that name, and the server alone makes one: this
+    /// process writes to the old one until then.
+    void follow_rotation() noexcept {
+        const auto now = shared_->rotations.load(relaxed);
+        if (now == opened_) return;
+        auto file = open_to_add(followed_);
+        if (file && output().replace_access(std::move(*file))) opened_ = now;
+    }
+
     [[nodiscard]] std::uint64_t dropped() const noexcept {
         return shared_->without_memory.load(relaxed) + output().lost_of_access();
     }
 
     access_format format_;
+    std::string followed_;      // the file that forked processes open again; empty: none do
+    std::uint64_t opened_ = 0;  // the rotation since which this process has its file open
     shared_if_possible<shared_state> shared_;
 };
 
 std::unique_ptr<queued_access_log>& current() {
     static std::unique_ptr<queued_access_log> only;
     return only;
-}
-
-/// With O_NONBLOCK, which concerns FIFOs. A FIFO is opened for reading too, so that it needs no
-/// reader: what is written waits in it for the next one.
-std::expected<unique_fd, std::string> open_file(const std::string& where) {
-    struct stat found{};
-    const bool is_fifo =
-        os::sys().fstatat(AT_FDCWD, where.c_str(), found, 0) == 0 && S_ISFIFO(found.st_mode);
-    const int flags =
-        (is_fifo ? O_RDWR : O_WRONLY) | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    unique_fd file{os::sys().openat(AT_FDCWD, where.c_str(), flags, mode_of_file)};
-    if (file) return file;
-    return std::unexpected{
-        fmt::format("cannot write the access log {}: {}; name a file in a directory that can be "
-                    "written, with --access-log",
-                    in_quotes(where), error::system(-file.get()).message())};
 }
 
 /// The socket of a journal: of this machine, or the one that is named, as in
@@ -208,6 +236,7 @@ std::expected<void, std::string> reopen_access_log(const access_options& o) {
         return std::unexpected{fmt::format("cannot write the access log {}: {}", in_quotes(o.where),
                                            done.error().message())};
     }
+    current()->note_rotation();
     return {};
 }
 

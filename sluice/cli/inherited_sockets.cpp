@@ -74,6 +74,7 @@ void inherited_sockets::take_from_environment() {
         }
         const bool removes_file = name.ends_with(file_mark);
         if (removes_file) name.pop_back();
+        names_.push_back(name);
         all_.push_back({std::move(name), {.socket = unique_fd{fd}, .removes_file = removes_file}});
     }
 }
@@ -115,6 +116,10 @@ std::expected<void, std::string> inherited_sockets::assign(const std::vector<doo
     }
     std::erase_if(all_, [&](const named& each) { return !has_name(each); });
     return {};
+}
+
+bool inherited_sockets::has(std::string_view door) const noexcept {
+    return std::ranges::find(names_, door) != names_.end();
 }
 
 std::vector<inherited_sockets::one> inherited_sockets::take(std::string_view door) {

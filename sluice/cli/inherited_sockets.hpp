@@ -42,6 +42,8 @@ class inherited_sockets {
     /// Gives them to the doors, and sets the addresses of the doors that have some. The error is a
     /// sentence without its full stop.
     [[nodiscard]] std::expected<void, std::string> assign(const std::vector<door_address>& doors);
+    /// Whether some were given by that very name, taken or not.
+    [[nodiscard]] bool has(std::string_view door) const noexcept;
     /// The sockets of a door, once.
     [[nodiscard]] std::vector<one> take(std::string_view door);
 
@@ -56,6 +58,7 @@ class inherited_sockets {
         one given;
     };
     std::vector<named> all_;
+    std::vector<std::string> names_;  // as they were given
     unique_fd before_;
 };
 

@@ -138,6 +138,14 @@ std::string why_incomplete(const part_name& name, std::string_view option,
                        name.title({}), name.flag(option), placeholder, name.title({}));
 }
 
+std::string why_no_address(const part_name& name, std::string_view option) {
+    const auto flag = name.flag(option);
+    return fmt::format(
+        "{} lacks {} ADDRESS; add it, have the service manager give a socket that is called {} "
+        "(LISTEN_FDNAMES), or leave out all that begins with --{}.",
+        name.title({}), flag, door_of(flag), name.title({}));
+}
+
 void server_command::take(CLI::App& command, std::unique_ptr<part> each) {
     const auto before = command.get_options().size();
     each->add_options(command);
@@ -207,10 +215,12 @@ std::expected<served, refusal> server_command::open(const pairing& pair) {
 exit_status server_command::run(const commands& all) {
     const auto& command = all.command();
     settle_standard_streams();
-    if (const auto why = why_not()) return report_usage_error(command, *why);
     const auto pair = pair_up(common.engine, common.model);
+    if (!pair) return report_usage_error(command, pair.error());
     served_ = present();
+    // A door may do without an address where there is a socket for it.
     set_up_output(common, pair->model);
+    if (const auto why = why_not()) return report_usage_error(command, *why);
     if (auto entered = enter_chroot(common.sandbox); !entered) {
         return log_failure(entered.error());
     }

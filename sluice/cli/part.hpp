@@ -101,6 +101,9 @@ class part {
 /// Why a further part cannot do without the value of that flag.
 [[nodiscard]] std::string why_incomplete(const part_name& name, std::string_view option,
                                          std::string_view placeholder);
+/// Why it cannot do without the address of a door, which a socket that this process was given by
+/// the name of the door makes up for.
+[[nodiscard]] std::string why_no_address(const part_name& name, std::string_view option);
 
 /// An address, or `off`.
 [[nodiscard]] reading<std::string> read_address_or_off(std::string_view text);

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 
 #include <chrono>
+#include <utility>
 
 #include "sluice/cli/text.hpp"
 #include "sluice/cli/text_file.hpp"
@@ -29,7 +30,11 @@ std::string first_line(const std::string& path) {
     return text ? text->substr(0, text->find('\n')) : "unknown";
 }
 
-result<unique_fd> write_and_lock(const std::string& path, const std::string& temporary) {
+std::string why_not_written(const std::string& path, error why) {
+    return fmt::format("cannot write --pid-file {}: {}", in_quotes(path), why.message());
+}
+
+result<prepared_pid_file> write_and_lock(std::string temporary) {
     os::kernel& sys = os::sys();
     constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
     constexpr mode_t for_all_to_read = 0644;
@@ -37,35 +42,45 @@ result<unique_fd> write_and_lock(const std::string& path, const std::string& tem
     if (!made) return failure_of(-made.get());
     auto done = write_text(made.get(), fmt::format("{}\n", sys.getpid()));
     if (done && sys.flock(made.get(), LOCK_EX | LOCK_NB) < 0) done = failure_of(EWOULDBLOCK);
-    if (done) {
-        const int failed = sys.renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), 0);
-        if (failed < 0) done = failure_of(-failed);
-    }
-    if (done) return made;
+    if (done) return prepared_pid_file{.lock = std::move(made), .path = std::move(temporary)};
     sys.unlinkat(AT_FDCWD, temporary.c_str(), 0);
     return failure(done.error());
 }
 
 }  // namespace
 
-std::expected<unique_fd, std::string> write_pid_file(const std::string& path, bool is_successor) {
+std::expected<unique_fd, std::string> write_pid_file(const std::string& path) {
     constexpr auto timeout = std::chrono::seconds{1};
     constexpr auto pause = std::chrono::milliseconds{20};
     const auto until = os::clock::now() + timeout;
     for (;; os::sleep_for(pause)) {
         // Another server that begins now waits for this one.
         const auto alone = net::lock_directory_of(path);
-        if (alone && (is_successor || !is_held(path))) {
-            auto held = write_and_lock(path, fmt::format("{}.{}", path, os::sys().getpid()));
-            if (held) return std::move(*held);
-            return std::unexpected{fmt::format("cannot write --pid-file {}: {}", in_quotes(path),
-                                               held.error().message())};
+        if (alone && !is_held(path)) {
+            auto made = prepare_pid_file(path);
+            if (!made) return std::unexpected{std::move(made.error())};
+            return place_pid_file(std::move(*made), path);
         }
         if (os::clock::now() < until) continue;
         return std::unexpected{fmt::format(
             "--pid-file {} is that of process {}, which lives; end it, or name another file",
             in_quotes(path), first_line(path))};
     }
+}
+
+std::expected<prepared_pid_file, std::string> prepare_pid_file(const std::string& path) {
+    auto made = write_and_lock(fmt::format("{}.{}", path, os::sys().getpid()));
+    if (made) return std::move(*made);
+    return std::unexpected{why_not_written(path, made.error())};
+}
+
+std::expected<unique_fd, std::string> place_pid_file(prepared_pid_file made,
+                                                     const std::string& path) {
+    os::kernel& sys = os::sys();
+    const int failed = sys.renameat2(AT_FDCWD, made.path.c_str(), AT_FDCWD, path.c_str(), 0);
+    if (failed == 0) return std::move(made.lock);
+    sys.unlinkat(AT_FDCWD, made.path.c_str(), 0);
+    return std::unexpected{why_not_written(path, error::system(-failed))};
 }
 
 }  // namespace sluice::cli

@@ -143,6 +143,12 @@ void add_serve_options_of_many_listeners(CLI::App& serve, serve_options& into,
               "Show its counters there by HTTP: /metrics for Prometheus and sluice top, /healthz, "
               "/readyz (nowhere)")
         ->group(group);
+    add_value(serve, "--metrics-max-clients", into.metrics_max_clients, count_from{1, most_clients},
+              "N",
+              fmt::format("Connections at a time there, beside those of --max-clients; more are "
+                          "reset ({})",
+                          into.metrics_max_clients))
+        ->group(group);
     add_door_options(serve, into.doors, group);
     serve.add_flag("--quiet", into.quiet, "Report no coming and going")->group(group);
     add_value(serve, "--log-level", into.level, one_of{levels}, "LEVEL",

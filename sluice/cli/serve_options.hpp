@@ -56,6 +56,7 @@ struct serve_options {
     server_auth_options auth;
     sandbox_options sandbox;
     std::string metrics;  ///< for net::resolve; its form has been checked; empty: none
+    std::uint32_t metrics_max_clients = 32;  ///< connections there at a time
     door_options doors;
     bool quiet = false;
     log_level level = log_level::info;

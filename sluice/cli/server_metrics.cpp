@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "sluice/cli/log.hpp"
-#include "sluice/cli/run_server.hpp"
+#include "sluice/cli/server_listeners.hpp"
 #include "sluice/metrics/process.hpp"
 #include "sluice/os/clock.hpp"
 #include "sluice/os/host_name.hpp"
@@ -209,7 +209,15 @@ server_metrics::server_metrics(source s, unique_fd listener)
              // On this machine alone, all may ask, but for pages of strangers in a browser.
              .who = where_.is_loopback() && source_.common.trusted_proxies.empty() ? nullptr
                                                                                    : source_.who,
-             .origins = where_.is_loopback() ? &origins_ : nullptr}} {}
+             .origins = where_.is_loopback() ? &origins_ : nullptr,
+             .most = source_.common.metrics_max_clients}},
+      hand_over_{door_} {}
+
+server_metrics::hand_over_message::hand_over_message(metrics::door& d) noexcept
+    : message{[](message& m) noexcept {
+          static_cast<hand_over_message&>(m).door.stop_accepting();
+      }},
+      door{d} {}
 
 std::expected<std::unique_ptr<server_metrics>, std::string> server_metrics::open(source s) {
     auto listener = open_listener(s.common.metrics, flag);
@@ -248,6 +256,13 @@ result<void> server_metrics::start(const model::server* server) {
 void server_metrics::announce() {
     door_.set(metrics::readiness::ready);
     cli::announce(fmt::format("metrics on {}", where_.to_string()));
+}
+
+void server_metrics::hand_over() noexcept {
+    if (std::exchange(is_handed_over_, true)) return;
+    if (!inner_) return thread_->engine().post(hand_over_);
+    door_.stop_accepting();
+    inner_->run();
 }
 
 metrics::collection server_metrics::collect() const {

@@ -17,6 +17,7 @@
 #include "sluice/http/visitor_origin.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/inner_engine.hpp"
+#include "sluice/io/mailbox.hpp"
 #include "sluice/io/shard.hpp"
 #include "sluice/metrics/collection.hpp"
 #include "sluice/metrics/door.hpp"
@@ -59,8 +60,16 @@ class server_metrics {
     void set(metrics::readiness now) noexcept { door_.set(now); }
     /// All doors listen: says so, and where it shows the metrics.
     void announce();
+    /// A successor has the socket, and its metrics are those that count: accepts no more
+    /// (metrics::door::stop_accepting()). After start().
+    void hand_over() noexcept;
 
  private:
+    struct hand_over_message : io::message {
+        explicit hand_over_message(metrics::door& d) noexcept;
+        metrics::door& door;
+    };
+
     server_metrics(source s, unique_fd listener);
 
     [[nodiscard]] metrics::collection collect() const;
@@ -74,6 +83,8 @@ class server_metrics {
     http::visitor_origin origins_;
     metrics::door door_;
     const model::server* server_ = nullptr;
+    hand_over_message hand_over_;  // outlives the thread, which may have it still
+    bool is_handed_over_ = false;
     std::unique_ptr<io::shard> thread_;
     // Under the fork model, instead of it.
     std::unique_ptr<io::inner_engine> inner_;

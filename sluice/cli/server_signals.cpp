@@ -36,9 +36,7 @@ server_signals::server_signals(io::engine& engine, std::function<void()> stop,
       reload_{std::move(reload)},
       hang_up_{engine, SIGHUP, [this](unsigned) { hang_up(); }},
       count_{engine, SIGUSR1, [act = std::move(count)](unsigned) { act(); }},
-      upgrade_{engine, SIGUSR2, [act = std::move(upgrade)](unsigned) {
-                   if (act) act();
-               }} {}
+      upgrade_{engine, SIGUSR2, [act = std::move(upgrade)](unsigned) { act(); }} {}
 
 void server_signals::hang_up() {
     if (nohup_ || !has_terminal_ || has_controlling_terminal()) {

@@ -82,7 +82,9 @@ void service_manager::alive() noexcept {
 }
 
 void service_manager::main_process(pid_t which) noexcept try {
-    if (socket_) send(fmt::format("MAINPID={}\nREADY=1", which));
+    // It listened to this one alone until now: the other's first word may be half its time away.
+    const std::string_view alive = watchdog_ > io::duration{} ? "\nWATCHDOG=1" : "";
+    if (socket_) send(fmt::format("MAINPID={}\nREADY=1{}", which, alive));
     // What this process says from now on would be said of the other.
     socket_.reset();
     watchdog_ = {};

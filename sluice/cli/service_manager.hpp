@@ -28,7 +28,7 @@ class service_manager {
     void stopping() noexcept;
     /// Its main loop turns.
     void alive() noexcept;
-    /// Another process serves instead of this one from now on.
+    /// Another process serves instead of this one from now on, and is alive().
     void main_process(pid_t which) noexcept;
 
     /// How often the manager wants alive(), twice as often as it must come; zero if it does not.

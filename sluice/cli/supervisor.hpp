@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/base/result.hpp"
 #include "sluice/os/fd.hpp"
 
 namespace sluice::cli {
@@ -19,7 +20,8 @@ namespace sluice::cli {
 /// server began with, and nothing else of it: no socket, until an upgrade, and no secret.
 ///
 /// It does two things. At the end of the server, however it ends, it removes the files that it was
-/// told of: those of Unix sockets, and the pid file, if they are still the same files. And it
+/// told of: those of Unix sockets, and the pid file, if they are still the same files; the pid file
+/// of a successor it puts in the place of the one before, once the successor serves. And it
 /// starts the program again, by the path and the arguments of the start, with the sockets that it
 /// is handed (inherited_sockets), and says what came of it. A server that an attacker controls can
 /// have it do no more than that: it takes no names of files once the server is in its sandbox.
@@ -43,10 +45,16 @@ class supervisor {
 
     /// Removes the file at the end, if it is still the one that lies there now. Before seal().
     void remove_at_end(std::string_view path) noexcept;
-    /// It removes nothing before confirm(): until this process serves, the files are those of the
-    /// server before.
+    /// Renames the file `made` to `path`, in the same directory, at confirm(), and removes it at
+    /// the end as the one above. Without confirm() it removes `made`. False if it will not, for
+    /// there is no supervisor. Before seal().
+    [[nodiscard]] bool place_at_confirmation(std::string_view made, std::string_view path) noexcept;
+    /// It removes nothing else before confirm(): until this process serves, the files are those of
+    /// the server before.
     void wait_for_confirmation() noexcept;
-    void confirm() noexcept;
+    /// Waits up to a second until the files are in their places. The error is of rename(2), or
+    /// fault::timed_out.
+    [[nodiscard]] result<void> confirm() noexcept;
     /// It takes no more files.
     void seal() noexcept;
     /// Starts a successor. outcome() follows. The error is a sentence without its full stop.
@@ -58,8 +66,11 @@ class supervisor {
 
  private:
     void tell(char what) noexcept;
+    /// False if the supervisor does not know of it then.
+    [[nodiscard]] bool tell_of_file(std::string_view path, std::string_view place) noexcept;
 
     unique_fd socket_;
+    bool places_files_ = false;  // at confirm()
 };
 
 /// The supervisor of this process.

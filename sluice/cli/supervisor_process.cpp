@@ -40,14 +40,29 @@ constexpr auto start_limit = std::chrono::seconds{60};
 struct kept_file {
     unique_fd directory;
     std::string name;
+    std::string place;  ///< the name that it is to have, once this is confirmed
     dev_t device = 0;
     ino_t inode = 0;
 
+    /// Against a server that is about to replace what lies there.
+    [[nodiscard]] unique_fd lock_directory() const noexcept {
+        os::kernel& sys = os::sys();
+        unique_fd locked{sys.openat(directory.get(), ".", O_RDONLY | O_CLOEXEC)};
+        if (locked) sys.flock(locked.get(), LOCK_EX);
+        return locked;
+    }
+    [[nodiscard]] bool is_in_place() const noexcept { return name == place; }
+    /// 0, or an errno.
+    [[nodiscard]] int put_in_place() {
+        const auto locked = lock_directory();
+        const int failed =
+            os::sys().renameat2(directory.get(), name.c_str(), directory.get(), place.c_str(), 0);
+        if (failed == 0) name = place;
+        return -failed;
+    }
     void remove() const noexcept {
         os::kernel& sys = os::sys();
-        // Against a server that is about to replace it.
-        const unique_fd locked{sys.openat(directory.get(), ".", O_RDONLY | O_CLOEXEC)};
-        if (locked) sys.flock(locked.get(), LOCK_EX);
+        const auto locked = lock_directory();
         struct stat now{};
         if (sys.fstatat(directory.get(), name.c_str(), now, AT_SYMLINK_NOFOLLOW) < 0) return;
         if (now.st_dev != device || now.st_ino != inode) return;
@@ -94,8 +109,9 @@ class process {
             if (!message || message->text.empty()) break;
             handle(*message);
         }
-        if (!is_confirmed_) return;
-        for (const auto& each : files_) each.remove();
+        for (const auto& each : files_) {
+            if (is_confirmed_ || !each.is_in_place()) each.remove();
+        }
     }
 
  private:
@@ -143,7 +159,7 @@ class process {
                 return keep(rest, std::move(message.descriptors.front()));
             case start_program: return start(rest, std::move(message.descriptors));
             case await_confirmation: is_confirmed_ = false; return;
-            case confirmed: is_confirmed_ = true; return;
+            case confirmed: return confirm();
             case sealed: is_sealed_ = true; return;
             default: return;
         }
@@ -153,10 +169,24 @@ class process {
         const auto device = parse_number<dev_t>(next_word(rest, ' '));
         const auto inode = parse_number<ino_t>(next_word(rest, ' '));
         if (!device || !inode) return;
+        const auto name = next_word(rest, '/');
         files_.push_back({.directory = std::move(directory),
-                          .name = std::string{rest},
+                          .name = std::string{name},
+                          .place = std::string{rest},
                           .device = *device,
                           .inode = *inode});
+    }
+
+    void confirm() {
+        is_confirmed_ = true;
+        int failed = 0;
+        bool any = false;
+        for (auto& each : files_) {
+            if (each.is_in_place()) continue;
+            any = true;
+            if (const int why = each.put_in_place(); why != 0) failed = why;
+        }
+        if (any) reply(placed, fmt::to_string(failed));
     }
 
     void start(std::string_view names, std::vector<unique_fd> sockets) {

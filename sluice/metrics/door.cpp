@@ -82,8 +82,13 @@ coro::task<void> door::serve(io::engine& engine, unique_fd listening) {
     net::listener listener{engine, std::move(listening), io::accepting::one_by_one};
     coro::context& here = co_await coro::this_context();
     coro::scope clients{here, coro::siblings::go_on};
+    coro::context accepting{here};
+    accepting_ = &accepting;
+    if (!accepts_) accepting.cancel();
     for (;;) {
-        auto client = co_await listener.accept();
+        auto next = listener.accept();
+        next.set_context(accepting);
+        auto client = co_await next;
         if (!client && client.error().is(ENOMEM)) {
             const auto slept = co_await io::sleep_for(engine, memory_pause);
             if (slept) continue;
@@ -98,8 +103,14 @@ coro::task<void> door::serve(io::engine& engine, unique_fd listening) {
         static_cast<void>(
             clients.spawn(serve_client(engine, std::move(*client), place{counters_.connections})));
     }
+    accepting_ = nullptr;
     co_await listener.close();
     co_await clients.join();
+}
+
+void door::stop_accepting() noexcept {
+    accepts_ = false;
+    if (accepting_ != nullptr) accepting_->cancel();
 }
 
 coro::task<void> door::serve_client(io::engine& engine, unique_fd socket, place /*held*/) {
@@ -116,7 +127,7 @@ coro::task<void> door::serve_client(io::engine& engine, unique_fd socket, place 
         if (!head) break;
         const auto found = co_await answer_to(peer, in);
         const bool has_body = in.request.chunked || in.request.length.value_or(0) > 0;
-        goes_on = !in.refusal && in.request.keeps_alive && !has_body;
+        goes_on = !in.refusal && in.request.keeps_alive && !has_body && accepts_;
         std::string text = fmt::format(
             "HTTP/1.1 {}\r\nServer: sluice\r\nDate: {}\r\nContent-Type: {}\r\n"
             "Content-Length: {}\r\nCache-Control: no-store\r\n"

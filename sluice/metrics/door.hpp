@@ -12,6 +12,7 @@
 #include "sluice/auth/authenticator.hpp"
 #include "sluice/base/owned_counter.hpp"
 #include "sluice/base/result.hpp"
+#include "sluice/coro/context.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/http/request.hpp"
 #include "sluice/http/visitor_origin.hpp"
@@ -74,6 +75,11 @@ class door {
     /// more. Once.
     [[nodiscard]] coro::task<void> serve(io::engine& engine, unique_fd listening);
 
+    /// Another process accepts at the same socket from now on, and this one no more. Who is
+    /// connected hears with its next answer, which is the last, that the connection closes. The
+    /// thread of the engine; any number of times.
+    void stop_accepting() noexcept;
+
     /// Any thread.
     void set(readiness now) noexcept { readiness_ = now; }
     [[nodiscard]] readiness now() const noexcept { return readiness_; }
@@ -94,6 +100,8 @@ class door {
     door_options options_;
     door_counters counters_;
     std::atomic<readiness> readiness_ = readiness::starting;
+    bool accepts_ = true;                 // of the engine's thread, as the next
+    coro::context* accepting_ = nullptr;  // of a serve() that accepts
 };
 
 }  // namespace sluice::metrics

@@ -11,6 +11,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/model/announced.hpp"
 #include "sluice/model/secure.hpp"
+#include "sluice/model/with_login.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/dial.hpp"
 #include "sluice/net/network.hpp"
@@ -124,10 +125,10 @@ coro::task<talk_end> talk_server::serve() {
         if (!client_address) continue;
         net::connection client{listener_.engine(), std::move(*socket)};
         const auto who = co_await let_in(client, *client_address);
-        if (who == nullptr) continue;
+        if (!who) continue;
         turns_.emplace(*root_);
         ++conversations_;
-        const auto end = co_await talk_with(client, *client_address, who->name).outcome();
+        const auto end = co_await talk_with(client, *client_address, (*who)->name).outcome();
         turns_.reset();
         if (!end) {
             ui_.report_error("no memory to go on with this conversation: it is over");
@@ -141,16 +142,21 @@ coro::task<talk_end> talk_server::serve() {
 }
 
 /// Makes the connection secure, and asks who it is, as far as that is wanted.
-coro::task<std::shared_ptr<const auth::identity>> talk_server::let_in(net::connection& client,
-                                                                      net::address client_address) {
+coro::task<auth::admission> talk_server::let_in(net::connection& client,
+                                                net::address client_address) {
     if (options_.over.context != nullptr) {
         const bool secure = co_await model::make_secure(client, options_.over, *accepting_);
-        if (!secure) co_return nullptr;
+        if (!secure) co_return std::unexpected{auth::turned_away{.why = "not let in"}};
     }
     if (options_.door.who == nullptr) co_return std::make_shared<const auth::identity>();
+    const auto begun = io::clock::now();
     auto asking = auth::ask_who(client, client_address, options_.door, *accepting_);
     asking.set_context(*accepting_);
     auto who = co_await asking;
+    if (!who) {
+        model::tell_turned_away({.log = options_.access, .kind = model::access_kind::conversation},
+                                client_address, who.error(), begun);
+    }
     co_return who;
 }
 

@@ -75,8 +75,8 @@ class talk_server {
 
     coro::task<talk_end> serve();
     /// Who it is, without a name where none is asked for; null if it was turned away.
-    [[nodiscard]] coro::task<std::shared_ptr<const auth::identity>> let_in(
-        net::connection& client, net::address client_address);
+    [[nodiscard]] coro::task<auth::admission> let_in(net::connection& client,
+                                                     net::address client_address);
     coro::task<std::optional<talk_end>> talk_with(net::connection& client,
                                                   net::address client_address,
                                                   std::string_view account);

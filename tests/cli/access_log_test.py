@@ -15,7 +15,7 @@ import threading
 from chat_rig import ChatServer, Member
 from compute_rig import Server as ComputeServer
 from compute_rig import on_every_model as on_every_compute_model
-from files_http_rig import DATA, SMALL, HttpServer, on_every_model
+from files_http_rig import DATA, SMALL, HttpServer, ask, on_every_model
 from files_raw_test import FileServer, download, upload
 from login_test import PASSWORDS, LoginTest
 from talk_rig import (
@@ -427,6 +427,32 @@ class Writing(AccessLog):
             self.assertTrue(text_of_one.endswith("\n"))
         told = re.findall(r'"GET /(\w+)" 404 in=0 out=\d+ [\d.]+s$', "".join(texts), re.MULTILINE)
         self.assertEqual(sorted(told), sorted([*sum(asked, []), "last"]))
+
+    @on_every_model
+    def test_a_client_that_was_there_before_a_rotation_is_told_of_in_the_new_file(
+        self, flags, folder
+    ):
+        log = Log(folder, "text")
+
+        def said_of(path):
+            wait_until(lambda: path in log.text(), f"{path} is in {log.path}")
+
+        with HttpServer(folder / "files", *log.flags, *flags) as server, server.open() as kept:
+            ask(kept, "GET", "/before")
+            said_of("/before")
+            for turn in range(3):
+                old = folder / f"access.log.{turn}"
+                log.path.rename(old)
+                # A process that looks between the two steps of a rotation makes no file.
+                ask(kept, "GET", f"/between-{turn}")
+                if "fork" in flags:
+                    wait_until(lambda: f"/between-{turn}" in old.read_text(), "it is written")
+                    self.assertFalse(log.path.exists())
+                server.signal(signal.SIGHUP)
+                server.expect_stderr("SIGHUP: the configuration was read again")
+                ask(kept, "GET", f"/after-{turn}")
+                said_of(f"/after-{turn}")
+                self.assertNotIn(f"/after-{turn}", old.read_text())
 
     def test_a_file_that_cannot_be_opened_again_stays(self):
         log = Log(self.folder, "text")

@@ -260,7 +260,19 @@ class Metrics(TalkTest):
             with Server(*words) as server, contextlib.ExitStack() as held:
                 for _ in range(32):
                     held.enter_context(call(server.metrics))
-                with call(server.metrics) as one_more, self.assertRaises(ConnectionResetError):
+                with self.assertRaises(ConnectionResetError), call(server.metrics) as one_more:
+                    one_more.receive(1)
+                held.close()
+                wait_until(lambda: self.refused(server) >= 1, "one was refused")
+
+        self.on_every_model_of_files(check)
+
+    def test_how_many_connections_there_may_be_is_a_flag(self):
+        def check(*words):
+            with Server(*words, "--metrics-max-clients", 2) as server, contextlib.ExitStack() as held:
+                for _ in range(2):
+                    held.enter_context(call(server.metrics))
+                with self.assertRaises(ConnectionResetError), call(server.metrics) as one_more:
                     one_more.receive(1)
                 held.close()
                 wait_until(lambda: self.refused(server) >= 1, "one was refused")

@@ -63,6 +63,14 @@ class Manager:
             if text != "WATCHDOG=1":
                 return dict(line.split("=", 1) for line in text.split("\n"))
 
+    def next_with_sender(self):
+        """The same, and the process that sent it (unix(7), SCM_CREDENTIALS)."""
+        while True:
+            text, [(_, _, who)], _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(12))
+            if text != b"WATCHDOG=1":
+                said = dict(line.split("=", 1) for line in text.decode().split("\n"))
+                return said, int.from_bytes(who[:4], sys.byteorder)
+
     def waiting(self):
         """All messages that have come."""
         self.socket.setblocking(False)

@@ -119,6 +119,26 @@ class Notify(ServiceTest):
                 while manager.socket.recv(65536) != b"WATCHDOG=1":
                     pass
 
+    @on_every_model
+    def test_the_watchdog_is_fed_while_a_drain_gets_nowhere(self, flags):
+        with tempfile.TemporaryDirectory() as folder, Manager(f"{folder}/notify") as manager:
+            fed = manager.variables | {"WATCHDOG_USEC": "100000"}
+            where = ("--http", "127.0.0.1:0", "--grace", "1h")
+            with self.files(*where, *flags, variables=fed) as server:
+                with call(port_of(server)) as stuck:
+                    stuck.send(b"PUT /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+                               b"Expect: 100-continue\r\n\r\n" % server.process.pid)  # fmt: skip
+                    self.assertIn(b"100 Continue", stuck.receive(25))
+                    server.signal(signal.SIGTERM)
+                    while manager.socket.recv(65536) != b"STOPPING=1":
+                        pass
+                    for _ in range(10):
+                        self.assertEqual(manager.socket.recv(65536), b"WATCHDOG=1")
+                    self.assertIsNone(server.process.poll())
+                    stuck.send(b"done")
+                    self.assertIn(b"201 Created", stuck.receive_to_end())
+                self.assert_ends(server, 0)
+
     @unittest.skipUnless(os.geteuid() == 0, "only root may always stop a thread of another process")
     @on_every_loop
     def test_a_shard_that_stands_still_is_seen(self, engine):
@@ -218,6 +238,61 @@ class Activation(ServiceTest):
                 ],
             )
             self.assertIn(b"hello, world", get(docs))
+
+    @on_every_loop
+    def test_further_parts_need_no_address_beside_their_sockets(self, engine):
+        names = ["chat.team", "files.docs.raw", "compute.sums"]
+        doors = [self.enterContext(listening()) for _ in names]
+        words, options = given(doors, names)
+        team, docs, sums = (each.getsockname()[1] for each in doors)
+        config = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "sluice.conf"
+        config.write_text(
+            f"[serve]\nchat.team.rate = 5\nfiles.docs.dir = {self.folder}\ncompute.sums.limit = 9\n"
+        )
+        with Program(
+            *words, SLUICE, "serve", "--files", "off", "--compute", "off", "--chat", "off",
+            "--engine", engine, "--config", config, **options,
+        ) as server:
+            where = server.expect_stderr(r"^.*files.docs on .*$")[0]
+            self.assertEqual(
+                sorted(where.split(", ")),
+                [
+                    f"chat.team on 127.0.0.1:{team}",
+                    f"compute.sums on 127.0.0.1:{sums}",
+                    f"raw files.docs on 127.0.0.1:{docs}",
+                ],
+            )
+            with call(sums) as peer:
+                peer.send(b"5\n")
+                self.assertEqual(peer.receive(2), b"8\n")
+            # The sockets are not given again when the configuration is read again.
+            config.write_text(config.read_text().replace("rate = 5", "rate = 6"))
+            server.signal(signal.SIGHUP)
+            server.expect_stderr("what it says of chat.team.rate is in force")
+            # A successor gets them by the same names.
+            server.signal(signal.SIGUSR2)
+            after = int(server.expect_stderr(r"SIGUSR2: process (\d+) serves now")[1])
+            try:
+                self.assertEqual(server.process.wait(TIMEOUT), 0)
+                with call(sums) as peer:
+                    peer.send(b"5\n")
+                    self.assertEqual(peer.receive(2), b"8\n")
+            finally:
+                os.kill(after, signal.SIGTERM)
+
+    @on_every_loop
+    def test_a_socket_of_another_name_is_no_address(self, engine):
+        with listening() as door:
+            words, options = given([door], ["chat.others"])
+            with Program(
+                *words, SLUICE, "serve", "--files", self.folder, "--chat.team.rate", 5,
+                "--engine", engine, **options,
+            ) as server:
+                self.assert_ends(
+                    server, 2,
+                    err="chat.team lacks --chat.team.listen ADDRESS; add it, have the service "
+                    "manager give a socket that is called chat.team",
+                )
 
     @on_every_model
     def test_several_sockets_of_a_door(self, flags):

@@ -1,6 +1,7 @@
 """SIGUSR2 hands a server's sockets to a new one without a gap; pid files tell which one serves."""
 
 import contextlib
+import http.client
 import os
 import pathlib
 import pwd
@@ -11,6 +12,7 @@ import tempfile
 import unittest
 
 from files_http_rig import MODELS
+from sandbox_test import without_call
 from service_rig import Load, Manager, given, listening, process_is_there
 from talk_rig import (
     SLUICE,
@@ -21,6 +23,7 @@ from talk_rig import (
     engines,
     on_every_loop,
     one_by_one,
+    sanitized,
     side_by_side,
     wait_until,
 )
@@ -89,6 +92,13 @@ def get(port):
         return peer.receive_to_end()
 
 
+def scrape(metrics):
+    """An answer on a connection to the metrics, and its body."""
+    metrics.request("GET", "/metrics")
+    answer = metrics.getresponse()
+    return answer, answer.read()
+
+
 class Upgrade(UpgradeTest):
     @on_every_model
     def test_a_new_one_takes_over(self, model, flags):
@@ -146,6 +156,40 @@ class Upgrade(UpgradeTest):
                     while not answer.endswith(BODY):
                         answer += peer.receive(1)
                 self.assertEqual(peer.receive_to_end(), b"")
+        self.assertEqual(server.process.wait(TIMEOUT), 0)
+        server.stop()
+
+    @on_every_model
+    def test_the_metrics_are_those_of_the_new_one(self, model, flags):
+        files = self.folder / model
+        files.mkdir()
+        server = self.serve(
+            "files", "serve", files, "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
+            "--grace", "1h", *flags,
+        )  # fmt: skip
+        metrics = int(server.expect_stderr(r"^metrics on 127\.0\.0\.1:(\d+)$")[1])
+        ready = b"\nsluice_ready 1\n"
+        with call(server.port) as slow, contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", metrics, timeout=TIMEOUT)
+        ) as kept:
+            # What holds up the drain of the old one.
+            slow.send(b"PUT /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+            answer, text = scrape(kept)
+            self.assertIsNone(answer.getheader("Connection"))
+            self.assertTrue(ready in text)
+            server.upgrade()
+            # Its answers on a kept connection go on until it has heard of the successor.
+            while answer.getheader("Connection") != "close":
+                answer, text = scrape(kept)
+            for _ in range(30):
+                with contextlib.closing(
+                    http.client.HTTPConnection("127.0.0.1", metrics, timeout=TIMEOUT)
+                ) as new:
+                    self.assertTrue(ready in scrape(new)[1], "the old one answers")
+            self.assertIsNone(server.process.poll(), "the old one drains all that time")
+            slow.send(b"cd")
+            self.assertIn(b"201 Created", slow.receive(20))
+            slow.finish()
         self.assertEqual(server.process.wait(TIMEOUT), 0)
         server.stop()
 
@@ -225,17 +269,28 @@ class Upgrade(UpgradeTest):
         server.stop()
 
     def test_the_manager_hears_of_it(self):
+        # As systemd starts it: the watchdog is for this very process.
+        started = ("sh", "-c", 'WATCHDOG_PID=$$ exec "$@"', "sh", SLUICE)
         with Manager(str(self.folder / "notify")) as manager:
-            server = self.serve(
-                "files", "serve", self.files, "--http", "127.0.0.1:0",
-                variables=manager.variables | {"WATCHDOG_USEC": "100000"},
+            manager.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            server = self.enterContext(
+                Upgraded(
+                    *started, "files", "serve", self.files, "--http", "127.0.0.1:0",
+                    variables=manager.variables | {"WATCHDOG_USEC": "100000"},
+                )
             )  # fmt: skip
-            self.assertEqual(manager.next()["READY"], "1")
+            self.assertEqual(manager.next_with_sender()[0]["READY"], "1")
             server.upgrade()
-            self.assertEqual(manager.next()["READY"], "1")
+            # The new one speaks for itself, and the old one says that it is the one to listen to.
+            heard = [manager.next_with_sender() for _ in range(2)]
             self.assertEqual(
-                manager.next(), {"MAINPID": str(server.serving), "READY": "1"}
+                [(said["READY"], said.get("MAINPID"), sender) for said, sender in heard],
+                [
+                    ("1", None, server.serving),
+                    ("1", str(server.serving), server.process.pid),
+                ],
             )
+            self.assertEqual(heard[1][0]["WATCHDOG"], "1", "its time begins anew")
             self.assertEqual(server.process.wait(TIMEOUT), 0)
             # The new one is watched, and the old one says nothing of its end.
             manager.waiting()
@@ -270,6 +325,40 @@ class Upgrade(UpgradeTest):
         server.upgrade()
         self.assertIn(BODY, get(server.port))
         server.stop()
+
+    @unittest.skipIf(sanitized(), "a sanitizer makes calls of its own, so its builds have no sandbox")
+    @on_every_model
+    def test_one_that_fails_late_leaves_the_pid_file(self, model, flags):
+        folder = self.folder / model
+        folder.mkdir()
+        config, pid_file = folder / "sluice.conf", folder / "pid"
+        config.write_text("sandbox = auto\n")
+        # Without Landlock, whose first call that is, --sandbox on fails: after the pid file.
+        words = without_call(
+            444, "files", "serve", str(self.files), "--http", "127.0.0.1:0", "--config",
+            str(config), "--pid-file", str(pid_file), *flags,
+        )  # fmt: skip
+        server = self.enterContext(Upgraded(*words))
+        port = int(server.expect_stderr(r"^listening on 127\.0\.0\.1:(\d+) ")[1])
+        config.write_text("sandbox = on\n")
+        for _ in range(2):
+            server.signal(signal.SIGUSR2)
+            server.expect_stderr("SIGUSR2: the successor ended with status 1; this server goes on")
+            self.assertEqual(pid_file.read_text(), f"{server.process.pid}\n")
+            self.assertIn(BODY, get(port))
+        wait_until(lambda: len(list(folder.iterdir())) == 2, "what it had begun is removed")
+        # The lock on it, too, is still that of the old one.
+        with Program(
+            SLUICE, "compute", "serve", "--listen", "127.0.0.1:0", "--pid-file", pid_file
+        ) as other:
+            self.assert_ends(other, 1, err=f"is that of process {server.process.pid}, which lives")
+        config.write_text("sandbox = auto\n")
+        server.upgrade()
+        self.assertEqual(pid_file.read_text(), f"{server.serving}\n")
+        self.assertEqual(server.process.wait(TIMEOUT), 0)
+        self.assertEqual(pid_file.read_text(), f"{server.serving}\n")
+        server.stop()
+        wait_until(lambda: not pid_file.exists(), "the last one removes it")
 
     def test_a_program_that_is_gone(self):
         program = shutil.copy(SLUICE, self.folder / "sluice")

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -12,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "sluice/io/mailbox.hpp"
 #include "sluice/io/shard.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
@@ -24,6 +27,17 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
+
+/// What comes up to `end`, and `end`.
+std::string read_until(std::string_view end, int fd) {
+    std::string all;
+    while (!all.ends_with(end)) {
+        const auto next = test::read_exactly(fd, 1);
+        if (next.empty()) break;
+        all += next;
+    }
+    return all;
+}
 
 /// A door on a thread of its own, as a server has it.
 class metrics_door : public ::testing::TestWithParam<test::flavour> {
@@ -44,6 +58,7 @@ class metrics_door : public ::testing::TestWithParam<test::flavour> {
         door_ = std::make_unique<door>(options);
         auto listening = test::listen_on_loopback();
         port_ = listening.port;
+        another_.reset(::dup(listening.socket.get()));
         auto socket = std::make_shared<unique_fd>(std::move(listening.socket));
         auto started = io::shard::start(
             {.kind = GetParam().kind, .engine = {}, .cpu = {}},
@@ -67,12 +82,35 @@ class metrics_door : public ::testing::TestWithParam<test::flavour> {
     }
 
     [[nodiscard]] door& the_door() { return *door_; }
+    /// The thread is told that another process, which has the socket, too, accepts from now on.
+    void leave_to_another() {
+        thread_->engine().post(leaving_);
+        while (!leaving_.is_told) std::this_thread::yield();
+    }
+    /// The next connection to the other process.
+    [[nodiscard]] unique_fd accept_as_another() const {
+        return unique_fd{::accept(another_.get(), nullptr, nullptr)};
+    }
 
     door_options options;
 
  private:
+    struct leaving : io::message {
+        explicit leaving(std::unique_ptr<door>& d)
+            : message{[](message& m) noexcept {
+                  auto& self = static_cast<leaving&>(m);
+                  self.of->stop_accepting();
+                  self.is_told = true;
+              }},
+              of{d} {}
+        std::unique_ptr<door>& of;
+        std::atomic<bool> is_told = false;
+    };
+
     std::unique_ptr<door> door_;
     std::uint16_t port_ = 0;
+    unique_fd another_;
+    leaving leaving_{door_};
     std::unique_ptr<io::shard> thread_;
 };
 
@@ -145,6 +183,26 @@ TEST_P(metrics_door, keeps_a_connection_and_answers_pipelined_requests) {
     }
     EXPECT_EQ(answers, 3U);
     EXPECT_TRUE(got.ends_with("starting\n"));
+}
+
+TEST_P(metrics_door, leaves_its_socket_to_another_process) {
+    open();
+    const auto idle = call();
+    const auto kept = call();
+    const std::string one = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    test::write_all(kept.get(), one);
+    wait_for_connections(2);
+    EXPECT_THAT(read_until("alive\n", kept.get()), Not(HasSubstr("Connection: close")));
+    leave_to_another();
+    // Those that are there have one answer more.
+    for (const auto* each : {&kept, &idle}) {
+        test::write_all(each->get(), one);
+        const auto answer = test::read_to_end(each->get());
+        EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 "));
+        EXPECT_THAT(answer, HasSubstr("\r\nConnection: close\r\n"));
+    }
+    const auto next = call();
+    EXPECT_TRUE(accept_as_another());
 }
 
 TEST_P(metrics_door, a_slow_head_is_refused_at_its_deadline) {

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "sluice/chat/server/names.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/model/secure.hpp"
+#include "sluice/model/with_login.hpp"
 #include "sluice/net/client_network.hpp"
 #include "sluice/net/connection.hpp"
 #include "sluice/net/lingering_close.hpp"
@@ -111,53 +111,44 @@ bool is_banned(hub& h, const net::address& from, const auth::identity& who) {
     return h.accounts()->banned().of(net::network_of(from), who.name, h.engine().now()).has_value();
 }
 
-/// Who a client is; none if it was turned away.
-using let_in_as = std::optional<std::shared_ptr<const auth::identity>>;
+auth::admission turn_away(std::string_view why, std::shared_ptr<const auth::identity> who = {}) {
+    return std::unexpected{auth::turned_away{.why = why, .who = std::move(who)}};
+}
 
 /// Asks who it is.
-coro::task<let_in_as> ask_for_account(hub& h, net::connection& peer,
-                                      const model::accepted_connection& client) {
+coro::task<auth::admission> ask_for_account(hub& h, net::connection& peer,
+                                            const model::accepted_connection& client) {
     coro::context& drain = *client.drain;
     const auto from = model::address_of(client.announced, peer.fd());
-    if (!from) co_return std::nullopt;
+    if (!from) co_return turn_away("lost");
     auto asking = auth::ask_who(peer, *from, h.accounts()->door(), drain);
     asking.set_context(drain);
     auto who = co_await asking;
-    if (who == nullptr) co_return std::nullopt;
-    if (!is_banned(h, *from, *who)) co_return let_in_as{std::move(who)};
+    if (!who || !is_banned(h, *from, **who)) co_return who;
     auto told = co_await io::with_timeout(
         h.engine(), peer.send_all("* no: you are banned here; come back later\n"), close_timeout);
     if (told) {
         co_await net::lingering_close(peer, drain,
                                       {.idle = close_timeout, .longest = close_timeout});
     }
-    co_return std::nullopt;
+    co_return turn_away("banned", std::move(*who));
 }
 
 /// Makes the connection secure, and asks who it is, as far as that is wanted, before it is
-/// admitted. As many may be at that as there may be members.
-coro::task<let_in_as> let_in(hub& h, net::connection& peer,
-                             const model::accepted_connection& client) {
+/// admitted: null where none is asked. As many may be at that as there may be members.
+coro::task<auth::admission> let_in(hub& h, net::connection& peer,
+                                   const model::accepted_connection& client) {
     const directory::newcomer here{h.people()};
     if (here.others() >= h.allowed().max_clients) {
         ++h.counted().refused;
-        co_return std::nullopt;
+        co_return turn_away("not let in");
     }
     if (client.over != nullptr) {
         const bool secure = co_await model::make_secure(peer, *client.over, *client.drain);
-        if (!secure) co_return std::nullopt;
+        if (!secure) co_return turn_away("not let in");
     }
-    if (h.accounts() == nullptr) co_return let_in_as{std::in_place};
+    if (h.accounts() == nullptr) co_return nullptr;
     co_return co_await ask_for_account(h, peer, client);
-}
-
-/// Tells of a client that was not let in.
-void tell_refused(hub& h, const net::connection& peer, const model::accepted_connection& client) {
-    if (h.access_log() == nullptr) return;
-    const auto from = model::address_of(client.announced, peer.fd());
-    h.access_log()->record({.kind = model::access_kind::session,
-                            .client = from.value_or(net::address{}),
-                            .reason = "not let in"});
 }
 
 /// Lets a member use the account that it names, if it can prove that it is its own.
@@ -214,9 +205,13 @@ coro::task<void> serve_member(hub& h, model::accepted_connection client) {
     peer.set_nodelay();
     std::shared_ptr<const auth::identity> who;
     if (client.over != nullptr || h.accounts() != nullptr) {
+        const auto begun = io::clock::now();
+        // Once it is closed, only who has announced the client knows its address.
+        const auto from = model::address_of(client.announced, peer.fd());
         auto found = co_await let_in(h, peer, client);
         if (!found) {
-            tell_refused(h, peer, client);
+            model::tell_turned_away({.log = h.access_log(), .kind = model::access_kind::session},
+                                    from.value_or(net::address{}), found.error(), begun);
             co_return;
         }
         who = std::move(*found);

@@ -7,8 +7,8 @@
 
 #include "sluice/cli/auth/rights.hpp"
 #include "sluice/cli/log.hpp"
-#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/serve_options.hpp"
+#include "sluice/cli/server_listeners.hpp"
 
 namespace sluice::cli {
 

@@ -168,7 +168,9 @@ std::optional<std::string> chat_part::why_not(const serve_options& common,
             "use --model event, on epoll or uring",
             asked);
     }
-    if (address(common).empty()) return why_incomplete(name(), "listen", "ADDRESS");
+    if (address(common).empty() && !inherited().has(door_of(name().flag("listen")))) {
+        return why_no_address(name(), "listen");
+    }
     if (auto why = why_no_window(settings_.allowed, name()); !why.empty()) return why;
     if (!settings_.operators.empty() && !common.auth.on()) {
         return fmt::format("{} names accounts, and there are none; name their file with --auth",

@@ -16,6 +16,7 @@
 #include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/open_engine.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/run_server.hpp"

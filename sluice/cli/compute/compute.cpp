@@ -334,7 +334,9 @@ std::expected<void, std::string> compute_part::take_words(CLI::App& command) {
 std::optional<std::string> compute_part::why_not(const serve_options& common,
                                                  const pairing& pair) const {
     const auto& s = settings_;
-    if (address(common).empty()) return why_incomplete(name(), "listen", "ADDRESS");
+    if (address(common).empty() && !inherited().has(door_of(name().flag("listen")))) {
+        return why_no_address(name(), "listen");
+    }
     if (s.program.empty() && (s.program_user || s.program_memory > 0 || s.program_time > 0ms)) {
         return fmt::format(
             "{}, {} and {} are for the program of --exec; give one, or leave them "
@@ -389,7 +391,8 @@ std::expected<served, refusal> compute_part::open(const part_context& context) {
                                .flag = name().flag_said("listen", "compute"),
                                .visitors = std::string{purpose},
                                .needs_open = true,
-                               .door = door_with_right(context.who, "ask", purpose)}},
+                               .door = door_with_right(context.who, "ask", purpose),
+                               .event = model::access_kind::question}},
                 .after =
                     [this, &common] {
                         if (pool_) join_pool(*pool_, common.grace);

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "sluice/cli/options.hpp"
-#include "sluice/cli/run_server.hpp"
+#include "sluice/cli/server_listeners.hpp"
 #include "sluice/files/server/visitors.hpp"
 #include "sluice/http/authority.hpp"
 #include "sluice/http/visitor_origin.hpp"

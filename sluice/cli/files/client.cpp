@@ -13,9 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include "sluice/cli/log.hpp"
+#include "sluice/cli/open_engine.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
-#include "sluice/cli/run_server.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/text.hpp"
 #include "sluice/io/run.hpp"

@@ -72,7 +72,8 @@ exit_status offer_file(const commands& all, offer_settings& s) {
         all, s.server, *pair,
         {.listeners = {{.where = common.listen,
                         .serve = offer.service(),
-                        .door = door_for(files::operation::read, who->get(), "have the file")}},
+                        .door = door_for(files::operation::read, who->get(), "have the file"),
+                        .event = model::access_kind::offer}},
          .count =
              [&offer](metrics::collection& to) {
                  collect(to, offer.counted());

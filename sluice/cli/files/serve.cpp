@@ -198,7 +198,12 @@ std::optional<std::string> files_part::why_not(const serve_options& /*common*/,
     const auto& s = settings_;
     if (!name().is_further()) return std::nullopt;
     if (s.directory.empty()) return why_incomplete(name(), "dir", "DIR");
-    if (s.http.empty() && s.raw.empty()) return why_incomplete(name(), "http", "ADDRESS");
+    const auto is_given = [this](std::string_view option) {
+        return inherited().has(door_of(name().flag(option)));
+    };
+    if (s.http.empty() && s.raw.empty() && !is_given("http") && !is_given("raw")) {
+        return why_no_address(name(), "http");
+    }
     return std::nullopt;
 }
 
@@ -321,7 +326,8 @@ std::vector<served_at> files_part::listeners(const part_context& context) {
                        .what = name().is_alone() ? "streams" : "raw " + title,
                        .flag = name().flag_said("raw", "raw"),
                        .visitors = "upload files",
-                       .door = door_for(files::operation::upload, context.who, "upload files")});
+                       .door = door_for(files::operation::upload, context.who, "upload files"),
+                       .event = model::access_kind::upload});
     }
     return all;
 }

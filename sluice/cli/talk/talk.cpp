@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
+#include "sluice/cli/open_engine.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
 #include "sluice/cli/part.hpp"
@@ -26,11 +28,14 @@
 #include "sluice/cli/serve_options.hpp"
 #include "sluice/cli/server_metrics.hpp"
 #include "sluice/cli/server_signals.hpp"
+#include "sluice/cli/server_start.hpp"
+#include "sluice/cli/service_manager.hpp"
 #include "sluice/cli/standard_streams.hpp"
 #include "sluice/cli/stop_signals.hpp"
 #include "sluice/cli/subcommands.hpp"
 #include "sluice/cli/supervisor.hpp"
 #include "sluice/cli/text.hpp"
+#include "sluice/cli/watchdog.hpp"
 #include "sluice/coro/task.hpp"
 #include "sluice/io/ops/poll.hpp"
 #include "sluice/io/run.hpp"
@@ -207,8 +212,19 @@ exit_status serve_echoes(const commands& all, talk_serve_settings& s, const pair
                       {.listeners = {{.where = common.listen,
                                       .serve = serve_one,
                                       .visitors = "be echoed to",
-                                      .door = door_with_right(who->get(), "talk", "talk here")}},
+                                      .door = door_with_right(who->get(), "talk", "talk here"),
+                                      .event = model::access_kind::conversation}},
                        .who = who->get()});
+}
+
+/// For SIGUSR2: says once that there will be no successor.
+std::function<void()> refuse_upgrade() {
+    return [said = false]() mutable {
+        if (std::exchange(said, true)) return;
+        log(log_level::warn,
+            "SIGUSR2: talk serve has one conversation, so none takes its place; this server goes "
+            "on");
+    };
 }
 
 exit_status serve_talk(const commands& all, talk_serve_settings& s) {
@@ -285,7 +301,12 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
         if (!made) return fail(status, made.error());
         observed = std::move(*made);
     }
-    const auto stop = [&server, &observed] {
+    bool stops = false;
+    const auto say_stopping = [&stops] {
+        if (!std::exchange(stops, true)) manager().stopping();
+    };
+    const auto stop = [&server, &observed, &say_stopping] {
+        say_stopping();
         if (observed) observed->set(metrics::readiness::draining);
         server.stop();
     };
@@ -294,10 +315,12 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
                                      announcing(count)();
                                      announce_access_log();
                                  },
-                                 reload{all, s.server, {.who = who->get(), .over = over.get()}}};
+                                 reload{all, s.server, {.who = who->get(), .over = over.get()}},
+                                 refuse_upgrade()};
     const auto policy =
         sandbox_of(common, pair->model, (*engine)->which(), {.rings_come_later = false});
-    const auto confined = enter_sandbox(policy, {});
+    unique_fd pid_file;
+    const auto confined = settle(common, policy, {}, pid_file);
     if (!confined) return fail(status, confined.error());
     if (observed) {
         if (auto started = observed->start(nullptr); !started) {
@@ -305,14 +328,18 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
         }
     }
     // Before the announcement, as its reader may stop the server at once.
-    const stop_signals stops{**engine, stop};
-    announce_listening(listener.local().value_or(net::address{}), pair->model, (*engine)->which());
+    const stop_signals signals_to_stop{**engine, stop};
+    const watchdog alive{**engine};
+    const auto where = listener.local().value_or(net::address{});
+    announce_listening(where, pair->model, (*engine)->which());
     if (over) announce_fingerprint(*over);
     announce_sandbox(common, *confined);
     if (observed) observed->announce();
+    announce_ready({{.where = where, .what = "talk", .visitors = {}}});
     const talk_end end = io::run(**engine, server.run());
+    say_stopping();
     server_supervisor().end();
-    return status_of(end, stops.first());
+    return status_of(end, signals_to_stop.first());
 }
 
 exit_status join_talk(talk_join_settings s) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "sluice/http/request.hpp"
 #include "sluice/model/access_log.hpp"
@@ -17,9 +18,10 @@ struct visitor;
 /// What the access log is told of a request at its end.
 struct told_request {
     model::access_span span{nullptr};
-    std::uint64_t received = 0;  ///< of its body
-    std::uint64_t sent = 0;      ///< of the body of the response
-    unsigned status = 0;         ///< 0: there is no response
+    std::uint64_t received = 0;    ///< of its body
+    std::uint64_t sent = 0;        ///< of the body of the response
+    unsigned status = 0;           ///< 0: there is no response
+    std::string_view reason = {};  ///< why its client is not known; static
 };
 
 /// Leased while a connection processes a request. Only pages that are used are touched.

@@ -126,7 +126,7 @@ void http_exchange::tell() noexcept {
             .agent = http::raw_field(head(), "User-Agent"),
             .is_old = request().is_old,
             .status = about.status,
-            .reason = lost() ? "broken off" : std::string_view{},
+            .reason = lost() ? "broken off" : about.reason,
             .received = about.received,
             .sent = about.sent};
     });
@@ -188,6 +188,7 @@ bool http_exchange::is_known(const login& who) {
         return true;
     }
     service().counting().unknown.fetch_add(1, relaxed);
+    told().reason = auth::in_brief(who.error());
     switch (who.error()) {
         case auth::login_refusal::none:
         case auth::login_refusal::wrong:
