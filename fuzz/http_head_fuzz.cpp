@@ -11,6 +11,7 @@
 #include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/http/request.hpp"
+#include "sluice/http/status_line.hpp"
 #include "sluice/http/text.hpp"
 #include "tests/http/plain_head.hpp"
 
@@ -85,6 +86,9 @@ void examine(std::string_view input) {
     if (!parsed) {
         const auto why = parsed.error().why;
         check(parsed.error().status >= 400 && !why.empty(), "a refusal says why");
+        check(status_line(parsed.error().status)
+                  .starts_with(std::to_string(parsed.error().status) + " "),
+              "a status without words");
         check(!plain || is_listed(why, head_refusals) || is_listed(why, refusals_of_meaning),
               "what the grammar allows is refused for a reason that is not listed");
         return;
