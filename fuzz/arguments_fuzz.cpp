@@ -6,6 +6,7 @@
 #include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/cli/options.hpp"
+#include "sluice/wire/framing.hpp"
 #include "sluice/wire/size.hpp"
 #include "sluice/wire/text.hpp"
 
@@ -36,6 +37,8 @@ void examine(std::string_view text) {
     examine_refusal(size);
     check(!size || sluice::wire::parse_size(std::to_string(*size)) == *size, "another size");
     check(!size || !sluice::wire::format_size(*size).empty(), "a size without words");
+    const auto mode = sluice::wire::framing_from_text(text);
+    check(!mode || sluice::wire::to_text(*mode) == text, "another framing");
     const auto count = count_from{3, 1000}(text);
     examine_refusal(count);
     check(!count || (*count >= 3 && *count <= 1000), "a number beyond its limits");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "sluice/base/check.hpp"
 #include "sluice/cli/option_sources.hpp"
 #include "sluice/cli/subcommands.hpp"
+#include "sluice/wire/text.hpp"
 
 namespace sluice::fuzz::command_line_target {
 namespace {
@@ -35,6 +37,18 @@ class configuration {
     int file_;
 };
 
+/// As `sluice config check` finds them: for all commands, not for the one that is called.
+void check_mistakes(std::string_view text) {
+    cli::commands all{cli::add_all};
+    const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
+    std::size_t before = 1;
+    for (const auto& each : cli::mistakes_of(all, text)) {
+        check(each.line >= before && each.line <= lines, "a mistake out of its place");
+        check(!each.what.empty() && wire::is_printable(each.what), "a mistake without fit words");
+        before = each.line;
+    }
+}
+
 }  // namespace
 
 /// Words, a line each, up to an empty line; the rest is the file that the word CONFIG stands for.
@@ -48,7 +62,9 @@ void examine(std::string_view text) {
         words.push_back(word == "CONFIG" ? file.path() : std::string{word});
         text.remove_prefix(std::min(end + 1, text.size()));
     }
-    file.write(text.substr(std::min<std::size_t>(1, text.size())));
+    text.remove_prefix(std::min<std::size_t>(1, text.size()));
+    file.write(text);
+    check_mistakes(text);
     cli::commands all{cli::add_all};
     const auto found = all.choose(std::move(words));
     if (!found) {

@@ -9,6 +9,7 @@
 #include "sluice/base/check.hpp"
 #include "sluice/cli/config.hpp"
 #include "sluice/cli/lab/config.hpp"
+#include "sluice/wire/text.hpp"
 
 namespace sluice::fuzz::config_target {
 namespace {
@@ -54,7 +55,8 @@ void examine(std::string_view text) {
     const auto again = parse_config(text);
     check(once.has_value() == again.has_value(), "one text is read in two ways");
     if (!once) {
-        check(!once.error().what.empty(), "a mistake without words");
+        check(!once.error().what.empty() && wire::is_printable(once.error().what),
+              "a mistake without fit words");
         check(once.error().line >= 1 && once.error().line <= lines_of(text),
               "a mistake on a line that is not there");
         return;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,13 +19,16 @@ namespace {
 using namespace sluice::wire;
 using sluice::check;
 
-/// The input: a byte for the mode and the sender, one for the limit, one for the number of pieces
+/// The input: a byte for the mode, the sender, whether overlong messages are dropped and other
+/// protocols refused, one for the limit, one for the number of pieces
 /// in the plan, then a byte for each piece (its length, and in the top bits whether a pause
 /// follows, and whether that lasts), and the rest is what the peer sends. The plan is repeated
 /// until all is sent.
 struct script {
     framing mode = framing::line;
     sender from = sender::program;
+    overlong beyond = overlong::fails;
+    bool refuses_others = false;
     std::size_t limit = 0;
     std::vector<std::size_t> cuts;
     wire::stream sent;
@@ -38,6 +42,9 @@ script script_of(std::string_view input) {
     const auto which = take();
     out.mode = modes[which % std::size(modes)];
     out.from = senders[which / std::size(modes) % std::size(senders)];
+    const auto kind = which / (std::size(modes) * std::size(senders));
+    if (kind % 2 == 1) out.beyond = overlong::dropped;
+    out.refuses_others = kind / 2 % 2 == 1;
     out.limit = take();
     std::vector<std::uint8_t> plan(take() % 32);
     for (auto& piece : plan) piece = take();
@@ -61,7 +68,12 @@ script script_of(std::string_view input) {
 /// A reader, and all that it gave.
 class listener {
  public:
-    explicit listener(const script& s) : reader_{s.mode, s.limit, s.from}, limit_{s.limit} {}
+    explicit listener(const script& s)
+        : reader_{s.mode, s.limit, s.from, s.beyond},
+          limit_{s.limit},
+          drops_{s.beyond == overlong::dropped} {
+        if (s.refuses_others) reader_.refuse_other_protocols();
+    }
 
     void feed(std::string_view chunk) {
         // In memory of its own, so that a look beyond its ends or after its time is seen.
@@ -79,6 +91,10 @@ class listener {
         drain({});
     }
     [[nodiscard]] const transcript& seen() const { return seen_; }
+    /// Messages beyond the limit that were left out.
+    [[nodiscard]] std::size_t dropped() const { return dropped_; }
+    /// Another protocol was spoken.
+    [[nodiscard]] bool is_foreign() const { return is_foreign_; }
 
  private:
     void drain(std::string_view chunk) {
@@ -87,8 +103,14 @@ class listener {
             seen_.answers_terminated = reader_.answers_terminated();
             check(reader_.held_bytes() <= std::max(2 * (limit_ + 1), stash::small),
                   "the stash outgrew the limit");
+            if (!found && drops_ && found.error() == sluice::fault::message_too_long) {
+                ++dropped_;
+                continue;
+            }
             if (!found) {
-                check(found.error() == sluice::fault::message_too_long, "an error of another kind");
+                is_foreign_ = is_other_protocol(found.error());
+                check(is_foreign_ || found.error() == sluice::fault::message_too_long,
+                      "an error of another kind");
                 check(reader_.held_bytes() == 0, "a failed reader holds memory");
                 seen_.too_long = true;
                 return;
@@ -106,11 +128,14 @@ class listener {
 
     frame_reader reader_;
     std::size_t limit_;
+    bool drops_;
+    std::size_t dropped_ = 0;
+    bool is_foreign_ = false;
     transcript seen_;
 };
 
 /// Chunks end at the pauses, and with `split` also at the cuts.
-transcript parse(const script& s, bool split) {
+listener parse(const script& s, bool split) {
     listener one{s};
     const std::string_view bytes = s.sent.bytes;
     std::size_t from = 0;
@@ -124,7 +149,7 @@ transcript parse(const script& s, bool split) {
     }
     one.feed(bytes.substr(from));
     one.finish();
-    return one.seen();
+    return one;
 }
 
 /// What `raw` must make of it: every piece that is not empty.
@@ -148,6 +173,17 @@ transcript chunks_of(const script& s) {
     return out;
 }
 
+/// Of a peer that ends its lines: all that are within the limit, and how many are not.
+void check_dropped(const script& s, const listener& read) {
+    const auto all = plain_parse(s.mode, s.sent.bytes.size(), s.sent, s.from).messages;
+    transcript kept;
+    std::ranges::copy_if(all, std::back_inserter(kept.messages),
+                         [&](const owned_message& m) { return m.text.size() <= s.limit; });
+    check(read.seen() == kept, "another message than an overlong one is dropped");
+    check(read.dropped() == all.size() - kept.messages.size(),
+          "an overlong message is reported twice, or never");
+}
+
 /// Every text is one message again once it was framed, and the same one if it is one line.
 void send_again(const std::vector<owned_message>& messages) {
     std::string wire;
@@ -165,14 +201,22 @@ void send_again(const std::vector<owned_message>& messages) {
 void examine(std::string_view input) {
     const script s = script_of(input);
     const auto split = parse(s, true);
+    send_again(split.seen().messages);
     if (s.mode == framing::raw) {
-        check(split == chunks_of(s), "raw is not what each chunk brought");
-    } else {
-        check(split == plain_parse(s.mode, s.limit, s.sent, s.from),
-              "not what the plainest parser reads");
-        check(split == parse(s, false), "the split changed the messages");
+        const bool is_plain = s.beyond == overlong::fails && !s.refuses_others;
+        check(!is_plain || split.seen() == chunks_of(s), "raw is not what each chunk brought");
+        return;
     }
-    send_again(split.messages);
+    const auto whole = parse(s, false);
+    check(split.seen() == whole.seen() && split.dropped() == whole.dropped(),
+          "the split changed the messages");
+    if (split.is_foreign() || whole.is_foreign()) return;
+    if (s.beyond == overlong::fails) {
+        check(split.seen() == plain_parse(s.mode, s.limit, s.sent, s.from),
+              "not what the plainest parser reads");
+    } else if (s.mode == framing::line) {
+        check_dropped(s, split);
+    }
 }
 
 }  // namespace sluice::fuzz::framing_target

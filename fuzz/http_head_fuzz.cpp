@@ -10,7 +10,9 @@
 #include "fuzz/head_refusals.hpp"
 #include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
+#include "sluice/http/raw_head.hpp"
 #include "sluice/http/request.hpp"
+#include "sluice/http/status_line.hpp"
 #include "sluice/http/text.hpp"
 #include "tests/http/plain_head.hpp"
 
@@ -55,6 +57,16 @@ void check_query(std::string_view query) {
     check(!value || value->find('&') == std::string_view::npos, "a value of two parameters");
 }
 
+/// What a log shows of a head, read without a parser.
+void check_words(std::string_view head, const http_request& request) {
+    const auto words = first_words(head);
+    check(words.target == request.target, "another target in the log");
+    check(is_token(words.method), "a method in the log that is none");
+    for (const auto& [which, name] : sluice::fuzz::field_names) {
+        check(raw_field(head, name) == request.field(which), "another field in the log");
+    }
+}
+
 /// The same target, and the same values of the fields that are read.
 void check_same(const http_request& request, const plain_head& plain) {
     check(request.target == plain.target, "another target");
@@ -85,12 +97,16 @@ void examine(std::string_view input) {
     if (!parsed) {
         const auto why = parsed.error().why;
         check(parsed.error().status >= 400 && !why.empty(), "a refusal says why");
+        check(status_line(parsed.error().status)
+                  .starts_with(std::to_string(parsed.error().status) + " "),
+              "a status without words");
         check(!plain || is_listed(why, head_refusals) || is_listed(why, refusals_of_meaning),
               "what the grammar allows is refused for a reason that is not listed");
         return;
     }
     check(plain.has_value(), "what the grammar does not allow is taken");
     check_same(request, *plain);
+    check_words(head, request);
     check(!(request.chunked && request.length), "two ways to tell a body's end");
     check(within(request.target, head), "a target from elsewhere");
     for (const auto& [name, value] : request.fields) {

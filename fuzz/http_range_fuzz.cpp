@@ -67,11 +67,13 @@ void examine(std::string_view text) {
     static_cast<void>(wants_sha256(text));
     check(!is_entity_tag(text) || lists_weakly(text, text.substr(text.find('"'))),
           "a tag that is not its own");
-    check(!is_authority(text) || text.find_first_of("@/\\?#, \r\n") == std::string_view::npos,
+    check(!is_authority(text) ||
+              text.find_first_of(std::string_view{"@/\\?#, \r\n\0", 10}) == std::string_view::npos,
           "a host with something else in it");
     check(!is_media_type(text) || text.find_first_of("\r\n") == std::string_view::npos,
           "a type of several lines");
-    constexpr std::array<std::string_view, 3> offers{"application/json", "text/html", "image/png"};
+    constexpr std::array<std::string_view, 4> offers{"application/json", "text/html", "image/png",
+                                                     "text/plain; version=0.0.4"};
     const auto best = best_of(text, offers);
     for (std::size_t i = 0; i < offers.size(); ++i) {
         const auto rank = rank_of(text, offers[i]);

@@ -6,6 +6,7 @@
 #include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/http/response.hpp"
+#include "sluice/http/status_line.hpp"
 #include "sluice/http/text.hpp"
 
 namespace sluice::fuzz::http_response_target {
@@ -75,6 +76,9 @@ void examine(std::string_view input) {
                                           [no_body](const stream& s) { return read(s, no_body); });
     if (!whole.good) return;
     check_framing(whole.head);
+    const auto status = status_line(whole.head.status);
+    check(status.starts_with(std::to_string(whole.head.status) + " ") || status.starts_with("500 "),
+          "a status with the words of another");
     check(!no_body || whole.body.empty(), "a body where there is none");
 }
 

@@ -17,17 +17,22 @@
 #include <vector>
 
 #include "fuzz/input.hpp"
+#include "fuzz/sample_accounts.hpp"
+#include "sluice/auth/authenticator.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/files/server/http_service.hpp"
 #include "sluice/files/server/store.hpp"
+#include "sluice/files/server/visitors.hpp"
 #include "sluice/io/engine.hpp"
 #include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/model/event_log.hpp"
 #include "sluice/model/serve_connection.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/net/network.hpp"
 #include "sluice/os/fd.hpp"
+#include "sluice/wire/text.hpp"
 
 namespace sluice::fuzz::http_service_target {
 namespace {
@@ -71,10 +76,17 @@ class folder {
     fs::path path_;
 };
 
-files::http_options options() {
+files::http_options options(files::visitors* who) {
     files::http_options o;
     o.max_size = 1U << 20U;
     o.allowed = files::permissions::everything();
+    o.who = who;
+    o.hosts = {"files.example.org"};
+    o.pages = {"https://app.example.net"};
+    o.proxies = {net::network::parse("unix").value(), net::network::parse("10.0.0.0/8").value()};
+    o.report = o.remark = o.detail = [](std::string_view line) {
+        check(wire::is_printable(line), "a line of the log that a terminal obeys");
+    };
     o.max_line = 512;
     o.max_head = 2048;
     return o;
@@ -83,8 +95,7 @@ files::http_options options() {
 struct house {
     folder files;
     files::store store = files::store::open(files.path(), {.sync = false}).value();
-    files::http_service listener{store, options()};
-    model::service serve = listener.service();
+    files::http_service open_to_all{store, options(nullptr)};
     model::event_log event_log{{}};
     std::vector<std::unique_ptr<io::engine>> engines;
 
@@ -96,6 +107,15 @@ struct house {
             if (auto made = io::make_engine(kind)) engines.push_back(std::move(*made));
         }
     }
+};
+
+/// Asks who its clients are; none of them has failed to prove it before.
+struct asking_service {
+    auth::authenticator who{sample_accounts("all", "* - - read:/d\n"), {}};
+    files::visitors visitors{who};
+    files::http_service serves;
+
+    explicit asking_service(files::store& files) : serves{files, options(&visitors)} {}
 };
 
 /// Sends all pieces, then ends its side.
@@ -116,14 +136,15 @@ coro::task<void> receive(net::connection& peer, std::string& into) {
     }
 }
 
-coro::task<void> converse(house& all, io::engine& e, fuzz::pieces& says, std::string& answers) {
+coro::task<void> converse(house& all, const model::service& serve, io::engine& e,
+                          fuzz::pieces& says, std::string& answers) {
     std::array<int, 2> ends{};
     check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0, "no sockets");
     unique_fd served{ends[0]};
     net::connection peer{e, unique_fd{ends[1]}};
     coro::context drain{e.ready()};
     coro::scope talk{co_await coro::this_context()};
-    check(talk.spawn(model::serve_connection(e, std::move(served), drain, all.serve, all.event_log))
+    check(talk.spawn(model::serve_connection(e, std::move(served), drain, serve, all.event_log))
               .has_value(),
           "no memory");
     check(talk.spawn(send(peer, says)).has_value(), "no memory");
@@ -147,16 +168,21 @@ std::string statuses(std::string_view answers) {
 
 }  // namespace
 
+/// Bit 3 of the first byte: the server asks who its clients are.
 void examine(std::string_view input) {
     static house all;
+    const bool asks = !input.empty() && (static_cast<unsigned char>(input.front()) & 8U) != 0;
     const auto sent = stream::of(input);
     std::optional<std::string> first;
     for (const auto& engine : all.engines) {
-        const auto found = same_for_any_split(sent, [&engine](const stream& said) {
+        const auto found = same_for_any_split(sent, [&](const stream& said) {
             pieces says{said};
             all.files.tidy();
+            std::optional<asking_service> asking;
+            if (asks) asking.emplace(all.store);
+            const auto serve = (asks ? asking->serves : all.open_to_all).service();
             std::string answers;
-            io::run(*engine, converse(all, *engine, says, answers));
+            io::run(*engine, converse(all, serve, *engine, says, answers));
             check(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is one of HTTP");
             return statuses(answers);
         });

@@ -7,9 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "fuzz/input.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/wire/html.hpp"
+#include "sluice/wire/json_string.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::fuzz::text_target {
@@ -65,6 +68,16 @@ bool harmless(const std::vector<std::uint32_t>& points) {
     return std::none_of(points.begin(), points.end(), harms_a_terminal);
 }
 
+void check_json(std::string_view text) {
+    std::string written;
+    append_json_string(written, text);
+    check(is_printable(written) && written.find('\t') == std::string::npos,
+          "JSON that a terminal obeys");
+    const auto read = nlohmann::json::parse(written, nullptr, false);
+    check(read.is_string() && read.get<std::string>() == replace_invalid_utf8(text),
+          "another text as JSON");
+}
+
 }  // namespace
 
 void examine(std::string_view text) {
@@ -86,10 +99,17 @@ void examine(std::string_view text) {
     check(decode(escaped).has_value(), "what is escaped is no text");
     check(escaped.find_first_of("<>\"'") == std::string::npos, "text becomes markup");
 
+    check_json(text);
+
     const auto replaced = replace_invalid_utf8(text);
     check(decode(replaced).has_value(), "replacing left what is not UTF-8");
     check(points.has_value() == (replaced == text), "replaced what is UTF-8, or not what is not");
     check(replace_invalid_utf8(replaced) == replaced, "replacing twice replaces more");
+
+    const auto line = without_line_end(text);
+    check(text.starts_with(line) && text.size() - line.size() <= 2, "more than the end of a line");
+    check(line.size() == text.size() || text.substr(line.size()).ends_with('\n'),
+          "an end of a line that is none");
 
     for (std::size_t max = 0; max <= std::min<std::size_t>(replaced.size(), 40); ++max) {
         const auto cut = truncate_utf8(replaced, max);

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sluice/wire/json_string.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::cli {
@@ -117,7 +118,8 @@ std::string wrapped_command(std::string_view line, std::size_t indent, std::size
 }
 
 std::string json_text(const nlohmann::ordered_json& value, int indent) {
-    return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+    constexpr auto replace = nlohmann::json::error_handler_t::replace;
+    return wire::printable_json(value.dump(indent, ' ', false, replace) + '\n');
 }
 
 }  // namespace sluice::cli

@@ -36,7 +36,7 @@ inline constexpr std::size_t text_columns = 80;
                                           std::size_t width);
 
 /// `value` as text that ends with a newline, on one line without an `indent`. Invalid UTF-8 becomes
-/// U+FFFD.
+/// U+FFFD; what a terminal may take for a command is escaped (wire::printable_json()).
 [[nodiscard]] std::string json_text(const nlohmann::ordered_json& value, int indent = -1);
 
 }  // namespace sluice::cli

@@ -16,7 +16,7 @@ namespace {
 
 bool is_ipv6(std::string_view text) noexcept {
     std::array<char, INET6_ADDRSTRLEN> buffer{};
-    if (text.size() >= buffer.size()) return false;
+    if (text.size() >= buffer.size() || text.contains('\0')) return false;
     std::ranges::copy(text, buffer.begin());
     in6_addr address{};
     return ::inet_pton(AF_INET6, buffer.data(), &address) == 1;

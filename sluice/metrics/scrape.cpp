@@ -7,8 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <map>
 #include <optional>
+#include <set>
 #include <system_error>
 
 namespace sluice::metrics {
@@ -128,21 +128,29 @@ std::string_view scrape::first(std::string_view name, std::string_view of) const
     return found == samples_.end() ? std::string_view{} : found->label(of);
 }
 
-double scrape::sum(std::string_view name, std::string_view with,
-                   std::string_view value) const noexcept {
+double scrape::sum(std::string_view name) const noexcept {
     double sum = 0;
     for (const auto& each : samples_) {
-        if (each.name == name && (with.empty() || each.label(with) == value)) sum += each.value;
+        if (each.name == name) sum += each.value;
     }
     return sum;
 }
 
+std::map<std::string_view, double> scrape::sums(std::string_view name, std::string_view of) const {
+    std::map<std::string_view, double> all;
+    for (const auto& each : samples_) {
+        if (each.name == name) all[each.label(of)] += each.value;
+    }
+    return all;
+}
+
 std::vector<std::string> scrape::values(std::string_view name, std::string_view of) const {
     std::vector<std::string> all;
+    std::set<std::string_view> known;
     for (const auto& each : samples_) {
         if (each.name != name) continue;
         const auto value = each.label(of);
-        if (!value.empty() && std::ranges::find(all, value) == all.end()) all.emplace_back(value);
+        if (!value.empty() && known.insert(value).second) all.emplace_back(value);
     }
     return all;
 }
@@ -153,9 +161,8 @@ double quantile(const scrape& before, const scrape& now, std::string_view name, 
     const auto add = [&](const scrape& from, double sign) {
         for (const auto& each : from.samples()) {
             if (each.name != bucket) continue;
-            if (const auto bound = line_reader::number(each.label("le"))) {
-                counts[*bound] += sign * each.value;
-            }
+            const auto bound = line_reader::number(each.label("le"));
+            if (bound && !std::isnan(*bound)) counts[*bound] += sign * each.value;
         }
     };
     add(now, 1);

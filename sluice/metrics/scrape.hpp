@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <expected>
 #include <limits>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,10 +30,11 @@ class scrape {
 
     [[nodiscard]] const std::vector<scraped>& samples() const noexcept { return samples_; }
     [[nodiscard]] bool has(std::string_view name) const noexcept;
-    /// The sum of the samples of that name; with a label, of those alone that have this value of
-    /// it. 0 if there are none.
-    [[nodiscard]] double sum(std::string_view name, std::string_view with = {},
-                             std::string_view value = {}) const noexcept;
+    /// The sum of the samples of that name; 0 if there are none.
+    [[nodiscard]] double sum(std::string_view name) const noexcept;
+    /// The same for each value that they have of a label. The keys live as long as this.
+    [[nodiscard]] std::map<std::string_view, double> sums(std::string_view name,
+                                                          std::string_view of) const;
     /// The values that a label has in the samples of that name, each once, in their order.
     [[nodiscard]] std::vector<std::string> values(std::string_view name, std::string_view of) const;
     /// The value that a label has in the first sample of that name; empty if there is none.

@@ -188,6 +188,8 @@ void frame_reader::end_skipping() noexcept {
 
 /// Stashes bytes of an unfinished line; of a dropped message only the last byte.
 frame_reader::framing_error frame_reader::stash_partial(std::string_view bytes) noexcept {
+    // All of them, whatever is kept: how long a peer is waited for does not depend on the split.
+    track_fresh(bytes);
     if (skipping_) {
         stash_.clear();
         bytes = bytes.substr(bytes.size() - 1);
@@ -201,9 +203,7 @@ frame_reader::framing_error frame_reader::stash_partial(std::string_view bytes) 
         if (!stash_.append(bytes.substr(bytes.size() - 1))) return framing_error::no_memory;
         return framing_error::too_long;
     }
-    if (!stash_.append(bytes)) return framing_error::no_memory;
-    track_fresh(bytes);
-    return framing_error::none;
+    return stash_.append(bytes) ? framing_error::none : framing_error::no_memory;
 }
 
 /// `text` as a message; none if it is the late line end of the previous message.
@@ -229,7 +229,11 @@ frame_reader::outcome frame_reader::hand_out_rest() noexcept {
     }
     auto text = stash_.view();
     if (returned) text.remove_suffix(1);
-    if (text.size() > max_message_) return fail(framing_error::too_long);
+    if (text.size() > max_message_) {
+        auto failed = fail(framing_error::too_long);
+        late_end_ = !returned;
+        return failed;
+    }
     handed_out_ = true;
     late_end_ = !returned;
     if (!ends_lines_) {
@@ -289,7 +293,11 @@ frame_reader::outcome frame_reader::fail(framing_error what) noexcept {
     cut_ = false;
     if (what == framing_error::too_long && beyond_ == overlong::dropped) {
         late_end_ = false;
-        if (!skipping_) stash_.release();
+        if (!skipping_) {
+            handed_out_ = true;
+            forget_handed_out();
+            stash_.release();
+        }
         return failure(fault::message_too_long);
     }
     error_ = what;

@@ -1,4 +1,4 @@
-// Implements append_json_string: quotes, escapes, and UTF-8 that is none.
+// Implements append_json_string and printable_json: quotes, escapes, and UTF-8 that is none.
 #include "sluice/wire/json_string.hpp"
 
 #include <array>
@@ -62,6 +62,21 @@ void append_json_string(std::string& out, std::string_view text) {
         append_escaped(out, replace_invalid_utf8(text));
     }
     out += '"';
+}
+
+std::string printable_json(std::string json) {
+    if (is_printable(without_line_end(json))) return json;
+    std::string all;
+    for (std::string_view left = json; !left.empty();) {
+        const auto next = left.substr(0, length_of(left.front()));
+        left.remove_prefix(next.size());
+        if (next == "\n" || is_printable(next)) {
+            all += next;
+        } else {
+            append_code_unit(all, code_point_of(next));
+        }
+    }
+    return all;
 }
 
 }  // namespace sluice::wire

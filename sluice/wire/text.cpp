@@ -28,7 +28,7 @@ struct lead {
 
 /// The Unicode Standard, table 3-7: the range of the second byte rules out overlong forms,
 /// surrogates and code points above U+10FFFF.
-constexpr lead lead_of(std::uint8_t first) noexcept {
+consteval lead lead_of(std::uint8_t first) noexcept {
     if (first < 0x80) return {1, 0, 0};
     if (first < 0xc2) return {0, 0, 0};
     if (first < 0xe0) return {2, 0x80, 0xbf};
@@ -41,7 +41,7 @@ constexpr lead lead_of(std::uint8_t first) noexcept {
     return {0, 0, 0};
 }
 
-constexpr auto leads = [] {
+constexpr auto leads = []() consteval {
     std::array<lead, 256> table{};
     for (std::size_t i = 0; i < table.size(); ++i) table[i] = lead_of(static_cast<std::uint8_t>(i));
     return table;

@@ -122,6 +122,8 @@ class Strangers(TlsTest):
                 b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
                 b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
                 b"GET / HTTP/1.1\r\n\r\n",
+                # No field of an answer may hold it.
+                b"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
             ):
                 self.assertEqual(statuses(server.say(said)), [426], said)
             self.assertEqual(server.say(b"\x00\x01\x02 what is this\n"), b"")

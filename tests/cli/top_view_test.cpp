@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -66,6 +67,22 @@ TEST(top_summary, a_server_that_began_anew_counts_from_zero) {
     EXPECT_FALSE(s.activities[0].median);
 }
 
+TEST(top_summary, a_server_of_any_number_of_shards_is_summed_up_soon) {
+    constexpr int shards = 40'000;
+    std::string text;
+    for (int i = 0; i < shards; ++i) {
+        text += "sluice_loop_turns_total{shard=\"" + std::to_string(i) +
+                "\"} 3\nsluice_clients_accepted_total{door=\"" + std::to_string(i) + "\"} 2\n";
+    }
+    const auto all = *metrics::scrape::parse(text);
+    const auto s = summarize(*metrics::scrape::parse(""), all, 1, 1);
+    ASSERT_THAT(s.shards, SizeIs(shards));
+    EXPECT_EQ(s.shards.back().name, "39999");
+    EXPECT_DOUBLE_EQ(s.shards.back().turns, 3);
+    ASSERT_THAT(s.doors, SizeIs(shards));
+    EXPECT_DOUBLE_EQ(s.doors.back().total, 2);
+}
+
 TEST(top_summary, is_json) {
     const auto json = to_json(shown());
     EXPECT_EQ(json["server"]["engine"], "uring");
@@ -101,6 +118,17 @@ TEST(top_view, shows_the_numbers) {
     EXPECT_EQ(lines[3], "memory 3.0 MiB  cpu 25 %  descriptors 0  up 1h 01m");
     EXPECT_THAT(lines, Contains("requests             200         600    500 us    990 us"));
     EXPECT_THAT(lines, Contains("bytes out       95.4 MiB   286.1 MiB"));
+}
+
+TEST(top_view, numbers_of_a_server_may_be_any) {
+    auto s = shown();
+    s.uptime = std::numeric_limits<double>::infinity();
+    s.activities[0].rate = std::numeric_limits<double>::quiet_NaN();
+    s.activities[0].total = -1;
+    s.descriptors = -1;
+    const auto lines = draw("x", s, {}, {});
+    EXPECT_THAT(lines[3], HasSubstr("up 11574074074d 01h"));
+    EXPECT_THAT(lines, Contains("requests               0           0    500 us    990 us"));
 }
 
 TEST(top_view, colours_only_where_it_may) {

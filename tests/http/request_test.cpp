@@ -190,6 +190,7 @@ TEST(http_request, a_host_is_one_host_and_a_port) {
             << good;
         EXPECT_EQ(target(std::string{"http://"} + good + "/a"), "/a | ") << good;
     }
+    EXPECT_FALSE(is_authority({"[::1\0x]", 7}));
     for (const auto* bad : {"",
                             "user@localhost",
                             "localhost/path",

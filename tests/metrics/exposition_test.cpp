@@ -110,7 +110,7 @@ TEST(scrape, reads_what_was_exposed) {
     const auto read = scrape::parse(expose(sample_collection(), format::prometheus));
     ASSERT_TRUE(read);
     EXPECT_EQ(read->sum("sluice_http_stored_total"), 8);
-    EXPECT_EQ(read->sum("sluice_http_stored_total", "shard", "1"), 5);
+    EXPECT_EQ(read->sums("sluice_http_stored_total", "shard").at("1"), 5);
     EXPECT_EQ(read->sum("process_cpu_seconds_total"), 2.5);
     EXPECT_EQ(read->sum("nothing"), 0);
     EXPECT_TRUE(read->has("sluice_http_here"));
@@ -147,6 +147,12 @@ TEST(quantile, is_interpolated_in_what_was_counted_between_the_scrapes) {
     EXPECT_DOUBLE_EQ(quantile(at(0, 0, 0), at(0, 0, 5), "t", 0.5), 2);
     EXPECT_TRUE(std::isnan(quantile(at(1, 1, 1), at(1, 1, 1), "t", 0.5)));
     EXPECT_TRUE(std::isnan(quantile(at(1, 1, 1), at(1, 1, 1), "u", 0.5)));
+}
+
+TEST(quantile, a_bound_that_is_no_number_counts_nothing) {
+    const auto none = *scrape::parse("");
+    const auto odd = *scrape::parse("t_bucket{le=\"nan\"} 100\nt_bucket{le=\"1\"} 10\n");
+    EXPECT_DOUBLE_EQ(quantile(none, odd, "t", 0.5), 0.5);
 }
 
 TEST(process_metrics, say_what_the_kernel_knows) {

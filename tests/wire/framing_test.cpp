@@ -659,6 +659,28 @@ TEST(framing_limit, a_dropped_message_ends_at_a_pause_too) {
     EXPECT_THAT(read_dropping(raw, "abc"), ElementsAre("abc"));
 }
 
+TEST(framing_limit, a_dropped_message_of_a_person_ends_at_a_pause_however_it_is_split) {
+    const std::string bytes = "hello";
+    for (std::size_t i = 0; i <= bytes.size(); ++i) {
+        frame_reader reader{framing::automatic, 3, sender::person, overlong::dropped};
+        auto seen = read_dropping(reader, bytes.substr(0, i));
+        for (auto& m : read_dropping(reader, bytes.substr(i))) seen.push_back(std::move(m));
+        EXPECT_THAT(seen, ElementsAre("(too long)")) << i;
+        reader.end_pause();
+        EXPECT_THAT(read_dropping(reader, "hi"), IsEmpty()) << i;
+        reader.end_pause();
+        EXPECT_THAT(read_dropping(reader, ""), ElementsAre("hi")) << i;
+    }
+}
+
+TEST(framing_limit, the_late_end_of_a_dropped_message_is_no_message) {
+    frame_reader reader{framing::automatic, 3, sender::program, overlong::dropped};
+    EXPECT_THAT(read_dropping(reader, "abc\r"), IsEmpty());
+    reader.end_pause();
+    EXPECT_FALSE(reader.next());
+    EXPECT_THAT(read_dropping(reader, "\nab\n"), ElementsAre("ab"));
+}
+
 TEST(framing_limit, may_be_zero_or_all_there_is) {
     EXPECT_THAT(parse(framing::line, 0, {"\n\r\n"}, {}).messages,
                 ElementsAre(with_end(""), with_end("")));

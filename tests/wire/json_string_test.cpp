@@ -37,5 +37,11 @@ TEST(json_string, says_the_same_to_a_parser_and_nothing_to_a_terminal) {
     EXPECT_EQ(nlohmann::json::parse(json_of(all)), all);
 }
 
+TEST(json_string, a_document_says_nothing_to_a_terminal_either) {
+    EXPECT_EQ(printable_json("{\n  \"a\": \"\u00fc\t\"\n}\n"), "{\n  \"a\": \"\u00fc\t\"\n}\n");
+    EXPECT_EQ(printable_json("[\n\"\x7f\u009b\u202e\u00fc\U0001f600\"]"),
+              "[\n\"\\u007f\\u009b\\u202e\u00fc\U0001f600\"]");
+}
+
 }  // namespace
 }  // namespace sluice::wire

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -48,17 +49,29 @@ constexpr auto sources = std::to_array<source>({
     {.name = "wrong logins", .counters = {"sluice_logins_wrong_total"}},
 });
 
+/// A number for each value of a label.
+using by_label = std::map<std::string_view, double>;
+
+double number_of(const by_label& all, std::string_view value) noexcept {
+    const auto found = all.find(value);
+    return found == all.end() ? 0 : found->second;
+}
+
 /// Between two scrapes. A server that has begun anew counts from 0.
 class difference {
  public:
     difference(const scrape& before, const scrape& now, double seconds) noexcept
         : before_{before}, now_{now}, seconds_{std::max(seconds, 1e-9)} {}
 
-    [[nodiscard]] double rate(std::string_view name, std::string_view with = {},
-                              std::string_view value = {}) const noexcept {
-        const double now = now_.sum(name, with, value);
-        const double before = before_.sum(name, with, value);
-        return (now < before ? now : now - before) / seconds_;
+    [[nodiscard]] double rate(std::string_view name) const noexcept {
+        return rate(before_.sum(name), now_.sum(name));
+    }
+    /// For each value of a label.
+    [[nodiscard]] by_label rates(std::string_view name, std::string_view of) const {
+        auto all = now_.sums(name, of);
+        const auto before = before_.sums(name, of);
+        for (auto& [value, each] : all) each = rate(number_of(before, value), each);
+        return all;
     }
     [[nodiscard]] std::optional<double> quantile(std::string_view histogram, double share) const {
         if (histogram.empty()) return std::nullopt;
@@ -67,6 +80,10 @@ class difference {
     }
 
  private:
+    [[nodiscard]] double rate(double before, double now) const noexcept {
+        return (now < before ? now : now - before) / seconds_;
+    }
+
     const scrape& before_;
     const scrape& now_;
     double seconds_;
@@ -86,6 +103,39 @@ std::vector<activity> activities_of(const scrape& now, const difference& change)
             found.total += now.sum(counter);
         }
         all.push_back(std::move(found));
+    }
+    return all;
+}
+
+std::vector<door> doors_of(const scrape& now, const difference& change) {
+    constexpr std::string_view accepted = "sluice_clients_accepted_total";
+    const auto connected = now.sums("sluice_clients_connected", "door");
+    const auto rates = change.rates(accepted, "door");
+    const auto totals = now.sums(accepted, "door");
+    std::vector<door> all;
+    for (auto& name : now.values(accepted, "door")) {
+        all.push_back({.connected = number_of(connected, name),
+                       .rate = number_of(rates, name),
+                       .total = number_of(totals, name)});
+        all.back().name = std::move(name);
+    }
+    return all;
+}
+
+std::vector<shard> shards_of(const scrape& now, const difference& change) {
+    const auto loads = change.rates("sluice_loop_busy_seconds_sum", "shard");
+    const auto turns = change.rates("sluice_loop_turns_total", "shard");
+    const auto run_queues = now.sums("sluice_loop_run_queue", "shard");
+    const auto clients = now.sums("sluice_clients_connected", "shard");
+    const auto buffers = now.sums("sluice_loop_buffers", "shard");
+    std::vector<shard> all;
+    for (auto& name : now.values("sluice_loop_turns_total", "shard")) {
+        all.push_back({.load = number_of(loads, name),
+                       .turns = number_of(turns, name),
+                       .run_queue = number_of(run_queues, name),
+                       .clients = number_of(clients, name),
+                       .buffers = number_of(buffers, name)});
+        all.back().name = std::move(name);
     }
     return all;
 }
@@ -114,20 +164,8 @@ summary summarize(const scrape& before, const scrape& now, double seconds, doubl
               change.rate("process_children_cpu_seconds_total");
     all.descriptors = now.sum("process_open_fds");
     all.activities = activities_of(now, change);
-    for (auto& name : now.values("sluice_clients_accepted_total", "door")) {
-        all.doors.push_back({.connected = now.sum("sluice_clients_connected", "door", name),
-                             .rate = change.rate("sluice_clients_accepted_total", "door", name),
-                             .total = now.sum("sluice_clients_accepted_total", "door", name)});
-        all.doors.back().name = std::move(name);
-    }
-    for (auto& name : now.values("sluice_loop_turns_total", "shard")) {
-        all.shards.push_back({.load = change.rate("sluice_loop_busy_seconds_sum", "shard", name),
-                              .turns = change.rate("sluice_loop_turns_total", "shard", name),
-                              .run_queue = now.sum("sluice_loop_run_queue", "shard", name),
-                              .clients = now.sum("sluice_clients_connected", "shard", name),
-                              .buffers = now.sum("sluice_loop_buffers", "shard", name)});
-        all.shards.back().name = std::move(name);
-    }
+    all.doors = doors_of(now, change);
+    all.shards = shards_of(now, change);
     return all;
 }
 

@@ -30,7 +30,7 @@ std::string safe(std::string_view text) {
 
 /// A number of at most seven characters: 0, 0.25, 12.3, 1,234, 56.7k, 8.9M.
 std::string number(double value) {
-    if (value <= 0) return "0";
+    if (std::isnan(value) || value <= 0) return "0";
     if (value < 1) return fmt::format("{:.2f}", value);
     if (value < 100) return fmt::format("{:.1f}", value);
     if (value < 10'000) return grouped(static_cast<std::uint64_t>(std::llround(value)));
@@ -62,7 +62,8 @@ std::string time(const std::optional<double>& seconds) {
 }
 
 std::string uptime(double seconds) {
-    const auto all = static_cast<std::uint64_t>(seconds);
+    constexpr double longest = 1e15;  // a server may say that it began at any time
+    const auto all = static_cast<std::uint64_t>(std::min(seconds, longest));
     if (all < 60) return fmt::format("{}s", all);
     if (all < 3600) return fmt::format("{}m {:02}s", all / 60, all % 60);
     if (all < 86'400) return fmt::format("{}h {:02}m", all / 3600, all / 60 % 60);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "sluice/http/text.hpp"
@@ -34,6 +35,11 @@ std::optional<std::string_view> host_of(std::string_view head) {
     return std::nullopt;
 }
 
+/// Whether a target can stand in a URL as it is: other bytes than these are encoded there.
+bool is_plain(std::string_view target) noexcept {
+    return std::ranges::all_of(target, [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
 std::string response(std::string_view status, std::string_view fields) {
     return fmt::format(
         "HTTP/1.1 {}\r\nConnection: close\r\nContent-Type: text/plain; "
@@ -52,7 +58,8 @@ std::string redirect_to_tls(std::string_view first) {
     const auto method = line.substr(0, begin - 1);
     const auto target = line.substr(begin, line.find(' ', begin) - begin);
     const auto host = host_of(first);
-    if (!host || !target.starts_with('/') || (method != "GET" && method != "HEAD")) {
+    if (!host || !target.starts_with('/') || !is_plain(target) ||
+        (method != "GET" && method != "HEAD")) {
         return response("426 Upgrade Required", "Upgrade: TLS/1.2, HTTP/1.1\r\n");
     }
     const std::string answer = response("308 Permanent Redirect",
