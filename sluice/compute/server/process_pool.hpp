@@ -106,6 +106,13 @@ class process_pool {
     /// half a second after `when` if that is later, are killed. Of several calls the earliest times
     /// apply. Any thread.
     void stop(io::time_point when, io::time_point kill) noexcept;
+    /// stop() for a server that drains for `grace`: programs may finish their answers, are told to
+    /// end half a second before the grace is over, or in the middle of a shorter one, and are
+    /// killed at its end. Any thread.
+    void drain(io::duration grace) noexcept;
+    /// Once no client is left: stops now, kills what still runs after `grace`, and blocks until all
+    /// programs have ended.
+    void stop_and_join(io::duration grace) noexcept;
     /// After stop(): blocks until all programs have ended.
     void join() noexcept;
 
