@@ -120,7 +120,7 @@ class world_programs::program {
 
     /// The next line; nullopt at the end of its input.
     std::optional<std::string> next_question() {
-        const bool trickles = strikes(&program_faults::trickle);
+        bool trickles = strikes(&program_faults::trickle);
         if (trickles) excuse_all();
         for (;;) {
             if (const auto end = read_.find('\n'); end != std::string::npos) {
@@ -132,6 +132,8 @@ class world_programs::program {
             const auto most = trickles ? 1 + chance_.below(64) : piece.size();
             const auto n =
                 os::sys().read(STDIN_FILENO, std::as_writable_bytes(std::span{piece}.first(most)));
+            // One that has waited until the healing for it reads it as the others do.
+            trickles = trickles && of_.healed_at_ == sim::never;
             if (trickles) pause(30ms);
             if (n == -EINTR) continue;
             if (n <= 0) {
