@@ -56,6 +56,46 @@ TEST(simulated_pool, hears_the_answer_of_a_program_that_ends_with_it) {
     }
 }
 
+TEST(simulated_pool, keeps_a_program_that_had_no_time_to_read_its_question) {
+    in_world(quiet(1), [](sim::world& w) {
+        w.kernel().add_program(program_path, [] {
+            os::sleep_for(300ms);
+            for (std::string line; !(line = read_question()).empty();) {
+                write_text(STDOUT_FILENO, line);
+            }
+            return 0;
+        });
+        auto pool = compute::process_pool::make({.command = {program_path}, .deadline = 50ms});
+        ASSERT_TRUE(pool);
+        for (const auto* question : {"one", "two"}) {
+            const auto answer = ask(**pool, question);
+            ASSERT_FALSE(answer);
+            EXPECT_EQ(answer.error(), error{fault::timed_out});
+        }
+        os::sleep_for(300ms);
+        const auto answer = ask(**pool, "three");
+        EXPECT_EQ(answer ? *answer : answer.error().message(), "three");
+        EXPECT_EQ((*pool)->counted().started, 1U);
+        (*pool)->stop_and_join(1s);
+    });
+}
+
+TEST(simulated_pool, replaces_a_program_that_never_reads) {
+    in_world(quiet(1), [](sim::world& w) {
+        w.kernel().add_program(program_path, [] {
+            os::sleep_for(1h);
+            return 0;
+        });
+        auto pool = compute::process_pool::make({.command = {program_path}, .deadline = 50ms});
+        ASSERT_TRUE(pool);
+        EXPECT_FALSE(ask(**pool, "one"));
+        os::sleep_for(5100ms);
+        EXPECT_EQ((*pool)->counted().killed, 1U);
+        EXPECT_EQ((*pool)->running(), 1U);
+        (*pool)->stop_and_join(1s);
+    });
+}
+
 /// Answers a question, and ends by SIGKILL alone.
 [[noreturn]] int answer_and_stay() {
     os::set_signal_action(SIGTERM, SIG_IGN);

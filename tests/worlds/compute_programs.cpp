@@ -98,11 +98,8 @@ class world_programs::program {
     void break_off(const std::string& question) { of_.broken_off_.insert(question); }
 
     void print_banner() {
-        if (chance_.chance(0.2)) {
-            excuse_all();
-            print(std::string(too_much, 'b'), false);
-            return;
-        }
+        excuse_all();
+        if (chance_.chance(0.2)) return print(std::string(too_much, 'b'), false);
         for (auto left = chance_.between(1, 3); left > 0; --left) print("Welcome\n", true);
     }
 

@@ -133,7 +133,8 @@ compute_workload::compute_workload(stage& s, const server_shape& shape, std::uin
       one_at_a_time_{shape.model == model::kind::sync},
       grace_{shape.grace},
       options_{o},
-      account_{s, programs ? programs->deadline : options_.deadline.get()},
+      // A program may read a question that is late.
+      account_{s, programs ? io::duration::max() : options_.deadline.get()},
       scene_{.s = s,
              .account = account_,
              .port = port,

@@ -26,7 +26,7 @@ using phase = line_program::phase;
 
 constexpr auto first_pause = 100ms;
 constexpr auto longest_pause = 10s;
-// For a question whose client has gone; the shorter one if other questions wait.
+// For a question that is wanted no more; the shorter one if other questions wait.
 constexpr auto timeout_when_abandoned = 5s;
 constexpr auto timeout_when_needed = 1s;
 // From the end of a program's stdin to SIGTERM; from there to SIGKILL, at a stop and otherwise.
@@ -68,17 +68,25 @@ void process_pool::check_member(member& m, io::time_point now, io::time_point& n
     }
     if (p.current_phase() == phase::idle) return;
     const bool needed = options_.holds_thread || (!queue_.empty() && idle_count() == 0);
+    if (m.current != nullptr && m.current->until <= now) {
+        sometimes(rare_path::compute_program_late);
+        finish(m.current, failure(fault::timed_out));
+        if (p.current_phase() == phase::asked) {
+            return discard(m, "it took longer over a question than --deadline", SIGKILL, now);
+        }
+        // It may be starting still, or the question has waited for most of its time.
+        sometimes(rare_path::compute_program_unread);
+        m.abandoned_at = now;
+    }
     if (m.current == nullptr) {
         const auto until =
             m.abandoned_at + (needed ? io::duration{timeout_when_needed} : timeout_when_abandoned);
         if (now < until) return lower(next, until);
         sometimes(rare_path::compute_program_abandoned);
-        return discard(m, "the client that asked it has gone", SIGKILL, now);
-    }
-    if (m.current->until <= now) {
-        sometimes(rare_path::compute_program_late);
-        finish(m.current, failure(fault::timed_out));
-        return discard(m, "it took longer over a question than --deadline", SIGKILL, now);
+        return discard(m,
+                       p.current_phase() == phase::asked ? "the client that asked it has gone"
+                                                         : "it did not read a question",
+                       SIGKILL, now);
     }
     lower(next, m.current->until);
     const auto longest_at = io::after(p.asked_at(), options_.longest);
