@@ -75,8 +75,9 @@ struct process_counters {
 ///
 /// A program that printed an extra line or exceeded the deadline is replaced before the next
 /// question; one that has not read its question by then may still do so for 5 s, 1 s if other
-/// questions wait, and its answer is dropped. A line printed after the program has begun to read the next question looks like an
-/// answer; so after an extra line, each of the next 100 questions gets a new process.
+/// questions wait, and its answer is dropped. A line printed after the program has begun to read
+/// the next question looks like an answer; so after an extra line, each of the next 100 questions
+/// gets a new process.
 ///
 /// A program that ends is restarted at once, or after pauses that grow from 100 ms to 10 s if it
 /// was asked nothing. A program has its own process group, which is killed with it.
