@@ -1,9 +1,8 @@
-// Implements child_process over posix_spawn(3), pidfd_open(2) and waitpid(2).
+// Implements child_process over kernel::spawn(), pidfd_open(2) and waitpid(2).
 #include "sluice/os/child_process.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,62 +30,14 @@ void set_nonblocking(const unique_fd& fd) noexcept {
     static_cast<void>(k.fcntl(fd.get(), F_SETFL, k.fcntl(fd.get(), F_GETFL) | O_NONBLOCK));
 }
 
-/// Arguments of posix_spawn(3), freed with their scope.
-class spawn_arguments {
- public:
-    spawn_arguments() noexcept {
-        posix_spawn_file_actions_init(&actions_);
-        posix_spawnattr_init(&attributes_);
-    }
-    spawn_arguments(const spawn_arguments&) = delete;
-    spawn_arguments& operator=(const spawn_arguments&) = delete;
-    ~spawn_arguments() {
-        posix_spawnattr_destroy(&attributes_);
-        posix_spawn_file_actions_destroy(&actions_);
-    }
-
-    void redirect(const unique_fd& fd, int at) noexcept {
-        posix_spawn_file_actions_adddup2(&actions_, fd.get(), at);
-    }
-    /// Closes all but stdin, stdout and stderr, also descriptors opened without O_CLOEXEC.
-    void close_others() noexcept {
-        posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    }
-    /// Sets a process group of its own, no blocked signals and default signal actions.
-    void set_group_and_signals() noexcept {
-        sigset_t none{};
-        sigset_t all{};
-        sigemptyset(&none);
-        sigfillset(&all);
-        posix_spawnattr_setsigmask(&attributes_, &none);
-        posix_spawnattr_setsigdefault(&attributes_, &all);
-        posix_spawnattr_setpgroup(&attributes_, 0);
-        posix_spawnattr_setflags(
-            &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    }
-    /// The pid of the child, or the errno of posix_spawnp(3).
-    [[nodiscard]] result<pid_t> run(std::vector<std::string> command,
-                                    std::vector<std::string> environment) noexcept {
-        const auto argv = pointers_to(command);
-        const auto variables = pointers_to(environment);
-        const pid_t child =
-            sys().spawn(argv.front(), &actions_, &attributes_, argv.data(), variables.data());
-        if (child < 0) return failure_of(-child);
-        return child;
-    }
-
- private:
-    static std::vector<char*> pointers_to(std::vector<std::string>& strings) {
-        std::vector<char*> all;
-        all.reserve(strings.size() + 1);
-        for (auto& each : strings) all.push_back(each.data());
-        all.push_back(nullptr);
-        return all;
-    }
-
-    posix_spawn_file_actions_t actions_{};
-    posix_spawnattr_t attributes_{};
-};
+/// The pointers of a null-terminated list, as execve(2) reads it. `strings` outlives them.
+std::vector<char*> pointers_to(std::vector<std::string>& strings) {
+    std::vector<char*> all;
+    all.reserve(strings.size() + 1);
+    for (auto& each : strings) all.push_back(each.data());
+    all.push_back(nullptr);
+    return all;
+}
 
 bool is_executable(const std::string& path) noexcept {
     struct stat about{};
@@ -121,15 +72,16 @@ result<child_process> child_process::start(const std::vector<std::string>& comma
         if (!*each) return failure(each->error());
     }
     if (in->capacity != page) return failure_of(EBUSY);
-    spawn_arguments arguments;
-    arguments.redirect(in->out, STDIN_FILENO);
-    arguments.redirect(out->in, STDOUT_FILENO);
-    arguments.redirect(err->in, STDERR_FILENO);
-    arguments.close_others();
-    arguments.set_group_and_signals();
-    const auto pid = arguments.run(command, environment_with(extra));
-    if (!pid) return failure(pid.error());
-    auto started = adopt(*pid);
+    auto words = command;
+    auto variables = environment_with(extra);
+    const auto arguments = pointers_to(words);
+    const auto environment = pointers_to(variables);
+    const pid_t pid = sys().spawn({.file = arguments.front(),
+                                   .arguments = arguments.data(),
+                                   .environment = environment.data(),
+                                   .standard_fds = {in->out.get(), out->in.get(), err->in.get()}});
+    if (pid < 0) return failure_of(-pid);
+    auto started = adopt(pid);
     if (!started) return started;
     started->input = std::move(in->in);
     started->output = std::move(out->out);

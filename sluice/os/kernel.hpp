@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -33,6 +32,14 @@ struct io_uring_getevents_arg;
 struct io_uring_params;
 
 namespace sluice::os {
+
+/// A program that kernel::spawn() starts. The caller owns all of it.
+struct spawn_plan {
+    const char* file = nullptr;            ///< looked up in PATH, if there is no slash in it
+    char* const* arguments = nullptr;      ///< a null pointer at the end
+    char* const* environment = nullptr;    ///< as above: "NAME=value"
+    std::array<int, 3> standard_fds = {};  ///< become its stdin, stdout and stderr
+};
 
 /// A kernel. Each function is the system call of its name, with its arguments and its meaning (its
 /// man page, section 2), and returns n, or -errno: errno itself is never read. Any thread.
@@ -179,10 +186,9 @@ class kernel {
     virtual pid_t getpid() noexcept = 0;
     virtual pid_t getppid() noexcept = 0;
     virtual pid_t getpgrp() noexcept = 0;
-    /// posix_spawnp(3): the new process, or -errno.
-    virtual pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
-                        const posix_spawnattr_t* attributes, char* const* arguments,
-                        char* const* environment) noexcept = 0;
+    /// posix_spawnp(3): the new process, or -errno. It leads a process group, blocks no signals,
+    /// handles and ignores none, and has no other descriptors than the three of the plan.
+    virtual pid_t spawn(const spawn_plan& plan) noexcept = 0;
     virtual pid_t waitpid(pid_t which, int* status, int options) noexcept = 0;
     /// Returns on an error only.
     virtual int execve(const char* path, char* const* arguments,

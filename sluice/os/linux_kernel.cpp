@@ -8,6 +8,7 @@
 #include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
+#include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -58,6 +59,49 @@ void* enter(void* start) {
     s.run(s.argument);
     return nullptr;
 }
+
+/// Arguments of posix_spawn(3), freed with their scope.
+class spawn_arguments {
+ public:
+    explicit spawn_arguments(const std::array<int, 3>& standard_fds) noexcept {
+        posix_spawn_file_actions_init(&actions_);
+        posix_spawnattr_init(&attributes_);
+        for (int at = STDIN_FILENO; const int each : standard_fds) {
+            note(posix_spawn_file_actions_adddup2(&actions_, each, at++));
+        }
+        // Also those that were opened without O_CLOEXEC.
+        note(posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1));
+        sigset_t none{};
+        sigset_t all{};
+        sigemptyset(&none);
+        sigfillset(&all);
+        posix_spawnattr_setsigmask(&attributes_, &none);
+        posix_spawnattr_setsigdefault(&attributes_, &all);
+        posix_spawnattr_setpgroup(&attributes_, 0);
+        posix_spawnattr_setflags(
+            &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    }
+    spawn_arguments(const spawn_arguments&) = delete;
+    spawn_arguments& operator=(const spawn_arguments&) = delete;
+    ~spawn_arguments() {
+        posix_spawnattr_destroy(&attributes_);
+        posix_spawn_file_actions_destroy(&actions_);
+    }
+
+    /// 0, or why an action could not be added: ENOMEM or EBADF.
+    [[nodiscard]] int failed() const noexcept { return failed_; }
+    [[nodiscard]] const posix_spawn_file_actions_t* actions() const noexcept { return &actions_; }
+    [[nodiscard]] const posix_spawnattr_t* attributes() const noexcept { return &attributes_; }
+
+ private:
+    void note(int failed) noexcept {
+        if (failed_ == 0) failed_ = failed;
+    }
+
+    posix_spawn_file_actions_t actions_{};
+    posix_spawnattr_t attributes_{};
+    int failed_ = 0;
+};
 
 }  // namespace
 
@@ -434,11 +478,12 @@ pid_t linux_kernel::getpgrp() noexcept {
     return ::getpgrp();
 }
 
-pid_t linux_kernel::spawn(const char* file, const posix_spawn_file_actions_t* actions,
-                          const posix_spawnattr_t* attributes, char* const* arguments,
-                          char* const* environment) noexcept {
+pid_t linux_kernel::spawn(const spawn_plan& plan) noexcept {
+    const spawn_arguments how{plan.standard_fds};
+    if (how.failed() != 0) return -how.failed();
     pid_t made = -1;
-    const int failed = ::posix_spawnp(&made, file, actions, attributes, arguments, environment);
+    const int failed = ::posix_spawnp(&made, plan.file, how.actions(), how.attributes(),
+                                      plan.arguments, plan.environment);
     return failed != 0 ? -failed : made;
 }
 

@@ -119,9 +119,7 @@ class linux_kernel : public kernel {
     pid_t getpid() noexcept override;
     pid_t getppid() noexcept override;
     pid_t getpgrp() noexcept override;
-    pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
-                const posix_spawnattr_t* attributes, char* const* arguments,
-                char* const* environment) noexcept override;
+    pid_t spawn(const spawn_plan& plan) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
     int execve(const char* path, char* const* arguments,
                char* const* environment) noexcept override;

@@ -31,6 +31,7 @@ class description {
         signals,    ///< signalfd(2)
         epoll_set,  ///< epoll_create1(2)
         ring,       ///< io_uring_setup(2)
+        process,    ///< pidfd_open(2)
     };
 
     /// `flags` are those of open(2): access mode, O_NONBLOCK, O_APPEND.

@@ -1,6 +1,7 @@
 // Descriptor table of a simulated process: numbers, and the descriptions they refer to.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <memory>
@@ -40,6 +41,11 @@ class descriptor_table {
     /// nullptr: EBADF.
     [[nodiscard]] std::shared_ptr<description> find(int fd) const noexcept {
         return knows(fd) ? entries_[static_cast<std::size_t>(fd)].refers_to : nullptr;
+    }
+    /// True if one of its descriptors refers to `d`.
+    [[nodiscard]] bool refers_to(const description& d) const noexcept {
+        return std::ranges::find(entries_, &d, [](const entry& e) { return e.refers_to.get(); }) !=
+               entries_.end();
     }
     /// The close-on-exec flag of a descriptor that is there.
     [[nodiscard]] bool& close_on_exec(int fd) noexcept {

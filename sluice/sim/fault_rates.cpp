@@ -43,6 +43,7 @@ fault_rates fault_rates::draw(random& from) noexcept {
         .ring_cancel = one(0.5),
         .ring_again = one(0.2),
         .ring_no_buffer = one(0.2),
+        .no_process = one(0.3),
     };
 }
 

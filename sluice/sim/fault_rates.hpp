@@ -37,6 +37,7 @@ struct fault_rates {
     double ring_cancel = 0;    ///< a cancel comes too late: EALREADY, and the operation goes on
     double ring_again = 0;     ///< EAGAIN or EINTR of an operation that would wait
     double ring_no_buffer = 0;  ///< ENOBUFS although a buffer is provided
+    double no_process = 0;      ///< spawn: EAGAIN, ENOMEM, ENFILE or ENOENT
 
     /// Each class is on with probability 1/2, at a rate between a hundredth of its bound and its
     /// bound, drawn log-uniformly: many worlds have one loud fault instead of all faint ones.

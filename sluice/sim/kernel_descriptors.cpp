@@ -198,7 +198,7 @@ ssize_t simulated_kernel::write(int fd, const_bytes data) noexcept {
             n = until_done(*d, POLLOUT, "write", fd, [&] { return d->write(data.subspan(done)); });
             if (n > 0) done += static_cast<std::size_t>(n);
         } while (n > 0 && flows && d->blocks() && done < data.size());
-        if (n == -EPIPE) current().signal(SIGPIPE);
+        if (n == -EPIPE) break_pipe();
         return done > 0 ? static_cast<ssize_t>(done) : n;
     });
 }

@@ -85,7 +85,10 @@ std::uint64_t simulated_kernel::random() noexcept {
 int simulated_kernel::start_thread(pthread_t& into, void (*run)(void*), void* argument,
                                    std::size_t /*stack*/) noexcept {
     return call("start_thread", {}, [&] {
-        if (random_.chance(faults_.no_thread)) return -EAGAIN;
+        if (random_.chance(faults_.no_thread)) {
+            current().last_shortage_ = scheduler_.now();
+            return -EAGAIN;
+        }
         fiber* f = scheduler_.start(&current(), [run, argument] { run(argument); });
         if (f == nullptr) return -EAGAIN;
         sigfillset(&f->blocked_signals);

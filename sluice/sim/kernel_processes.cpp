@@ -1,10 +1,19 @@
 // Implements the calls of the simulated kernel for processes and signals.
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <string>
 #include <string_view>
 
+#include "sluice/sim/fail.hpp"
+#include "sluice/sim/process_descriptor.hpp"
 #include "sluice/sim/simulated_kernel.hpp"
 
 namespace sluice::sim {
@@ -13,26 +22,81 @@ namespace {
 constexpr int cores = 4;
 constexpr pid_t first_pid = 1000;
 constexpr uid_t user = 1000;
+constexpr virtual_time longest_delivery = 100 * a_microsecond;  // of a signal to a child
+
+/// As waitpid(2) reports it.
+int exit_status(int code) noexcept {
+    return W_EXITCODE(code, 0);
+}
 
 }  // namespace
 
-// Processes of a world are started by the world.
+// Processes of a world are started by the world, or by spawn().
 pid_t simulated_kernel::fork() noexcept {
     return call("fork", {}, [] { return -ENOSYS; });
 }
 
-pid_t simulated_kernel::spawn(const char* file, const posix_spawn_file_actions_t* /*actions*/,
-                              const posix_spawnattr_t* /*attributes*/, char* const* /*arguments*/,
-                              char* const* /*environment*/) noexcept {
-    return call("spawn", {}, [] { return -ENOSYS; }, file);
+void simulated_kernel::add_program(std::string path, std::function<int()> run) {
+    constexpr mode_t executable = 0755;
+    opened_inode made;
+    const int failed = disk_->open(disk_->root(), path, O_CREAT | O_WRONLY, executable, 0, made);
+    require(failed == 0, "the file of a program cannot be made");
+    programs_.insert_or_assign(std::move(path), std::move(run));
 }
 
-pid_t simulated_kernel::waitpid(pid_t which, int* /*status*/, int options) noexcept {
-    return call("waitpid", {which, options}, [] { return -ECHILD; });
+pid_t simulated_kernel::spawn(const os::spawn_plan& plan) noexcept {
+    return call(
+        "spawn", {},
+        [&]() -> pid_t {
+            if (random_.chance(faults_.no_process)) {
+                current().last_shortage_ = scheduler_.now();
+                constexpr std::array reasons{EAGAIN, ENOMEM, ENFILE, ENOENT};
+                return -reasons[random_.below(reasons.size())];
+            }
+            const auto program = programs_.find(std::string_view{plan.file});
+            if (program == programs_.end()) return -ENOENT;
+            std::array<std::shared_ptr<description>, 3> standard;
+            std::ranges::transform(plan.standard_fds, standard.begin(),
+                                   [&](int fd) { return find(fd); });
+            if (std::ranges::find(standard, nullptr) != standard.end()) return -EBADF;
+            process& child = start_process(plan.file, [this, run = program->second] {
+                current().status_ = exit_status(run());
+            });
+            child.parent_ = &current();
+            for (int fd = 0; auto& each : standard) child.table().put(fd++, std::move(each));
+            return first_pid + child.id();
+        },
+        plan.file);
+}
+
+process* simulated_kernel::process_of(pid_t number) noexcept {
+    const auto index = static_cast<std::size_t>(number - first_pid - 1);
+    return number > first_pid && index < processes_.size() ? processes_[index].get() : nullptr;
+}
+
+pid_t simulated_kernel::waitpid(pid_t which, int* status, int options) noexcept {
+    return call("waitpid", {which, options}, [&]() -> pid_t {
+        process* const child = process_of(which);
+        if (child == nullptr || child->parent_ != &current() || child->reaped_) return -ECHILD;
+        while (!child->waitable_) {
+            if ((options & WNOHANG) != 0) return 0;
+            if (random_.chance(faults_.interrupted)) return -EINTR;
+            static_cast<void>(wait_in(child->ended_, never, "waitpid", which));
+            fiber& f = *scheduler_.current();
+            if (f.owner->take_signals(f) != process::handled::nothing) return -EINTR;
+        }
+        child->reaped_ = true;
+        if (status != nullptr) *status = child->status_;
+        return which;
+    });
 }
 
 int simulated_kernel::pidfd_open(pid_t which) noexcept {
-    return call("pidfd_open", {which}, [] { return -ENOSYS; });
+    return call("pidfd_open", {which}, [&] {
+        process* const of = process_of(which);
+        if (of == nullptr || of->reaped_) return -ESRCH;
+        return make(std::make_shared<process_descriptor>(*of), true);
+    });
 }
 
 pid_t simulated_kernel::getpid() noexcept {
@@ -40,7 +104,10 @@ pid_t simulated_kernel::getpid() noexcept {
 }
 
 pid_t simulated_kernel::getppid() noexcept {
-    return call("getppid", {}, [] { return first_pid; });
+    return call("getppid", {}, [&] {
+        const process* const parent = current().parent_;
+        return parent == nullptr ? first_pid : first_pid + parent->id();
+    });
 }
 
 pid_t simulated_kernel::getpgrp() noexcept {
@@ -67,6 +134,11 @@ uid_t simulated_kernel::geteuid() noexcept {
     return user;
 }
 
+void simulated_kernel::break_pipe() noexcept {
+    const fiber& f = *scheduler_.current();
+    if (sigismember(&f.blocked_signals, SIGPIPE) == 0) f.owner->signal(SIGPIPE);
+}
+
 int simulated_kernel::raise(int signal) noexcept {
     return kill(getpid(), signal);
 }
@@ -83,11 +155,18 @@ std::int64_t simulated_kernel::process_cpu_ns(pid_t /*which*/) noexcept {
 
 int simulated_kernel::kill(pid_t which, int signal) noexcept {
     return call("kill", {which, signal}, [&] {
-        const auto index = static_cast<std::size_t>(which - first_pid - 1);
-        if (which <= first_pid || index >= processes_.size() || processes_[index]->over()) {
-            return -ESRCH;
+        // Each process is alone in its group.
+        process* const to = process_of(std::abs(which));
+        if (to == nullptr) return -ESRCH;
+        require(!to->reaped_,
+                "a signal for a process that was reaped: another may have its number");
+        if (to->parent_ == nullptr || to == &current()) {
+            if (to->over()) return -ESRCH;
+            if (signal != 0) to->signal(signal);
+        } else if (signal != 0) {
+            // One that runs on another core makes a few more calls.
+            scheduler_.after(random_.between(0, longest_delivery), [=] { to->signal(signal); });
         }
-        if (signal != 0) processes_[index]->signal(signal);
         return 0;
     });
 }
@@ -143,7 +222,10 @@ int simulated_kernel::getrlimit(int resource, rlimit& into) noexcept {
 }
 
 int simulated_kernel::prlimit(pid_t which, int resource, const rlimit& /*limit*/) noexcept {
-    return call("prlimit", {which, resource}, [] { return -ESRCH; });
+    return call("prlimit", {which, resource}, [&] {
+        const process* const of = process_of(which);
+        return of == nullptr || of->reaped() ? -ESRCH : 0;
+    });
 }
 
 // Its processes have no rights to lose, and it has no Landlock and no filters.

@@ -17,6 +17,7 @@ std::shared_ptr<tcp_socket> simulated_kernel::socket_of(int fd, int& error) noex
 
 int simulated_kernel::shortage() noexcept {
     if (!random_.chance(faults_.no_descriptor)) return 0;
+    current().last_shortage_ = scheduler_.now();
     return random_.chance(0.5) ? -EMFILE : -ENFILE;
 }
 
@@ -124,7 +125,7 @@ ssize_t simulated_kernel::send(int fd, const_bytes data, int flags) noexcept {
         const auto s = socket_of(fd, error);
         if (s == nullptr) return ssize_t{error};
         const ssize_t n = send_all(s, fd, data, s->blocks() && (flags & MSG_DONTWAIT) == 0);
-        if (n == -EPIPE && (flags & MSG_NOSIGNAL) == 0) current().signal(SIGPIPE);
+        if (n == -EPIPE && (flags & MSG_NOSIGNAL) == 0) break_pipe();
         return n;
     });
 }

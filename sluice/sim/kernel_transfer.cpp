@@ -56,7 +56,7 @@ ssize_t simulated_kernel::sendfile(int to, int from, off_t* at, std::size_t coun
                         const ssize_t n = until_done(*target, POLLOUT, "sendfile", to, [&] {
                             return move_once(*source, at, *target, nullptr, count - done);
                         });
-                        if (n == -EPIPE) current().signal(SIGPIPE);
+                        if (n == -EPIPE) break_pipe();
                         if (n < 0 && done == 0) return n;
                         if (n <= 0) break;
                         done += static_cast<std::size_t>(n);

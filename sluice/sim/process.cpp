@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t most_descriptors = 1024;
 constexpr int first_after_the_standard_ones = 3;
 constexpr int last_signal = 64;  // signal(7): SIGRTMAX
+// From the end of a child's descriptors to what its parent is told of it.
+constexpr virtual_time longest_exit = a_millisecond;
 
 }  // namespace
 
@@ -49,10 +51,26 @@ void process::exit(ending how) {
         const auto d = table_.take(fd);
         if (d == nullptr) continue;
         // A thread that waited in a ring still refers to it.
-        if (how == ending::crashed || d->what() == description::kind::ring) d->hang_up();
+        bool stays_open = d->what() != description::kind::ring && how != ending::crashed;
+        // So does one that was killed while it waited for a pipe.
+        if (d->what() == description::kind::pipe && how == ending::killed) {
+            stays_open = kernel_.is_open(*d);
+        }
+        if (!stays_open) d->hang_up();
+    }
+    if (parent_ != nullptr) {
+        s.after(kernel_.chance().between(1, longest_exit), [this] {
+            waitable_ = true;
+            ended_.notify(POLLIN);
+        });
     }
     // If it has returned, its first fiber ends by itself.
     if (how != ending::returned && running != nullptr && running->owner == this) s.kill(*running);
+}
+
+void process::end_by(int number) {
+    if (!over_) status_ = number;
+    exit(ending::killed);
 }
 
 bool process::ignores(int number) const noexcept {
@@ -83,7 +101,7 @@ void process::signal(int number) {
     kernel_.trace().add({.time = kernel_.scheduler().now(), .process = id_}, "signal", {number},
                         taker != nullptr ? taker->id : 0);
     if (would_end_by(number)) {
-        exit(ending::killed);
+        end_by(number);
         return;
     }
     if (taker != nullptr && ignores(number)) return;
@@ -118,7 +136,7 @@ process::handled process::take_signals(fiber& f) {
         }
         sigdelset(&pending_, number);
         if (ignores(number)) continue;
-        if (ends_by(number)) exit(ending::killed);
+        if (ends_by(number)) end_by(number);
         const struct sigaction& action = actions_.at(static_cast<std::size_t>(number));
         if (so_far != handled::interrupt) {
             so_far = (action.sa_flags & SA_RESTART) != 0 ? handled::restart : handled::interrupt;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,12 +50,31 @@ class process {
     /// Ends its fibers where they are, without unwinding; closes its descriptors, and resets its
     /// streams, as the end of a machine. From one of its own fibers this does not return.
     void crash();
+    /// When a call of it last failed for want of a descriptor, a thread or a process, or it was
+    /// made to stand still; nullopt: never.
+    [[nodiscard]] std::optional<virtual_time> last_shortage() const noexcept {
+        return last_shortage_;
+    }
+
+    /// @name Of a process that spawn() has started
+    /// @{
+    /// The process that waits for it; nullptr: the world started it, and no process waits for it.
+    [[nodiscard]] const process* parent() const noexcept { return parent_; }
+    /// True once waitpid(2) reports its end: a moment after its descriptors were closed.
+    [[nodiscard]] bool waitable() const noexcept { return waitable_; }
+    /// True once waitpid(2) has reported its end.
+    [[nodiscard]] bool reaped() const noexcept { return reaped_; }
+    /// Who is told when it becomes waitable.
+    [[nodiscard]] wait_queue& ended() noexcept { return ended_; }
+    /// @}
 
  private:
     friend class simulated_kernel;
 
     enum class ending : std::uint8_t { returned, killed, crashed };
     void exit(ending how);
+    /// exit() by that signal.
+    void end_by(int number);
     enum class handled : std::uint8_t {
         nothing,
         restart,    // handlers ran that want calls to go on (sigaction(2), SA_RESTART)
@@ -78,6 +98,12 @@ class process {
     mode_t umask_ = 022;
     int left_open_ = 0;
     bool over_ = false;
+    std::optional<virtual_time> last_shortage_;
+    process* parent_ = nullptr;
+    wait_queue ended_;
+    int status_ = 0;  // as of waitpid(2)
+    bool waitable_ = false;
+    bool reaped_ = false;
 };
 
 }  // namespace sluice::sim

@@ -1,6 +1,8 @@
 // Implements what all calls of the simulated kernel share: their beginning, waits, processes.
 #include "sluice/sim/simulated_kernel.hpp"
 
+#include <algorithm>
+
 #include "sluice/sim/epoll_set.hpp"
 #include "sluice/sim/fail.hpp"
 
@@ -9,6 +11,7 @@ namespace {
 
 constexpr virtual_time longest_call = 4 * a_microsecond;
 constexpr virtual_time longest_process_stall = 10 * a_second;
+constexpr virtual_time longest_pause_in_poll = 2 * a_millisecond;
 // At each call another fiber goes on with a probability between these, drawn per world.
 constexpr double rarest_preemption = 1.0 / 64;
 constexpr double commonest_preemption = 1.0 / 2;
@@ -48,6 +51,7 @@ bool simulated_kernel::enter() noexcept {
     if (before_call_) before_call_();
     scheduler_.pass(random_.between(1, longest_call));
     if (random_.chance(faults_.process_stall)) {
+        f->owner->last_shortage_ = scheduler_.now();
         scheduler_.hold(*f->owner, scheduler_.now() + random_.between(1, longest_process_stall));
         scheduler_.yield();
     } else if (random_.chance(preemption_)) {
@@ -79,16 +83,27 @@ int simulated_kernel::wait_for(description& d, short events, virtual_time until,
     }
     if (random_.chance(faults_.interrupted)) return -EINTR;
     fiber& f = *scheduler_.current();
-    waker w{scheduler_, f};
-    d.watchers().add(w);
-    const bool woken = scheduler_.wait(until, name, fd);
-    d.watchers().remove(w);
+    const bool woken = wait_in(d.watchers(), until, name, fd);
     switch (f.owner->take_signals(f)) {
         case process::handled::restart: return -ERESTART;
         case process::handled::interrupt: return -EINTR;
         case process::handled::nothing: break;
     }
     return woken ? 0 : -EAGAIN;
+}
+
+bool simulated_kernel::wait_in(wait_queue& q, virtual_time until, const char* name,
+                               std::int64_t of) noexcept {
+    waker w{scheduler_, *scheduler_.current()};
+    q.add(w);
+    const bool woken = scheduler_.wait(until, name, of);
+    q.remove(w);
+    return woken;
+}
+
+bool simulated_kernel::is_open(const description& d) const noexcept {
+    return std::ranges::any_of(processes_,
+                               [&](const auto& each) { return each->table().refers_to(d); });
 }
 
 process& simulated_kernel::start_process(std::string name, std::function<void()> run) {
@@ -121,12 +136,25 @@ bool simulated_kernel::poll_now(pollfd& p) noexcept {
     return p.revents != 0;
 }
 
+bool simulated_kernel::pause_in_poll(int fd) noexcept {
+    const auto d = fd < 0 ? nullptr : find(fd);
+    if (d == nullptr || d->what() != description::kind::process) return false;
+    if (!random_.chance(preemption_)) return false;
+    take_time(random_.between(1, longest_pause_in_poll), "ppoll");
+    return true;
+}
+
 int simulated_kernel::poll_all(std::span<pollfd> watched, virtual_time until) noexcept {
     fiber& f = *scheduler_.current();
     for (;;) {
         int n = 0;
-        for (pollfd& p : watched) n += poll_now(p) ? 1 : 0;
+        bool paused = false;
+        for (pollfd& p : watched) {
+            paused = pause_in_poll(p.fd) || paused;
+            n += poll_now(p) ? 1 : 0;
+        }
         if (n > 0 || until <= scheduler_.now()) return n;
+        if (paused) continue;
         if (random_.chance(faults_.interrupted)) return -EINTR;
         waker w{scheduler_, f};
         std::vector<std::shared_ptr<description>> all;

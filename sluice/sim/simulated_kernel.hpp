@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -89,6 +90,8 @@ class simulated_kernel final : public os::kernel {
     /// does.
     int wait_for(description& d, short events, virtual_time until, const char* name,
                  std::int64_t fd) noexcept;
+    /// Waits until `q` is told of something. False at `until`.
+    bool wait_in(wait_queue& q, virtual_time until, const char* name, std::int64_t of) noexcept;
     /// The deadline of a call that waits for `timeout`; null: none.
     [[nodiscard]] virtual_time deadline_of(const timespec* timeout) const noexcept;
     /// Calls `attempt` until it returns something else than -EAGAIN, waiting for `events` of `d`
@@ -100,9 +103,15 @@ class simulated_kernel final : public os::kernel {
 
     /// Starts a process; its main fiber runs `run`. Owned by the kernel.
     process& start_process(std::string name, std::function<void()> run);
+    /// Puts an executable file at the absolute `path`, for spawn(): `run` is its main function, and
+    /// returns its exit status. It runs as the only fiber of a process of its own, may be killed at
+    /// each of its calls, and is not unwound then.
+    void add_program(std::string path, std::function<int()> run);
     [[nodiscard]] const std::vector<std::unique_ptr<process>>& processes() const noexcept {
         return processes_;
     }
+    /// True if a descriptor of any process refers to `d`.
+    [[nodiscard]] bool is_open(const description& d) const noexcept;
 
     /// @name Sockets
     /// @{
@@ -214,9 +223,7 @@ class simulated_kernel final : public os::kernel {
     pid_t getpid() noexcept override;
     pid_t getppid() noexcept override;
     pid_t getpgrp() noexcept override;
-    pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
-                const posix_spawnattr_t* attributes, char* const* arguments,
-                char* const* environment) noexcept override;
+    pid_t spawn(const os::spawn_plan& plan) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
     int execve(const char* path, char* const* arguments,
                char* const* environment) noexcept override;
@@ -294,6 +301,11 @@ class simulated_kernel final : public os::kernel {
  private:
     friend class process;
 
+    /// SIGPIPE for the calling thread, as it writes where no reader is. One that blocks it never
+    /// hears of it.
+    void break_pipe() noexcept;
+    /// The process of that number, which may be over; nullptr.
+    [[nodiscard]] process* process_of(pid_t number) noexcept;
     /// A call begins. False outside of fibers.
     bool enter() noexcept;
     /// Gives `d` a number, unless the seed says that there is none.
@@ -313,6 +325,9 @@ class simulated_kernel final : public os::kernel {
     int register_ring(const std::shared_ptr<uring>& ring, io_uring_rsrc_update& slot) noexcept;
     int wait_in_epoll(int fd, std::span<epoll_event> events, virtual_time until) noexcept;
     int poll_all(std::span<pollfd> watched, virtual_time until) noexcept;
+    /// poll(2) looks at one descriptor after the other: before it looks at that of a child, the
+    /// child may print and end. True if time has passed.
+    bool pause_in_poll(int fd) noexcept;
     bool poll_now(pollfd& p) noexcept;
 
     struct sleeper;  // in futex_wait()
@@ -331,6 +346,7 @@ class simulated_kernel final : public os::kernel {
     mode_t umask_ = 022;
     std::function<void()> before_call_;
     std::vector<std::unique_ptr<process>> processes_;
+    std::map<std::string, std::function<int()>, std::less<>> programs_;  // by their paths
     double preemption_;
     std::int64_t wall_offset_;
     std::vector<sleeper*> sleepers_;

@@ -456,11 +456,9 @@ pid_t faulty_linux::fork() noexcept {
     return made;
 }
 
-pid_t faulty_linux::spawn(const char* file, const posix_spawn_file_actions_t* actions,
-                          const posix_spawnattr_t* attributes, char* const* arguments,
-                          char* const* environment) noexcept {
+pid_t faulty_linux::spawn(const os::spawn_plan& plan) noexcept {
     if (auto from = strikes(call_fault::no_process)) return one_of(*from, {EAGAIN, ENOMEM});
-    return linux_kernel::spawn(file, actions, attributes, arguments, environment);
+    return linux_kernel::spawn(plan);
 }
 
 pid_t faulty_linux::waitpid(pid_t which, int* status, int options) noexcept {

@@ -122,9 +122,7 @@ class faulty_linux final : public os::linux_kernel {
     ssize_t getdents64(int fd, mutable_bytes memory) noexcept override;
 
     pid_t fork() noexcept override;
-    pid_t spawn(const char* file, const posix_spawn_file_actions_t* actions,
-                const posix_spawnattr_t* attributes, char* const* arguments,
-                char* const* environment) noexcept override;
+    pid_t spawn(const os::spawn_plan& plan) noexcept override;
     pid_t waitpid(pid_t which, int* status, int options) noexcept override;
     int pidfd_open(pid_t which) noexcept override;
 

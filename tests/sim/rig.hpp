@@ -43,6 +43,9 @@ inline const sockaddr* as_sockaddr(const sockaddr_in& a) {
     return reinterpret_cast<const sockaddr*>(&a);
 }
 
+/// Where tests put a program (simulated_kernel::add_program).
+inline constexpr auto program_path = "/program";
+
 /// read(2) of up to `most` bytes; "-" and the number of the error.
 inline std::string read_text(int fd, std::size_t most = 4096) {
     std::string into(most, '\0');

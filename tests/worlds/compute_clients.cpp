@@ -38,8 +38,17 @@ void hold(const compute_scene& scene, milliseconds time) {
 
 }  // namespace
 
+compute_question compute_scene::draw(std::size_t client, std::string_view tag) const {
+    return programs != nullptr ? draw_program_question(s, tag, max_line)
+                               : draw_question(s, client, tag, max_line);
+}
+
 void compute_scene::take_answer(const compute_question& q, std::string_view answer) {
-    if (answer == q.answer) {
+    // It has passed on what became of it, which was judged there.
+    s.require(programs == nullptr || q.text.empty() || answer == programs->outcome_of(q.text),
+              fmt::format("'{}' was answered '{}'", q.text, answer));
+    const bool may_fail = programs != nullptr && answer == compute::refusal::failed;
+    if (answer == q.answer || may_fail) {
         ++(answer == compute::refusal::failed ? failed : answered);
         return;
     }
@@ -47,7 +56,8 @@ void compute_scene::take_answer(const compute_question& q, std::string_view answ
     const bool is_late = hurries && answer == compute::refusal::late;
     s.require(q.is_job && (is_busy || is_late),
               fmt::format("'{}' was answered '{}'", q.text, answer));
-    account.refused(q);
+    // A program may be late with a question that it has read.
+    if (is_busy || programs == nullptr) account.refused(q);
     ++(is_busy ? busy : late);
 }
 
@@ -70,8 +80,7 @@ std::vector<compute_question> steady_client::draw_questions() {
     constexpr std::int64_t most = 6;
     std::vector<compute_question> drawn;
     for (auto left = scene_.s.chance().between(0, most); left > 0; --left) {
-        drawn.push_back(draw_question(
-            scene_.s, number_, fmt::format("<{}/{}>", number_, questions_++), scene_.max_line));
+        drawn.push_back(scene_.draw(number_, fmt::format("<{}/{}>", number_, questions_++)));
     }
     return drawn;
 }
@@ -116,7 +125,8 @@ bool steady_client::converse() {
         text += std::string(scene_.max_line + 1 + chance.below(scene_.max_line), 'y');
         text += line_end;
         if (chance.chance(0.5)) text += "fib 5\n";  // is not answered
-    } else if (shuts_first && !questions.empty() && chance.chance(0.5)) {
+    } else if (shuts_first && !questions.empty() && chance.chance(0.5) &&
+               !questions.back().text.empty()) {
         text.resize(text.size() - line_end.size());
     }
     if (!send_in_pieces(*socket, text)) return lost(may_break, "send");
@@ -150,9 +160,7 @@ void break_rules(compute_scene& scene, std::size_t number) {
     const auto draw_text = [&] {
         std::string text;
         for (auto left = chance.between(1, 5); left > 0; --left) {
-            text += draw_question(scene.s, number, fmt::format("<!{}/{}>", number, questions++),
-                                  scene.max_line)
-                        .text;
+            text += scene.draw(number, fmt::format("<!{}/{}>", number, questions++)).text;
             text += '\n';
         }
         // Often a part of the last question only.
@@ -214,8 +222,9 @@ void run_load_client(compute_scene& scene, bool& done) {
         wait_a_while();
         auto engine = make_client_engine(scene.s);
         if (!engine) continue;
-        const auto q = chance.chance(0.5) ? job_question(draw_time(chance, 20ms), "load")
-                                          : compute_question{.text = "echo load", .answer = "load"};
+        const bool has_job = chance.chance(0.5) || scene.programs != nullptr;
+        const auto q = has_job ? job_question(draw_time(chance, 20ms), "load")
+                               : compute_question{.text = "echo load", .answer = "load"};
         const auto clients = static_cast<unsigned>(chance.between(1, 3));
         const auto requests = static_cast<std::uint64_t>(chance.between(1, 5));
         const std::uint64_t all = clients * requests;
@@ -242,14 +251,17 @@ void run_load_client(compute_scene& scene, bool& done) {
         };
         const auto busy = count_of(compute::refusal::busy);
         const auto late = count_of(compute::refusal::late);
+        const auto failed = count_of(compute::refusal::failed);
         scene.s.require((busy == 0 || (q.is_job && scene.refuses)) &&
-                            (late == 0 || (q.is_job && scene.hurries)),
+                            (late == 0 || (q.is_job && scene.hurries)) &&
+                            (failed == 0 || scene.programs != nullptr),
                         fmt::format("a load of '{}' was refused", q.text));
         scene.answered += result.answered;
         scene.busy += busy;
         scene.late += late;
+        scene.failed += failed;
         if (result.lost) ++scene.broken;
-        const bool complete = result.answered + busy + late == all;
+        const bool complete = result.answered + busy + late + failed == all;
         scene.s.require(complete || may_break || !result.reached || scene.stopping,
                         fmt::format("a load had {} answers of {}", result.answered, all));
         done = complete && !may_break;

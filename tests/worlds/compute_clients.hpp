@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sluice/compute/server/compute.hpp"
+#include "tests/worlds/compute_programs.hpp"
 #include "tests/worlds/compute_questions.hpp"
 #include "tests/worlds/stage.hpp"
 #include "tests/worlds/waiting.hpp"
@@ -19,9 +20,10 @@ struct compute_scene {
     stage& s;
     question_account& account;
     std::uint16_t port = 0;
-    std::size_t max_line = 0;  ///< of a question, in bytes
-    bool refuses = false;      ///< the server may say `busy`
-    bool hurries = false;      ///< and `late`
+    std::size_t max_line = 0;                  ///< of a question, in bytes
+    bool refuses = false;                      ///< the server may say `busy`
+    bool hurries = false;                      ///< and `late`
+    const world_programs* programs = nullptr;  ///< that answer; null: the handlers of the program
 
     /// @name Phases, set by the director
     /// @{
@@ -41,6 +43,8 @@ struct compute_scene {
     std::uint64_t broken = 0;  ///< connections
     /// @}
 
+    /// A question of that client.
+    [[nodiscard]] compute_question draw(std::size_t client, std::string_view tag) const;
     /// Judges an answer, and counts it.
     void take_answer(const compute_question& q, std::string_view answer);
 };

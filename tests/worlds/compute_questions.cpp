@@ -28,15 +28,6 @@ std::string_view take_word(std::string_view& text) noexcept {
     return word;
 }
 
-std::string reversed(std::string_view text) {
-    return {text.rbegin(), text.rend()};
-}
-
-/// False for questions without a tag, and for one that a client has cut short.
-bool has_whole_tag(std::string_view text) noexcept {
-    return text.find('>') != std::string_view::npos;
-}
-
 class world_handler final : public compute::handler {
  public:
     explicit world_handler(question_account& account) : account_{account} {}
@@ -75,6 +66,14 @@ class world_handler final : public compute::handler {
 };
 
 }  // namespace
+
+std::string reversed(std::string_view text) {
+    return {text.rbegin(), text.rend()};
+}
+
+bool has_whole_tag(std::string_view text) noexcept {
+    return text.find('>') != std::string_view::npos;
+}
 
 compute_question job_question(std::chrono::milliseconds time, std::string_view tag) {
     std::string text = fmt::format("job {} {}", time.count(), tag);

@@ -27,6 +27,10 @@ struct compute_question {
 /// in the answer wherever the handler can say it; "<!" begins that of a client that breaks rules.
 [[nodiscard]] compute_question draw_question(stage& s, std::size_t client, std::string_view tag,
                                              std::size_t max_line);
+/// False for questions without a tag, and for one that a client has cut short.
+[[nodiscard]] bool has_whole_tag(std::string_view text) noexcept;
+/// What a job answers.
+[[nodiscard]] std::string reversed(std::string_view text);
 /// A question that is answered by a job of `time`.
 [[nodiscard]] compute_question job_question(std::chrono::milliseconds time, std::string_view tag);
 
@@ -45,7 +49,7 @@ class question_account {
     /// From now on the clients that keep to the rules read at once, so that their jobs wait for
     /// nothing but a thread, and not beyond the deadline.
     void expect_deadlines() noexcept { expects_deadlines_ = true; }
-    /// A client was answered `busy` or `late`.
+    /// A client was answered `busy` or `late`, and the question was not begun.
     void refused(const compute_question& q);
     /// Questions that the handler was given, with a tag or not.
     [[nodiscard]] std::uint64_t all() const noexcept { return all_; }

@@ -7,13 +7,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sluice/compute/server/compute.hpp"
+#include "sluice/compute/server/process_pool.hpp"
 #include "tests/worlds/compute_clients.hpp"
+#include "tests/worlds/compute_programs.hpp"
 #include "tests/worlds/compute_questions.hpp"
 #include "tests/worlds/server.hpp"
 #include "tests/worlds/waiting.hpp"
@@ -39,6 +42,33 @@ compute::compute_options draw_options(sim::random& chance) {
     };
 }
 
+/// The limits of the programs of --exec, which answer in a part of the worlds; nullopt: the
+/// handlers do. Drawn apart, so that they move no other choice.
+std::optional<compute::process_pool_options> draw_programs(const stage& s,
+                                                           const server_shape& shape,
+                                                           const compute::compute_options& o) {
+    sim::random chance{s.how().seed ^ 0x6578'6563U};
+    constexpr double share = 0.4;
+    if (!s.how().exec.value_or(chance.chance(share))) return std::nullopt;
+    const auto draw_time = [&chance](double least, double most) {
+        return milliseconds{static_cast<std::int64_t>(chance.log_uniform(least, most))};
+    };
+    compute::process_pool_options drawn{
+        .command = {"/answers"},
+        .count =
+            static_cast<unsigned>(chance.chance(0.8) ? chance.between(1, 3) : chance.between(4, 8)),
+        .queue = o.queue,
+        .deadline = draw_time(30, 3000),
+        .max_line = 2 * o.max_line,
+        .fresh = chance.chance(0.3),
+        .memory = chance.chance(0.3) ? std::uint64_t{64} << 20 : 0,
+    };
+    if (chance.chance(0.3)) drawn.longest = draw_time(30, 2000);
+    drawn.silence = draw_time(50, 5000);
+    drawn.holds_thread = shape.model == model::kind::sync || shape.model == model::kind::pool;
+    return drawn;
+}
+
 /// How long clients may wait. Under the sync model one waits for those before it, until the
 /// server's limits end them.
 std::chrono::seconds patience_with(bool one_at_a_time) noexcept {
@@ -47,8 +77,11 @@ std::chrono::seconds patience_with(bool one_at_a_time) noexcept {
 
 class compute_workload final : public workload {
  public:
-    /// `shape` is that of the server; the stage outlives this.
-    compute_workload(stage& s, const server_shape& shape, std::uint16_t port);
+    /// `shape` is that of the server; the stage outlives this. Without `programs`, the handlers of
+    /// sluice answer.
+    compute_workload(stage& s, const server_shape& shape, std::uint16_t port,
+                     const compute::compute_options& o,
+                     const std::optional<compute::process_pool_options>& programs);
 
     void host(const std::function<void(std::vector<door>)>& run) override;
     void begin() override;
@@ -56,7 +89,7 @@ class compute_workload final : public workload {
     void heal() override;
     /// Every client is answered, and a last one without any wait.
     void settle() override;
-    void before_stop() override { scene_.stopping = true; }
+    void before_stop() override;
     /// The server is told to stop before every client is answered.
     void expect_breaks() noexcept { ++scene_.broken; }
     /// What clients were answered was counted.
@@ -75,12 +108,16 @@ class compute_workload final : public workload {
 
     void add_client(std::string name, std::function<void()> run);
     [[nodiscard]] std::string unfinished() const;
+    [[nodiscard]] std::unique_ptr<compute::process_pool> make_pool();
     void ask_last();
 
     stage& s_;
     bool one_at_a_time_;
+    std::chrono::milliseconds grace_;
     compute::compute_options options_;
     question_account account_;
+    std::optional<world_programs> programs_;
+    compute::process_pool* pool_ = nullptr;  // while it is there, in host()
     compute_scene scene_;
     std::vector<std::unique_ptr<steady_client>> steady_;
     std::vector<sim::process*> processes_;  // those of the steady clients first
@@ -89,22 +126,49 @@ class compute_workload final : public workload {
     counts counted_;
 };
 
-compute_workload::compute_workload(stage& s, const server_shape& shape, std::uint16_t port)
+compute_workload::compute_workload(stage& s, const server_shape& shape, std::uint16_t port,
+                                   const compute::compute_options& o,
+                                   const std::optional<compute::process_pool_options>& programs)
     : s_{s},
       one_at_a_time_{shape.model == model::kind::sync},
-      options_{draw_options(s.chance())},
-      account_{s, options_.deadline},
+      grace_{shape.grace},
+      options_{o},
+      // A program may read a question that is late.
+      account_{s, programs ? io::duration::max() : options_.deadline.get()},
       scene_{.s = s,
              .account = account_,
              .port = port,
              .max_line = options_.max_line,
-             .refuses = shape.model == model::kind::event,
-             .hurries = shape.model == model::kind::event &&
-                        options_.deadline.get() != io::duration::max()} {}
+             .refuses = programs || shape.model == model::kind::event,
+             .hurries = programs || (shape.model == model::kind::event &&
+                                     options_.deadline.get() != io::duration::max())} {
+    if (!programs) return;
+    programs_.emplace(s, account_, *programs);
+    scene_.programs = &*programs_;
+}
+
+std::unique_ptr<compute::process_pool> compute_workload::make_pool() {
+    auto made = compute::process_pool::make(programs_->limits());
+    if (!made) s_.fail(made.error());
+    if (s_.chance().chance(0.5)) (*made)->start();
+    return std::move(*made);
+}
 
 void compute_workload::host(const std::function<void(std::vector<door>)>& run) {
-    compute::compute_service service{make_world_handler(account_), options_};
-    run({{.port = scene_.port, .serve = service.service()}});
+    const auto pool = programs_ ? make_pool() : nullptr;
+    pool_ = pool.get();
+    compute::compute_service service{
+        pool ? programs_->make_handler(*pool) : make_world_handler(account_), options_};
+    door at{.port = scene_.port, .serve = service.service()};
+    if (pool) {
+        at.on_stage = [this](model::stage now) {
+            // One that could not begin to serve is tried again, with the same programs.
+            if (scene_.stopping) pool_->drain(now == model::stage::ending ? 0ms : grace_);
+        };
+    }
+    run({std::move(at)});
+    pool_ = nullptr;
+    if (pool) pool->stop_and_join(grace_);
     const auto& c = service.counted();
     counted_ = {.answered = c.at_once + c.worked_on,
                 .busy = c.busy,
@@ -142,6 +206,7 @@ void compute_workload::heal() {
     // A server that stood still at the healing goes on, and finds its timers due.
     if (s_.could_stand_still()) s_.pass(1s);
     scene_.healed = true;
+    if (programs_) programs_->heal();
     account_.expect_deadlines();
     if (one_at_a_time_) scene_.quiet = true;
 }
@@ -162,9 +227,19 @@ void compute_workload::settle() {
         patience_with(one_at_a_time_), "every client is answered",
         [&] { return unfinished().empty(); }, [&] { return unfinished(); });
     scene_.quiet = true;
-    // With nothing else to do, no question is refused.
-    s_.pass(5s);
+    // With nothing else to do, no question is refused. Ten seconds after a program could not be
+    // started, the server tries again.
+    s_.pass(programs_ ? 15s : 5s);
     ask_last();
+    if (!programs_) return;
+    s_.within(
+        10s, "every program is in its place", [&] { return programs_->unsettled(*pool_).empty(); },
+        [&] { return programs_->unsettled(*pool_); });
+}
+
+void compute_workload::before_stop() {
+    scene_.stopping = true;
+    if (programs_) programs_->stop();
 }
 
 void compute_workload::ask_last() {
@@ -212,12 +287,14 @@ void compute_workload::after_stop() {
 
 std::unique_ptr<workload> make_compute_workload(stage& s, const server_shape& shape,
                                                 std::uint16_t port) {
-    return std::make_unique<compute_workload>(s, shape, port);
+    return std::make_unique<compute_workload>(s, shape, port, draw_options(s.chance()),
+                                              std::nullopt);
 }
 
 void compute(stage& s) {
     const server_shape shape = draw_shape(s);
-    compute_workload load{s, shape, usual_port};
+    const auto options = draw_options(s.chance());
+    compute_workload load{s, shape, usual_port, options, draw_programs(s, shape, options)};
     sim::process& server =
         s.start("server", [&] { load.host([&](const auto& doors) { serve(s, shape, doors); }); });
     load.begin();

@@ -125,7 +125,8 @@ bool find_bug(runner& runs, const world& w, const request& wanted) {
     return found.has_value();
 }
 
-/// Every planted bug is looked for in the world that its name begins with; one of io_uring on it.
+/// Every planted bug is looked for in the world that its name begins with; one of io_uring on it,
+/// and one of programs with them.
 bool find_all_bugs(runner& runs, const request& wanted) {
     bool all = true;
     for (std::size_t i = 1; i < bug_names.size(); ++i) {
@@ -139,6 +140,7 @@ bool find_all_bugs(runner& runs, const request& wanted) {
         request one = wanted;
         one.how.planted = static_cast<bug>(i);
         if (name.contains("/uring_")) one.how.engine = io::engine_kind::uring;
+        if (name.contains("/program_")) one.how.exec = true;
         all = find_bug(runs, *w, one) && all;
     }
     return all;
@@ -187,6 +189,7 @@ int main_of(int argc, char** argv) {
     std::string planted;
     std::string engine;
     std::string tls;
+    std::string exec;
     unsigned jobs = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
     std::string names = "all";
     for (const world& each : all_worlds) names += fmt::format(", {}", each.name);
@@ -202,6 +205,9 @@ int main_of(int argc, char** argv) {
                    "Only servers on this engine: blocking, epoll or uring; a chat has no blocking "
                    "one");
     app.add_option("--tls", tls, "on or off: doors and clients speak TLS, or none does")
+        ->check(CLI::IsMember({"on", "off"}));
+    app.add_option("--exec", exec,
+                   "on or off: programs answer the questions of compute, or none does")
         ->check(CLI::IsMember({"on", "off"}));
     app.add_option("--plant", planted, "Plants a bug, which should be found; all: each in turn");
     app.add_option("--jobs", jobs, "Runs at a time")->capture_default_str();
@@ -221,6 +227,7 @@ int main_of(int argc, char** argv) {
     if (!faults.empty()) wanted.how.faults = faults_of(faults);
     if (!engine.empty()) wanted.how.engine = engine_of(engine);
     if (!tls.empty()) wanted.how.tls = tls == "on";
+    if (!exec.empty()) wanted.how.exec = exec == "on";
     if (!planted.empty() && planted != "all") wanted.how.planted = bug_of(planted);
     for (const world& each : all_worlds) {
         if (of == "all" || of == each.name) wanted.of.push_back(&each);

@@ -65,7 +65,12 @@ result<std::unique_ptr<model::server>> open(io::engine& engine, const server_sha
                              .workers = shape.workers,
                              .max_clients = shape.max_clients,
                              .max_per_address = 100'000,
-                             .grace = shape.grace});
+                             .grace = shape.grace,
+                             .on_stage = [&doors](model::stage now) {
+                                 for (const door& each : doors) {
+                                     if (each.on_stage) each.on_stage(now);
+                                 }
+                             }});
     if (!made) return failure_of(EINVAL);
     return std::move(*made);
 }
@@ -125,6 +130,10 @@ void stop_and_check(stage& s, sim::process& server, const server_shape& shape) {
     server.signal(SIGTERM);
     s.within(shape.grace + after_the_grace, "the server ends after SIGTERM",
              [&] { return server.over(); });
+    for (const auto& each : s.kernel().processes()) {
+        s.require(each->parent() != &server || each->reaped(),
+                  fmt::format("the server left the program {}", each->id()));
+    }
     s.require(server.open_descriptors() == 0,
               fmt::format("the server left {} descriptors open", server.open_descriptors()));
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,15 +43,16 @@ struct door {
     std::uint16_t port = 0;
     model::service serve = {};
     model::state_factory state = {};
-    std::string_view protocol = "sluice";  ///< over TLS, in ALPN
+    std::string_view protocol = "sluice";             ///< over TLS, in ALPN
+    std::function<void(model::stage)> on_stage = {};  ///< of a stop; may be empty
 };
 
 /// The main function of a server process: serves until SIGTERM, then drains. What cannot be opened
 /// or started for a fault is tried again, as systemd would.
 void serve(stage& s, const server_shape& shape, const std::vector<door>& doors);
 
-/// The end of a world: the server is told to stop, has ended soon after its grace, and has closed
-/// every descriptor.
+/// The end of a world: the server is told to stop, has ended soon after its grace, has reaped every
+/// program that it started, and has closed every descriptor.
 void stop_and_check(stage& s, sim::process& server, const server_shape& shape);
 
 }  // namespace sluice::worlds

@@ -16,8 +16,10 @@ drawn_rates setting::rates() const {
     // Generators of their own, so that a class that is taken away moves no other choice.
     sim::random draws{seed ^ 0x6661'756c'7473U};
     sim::random draws_of_disk{seed ^ 0x6469'736bU};
+    sim::random draws_of_programs{seed ^ 0x7072'6f67U};
     drawn_rates drawn{.kernel = sim::fault_rates::draw(draws),
-                      .disk = sim::disk_faults::draw(draws_of_disk)};
+                      .disk = sim::disk_faults::draw(draws_of_disk),
+                      .programs = program_faults::draw(draws_of_programs)};
     for (std::size_t i = 0; i < fault_classes.size(); ++i) {
         if ((faults >> i & 1U) == 0) fault_classes[i].in(drawn) = 0;
     }
@@ -38,6 +40,7 @@ std::string setting::options() const {
     }
     if (engine) text += fmt::format(" --engine {}", io::to_text(*engine));
     if (tls) text += fmt::format(" --tls {}", *tls ? "on" : "off");
+    if (exec) text += fmt::format(" --exec {}", *exec ? "on" : "off");
     if (planted != bug::none) {
         text += fmt::format(" --plant {}", bug_names[static_cast<std::size_t>(planted)]);
     }

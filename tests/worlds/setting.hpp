@@ -12,22 +12,26 @@
 #include "sluice/io/engine.hpp"
 #include "sluice/sim/disk_faults.hpp"
 #include "sluice/sim/fault_rates.hpp"
+#include "tests/worlds/program_faults.hpp"
 
 namespace sluice::worlds {
 
-/// The rates of one run, of the kernel and of its disk.
+/// The rates of one run: of the kernel, of its disk, and of the programs that a server starts.
 struct drawn_rates {
     sim::fault_rates kernel;
     sim::disk_faults disk;
+    program_faults programs;
 };
 
-/// A class of faults by its name, and where its rate is: one of the two.
+/// A class of faults by its name, and where its rate is: one of the three.
 struct fault_class {
     std::string_view name;
     double sim::fault_rates::* of_kernel = nullptr;
     double sim::disk_faults::* of_disk = nullptr;
+    double program_faults::* of_program = nullptr;
 
     [[nodiscard]] constexpr double& in(drawn_rates& all) const noexcept {
+        if (of_program != nullptr) return all.programs.*of_program;
         return of_kernel != nullptr ? all.kernel.*of_kernel : all.disk.*of_disk;
     }
 };
@@ -63,6 +67,7 @@ inline constexpr std::array fault_classes{
     fault_class{"ring_cancel", &sim::fault_rates::ring_cancel},
     fault_class{"ring_again", &sim::fault_rates::ring_again},
     fault_class{"ring_no_buffer", &sim::fault_rates::ring_no_buffer},
+    fault_class{"no_process", &sim::fault_rates::no_process},
     fault_class{.name = "disk_short_write", .of_disk = &sim::disk_faults::short_write},
     fault_class{.name = "disk_short_read", .of_disk = &sim::disk_faults::short_read},
     fault_class{.name = "disk_no_space", .of_disk = &sim::disk_faults::no_space},
@@ -72,6 +77,19 @@ inline constexpr std::array fault_classes{
     fault_class{.name = "disk_failed_sync", .of_disk = &sim::disk_faults::failed_sync},
     fault_class{.name = "disk_slow_sync", .of_disk = &sim::disk_faults::slow_sync},
     fault_class{.name = "disk_false_free_space", .of_disk = &sim::disk_faults::false_free_space},
+    fault_class{.name = "program_slow_start", .of_program = &program_faults::slow_start},
+    fault_class{.name = "program_banner", .of_program = &program_faults::banner},
+    fault_class{.name = "program_ends_unasked", .of_program = &program_faults::ends_unasked},
+    fault_class{.name = "program_stays", .of_program = &program_faults::stays},
+    fault_class{.name = "program_slow", .of_program = &program_faults::slow},
+    fault_class{.name = "program_split", .of_program = &program_faults::split},
+    fault_class{.name = "program_trickle", .of_program = &program_faults::trickle},
+    fault_class{.name = "program_ends", .of_program = &program_faults::ends},
+    fault_class{.name = "program_hangs", .of_program = &program_faults::hangs},
+    fault_class{.name = "program_endless", .of_program = &program_faults::endless},
+    fault_class{.name = "program_extra", .of_program = &program_faults::extra},
+    fault_class{.name = "program_closes", .of_program = &program_faults::closes},
+    fault_class{.name = "program_noisy", .of_program = &program_faults::noisy},
 };
 static_assert(fault_classes.size() <= 64);
 
@@ -83,6 +101,7 @@ struct setting {
     bug planted = bug::none;
     std::optional<io::engine_kind> engine{};  ///< of the server; none: drawn from the seed
     std::optional<bool> tls{};                ///< as above: its doors and clients speak TLS
+    std::optional<bool> exec{};               ///< as above: programs answer in the world of compute
     bool keep_trace = false;
 
     /// The rates that the seed draws, without those that are not in `faults`.

@@ -55,6 +55,8 @@ class stage {
     [[nodiscard]] bool could_stand_still() const { return how_.rates().kernel.process_stall > 0; }
     /// The rates of the disk's faults.
     [[nodiscard]] sim::disk_faults disk_faults() const { return how_.rates().disk; }
+    /// Those of the faults of programs.
+    [[nodiscard]] worlds::program_faults program_faults() const { return how_.rates().programs; }
 
     /// Fails unless `holds()` within `time`; looks at least every 100 ms of virtual time. `pending`
     /// is asked what is not there yet.

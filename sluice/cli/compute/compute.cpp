@@ -143,21 +143,6 @@ std::vector<std::string> describe_client(model::session& client) {
     return {std::move(address), "REMOTE_PORT=" + std::to_string(peer->port())};
 }
 
-/// Lets programs finish their answers while the server drains, tells them to end half a second
-/// before the grace is over, and then kills them.
-void stop_pool(compute::process_pool& pool, io::duration grace) {
-    const auto now = io::clock::now();
-    pool.stop(io::after(now, std::max<io::duration>(grace - 500ms, grace / 2)),
-              io::after(now, grace));
-}
-
-/// Stops programs once no client is left, and waits for their end.
-void join_pool(compute::process_pool& pool, io::duration grace) {
-    const auto now = io::clock::now();
-    pool.stop(now, io::after(now, grace));
-    pool.join();
-}
-
 /// Serves a client of the fork model with its program, in a process that exits without destructors.
 coro::task<void> serve_with_program(model::session& client, const model::service& serve,
                                     compute::process_pool& pool, const serve_options& common) {
@@ -166,7 +151,7 @@ coro::task<void> serve_with_program(model::session& client, const model::service
         on_drain(compute::process_pool& p, io::duration g)
             : cancel_hook{[](cancel_hook& h) noexcept {
                   auto& self = static_cast<on_drain&>(h);
-                  stop_pool(self.pool, self.grace);
+                  self.pool.drain(self.grace);
               }},
               pool{p},
               grace{g} {}
@@ -180,7 +165,7 @@ coro::task<void> serve_with_program(model::session& client, const model::service
     auto served = co_await serve(client).outcome();
     if (!served) client.peer().set_linger_reset();
     co_await client.peer().close();
-    join_pool(pool, grace);
+    pool.stop_and_join(grace);
     if (!served) throw std::bad_alloc{};
 }
 
@@ -395,7 +380,7 @@ std::expected<served, refusal> compute_part::open(const part_context& context) {
                                .event = model::access_kind::question}},
                 .after =
                     [this, &common] {
-                        if (pool_) join_pool(*pool_, common.grace);
+                        if (pool_) pool_->stop_and_join(common.grace);
                         if (common.quiet) return;
                         report(answers_->counted());
                         if (pool_) report(pool_->counted());
@@ -409,7 +394,7 @@ std::expected<served, refusal> compute_part::open(const part_context& context) {
                     }};
     if (!pool_) return what;
     what.on_stage = [this, &common](model::stage now) {
-        stop_pool(*pool_, now == model::stage::ending ? io::duration{} : common.grace);
+        pool_->drain(now == model::stage::ending ? io::duration{} : common.grace);
     };
     what.sandbox.runs_programs = true;
     if (guard_) what.keep = {guard_->fd()};

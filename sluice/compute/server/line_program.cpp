@@ -10,6 +10,7 @@
 
 #include "sluice/base/bytes.hpp"
 #include "sluice/base/check.hpp"
+#include "sluice/base/planted_bug.hpp"
 #include "sluice/os/kernel.hpp"
 #include "sluice/wire/framing.hpp"
 #include "sluice/wire/text.hpp"
@@ -42,6 +43,7 @@ void line_program::begin_question(std::string_view question, io::time_point now)
     asked_at_ = io::never;
     output_at_ = now;
     write_some(std::string_view{text_}.substr(0, max_write), now);
+    if (planted(bug::compute_program_asked_at_once)) end_question(now);
 }
 
 line_program::event line_program::on_input(io::time_point now) {
@@ -51,12 +53,15 @@ line_program::event line_program::on_input(io::time_point now) {
         return event::none;
     }
     if (const auto early = on_output(now); early != event::none) return early;
-    if (closed_at_ != io::never) return event::none;
+    if (closed_at_ == io::never) end_question(now);
+    return event::none;
+}
+
+void line_program::end_question(io::time_point now) noexcept {
     parser_.ask();
     phase_ = phase::asked;
     asked_at_ = now;
     write_some("\n", now);
-    return event::none;
 }
 
 line_program::event line_program::on_output(io::time_point now) {

@@ -84,6 +84,7 @@ class line_program {
     [[nodiscard]] int output_to_watch() const noexcept { return child_.output.get(); }
 
  private:
+    void end_question(io::time_point now) noexcept;
     void write_some(std::string_view bytes, io::time_point now) noexcept;
     void mark_closed(io::time_point now) noexcept;
 

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/base/planted_bug.hpp"
+#include "sluice/base/sometimes.hpp"
 #include "sluice/compute/server/pool_member.hpp"
 #include "sluice/compute/server/process_pool.hpp"
 #include "sluice/os/kernel.hpp"
@@ -24,7 +26,7 @@ using phase = line_program::phase;
 
 constexpr auto first_pause = 100ms;
 constexpr auto longest_pause = 10s;
-// For a question whose client has gone; the shorter one if other questions wait.
+// For a question that is wanted no more; the shorter one if other questions wait.
 constexpr auto timeout_when_abandoned = 5s;
 constexpr auto timeout_when_needed = 1s;
 // From the end of a program's stdin to SIGTERM; from there to SIGKILL, at a stop and otherwise.
@@ -52,27 +54,39 @@ void process_pool::check_member(member& m, io::time_point now, io::time_point& n
     auto& p = m.program;
     if (p.current_phase() == phase::leaving) return check_leaving(m, now, next);
     if (stopped_) {
+        sometimes(rare_path::compute_program_stopped, m.current != nullptr);
         discard(m, "its time was over at the stop", p.current_phase() == phase::idle ? 0 : SIGTERM,
                 now);
         return check_leaving(m, now, next);
     }
     if (p.closed_at() != io::never) {
         if (now >= p.closed_at() + before_end) {
+            sometimes(rare_path::compute_program_closed_a_pipe);
             return discard(m, "it closed its stdin or stdout and went on", SIGKILL, now);
         }
         lower(next, p.closed_at() + before_end);
     }
     if (p.current_phase() == phase::idle) return;
     const bool needed = options_.holds_thread || (!queue_.empty() && idle_count() == 0);
+    if (m.current != nullptr && m.current->until <= now) {
+        sometimes(rare_path::compute_program_late);
+        finish(m.current, failure(fault::timed_out));
+        if (p.current_phase() == phase::asked) {
+            return discard(m, "it took longer over a question than --deadline", SIGKILL, now);
+        }
+        // It may be starting still, or the question has waited for most of its time.
+        sometimes(rare_path::compute_program_unread);
+        m.abandoned_at = now;
+    }
     if (m.current == nullptr) {
         const auto until =
             m.abandoned_at + (needed ? io::duration{timeout_when_needed} : timeout_when_abandoned);
-        if (now >= until) return discard(m, "the client that asked it has gone", SIGKILL, now);
-        return lower(next, until);
-    }
-    if (m.current->until <= now) {
-        finish(m.current, failure(fault::timed_out));
-        return discard(m, "it took longer over a question than --deadline", SIGKILL, now);
+        if (now < until) return lower(next, until);
+        sometimes(rare_path::compute_program_abandoned);
+        return discard(m,
+                       p.current_phase() == phase::asked ? "the client that asked it has gone"
+                                                         : "it did not read a question",
+                       SIGKILL, now);
     }
     lower(next, m.current->until);
     const auto longest_at = io::after(p.asked_at(), options_.longest);
@@ -96,6 +110,7 @@ void process_pool::check_member(member& m, io::time_point now, io::time_point& n
                         name_of(m), seconds_in(options_.silence)));
     }
     if (needed && m.current->state.client_ended) {
+        sometimes(rare_path::compute_program_gave_way);
         finish(m.current, failure(fault::timed_out));
         return discard(m, "it said nothing for long, its client has ended, and others wait",
                        SIGKILL, now);
@@ -104,16 +119,22 @@ void process_pool::check_member(member& m, io::time_point now, io::time_point& n
 }
 
 void process_pool::check_leaving(member& m, io::time_point now, io::time_point& next) {
-    if (stopped_ && m.kill_at == io::never && !m.killed) {
+    if (stopped_ && m.term_at != io::never) {
         lower(m.term_at, std::max(kill_at_ - before_kill, stop_at_));
+    }
+    // Unless SIGKILL was sent.
+    const bool may_run_on = m.term_at != io::never || m.kill_at != io::never;
+    if (stopped_ && may_run_on && !planted(bug::compute_program_outlives_stop)) {
         lower(m.kill_at, std::max(kill_at_, stop_at_ + before_kill));
     }
     if (now >= m.kill_at) {
+        sometimes(rare_path::compute_program_outlived_sigterm);
         m.kill_at = io::never;
         m.killed = true;
         if (m.why.empty()) m.why = "it went on after the end of its input and SIGTERM";
         m.program.child().signal_group(SIGKILL);
     } else if (now >= m.term_at) {
+        sometimes(rare_path::compute_program_outlived_its_input);
         m.term_at = io::never;
         // The shorter deadline of a stop still applies.
         lower(m.kill_at, now + after_term);
@@ -149,6 +170,7 @@ void process_pool::on_program_event(member& m, line_program::event what, io::tim
         return;
     }
     if (what == line_program::event::too_long && !leaving) {
+        sometimes(rare_path::compute_program_too_long);
         return discard(m, fmt::format("its answer is longer than {} bytes", options_.max_line),
                        SIGKILL, now);
     }
@@ -179,6 +201,7 @@ void process_pool::on_unasked_line(member& m, std::uint64_t lines, io::time_poin
         return discard(m, "it printed more than 64 KiB without being asked", SIGKILL, now);
     }
     if (p.current_phase() == phase::idle) return discard(m, {}, 0, now);
+    sometimes(rare_path::compute_program_printed_on);
     requeue(m);
     discard(m, "it printed more than one line for a question", SIGKILL, now);
 }
@@ -186,6 +209,7 @@ void process_pool::on_unasked_line(member& m, std::uint64_t lines, io::time_poin
 // Another program answers a question that was not read to its end.
 void process_pool::requeue(member& m) {
     if (m.current == nullptr) return;
+    sometimes(rare_path::compute_program_asked_again);
     m.current->assigned = nullptr;
     m.current->position = queue_.insert(queue_.begin(), m.current);
     m.current = nullptr;
@@ -201,6 +225,9 @@ void process_pool::read_stderr(member& m, bool all, io::time_point now) {
 
 void process_pool::on_child_exit(programs::iterator which, io::time_point now) {
     member& m = *which;
+    // poll(2) looks at one descriptor after the other: between its looks at stdout and at the pidfd
+    // the program may have answered and ended.
+    if (m.program.output_to_watch() >= 0) on_program_event(m, m.program.on_output(now), now);
     try {
         read_stderr(m, true, now);
     } catch (const std::bad_alloc&) {
@@ -213,10 +240,13 @@ void process_pool::on_child_exit(programs::iterator which, io::time_point now) {
     const int status = m.program.reap();
     const bool is_leaving = m.program.current_phase() == phase::leaving;
     m.was_asked = m.was_asked || m.program.current_phase() == phase::asked;
-    if (m.program.current_phase() == phase::writing) requeue(m);
+    if (m.program.current_phase() == phase::writing || planted(bug::compute_program_asked_twice)) {
+        requeue(m);
+    }
     if (m.current != nullptr) finish(m.current, failure(fault::closed));
     ++(m.killed ? counters_->killed : counters_->ended);
     const bool useless = !m.was_asked && (!is_leaving || m.killed);
+    sometimes(rare_path::compute_program_ended_unasked, useless);
     if (useless) ++failures_;
     const auto doublings = std::min(failures_, 10U);
     const io::duration pause =
@@ -257,6 +287,7 @@ void process_pool::restart_programs(io::time_point now, io::time_point& next) {
         if (leaving <= std::max(std::size_t{2} * options_.count, min_leaving_limit)) break;
         if (m.program.current_phase() != phase::leaving || m.killed) continue;
         --leaving;
+        sometimes(rare_path::compute_program_too_many_leave);
         m.killed = true;
         m.why = "it was slow to end, and many others are to end";
         m.program.child().signal_group(SIGKILL);
@@ -282,8 +313,10 @@ void process_pool::spawn(io::time_point now) {
     while (running_count() < options_.count) {
         auto started = os::child_process::start(options_.command, more);
         if (!started) {
+            sometimes(rare_path::compute_program_not_started);
             ++failures_;
-            retry_ = io::after(now, longest_pause);
+            retry_ = planted(bug::compute_program_place_lost) ? io::never
+                                                              : io::after(now, longest_pause);
             report_limited(now, fmt::format("cannot start {}: {}; it is tried again in 10 s",
                                             options_.command.front(), started.error().message()));
             return;

@@ -105,9 +105,7 @@ std::expected<std::unique_ptr<process_pool>, std::string> process_pool::make(
 process_pool::process_pool(process_pool_options o) : options_{std::move(o)} {}
 
 process_pool::~process_pool() {
-    const auto now = io::clock::now();
-    stop(now, now);
-    join();
+    stop_and_join({});
 }
 
 void process_pool::start() {
@@ -158,6 +156,18 @@ void process_pool::stop(io::time_point when, io::time_point kill) noexcept {
     stop_at_ = std::min(stop_at_, when);
     kill_at_ = std::min(kill_at_, kill);
     wake();
+}
+
+void process_pool::drain(io::duration grace) noexcept {
+    constexpr std::chrono::milliseconds to_end{500};
+    const auto now = io::clock::now();
+    stop(io::after(now, std::max<io::duration>(grace - to_end, grace / 2)), io::after(now, grace));
+}
+
+void process_pool::stop_and_join(io::duration grace) noexcept {
+    const auto now = io::clock::now();
+    stop(now, io::after(now, grace));
+    join();
 }
 
 void process_pool::join() noexcept {

@@ -74,8 +74,10 @@ struct process_counters {
 /// thread that does all of their I/O.
 ///
 /// A program that printed an extra line or exceeded the deadline is replaced before the next
-/// question. A line printed after the program has begun to read the next question looks like an
-/// answer; so after an extra line, each of the next 100 questions gets a new process.
+/// question; one that has not read its question by then may still do so for 5 s, 1 s if other
+/// questions wait, and its answer is dropped. A line printed after the program has begun to read
+/// the next question looks like an answer; so after an extra line, each of the next 100 questions
+/// gets a new process.
 ///
 /// A program that ends is restarted at once, or after pauses that grow from 100 ms to 10 s if it
 /// was asked nothing. A program has its own process group, which is killed with it.
@@ -106,6 +108,13 @@ class process_pool {
     /// half a second after `when` if that is later, are killed. Of several calls the earliest times
     /// apply. Any thread.
     void stop(io::time_point when, io::time_point kill) noexcept;
+    /// stop() for a server that drains for `grace`: programs may finish their answers, are told to
+    /// end half a second before the grace is over, or in the middle of a shorter one, and are
+    /// killed at its end. Any thread.
+    void drain(io::duration grace) noexcept;
+    /// Once no client is left: stops now, kills what still runs after `grace`, and blocks until all
+    /// programs have ended.
+    void stop_and_join(io::duration grace) noexcept;
     /// After stop(): blocks until all programs have ended.
     void join() noexcept;
 
