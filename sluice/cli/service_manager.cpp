@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "sluice/base/parse_number.hpp"
 #include "sluice/cli/log.hpp"
@@ -74,7 +75,7 @@ void service_manager::reloaded() noexcept {
 }
 
 void service_manager::stopping() noexcept {
-    send("STOPPING=1");
+    if (!std::exchange(is_stopping_, true)) send("STOPPING=1");
 }
 
 void service_manager::alive() noexcept {

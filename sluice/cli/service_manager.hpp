@@ -24,7 +24,7 @@ class service_manager {
     void reloading() noexcept;
     /// It is ready() again, with the status of before.
     void reloaded() noexcept;
-    /// It stops.
+    /// It stops, which is said once.
     void stopping() noexcept;
     /// Its main loop turns.
     void alive() noexcept;
@@ -39,6 +39,7 @@ class service_manager {
 
     unique_fd socket_;
     io::duration watchdog_{};
+    bool is_stopping_ = false;
 };
 
 /// The manager of this process.

@@ -301,12 +301,8 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
         if (!made) return fail(status, made.error());
         observed = std::move(*made);
     }
-    bool stops = false;
-    const auto say_stopping = [&stops] {
-        if (!std::exchange(stops, true)) manager().stopping();
-    };
-    const auto stop = [&server, &observed, &say_stopping] {
-        say_stopping();
+    const auto stop = [&server, &observed] {
+        manager().stopping();
         if (observed) observed->set(metrics::readiness::draining);
         server.stop();
     };
@@ -337,7 +333,7 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
     if (observed) observed->announce();
     announce_ready({{.where = where, .what = "talk", .visitors = {}}});
     const talk_end end = io::run(**engine, server.run());
-    say_stopping();
+    manager().stopping();
     server_supervisor().end();
     return status_of(end, signals_to_stop.first());
 }
