@@ -154,7 +154,7 @@ TEST(exchange, open_loop_percentiles_show_a_planted_stall_as_arithmetic_has_it) 
         o.rate = 5000;
         o.measured = 1;
         const auto got = sluice::lab::exchange(o);
-        ASSERT_TRUE(got) << got.error();
+        ASSERT_TRUE(got) << got.error().what;
         EXPECT_EQ(got->errors, 0U);
         EXPECT_NEAR(static_cast<double>(got->latencies.count()), 5000, 1) << "late ones included";
         const auto p99 = static_cast<double>(got->latencies.at(0.99)) / 1e6;
@@ -181,7 +181,7 @@ TEST(exchange, closed_loop_counts_every_answer_and_each_engine_does_so) {
         o.engine = engine;
         bytes = 0;
         const auto got = sluice::lab::exchange(o);
-        ASSERT_TRUE(got) << got.error();
+        ASSERT_TRUE(got) << got.error().what;
         EXPECT_GT(got->amount, 0);
         EXPECT_LE(got->amount * 64, static_cast<double>(bytes.load()));
         EXPECT_GE(got->amount * 64 + 4 * 64 * 2, static_cast<double>(bytes.load()));
@@ -205,7 +205,7 @@ TEST(exchange, a_connection_for_each_question_and_wrong_answers_are_counted) {
     o.reconnect = true;
     o.warmup = 0;
     const auto got = sluice::lab::exchange(o);
-    ASSERT_TRUE(got) << got.error();
+    ASSERT_TRUE(got) << got.error().what;
     ASSERT_GT(got->amount, 10);
     EXPECT_NEAR(static_cast<double>(got->errors), got->amount / 2, 5);
 }
@@ -214,7 +214,7 @@ TEST(exchange, a_server_that_goes_away_is_a_sentence_and_not_a_figure) {
     small_server server{[](int, const char*, std::size_t) { return false; }};
     const auto got = sluice::lab::exchange(options_for(server));
     ASSERT_FALSE(got);
-    EXPECT_NE(got.error().find("the server closed"), std::string::npos) << got.error();
+    EXPECT_NE(got.error().what.find("the server closed"), std::string::npos) << got.error().what;
 }
 
 TEST(download, every_byte_is_counted_and_a_missing_one_is_an_error) {
@@ -233,10 +233,10 @@ TEST(download, every_byte_is_counted_and_a_missing_one_is_an_error) {
     const auto whole = sluice::lab::download({.where = where, .clients = 2, .size = 100'000});
     const auto half = sluice::lab::download({.where = where, .clients = 2, .size = 200'000});
     giver.join();
-    ASSERT_TRUE(whole) << whole.error();
+    ASSERT_TRUE(whole) << whole.error().what;
     EXPECT_EQ(whole->amount, 200'000);
     EXPECT_EQ(whole->errors, 0U);
-    ASSERT_TRUE(half) << half.error();
+    ASSERT_TRUE(half) << half.error().what;
     EXPECT_EQ(half->errors, 2U);
 }
 
@@ -248,7 +248,7 @@ TEST(upload, all_bytes_arrive_and_the_end_is_waited_for) {
     }};
     const auto got =
         sluice::lab::upload({.where = server.where(), .clients = 3, .size = 1'000'000});
-    ASSERT_TRUE(got) << got.error();
+    ASSERT_TRUE(got) << got.error().what;
     EXPECT_EQ(got->amount, 3'000'000);
     EXPECT_EQ(bytes, 3'000'000U);
     EXPECT_EQ(got->errors, 0U);
