@@ -146,6 +146,37 @@ std::string why_no_address(const part_name& name, std::string_view option) {
         name.title({}), flag, door_of(flag), name.title({}));
 }
 
+one_door_part::one_door_part(part_name called, std::string_view kind,
+                             std::string_view usual_address)
+    : part{std::move(called)}, kind_{kind} {
+    if (!name().is_further()) listen_ = usual_address;
+}
+
+void one_door_part::add_address(CLI::App& command, std::string_view find) {
+    if (name().is_alone()) return;
+    add_address_option(command, name().flag("listen", kind_), listen_, find);
+}
+
+std::vector<door_address> one_door_part::doors(serve_options& common) {
+    return {{std::string{door_of(address_flag())}, name().is_alone() ? &common.listen : &listen_}};
+}
+
+std::expected<std::vector<std::string>, std::string> one_door_part::choose_addresses(
+    const serve_options& common) {
+    return std::vector{address(common)};
+}
+
+const std::string& one_door_part::address(const serve_options& common) const {
+    return name().is_alone() ? common.listen : listen_;
+}
+
+std::optional<std::string> one_door_part::why_no_door(const serve_options& common) const {
+    if (!address(common).empty() || inherited().has(door_of(name().flag("listen")))) {
+        return std::nullopt;
+    }
+    return why_no_address(name(), "listen");
+}
+
 void server_command::take(CLI::App& command, std::unique_ptr<part> each) {
     const auto before = command.get_options().size();
     each->add_options(command);

@@ -98,6 +98,35 @@ class part {
     part_name name_;
 };
 
+/// For an address: none.
+constexpr std::string_view off = "off";
+
+/// A part with one door: its address is that of the command where it is alone.
+class one_door_part : public part {
+ public:
+    [[nodiscard]] bool is_off() const override { return listen_ == off; }
+    [[nodiscard]] std::vector<door_address> doors(serve_options& common) override;
+    [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
+        const serve_options& common) override;
+
+ protected:
+    /// `kind` is the shorter name of its flag, static. In `sluice serve` the first of its kind
+    /// listens at `usual_address` unless it is told otherwise.
+    one_door_part(part_name called, std::string_view kind, std::string_view usual_address);
+
+    /// Adds the flag with its address, unless it is alone; clients `find` something there.
+    void add_address(CLI::App& command, std::string_view find);
+    [[nodiscard]] const std::string& address(const serve_options& common) const;
+    /// The flag that says its address.
+    [[nodiscard]] std::string address_flag() const { return name().flag_said("listen", kind_); }
+    /// why_no_address(), if it has none.
+    [[nodiscard]] std::optional<std::string> why_no_door(const serve_options& common) const;
+
+ private:
+    std::string_view kind_;
+    std::string listen_;  // in `sluice serve`; empty: a further one of which it was not said
+};
+
 /// Why a further part cannot do without the value of that flag.
 [[nodiscard]] std::string why_incomplete(const part_name& name, std::string_view option,
                                          std::string_view placeholder);
@@ -107,7 +136,6 @@ class part {
 
 /// An address, or `off`.
 [[nodiscard]] reading<std::string> read_address_or_off(std::string_view text);
-constexpr std::string_view off = "off";
 /// Adds the flag with the address of a part in `sluice serve`, at which clients `find` it.
 void add_address_option(CLI::App& command, const std::string& flag, std::string& into,
                         std::string_view find);

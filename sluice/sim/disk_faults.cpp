@@ -4,12 +4,7 @@
 namespace sluice::sim {
 
 disk_faults disk_faults::draw(random& from) noexcept {
-    const auto one = [&from](double bound) noexcept {
-        constexpr double lowest = 1e-3;  // of the bound
-        const bool on = (from.bits() & 1U) != 0;
-        const double rate = from.log_uniform(bound * lowest, bound);
-        return on ? rate : 0.0;
-    };
+    const auto one = [&from](double bound) noexcept { return from.rate_up_to(bound, 1e-3); };
     // The members in their order; an initializer list is evaluated from left to right.
     return {
         .short_write = one(0.5),

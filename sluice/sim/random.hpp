@@ -51,6 +51,14 @@ class random {
     [[nodiscard]] double log_uniform(double low, double high) noexcept {
         return low * std::pow(high / low, fraction());
     }
+    /// How often a fault happens: never in half of all draws, else log_uniform() from that part of
+    /// the bound on. Always draws two numbers, so that one fault more does not move those after it
+    /// by much.
+    [[nodiscard]] double rate_up_to(double bound, double lowest_part = 1e-2) noexcept {
+        const bool on = (bits() & 1U) != 0;
+        const double rate = log_uniform(bound * lowest_part, bound);
+        return on ? rate : 0.0;
+    }
     /// Shuffles `items` (Fisher and Yates).
     template <class Items>
     void shuffle(Items&& items) noexcept {

@@ -4,12 +4,7 @@
 namespace sluice::worlds {
 
 program_faults program_faults::draw(sim::random& from) noexcept {
-    const auto one = [&from](double bound) noexcept {
-        constexpr double lowest = 1e-2;  // of the bound
-        const bool on = (from.bits() & 1U) != 0;
-        const double rate = from.log_uniform(bound * lowest, bound);
-        return on ? rate : 0.0;
-    };
+    const auto one = [&from](double bound) noexcept { return from.rate_up_to(bound); };
     // The members in their order; an initializer list is evaluated from left to right.
     return {
         .slow_start = one(0.3),

@@ -26,7 +26,6 @@ namespace sluice::cli {
 namespace {
 
 struct chat_settings {
-    std::string listen;  ///< in `sluice serve`; empty: a further chat of which it was not said
     chat::limits allowed;
     std::chrono::milliseconds write_deadline{60'000};
     std::optional<std::uint64_t> rate;
@@ -80,35 +79,21 @@ reading<std::uint64_t> read_window(std::string_view text) {
     return size;
 }
 
-class chat_part final : public part {
+class chat_part final : public one_door_part {
  public:
-    explicit chat_part(part_name called) : part{std::move(called)} {
-        if (!name().is_further()) settings_.listen = usual_address;
-    }
+    explicit chat_part(part_name called)
+        : one_door_part{std::move(called), "chat", usual_address} {}
 
     static constexpr auto usual_address = "127.0.0.1:5000";
 
     void add_options(CLI::App& command) override;
-    [[nodiscard]] bool is_off() const override { return settings_.listen == off; }
     [[nodiscard]] std::optional<std::string> why_not(const serve_options& common,
                                                      const pairing& pair) const override;
-    [[nodiscard]] std::vector<door_address> doors(serve_options& common) override {
-        return {{std::string{door_of(name().flag_said("listen", "chat"))},
-                 name().is_alone() ? &common.listen : &settings_.listen}};
-    }
-    [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
-        const serve_options& common) override {
-        return std::vector{address(common)};
-    }
     [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
     [[nodiscard]] std::vector<std::string_view> take_over(const part& fresh,
                                                           const serve_options& common) override;
 
  private:
-    [[nodiscard]] const std::string& address(const serve_options& common) const {
-        return name().is_alone() ? common.listen : settings_.listen;
-    }
-
     chat_settings settings_;
     transcript_on_stdout shown_;
     std::unique_ptr<chat::registry> accounts_;
@@ -122,9 +107,7 @@ void chat_part::add_options(CLI::App& command) {
     auto& s = settings_;
     chat::limits& l = s.allowed;
     const auto flag = [this](std::string_view option) { return name().flag(option); };
-    if (!name().is_alone()) {
-        add_address_option(command, name().flag("listen", "chat"), s.listen, "people talk");
-    }
+    add_address(command, "people talk");
     add_framing_option(command, l.framing, flag("framing"));
     add_value(command, flag("slow"), l.slow, one_of{policies}, "WHAT",
               "Becomes of who reads too slowly: skip or disconnect (skip)");
@@ -168,9 +151,7 @@ std::optional<std::string> chat_part::why_not(const serve_options& common,
             "use --model event, on epoll or uring",
             asked);
     }
-    if (address(common).empty() && !inherited().has(door_of(name().flag("listen")))) {
-        return why_no_address(name(), "listen");
-    }
+    if (auto why = why_no_door(common)) return why;
     if (auto why = why_no_window(settings_.allowed, name()); !why.empty()) return why;
     if (!settings_.operators.empty() && !common.auth.on()) {
         return fmt::format("{} names accounts, and there are none; name their file with --auth",
@@ -198,7 +179,7 @@ std::expected<served, refusal> chat_part::open(const part_context& context) {
     return served{.listeners = {{.where = address(common),
                                  .state = chat_->state(),
                                  .what = name().title("chat"),
-                                 .flag = name().flag_said("listen", "chat"),
+                                 .flag = address_flag(),
                                  .visitors = "talk in the chat",
                                  .needs_open = true}},
                   .after = settings_.stats ? announcing(count) : std::function<void()>{},

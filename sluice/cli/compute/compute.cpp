@@ -39,7 +39,6 @@ using namespace std::chrono_literals;
 enum class handler_kind : std::uint8_t { fib, echo, sleep };
 
 struct compute_settings {
-    std::string listen;  ///< in `sluice serve`; empty: a further one of which it was not said
     compute::compute_options compute;
     handler_kind handler = handler_kind::fib;
     unsigned limit = 34;
@@ -203,26 +202,16 @@ reading<std::chrono::milliseconds> read_milliseconds(std::string_view text) {
     return read_duration(text);
 }
 
-class compute_part final : public part {
+class compute_part final : public one_door_part {
  public:
-    explicit compute_part(part_name called) : part{std::move(called)} {
-        if (!name().is_further()) settings_.listen = usual_address;
-    }
+    explicit compute_part(part_name called)
+        : one_door_part{std::move(called), "compute", usual_address} {}
 
     static constexpr auto usual_address = "127.0.0.1:2999";
 
     void add_options(CLI::App& command) override;
-    [[nodiscard]] bool is_off() const override { return settings_.listen == off; }
     [[nodiscard]] std::optional<std::string> why_not(const serve_options& common,
                                                      const pairing& pair) const override;
-    [[nodiscard]] std::vector<door_address> doors(serve_options& common) override {
-        return {{std::string{door_of(name().flag_said("listen", "compute"))},
-                 name().is_alone() ? &common.listen : &settings_.listen}};
-    }
-    [[nodiscard]] std::expected<std::vector<std::string>, std::string> choose_addresses(
-        const serve_options& common) override {
-        return std::vector{address(common)};
-    }
     [[nodiscard]] std::expected<served, refusal> open(const part_context& context) override;
     [[nodiscard]] std::vector<std::string_view> take_over(const part& fresh,
                                                           const serve_options& common) override;
@@ -232,9 +221,6 @@ class compute_part final : public part {
     [[nodiscard]] std::expected<void, std::string> take_words(CLI::App& command);
 
  private:
-    [[nodiscard]] const std::string& address(const serve_options& common) const {
-        return name().is_alone() ? common.listen : settings_.listen;
-    }
     [[nodiscard]] std::expected<void, std::string> open_pool(const part_context& context);
 
     compute_settings settings_;
@@ -250,10 +236,7 @@ void compute_part::add_options(CLI::App& command) {
     constexpr std::uint64_t largest_fib = 92;
     auto& s = settings_;
     const auto flag = [this](std::string_view option) { return name().flag(option); };
-    if (!name().is_alone()) {
-        add_address_option(command, name().flag("listen", "compute"), s.listen,
-                           "questions are answered");
-    }
+    add_address(command, "questions are answered");
     add_value(command, flag("work"), s.handler, one_of{handlers}, "WHAT", "fib, echo, sleep (fib)");
     add_framing_option(command, s.compute.framing, flag("framing"));
     add_max_line_option(command, s.compute.max_line, "question", flag("max-line"));
@@ -319,9 +302,7 @@ std::expected<void, std::string> compute_part::take_words(CLI::App& command) {
 std::optional<std::string> compute_part::why_not(const serve_options& common,
                                                  const pairing& pair) const {
     const auto& s = settings_;
-    if (address(common).empty() && !inherited().has(door_of(name().flag("listen")))) {
-        return why_no_address(name(), "listen");
-    }
+    if (auto why = why_no_door(common)) return why;
     if (s.program.empty() && (s.program_user || s.program_memory > 0 || s.program_time > 0ms)) {
         return fmt::format(
             "{}, {} and {} are for the program of --exec; give one, or leave them "
@@ -373,7 +354,7 @@ std::expected<served, refusal> compute_part::open(const part_context& context) {
     served what{.listeners = {{.where = address(common),
                                .serve = answers_->service(),
                                .what = name().title("compute"),
-                               .flag = name().flag_said("listen", "compute"),
+                               .flag = address_flag(),
                                .visitors = std::string{purpose},
                                .needs_open = true,
                                .door = door_with_right(context.who, "ask", purpose),
