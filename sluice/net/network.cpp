@@ -42,7 +42,7 @@ host host_of(const address& where) noexcept {
 }  // namespace
 
 result<address> parse_host(std::string_view text) {
-    constexpr std::string_view v4 = "0123456789.";
+    constexpr std::string_view v4 = "0123456789.:";
     constexpr std::string_view v6 = "0123456789abcdefABCDEF:.";
     constexpr std::size_t longest = 64;
     if (text.empty() || text.size() > longest) return failure(fault::bad_address);
@@ -52,9 +52,10 @@ result<address> parse_host(std::string_view text) {
     }
     const bool has_dots = text.contains('.');
     const auto colons = std::ranges::count(text, ':');
-    if (has_dots && colons == 1) return address::parse(text);
-    if (has_dots && colons == 0 && text.find_first_not_of(v4) == std::string_view::npos) {
-        return address::parse(std::string{text} + ":0");
+    if (has_dots && colons < 2) {
+        if (text.find_first_not_of(v4) != std::string_view::npos)
+            return failure(fault::bad_address);
+        return address::parse(colons == 1 ? std::string{text} : std::string{text} + ":0");
     }
     if (colons < 2 || text.find_first_not_of(v6) != std::string_view::npos) {
         return failure(fault::bad_address);

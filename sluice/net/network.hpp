@@ -39,7 +39,8 @@ class network {
 [[nodiscard]] bool covers(const std::vector<network>& all, const address& where) noexcept;
 
 /// Parses the address of a host, with or without a port: `192.0.2.1`, `192.0.2.1:80`,
-/// `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`. Resolves no names. fault::bad_address.
+/// `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`. Resolves no names, and knows no Unix
+/// sockets. fault::bad_address.
 [[nodiscard]] result<address> parse_host(std::string_view text);
 
 }  // namespace sluice::net

@@ -124,6 +124,7 @@ class Strangers(TlsTest):
                 b"GET / HTTP/1.1\r\n\r\n",
                 # No field of an answer may hold it.
                 b"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
+                b"GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
             ):
                 self.assertEqual(statuses(server.say(said)), [426], said)
             self.assertEqual(server.say(b"\x00\x01\x02 what is this\n"), b"")

@@ -97,6 +97,14 @@ TEST(network, is_not_parsed_from_other_text) {
     EXPECT_EQ(why_no_network("10.0.0.0/8"), "");
 }
 
+TEST(parse_host, knows_no_unix_sockets) {
+    // They may stand in X-Forwarded-For, and what is read there must not stay in memory.
+    for (const auto* const text : {"unix:a.b", "unix:/run/a.b", "unix:@a.b", "unix:/a"}) {
+        EXPECT_FALSE(parse_host(text)) << text;
+        EXPECT_FALSE(network::parse(text)) << text;
+    }
+}
+
 TEST(parse_host, reads_addresses_with_and_without_a_port) {
     const auto shown = [](std::string_view text) {
         const auto found = parse_host(text);

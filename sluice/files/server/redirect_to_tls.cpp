@@ -8,6 +8,7 @@
 
 #include "sluice/http/text.hpp"
 #include "sluice/wire/protocol_guess.hpp"
+#include "sluice/wire/text.hpp"
 
 namespace sluice::files {
 namespace {
@@ -18,9 +19,11 @@ constexpr std::string_view sentence = "This port speaks TLS: write https:// inst
 std::optional<std::string_view> host_of(std::string_view head) {
     for (auto end = head.find('\n'); end != std::string_view::npos; end = head.find('\n')) {
         head.remove_prefix(end + 1);
-        const auto line = head.substr(0, head.find_first_of("\r\n"));
+        const auto next = head.find('\n');
+        if (next == std::string_view::npos) return std::nullopt;
+        const auto line = wire::without_line_end(head.substr(0, next + 1));
         const auto colon = line.find(':');
-        if (line.size() == head.size() || line.empty()) return std::nullopt;
+        if (line.empty()) return std::nullopt;
         if (colon == std::string_view::npos || !http::same_word(line.substr(0, colon), "host")) {
             continue;
         }
