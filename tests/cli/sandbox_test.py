@@ -493,7 +493,16 @@ class Programs(SandboxTest):
             with call(server.port) as client:
                 client.send(b"0\n")
                 client.receive(2)
-                for pid in (server.process.pid, *children_of(server.process.pid)):
+                own = server.process.pid
+                # It answers meanwhile: nothing is asked of the guard of its programs before that.
+                wait_until(
+                    lambda: all(
+                        status["Seccomp"] == "2"
+                        for pid in children_of(own) for status in statuses_of(pid)
+                    ),
+                    "the guard has confined itself",
+                )
+                for pid in (own, *children_of(own)):
                     self.assert_confined(pid, filters=(1, 2, 3))
             self.assertEqual(server.stop()[0], 0)
 

@@ -277,9 +277,10 @@ class Servers(TalkTest):
         def read(web):
             for _ in range(10):
                 with broken_off():
-                    status, _, body = web.get("/there")
+                    status, fields, body = web.get("/there")
                     self.assertIn(status, {200} | REFUSED)
-                    if status == 200:
+                    # http.client takes a head that was broken off for a whole one.
+                    if status == 200 and "Content-Length" in fields:
                         self.assertTrue(body == there, "it is another file")
 
         def put(port):
