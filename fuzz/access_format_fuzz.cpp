@@ -37,7 +37,8 @@ std::string line_of(access_format format, const access_event& e, char end, bool&
     return line;
 }
 
-/// The columns of a line: blanks divide it, but for those within quotes and brackets.
+/// The columns of a line: blanks divide it, but for those within quotes, and within the brackets of
+/// a time, the fourth column of the combined format.
 std::size_t columns_of(std::string_view line) {
     std::size_t columns = 1;
     bool quoted = false;
@@ -47,7 +48,7 @@ std::size_t columns_of(std::string_view line) {
             ++i;
         } else if (line[i] == '"') {
             quoted = !quoted;
-        } else if (!quoted && (line[i] == '[' || line[i] == ']')) {
+        } else if (columns == 4 && (line[i] == '[' || line[i] == ']')) {
             in_brackets = line[i] == '[';
         } else if (!quoted && !in_brackets && line[i] == ' ') {
             ++columns;

@@ -127,6 +127,10 @@ class Strangers(TlsTest):
                 b"GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
             ):
                 self.assertEqual(statuses(server.say(said)), [426], said)
+            for host in (b"a", b"a b"):
+                # RFC 9110, section 9.3.2.
+                answer = server.say(b"HEAD / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+                self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
             self.assertEqual(server.say(b"\x00\x01\x02 what is this\n"), b"")
             self.assertEqual(list(folder.iterdir()), [])
             with self.open(server) as connection:

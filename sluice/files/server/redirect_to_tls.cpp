@@ -61,13 +61,14 @@ std::string redirect_to_tls(std::string_view first) {
     const auto method = line.substr(0, begin - 1);
     const auto target = line.substr(begin, line.find(' ', begin) - begin);
     const auto host = host_of(first);
-    if (!host || !target.starts_with('/') || !is_plain(target) ||
-        (method != "GET" && method != "HEAD")) {
-        return response("426 Upgrade Required", "Upgrade: TLS/1.2, HTTP/1.1\r\n");
-    }
-    const std::string answer = response("308 Permanent Redirect",
-                                        fmt::format("Location: https://{}{}\r\n", *host, target));
-    return method == "HEAD" ? answer.substr(0, answer.size() - sentence.size()) : answer;
+    const bool leads_there = host && target.starts_with('/') && is_plain(target) &&
+                             (method == "GET" || method == "HEAD");
+    std::string answer = leads_there
+                             ? response("308 Permanent Redirect",
+                                        fmt::format("Location: https://{}{}\r\n", *host, target))
+                             : response("426 Upgrade Required", "Upgrade: TLS/1.2, HTTP/1.1\r\n");
+    if (method == "HEAD") answer.resize(answer.size() - sentence.size());
+    return answer;
 }
 
 }  // namespace sluice::files
