@@ -23,12 +23,6 @@ namespace {
 
 constexpr const char* directory = "/srv";
 
-/// What became of a stream: the content of its file.
-struct outcome {
-    std::optional<std::string> file;
-    friend bool operator==(const outcome&, const outcome&) = default;
-};
-
 std::vector<std::string> names() {
     unique_fd opened{os::sys().openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)};
     worlds::stage::require(static_cast<bool>(opened), "no directory");
@@ -43,8 +37,9 @@ std::vector<std::string> names() {
     }
 }
 
-outcome keep(bool any, const fuzz::stream& says) {
-    outcome o;
+/// The content of the file that a stream became, if it became one.
+std::optional<std::string> keep(bool any, const fuzz::stream& says) {
+    std::optional<std::string> file;
     fuzz::play([&](worlds::stage& s) {
         auto& disk = s.kernel().disk();
         static_cast<void>(disk.make_folder(disk.root(), directory, 0755));
@@ -62,9 +57,9 @@ outcome keep(bool any, const fuzz::stream& says) {
         worlds::stop_and_check(s, server, {});
         const auto kept = names();
         check(kept.size() <= 1, "several files of one stream");
-        if (!kept.empty()) o.file = read_small_file(directory + ("/" + kept.front()));
+        if (!kept.empty()) file = read_small_file(directory + ("/" + kept.front()));
     });
-    return o;
+    return file;
 }
 
 }  // namespace
@@ -78,13 +73,13 @@ void examine(std::string_view input) {
     const bool is_foreign = guess.found() != wire::other_protocol::none;
     const std::string bytes{said.bytes};
     const auto of_pieces = keep(any, said);
-    check(!of_pieces.file || *of_pieces.file == bytes, "a file of other bytes");
-    check(of_pieces.file || (is_foreign && !any), "a stream that is lost");
+    check(!of_pieces || *of_pieces == bytes, "a file of other bytes");
+    check(of_pieces || (is_foreign && !any), "a stream that is lost");
     // A browser sends its request at once, and the server judges by what has come with the first
     // byte.
     const auto at_once = keep(any, {.bytes = said.bytes});
-    check(at_once.file.has_value() == (any || !is_foreign), "a request becomes a file");
-    check(!at_once.file || *at_once.file == bytes, "a file of other bytes");
+    check(at_once.has_value() == (any || !is_foreign), "a request becomes a file");
+    check(!at_once || *at_once == bytes, "a file of other bytes");
 }
 
 }  // namespace sluice::fuzz::raw_upload_target
