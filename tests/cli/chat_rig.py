@@ -71,7 +71,10 @@ class Member(Socket):
         """Lines up to the first that matches the regular expression, that one included."""
         lines = []
         while True:
-            line = self.line()
+            try:
+                line = self.line()
+            except TimeoutError:
+                raise TimeoutError(f"nothing more came after {lines[-3:]}") from None
             if line is None:
                 raise Ended(f"the connection ended after {lines[-3:]}")
             lines.append(line)
