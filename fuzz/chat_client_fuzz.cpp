@@ -1,6 +1,5 @@
 // A chat's client at a server that says any bytes, in any split: it shows the same, and ends the
 // same way.
-#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -10,15 +9,12 @@
 #include "fuzz/door.hpp"
 #include "sluice/base/check.hpp"
 #include "sluice/chat/client/chat_client.hpp"
-#include "sluice/io/deadline.hpp"
 #include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/wire/text.hpp"
 
 namespace sluice::fuzz::chat_client_target {
 namespace {
-
-using namespace std::chrono_literals;
 
 /// A user who says one line, and what it sees.
 class user final : public chat::chat_ui {
@@ -49,22 +45,6 @@ class user final : public chat::chat_ui {
     bool has_spoken_ = false;
 };
 
-/// Says all, and closes once the client has ended its side: earlier, what it had to say might come
-/// too late or not.
-coro::task<void> say(model::session& client, const fuzz::stream& said) {
-    fuzz::pieces says{said, fuzz::most_pieces};
-    for (auto piece = says.next(); !piece.empty(); piece = says.next()) {
-        auto sent = co_await client.peer().send_all(piece);
-        if (!sent) co_return;
-        auto slept = co_await io::sleep_for(client.engine(), 200us);
-        if (!slept) co_return;
-    }
-    for (;;) {
-        auto got = co_await client.recv();
-        if (!got || got->empty()) co_return;
-    }
-}
-
 struct outcome {
     std::string seen;
     chat::chat_end how = chat::chat_end::failed;
@@ -73,25 +53,15 @@ struct outcome {
 
 outcome attend(wire::framing mode, const fuzz::stream& said) {
     outcome o;
-    fuzz::play([&](worlds::stage& s) {
-        sim::process& server = s.start("server", [&] {
-            fuzz::serve(s, {.serve = [&](auto& client) { return say(client, said); }});
-        });
-        // A client does not wait for a server that is not there yet.
-        fuzz::connect().reset();
-        sim::process& client = s.start("client", [&] {
-            const auto engine = io::make_engine(io::engine_kind::epoll).value();
-            user ui;
-            chat::chat_client chat{*engine,
-                                   {net::address::loopback(worlds::usual_port)},
-                                   ui,
-                                   {.framing = mode, .max_line = 200, .nick = "ann", .room = "x"}};
-            o.how = io::run(*engine, chat.run());
-            o.seen = ui.seen();
-        });
-        s.within(10min, "the client ends", [&] { return client.over(); });
-        worlds::stage::require(client.open_descriptors() == 0, "it leaves a descriptor open");
-        worlds::stop_and_check(s, server, {});
+    fuzz::let_hear(said, [&] {
+        const auto engine = io::make_engine(io::engine_kind::epoll).value();
+        user ui;
+        chat::chat_client chat{*engine,
+                               {net::address::loopback(worlds::usual_port)},
+                               ui,
+                               {.framing = mode, .max_line = 200, .nick = "ann", .room = "x"}};
+        o.how = io::run(*engine, chat.run());
+        o.seen = ui.seen();
     });
     return o;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/io/deadline.hpp"
 #include "sluice/os/thread.hpp"
 #include "sluice/sim/world.hpp"
 #include "sluice/wire/telnet.hpp"
@@ -25,6 +26,14 @@ std::string without_marks(std::string text) {
         text.erase(at, wire::timing_mark().size());
     }
     return text;
+}
+
+coro::task<void> say_and_listen(model::session& client, const stream& said) {
+    co_await say(client, said);
+    for (;;) {
+        auto got = co_await client.recv();
+        if (!got || got->empty()) co_return;
+    }
 }
 
 }  // namespace
@@ -74,6 +83,33 @@ std::string converse(worlds::stage& s, worlds::plain_client& client, const strea
 void serve(worlds::stage& s, worlds::door door) {
     door.port = worlds::usual_port;
     worlds::serve(s, {}, {door});
+}
+
+coro::task<void> say(model::session& client, const stream& said) {
+    pieces says{said, most_pieces};
+    for (auto piece = says.next(); !piece.empty(); piece = says.next()) {
+        auto sent = co_await client.peer().send_all(piece);
+        if (!sent) co_return;
+        auto slept = co_await io::sleep_for(client.engine(), 200us);
+        if (!slept) co_return;
+    }
+}
+
+void end_both(worlds::stage& s, sim::process& client, sim::process& server) {
+    s.within(patience, "the client ends", [&] { return client.over(); });
+    worlds::stage::require(client.open_descriptors() == 0, "it leaves a descriptor open");
+    worlds::stop_and_check(s, server, {});
+}
+
+void let_hear(const stream& said, const std::function<void()>& client) {
+    play([&](worlds::stage& s) {
+        sim::process& server = s.start("server", [&] {
+            serve(s, {.serve = [&](auto& from) { return say_and_listen(from, said); }});
+        });
+        // A client does not wait for a server that is not there yet.
+        connect().reset();
+        end_both(s, s.start("client", client), server);
+    });
 }
 
 std::string ask(const std::function<void(worlds::stage&)>& server, const stream& says) {

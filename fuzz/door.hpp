@@ -5,6 +5,8 @@
 #include <string>
 
 #include "fuzz/input.hpp"
+#include "sluice/coro/task.hpp"
+#include "sluice/model/session.hpp"
 #include "sluice/sim/process.hpp"
 #include "tests/worlds/server.hpp"
 #include "tests/worlds/stage.hpp"
@@ -30,6 +32,18 @@ void play(const std::function<void(worlds::stage&)>& direct);
 
 /// Serves `door` at worlds::usual_port until SIGTERM: the main function of a server process.
 void serve(worlds::stage& s, worlds::door door);
+
+/// What a server says, piece by piece, as far as the client takes it.
+[[nodiscard]] coro::task<void> say(model::session& client, const stream& said);
+
+/// Waits until `client` has ended and leaves nothing open, and stops `server`, which leaves nothing
+/// open either.
+void end_both(worlds::stage& s, sim::process& client, sim::process& server);
+
+/// Runs `client`, the main function of a process, beside a server that says `said` to each that
+/// connects, listens until it ends its side, and closes then: earlier, what it had to say might
+/// come too late or not.
+void let_hear(const stream& said, const std::function<void()>& client);
 
 /// What a client that says `says` hears from a server process that runs `server`. It stops after
 /// that, and leaves nothing open.

@@ -13,7 +13,6 @@
 #include "sluice/base/check.hpp"
 #include "sluice/files/client/download.hpp"
 #include "sluice/files/client/upload.hpp"
-#include "sluice/io/deadline.hpp"
 #include "sluice/io/make_engine.hpp"
 #include "sluice/io/run.hpp"
 #include "sluice/net/lingering_close.hpp"
@@ -47,13 +46,7 @@ coro::task<void> answer(model::session& client, const fuzz::stream& bytes) {
         if (!got || got->empty()) co_return;
         asked += got->text();
     }
-    fuzz::pieces says{bytes, fuzz::most_pieces};
-    for (auto piece = says.next(); !piece.empty(); piece = says.next()) {
-        auto sent = co_await client.peer().send_all(piece);
-        if (!sent) co_return;
-        auto slept = co_await io::sleep_for(client.engine(), 200us);
-        if (!slept) co_return;
-    }
+    co_await fuzz::say(client, bytes);
     co_await net::lingering_close(client.peer(), client.drain_context());
 }
 
@@ -106,9 +99,7 @@ outcome serve_it(errand what, unsigned retries, const fuzz::stream& answered) {
             fuzz::serve(s, {.serve = [&](auto& client) { return answer(client, answered); }});
         });
         sim::process& client = s.start("client", [&] { o = run_client(what, retries); });
-        s.within(10min, "the client ends", [&] { return client.over(); });
-        worlds::stage::require(client.open_descriptors() == 0, "it leaves a descriptor open");
-        worlds::stop_and_check(s, server, {});
+        end_both(s, client, server);
     });
     return o;
 }

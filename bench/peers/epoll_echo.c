@@ -1,7 +1,5 @@
 // A bare epoll echo in C, as fast as one writes it by hand: what sluice is measured against.
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -104,15 +102,7 @@ static void echo(int fd, uint32_t events) {
 }
 
 static void accept_all(int listener) {
-    for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (errno == EINTR || errno == ECONNABORTED) continue;
-            if (errno == EAGAIN) return;
-            die("accept4");
-        }
-        int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    for (int fd; (fd = accept_client(listener)) >= 0;) {
         struct epoll_event event = {.events = interest(false), .data.fd = fd};
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl");
     }

@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
@@ -46,4 +47,17 @@ int listen_on(const char* port, int flags) {
     if (getsockname(fd, (struct sockaddr*)&address, &length) != 0) die("getsockname");
     fprintf(stderr, "listening on 127.0.0.1:%u\n", ntohs(address.sin_port));
     return fd;
+}
+
+int accept_client(int listener) {
+    for (;;) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            int on = 1;
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            return fd;
+        }
+        if (errno == EAGAIN) return -1;
+        if (errno != EINTR && errno != ECONNABORTED) die("accept4");
+    }
 }

@@ -6,6 +6,10 @@
 /// beside the type: SOCK_NONBLOCK or 0. Ends the program on failure.
 int listen_on(const char* port, int flags);
 
+/// Accepts a client that waits, without blocking, with TCP_NODELAY; -1 if none waits. Ends the
+/// program on failure.
+int accept_client(int listener);
+
 /// The most descriptors this process may open, after raising the soft limit to the hard one.
 unsigned raise_open_files(void);
 

@@ -5,8 +5,6 @@
 // sender's number before it; every other member has a cursor into the ring, and gets what lies
 // ahead of it in one send(2) at the end of a turn. Whoever is a whole ring behind is cut off.
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -126,15 +124,7 @@ static void listen_to(struct member* who, uint32_t events) {
 }
 
 static void accept_all(int listener) {
-    for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            if (errno == EINTR || errno == ECONNABORTED) continue;
-            if (errno == EAGAIN) return;
-            die("accept4");
-        }
-        int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    for (int fd; (fd = accept_client(listener)) >= 0;) {
         struct member* who = calloc(1, sizeof *who);
         if (who == NULL) die("calloc");
         who->fd = fd;
