@@ -23,7 +23,7 @@ void measure_echo(const echo_options& options) {
                        .server = {.process = options.server},
                        .engine = options.engine == echo_engine::uring ? lab::load_engine::uring
                                                                       : lab::load_engine::epoll});
-    if (!seen) fail(seen.error());
+    if (!seen) fail(seen.error().what);
     const auto server = seen->server.value_or(lab::usage{});
     std::printf(
         "{\"seconds\": %.6f, \"messages\": %.0f, \"messages_per_second\": %.1f, "
