@@ -39,13 +39,6 @@ void address_limit::set(limits l) noexcept {
     pace_ = pace_of(l);
 }
 
-std::optional<address_limit::permit> address_limit::admit(int socket) noexcept {
-    const auto peer = net::address::peer_of(socket);
-    // A connection that is gone already, or of another family, has no address to count.
-    if (!peer) return permit{};
-    return admit(*peer);
-}
-
 std::optional<address_limit::permit> address_limit::admit(const net::address& peer) noexcept {
     const bool is_counted = counts_loopback_ || !peer.is_loopback();
     const bool is_paced = paces_loopback_ || !peer.is_loopback();

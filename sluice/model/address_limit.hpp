@@ -73,9 +73,8 @@ class address_limit {
     /// Other limits from now on; connections that have come stay.
     void set(limits l) noexcept;
 
-    /// For a connected socket: a permit, or nullopt where its address has none left, comes too
-    /// often, or there is no memory to count it.
-    [[nodiscard]] std::optional<permit> admit(int socket) noexcept;
+    /// For a connection: a permit, or nullopt where its address has none left, comes too often, or
+    /// there is no memory to count it.
     [[nodiscard]] std::optional<permit> admit(const net::address& peer) noexcept;
     /// Connections that were refused.
     [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }

@@ -201,7 +201,7 @@ class event::share final : io::message, admitter {
 
     void take_ahead(net::listener& listener, std::size_t number) {
         for (auto& each : listener.take_left()) {
-            auto permit = owner_.admit(number, each.get());
+            auto permit = owner_.admit(number, each.get(), net::address::peer_of(each.get()));
             if (!permit) continue;
             ++clients_;
             // A service that limits itself, as others do not accept ahead: its permits are endless.
@@ -226,9 +226,10 @@ class event::share final : io::message, admitter {
                 continue;
             }
             if (!socket) co_return failure(socket.error());
-            const bool is_from_proxy = owner_.is_from_proxy(socket->get());
+            const auto peer = listener.peer_of(socket->get());
+            const bool is_from_proxy = owner_.is_from_proxy(peer);
             std::optional<address_limit::permit> permit{std::in_place};
-            if (!is_from_proxy) permit = owner_.admit(number, socket->get());
+            if (!is_from_proxy) permit = owner_.admit(number, socket->get(), peer);
             if (!permit) continue;
             slot = co_await permits.acquire(listener.engine());
             // A stop that comes with a client does not lose it.

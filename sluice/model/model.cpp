@@ -421,11 +421,12 @@ coro::task<result<server::arrival>> server::next_client() {
         auto socket = co_await accepting;
         if (!socket) co_return failure(socket.error());
         if (!*socket) continue;
-        if (is_from_proxy(socket->get())) {
+        const auto peer = net::address::peer_of(socket->get());
+        if (is_from_proxy(peer)) {
             wait_for_header(std::move(*socket), number);
             continue;
         }
-        auto permit = admit(number, socket->get());
+        auto permit = admit(number, socket->get(), peer);
         if (!permit) continue;
         co_return arrival{.socket = std::move(*socket),
                           .serve = &endpoints_[number].serve,
@@ -485,16 +486,16 @@ bool server::all_full() const noexcept {
     return true;
 }
 
-std::optional<address_limit::permit> server::admit(std::size_t endpoint, int socket) noexcept {
-    auto permit = by_address_[endpoint]->admit(socket);
-    if (permit) return permit;
-    refuse(socket, nullptr);
+std::optional<address_limit::permit> server::admit(std::size_t endpoint, int socket,
+                                                   const result<net::address>& peer) noexcept {
+    // One that is gone already, or of another family, has no address to count.
+    if (!peer) return address_limit::permit{};
+    auto permit = by_address_[endpoint]->admit(*peer);
+    if (!permit) refuse(socket, nullptr);
     return permit;
 }
 
-bool server::is_from_proxy(int socket) const noexcept {
-    if (options_.trusted_proxies.empty()) return false;
-    const auto peer = net::address::peer_of(socket);
+bool server::is_from_proxy(const result<net::address>& peer) const noexcept {
     return peer && net::covers(options_.trusted_proxies, *peer);
 }
 

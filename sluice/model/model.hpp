@@ -189,12 +189,12 @@ class server {
 
     [[nodiscard]] io::engine& engine() const noexcept { return engine_; }
     [[nodiscard]] std::vector<endpoint>& endpoints() noexcept { return endpoints_; }
-    /// Any thread: a permit for a connection of that endpoint. Counts and reports those that are
-    /// refused.
-    [[nodiscard]] std::optional<address_limit::permit> admit(std::size_t endpoint,
-                                                             int socket) noexcept;
-    /// Any thread: whether a trusted proxy has connected, which says first whose connection it is.
-    [[nodiscard]] bool is_from_proxy(int socket) const noexcept;
+    /// Any thread: a permit for a connection of that endpoint, whose other end is `peer`. Counts
+    /// and reports those that are refused.
+    [[nodiscard]] std::optional<address_limit::permit> admit(
+        std::size_t endpoint, int socket, const result<net::address>& peer) noexcept;
+    /// Any thread: whether `peer` is a trusted proxy, which says first whose connection it is.
+    [[nodiscard]] bool is_from_proxy(const result<net::address>& peer) const noexcept;
     /// The same as admit() for such a connection, once its announcement has come to `end`.
     [[nodiscard]] std::optional<address_limit::permit> admit_announced(
         std::size_t endpoint, int socket, announcement::step end, std::string_view why,

@@ -75,9 +75,8 @@ void connection::close_now() noexcept {
         over->end();
         static_cast<void>(over->flush(socket_.get()));
     }
-    engine().detach(socket_.get());
     if (planted(bug::talk_closed_twice)) os::sys().close(socket_.get());
-    socket_.reset();
+    engine().close(std::move(socket_));
 }
 
 bool connection::closer::await_suspend(std::coroutine_handle<> h) noexcept {

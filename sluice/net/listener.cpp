@@ -134,8 +134,16 @@ coro::task<result<unique_fd>> listener::accept() noexcept {
     }
 }
 
+result<address> listener::peer_of(int accepted) const {
+    const sockaddr_in6& said = incoming_.peer();
+    if (said.sin6_family != AF_INET && said.sin6_family != AF_INET6)
+        return address::peer_of(accepted);
+    return address::from(reinterpret_cast<const sockaddr*>(&said), sizeof said);
+}
+
 coro::task<result<unique_fd>> listener::accept_waiting() noexcept {
-    unique_fd socket{os::sys().accept4(fd(), SOCK_CLOEXEC | engine().socket_flags())};
+    unique_fd socket{
+        os::sys().accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC | engine().socket_flags())};
     if (socket) {
         ++counters_.accepted;
         co_return std::move(socket);
@@ -169,7 +177,7 @@ void listener::shed_one() noexcept {
     reserve_.reset();
     // The socket may be blocking, and the waiting client may be gone.
     if (io::poll::poll_now(fd(), io::interest::in) == 0) {
-        const unique_fd refused{os::sys().accept4(fd(), SOCK_CLOEXEC)};
+        const unique_fd refused{os::sys().accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC)};
         if (refused) {
             ++counters_.shed;
             set_linger_reset(refused.get());

@@ -59,6 +59,9 @@ class listener {
     /// the peer does not wait in vain, and pauses before it tries again: it never spins and never
     /// fails for that. fault::cancelled; any other errno is the listener's end.
     [[nodiscard]] coro::task<result<unique_fd>> accept() noexcept;
+    /// address::peer_of() the socket that accept() gave last, without a system call where
+    /// accept4(2) has said it.
+    [[nodiscard]] result<address> peer_of(int accepted) const;
     /// The first of the connections that wait, as accept() gives it; no descriptor if there is
     /// none, or none any more after a shortage. For a caller that waits by itself. Of a listener
     /// that accepts one by one.

@@ -59,8 +59,8 @@ class kernel {
     virtual int socketpair(int family, int type, std::array<int, 2>& ends) noexcept = 0;
     virtual int bind(int fd, const sockaddr* address, socklen_t size) noexcept = 0;
     virtual int listen(int fd, int backlog) noexcept = 0;
-    /// Without the peer's address.
-    virtual int accept4(int fd, int flags) noexcept = 0;
+    /// `peer` and `size` may be null.
+    virtual int accept4(int fd, sockaddr* peer, socklen_t* size, int flags) noexcept = 0;
     virtual int connect(int fd, const sockaddr* address, socklen_t size) noexcept = 0;
     virtual ssize_t recv(int fd, mutable_bytes memory, int flags) noexcept = 0;
     virtual ssize_t send(int fd, const_bytes data, int flags) noexcept = 0;

@@ -121,8 +121,8 @@ int linux_kernel::listen(int fd, int backlog) noexcept {
     return checked(::listen(fd, backlog));
 }
 
-int linux_kernel::accept4(int fd, int flags) noexcept {
-    return checked(::accept4(fd, nullptr, nullptr, flags));
+int linux_kernel::accept4(int fd, sockaddr* peer, socklen_t* size, int flags) noexcept {
+    return checked(::accept4(fd, peer, size, flags));
 }
 
 int linux_kernel::connect(int fd, const sockaddr* address, socklen_t size) noexcept {

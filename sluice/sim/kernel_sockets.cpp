@@ -62,7 +62,7 @@ int simulated_kernel::listen(int fd, int backlog) noexcept {
     });
 }
 
-int simulated_kernel::accept4(int fd, int flags) noexcept {
+int simulated_kernel::accept4(int fd, sockaddr* peer, socklen_t* size, int flags) noexcept {
     return call("accept4", {fd}, [&] {
         int error = 0;
         const auto s = socket_of(fd, error);
@@ -76,6 +76,8 @@ int simulated_kernel::accept4(int fd, int flags) noexcept {
             return static_cast<ssize_t>(error);
         });
         if (failed < 0) return static_cast<int>(failed);
+        // One that has been reset meanwhile has no peer; it is accepted all the same.
+        if (peer != nullptr) static_cast<void>(taken->peer(peer, *size));
         if ((flags & SOCK_NONBLOCK) != 0) taken->set_flags(O_NONBLOCK);
         return install(std::move(taken), (flags & SOCK_CLOEXEC) != 0);
     });

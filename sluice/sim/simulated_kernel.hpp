@@ -119,7 +119,7 @@ class simulated_kernel final : public os::kernel {
     int socketpair(int family, int type, std::array<int, 2>& ends) noexcept override;
     int bind(int fd, const sockaddr* address, socklen_t size) noexcept override;
     int listen(int fd, int backlog) noexcept override;
-    int accept4(int fd, int flags) noexcept override;
+    int accept4(int fd, sockaddr* peer, socklen_t* size, int flags) noexcept override;
     int connect(int fd, const sockaddr* address, socklen_t size) noexcept override;
     ssize_t recv(int fd, mutable_bytes memory, int flags) noexcept override;
     ssize_t send(int fd, const_bytes data, int flags) noexcept override;

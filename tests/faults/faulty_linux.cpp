@@ -189,7 +189,7 @@ bool faulty_linux::blocks(int fd) noexcept {
 
 // ----- sockets
 
-int faulty_linux::accept4(int fd, int flags) noexcept {
+int faulty_linux::accept4(int fd, sockaddr* peer, socklen_t* size, int flags) noexcept {
     if (const int failed = descriptor_failure(true); failed != 0) return failed;
     if (auto from = strikes(call_fault::aborted)) {
         report_again(fd);
@@ -197,7 +197,7 @@ int faulty_linux::accept4(int fd, int flags) noexcept {
     }
     std::size_t one = 1;
     if (const int failed = stream_failure(fd, blocks(fd), one); failed != 0) return failed;
-    return linux_kernel::accept4(fd, flags);
+    return linux_kernel::accept4(fd, peer, size, flags);
 }
 
 ssize_t faulty_linux::recv(int fd, mutable_bytes memory, int flags) noexcept {

@@ -74,7 +74,7 @@ class faulty_linux final : public os::linux_kernel {
     /// before.
     [[nodiscard]] int begin() noexcept;
 
-    int accept4(int fd, int flags) noexcept override;
+    int accept4(int fd, sockaddr* peer, socklen_t* size, int flags) noexcept override;
     ssize_t recv(int fd, mutable_bytes memory, int flags) noexcept override;
     ssize_t send(int fd, const_bytes data, int flags) noexcept override;
     ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept override;

@@ -121,8 +121,8 @@ TEST_P(listeners, all_sockets_of_one_endpoint_are_served) {
 /// Linux that has no descriptor for the first connection.
 class one_shortage final : public os::linux_kernel {
  public:
-    int accept4(int fd, int flags) noexcept override {
-        return had_.exchange(true) ? linux_kernel::accept4(fd, flags) : -EMFILE;
+    int accept4(int fd, sockaddr* peer, socklen_t* size, int flags) noexcept override {
+        return had_.exchange(true) ? linux_kernel::accept4(fd, peer, size, flags) : -EMFILE;
     }
 
  private:

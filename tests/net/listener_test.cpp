@@ -56,6 +56,33 @@ TEST_P(listener_contract, accepts_who_is_there_and_who_comes) {
     EXPECT_EQ(listener->counted().accepted, 2U);
 }
 
+TEST_P(listener_contract, says_who_has_come) {
+    for (const std::string_view where :
+         {"127.0.0.1:0", "[::1]:0", "unix:@sluice-says-who-has-come"}) {
+        for (const auto how : {io::accepting::ahead, io::accepting::one_by_one}) {
+            auto socket = net::listen(*net::address::parse(where));
+            if (!socket && where.starts_with('[')) continue;  // a machine without IPv6
+            ASSERT_TRUE(socket) << socket.error().message();
+            net::listener listener{engine(), std::move(*socket), how};
+            const auto to = listener.local();
+            run([&]() -> coro::task<> {
+                for (int i = 0; i < 2; ++i) {
+                    const unique_fd peer{::socket(to->family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
+                    EXPECT_EQ(::connect(peer.get(), to->data(), to->size()), 0);
+                    auto accepted = co_await listener.accept();
+                    EXPECT_TRUE(accepted);
+                    const auto said = listener.peer_of(accepted->get());
+                    const auto own = to->is_unix() ? net::address::peer_of(accepted->get())
+                                                   : net::address::local_of(peer.get());
+                    EXPECT_TRUE(said && own);
+                    EXPECT_EQ(said->to_string(), own->to_string());
+                }
+                co_await listener.close();
+            });
+        }
+    }
+}
+
 TEST_P(listener_contract, gives_sockets_that_no_child_inherits) {
     auto listener = open();
     const auto peer = connect_to(port_of(*listener));

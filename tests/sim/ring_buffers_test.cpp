@@ -39,8 +39,8 @@ pairs connect_readers(io::engine& e) {
     while (made.ours.size() < readers) {
         made.theirs.emplace_back(os::sys().socket(AF_INET, SOCK_STREAM, 0));
         EXPECT_EQ(os::sys().connect(made.theirs.back().get(), as_sockaddr(where), sizeof where), 0);
-        made.ours.push_back(
-            std::make_unique<net::connection>(e, unique_fd{os::sys().accept4(listener.get(), 0)}));
+        made.ours.push_back(std::make_unique<net::connection>(
+            e, unique_fd{os::sys().accept4(listener.get(), nullptr, nullptr, 0)}));
     }
     return made;
 }

@@ -52,7 +52,7 @@ int listening(int backlog = 16) {
 
 int accepted(int listener) {
     for (;;) {
-        const int fd = os::sys().accept4(listener, SOCK_CLOEXEC);
+        const int fd = os::sys().accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
         if (fd >= 0) return fd;
     }
 }

@@ -82,7 +82,7 @@ std::array<unique_fd, 2> connected(std::uint16_t port) {
     EXPECT_EQ(os::sys().listen(listener.get(), 4), 0);
     unique_fd client{os::sys().socket(AF_INET, SOCK_STREAM, 0)};
     EXPECT_EQ(os::sys().connect(client.get(), as_sockaddr(where), sizeof where), 0);
-    return {unique_fd{os::sys().accept4(listener.get(), 0)}, std::move(client)};
+    return {unique_fd{os::sys().accept4(listener.get(), nullptr, nullptr, 0)}, std::move(client)};
 }
 
 /// A world whose only fault is `rate`.

@@ -177,7 +177,7 @@ unique_fd try_multishot_accept(scratch_ring& ring, const unique_fd& listener,
     if (!accepted && done.result != -ETIME) {
         // One that failed may have taken it, too, and a second accept would wait for ever.
         os::sys().fcntl(listener.get(), F_SETFL, O_NONBLOCK);
-        accepted.reset(os::sys().accept4(listener.get(), SOCK_CLOEXEC));
+        accepted.reset(os::sys().accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     }
     return accepted;
 }

@@ -42,7 +42,10 @@ accept_stream::accept_stream(engine& owner, int fd, accepting how)
 }
 
 int accept_stream::attempt(op& o) noexcept {
-    return os::sys().accept4(o.fd(), SOCK_CLOEXEC | o.owner().socket_flags());
+    auto& peer = static_cast<accept_stream&>(o).arriving_;
+    socklen_t size = sizeof peer;
+    return os::sys().accept4(o.fd(), reinterpret_cast<sockaddr*>(&peer), &size,
+                             SOCK_CLOEXEC | o.owner().socket_flags());
 }
 
 void accept_stream::prepare(op& o, io_uring_sqe& entry) noexcept {
@@ -59,7 +62,7 @@ completion_action accept_stream::complete(op& o, const completion& c) noexcept {
     }
     unique_fd fd{c.result};
     try {
-        self.accepted_.push_back(std::move(fd));
+        self.accepted_.emplace_back(std::move(fd), std::exchange(self.arriving_, {}));
     } catch (const std::bad_alloc&) {
         // The socket is closed, so that its peer reads an end; the next take() returns ENOMEM.
         self.error_ = -ENOMEM;
@@ -70,7 +73,9 @@ completion_action accept_stream::complete(op& o, const completion& c) noexcept {
 
 result<unique_fd> accept_stream::take() noexcept {
     if (next_ == accepted_.size()) return failure(error_of(std::exchange(error_, 0)));
-    unique_fd fd = std::move(accepted_[next_++]);
+    arrival& taken = accepted_[next_++];
+    unique_fd fd = std::move(taken.socket);
+    peer_ = taken.peer;
     if (next_ == accepted_.size()) {
         accepted_.clear();
         next_ = 0;
@@ -79,9 +84,12 @@ result<unique_fd> accept_stream::take() noexcept {
 }
 
 std::vector<unique_fd> accept_stream::take_all() noexcept {
-    accepted_.erase(accepted_.begin(),
-                    accepted_.begin() + static_cast<std::ptrdiff_t>(std::exchange(next_, 0)));
-    return std::exchange(accepted_, {});
+    std::vector<unique_fd> left;
+    left.reserve(accepted_.size() - next_);
+    for (; next_ < accepted_.size(); ++next_) left.push_back(std::move(accepted_[next_].socket));
+    accepted_.clear();
+    next_ = 0;
+    return left;
 }
 
 }  // namespace sluice::io

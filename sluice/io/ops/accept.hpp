@@ -1,6 +1,8 @@
 // Accepts connections from a listening socket, as a stream.
 #pragma once
 
+#include <netinet/in.h>
+
 #include <cstdint>
 #include <vector>
 
@@ -31,6 +33,9 @@ class accept_stream final : public stream<accept_stream, unique_fd> {
         return next_ < accepted_.size() || error_ != 0;
     }
     [[nodiscard]] result<unique_fd> take() noexcept;
+    /// Who connected to the socket that take() gave last, if accept4(2) has said it: AF_UNSPEC on
+    /// io_uring, of sockets that were accepted ahead. Of a Unix socket the family alone.
+    [[nodiscard]] const sockaddr_in6& peer() const noexcept { return peer_; }
     /// All accepted sockets that were not taken.
     [[nodiscard]] std::vector<unique_fd> take_all() noexcept;
 
@@ -40,11 +45,17 @@ class accept_stream final : public stream<accept_stream, unique_fd> {
     static completion_action complete(op& o, const completion& c) noexcept;
     static const op_kind kind_;
     static const op_kind one_by_one_;
+    struct arrival {
+        unique_fd socket;
+        sockaddr_in6 peer;
+    };
 
     // The kernel may accept as many as completions fit in one turn before a reader takes them.
-    std::vector<unique_fd> accepted_;
+    std::vector<arrival> accepted_;
     std::size_t next_ = 0;
     int error_ = 0;
+    sockaddr_in6 arriving_{};  // written by an attempt
+    sockaddr_in6 peer_{};
 };
 
 }  // namespace sluice::io
