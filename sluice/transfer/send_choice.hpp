@@ -18,10 +18,11 @@ enum class peer_kind : std::uint8_t { loopback, network };
 
 /// The strategies that `auto` chooses from. The cheapest differs from one processor to the next
 /// (docs/zero-copy.md), so each gets turns over the first bytes and once in a while later; the
-/// strategy that has cost the least CPU time per byte gets all other turns.
-/// Neither needs a descriptor of its own: a pipe per transfer would take two, for as long as its
-/// peer is slow.
-inline constexpr std::array send_candidates{to_socket::sendfile_cork, to_socket::sendfile};
+/// strategy that has cost the least CPU time per byte gets all other turns. splice has a pipe per
+/// transfer, of which there are only so many: a transfer that gets none in a turn of splice, and
+/// one with a slow peer, is sent by sendfile_cork.
+inline constexpr std::array send_candidates{to_socket::sendfile_cork, to_socket::sendfile,
+                                            to_socket::splice};
 
 /// The costs of the strategies for a kind of peer, over all threads of the process and of those
 /// forked from it. Any thread.

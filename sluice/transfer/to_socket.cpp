@@ -6,12 +6,14 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "sluice/base/relaxed.hpp"
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/ops/file.hpp"
@@ -42,6 +44,8 @@ constexpr std::size_t send_pipe_size = std::size_t{1} << 20;
 constexpr std::size_t step_size = std::size_t{512} << 10;
 // Bytes sent between two choices; a call of plain sendfile(2) ends earlier if the socket is full.
 constexpr std::size_t choice_step = std::size_t{8} << 20;
+// A peer that took so long for one of these keeps no pipe.
+constexpr auto slow_piece = 1s;
 // Bytes mapped at a time: so many that the cost of mapping does not count.
 constexpr std::size_t send_window = std::size_t{32} << 20;
 
@@ -129,27 +133,23 @@ coro::task<outcome> by_corked_sendfile(net::connection& to, file_part part, byte
     co_return co_await by_sendfile(to, part, step_size, counter);
 }
 
-/// No copy by the CPU: the pages pass through a pipe, as references. Two calls per pipe.
-coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kernel,
-                              byte_counter& counter) {
-    auto pipe = pipe_ends::create(send_pipe_size);
-    if (!pipe) co_return failure(pipe.error());
-    const cork held{to.fd()};
-    const auto from_file = in_kernel ? io::splice::waits_for::kernel : io::splice::waits_for::none;
+/// By splice, to a corked socket. Leaves the pipe empty unless it fails.
+coro::task<outcome> through_pipe(net::connection& to, file_part part, const pipe_ends& pipe,
+                                 io::splice::waits_for from_file, byte_counter& counter) {
     while (part.length > 0) {
         auto filled = co_await io::splice{to.engine(),
                                           from_file,
                                           part.file,
                                           static_cast<std::int64_t>(part.offset),
-                                          pipe->in.get(),
+                                          pipe.in.get(),
                                           io::splice::no_offset,
-                                          at_most(part.length, pipe->capacity)};
+                                          at_most(part.length, pipe.capacity)};
         if (!filled) co_return failure(filled.error());
         if (*filled == 0) co_return failure(fault::ended);
         for (std::size_t left = *filled; left > 0;) {
             auto sent = co_await io::splice{to.engine(),
                                             io::splice::waits_for::target,
-                                            pipe->out.get(),
+                                            pipe.out.get(),
                                             io::splice::no_offset,
                                             to.fd(),
                                             io::splice::no_offset,
@@ -163,6 +163,15 @@ coro::task<outcome> by_splice(net::connection& to, file_part part, bool in_kerne
         part.length -= *filled;
     }
     co_return outcome{};
+}
+
+/// No copy by the CPU: the pages pass through a pipe, as references. Two calls per pipe.
+coro::task<outcome> by_splice(net::connection& to, file_part part, io::splice::waits_for from_file,
+                              byte_counter& counter) {
+    const auto pipe = pipe_ends::create(send_pipe_size);
+    if (!pipe) co_return failure(pipe.error());
+    const cork held{to.fd()};
+    co_return co_await through_pipe(to, part, *pipe, from_file, counter);
 }
 
 /// One copy by the CPU, from the mapped page cache into the socket's memory; a call per step, and a
@@ -343,20 +352,64 @@ coro::task<outcome> by_uring_read_send_zc(net::connection& to, file_part part,
     co_return outcome{};
 }
 
+/// The pipe of one transfer by_choice(), taken when a turn of splice comes.
+class pipe_of_choice {
+ public:
+    pipe_of_choice() noexcept = default;
+    pipe_of_choice(const pipe_of_choice&) = delete;
+    pipe_of_choice& operator=(const pipe_of_choice&) = delete;
+    ~pipe_of_choice() { drop(); }
+
+    /// Null if as many as may be are taken, or there is no descriptor for one.
+    [[nodiscard]] const pipe_ends* take() noexcept {
+        if (pipe_) return &*pipe_;
+        if (taken.fetch_add(1, relaxed) < most) {
+            if (auto made = pipe_ends::create(send_pipe_size))
+                return &pipe_.emplace(std::move(*made));
+        }
+        taken.fetch_sub(1, relaxed);
+        return nullptr;
+    }
+    void drop() noexcept {
+        if (!pipe_) return;
+        pipe_.reset();
+        taken.fetch_sub(1, relaxed);
+    }
+
+ private:
+    // In this process: half of what a user may have without more rights (fs.pipe-user-pages-soft).
+    static constexpr int most = 32;
+    static inline std::atomic<int> taken;
+    std::optional<pipe_ends> pipe_;
+};
+
 /// Sends with the strategy of send_turn_of_thread(), which may change within the file.
 coro::task<outcome> by_choice(net::connection& to, file_part part, peer_kind kind,
                               byte_counter& counter) {
     send_turn& turns = send_turn_of_thread(kind);
     std::optional<cork> held;
+    pipe_of_choice pipes;
+    bool is_slow = false;
     while (part.length > 0) {
-        if (turns.now() == to_socket::sendfile) {
+        const to_socket how = turns.now();
+        const pipe_ends* pipe = nullptr;
+        if (how == to_socket::splice && !is_slow) pipe = pipes.take();
+        if (pipe == nullptr) pipes.drop();
+        if (how == to_socket::sendfile) {
             held.reset();
         } else if (!held) {
             held.emplace(to.fd());
         }
         const file_part piece{part.file, part.offset, at_most(part.length, choice_step)};
-        auto sent = co_await by_sendfile(to, piece, held ? step_size : choice_step, counter);
+        const auto begun = io::clock::now();
+        outcome sent;
+        if (pipe != nullptr) {
+            sent = co_await through_pipe(to, piece, *pipe, io::splice::waits_for::none, counter);
+        } else {
+            sent = co_await by_sendfile(to, piece, held ? step_size : choice_step, counter);
+        }
         if (!sent) co_return sent;
+        is_slow = io::clock::now() - begun > slow_piece;
         turns.add(piece.length);
         part.offset += piece.length;
         part.length -= piece.length;
@@ -393,8 +446,10 @@ coro::task<result<void>> send_file(to_socket how, net::connection& to, file_part
     switch (how) {
         case to_socket::read_send: co_return co_await by_read_send(to, part, counter);
         case to_socket::sendfile: co_return co_await by_sendfile(to, part, all, counter);
-        case to_socket::splice: co_return co_await by_splice(to, part, false, counter);
-        case to_socket::uring_splice: co_return co_await by_splice(to, part, true, counter);
+        case to_socket::splice:
+            co_return co_await by_splice(to, part, io::splice::waits_for::none, counter);
+        case to_socket::uring_splice:
+            co_return co_await by_splice(to, part, io::splice::waits_for::kernel, counter);
         case to_socket::mmap_send: co_return co_await by_mmap_send(to, part, counter);
         case to_socket::zero_copy: co_return co_await by_zero_copy(to, part, counter);
         case to_socket::automatic:

@@ -43,14 +43,14 @@ TEST(send_choice, is_made_without_memory_to_share_too) {
 
 TEST(send_choice, each_way_is_measured_first) {
     send_costs costs;
-    const auto had = run(costs, 3 * ways, {0.2, 0.1});
+    const auto had = run(costs, 3 * ways, {0.2, 0.1, 0.3});
     for (const std::size_t turns : had) EXPECT_EQ(turns, 3U);
 }
 
 TEST(send_choice, the_cheapest_has_nearly_all_turns) {
     for (std::size_t best = 0; best < ways; ++best) {
         send_costs costs;
-        costs_per_byte ns{0.2, 0.2};
+        costs_per_byte ns{0.2, 0.2, 0.2};
         ns.at(best) = 0.1;
         const auto had = run(costs, 1000, ns);
         EXPECT_GT(had.at(best), 950U);
@@ -61,16 +61,16 @@ TEST(send_choice, the_cheapest_has_nearly_all_turns) {
 
 TEST(send_choice, a_way_that_becomes_cheaper_is_taken) {
     send_costs costs;
-    run(costs, 500, {0.1, 0.2});
+    run(costs, 500, {0.1, 0.2, 0.3});
     EXPECT_EQ(chosen(costs), 0U);
-    run(costs, 20'000, {0.2, 0.1});
+    run(costs, 20'000, {0.2, 0.1, 0.3});
     EXPECT_EQ(chosen(costs), 1U);
 }
 
 TEST(send_choice, a_difference_that_may_be_noise_changes_nothing) {
     send_costs costs;
-    run(costs, 500, {0.1, 0.2});
-    const auto had = run(costs, 500, {0.1, 0.0995});
+    run(costs, 500, {0.1, 0.2, 0.2});
+    const auto had = run(costs, 500, {0.1, 0.0995, 0.2});
     EXPECT_GT(had.at(0), 480U);
 }
 

@@ -5,9 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -17,6 +21,8 @@
 #include "sluice/coro/scope.hpp"
 #include "sluice/io/deadline.hpp"
 #include "sluice/net/connection.hpp"
+#include "sluice/os/linux_kernel.hpp"
+#include "sluice/transfer/send_choice.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/sockets.hpp"
@@ -67,6 +73,84 @@ TEST_P(to_socket_test, all_of_a_file_arrives_as_it_is) {
         EXPECT_EQ(said, "(ok)");
         EXPECT_TRUE(got == text) << got.size() << " bytes";
         EXPECT_EQ(counter.bytes(), text.size());
+    });
+}
+
+/// Linux that counts pipes, or has none.
+class pipe_counter final : public os::linux_kernel {
+ public:
+    explicit pipe_counter(bool has_pipes) noexcept : has_pipes_{has_pipes} {}
+    int pipe2(std::array<int, 2>& ends, int flags) noexcept override {
+        if (!has_pipes_) return -EMFILE;
+        ++made;
+        return linux_kernel::pipe2(ends, flags);
+    }
+    std::atomic<int> made = 0;
+
+ private:
+    bool has_pipes_;
+};
+
+/// As if splice had cost the least on this machine so far.
+void make_splice_the_cheapest() {
+    auto& costs = transfer::send_costs_of(transfer::peer_kind::loopback);
+    for (std::size_t i = 0; i < transfer::send_candidates.size(); ++i) {
+        const bool is_splice = transfer::send_candidates.at(i) == to_socket::splice;
+        costs.add(i, std::uint64_t{1} << 30, is_splice ? 1'000'000 : 1'000'000'000);
+    }
+}
+
+TEST_P(to_socket_test,
+       auto_goes_through_a_pipe_where_that_costs_the_least_and_without_where_none_is) {
+    make_splice_the_cheapest();
+    const std::string text = pattern(20'000'003);
+    const temporary_file file{text};
+    for (const bool has_pipes : {true, false}) {
+        pipe_counter linux{has_pipes};
+        const os::kernel_in_place in_place{linux};
+        byte_counter counter;
+        const auto [got, said] = send(to_socket::automatic, {file.fd(), 0, text.size()}, counter);
+        EXPECT_EQ(said, "(ok)");
+        EXPECT_TRUE(got == text) << got.size() << " bytes";
+        EXPECT_EQ(linux.made, has_pipes ? 1 : 0);
+    }
+}
+
+TEST_P(to_socket_test, auto_takes_so_many_pipes_and_no_more) {
+    if (engine().blocks()) GTEST_SKIP() << "one transfer at a time";
+    make_splice_the_cheapest();
+    constexpr std::size_t transfers = 40;
+    constexpr int most = 32;
+    const std::string text = pattern(8'000'000);
+    const temporary_file file{text};
+    pipe_counter linux{true};
+    const os::kernel_in_place in_place{linux};
+    std::vector<unique_fd> peers;
+    std::vector<std::unique_ptr<net::connection>> connections;
+    run([&]() -> coro::task<> {
+        byte_counter counter;
+        coro::scope all{co_await coro::this_context()};
+        const auto send_one = [&](net::connection& to) -> coro::task<> {
+            auto sent = co_await transfer::send_file(to_socket::automatic, to,
+                                                     {file.fd(), 0, text.size()}, counter);
+            EXPECT_EQ(shown(sent), "(ok)");
+            co_await to.close();
+        };
+        for (std::size_t i = 0; i < transfers; ++i) {
+            auto [ours, theirs] = tcp_pair();
+            peers.push_back(std::move(theirs));
+            connections.push_back(std::make_unique<net::connection>(engine(), std::move(ours)));
+            all.spawn(send_one(*connections.back()));
+        }
+        // Each has begun, and waits for its peer.
+        while (linux.made < most) co_await io::sleep_for(engine(), 0ms);
+        for (int i = 0; i < 100; ++i) co_await io::sleep_for(engine(), 0ms);
+        EXPECT_EQ(linux.made, most);
+        std::thread reader{[&] {
+            for (const auto& each : peers) EXPECT_TRUE(read_to_end(each.get()) == text);
+        }};
+        co_await all.join();
+        reader.join();
     });
 }
 
