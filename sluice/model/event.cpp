@@ -238,9 +238,14 @@ class event::share final : io::message, admitter {
                 .socket = std::move(*socket), .listener = number, .permit = std::move(*permit)};
             if (!is_from_proxy) {
                 serve_anywhere(std::move(arrived));
-            } else if (!served_->spawn(receive_header(std::move(arrived)))) {
-                permits.release();  // no memory for its coroutine
+                continue;
             }
+            slot = co_await owner_.header_limits_[number].acquire(listener.engine());
+            // Without memory for its coroutine, the client is closed.
+            if (slot && served_->spawn(receive_header(std::move(arrived)))) continue;
+            permits.release();
+            if (!slot) co_return slot;
+            owner_.header_limits_[number].release();
         }
     }
 
@@ -252,6 +257,7 @@ class event::share final : io::message, admitter {
                                  io::after(io::clock::now(), owner_.options().header_time));
         receiving.set_context(*drain_context_);
         const auto end = co_await receiving;
+        owner_.header_limits_[arrived.listener].release();
         arrived.announced = said.client();
         auto permit = owner_.admit_announced(arrived.listener, arrived.socket.get(), end,
                                              said.why(), arrived.announced.get());
@@ -355,6 +361,7 @@ event::event(io::engine& engine, std::vector<endpoint> endpoints, server_options
       all_delivered_{shards_} {
     for (const auto& each : this->endpoints()) {
         limits_.emplace_back(each.state ? UINT32_MAX : options().max_clients);
+        header_limits_.emplace_back(options().max_clients);
     }
 }
 
@@ -363,6 +370,7 @@ event::~event() = default;
 void event::limits_changed() noexcept {
     for (std::size_t i = 0; i < limits_.size(); ++i) {
         if (!endpoints()[i].state) limits_[i].set_most(options().max_clients);
+        header_limits_[i].set_most(options().max_clients);
     }
 }
 

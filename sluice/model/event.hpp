@@ -53,6 +53,9 @@ class event final : public server {
     io::barrier all_drained_;              // after the last one
     io::barrier all_delivered_;            // after the messages that states had sent until then
     std::deque<connection_limit> limits_;  // permits, by endpoint
+    // The same of connections that wait for their PROXY header: a service with state, which limits
+    // its clients itself, does not see them yet.
+    std::deque<connection_limit> header_limits_;
     std::atomic<std::uint64_t> clients_ = 0;
     std::list<share> shares_;
     std::vector<share*> all_;  // complete before the first of them starts

@@ -21,6 +21,7 @@
 #include "sluice/model/make.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/net/address.hpp"
+#include "sluice/net/connection.hpp"
 #include "sluice/net/listener.hpp"
 #include "tests/support/engine_test.hpp"
 #include "tests/support/sockets.hpp"
@@ -176,6 +177,11 @@ class proxied : public testing::TestWithParam<std::pair<kind, io::engine_kind>> 
         };
         std::vector<endpoint> endpoints;
         endpoints.push_back({.listener = std::move(*listener), .serve = tell});
+        if (has_state_) {
+            endpoints.front().state = [](const shard_place& at) {
+                return std::make_unique<greeter>(at.engine);
+            };
+        }
         options.engine = engine;
         options.workers = 2;
         options.trusted_proxies = {*net::network::parse("127.0.0.1")};
@@ -194,6 +200,25 @@ class proxied : public testing::TestWithParam<std::pair<kind, io::engine_kind>> 
         refused_ = (*made)->counted().refused;
     }
 
+    /// The state of a service that says "hello" to each client.
+    class greeter final : public shard_state {
+     public:
+        explicit greeter(io::engine& engine) : engine_{engine} {}
+        coro::task<void> serve(accepted_connection client) override {
+            net::connection peer{engine_, std::move(client.socket)};
+            static_cast<void>(co_await peer.send_all(std::string_view{"hello"}));
+            co_await peer.close();
+        }
+        coro::task<void> run() override {
+            static_cast<void>(co_await io::sleep_until{engine_, io::never});
+        }
+        void drain() noexcept override {}
+        void sessions_ended() noexcept override {}
+
+     private:
+        io::engine& engine_;
+    };
+
     static std::string ask(std::uint16_t port, std::string_view first) {
         const auto client = test::connect_to(port);
         test::write_all(client.get(), first);
@@ -202,6 +227,7 @@ class proxied : public testing::TestWithParam<std::pair<kind, io::engine_kind>> 
         return line;
     }
 
+    bool has_state_ = false;
     std::string log_;
     std::uint64_t announced_ = 0;
     std::uint64_t bad_headers_ = 0;
@@ -259,6 +285,23 @@ TEST_P(proxied, counts_a_connection_that_waits_as_a_client) {
         EXPECT_EQ(test::read_what_is_there(third.get()), "");
         another.reset();
         EXPECT_EQ(test::read_exactly(third.get(), 12), "192.0.2.2:0\n");
+    });
+}
+
+TEST_P(proxied, waits_for_as_many_headers_as_there_may_be_clients_of_a_service_with_state) {
+    if (GetParam().first != kind::event) GTEST_SKIP() << "there is no state under another model";
+    has_state_ = true;
+    serve({.max_clients = 2, .header_time = 1min}, [](std::uint16_t port) {
+        const auto silent = test::connect_to(port);
+        const auto another = test::connect_to(port);
+        std::this_thread::sleep_for(50ms);
+        const auto third = test::connect_to(port);
+        test::write_all(third.get(), "PROXY TCP4 192.0.2.2 198.51.100.7 1 2\r\n");
+        std::this_thread::sleep_for(50ms);
+        EXPECT_EQ(test::read_what_is_there(third.get()), "");
+        test::write_all(silent.get(), from_text);
+        EXPECT_EQ(test::read_to_end(silent.get()), "hello");
+        EXPECT_EQ(test::read_to_end(third.get()), "hello");
     });
 }
 
