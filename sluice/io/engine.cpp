@@ -116,16 +116,11 @@ result<void> engine::attach(int fd, bool keep_flags) noexcept {
 }
 
 void engine::detach(int fd) noexcept {
-    fd_slot& s = end_all(fd);
+    check(known(fd) && slot(fd).attached, "a descriptor is detached that was not attached");
+    fd_slot& s = slot(fd);
+    if (s.in != nullptr || s.out != nullptr) [[unlikely]]
+        end_all(s);
     on_detach(fd, s);
-    free_slot(s);
-}
-
-void engine::close(unique_fd fd) noexcept {
-    free_slot(end_all(fd.get()));
-}
-
-void engine::free_slot(fd_slot& s) noexcept {
     const auto next_generation = static_cast<std::uint16_t>(s.generation + 1);
     s = fd_slot{};
     s.generation = next_generation;
@@ -138,16 +133,10 @@ void engine::cancel_all(int fd) noexcept {
     if (s.out != nullptr) cancel(*s.out);
 }
 
-fd_slot& engine::end_all(int fd) noexcept {
-    check(known(fd) && slot(fd).attached, "a descriptor is detached that was not attached");
-    fd_slot& s = slot(fd);
-    if (s.in != nullptr || s.out != nullptr) [[unlikely]] {
-        check(!s.idle_awaited,
-              "a descriptor is detached while a coroutine waits for it to be idle");
-        if (s.in != nullptr) end_now(*s.in);
-        if (s.out != nullptr) end_now(*s.out);
-    }
-    return s;
+void engine::end_all(const fd_slot& s) noexcept {
+    check(!s.idle_awaited, "a descriptor is detached while a coroutine waits for it to be idle");
+    if (s.in != nullptr) end_now(*s.in);
+    if (s.out != nullptr) end_now(*s.out);
 }
 
 void engine::end_now(op& o) noexcept {

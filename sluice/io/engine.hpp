@@ -21,7 +21,6 @@
 #include "sluice/io/registered_buffers.hpp"
 #include "sluice/io/slot_table.hpp"
 #include "sluice/io/timer.hpp"
-#include "sluice/os/fd.hpp"
 #include "sluice/os/kernel.hpp"
 
 namespace sluice::io {
@@ -137,10 +136,6 @@ class engine {
     /// Unregisters `fd`, before close(2). Operations in flight on it are cancelled, and over when
     /// this returns, as in abandon(); their waiters are ready. No idle_waiter may wait for it.
     void detach(int fd) noexcept;
-    /// The same, and close(2): a call of epoll_ctl(2) less than detach() and close. For a
-    /// descriptor of which no other process has a copy that lasts: until the last one is closed,
-    /// each event wakes this engine for nothing.
-    void close(unique_fd fd) noexcept;
     /// Cancels the operations in flight on `fd`.
     void cancel_all(int fd) noexcept;
     /// True if no operation is in flight on `fd`.
@@ -277,9 +272,7 @@ class engine {
         bool is_due = false;
     };
     void end_now(op& o) noexcept;
-    /// The slot of an attached `fd`, once no operation is in flight on it.
-    [[nodiscard]] fd_slot& end_all(int fd) noexcept;
-    void free_slot(fd_slot& s) noexcept;
+    void end_all(const fd_slot& s) noexcept;
     [[noreturn]] void refuse_to_die() const noexcept;
     void release_slot(op& o) noexcept;
     void notify_idle(int fd) noexcept;

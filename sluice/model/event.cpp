@@ -201,13 +201,23 @@ class event::share final : io::message, admitter {
 
     void take_ahead(net::listener& listener, std::size_t number) {
         for (auto& each : listener.take_left()) {
-            auto permit = owner_.admit(number, each.get(), net::address::peer_of(each.get()));
+            const auto peer = net::address::peer_of(each.get());
+            const bool is_from_proxy = owner_.is_from_proxy(peer);
+            if (is_from_proxy && !owner_.header_limits_[number].try_acquire()) continue;
+            std::optional<address_limit::permit> permit{std::in_place};
+            if (!is_from_proxy) permit = owner_.admit(number, each.get(), peer);
             if (!permit) continue;
-            ++clients_;
             // A service that limits itself, as others do not accept ahead: its permits are endless.
             if (!owner_.limits_[number].try_acquire()) continue;
-            serve_here(
-                {.socket = std::move(each), .listener = number, .permit = std::move(*permit)});
+            hand_over::client arrived{
+                .socket = std::move(each), .listener = number, .permit = std::move(*permit)};
+            if (is_from_proxy) {
+                // It is served if its header is there: while draining, none is waited for.
+                serve_announced(std::move(arrived));
+                continue;
+            }
+            ++clients_;
+            serve_here(std::move(arrived));
         }
     }
 
@@ -241,12 +251,21 @@ class event::share final : io::message, admitter {
                 continue;
             }
             slot = co_await owner_.header_limits_[number].acquire(listener.engine());
-            // Without memory for its coroutine, the client is closed.
-            if (slot && served_->spawn(receive_header(std::move(arrived)))) continue;
-            permits.release();
-            if (!slot) co_return slot;
-            owner_.header_limits_[number].release();
+            if (!slot) {
+                permits.release();
+                co_return slot;
+            }
+            serve_announced(std::move(arrived));
         }
+    }
+
+    /// For a connection of a trusted proxy that holds a permit of both limits.
+    void serve_announced(hand_over::client arrived) noexcept {
+        const std::size_t number = arrived.listener;
+        if (served_->spawn(receive_header(std::move(arrived)))) return;
+        // Without memory for its coroutine, the client is closed.
+        owner_.header_limits_[number].release();
+        owner_.limits_[number].release();
     }
 
     /// Serves a connection of a trusted proxy, once it is known whose it is.

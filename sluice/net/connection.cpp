@@ -75,8 +75,9 @@ void connection::close_now() noexcept {
         over->end();
         static_cast<void>(over->flush(socket_.get()));
     }
+    engine().detach(socket_.get());
     if (planted(bug::talk_closed_twice)) os::sys().close(socket_.get());
-    engine().close(std::move(socket_));
+    socket_.reset();
 }
 
 bool connection::closer::await_suspend(std::coroutine_handle<> h) noexcept {

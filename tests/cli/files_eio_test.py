@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-from files_http_rig import SMALL, HttpServer, HttpTest, on_every_model, receive_to_end
+from files_http_rig import SMALL, HttpServer, HttpTest, digest_of, on_every_model, receive_to_end
 from talk_rig import SLUICE, TIMEOUT, Program, engines, one_by_one
 
 FIBMAP = 1  # linux/fs.h: where on the disk a block of a file lies
@@ -215,6 +215,19 @@ class Eio(HttpTest):
                     program.read_line(),
                     rf"^Lost \[Client {number}\] after \d+ bytes: input/output error\n$",
                 )
+
+    def test_a_disk_that_the_kernel_takes_for_read_only_has_failed(self):
+        disk = self.a_disk()
+        with SyncingServer(disk.where, "--allow-delete") as server:
+            self.assert_still_serves(server)
+            subprocess.run(["mount", "-o", "remount,ro", disk.where], check=True)
+            for name in ("/new", "/kept", "/folder/new"):
+                status, _, said = server.put(name, SMALL)
+                self.assertEqual((status, b"input/output error" in said), (500, True), said)
+            part = {"Content-Range": f"bytes 0-4/{len(SMALL)}", "Repr-Digest": digest_of(SMALL)}
+            self.assertEqual(server.ask("PUT", "/part", SMALL[:5], part)[0], 500)
+            self.assertEqual(server.ask("DELETE", "/kept")[0], 500)
+            self.assert_still_serves(server)
 
     @on_every_model(how=one_by_one)
     def test_a_disk_that_is_gone_takes_nothing_and_what_is_in_memory_is_served(self, flags, _):

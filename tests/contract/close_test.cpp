@@ -51,35 +51,6 @@ TEST_P(close_contract, what_was_received_and_not_taken_goes_home) {
     });
 }
 
-TEST_P(close_contract, what_comes_for_a_copy_that_outlives_it_is_not_for_the_next_of_its_number) {
-    auto [ours, theirs] = local_pair();
-    const int number = ours.get();
-    const unique_fd copy{::fcntl(number, F_DUPFD_CLOEXEC, 0)};
-    auto [other, peer] = local_pair();
-    run([&]() -> coro::task<> {
-        {
-            net::connection c{engine(), std::move(ours)};
-            auto none =
-                co_await io::with_deadline(engine(), c.recv(), io::after(io::clock::now(), 1ms));
-            EXPECT_EQ(shown(none), "(the deadline passed)");
-            co_await c.close();
-        }
-        net::connection next{engine(), unique_fd{::fcntl(other.get(), F_DUPFD_CLOEXEC, number)}};
-        EXPECT_EQ(next.fd(), number);
-        auto none =
-            co_await io::with_deadline(engine(), next.recv(), io::after(io::clock::now(), 1ms));
-        EXPECT_EQ(shown(none), "(the deadline passed)");
-        write_all(theirs.get(), "for the copy");
-        none = co_await io::with_deadline(engine(), next.recv(), io::after(io::clock::now(), 1ms));
-        EXPECT_EQ(shown(none), "(the deadline passed)");
-        write_all(peer.get(), "for the next");
-        auto got = co_await next.recv();
-        EXPECT_EQ(shown(got), "for the next");
-        co_await next.close();
-    });
-    EXPECT_EQ(read_exactly(copy.get(), 12), "for the copy");
-}
-
 TEST_P(close_contract, an_operation_afterwards_is_refused) {
     auto [ours, theirs] = local_pair();
     run([&]() -> coro::task<> {

@@ -113,6 +113,8 @@ TEST_F(inner, its_loop_is_published) {
     bool done = false;
     const auto sleep = [&]() -> coro::task<void> {
         co_await sleep_for(within(), 1ms);
+        // In another turn, however late the first was.
+        co_await sleep_for(within(), 1ms);
         done = true;
     };
     begin(sleep());

@@ -121,7 +121,7 @@ TEST_P(to_socket_test, auto_takes_so_many_pipes_and_no_more) {
     make_splice_the_cheapest();
     constexpr std::size_t transfers = 40;
     constexpr int most = 32;
-    const std::string text = pattern(8'000'000);
+    const std::string text = pattern(2'000'000);
     const temporary_file file{text};
     pipe_counter linux{true};
     const os::kernel_in_place in_place{linux};
@@ -138,6 +138,10 @@ TEST_P(to_socket_test, auto_takes_so_many_pipes_and_no_more) {
         };
         for (std::size_t i = 0; i < transfers; ++i) {
             auto [ours, theirs] = tcp_pair();
+            // Of all that is sent, the sockets hold a part.
+            constexpr int few = 65'536;
+            ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
+            ::setsockopt(theirs.get(), SOL_SOCKET, SO_RCVBUF, &few, sizeof few);
             peers.push_back(std::move(theirs));
             connections.push_back(std::make_unique<net::connection>(engine(), std::move(ours)));
             all.spawn(send_one(*connections.back()));

@@ -68,7 +68,7 @@ coro::task<void> answer_delete(http_exchange& x) {
     } else if (removed.error().is(EEXIST)) {
         x.response().refuse(412, "the file has changed meanwhile");
     } else {
-        x.response().refuse_for(removed.error());
+        x.response().refuse_change(removed.error());
     }
 }
 

@@ -105,7 +105,6 @@ void response_writer::refuse_for(error why) {
     if (why.is(EACCES) || why.is(EPERM)) {
         return refuse(403, "the server may not do that: its user lacks the permission");
     }
-    if (why.is(EROFS)) return refuse(403, "nothing can be written here: the disk is read-only");
     if (why.is(E2BIG)) {
         return refuse(409, fmt::format("an upload makes at most {} directories; make those above "
                                        "them first, by uploads of their own",
@@ -128,6 +127,11 @@ void response_writer::refuse_for(error why) {
         return end_with("the server has too much to do at the moment; try again");
     }
     refuse(500, fmt::format("the server could not do it: {}", why.message()));
+}
+
+void response_writer::refuse_change(error why) {
+    if (why.is(EROFS)) return refuse(403, "nothing can be written here: the disk is read-only");
+    refuse_for(why);
 }
 
 coro::task<void> response_writer::send_body(std::string body) {

@@ -32,6 +32,8 @@ class response_writer {
     void end_with(std::string_view sentence);
     /// The response for an error of a file or a disk; counts it.
     void refuse_for(error why);
+    /// The same where a change begins: EROFS is then of a disk that never was writable.
+    void refuse_change(error why);
     /// The response to a body that did not come in time; counts it.
     void refuse_slow_body();
     /// Sends a body that is in memory, after its head.

@@ -96,7 +96,7 @@ result<unique_fd> parts::open(const volume& on, std::string_view id) {
             if (file.get() == -EEXIST) continue;
             if (file) counters_->waiting.fetch_add(1, relaxed);
         }
-        if (!file) return failure_of(-file.get());
+        if (!file) return failure(on.can.error_of(error::system(-file.get())));
         if (auto locked = lock_file(file.get()); !locked) return failure(locked.error());
         struct stat ours{};
         const int failed = os::sys().fstat(file.get(), ours);

@@ -76,7 +76,7 @@ coro::task<std::optional<pending_file>> put_upload::open_file() {
         co_return std::nullopt;
     }
     if (!opened) {
-        x_.response().refuse_for(opened.error());
+        x_.response().refuse_change(opened.error());
         co_return std::nullopt;
     }
     if (range()) {

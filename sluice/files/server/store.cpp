@@ -241,7 +241,7 @@ result<pending_file> store::receive(std::string_view path) {
     if (on->can.links_unnamed != abilities::unnamed::impossible) {
         unique_fd file{
             sys.openat(where->folder.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode_of_files)};
-        if (!file) return failure_of(-file.get());
+        if (!file) return failure(on->can.error_of(error::system(-file.get())));
         return pending_file{*this, on, std::move(file), {}};
     }
     for (;;) {
@@ -249,7 +249,7 @@ result<pending_file> store::receive(std::string_view path) {
         unique_fd file{sys.openat(on->top.get(), hidden.c_str(),
                                   O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode_of_files)};
         if (file.get() == -EEXIST) continue;
-        if (!file) return failure_of(-file.get());
+        if (!file) return failure(on->can.error_of(error::system(-file.get())));
         // The lock keeps another server of this directory, which starts now, from removing it.
         static_cast<void>(lock_file(file.get()));
         return pending_file{*this, on, std::move(file), std::move(hidden)};
@@ -346,6 +346,10 @@ result<void> store::remove(std::string_view path, const std::optional<file_state
     if (auto may = may_be_replaced(*there); !may) return may;
     if (only && *only != file_state::of(*there)) return failure_of(EEXIST);
     const int failed = os::sys().unlinkat(folder->get(), name.c_str(), 0);
+    if (failed == -EROFS) {
+        const auto on = volumes_->of(folder->get(), split(path).folder);
+        return failure(on ? (*on)->can.error_of(error::system(EROFS)) : on.error());
+    }
     if (failed < 0) return failure_of(-failed);
     quota_->remove(size_of(*there));
     names.release();

@@ -114,6 +114,7 @@ abilities abilities::of(int folder, const std::string& hidden) {
         file.reset(sys.openat(folder, name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode));
         if (!file) return {.write_error = -file.get()};
     }
+    can.was_writable = true;
     const std::string other = hidden + "-2";
     can.renames_if_free =
         rename_no_replace(folder, name.c_str(), folder, other.c_str()).has_value();

@@ -27,6 +27,7 @@ struct abilities {
 
     unnamed links_unnamed = unnamed::impossible;
     int write_error = 0;          ///< errno of a new file; 0 if it could be made
+    bool was_writable = false;    ///< a file was made
     bool has_unnamed = false;     ///< O_TMPFILE works
     bool renames_if_free = true;  ///< renameat2(2), RENAME_NOREPLACE
     bool links = true;            ///< linkat(2) of a name
@@ -38,6 +39,13 @@ struct abilities {
     /// A sentence per missing feature and its replacement, without its full stop; only that nothing
     /// can be written, if it cannot.
     [[nodiscard]] std::vector<std::string> notices() const;
+
+    /// What `why`, the error of a call that was to change the volume, says: EIO for the EROFS of
+    /// one that was writable, since the kernel takes a disk that fails for read-only (ext4(5),
+    /// errors=).
+    [[nodiscard]] error error_of(error why) const noexcept {
+        return why.is(EROFS) && was_writable ? error::system(EIO) : why;
+    }
 
     /// Whether a free name can be given without replacing a file, even against programs that do not
     /// take our locks.
