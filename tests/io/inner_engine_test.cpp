@@ -13,6 +13,7 @@
 #include "sluice/io/deadline.hpp"
 #include "sluice/io/loop_counters.hpp"
 #include "sluice/io/offload.hpp"
+#include "sluice/io/run.hpp"
 #include "sluice/net/connection.hpp"
 #include "tests/support/sockets.hpp"
 
