@@ -95,10 +95,18 @@ bool is_stricter_on_purpose(std::string_view bytes, const read_by_beast& theirs)
 }
 
 /// Whether this client may take what Beast refuses: blanks after a size, which servers pad it with
-/// (allowed before an extension: RFC 9112, section 7.1.1).
+/// (allowed before an extension: RFC 9112, section 7.1.1), and fields of the framing among the
+/// trailers, which Beast takes for the head's, and which are ignored here (RFC 9110,
+/// section 6.5.1).
 bool is_laxer_on_purpose(std::string_view bytes, const read_by_beast& theirs) {
+    using beast_http::error;
+    if (theirs.parser.is_header_done() &&
+        (theirs.why == error::bad_transfer_encoding || theirs.why == error::bad_content_length ||
+         theirs.why == error::multiple_content_length)) {
+        return true;
+    }
     const auto body = bytes.substr(std::min(bytes.find("\r\n\r\n"), bytes.size()));
-    return theirs.why == beast_http::error::bad_chunk_extension &&
+    return theirs.why == error::bad_chunk_extension &&
            body.find_first_of(" \t") != std::string_view::npos;
 }
 
