@@ -203,7 +203,6 @@ class event::share final : io::message, admitter {
         for (auto& each : listener.take_left()) {
             const auto peer = net::address::peer_of(each.get());
             const bool is_from_proxy = owner_.is_from_proxy(peer);
-            if (is_from_proxy && !owner_.header_limits_[number].try_acquire()) continue;
             std::optional<address_limit::permit> permit{std::in_place};
             if (!is_from_proxy) permit = owner_.admit(number, each.get(), peer);
             if (!permit) continue;
@@ -211,13 +210,15 @@ class event::share final : io::message, admitter {
             if (!owner_.limits_[number].try_acquire()) continue;
             hand_over::client arrived{
                 .socket = std::move(each), .listener = number, .permit = std::move(*permit)};
-            if (is_from_proxy) {
+            if (!is_from_proxy) {
+                ++clients_;
+                serve_here(std::move(arrived));
+            } else if (owner_.header_limits_[number].try_acquire()) {
                 // It is served if its header is there: while draining, none is waited for.
                 serve_announced(std::move(arrived));
-                continue;
+            } else {
+                owner_.limits_[number].release();
             }
-            ++clients_;
-            serve_here(std::move(arrived));
         }
     }
 
