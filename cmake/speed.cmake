@@ -19,7 +19,7 @@ endif()
 option(SLUICE_UNITY "Compile several sources at once, behind precompiled headers" ON)
 if(SLUICE_UNITY)
   set(CMAKE_UNITY_BUILD ON)
-  set(CMAKE_UNITY_BUILD_BATCH_SIZE 12)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 24)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Kilobytes. So many lie in a compilation here before garbage is looked for, a twelfth of the time.

@@ -9,7 +9,7 @@ namespace sluice::io {
 namespace {
 
 // Before the outer engine looks at what its own thread waits for.
-constexpr int turns_at_a_time = 64;
+constexpr int turns_of_the_inner_engine = 64;
 
 }  // namespace
 
@@ -37,7 +37,7 @@ inner_engine::~inner_engine() {
 
 void inner_engine::run() noexcept {
     outer_.timers().disarm(*this);
-    for (int left = turns_at_a_time; left > 0; --left) {
+    for (int left = turns_of_the_inner_engine; left > 0; --left) {
         inner_->run_once(time_point::min());
         if (!inner_->is_busy()) break;
     }

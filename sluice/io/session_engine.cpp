@@ -11,7 +11,7 @@ namespace {
 
 // Turns of a session before its thread serves another: each is a budget of operations
 // (engine_options), which is some 4 MiB of a transfer.
-constexpr int turns_at_a_time = 4;
+constexpr int turns_of_a_session = 4;
 
 // As in every turn of the epoll engine, but for one session: a coroutine and its children.
 constexpr engine_options one_session{.buffers = {}, .turn_budget = 8};
@@ -39,7 +39,7 @@ void session_engine::begin_run(std::unique_ptr<buffer_pool>& buffers) noexcept {
 }
 
 void session_engine::run() noexcept {
-    int left = turns_at_a_time;
+    int left = turns_of_a_session;
     do run_once(time_point::min());
     while (is_busy() && --left > 0);
 }
