@@ -196,9 +196,11 @@ class Soak:
                 next_line += 10
                 used, cpu = server.cpu_seconds() - cpu, server.cpu_seconds()
                 counts = loads.total()
+                logs = server.counters()["chat"]["log_bytes"] // 1024
                 self.say(
                     f"{now - began:5.0f} s, {sum(loads.open)} connections, "
-                    f"{self.samples[-1][1]} KiB, {server.descriptors()} descriptors, "
+                    f"{self.samples[-1][1]} KiB, {logs} KiB of logs of rooms, "
+                    f"{server.descriptors()} descriptors, "
                     f"{server.threads()} threads, {used * 10:.0f} % of a core; "
                     f"{counts['chat: lines heard']} lines, "
                     f"{counts['compute: answers checked']} answers, "
