@@ -19,6 +19,7 @@ endif()
 option(SLUICE_UNITY "Compile several sources at once, behind precompiled headers" ON)
 if(SLUICE_UNITY)
   set(CMAKE_UNITY_BUILD ON)
+  # Of more at once, unnamed namespaces begin to share names.
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 24)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
