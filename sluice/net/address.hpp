@@ -77,7 +77,8 @@ class address {
     [[nodiscard]] static constexpr socklen_t capacity() noexcept { return sizeof(storage); }
 
     /// `127.0.0.1:5000`, `[::1]:5000`, `[fe80::1%2]:5000`, `unix:/run/name`, `unix:@name`; `-` for
-    /// none. parse() reads it back, an IPv4-mapped IPv6 address as the IPv4 address that it is.
+    /// none. parse() reads it back, an IPv4-mapped IPv6 address as the IPv4 address that it is, but
+    /// for a path or name that is not wire::is_printable(): its bytes are escaped.
     /// `unix:uid=1000,pid=4711` for the process at the other end of a Unix socket.
     [[nodiscard]] std::string to_string() const;
     /// Appends the host alone: `127.0.0.1`, `::1`, `fe80::1%2`; nothing for none, and all of a Unix

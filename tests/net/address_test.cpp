@@ -234,6 +234,9 @@ TEST(address, names_unix_sockets) {
         EXPECT_EQ(address::from(named->data(), named->size()), named);
     }
     EXPECT_EQ(address::parse("unix:/run/x")->path(), "/run/x");
+    // What a terminal would obey is in the path, and escaped in what is shown.
+    EXPECT_EQ(address::parse("unix:/run/\x1b[m")->path(), "/run/\x1b[m");
+    EXPECT_EQ(address::parse("unix:/run/\x1b[m")->to_string(), "unix:/run/\\x1b[m");
     EXPECT_EQ(address::parse("unix:@x")->path(), "");
     EXPECT_EQ(address::loopback(1).path(), "");
     EXPECT_NE(address::parse("unix:/run/x"), address::parse("unix:/run/y"));
