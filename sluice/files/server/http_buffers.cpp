@@ -3,8 +3,11 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <utility>
+
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::files {
 namespace {
@@ -13,21 +16,33 @@ namespace {
 // it waits for the disk or moves a large file.
 constexpr std::size_t max_free = 8;
 
-thread_local std::array<std::unique_ptr<http_buffers>, max_free> free_list;
+struct unmapping_deleter {
+    void operator()(http_buffers* buffers) const noexcept {
+        const mapping memory = std::move(buffers->memory);
+        std::destroy_at(buffers);
+    }
+};
+
+thread_local std::array<std::unique_ptr<http_buffers, unmapping_deleter>, max_free> free_list;
 thread_local std::size_t free_count = 0;
 
 }  // namespace
 
 void free_list_deleter::operator()(http_buffers* buffers) const noexcept {
     buffers->visitor.reset();
-    std::unique_ptr<http_buffers> owned{buffers};
+    std::unique_ptr<http_buffers, unmapping_deleter> owned{buffers};
     if (free_count < max_free) free_list[free_count++] = std::move(owned);
 }
 
 leased_buffers lease_buffers() noexcept {
+    if (free_count > 0) return leased_buffers{free_list[--free_count].release()};
+    auto memory = mapping::create(sizeof(http_buffers));
+    if (!memory) return nullptr;
     // Not cleared: that would touch every page.
-    if (free_count == 0) return leased_buffers{new (std::nothrow) http_buffers};
-    return leased_buffers{free_list[--free_count].release()};
+    // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): it is made in the mapping, which it owns
+    leased_buffers made{::new (memory->data()) http_buffers};
+    made->memory = std::move(*memory);
+    return made;
 }
 
 }  // namespace sluice::files

@@ -10,6 +10,7 @@
 
 #include "sluice/http/request.hpp"
 #include "sluice/model/access_log.hpp"
+#include "sluice/os/mapping.hpp"
 
 namespace sluice::files {
 
@@ -24,7 +25,10 @@ struct told_request {
     std::string_view reason = {};  ///< why its client is not known; static
 };
 
-/// Leased while a connection processes a request. Only pages that are used are touched.
+/// Leased while a connection processes a request, in memory that is mapped for them: only pages
+/// that are used are touched, and all of them are the kernel's again when it is freed. From the
+/// heap they would be pages that others have touched, and what others need longer would come to lie
+/// between.
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): clearing it would touch every page
 struct http_buffers {
     static constexpr std::size_t in_size = std::size_t{64} * 1024;
@@ -36,6 +40,7 @@ struct http_buffers {
     std::string path;
     told_request told;
     std::shared_ptr<const files::visitor> visitor;  ///< whose request it is
+    mapping memory;                                 ///< in which all of this lies
 };
 
 /// State of a connection that waits in the middle of a request without buffers: the bytes received
