@@ -6,26 +6,16 @@ import re
 import unittest
 
 from chat_rig import ChatServer, Member
-from compute_rig import memory_of, sanitized
-from talk_rig import engines, wait_until
+from compute_rig import memory_of
+from talk_rig import on_every_loop, one_by_one, sanitized, wait_until
 
 MANY = 600
 MOST = 2048  # bytes a room of one's own
 
 
-def on_every_loop(test):
-    def run(self):
-        for engine in engines():
-            if engine != "blocking":
-                with self.subTest(engine):
-                    test(self, engine)
-
-    return run
-
-
 @unittest.skipIf(sanitized(), "its memory is not the program's alone")
 class Memory(unittest.TestCase):
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_a_room_of_ones_own_costs_little(self, engine):
         for workers in (1, 2):
             with ChatServer(
@@ -52,7 +42,7 @@ class Memory(unittest.TestCase):
                     f"rooms cost little on {workers} shards",
                 )
 
-    @on_every_loop
+    @on_every_loop(how=one_by_one)
     def test_what_a_burst_of_members_cost_is_given_back(self, engine):
         with ChatServer(engine, "--quiet", "--workers", "2") as server:
             status = pathlib.Path(f"/proc/{server.pid}/status")

@@ -1,6 +1,5 @@
 """The completions of bash, zsh and fish offer every command, every flag, choices and files."""
 
-import os
 import pathlib
 import shutil
 import subprocess

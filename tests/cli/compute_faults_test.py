@@ -17,10 +17,9 @@ from compute_rig import (
     ask_json,
     call,
     on_every_model,
-    sanitized,
-    thread_sanitized,
     wait_until,
 )
+from talk_rig import sanitized, thread_sanitized
 
 
 def with_limit(what, most):

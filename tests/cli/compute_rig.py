@@ -18,11 +18,8 @@ from talk_rig import (
     Ended,
     Program,
     call,
-    engines,
-    one_by_one,
-    sanitized,
+    loops,
     side_by_side,
-    thread_sanitized,
     wait_until,
 )
 
@@ -33,7 +30,7 @@ FIB = {1: 1, 10: 89, 20: 10946, 25: 121393, 30: 1346269}
 def models():
     """(model, engine) pairs that work here."""
     pairs = [(model, "blocking") for model in ("sync", "fork", "thread", "pool")]
-    return pairs + [("event", engine) for engine in engines() if engine != "blocking"]
+    return pairs + [("event", engine) for engine in loops()]
 
 
 class Server(Program):

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from files_http_rig import SMALL, HttpServer, HttpTest, on_every_model, statuses
-from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Ended, Program
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Program
 
 
 def serve(folder, *flags, **options):

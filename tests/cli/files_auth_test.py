@@ -1,14 +1,13 @@
 """Accounts at the HTTP door: who may do what, by passwords and by tokens."""
 
 import base64
-import contextlib
 import os
 import subprocess
 import unittest
 
 from files_http_rig import HttpServer, HttpTest, ask, on_every_model
-from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Ended, wait_until
-from tls_rig import Authority, client_context
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, wait_until
+from tls_rig import Authority
 
 PASSWORDS = {"ann": "a secret of Ann's: with ünicode", "bob": "b" * 200}
 

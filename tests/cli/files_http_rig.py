@@ -12,7 +12,7 @@ import signal
 import socket
 import tempfile
 
-from talk_rig import SLUICE, TIMEOUT, Ended, Program, TalkTest, engines, one_by_one, side_by_side
+from talk_rig import SLUICE, TIMEOUT, Ended, Program, TalkTest, engines, side_by_side
 
 MODELS = {
     "sync": ("--model", "sync"),

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from compute_rig import sanitized
+from talk_rig import sanitized
 from files_http_rig import DATA, SMALL, TIMEOUT, HttpServer, HttpTest, statuses
 
 

@@ -8,7 +8,7 @@ import socket
 import time
 import unittest
 
-from compute_rig import sanitized
+from talk_rig import sanitized
 from files_http_rig import SMALL, TIMEOUT, HttpServer, HttpTest, on_every_model, receive_to_end
 
 MANY = 10_000

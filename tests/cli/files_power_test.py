@@ -4,7 +4,8 @@ import contextlib
 import random
 import unittest
 
-from files_http_rig import HttpTest, on_every_model, one_by_one
+from files_http_rig import HttpTest, on_every_model
+from talk_rig import one_by_one
 from files_power_rig import Disk, lose_power
 
 

@@ -14,7 +14,7 @@ import mutating_client
 from compute_rig import memory_of
 from files_raw_test import DATA, FileServer, upload
 from mutation_knobs import SEED, seconds
-from talk_rig import TERMINATE, TalkTest, engines, sanitized, wait_until
+from talk_rig import TERMINATE, TalkTest, loops, sanitized, wait_until
 
 SECONDS = seconds(0.5)
 # What comes to this endpoint although it is meant for another, and streams of all kinds of lengths.
@@ -32,14 +32,13 @@ def descriptors(server):
 
 class Mutation(TalkTest):
     def test_the_server_keeps_running_stores_and_returns_what_it_held(self):
-        loops = [("--engine", engine) for engine in ("epoll", "uring") if engine in engines()]
-        for flags in loops + MODELS:
+        for flags in [("--engine", engine) for engine in loops()] + MODELS:
             with self.subTest(flags=flags, seed=SEED), tempfile.TemporaryDirectory() as folder:
                 self.mutate(pathlib.Path(folder), *flags)
 
     def test_what_is_counted_and_dropped_is_no_different(self):
         for engine in ("epoll", "uring"):
-            if engine in engines():
+            if engine in loops():
                 with self.subTest(engine=engine, seed=SEED), tempfile.TemporaryDirectory() as folder:
                     self.mutate(pathlib.Path(folder), "--engine", engine, "--discard")
 

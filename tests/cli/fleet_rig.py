@@ -14,9 +14,9 @@ import tempfile
 import threading
 import time
 
-from talk_rig import SLUICE, TIMEOUT, Ended, Program, engines
+from talk_rig import SLUICE, TIMEOUT, Ended, Program, loops
 
-LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
+LOOPS = [("--engine", engine) for engine in loops()]
 MODELS = [("--model", model) for model in ("sync", "fork", "thread", "pool")] + LOOPS
 ECHOES = [("--engine", "blocking"), *MODELS[1:]]
 WHICH = {"compute": MODELS, "talk": ECHOES, "chat": LOOPS, "files": MODELS}

@@ -11,7 +11,7 @@ import unittest
 
 from browser_rig import CHROMIUM, Browser
 from chat_rig import Member
-from talk_rig import SLUICE, Program, engines
+from talk_rig import SLUICE, Program, loops
 
 # Each way that a page has to send bytes of its choice, to each door, by address and by a name that
 # the page's author has pointed here.
@@ -76,9 +76,7 @@ class Elsewhere(unittest.TestCase):
 
     def test_nothing_is_changed(self):
         page = self.page()
-        for engine in engines():
-            if engine == "blocking":
-                continue
+        for engine in loops():
             with self.subTest(engine), contextlib.ExitStack() as kept:
                 heard = self.folder / f"heard-{engine}"
                 program = ("sh", "-c", f"while read -r line; do echo x >> '{heard}'; echo; done")

@@ -17,9 +17,8 @@ import termios
 import time
 import unittest
 
-from compute_rig import sanitized
 from lab_rig import LITTLE, LabTest, processes_in
-from talk_rig import SLUICE, TIMEOUT, engines, wait_until
+from talk_rig import SLUICE, TIMEOUT, engines, sanitized, wait_until
 
 
 class Errors(LabTest):

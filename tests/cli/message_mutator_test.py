@@ -5,11 +5,11 @@ SLUICE_MUTATION_SECONDS is how long each server is tried (0.8); SLUICE_MUTATION_
 
 import unittest
 
-from compute_rig import ComputeTest, on_every_model, sanitized
+from compute_rig import ComputeTest, on_every_model
 from message_mutator import mutate
 from mutation_knobs import SEED, seconds
 from talk_rig import Server as TalkServer
-from talk_rig import TalkTest, call, on_every_engine, wait_until
+from talk_rig import TalkTest, call, on_every_engine, sanitized, wait_until
 
 SECONDS = seconds(0.8)
 GROWTH = 8 * 1024  # KiB: what an allocator keeps of four clients with messages of the limit

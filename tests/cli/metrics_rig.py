@@ -7,10 +7,10 @@ import pathlib
 import re
 import subprocess
 
-from talk_rig import SLUICE, TIMEOUT, Program, engines
+from talk_rig import SLUICE, TIMEOUT, Program, engines, loops
 
 SOURCE = pathlib.Path(os.environ["SLUICE_SOURCE"])
-LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
+LOOPS = [("--engine", engine) for engine in loops()]
 ALL = [("--model", name) for name in ("sync", "fork", "thread", "pool")] + LOOPS
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")

@@ -8,9 +8,9 @@ import subprocess
 import tempfile
 import unittest
 
-from talk_rig import SLUICE, TIMEOUT, Program, TalkTest, call, engines, side_by_side
+from talk_rig import SLUICE, TIMEOUT, Program, TalkTest, call, loops, side_by_side
 
-LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
+LOOPS = [("--engine", engine) for engine in loops()]
 MODELS = [("--model", name) for name in ("fork", "thread", "pool")]
 
 

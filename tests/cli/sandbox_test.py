@@ -6,7 +6,6 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,6 @@ import compute_rig
 import files_http_rig
 from chat_rig import ChatServer, Member
 from compute_rig import Server as ComputeServer
-from compute_rig import ask
 from files_http_rig import HttpServer
 from talk_rig import (
     SLUICE,
@@ -30,7 +28,7 @@ from talk_rig import (
     sanitized,
     wait_until,
 )
-from tls_rig import Authority, call_tls, fingerprint_of
+from tls_rig import Authority, call_tls
 
 ON = ("--sandbox", "on")
 HELD = "info: sandbox: .*files by Landlock .*, no capabilities, system calls by seccomp$"

@@ -18,13 +18,23 @@ import tempfile
 import files_http_rig
 from chat_rig import Member
 from fleet_rig import settled
-from talk_rig import SLUICE, TIMEOUT, Ended, Program, TalkTest, call, engines, side_by_side, wait_until
+from talk_rig import (
+    SLUICE,
+    Ended,
+    Program,
+    TalkTest,
+    call,
+    engines,
+    loops,
+    side_by_side,
+    wait_until,
+)
 
 # These three draw every class.
 FIRST = int(os.environ.get("SLUICE_FAULT_SEED", "58"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("SLUICE_FAULT_SEEDS", "3")))
 STORM = 0.7  # seconds for which the kernel fails
-LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
+LOOPS = [("--engine", engine) for engine in loops()]
 MODELS = [("--model", model) for model in ("sync", "fork", "thread", "pool")] + LOOPS
 REFUSED = {408, 413, 500, 503, 507}
 # Of a client that was answered, that failed, and whose server could not be reached.

@@ -14,9 +14,9 @@ import tempfile
 import termios
 import unittest
 
-from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Program, TalkTest, engines, side_by_side
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, Program, TalkTest, engines, loops, side_by_side
 
-LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
+LOOPS = [("--engine", engine) for engine in loops()]
 ALL = [("--model", name) for name in ("sync", "fork", "thread", "pool")] + LOOPS
 
 

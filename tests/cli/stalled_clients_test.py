@@ -10,11 +10,20 @@ import subprocess
 import tempfile
 import unittest
 
-from compute_rig import sanitized
-from talk_rig import SLUICE, TIMEOUT, Ended, Program, Socket, engines, side_by_side, wait_until
+from talk_rig import (
+    SLUICE,
+    TIMEOUT,
+    Ended,
+    Program,
+    Socket,
+    loops,
+    sanitized,
+    side_by_side,
+    wait_until,
+)
 
 MODELS = [("--model", model) for model in ("fork", "thread", "pool")]
-MODELS += [("--engine", engine) for engine in engines() if engine != "blocking"]
+MODELS += [("--engine", engine) for engine in loops()]
 LONG = ("--head-time", "1h", "--body-time", "1h", "--idle-time", "1h")
 GET = b"GET /small HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
@@ -169,9 +178,7 @@ class Stalled(unittest.TestCase):
 
     def test_silent_clients_at_three_endpoints_leave_the_fourth_open(self):
         endpoints = ("http", "raw", "compute", "chat")
-        for engine in engines():
-            if engine == "blocking":
-                continue
+        for engine in loops():
             words = [word for endpoint in endpoints for word in (f"--{endpoint}", "127.0.0.1:0")]
             flags = ("--files", self.folder, "--max-clients", "2", "--quiet", "--engine", engine)
             with self.subTest(engine), Program(
@@ -271,9 +278,7 @@ class Stalled(unittest.TestCase):
         # Enough to tell from what malloc keeps for a thread, which is some 150 KiB.
         many = 2000
         limits = ("--workers", "2", "--max-clients", "3000", "--max-per-address", "3000")
-        for engine in engines():
-            if engine == "blocking":
-                continue
+        for engine in loops():
             with self.subTest(engine), self.files("--engine", engine, *limits) as server:
                 status = pathlib.Path(f"/proc/{server.process.pid}/status")
                 descriptors = pathlib.Path(f"/proc/{server.process.pid}/fd")

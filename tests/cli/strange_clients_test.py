@@ -10,7 +10,7 @@ from compute_rig import ComputeTest
 from compute_rig import on_every_model as on_every_compute_model
 from files_http_rig import HttpTest, on_every_model
 from fleet_rig import Fleet
-from talk_rig import SLUICE, TIMEOUT, Program, Server, TalkTest, call, engines
+from talk_rig import SLUICE, TIMEOUT, Program, Server, TalkTest, call, engines, loops
 
 # As fetch() of a page elsewhere sends it, after the question of CORS that it need not ask here.
 REQUEST = (
@@ -58,9 +58,7 @@ class Everywhere(unittest.TestCase):
 
 class Chat(unittest.TestCase):
     def test_nothing_of_it_is_said(self):
-        for engine in engines():
-            if engine == "blocking":
-                continue
+        for engine in loops():
             with self.subTest(engine), ChatServer(engine, "--stats") as server:
                 with Member(server.port) as member:
                     member.greeted()

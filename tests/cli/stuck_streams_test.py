@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, engines, wait_until
+from talk_rig import ENVIRONMENT, SLUICE, TIMEOUT, loops, wait_until
 
 PAGE = 4096  # the smallest pipe (pipe(7))
 TIMES = 20  # lines, the first of which finds its pipe full already
@@ -22,7 +22,7 @@ FOLDER = "FOLDER"  # stands for a directory of each server's own
 # What servers say of them goes to stderr.
 TELLING = (signal.SIGUSR1, signal.SIGHUP)
 PAUSE = 0.05  # before another line is provoked
-LOOPS = [("--engine", engine) for engine in engines() if engine != "blocking"]
+LOOPS = [("--engine", engine) for engine in loops()]
 
 
 def models(*names):

@@ -60,6 +60,11 @@ def engines():
     return wanted
 
 
+def loops():
+    """Those of them that can wait for two things at a time."""
+    return [engine for engine in engines() if engine != "blocking"]
+
+
 class Ended(Exception):
     """A stream ended, or nothing came on it, before what was waited for."""
 
@@ -364,22 +369,22 @@ def one_by_one(test, cases, run):
             run(case)
 
 
-def on_every_engine(test=None, *, how=side_by_side, but=()):
+def on_every_engine(test=None, *, how=side_by_side, of=engines):
     """Runs a test once an engine, with its name."""
     if test is None:
-        return functools.partial(on_every_engine, how=how, but=but)
+        return functools.partial(on_every_engine, how=how, of=of)
 
     @functools.wraps(test)
     def on_each(self):
-        cases = [({"engine": engine}, engine) for engine in engines() if engine not in but]
+        cases = [({"engine": engine}, engine) for engine in of()]
         how(self, cases, lambda engine: test(self, engine))
 
     return on_each
 
 
 def on_every_loop(test=None, *, how=side_by_side):
-    """The same without the engine that cannot wait for two things at a time."""
-    return on_every_engine(test, how=how, but=("blocking",))
+    """The same with loops() alone."""
+    return on_every_engine(test, how=how, of=loops)
 
 
 class TalkTest(unittest.TestCase):

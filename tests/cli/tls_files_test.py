@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import os
 import pathlib
 import re
 import socket
@@ -14,7 +13,12 @@ from files_http_rig import DATA, HttpServer, HttpTest, ask, on_every_model, rece
 from files_rig import get, put
 from talk_rig import TERMINATE, TIMEOUT, Ended, engines, wait_until
 from tls_rig import (
-    Authority, call_tls, client_context, dial_tls, fingerprint_of, fingerprint_said_by, openssl,
+    Authority,
+    client_context,
+    dial_tls,
+    fingerprint_of,
+    fingerprint_said_by,
+    openssl,
 )
 
 VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}

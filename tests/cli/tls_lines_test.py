@@ -10,7 +10,6 @@ import tempfile
 import unittest
 
 from chat_rig import ChatServer, Member
-from compute_rig import Server as ComputeServer
 from compute_rig import on_every_model as on_every_compute_model
 from files_http_rig import HttpServer
 from talk_rig import SLUICE, TERMINATE, Ended, Program, Server, TalkTest, call, on_every_engine, on_every_loop, one_by_one

@@ -15,7 +15,7 @@ import time
 
 import files_power_rig
 from fleet_rig import MODELS, WHICH, Fleet, Server, Wrong
-from network_rig import HERE, Namespace, Network, NotTried, Relay, need, pause
+from network_rig import HERE, Namespace, Network, NotTried, Relay, pause
 from talk_rig import ENVIRONMENT, SLUICE, Ended
 
 TRIALS = {}

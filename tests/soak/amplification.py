@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
-from talk_rig import SLUICE, TIMEOUT, Program, engines, wait_until  # noqa: E402
+from talk_rig import SLUICE, TIMEOUT, Program, engines
 
 FACTOR = 10  # of what was sent
 FIRST = 30  # connections before it is measured: what is made when it is first needed

@@ -9,7 +9,7 @@ from connections import Wrong
 from content import said
 from files_clients import checked_raw, raw_content
 from soak import Soak, slope_of
-from talk_rig import engines, sanitized, side_by_side
+from talk_rig import loops, sanitized, side_by_side
 
 
 class ShortSoak(unittest.TestCase):
@@ -21,8 +21,7 @@ class ShortSoak(unittest.TestCase):
         def soak(engine):
             self.assertEqual(Soak(engine, connections, seconds, say=lambda line: None).run(), [])
 
-        loops = [engine for engine in engines() if engine != "blocking"]
-        side_by_side(self, [({"engine": engine}, engine) for engine in loops], soak)
+        side_by_side(self, [({"engine": engine}, engine) for engine in loops()], soak)
 
 
 class Judged(unittest.TestCase):
