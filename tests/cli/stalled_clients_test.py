@@ -17,6 +17,8 @@ from talk_rig import (
     Program,
     Socket,
     loops,
+    on_every_loop,
+    one_by_one,
     sanitized,
     side_by_side,
     wait_until,
@@ -273,30 +275,48 @@ class Stalled(unittest.TestCase):
             self.stall(server, "offer", window=4096)
             self.assertRegex(server.read_line(), r"^Lost \[Client 1\] after \d+ bytes: .*the deadline passed")
 
-    @unittest.skipIf(sanitized(), "its memory is not the program's alone")
-    def test_what_a_burst_of_clients_cost_is_given_back(self):
+    # ----- what they cost is given back
+
+    @contextlib.contextmanager
+    def crowd(self, engine, leaves):
+        """2,000 clients of a server: its memory above that without them, in KiB, those that leave
+        (their numbers are in `leaves`), and the others."""
         # Enough to tell from what malloc keeps for a thread, which is some 150 KiB.
         many = 2000
         limits = ("--workers", "2", "--max-clients", "3000", "--max-per-address", "3000")
-        for engine in loops():
-            with self.subTest(engine), self.files("--engine", engine, *limits) as server:
-                status = pathlib.Path(f"/proc/{server.process.pid}/status")
-                descriptors = pathlib.Path(f"/proc/{server.process.pid}/fd")
-                memory = lambda: int(re.search(r"^RssAnon:\s+(\d+)", status.read_text(), re.M)[1])
-                for _ in range(10):
-                    self.assert_http(server)
-                before = memory()
-                with contextlib.ExitStack() as burst, contextlib.ExitStack() as last:
-                    clients = []
-                    for i in range(many):
-                        leaves = burst if i % 20 else last
-                        clients.append(leaves.enter_context(server.call("http")))
-                    for client in clients:
-                        client.send(b"GET ")
-                    wait_until(lambda: len(list(descriptors.iterdir())) > many, "they are here")
-                    server.wait_asleep()
-                    cost = memory() - before
-                    # Some leave late, when the memory of the others has been given back.
-                    burst.close()
-                    wait_until(lambda: memory() - before < cost // 2, "most of it is given back")
-                wait_until(lambda: memory() - before < cost // 4, "their memory is given back")
+        with self.files("--engine", engine, *limits) as server, \
+                contextlib.ExitStack() as leaving, contextlib.ExitStack() as staying:
+            status = pathlib.Path(f"/proc/{server.process.pid}/status")
+            descriptors = pathlib.Path(f"/proc/{server.process.pid}/fd")
+            memory = lambda: int(re.search(r"^RssAnon:\s+(\d+)", status.read_text(), re.M)[1])
+            for _ in range(10):
+                self.assert_http(server)
+            before = memory()
+            clients = []
+            for number in range(many):
+                of = leaving if number in leaves else staying
+                clients.append(of.enter_context(server.call("http")))
+            for client in clients:
+                client.send(b"GET ")
+            wait_until(lambda: len(list(descriptors.iterdir())) > many, "they are here")
+            server.wait_asleep()
+            yield lambda: memory() - before, leaving, staying
+
+    @on_every_loop(how=one_by_one)
+    @unittest.skipIf(sanitized(), "its memory is not the program's alone")
+    def test_what_a_burst_of_clients_cost_is_given_back(self, engine):
+        with self.crowd(engine, {n for n in range(2000) if n % 20}) as (cost, leaving, staying):
+            most = cost()
+            # Some leave late, when the memory of the others has been given back.
+            leaving.close()
+            wait_until(lambda: cost() < most // 2, "most of it is given back")
+            staying.close()
+            wait_until(lambda: cost() < most // 4, "their memory is given back")
+
+    @on_every_loop(how=one_by_one)
+    @unittest.skipIf(sanitized(), "its memory is not the program's alone")
+    def test_what_some_clients_cost_is_given_back_while_most_stay(self, engine):
+        with self.crowd(engine, range(1000)) as (cost, leaving, _):
+            most = cost()
+            leaving.close()
+            wait_until(lambda: cost() < most * 3 // 4, "their memory is given back")
