@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <utility>
 #include <vector>
 
 namespace sluice {
 
 /// A FIFO queue with access by index. T is default-constructible and cheap to move.
-template <class T>
+template <class T, class Allocator = std::allocator<T>>
 class growing_ring {
  public:
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
@@ -40,13 +41,13 @@ class growing_ring {
         return (first_ + i) & (slots_.size() - 1);
     }
     void grow() {
-        std::vector<T> larger(slots_.empty() ? 4 : slots_.size() * 2);
+        std::vector<T, Allocator> larger(slots_.empty() ? 4 : slots_.size() * 2);
         for (std::size_t i = 0; i < count_; ++i) larger[i] = std::move((*this)[i]);
         slots_ = std::move(larger);
         first_ = 0;
     }
 
-    std::vector<T> slots_;  // its size is 0 or a power of two
+    std::vector<T, Allocator> slots_;  // its size is 0 or a power of two
     std::size_t first_ = 0;
     std::size_t count_ = 0;
 };

@@ -1,4 +1,4 @@
-// Implements log: appending, growth from the heap to a ring, lookup of lines and stretches.
+// Implements log: appending, growth from a piece to a ring, lookup of lines and stretches.
 #include "sluice/chat/server/log.hpp"
 
 #include <unistd.h>
@@ -15,7 +15,7 @@ namespace {
 // In bytes. Most rooms are small and short-lived; a mapping costs whole pages, of ours and of the
 // kernel.
 constexpr std::size_t min_capacity = 64;
-constexpr std::size_t max_in_heap = std::size_t{16} << 10;
+constexpr std::size_t max_piece = std::size_t{16} << 10;
 
 /// The offset of the last `wanted` lines of `text`, which ends in a newline, and their number.
 std::pair<std::size_t, std::size_t> last_lines(std::string_view text, std::size_t wanted) noexcept {
@@ -40,19 +40,19 @@ void log::make_space(std::size_t length) {
     check(length <= window_, "a line is longer than the window of its log");
     if (is_ring() || end_ + length - base_ <= capacity()) return;
     const std::size_t wanted = std::max(min_capacity, std::bit_ceil(end_ - begin_ + length));
-    if (wanted > std::min(max_in_heap, window_)) {
+    if (wanted > std::min(max_piece, window_)) {
         if (auto ring = mirrored_mapping::create(window_)) {
             move_to(ring->data(), ring->size());
             ring_ = std::move(*ring);
-            heap_.reset();
+            piece_.reset();
             return;
         }
     }
     const std::size_t size = std::min(wanted, window_);
     if (size <= capacity()) return;
-    auto larger = std::make_unique_for_overwrite<char[]>(size);
+    owned_piece larger{mapping_allocator<char>{}.allocate(size), free_piece{size}};
     move_to(larger.get(), size);
-    heap_ = std::move(larger);
+    piece_ = std::move(larger);
 }
 
 void log::move_to(char* target, std::size_t size) noexcept {
@@ -64,7 +64,7 @@ void log::move_to(char* target, std::size_t size) noexcept {
 }
 
 position log::begin_after(std::size_t length) const noexcept {
-    // The heap piece does not wrap: when it is full, all lines are dropped.
+    // A piece does not wrap: when it is full, all lines are dropped.
     if (!is_ring()) return end_ + length - base_ <= size_ ? begin_ : end_;
     if (end_ + length - begin_ <= size_) return begin_;
     return line_start_from(end_ + length - size_);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sluice/base/growing_ring.hpp"
+#include "sluice/os/mapping_allocator.hpp"
 #include "sluice/os/mirrored_mapping.hpp"
 
 namespace sluice::chat {
@@ -108,14 +109,22 @@ class log {
     [[nodiscard]] std::size_t segment_at(position p) const noexcept;
     [[nodiscard]] stretch stretch_of(std::size_t index) const noexcept;
 
-    // A short log is one piece of the heap, a longer one a ring of the whole window.
-    std::unique_ptr<char[]> heap_;
+    struct free_piece {
+        std::size_t size;
+        void operator()(char* piece) const noexcept {
+            mapping_allocator<char>{}.deallocate(piece, size);
+        }
+    };
+    using owned_piece = std::unique_ptr<char[], free_piece>;
+
+    // A short log is one piece of memory, a longer one a ring of the whole window.
+    owned_piece piece_;
     mirrored_mapping ring_;
     char* data_ = nullptr;
     std::size_t size_ = 1;  // of the memory at data_
     std::size_t window_;
     position base_ = 0;  // the position at data_
-    growing_ring<segment> segments_;
+    growing_ring<segment, mapping_allocator<segment>> segments_;
     position begin_ = 0;
     position end_ = 0;
 };
