@@ -113,9 +113,8 @@ login authenticator::refuse(login_refusal why, std::string_view name, const net:
     auto last = reported_at_.load();
     const bool due = at - last >= std::chrono::nanoseconds{report_interval}.count();
     if (due && reported_at_.compare_exchange_strong(last, at) && report_) {
-        report_(fmt::format("{} login{} refused, the last of '{}' from {}", all,
-                            all == 1 ? "" : "s", wire::printable(wire::truncate_utf8(name, 64)),
-                            from.to_string()));
+        report_(fmt::format("{} login{} refused, the last of {} from {}", all, all == 1 ? "" : "s",
+                            wire::in_quotes(name, 64), from.to_string()));
         refused_.fetch_sub(all);
     }
     return std::unexpected{why};

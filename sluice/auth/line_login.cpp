@@ -122,8 +122,8 @@ coro::task<result<let_in>> converse(net::connection& server, const credentials& 
         // A chat that lets anybody in.
         const bool asks_later = line.starts_with("* welcome, you are ");
         co_return refused(
-            fmt::format("the server does not ask who we are, but says '{}'; leave the login out{}",
-                        wire::printable(wire::truncate_utf8(line, 100)),
+            fmt::format("the server does not ask who we are, but says {}; leave the login out{}",
+                        wire::in_quotes(line, 100),
                         asks_later ? ", and say /login NAME PASSWORD in the chat" : ""));
     }
     std::string said = login_line(given);
@@ -135,8 +135,7 @@ coro::task<result<let_in>> converse(net::connection& server, const credentials& 
     if (line.starts_with(welcome)) co_return let_in{};
     std::string_view why = line;
     if (why.starts_with("* ")) why.remove_prefix(2);
-    co_return refused(
-        fmt::format("the server says '{}'", wire::printable(wire::truncate_utf8(why, 200))));
+    co_return refused(fmt::format("the server says {}", wire::in_quotes(why, 200)));
 }
 
 }  // namespace

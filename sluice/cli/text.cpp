@@ -45,12 +45,6 @@ std::size_t most_mistakes(std::string_view word) {
 
 }  // namespace
 
-std::string in_quotes(std::string_view text) {
-    constexpr std::size_t enough = 80;
-    const auto shown = wire::truncate_utf8(text, enough);
-    return fmt::format("'{}{}'", wire::printable(shown), shown.size() < text.size() ? "..." : "");
-}
-
 std::string listed(std::span<const std::string_view> words, std::string_view last) {
     std::string text;
     for (std::size_t i = 0; i < words.size(); ++i) {

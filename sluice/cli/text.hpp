@@ -1,4 +1,4 @@
-// Helpers for messages: quotes, lists, near misses, numbers, wrapped paragraphs, JSON.
+// Helpers for messages: lists, near misses, numbers, wrapped paragraphs, JSON.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,11 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "sluice/wire/text.hpp"
+
 namespace sluice::cli {
 
-/// Text of a user or a file in quotes, shortened, and safe on a terminal.
-[[nodiscard]] std::string in_quotes(std::string_view text);
+using wire::in_quotes;
 
 /// "a, b or c", with `last` ("or") before the last word.
 [[nodiscard]] std::string listed(std::span<const std::string_view> words, std::string_view last);

@@ -26,10 +26,6 @@ constexpr std::array<named_scheme, 4> schemes{{{"http://", url_scheme::http, fal
                                                {"tcp://", url_scheme::tcp, false},
                                                {"tls://", url_scheme::tcp, true}}};
 
-std::string quoted(std::string_view text) {
-    return "'" + wire::printable(wire::truncate_utf8(text, shown)) + "'";
-}
-
 /// Whether a path or a query may hold `c` unencoded. RFC 3986 does not allow brackets; every
 /// browser sends them, and every server takes them.
 bool is_allowed(char c) noexcept {
@@ -43,7 +39,7 @@ std::expected<std::string, std::string> encoded(std::string_view path) {
         if (c == '%' &&
             (i + 2 >= path.size() || !hex_value(path[i + 1]) || !hex_value(path[i + 2]))) {
             return std::unexpected{
-                quoted(path) +
+                wire::in_quotes(path, shown) +
                 " has a percent sign that begins no encoded byte; write %25 for the sign itself"};
         }
         if (is_allowed(c)) {
@@ -80,7 +76,7 @@ std::expected<url, std::string> parse_url(std::string_view text) {
     const auto* const known = std::ranges::find_if(
         schemes, [text](const named_scheme& each) { return text.starts_with(each.name); });
     if (known == schemes.end()) {
-        return std::unexpected{quoted(text) + " is no URL; " + std::string{form}};
+        return std::unexpected{wire::in_quotes(text, shown) + " is no URL; " + std::string{form}};
     }
     made.scheme = known->scheme;
     made.over_tls = known->over_tls;
@@ -89,16 +85,17 @@ std::expected<url, std::string> parse_url(std::string_view text) {
     const auto authority = rest.substr(0, rest.find_first_of("/?"));
     rest.remove_prefix(authority.size());
     if (authority.empty()) {
-        return std::unexpected{quoted(text) + " names no host; " + std::string{form}};
+        return std::unexpected{wire::in_quotes(text, shown) + " names no host; " +
+                               std::string{form}};
     }
     if (authority.find('@') != std::string_view::npos) {
-        return std::unexpected{quoted(text) + " has a user, which is not spoken here; " +
-                               std::string{form}};
+        return std::unexpected{wire::in_quotes(text, shown) +
+                               " has a user, which is not spoken here; " + std::string{form}};
     }
     made.authority = authority;
     if (made.scheme == url_scheme::tcp) {
         if (!rest.empty() && rest != "/") {
-            return std::unexpected{quoted(text) +
+            return std::unexpected{wire::in_quotes(text, shown) +
                                    " has a path, but a bare stream has no names; write "
                                    "tcp://HOST:PORT or tls://HOST:PORT"};
         }

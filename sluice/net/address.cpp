@@ -184,13 +184,6 @@ std::expected<parsed, problem> read(std::string_view text) {
     return found;
 }
 
-/// Quotes a user's text so that a terminal may show it, shortened to 80 bytes.
-std::string quoted(std::string_view text) {
-    constexpr std::size_t enough = 80;
-    const auto shown = wire::truncate_utf8(text, enough);
-    return fmt::format("'{}{}'", wire::printable(shown), shown.size() < text.size() ? "..." : "");
-}
-
 /// What a system call wrote.
 struct raw_address {
     sockaddr_storage storage{};
@@ -422,7 +415,7 @@ result<std::vector<address>> resolve(std::string_view text) {
 std::string why_no_address(std::string_view text) {
     const auto found = read(text);
     if (found) return {};
-    const auto given = quoted(text);
+    const auto given = wire::in_quotes(text);
     switch (found.error()) {
         case problem::empty: return "the address is empty; write HOST:PORT, as in 127.0.0.1:5000";
         case problem::no_port:

@@ -98,9 +98,8 @@ bool network::covers(const address& where) const noexcept {
 
 std::string why_no_network(std::string_view text) {
     if (network::parse(text)) return {};
-    constexpr std::size_t enough = 80;
-    return "'" + wire::printable(wire::truncate_utf8(text, enough)) +
-           "' is no address or network; write one as in 127.0.0.1, 10.0.0.0/8 or fd00::/8, or unix";
+    return wire::in_quotes(text) +
+           " is no address or network; write one as in 127.0.0.1, 10.0.0.0/8 or fd00::/8, or unix";
 }
 
 bool covers(const std::vector<network>& all, const address& where) noexcept {

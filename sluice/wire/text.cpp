@@ -222,4 +222,12 @@ std::string_view printable(std::string_view text, std::string& scratch) {
     return scratch;
 }
 
+std::string in_quotes(std::string_view text, std::size_t most) {
+    const auto shown = truncate_utf8(text, most);
+    std::string quoted{"'"};
+    append_printable(quoted, shown);
+    quoted += shown.size() < text.size() ? "...'" : "'";
+    return quoted;
+}
+
 }  // namespace sluice::wire

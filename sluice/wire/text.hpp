@@ -39,4 +39,8 @@ void append_printable(std::string& out, std::string_view text);
 /// whose content it replaces.
 [[nodiscard]] std::string_view printable(std::string_view text, std::string& scratch);
 
+/// Text of a user, a file or a peer for a message: printable(), between quotes, with dots for what
+/// is beyond `most` bytes of it.
+[[nodiscard]] std::string in_quotes(std::string_view text, std::size_t most = 80);
+
 }  // namespace sluice::wire

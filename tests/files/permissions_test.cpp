@@ -5,6 +5,8 @@
 
 #include <string_view>
 
+#include "sluice/wire/text.hpp"
+
 namespace sluice::files {
 namespace {
 
@@ -51,11 +53,13 @@ TEST(permissions, are_said_once) {
 
 TEST(permissions, say_what_is_wrong) {
     permissions none;
-    for (const std::string_view bad : {"", "uploads", "upload,delete", ":/inbox", "upload:/..",
-                                       "upload:/.hidden", "upload:a//b"}) {
+    for (const std::string_view bad :
+         {"", "uploads", "upload,delete", ":/inbox", "upload:/..", "upload:/.hidden", "upload:a//b",
+          "uploa\xe4:/x", "\x1b[m:/.x", "upload:/\x1b[m/.x"}) {
         const auto granted = none.grant(bad);
         ASSERT_FALSE(granted) << bad;
         EXPECT_NE(granted.error().find("upload"), std::string_view::npos) << granted.error();
+        EXPECT_TRUE(wire::is_printable(granted.error())) << granted.error();
     }
     EXPECT_TRUE(none.empty());
 }

@@ -190,6 +190,14 @@ TEST(printable, writes_out_what_would_act) {
     EXPECT_EQ(printable("\u2028\u2029"), "\\u2028\\u2029");
 }
 
+TEST(in_quotes, shows_the_beginning_of_anything) {
+    EXPECT_EQ(in_quotes(""), "''");
+    EXPECT_EQ(in_quotes("gr\u00fc\u00df\x1b[m"), "'gr\u00fc\u00df\\x1b[m'");
+    EXPECT_EQ(in_quotes(std::string(80, 'a')), "'" + std::string(80, 'a') + "'");
+    EXPECT_EQ(in_quotes(std::string(81, 'a')), "'" + std::string(80, 'a') + "...'");
+    EXPECT_EQ(in_quotes("\u20ac\u20ac", 4), "'\u20ac...'");
+}
+
 TEST(printable, writes_out_what_is_not_utf8_byte_for_byte) {
     EXPECT_EQ(printable("\xff"), "\\xff");
     EXPECT_EQ(printable("caf\xe9!"), "caf\\xe9!");

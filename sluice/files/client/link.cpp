@@ -200,7 +200,7 @@ bool refuses_in_a_line(std::string_view first) noexcept {
 
 std::string shown_refusal(std::string_view first) {
     const bool asks = first.starts_with(auth::question_line);
-    return fmt::format("'{}'; {}", wire::printable(first.substr(0, first.find('\n'))),
+    return fmt::format("{}; {}", wire::in_quotes(first.substr(0, first.find('\n'))),
                        asks ? "say --user NAME or --token-file FILE" : "as in tls://HOST:PORT");
 }
 

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "sluice/files/server/path.hpp"
+#include "sluice/wire/text.hpp"
 
 namespace sluice::files {
 namespace {
@@ -44,23 +46,20 @@ std::expected<void, std::string> permissions::grant(std::string_view text) {
     auto path = text.substr(std::min(colon + 1, text.size()));
     while (path.starts_with('/')) path.remove_prefix(1);
     while (path.ends_with('/')) path.remove_suffix(1);
-    if (!path.empty() && judge_path(path).fault != path_fault::none) {
-        return std::unexpected{fmt::format(
-            "'{}' names no directory that files can be put in; write it as in {}:/inbox", text,
-            word)};
-    }
-    bool known = false;
-    for (const auto& [name, what] : operations) {
-        if (word != name && word != "all") continue;
-        known = true;
-        grant(what, std::string{path});
-    }
-    if (!known) {
+    const auto is_meant = [word](const auto& each) { return word == each.first || word == "all"; };
+    if (std::ranges::none_of(operations, is_meant)) {
         return std::unexpected{
-            fmt::format("'{}' allows nothing; write read, upload, overwrite, delete or all, and a "
-                        "path behind a "
-                        "colon if only that is meant, as in upload:/inbox",
-                        text)};
+            fmt::format("{} allows nothing; write read, upload, overwrite, delete or all, and a "
+                        "path behind a colon if only that is meant, as in upload:/inbox",
+                        wire::in_quotes(text))};
+    }
+    if (!path.empty() && judge_path(path).fault != path_fault::none) {
+        return std::unexpected{
+            fmt::format("{} names no directory that files can be put in; write it as in {}:/inbox",
+                        wire::in_quotes(text), word)};
+    }
+    for (const auto& each : operations | std::views::filter(is_meant)) {
+        grant(each.second, std::string{path});
     }
     return {};
 }
