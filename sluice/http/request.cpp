@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <ranges>
 #include <string>
 
 #include <boost/asio/buffer.hpp>
@@ -23,6 +24,18 @@ namespace beast_http = boost::beast::http;
 
 constexpr std::string_view to_std(beast::string_view text) noexcept {
     return {text.data(), text.size()};
+}
+
+/// The value of the first parameter of that name, and of that value if one is given.
+std::optional<std::string_view> parameter_of(std::string_view query, std::string_view name,
+                                             std::optional<std::string_view> wanted) noexcept {
+    for (const auto part : std::views::split(query, '&')) {
+        const std::string_view each{part.begin(), part.end()};
+        const auto equals = std::min(each.find('='), each.size());
+        const auto value = each.substr(std::min(equals + 1, each.size()));
+        if (each.substr(0, equals) == name && value == wanted.value_or(value)) return value;
+    }
+    return std::nullopt;
 }
 
 http_method method_of(beast_http::verb which) noexcept {
@@ -324,29 +337,12 @@ std::string_view authority_of(const http_request& request) noexcept {
 
 bool query_has(std::string_view query, std::string_view name,
                std::optional<std::string_view> value) noexcept {
-    while (!query.empty()) {
-        const auto end = std::min(query.find('&'), query.size());
-        const auto each = query.substr(0, end);
-        query.remove_prefix(std::min(end + 1, query.size()));
-        const auto equals = std::min(each.find('='), each.size());
-        if (each.substr(0, equals) != name) continue;
-        if (!value) return true;
-        if (equals < each.size() && each.substr(equals + 1) == *value) return true;
-    }
-    return false;
+    return parameter_of(query, name, value).has_value();
 }
 
 std::optional<std::string_view> query_value(std::string_view query,
                                             std::string_view name) noexcept {
-    while (!query.empty()) {
-        const auto end = std::min(query.find('&'), query.size());
-        const auto each = query.substr(0, end);
-        query.remove_prefix(std::min(end + 1, query.size()));
-        const auto equals = std::min(each.find('='), each.size());
-        if (each.substr(0, equals) != name) continue;
-        return each.substr(std::min(equals + 1, each.size()));
-    }
-    return std::nullopt;
+    return parameter_of(query, name, std::nullopt);
 }
 
 std::expected<std::optional<std::size_t>, http_refusal> http_head_scanner::scan(
