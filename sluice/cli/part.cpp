@@ -281,4 +281,18 @@ std::vector<std::string> server_command::take_over(const server_command& fresh) 
     return names;
 }
 
+std::expected<std::unique_ptr<auth::authenticator>, exit_status> prepare_door(
+    const CLI::App& command, serve_options& common, model_kind model) {
+    set_up_output(common, model);
+    if (auto entered = enter_chroot(common.sandbox); !entered) {
+        return std::unexpected{log_failure(entered.error())};
+    }
+    if (auto given = inherited().assign({{"listen", &common.listen}}); !given) {
+        return std::unexpected{log_failure(given.error())};
+    }
+    auto who = open_server_auth(common, {common.listen});
+    if (!who) return std::unexpected{report_usage_error(command, who.error())};
+    return std::move(*who);
+}
+
 }  // namespace sluice::cli

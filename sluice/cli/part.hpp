@@ -176,6 +176,11 @@ class server_command {
     std::vector<part*> served_;
 };
 
+/// For a server whose one door is at --listen: set_up_output(), --chroot, the socket that was
+/// handed down for it, and who may come in. A refusal has been reported. Main thread.
+[[nodiscard]] std::expected<std::unique_ptr<auth::authenticator>, exit_status> prepare_door(
+    const CLI::App& command, serve_options& common, model_kind model);
+
 [[nodiscard]] std::unique_ptr<part> make_chat_part(part_name name);
 [[nodiscard]] std::unique_ptr<part> make_compute_part(part_name name);
 [[nodiscard]] std::unique_ptr<part> make_files_part(part_name name);

@@ -11,7 +11,6 @@
 
 #include "sluice/cli/access_log.hpp"
 #include "sluice/cli/files/access.hpp"
-#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/options.hpp"
 #include "sluice/cli/output.hpp"
@@ -41,15 +40,8 @@ exit_status offer_file(const commands& all, offer_settings& s) {
     settle_standard_streams();
     const auto pair = pair_up(common.engine, common.model);
     if (!pair) return report_usage_error(command, pair.error());
-    set_up_output(common, pair->model);
-    if (auto entered = enter_chroot(common.sandbox); !entered) {
-        return log_failure(entered.error());
-    }
-    if (auto given = inherited().assign({{"listen", &common.listen}}); !given) {
-        return log_failure(given.error());
-    }
-    const auto who = open_server_auth(common, {common.listen});
-    if (!who) return report_usage_error(command, who.error());
+    const auto who = prepare_door(command, common, pair->model);
+    if (!who) return who.error();
     // --count stops the first process, whichever process serves the last client.
     const auto server_pid = os::sys().getpid();
     files::offer offer{s.file,

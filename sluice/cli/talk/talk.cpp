@@ -16,7 +16,6 @@
 #include "sluice/cli/access_log.hpp"
 #include "sluice/cli/auth/client_login.hpp"
 #include "sluice/cli/client_tls.hpp"
-#include "sluice/cli/inherited_sockets.hpp"
 #include "sluice/cli/log.hpp"
 #include "sluice/cli/message_options.hpp"
 #include "sluice/cli/open_engine.hpp"
@@ -194,15 +193,8 @@ coro::task<void> echo_to(model::session& client, conversation_options o, status_
 exit_status serve_echoes(const commands& all, talk_serve_settings& s, const pairing& pair) {
     const auto& command = all.command();
     auto& common = s.server.common;
-    set_up_output(common, pair.model);
-    if (auto entered = enter_chroot(common.sandbox); !entered) {
-        return log_failure(entered.error());
-    }
-    if (auto given = inherited().assign({{"listen", &common.listen}}); !given) {
-        return log_failure(given.error());
-    }
-    const auto who = open_server_auth(common, {common.listen});
-    if (!who) return report_usage_error(command, who.error());
+    const auto who = prepare_door(command, common, pair.model);
+    if (!who) return who.error();
     status_output status{common.format, common.quiet};
     model::access_log* const access = access_log_of(common.access, pair.model);
     const auto serve_one = [&status, &s, access](model::session& client) {
@@ -243,15 +235,8 @@ exit_status serve_talk(const commands& all, talk_serve_settings& s) {
                                  "it answer many by itself with --echo --keep",
                                  to_text(pair->model)));
     }
-    set_up_output(common, pair->model);
-    if (auto entered = enter_chroot(common.sandbox); !entered) {
-        return log_failure(entered.error());
-    }
-    if (auto given = inherited().assign({{"listen", &common.listen}}); !given) {
-        return log_failure(given.error());
-    }
-    const auto who = open_server_auth(common, {common.listen});
-    if (!who) return report_usage_error(command, who.error());
+    const auto who = prepare_door(command, common, pair->model);
+    if (!who) return who.error();
     status_output status{common.format, common.quiet};
     auto engine = open_engine(pair->engine, engine_options_in(common.sandbox));
     if (!engine) return fail(status, engine.error());
