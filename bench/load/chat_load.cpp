@@ -1,92 +1,39 @@
 // The chat load as a program: its arguments, and which of its two works they ask for.
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <span>
-#include <string_view>
-#include <utility>
+#include <map>
+#include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "chat.hpp"
 #include "common.hpp"
-
-namespace {
-
-constexpr const char* usage =
-    "usage: chat_load PORT [--server sluice|redis|nats|irc|ncat] [--senders N] [--members N]\n"
-    "                 [--size BYTES] [--window N] [--rate N] [--stuck N] [--trickling N]\n"
-    "                 [--seconds S] [--warmup S] [--server-pid PID] [--hold]\n"
-    "\n"
-    "  --window N        messages sent and not yet delivered to all members (256)\n"
-    "  --rate N          so many messages a second, and how long each took to each member\n"
-    "  --stuck N         members more, who never read\n"
-    "  --trickling N     members more, who read a byte a second\n"
-    "  --server-pid PID  also report the CPU time that this process used\n"
-    "  --hold            keep all idle until stdin ends; a line there is one message to all\n";
-
-[[noreturn]] void show_usage() {
-    std::fputs(usage, stderr);
-    std::exit(2);
-}
-
-load::chat_server server_called(std::string_view name) {
-    using enum load::chat_server;
-    constexpr std::array<std::pair<std::string_view, load::chat_server>, 5> names{
-        {{"sluice", sluice}, {"redis", redis}, {"nats", nats}, {"irc", irc}, {"ncat", ncat}}};
-    for (const auto& [word, server] : names) {
-        if (word == name) return server;
-    }
-    show_usage();
-}
-
-void take(load::chat_options& o, std::string_view flag, std::string_view value) {
-    using load::number;
-    constexpr std::size_t many = 1'000'000;
-    if (flag == "--server") {
-        o.server = server_called(value);
-    } else if (flag == "--senders") {
-        o.senders = number<std::size_t>(flag, value, 1, 1000);
-    } else if (flag == "--members") {
-        o.members = number<std::size_t>(flag, value, 1, many);
-    } else if (flag == "--stuck") {
-        o.stuck = number<std::size_t>(flag, value, 0, many);
-    } else if (flag == "--trickling") {
-        o.trickling = number<std::size_t>(flag, value, 0, many);
-    } else if (flag == "--size") {
-        o.size = number<std::size_t>(flag, value, 20, 1 << 20);
-    } else if (flag == "--window") {
-        o.window = number<std::size_t>(flag, value, 1, many);
-    } else if (flag == "--rate") {
-        o.rate = number<double>(flag, value, 1, 1e7);
-    } else if (flag == "--seconds") {
-        o.measured = number<double>(flag, value, 0, 3600);
-    } else if (flag == "--warmup") {
-        o.warmup = number<double>(flag, value, 0, 3600);
-    } else if (flag == "--server-pid") {
-        o.process = number<pid_t>(flag, value, 1, 1 << 22);
-    } else {
-        show_usage();
-    }
-}
-
-}  // namespace
+#include "options.hpp"
 
 int main(int argc, char** argv) {
+    using enum load::chat_server;
+    const std::map<std::string, load::chat_server> servers{
+        {"sluice", sluice}, {"redis", redis}, {"nats", nats}, {"irc", irc}, {"ncat", ncat}};
+    constexpr std::size_t many = 1'000'000;
     load::chat_options o;
     bool hold = false;
-    const std::span<char*> arguments{argv, static_cast<std::size_t>(argc)};
-    for (std::size_t at = 1; at < arguments.size(); ++at) {
-        const std::string_view flag = arguments[at];
-        if (flag == "--hold") {
-            hold = true;
-        } else if (!flag.starts_with("--")) {
-            o.port = load::number<std::uint16_t>("PORT", flag, 1, 65535);
-        } else if (++at == arguments.size()) {
-            show_usage();
-        } else {
-            take(o, flag, arguments[at]);
-        }
-    }
-    if (o.port == 0) show_usage();
+    CLI::App app{"Says lines in a chat, and measures how fast they reach all who are there.",
+                 "chat_load"};
+    load::add_port(app, o.port);
+    load::add_choice(app, "--server", o.server, servers, "whose protocol is spoken");
+    load::add_number(app, "--senders", o.senders, 1, 1000, "members who say lines, and hear them");
+    load::add_number(app, "--members", o.members, 1, many, "members more, who listen");
+    load::add_number(app, "--stuck", o.stuck, 0, many, "members more, who never read");
+    load::add_number(app, "--trickling", o.trickling, 0, many,
+                     "members more, who read a byte a second");
+    load::add_number(app, "--size", o.size, 20, 1 << 20, "bytes of a line's text");
+    load::add_number(app, "--window", o.window, 1, many,
+                     "lines said and not yet delivered to all members");
+    load::add_number(app, "--rate", o.rate, 1, 1e7,
+                     "so many lines a second, and how long each took to each member");
+    load::add_seconds(app, "--seconds", o.measured, "that are measured");
+    load::add_seconds(app, "--warmup", o.warmup, "before these");
+    load::add_server(app, o.process);
+    app.add_flag("--hold", hold, "keep all idle until stdin ends; a line there is one line to all");
+    CLI11_PARSE(app, argc, argv);
     load::raise_open_files();
     if (hold) {
         load::hold_chat(o);

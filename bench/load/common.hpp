@@ -1,16 +1,14 @@
-// What every load program needs: sockets that connect, clients on threads, arguments that are
-// numbers, what was measured as JSON.
+// What every load program needs: sockets that connect, clients on threads, what was measured as
+// JSON.
 #pragma once
 
 #include <sys/types.h>
 
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "sluice/os/fd.hpp"
@@ -24,22 +22,6 @@ using seconds = std::chrono::duration<double>;
 [[noreturn]] void fail(const std::string& what);
 /// The same with the reason that errno names.
 [[noreturn]] void fail_with_errno(const std::string& what);
-
-/// `text` as a number from `least` to `most`; fails with a sentence that names `flag` otherwise.
-template <class T>
-[[nodiscard]] T number(std::string_view flag, std::string_view text, T least, T most) {
-    T value{};
-    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (status != std::errc{} || end != text.data() + text.size() || value < least ||
-        value > most) {
-        std::string what;
-        what.append(flag).append(" ").append(text);
-        what.append(": give a number from ").append(std::to_string(least));
-        what.append(" to ").append(std::to_string(most));
-        fail(what);
-    }
-    return value;
-}
 
 /// Lets this process open as many files as its hard limit allows (getrlimit(2)).
 void raise_open_files();

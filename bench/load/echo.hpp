@@ -8,7 +8,6 @@
 
 namespace load {
 
-enum class echo_mode : std::uint8_t { measure, verify, hold };
 enum class echo_engine : std::uint8_t { uring, epoll };
 
 struct echo_options {
@@ -19,7 +18,6 @@ struct echo_options {
     double measured = 2;    ///< seconds
     double warmup = 0.5;    ///< seconds before these
     pid_t server = 0;       ///< whose CPU time is reported; 0 for none
-    echo_mode mode = echo_mode::measure;
     echo_engine engine = echo_engine::uring;
 };
 

@@ -17,7 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include "bench/load/common.hpp"
+#include "bench/load/options.hpp"
 #include "sluice/os/fd.hpp"
 
 namespace {
@@ -216,64 +219,28 @@ load::outcome ask_for_small(const arguments& a) {
     return done;
 }
 
-constexpr const char* usage =
-    "usage: files_load get|take|put|raw|small PORT [--path PATH] [--clients N] [--size BYTES]\n"
-    "                  [--files N] [--seconds S] [--server-pid PID] [--blocks 0|1]\n"
-    "\n"
-    "  get    each client downloads PATH by HTTP\n"
-    "  take   each client connects and reads to the end\n"
-    "  put    each client uploads SIZE bytes to PATH0, PATH1 ... by HTTP\n"
-    "  raw    each client streams SIZE bytes and ends\n"
-    "  small  each client downloads PATH0, PATH1 ... over one connection, for so many seconds\n"
-    "\n"
-    "  --blocks 0  uploads are sent without blocking, a megabyte a call; else 256 KiB a call\n";
-
-[[noreturn]] void show_usage() {
-    std::fputs(usage, stderr);
-    std::exit(2);
-}
-
-arguments parse(std::span<char*> words) {
-    using load::number;
-    constexpr std::array<std::pair<std::string_view, job>, 5> jobs{{{"get", job::get},
-                                                                    {"take", job::take},
-                                                                    {"put", job::put},
-                                                                    {"raw", job::raw},
-                                                                    {"small", job::small}}};
-    arguments a;
-    if (words.size() < 3) show_usage();
-    const auto* const chosen = std::ranges::find(jobs, std::string_view{words[1]},
-                                                 &std::pair<std::string_view, job>::first);
-    if (chosen == jobs.end()) show_usage();
-    a.what = chosen->second;
-    a.port = number<std::uint16_t>("PORT", words[2], 1, 65535);
-    for (std::size_t at = 3; at + 1 < words.size(); at += 2) {
-        const std::string_view flag = words[at];
-        const std::string_view value = words[at + 1];
-        if (flag == "--path") {
-            a.path = value;
-        } else if (flag == "--clients") {
-            a.clients = number<std::size_t>(flag, value, 1, 10'000);
-        } else if (flag == "--size") {
-            a.size = number<std::uint64_t>(flag, value, 1, largest);
-        } else if (flag == "--files") {
-            a.files = number<std::uint64_t>(flag, value, 1, 1'000'000);
-        } else if (flag == "--seconds") {
-            a.seconds = number<double>(flag, value, 0, 3600);
-        } else if (flag == "--blocks") {
-            a.blocks = number<int>(flag, value, 0, 1) == 1;
-        } else if (flag == "--server-pid") {
-            a.server = number<pid_t>(flag, value, 1, 1 << 22);
-        } else {
-            show_usage();
-        }
-    }
-    return a;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    const arguments a = parse({argv, static_cast<std::size_t>(argc)});
+    arguments a;
+    CLI::App app{"Moves files to and from a server, and measures how fast.", "files_load"};
+    load::add_jobs<job>(
+        app, a.what,
+        {{job::get, "get", "each client downloads PATH by HTTP"},
+         {job::take, "take", "each client connects and reads to the end"},
+         {job::put, "put", "each client uploads SIZE bytes to PATH0, PATH1 ... by HTTP"},
+         {job::raw, "raw", "each client streams SIZE bytes and ends"},
+         {job::small, "small",
+          "each client downloads PATH0, PATH1 ... over one connection, for so many seconds"}});
+    load::add_port(app, a.port);
+    app.add_option("--path", a.path, "of the file, or what their paths begin with");
+    load::add_number(app, "--clients", a.clients, 1, 10'000, "at a time");
+    load::add_number(app, "--size", a.size, 1, largest, "bytes of each upload");
+    load::add_number(app, "--files", a.files, 1, 1'000'000, "small ones there are");
+    load::add_seconds(app, "--seconds", a.seconds, "for small files");
+    app.add_option("--blocks", a.blocks,
+                   "0: uploads are sent without blocking, a megabyte a call; else 256 KiB a call");
+    load::add_server(app, a.server);
+    CLI11_PARSE(app, argc, argv);
     load::measure(a.server, [&] { return a.what == job::small ? ask_for_small(a) : move_all(a); });
 }

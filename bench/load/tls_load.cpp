@@ -17,7 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include "bench/load/common.hpp"
+#include "bench/load/options.hpp"
 #include "sluice/os/fd.hpp"
 #include "sluice/tls/openssl.hpp"
 
@@ -201,57 +204,28 @@ load::outcome make_handshakes(const arguments& a, SSL_CTX& with, std::span<ticke
     return {.bytes = 0, .answers = made};
 }
 
-constexpr const char* usage =
-    "usage: tls_load get|put|full|resumed PORT [--path PATH] [--size BYTES] [--suite NAME]\n"
-    "                [--clients N] [--seconds S] [--server-pid PID]\n"
-    "\n"
-    "  get      each client downloads PATH, which has SIZE bytes, by HTTP\n"
-    "  put      each client uploads SIZE bytes to PATH0, PATH1 ... by HTTP\n"
-    "  full     each client makes one full handshake after another, for so many seconds\n"
-    "  resumed  the same, each but the first with the ticket of the one before\n";
-
-[[noreturn]] void show_usage() {
-    std::fputs(usage, stderr);
-    std::exit(2);
-}
-
-arguments parse(std::span<char*> words) {
-    using load::number;
-    constexpr std::array<std::pair<std::string_view, job>, 4> jobs{
-        {{"get", job::get}, {"put", job::put}, {"full", job::full}, {"resumed", job::resumed}}};
-    arguments a;
-    if (words.size() < 3) show_usage();
-    const auto* const chosen = std::ranges::find(jobs, std::string_view{words[1]},
-                                                 &std::pair<std::string_view, job>::first);
-    if (chosen == jobs.end()) show_usage();
-    a.what = chosen->second;
-    a.port = number<std::uint16_t>("PORT", words[2], 1, 65535);
-    for (std::size_t at = 3; at + 1 < words.size(); at += 2) {
-        const std::string_view flag = words[at];
-        const std::string_view value = words[at + 1];
-        if (flag == "--path") {
-            a.path = value;
-        } else if (flag == "--suite") {
-            a.suite = value;
-        } else if (flag == "--clients") {
-            a.clients = number<std::size_t>(flag, value, 1, 10'000);
-        } else if (flag == "--size") {
-            a.size = number<std::uint64_t>(flag, value, 1, largest);
-        } else if (flag == "--seconds") {
-            a.seconds = number<double>(flag, value, 0, 3600);
-        } else if (flag == "--server-pid") {
-            a.server = number<pid_t>(flag, value, 1, 1 << 22);
-        } else {
-            show_usage();
-        }
-    }
-    return a;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    const arguments a = parse({argv, static_cast<std::size_t>(argc)});
+    arguments a;
+    CLI::App app{"Moves files and makes handshakes over TLS 1.3, and measures how fast.",
+                 "tls_load"};
+    load::add_jobs<job>(
+        app, a.what,
+        {{job::get, "get", "each client downloads PATH, which has SIZE bytes, by HTTP"},
+         {job::put, "put", "each client uploads SIZE bytes to PATH0, PATH1 ... by HTTP"},
+         {job::full, "full",
+          "each client makes one full handshake after another, for so many seconds"},
+         {job::resumed, "resumed",
+          "the same, each but the first with the ticket of the one before"}});
+    load::add_port(app, a.port);
+    app.add_option("--path", a.path, "of the file, or what their paths begin with");
+    app.add_option("--suite", a.suite, "the only one that is offered");
+    load::add_number(app, "--clients", a.clients, 1, 10'000, "at a time");
+    load::add_number(app, "--size", a.size, 1, largest, "bytes of the file, or of each upload");
+    load::add_seconds(app, "--seconds", a.seconds, "for handshakes");
+    load::add_server(app, a.server);
+    CLI11_PARSE(app, argc, argv);
     // OpenSSL writes without MSG_NOSIGNAL.
     std::signal(SIGPIPE, SIG_IGN);
     const auto context = make_context(a);
