@@ -60,6 +60,7 @@ class WatchedServer:
         self.ports = {}
         self.engine = None
         self.wrong = []
+        self.stopping = False  # what is under way after the grace is refused, and its client told
         self.kept = set()  # numbers of raw streams that were found whole, and removed
         self.counted = {}
         self.changed = threading.Condition()
@@ -102,7 +103,7 @@ class WatchedServer:
                 path.unlink()
             except Exception as problem:
                 self.wrong.append(f"{path.name}: {problem!r}")
-        elif line.startswith(b"Refused"):
+        elif line.startswith(b"Refused") and not self.stopping:
             self.wrong.append(line.decode().strip())
 
     def take_log(self, line):
@@ -172,6 +173,7 @@ class WatchedServer:
     def stop(self, patience):
         """Seconds that it took; its status is checked."""
         began = time.monotonic()
+        self.stopping = True
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(patience)
