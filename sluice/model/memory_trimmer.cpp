@@ -70,7 +70,8 @@ void memory_trimmer::update(std::uint64_t clients) noexcept {
         most_ = clients;
         least_ = clients < least_rest ? least_burst_ : least_rest;
     }
-    if (armed_ || !(burst_ended || (left_ >= least_burst_ && take_turn(engine_.now())))) return;
+    if (armed_) return;
+    if (!burst_ended && (left_ < least_burst_ || !take_turn(engine_.now()))) return;
     left_ = 0;
     armed_ = true;
     ++armed_trimmers;
