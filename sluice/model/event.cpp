@@ -191,8 +191,17 @@ class event::share final : io::message, admitter {
         const auto ended = co_await accept_all(listener, number);
         owner_.counting().shed += listener.counted().shed;
         // Had the kernel not accepted them ahead, another process would.
-        if (owner_.has_successor()) listener.keep_left();
+        // As many as may be served: the others are for the successor.
+        std::size_t kept_free = 0;
+        if (owner_.has_successor()) {
+            listener.keep_left([this, number, &kept_free] {
+                const bool has_room = owner_.limits_[number].try_acquire();
+                kept_free += has_room ? 1 : 0;
+                return has_room;
+            });
+        }
         co_await listener.close();
+        for (; kept_free > 0; --kept_free) owner_.limits_[number].release();
         take_ahead(listener, number);
         if (ended || ended.error() == fault::cancelled) co_return;
         fail(ended.error());

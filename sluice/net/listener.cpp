@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include "sluice/base/check.hpp"
@@ -43,7 +44,9 @@ accept_failure judge(error e) noexcept {
         case EHOSTUNREACH:
         case EOPNOTSUPP:
         case ENETUNREACH:
-        case EPERM: return accept_failure::passing;
+        case EPERM:
+        // Of io_uring, where it asked while take_waiting() of a process before was at it.
+        case EAGAIN: return accept_failure::passing;
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
@@ -186,9 +189,29 @@ void listener::shed_one() noexcept {
     reserve_ = open_reserve();
 }
 
+void listener::take_waiting() noexcept {
+    const int socket = socket_.get();
+    const int flags = os::sys().fcntl(socket, F_GETFL);
+    static_cast<void>(os::sys().fcntl(socket, F_SETFL, flags | O_NONBLOCK));
+    try {
+        while (may_take_()) {
+            unique_fd next{os::sys().accept4(socket, nullptr, nullptr,
+                                             SOCK_CLOEXEC | engine().socket_flags())};
+            if (!next) break;
+            left_.push_back(std::move(next));
+        }
+    } catch (const std::bad_alloc&) {  // its client is reset, as any that cannot be served
+    }
+    static_cast<void>(os::sys().fcntl(socket, F_SETFL, flags));
+}
+
 void listener::close_now() noexcept {
     left_ = incoming_.take_all();
-    if (!keeps_left_) left_.clear();
+    if (may_take_) {
+        take_waiting();
+    } else {
+        left_.clear();
+    }
     incoming_.shut();
     engine().detach(socket_.get());
     socket_.reset();

@@ -71,9 +71,12 @@ class listener {
     /// pending accept() gives fault::cancelled, before this returns unless it is in such a pause.
     [[nodiscard]] auto close() noexcept { return closer{*this}; }
 
-    /// Before close(): connections that the kernel has accepted ahead are for take_left(), and not
-    /// closed.
-    void keep_left() noexcept { keeps_left_ = true; }
+    /// Before close(), where another process goes on listening at the same socket: connections that
+    /// the kernel has accepted ahead are for take_left(), and not closed, and so are those that
+    /// wait, each if `may_take` says so. Of several processes that wait, io_uring wakes one for a
+    /// connection; if that is the one that stops, no other hears of it before the next one comes.
+    /// `may_take` must not throw, and is not called after close().
+    void keep_left(std::function<bool()> may_take) noexcept { may_take_ = std::move(may_take); }
     /// After close(): those connections.
     [[nodiscard]] std::vector<unique_fd> take_left() noexcept { return std::exchange(left_, {}); }
 
@@ -101,6 +104,8 @@ class listener {
         listener& owner;
     };
     void close_now() noexcept;
+    /// Accepts what waits into left_.
+    void take_waiting() noexcept;
     void shed_one() noexcept;
     /// After an accept that failed: pauses if there is a shortage. An error is accept()'s.
     [[nodiscard]] coro::task<result<void>> recover(error why) noexcept;
@@ -111,7 +116,7 @@ class listener {
     shortage_pause* pause_ = nullptr;  // of a waiting recover()
     counters counters_;
     std::vector<unique_fd> left_;
-    bool keeps_left_ = false;
+    std::function<bool()> may_take_;
     std::function<void(error)> on_shortage_;
 };
 

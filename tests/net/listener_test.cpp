@@ -183,6 +183,29 @@ TEST_P(listener_contract, closing_resets_clients_that_were_not_served) {
     EXPECT_EQ(read_to_end(second.get()), "");
 }
 
+TEST_P(listener_contract, closing_leaves_clients_that_wait_to_who_wants_them) {
+    auto listener = open();
+    const auto port = port_of(*listener);
+    const unique_fd shared{::fcntl(listener->fd(), F_DUPFD_CLOEXEC, 0)};
+    const int flags = ::fcntl(shared.get(), F_GETFL);
+    std::vector<unique_fd> clients;
+    for (int i = 0; i < 3; ++i) clients.push_back(connect_to(port));
+    run([&]() -> coro::task<> {
+        int wanted = 2;
+        listener->keep_left([&wanted] { return wanted-- > 0; });
+        co_await listener->close();
+    });
+    const auto left = listener->take_left();
+    ASSERT_EQ(left.size(), 2U);
+    for (std::size_t i = 0; i < left.size(); ++i) {
+        write_all(clients[i].get(), "hello");
+        EXPECT_EQ(read_exactly(left[i].get(), 5), "hello");
+    }
+    // As whoever goes on listening has set it.
+    EXPECT_EQ(::fcntl(shared.get(), F_GETFL), flags);
+    EXPECT_TRUE(unique_fd{::accept4(shared.get(), nullptr, nullptr, SOCK_CLOEXEC)});
+}
+
 TEST_P(listener_contract, a_client_that_left_the_backlog_does_no_harm) {
     auto listener = open();
     {
