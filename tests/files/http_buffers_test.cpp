@@ -28,8 +28,8 @@ TEST(http_buffers, are_given_back_as_they_are_freed_whatever_lies_between_them) 
         }
         EXPECT_GT(resident(), before + 10 * mib);
         leased.clear();
-        // Some are kept for the next ones.
-        EXPECT_LT(resident(), before + 2 * mib) << "in round " << round;
+        // Some are kept for the next ones, and AddressSanitizer keeps its shadow, an eighth.
+        EXPECT_LT(resident(), before + 4 * mib) << "in round " << round;
     }
 }
 
