@@ -61,6 +61,14 @@ result<void> set_option(int fd, int level, int name, int value) noexcept {
     return {};
 }
 
+/// False without memory.
+bool append(std::vector<unique_fd>& to, unique_fd one) noexcept try {
+    to.push_back(std::move(one));
+    return true;
+} catch (const std::bad_alloc&) {
+    return false;
+}
+
 }  // namespace
 
 result<unique_fd> listen(const address& where, const listen_options& o) noexcept {
@@ -193,14 +201,11 @@ void listener::take_waiting() noexcept {
     const int socket = socket_.get();
     const int flags = os::sys().fcntl(socket, F_GETFL);
     static_cast<void>(os::sys().fcntl(socket, F_SETFL, flags | O_NONBLOCK));
-    try {
-        while (may_take_()) {
-            unique_fd next{os::sys().accept4(socket, nullptr, nullptr,
-                                             SOCK_CLOEXEC | engine().socket_flags())};
-            if (!next) break;
-            left_.push_back(std::move(next));
-        }
-    } catch (const std::bad_alloc&) {  // its client is reset, as any that cannot be served
+    while (may_take_()) {
+        unique_fd next{
+            os::sys().accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | engine().socket_flags())};
+        // One without memory for it is reset, as any that cannot be served.
+        if (!next || !append(left_, std::move(next))) break;
     }
     static_cast<void>(os::sys().fcntl(socket, F_SETFL, flags));
 }
