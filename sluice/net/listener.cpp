@@ -201,7 +201,9 @@ void listener::take_waiting() noexcept {
     const int socket = socket_.get();
     const int flags = os::sys().fcntl(socket, F_GETFL);
     static_cast<void>(os::sys().fcntl(socket, F_SETFL, flags | O_NONBLOCK));
-    while (may_take_()) {
+    // The successor may make the socket block again meanwhile: nothing is asked for that is not
+    // there.
+    while (io::poll::poll_now(socket, io::interest::in) == 0 && may_take_()) {
         unique_fd next{
             os::sys().accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | engine().socket_flags())};
         // One without memory for it is reset, as any that cannot be served.
