@@ -61,6 +61,11 @@ result<void> set_option(int fd, int level, int name, int value) noexcept {
     return {};
 }
 
+void make_blocking(int socket) noexcept {
+    const int flags = os::sys().fcntl(socket, F_GETFL);
+    if (flags >= 0) static_cast<void>(os::sys().fcntl(socket, F_SETFL, flags & ~O_NONBLOCK));
+}
+
 /// False without memory.
 bool append(std::vector<unique_fd>& to, unique_fd one) noexcept try {
     to.push_back(std::move(one));
@@ -169,7 +174,11 @@ coro::task<result<unique_fd>> listener::accept_waiting() noexcept {
 
 coro::task<result<void>> listener::recover(error why) noexcept {
     switch (judge(why)) {
-        case accept_failure::passing: ++counters_.aborted; break;
+        case accept_failure::passing:
+            ++counters_.aborted;
+            // It would be so each time, had that process ended before it set the flag back.
+            if (why.is(EAGAIN)) make_blocking(fd());
+            break;
         case accept_failure::fatal: co_return failure(why);
         case accept_failure::shortage: {
             shed_one();
@@ -200,6 +209,7 @@ void listener::shed_one() noexcept {
 void listener::take_waiting() noexcept {
     const int socket = socket_.get();
     const int flags = os::sys().fcntl(socket, F_GETFL);
+    if (flags < 0) return;
     static_cast<void>(os::sys().fcntl(socket, F_SETFL, flags | O_NONBLOCK));
     // The successor may make the socket block again meanwhile: nothing is asked for that is not
     // there.
